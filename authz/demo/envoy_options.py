@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an Envoy configuration for this service depends on.
+
+`EnvoyOptions` holds what only the operator of Envoy knows (addresses, files, virtual hosts);
+`AuthzCluster` what authz.yaml says about reaching this service. Rendering them is `envoy_config`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from authz.certs.presented import CertificateSource
+from authz.errors import SettingsError
+
+if TYPE_CHECKING:
+    from authz.settings import Settings
+
+
+class Forwarding(StrEnum):
+    """How the client certificate reaches the authorizer (architecture 4.5)."""
+
+    #: `source.certificate`, the leanest form that carries every field but the sent chain.
+    PEER = "peer"
+    #: `x-forwarded-client-cert` written by this Envoy: carries the chain the client sent.
+    XFCC = "xfcc"
+    #: `x-forwarded-client-cert` written by a proxy in front, whose own certificate is verified.
+    BEHIND_PROXY = "behind-proxy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualHost:
+    """One virtual host of the route configuration; `name` is also its route's name."""
+
+    name: str
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyOptions:
+    """What authz.yaml does not know: Envoy's own addresses, files and virtual hosts.
+
+    Addresses are `HOST:PORT`. `client_ca` (PEM) is optional: Envoy then also names these
+    authorities when it asks for a certificate, so that browsers offer only fitting ones.
+    `proxy_ca` is the authority of the proxy in front, used only behind one. `authz` replaces the
+    addresses of authz.yaml where Envoy sees the service under another name (a container).
+    `access_log` is a file; None is standard output.
+    """
+
+    listen: str = "0.0.0.0:8443"
+    admin: str = "127.0.0.1:9901"
+    certificate: str = "/etc/envoy/tls/server.crt"
+    key: str = "/etc/envoy/tls/server.key"
+    client_ca: str | None = None
+    proxy_ca: str = "/etc/envoy/tls/proxy-ca.crt"
+    upstream: str = "127.0.0.1:8000"
+    virtual_hosts: tuple[VirtualHost, ...] = (VirtualHost(name="default", domains=("*",)),)
+    authz: tuple[str, ...] = ()
+    authz_ca: str = "/etc/envoy/tls/authz-ca.crt"
+    authz_client_certificate: str = "/etc/envoy/tls/authz-client.crt"
+    authz_client_key: str = "/etc/envoy/tls/authz-client.key"
+    access_log: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthzCluster:
+    """How Envoy reaches this service: one endpoint per listening address."""
+
+    endpoints: tuple[str, ...]
+    tls: bool = False
+    mutual_tls: bool = False
+
+
+def forwarding_of(settings: Settings) -> Forwarding:
+    """The way the certificate travels that these settings believe."""
+    if settings.certificate_source is CertificateSource.ENVOY:
+        return Forwarding.PEER
+    # Element 1 from the right is what this Envoy wrote itself; anything further left was written
+    # by somebody in front, who must be authenticated before it can be believed.
+    return Forwarding.XFCC if settings.xfcc.trusted_hops == 1 else Forwarding.BEHIND_PROXY
+
+
+def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
+    """Where the workers listen.
+
+    Raises:
+        SettingsError: the port is chosen by the system, so no configuration can name it.
+    """
+    tls = settings.grpc.tls
+    endpoints = options.authz or _listening_addresses(settings)
+    return AuthzCluster(
+        endpoints=endpoints,
+        tls=tls is not None,
+        mutual_tls=tls is not None and tls.client_ca is not None,
+    )
+
+
+def _listening_addresses(settings: Settings) -> tuple[str, ...]:
+    grpc = settings.grpc
+    if grpc.listen.startswith("unix:") or not (grpc.port_per_worker and grpc.workers > 1):
+        endpoints: tuple[str, ...] = (grpc.listen,)
+    else:
+        host, port = split_address(grpc.listen)
+        endpoints = tuple(f"{host}:{port + worker}" for worker in range(grpc.workers))
+    for endpoint in endpoints:
+        if not endpoint.startswith("unix:") and split_address(endpoint)[1] == 0:
+            raise SettingsError(
+                "grpc.listen has port 0: the system chooses a port that Envoy cannot know",
+                hint="give grpc.listen a port",
+                where="grpc.listen",
+            )
+    return endpoints
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`HOST:PORT` in its two parts; brackets of an IPv6 address stay.
+
+    Raises:
+        SettingsError: it is not such an address.
+    """
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdecimal():
+        raise SettingsError(
+            f"{address!r} is not an address", hint="write it as HOST:PORT, like 127.0.0.1:8443"
+        )
+    return host, int(port)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small pieces of YAML text for `envoy_config` and `envoy_listener`."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+from authz.demo.envoy_options import split_address
+
+
+def quoted(value: str) -> str:
+    """A string as a YAML scalar that can be nothing but a string (JSON is a subset of YAML)."""
+    return json.dumps(value)
+
+
+def indented(text: str, spaces: int) -> str:
+    """A block moved right; empty lines stay empty."""
+    return textwrap.indent(text, " " * spaces)
+
+
+def address(value: str) -> str:
+    """`HOST:PORT` or `unix:PATH` as an Envoy `Address` in flow form."""
+    if value.startswith("unix:"):
+        return f"pipe: {{path: {quoted(value.removeprefix('unix:'))}}}"
+    host, port = split_address(value)
+    return f"socket_address: {{address: {quoted(host.strip('[]'))}, port_value: {port}}}"
+
+
+def endpoint(value: str) -> str:
+    """One load-balanced endpoint."""
+    return f"""\
+- endpoint:
+    address:
+      {address(value)}
+"""

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every exception this project raises on purpose.
+
+    AuthzError
+    ├── SettingsError                    authz.yaml or the command line
+    ├── PolicyError                      policy.yaml, PEM, CRL and list files
+    ├── ExpressionError                  a rule's expression, with the place
+    │   ├── ParseError
+    │   └── TypeCheckError
+    ├── CertificateError                 a certificate that an operator gave us
+    │   ├── MalformedCertificateError
+    │   ├── UnsupportedCertificateError
+    │   └── CertificateTooLargeError
+    ├── TransportError                   a listener that cannot be opened
+    └── DemoError                        the demo, or the Envoy it needs, cannot run
+
+Client's fault is a value (`VerifyFailure`, `Reason`), operator's fault is one of these, ours is a
+bug: any other exception that escapes a public function is a defect. Each leaf has an integer
+`code`, unique and never reused. A message states the fact in lower case without a full stop; a
+hint states the action. Nothing here prints, logs or exits.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuthzError(Exception):
+    """Base of everything raised on purpose; never raised itself.
+
+    Args:
+        message: the fact, lower case, no full stop.
+        hint: what to do about it, or None.
+        where: where it was found (`policy.yaml:12: sites[0].rules[1].expression`), or None.
+    """
+
+    code: ClassVar[int] = 1000
+
+    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+    def render(self) -> str:
+        """The error as a person reads it on standard error, hint included."""
+        return f"{self}\nhint: {self.hint}" if self.hint else str(self)
+
+
+class SettingsError(AuthzError):
+    """authz.yaml, an option of the command line or an environment variable is wrong."""
+
+    code = 1100
+
+
+class PolicyError(AuthzError):
+    """A policy file, or a file it names, cannot be used."""
+
+    code = 1200
+
+
+class ExpressionError(AuthzError):
+    """An expression that cannot be used, with the place of the offence.
+
+    Args:
+        source: the whole expression as it was given.
+        span: `(start, end)` as offsets in characters into `source`, end exclusive.
+    """
+
+    code = 1300
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str,
+        span: tuple[int, int],
+        hint: str | None = None,
+        where: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.source = source
+        self.span = span
+
+    @property
+    def line(self) -> int:
+        """Line of the first offending character, from 1."""
+        return self.source.count("\n", 0, self.span[0]) + 1
+
+    @property
+    def column(self) -> int:
+        """Column of the first offending character, in characters from 1."""
+        return self.span[0] - (self.source.rfind("\n", 0, self.span[0]) + 1) + 1
+
+    def render(self) -> str:
+        """Message, the offending line and a row of carets under the exact characters."""
+        start, end = self.span
+        begin = self.source.rfind("\n", 0, start) + 1
+        stop = self.source.find("\n", start)
+        stop = len(self.source) if stop < 0 else stop
+        carets = "^" * max(1, min(end, stop) - start)
+        # Control characters would misalign the carets (and could drive a terminal).
+        line = "".join(c if c.isprintable() else " " for c in self.source[begin:stop])
+        text = f"{self}\n  {line}\n  {' ' * (start - begin)}{carets}"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+
+class ParseError(ExpressionError):
+    """The text is not an expression of the Rules language."""
+
+    code = 1301
+
+
+class TypeCheckError(ExpressionError):
+    """The text is grammatical, but a name, type, list or limit is wrong."""
+
+    code = 1302
+
+
+class CertificateError(AuthzError):
+    """A certificate, key or CRL that an operator configured is wrong."""
+
+    code = 1400
+
+
+class MalformedCertificateError(CertificateError):
+    """The bytes are not a certificate (or CRL)."""
+
+    code = 1401
+
+
+class UnsupportedCertificateError(CertificateError):
+    """A well-formed certificate that this service cannot judge by."""
+
+    code = 1402
+
+
+class CertificateTooLargeError(CertificateError):
+    """Larger than `limits.certificate_bytes` or longer than `limits.chain_length`."""
+
+    code = 1403
+
+
+class TransportError(AuthzError):
+    """A listener cannot be opened, or a transport cannot do what the settings ask."""
+
+    code = 1500
+
+
+class DemoError(AuthzError):
+    """The demo, or a program it needs (Envoy), cannot be started."""
+
+    code = 1600

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decision into CheckResponse bytes.
+
+Every answer has `status` set, because Envoy reads an unset one as "allowed", and every denial is a
+`denied_response`: `error_response` and gRPC errors would hand the decision to failure_mode_allow
+(architecture 4.3, ADR-0007). Does not decide anything.
+Source: envoy.service.auth.v3.CheckResponse.
+
+How it is fast: serialised protobuf messages may be concatenated, and parsing the whole merges them
+(protobuf encoding guide, "Last One Wins": embedded messages merge field by field, map entries
+join). So the parts of an answer that repeat are serialised once and remembered, and what belongs to
+one check (decision id, fingerprint) is appended.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from authz.extauthz.upstream_headers import (
+    CF_CERT_HEADERS,
+    RFC9440_HEADERS,
+    header_value,
+    upstream_headers,
+)
+from authz.pb.core_pb2 import HeaderValue, HeaderValueOption, HttpStatus, Status
+from authz.pb.ext_authz_pb2 import CheckResponse, DeniedHttpResponse, OkHttpResponse
+from authz.policy.decision import HTTP_STATUS, BlockResponse, Decision, Reason, Verdict
+
+if TYPE_CHECKING:
+    from authz.extauthz.upstream_headers import Headers
+    from authz.policy.client import Client
+
+# google.rpc.Code
+_OK: Final = 0
+_PERMISSION_DENIED: Final = 7
+_UNAUTHENTICATED: Final = 16
+
+#: Length of every decision id: the parts of an answer are put together by known lengths.
+DECISION_ID_LENGTH: Final = 28
+_FINGERPRINT_LENGTH: Final = 64
+
+_TEXT: Final = "text/plain; charset=utf-8"
+# What the client sees tells it nothing about the policy; the access log has the reason.
+_BODIES: Final = {403: "access denied\n", 421: "misdirected request\n"}
+
+
+def encode(decision: Decision, decision_id: str) -> bytes:
+    """The serialised CheckResponse for `decision`; `decision_id` is DECISION_ID_LENGTH long."""
+    client = decision.client
+    head = _head(
+        decision.verdict,
+        decision.reason,
+        decision.site,
+        decision.action,
+        decision.rule,
+        decision.logged,
+        decision.generation,
+        decision.response,
+        None if client is None else (client.presented, client.verified, client.revoked),
+        "" if client is None or client.failure is None else client.failure.value,
+    )
+    certificate = None if client is None else client.certificate
+    if certificate is None:
+        own = _NO_FINGERPRINT
+    else:
+        fingerprint = certificate.fingerprint_sha256.encode()
+        own = _FINGERPRINT_BEFORE + fingerprint + _FINGERPRINT_AFTER
+    if decision.verdict is Verdict.ALLOW:
+        head += _upstream(client, decision.upstream_headers)
+    return head + own + decision_id.encode() + _ID_AFTER
+
+
+@lru_cache(maxsize=2048)
+def _head(
+    verdict: Verdict,
+    reason: Reason,
+    site: str,
+    action: str,
+    rule: str,
+    logged: tuple[str, ...],
+    generation: int,
+    response: BlockResponse | None,
+    client: tuple[bool, bool, bool] | None,
+    failure: str,
+) -> bytes:
+    """Status, denied response and those metadata that many checks share."""
+    presented, verified, revoked = client or (False, False, False)
+    answer = CheckResponse()
+    if verdict is Verdict.ALLOW:
+        answer.status.CopyFrom(Status(code=_OK, message=reason.value))
+    else:
+        # gRPC's own distinction: 16 when nobody said who they are, 7 when that is not enough.
+        anonymous = client is not None and not presented
+        code = _UNAUTHENTICATED if anonymous else _PERMISSION_DENIED
+        answer.status.CopyFrom(Status(code=code, message=reason.value))
+        answer.denied_response.CopyFrom(_denied(reason, response))
+    metadata = answer.dynamic_metadata
+    metadata.update(
+        {
+            "verdict": verdict.value,
+            "reason": reason.value,
+            "site": site,
+            "action": action,
+            "rule": rule,
+            "logged": list(logged),
+            "generation": generation,
+            "presented": presented,
+            "verified": verified,
+            "revoked": revoked,
+            "failure": failure,
+        }
+    )
+    return answer.SerializeToString()
+
+
+def _denied(reason: Reason, response: BlockResponse | None) -> DeniedHttpResponse:
+    if response is None:
+        status = HTTP_STATUS[reason]
+        response = BlockResponse(status_code=status, content_type=_TEXT, content=_BODIES[status])
+    content_type = header_value(response.content_type) or _TEXT
+    return DeniedHttpResponse(
+        status=HttpStatus(code=response.status_code),  # type: ignore[arg-type] # open enum
+        headers=[_set_header("content-type", content_type)],
+        body=response.content,
+    )
+
+
+def _upstream(client: Client | None, families: frozenset[str]) -> bytes:
+    """The serialised `ok_response`: what the upstream is told, and what is taken off."""
+    if client is None or not client.verified or client.revoked or client.certificate is None:
+        return _STRANGER
+    if not families:
+        return _VERIFIED
+    issuer = client.issuer
+    key = (
+        client.certificate.fingerprint_sha256,
+        issuer.fingerprint_sha256 if issuer else "",
+        client.judgement.sent_chain,
+        families,
+    )
+    found = _remembered.get(key)
+    if found is None:
+        if len(_remembered) >= _REMEMBERED_LIMIT:
+            # Rare, and cheaper than keeping an order on every hit.
+            _remembered.clear()
+        found = _remembered[key] = _ok_response(*upstream_headers(client, families))
+    return found
+
+
+def _ok_response(headers: Headers, removed: tuple[str, ...]) -> bytes:
+    return CheckResponse(
+        ok_response=OkHttpResponse(
+            headers=[_set_header(name, value) for name, value in headers],
+            headers_to_remove=removed,
+        )
+    ).SerializeToString()
+
+
+def _set_header(name: str, value: str) -> HeaderValueOption:
+    return HeaderValueOption(
+        header=HeaderValue(key=name, value=value),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _metadata_template(name: str, length: int) -> tuple[bytes, bytes]:
+    """`(before, after)`: the bytes around a metadata string of `length` ASCII characters."""
+    mark = "\x01" * length
+    answer = CheckResponse()
+    answer.dynamic_metadata.update({name: mark})
+    before, _, after = answer.SerializeToString().partition(mark.encode())
+    return before, after
+
+
+_ID_BEFORE, _ID_AFTER = _metadata_template("decision_id", DECISION_ID_LENGTH)
+_FINGERPRINT_BEFORE, _after = _metadata_template("fingerprint", _FINGERPRINT_LENGTH)
+_FINGERPRINT_AFTER: Final = _after + _ID_BEFORE
+_NO_FINGERPRINT: Final = b"".join(_metadata_template("fingerprint", 0)) + _ID_BEFORE
+
+#: `ok_response` for a client that is not verified, or revoked.
+_STRANGER: Final = _ok_response(*upstream_headers(None, frozenset()))
+#: `ok_response` for a verified client at a site that sends no certificate headers.
+_VERIFIED: Final = _ok_response((), (*CF_CERT_HEADERS, *RFC9440_HEADERS))
+
+# Answers with certificate headers, by certificate; at most some 16 KiB each.
+_REMEMBERED_LIMIT: Final = 256
+_remembered: dict[tuple[str, str, tuple[bytes, ...], frozenset[str]], bytes] = {}
+
+#: The answer when nothing else can be made any more.
+CONSTANT_DENIAL: Final = _head(
+    Verdict.DENY, Reason.INTERNAL_ERROR, "", "", "", (), 0, None, None, ""
+)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The certificate headers an allowed request carries upstream, and those taken off it.
+
+Two families: Cloudflare's 17 `cf-cert-*` (Managed Transform "Add TLS client auth headers") and
+`client-cert`, `client-cert-chain` (RFC 9440). They are set only for a verified client that is not
+revoked (architecture 4.4); everything of both families that is not set is removed, because a copy
+in the request would be the client's own invention.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from authz.certs.rfc9440 import client_cert, client_cert_chain
+
+if TYPE_CHECKING:
+    from authz.certs.certificate import Certificate
+    from authz.policy.client import Client
+
+CF_CERT: Final = "cf-cert"
+CLIENT_CERT: Final = "client-cert"
+
+CF_CERT_HEADERS: Final = (
+    "cf-cert-presented",
+    "cf-cert-verified",
+    "cf-cert-revoked",
+    "cf-cert-issuer-dn",
+    "cf-cert-subject-dn",
+    "cf-cert-issuer-dn-rfc2253",
+    "cf-cert-subject-dn-rfc2253",
+    "cf-cert-issuer-dn-legacy",
+    "cf-cert-subject-dn-legacy",
+    "cf-cert-serial",
+    "cf-cert-issuer-serial",
+    "cf-cert-fingerprint-sha256",
+    "cf-cert-fingerprint-sha1",
+    "cf-cert-not-before",
+    "cf-cert-not-after",
+    "cf-cert-ski",
+    "cf-cert-issuer-ski",
+)
+RFC9440_HEADERS: Final = ("client-cert", "client-cert-chain")
+XFCC_HEADER: Final = "x-forwarded-client-cert"
+
+#: A longer value is dropped: a name of that size is an attack on the upstream's header limit.
+MAX_VALUE_BYTES: Final = 4096
+
+# Visible ASCII and space, without "%": that one marks what was encoded, so it is encoded itself.
+_SAFE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if c != 0x25)
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def upstream_headers(
+    client: Client | None, families: frozenset[str]
+) -> tuple[Headers, tuple[str, ...]]:
+    """`(to set, to remove)`. No name is in both: Envoy removes after setting."""
+    if client is None or not client.verified or client.revoked or client.certificate is None:
+        return (), (*CF_CERT_HEADERS, *RFC9440_HEADERS, XFCC_HEADER)
+    headers: list[tuple[str, str]] = []
+    if CF_CERT in families:
+        headers += _cf_cert(client.certificate, client.issuer)
+    if CLIENT_CERT in families:
+        headers += _rfc9440(client.certificate, client.judgement.sent_chain)
+    names = {name for name, _ in headers}
+    removed = (name for name in (*CF_CERT_HEADERS, *RFC9440_HEADERS) if name not in names)
+    return tuple(headers), tuple(removed)
+
+
+def _cf_cert(leaf: Certificate, issuer: Certificate | None) -> list[tuple[str, str]]:
+    # The same values as the cf.tls_client_auth fields: the issuer's come from the verified path.
+    values = (
+        "true",
+        "true",
+        "false",
+        issuer.subject_dn if issuer else "",
+        leaf.subject_dn,
+        issuer.subject_dn_rfc2253 if issuer else "",
+        leaf.subject_dn_rfc2253,
+        issuer.subject_dn_legacy if issuer else "",
+        leaf.subject_dn_legacy,
+        leaf.serial,
+        issuer.serial if issuer else "",
+        leaf.fingerprint_sha256,
+        leaf.fingerprint_sha1,
+        leaf.not_before,
+        leaf.not_after,
+        leaf.ski,
+        issuer.ski if issuer else "",
+    )
+    safe = zip(CF_CERT_HEADERS, map(header_value, values), strict=True)
+    # Envoy leaves out a header that is set to nothing, so an empty one is removed instead.
+    return [(name, value) for name, value in safe if value]
+
+
+def _rfc9440(leaf: Certificate, chain: tuple[bytes, ...]) -> list[tuple[str, str]]:
+    # Base64 between colons: nothing to encode. None or "" is too large, or nothing was sent.
+    values = (client_cert(leaf.der), client_cert_chain(chain))
+    return [(name, value) for name, value in zip(RFC9440_HEADERS, values, strict=True) if value]
+
+
+def header_value(value: str) -> str:
+    """`value` as a header can carry it: percent-encoded where needed, `""` when too long.
+
+    Control bytes, bytes beyond ASCII (as UTF-8) and "%" itself become %XX, and so does a space at
+    either end, which HTTP would strip (RFC 9110 5.5): a name from a certificate can neither end
+    the header nor be mistaken for another one.
+    """
+    if value.isascii() and value.isprintable() and "%" not in value and value == value.strip():
+        safe = value
+    else:
+        safe = quote(value, safe=_SAFE, errors="surrogatepass")
+        stripped = safe.strip(" ")
+        leading = len(safe) - len(safe.lstrip(" "))
+        safe = f"{'%20' * leading}{stripped}{'%20' * (len(safe) - leading - len(stripped))}"
+    return safe if len(safe) <= MAX_VALUE_BYTES else ""

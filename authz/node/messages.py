@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the supervisor and a worker say to each other.
+
+Data only; node.channel carries it. A new kind of message is a new class here and an entry in one of
+the two unions. Both sides are started from the same installation, so there is no versioning.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of every message; the class name is the tag."""
+
+
+# --- supervisor to worker --------------------------------------------------------------------
+
+
+class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process needs to answer checks, out of the settings (architecture 6).
+
+    Plain data, so that a worker need not import the settings' model.
+    """
+
+    listen: str
+    transport: str = "auto"
+    reuse_port: bool = False
+    certificate: str | None = None
+    key: str | None = None
+    client_ca: str | None = None
+    certificate_source: str = "envoy"
+    xfcc_trusted_hops: int = 1
+    client_ip_trusted_hops: int = 0
+    certificate_bytes: int = 65536
+    chain_length: int = 8
+
+
+class Configure(Message):
+    """The first message: who the worker is and how it serves."""
+
+    index: int
+    endpoint: EndpointConfig
+    log_format: str
+    log_level: str
+    drain_seconds: float
+    grace_seconds: float
+
+
+class Load(Message):
+    """Compile this file and swap to it."""
+
+    generation: int
+    file: str
+
+
+class Collect(Message):
+    """Send your metrics."""
+
+    number: int
+
+
+class Drain(Message):
+    """Stop taking checks, finish those begun, exit with status 0."""
+
+
+# --- worker to supervisor --------------------------------------------------------------------
+
+
+class Ready(Message):
+    """A snapshot is loaded and the transport is up at `address`."""
+
+    address: str
+    transport: str
+    why: str
+
+
+class StartFailed(Message):
+    """The worker cannot serve: an operator's fault, rendered for a person."""
+
+    message: str
+    hint: str | None
+
+
+class Loaded(Message):
+    """Generation `generation` answers checks from now on."""
+
+    generation: int
+    seconds: float
+
+
+class LoadFailed(Message):
+    """Generation `generation` cannot be used; the worker goes on with `kept` (0: with none)."""
+
+    generation: int
+    kept: int
+    message: str
+
+
+class Export(Message):
+    """Counters and gauges, as observability.Metrics.export() gives them, encoded.
+
+    `number` is that of the Collect it answers, 0 for the last word of a worker that drained.
+    """
+
+    number: int
+    metrics: bytes
+    rss_bytes: int
+
+
+ToWorker = Configure | Load | Collect | Drain
+ToSupervisor = Ready | StartFailed | Loaded | LoadFailed | Export

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same decision with its working shown, for `authz check --explain`.
+
+`explain` calls `authorize` for the decision and then lists what led to it: how the host was read,
+how the certificate was judged, which readings the path has, what each rule said. It is never on
+the check path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authz.certs.judgement import judge as judge_certificate
+from authz.policy.authorizer import authorize, is_misdirected, path_readings
+from authz.policy.client import Client, JudgeFunction, identify
+from authz.policy.fields import FieldValues, unknown_fields
+from authz.policy.hosts import normalise_host
+
+if TYPE_CHECKING:
+    from authz.policy.facts import RequestFacts
+    from authz.policy.snapshot import Site, Snapshot
+
+
+def explain(
+    snapshot: Snapshot | None,
+    facts: RequestFacts,
+    at: float,
+    judge: JudgeFunction = judge_certificate,
+) -> dict[str, Any]:
+    """The decision of `authorize` and its reasons, as JSON-able values."""
+    decision = authorize(snapshot, facts, at, judge)
+    trace: dict[str, Any] = {
+        "decision": {
+            "verdict": decision.verdict.value,
+            "reason": decision.reason.value,
+            "action": decision.action,
+            "site": decision.site,
+            "rule": decision.rule,
+            "logged": list(decision.logged),
+            "generation": decision.generation,
+            "detail": decision.detail,
+        },
+        "host": {"sent": _text(facts.host), "read_as": normalise_host(facts.host)},
+    }
+    site = snapshot.hosts.find(facts.host) if snapshot else None
+    if snapshot is None or site is None:
+        return trace
+    trace["host"]["site"] = site.name
+    trace["host"]["sni"] = facts.sni
+    trace["host"]["misdirected"] = is_misdirected(snapshot, site, facts)
+    client = identify(facts.presented, site.trust, at, judge)
+    trace["certificate"] = _certificate(client)
+    target = facts.path.partition(b"?")[0]
+    paths = path_readings(site, facts, target)
+    trace["readings"] = None if paths is None else [_text(path) for path in paths]
+    trace["rules"] = [
+        {"reading": _text(path), "rules": _rules(site, facts, client, path, at)}
+        for path in (paths or (target,))
+    ]
+    trace["default_action"] = site.default_action.value
+    return trace
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
+
+
+def _certificate(client: Client) -> dict[str, Any]:
+    judgement = client.judgement
+    found: dict[str, Any] = {
+        "presented": client.presented,
+        "verified": client.verified,
+        "revoked": client.revoked,
+        "failure": client.failure.value if client.failure else None,
+        "detail": client.detail,
+    }
+    if client.certificate is not None:
+        found["subject_dn"] = client.certificate.subject_dn
+        found["fingerprint_sha256"] = client.certificate.fingerprint_sha256
+        found["serial"] = client.certificate.serial
+        found["not_before"] = client.certificate.not_before
+        found["not_after"] = client.certificate.not_after
+    if client.verified:
+        found["authority"] = judgement.authority
+        found["path"] = [certificate.subject_dn for certificate in judgement.path]
+    return found
+
+
+def _rules(
+    site: Site, facts: RequestFacts, client: Client, path: bytes, at: float
+) -> list[dict[str, Any]]:
+    values = FieldValues(facts, client, site.name, path, at)
+    unknown = unknown_fields(facts, site.ruleset.fields)
+    return [
+        {
+            "rule": rule.ref,
+            "action": rule.action.value,
+            "expression": rule.filter.expression.source,
+            "matches": None
+            if not unknown.isdisjoint(rule.filter.fields)
+            else rule.filter.matches(values),
+        }
+        for rule in site.ruleset.rules
+    ]

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readings of a request path (architecture 4.7).
+
+Envoy, this service and the upstream may read one path differently: `/x/%2e%2e;/admin` is `/admin`
+to some servers and nothing special to others. `readings` lists what a path can be taken for, so
+that the authorizer can insist that all of them are allowed. It does not decide anything.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: More readings than this and the path is ambiguous without looking at the rules.
+MAX_READINGS = 32
+
+#: "Fully decoded, once and twice".
+_MAX_DECODES = 2
+
+# What can make readers disagree: %, ;, \, //, a segment that starts with a dot, #, controls.
+_SUSPECT = re.compile(rb"[%;\\#\x00-\x1f\x7f]|//|/\.")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_PARAMETERS = re.compile(rb";[^/]*")
+_SLASHES = re.compile(rb"/{2,}")
+
+# RFC 3986 2.3: decoding these never changes what a path identifies.
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _decode(path: bytes) -> bytes:
+    return _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), path)
+
+
+def _decode_unreserved(path: bytes) -> bytes:
+    def replace(found: re.Match[bytes]) -> bytes:
+        byte = int(found[1], 16)
+        return bytes((byte,)) if byte in _UNRESERVED else found[0]
+
+    return _ESCAPE.sub(replace, path)
+
+
+def _strip_parameters(path: bytes) -> bytes:
+    return _PARAMETERS.sub(b"", path)
+
+
+def _backslash_as_slash(path: bytes) -> bytes:
+    return path.replace(b"\\", b"/")
+
+
+def _cut_at_fragment(path: bytes) -> bytes:
+    return path.partition(b"#")[0]
+
+
+def _cut_at_nul(path: bytes) -> bytes:
+    return path.partition(b"\0")[0]
+
+
+def _merge_slashes(path: bytes) -> bytes:
+    return _SLASHES.sub(b"/", path)
+
+
+def _remove_dot_segments(path: bytes) -> bytes:
+    """RFC 3986 5.2.4 for an absolute path."""
+    if b"/." not in path:
+        return path
+    kept: list[bytes] = []
+    segments = path.split(b"/")[1:]
+    for index, segment in enumerate(segments):
+        last = index == len(segments) - 1
+        if segment in {b".", b".."}:
+            if segment == b".." and kept:
+                kept.pop()
+            if last:
+                kept.append(b"")
+        else:
+            kept.append(segment)
+    return b"/" + b"/".join(kept)
+
+
+# Idempotent steps; decoding is counted apart because it is not.
+_STEPS: tuple[Callable[[bytes], bytes], ...] = (
+    _decode_unreserved,
+    _strip_parameters,
+    _backslash_as_slash,
+    _cut_at_fragment,
+    _cut_at_nul,
+    _merge_slashes,
+    _remove_dot_segments,
+)
+
+
+def readings(path: bytes) -> tuple[bytes, ...] | None:
+    """Every way to read `path` (without query), the path as sent first.
+
+    One element for an ordinary path. None when there are more than `MAX_READINGS`: nobody sends
+    such a path in good faith.
+    """
+    if _SUSPECT.search(path) is None or not path.startswith(b"/"):
+        return (path,)
+    # Every order and choice of the steps, as a closure: (reading, number of full decodes).
+    found: dict[bytes, None] = {path: None}
+    seen = {(path, 0)}
+    pending = [(path, 0)]
+    while pending:
+        reading, decodes = pending.pop()
+        following = [(step(reading), decodes) for step in _STEPS]
+        if decodes < _MAX_DECODES:
+            following.append((_decode(reading), decodes + 1))
+        for state in following:
+            if state in seen:
+                continue
+            seen.add(state)
+            found[state[0]] = None
+            if len(found) > MAX_READINGS:
+                return None
+            pending.append(state)
+    return tuple(found)

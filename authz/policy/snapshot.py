@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A policy compiled for answering checks: immutable, numbered, swapped whole.
+
+`compile_snapshot` turns a PolicyModel into a Snapshot or says what is wrong with it; it reads no
+file and no clock. One Snapshot answers one check from beginning to end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authz.certs.trust import TrustBundle, compile_trust
+from authz.errors import AuthzError, PolicyError
+from authz.policy.fields import SCHEME
+from authz.policy.hosts import HostTable
+from authz.policy.model import Action
+from authz.policy.ruleset import CompiledRule, Ruleset
+from authz.rules import compile_expression, compile_list, lint, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authz.certs.trust import AuthorityModel
+    from authz.policy.model import (
+        DefaultAction,
+        Misdirected,
+        PathMode,
+        PolicyModel,
+        RuleModel,
+        SiteModel,
+    )
+    from authz.rules import Filter, Finding, NamedList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Site:
+    """A host resolved: whom it trusts, what it asks and what it answers."""
+
+    name: str
+    trust: TrustBundle
+    ruleset: Ruleset
+    default_action: DefaultAction
+    paths: PathMode
+    misdirected: Misdirected
+    upstream_headers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFinding:
+    """A lint finding and the rule it is about."""
+
+    where: str
+    rule: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """Everything a check needs. `created_at` is Unix seconds; `sites` in the policy's order."""
+
+    generation: int
+    created_at: float
+    hosts: HostTable[Site]
+    sites: tuple[Site, ...]
+    findings: tuple[PolicyFinding, ...]
+
+    def crl_next_updates(self) -> dict[tuple[str, str], float]:
+        """Earliest nextUpdate (Unix seconds) of each authority with CRLs, by (site, authority)."""
+        return {
+            (site.name, authority): next_update
+            for site in self.sites
+            for authority, next_update in site.trust.crl_next_updates().items()
+        }
+
+
+def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot:
+    """Compile `model` as generation number `generation`, at Unix time `at`.
+
+    Raises:
+        PolicyError: no sites, two sites for one host, a rule without effect, a bad list.
+        ExpressionError: an expression that cannot be used.
+        CertificateError: a certificate or CRL that cannot be used.
+    """
+    if not model.sites:
+        raise PolicyError("the policy has no sites", hint='add one with hosts: ["*"]')
+    lists = {item.name: compile_list(item) for item in model.lists}
+    bundles: dict[tuple[AuthorityModel, ...], TrustBundle] = {}
+    hosts: HostTable[Site] = HostTable()
+    sites: list[Site] = []
+    findings: list[PolicyFinding] = []
+    for site_model in model.sites:
+        bundle = bundles.get(site_model.trust)
+        if bundle is None:
+            bundle = bundles[site_model.trust] = compile_trust(site_model.trust)
+        ruleset, found = _compile_rules(site_model, lists)
+        findings += found
+        site = Site(
+            name=site_model.name,
+            trust=bundle,
+            ruleset=ruleset,
+            default_action=site_model.default_action,
+            paths=site_model.paths,
+            misdirected=site_model.misdirected,
+            upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+        )
+        for host in site_model.hosts:
+            hosts.add(host, site, where=site_model.where)
+        sites.append(site)
+    return Snapshot(
+        generation=generation,
+        created_at=at,
+        hosts=hosts,
+        sites=tuple(sites),
+        findings=tuple(findings),
+    )
+
+
+def _compile_rules(
+    site: SiteModel, lists: Mapping[str, NamedList]
+) -> tuple[Ruleset, list[PolicyFinding]]:
+    enabled = [rule for rule in site.rules if rule.enabled]
+    positions = {rule.ref: position for position, rule in enumerate(enabled)}
+    known = {rule.ref for rule in site.rules}
+    findings: list[PolicyFinding] = []
+    compiled: list[CompiledRule] = []
+    for rule in site.rules:
+        # A disabled rule must be right as well: it is one click from being enabled.
+        try:
+            expression = parse(rule.expression, SCHEME, lists)
+        except AuthzError as error:
+            error.where = error.where or rule.where
+            raise
+        if not rule.enabled:
+            continue
+        findings += [
+            PolicyFinding(where=rule.where, rule=rule.ref, finding=finding)
+            for finding in lint(expression, authorities=len(site.trust))
+        ]
+        compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
+    fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
+    return Ruleset(tuple(compiled), fields), findings
+
+
+def _compile_rule(
+    rule: RuleModel, compiled: Filter, positions: Mapping[str, int], known: set[str]
+) -> CompiledRule:
+    skip = rule.skip
+    if rule.action is not Action.SKIP:
+        return CompiledRule(
+            ref=rule.ref, action=rule.action, filter=compiled, response=rule.response
+        )
+    if skip is None or not (skip.current or skip.rules or skip.without_effect):
+        raise PolicyError(
+            f'rule "{rule.ref}" skips nothing',
+            where=rule.where,
+            hint="add action_parameters: {ruleset: current}, {phase: current} or {rules: {…}}",
+        )
+    missing = [ref for ref in skip.rules if ref not in known]
+    if missing:
+        raise PolicyError(
+            f'rule "{rule.ref}" skips "{missing[0]}", which is no rule of this site',
+            where=rule.where,
+            hint="name the ref of a rule of the same site",
+        )
+    return CompiledRule(
+        ref=rule.ref,
+        action=rule.action,
+        filter=compiled,
+        skips_rest=skip.current,
+        # A rule that is disabled has no position: there is nothing to leave out.
+        skipped_rules=frozenset(positions[ref] for ref in skip.rules if ref in positions),
+    )

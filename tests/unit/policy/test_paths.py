@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readings of a path (architecture 4.7 and the corpus of path attacks)."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.policy.paths import MAX_READINGS, readings
+
+
+@pytest.mark.parametrize(
+    "path", [b"/", b"/a", b"/a/", b"/a/b.c", b"/a,b", b"/caf\xc3\xa9", b"/~x", b"*", b"", b"/a:b@c"]
+)
+def test_an_ordinary_path_has_one_reading(path: bytes) -> None:
+    assert readings(path) == (path,)
+
+
+@pytest.mark.parametrize("path", [b"/.well-known/acme", b"/a/.git", b"/a/...", b"/a/..b"])
+def test_a_hidden_segment_is_no_dot_segment(path: bytes) -> None:
+    assert readings(path) == (path,)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"//admin",
+        b"/./admin",
+        b"/x/../admin",
+        b"/x/%2e%2e/admin",
+        b"/x/%2E%2e/admin",
+        b"/%61dmin",
+        b"/%2561dmin",
+        b"/%2561%64min",
+        b"/admin;x=1",
+        b"/admin;",
+        b"/;a/admin",
+        b"/x/..;/admin",
+        b"/x/..;a=b/admin",
+        b"/x/%2e%2e;/admin",
+        b"/x/.%2e;/admin",
+        b"/x/..%3b/admin",
+        b"/x/..%2fadmin",
+        b"/x/..%2Fadmin",
+        b"/x/..%252fadmin",
+        b"/\\admin",
+        b"/x\\..\\admin",
+        b"/x/..%5cadmin",
+        b"/admin#f",
+        b"/admin%23f",
+        b"/admin\x00.png",
+        b"/admin%00.png",
+        b"/admin%2500.png",
+        b"/x//..//admin",
+    ],
+)
+def test_admin_is_found_behind_every_disguise(path: bytes) -> None:
+    found = readings(path)
+
+    assert found is not None
+    assert found[0] == path
+    assert b"/admin" in found
+
+
+@pytest.mark.parametrize(
+    ("path", "reading"),
+    [
+        (b"/admin%20", b"/admin "),
+        (b"/admin%ff", b"/admin\xff"),
+        (b"/100%25", b"/100%"),
+        (b"/%zz", b"/%zz"),
+        (b"/a/b/..", b"/a/"),
+        (b"/a/.", b"/a/"),
+        (b"/../..", b"/"),
+        (b"/admin\\", b"/admin/"),
+    ],
+)
+def test_each_step_does_what_its_standard_says(path: bytes, reading: bytes) -> None:
+    found = readings(path)
+
+    assert found is not None
+    assert reading in found
+
+
+def test_three_layers_of_escapes_are_not_decoded() -> None:
+    found = readings(b"/%252561dmin")
+
+    assert found is not None
+    assert b"/%61dmin" in found
+    assert b"/admin" in found  # two full decodes and the unreserved one
+
+
+def test_a_path_with_too_many_readings_has_none() -> None:
+    assert readings(b"/a//b/../c;x=1/%2e%2e\\d%00e#f") is None
+
+
+def test_the_number_of_readings_is_bounded() -> None:
+    found = readings(b"/%25252e" * 20)
+
+    assert found is None or len(found) <= MAX_READINGS
