@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PROTOS := $(wildcard protos/*.proto)
+PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
 AUTHZ_REQUIRE ?= e2e,prometheus
 export AUTHZ_REQUIRE
@@ -33,7 +33,7 @@ fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 protos: setup ## regenerate authz/pb from protos/
-	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=authz/pb --pyi_out=authz/pb $(PROTOS)
+	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python -m docs.generate
 

@@ -36,6 +36,9 @@ class AuthzError(Exception):
 
     code: ClassVar[int] = 1000
 
+    #: What else the same reading found, for callers that report everything at once.
+    others: tuple[AuthzError, ...] = ()
+
     def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
         super().__init__(message)
         self.message = message

@@ -42,19 +42,19 @@ def read(data: bytes, offset: int = 0) -> tuple[Element, int]:
     try:
         tag, length = data[offset], data[offset + 1]
     except IndexError:
-        raise _malformed("is cut short") from None
+        raise malformed("is cut short") from None
     start = offset + 2
     if tag & 0x1F == 0x1F:
-        raise _malformed("has a tag of several bytes")
+        raise malformed("has a tag of several bytes")
     if length & 0x80:
         size = length & 0x7F
         if not 1 <= size <= 4 or start + size > len(data):
-            raise _malformed("has a length that is not DER")
+            raise malformed("has a length that is not DER")
         length = int.from_bytes(data[start : start + size])
         start += size
     end = start + length
     if end > len(data):
-        raise _malformed("is cut short")
+        raise malformed("is cut short")
     return Element(tag=tag, content=data[start:end], raw=data[offset:end]), end
 
 
@@ -74,7 +74,7 @@ def expect(element: Element, tag: int) -> Element:
         MalformedCertificateError: it has another one.
     """
     if element.tag != tag:
-        raise _malformed(f"has tag {element.tag:#04x} where {tag:#04x} belongs")
+        raise malformed(f"has tag {element.tag:#04x} where {tag:#04x} belongs")
     return element
 
 
@@ -85,7 +85,7 @@ def oid_text(content: bytes) -> str:
         MalformedCertificateError: it is not an object identifier.
     """
     if not content or len(content) > MAX_OID_BYTES or content[-1] & 0x80:
-        raise _malformed("has a broken object identifier")
+        raise malformed("has a broken object identifier")
     arcs: list[int] = []
     value = 0
     for byte in content:
@@ -117,17 +117,17 @@ def outline(data: bytes) -> Outline:
     """
     certificate, end = read(data)
     if end != len(data):
-        raise _malformed("is followed by other bytes")
+        raise malformed("is followed by other bytes")
     outer = children(expect(certificate, SEQUENCE).content)
     if len(outer) != 3:
-        raise _malformed("does not have three parts")
+        raise malformed("does not have three parts")
     parts = children(expect(outer[0], SEQUENCE).content)
     version = 1
     if parts and parts[0].tag == _VERSION:
         number = expect(read(parts.pop(0).content)[0], INTEGER).content
         version = int.from_bytes(number, signed=True) + 1
     if len(parts) < 6:
-        raise _malformed("lacks some of its fields")
+        raise malformed("lacks some of its fields")
     serial, _, issuer, _, subject, spki = parts[:6]
     return Outline(
         version=version,
@@ -139,5 +139,6 @@ def outline(data: bytes) -> Outline:
     )
 
 
-def _malformed(what: str) -> MalformedCertificateError:
+def malformed(what: str) -> MalformedCertificateError:
+    """The error that says so, of the certificate being read."""
     return MalformedCertificateError(f"the certificate {what}")

@@ -1,33 +1,252 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom a site trusts: authorities, as data and compiled."""
+"""Whom a site trusts, compiled: anchors, intermediates and revocation of every authority.
+
+A certificate of an authority is an anchor unless another certificate of the same authority issued
+it: a bundle of root and intermediate then checks the intermediate against the root's CRL, while an
+intermediate alone is an anchor, as in Envoy (partial chain). What the verification library would
+refuse later is refused here, where the operator can read why. An empty bundle verifies nobody.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from authz.certs.authority import AuthorityModel, RevocationMode
+from authz.certs.certificate import Certificate
+from authz.certs.crl import compile_crl
+from authz.certs.profile import check_authority_certificate
+from authz.certs.revocation import AuthorityRevocation, compile_revocation
+from authz.certs.signature import Signed, signed_by
+from authz.errors import CertificateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "Authority",
+    "AuthorityModel",
+    "Issuer",
+    "RevocationMode",
+    "TrustBundle",
+    "TrustNote",
+    "compile_trust",
+]
 
 
-class RevocationMode(StrEnum):
-    """How an authority's revocation sources count (architecture 4.11)."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Authority:
+    """One authority, compiled."""
 
-    STRICT = "strict"
-    SOFT = "soft"
-    OFF = "off"
+    name: str
+    anchors: tuple[Certificate, ...]
+    intermediates: tuple[Certificate, ...]
+    revocation: AuthorityRevocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Issuer:
+    """A certificate that may stand above another one in a path.
+
+    `authority` is the name of the authority it anchors, `""` for an intermediate.
+    """
+
+    certificate: Certificate
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorityModel:
-    """One certificate authority as configured: DER bytes, files already read.
+class TrustNote:
+    """Something an operator may want to know that is no error. `where` as in errors."""
 
-    `certificates` are anchors (self-issued or not: partial chains count, as in Envoy) and
-    intermediates of this authority; `crls` complete and delta CRLs in DER; `revoked_serials`
-    positive integers revoked without a CRL, whoever of `certificates` issued them.
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrustBundle:
+    """The authorities of a site, ready to verify with.
+
+    `digest` covers anchors, intermediates and names only: it changes exactly when judgements must
+    be made anew, and not when a CRL does.
     """
 
-    name: str
-    certificates: tuple[bytes, ...]
-    crls: tuple[bytes, ...] = ()
-    revoked_serials: tuple[int, ...] = ()
-    revocation: RevocationMode = RevocationMode.STRICT
-    crl_sources_configured: int = 0
-    where: str = ""
+    authorities: tuple[Authority, ...]
+    digest: bytes
+    issuers_by_subject: Mapping[bytes, tuple[Issuer, ...]]
+    members: frozenset[bytes]
+    revocation_by_authority: Mapping[str, AuthorityRevocation]
+    notes: tuple[TrustNote, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is no anchor, so that nobody can be verified."""
+        return not any(authority.anchors for authority in self.authorities)
+
+    def crl_next_updates(self) -> dict[str, float]:
+        """The earliest nextUpdate (Unix seconds) of each authority that has CRLs, by its name."""
+        updates: dict[str, float] = {}
+        for authority in self.authorities:
+            earliest = authority.revocation.next_update()
+            if earliest is not None:
+                updates[authority.name] = earliest
+        return updates
+
+    def expired_anchors(self, at: float) -> tuple[Certificate, ...]:
+        """The anchors that are past their notAfter: allowed, but nobody verifies by them."""
+        return tuple(
+            anchor
+            for authority in self.authorities
+            for anchor in authority.anchors
+            if anchor.not_after_at + 1 <= at
+        )
+
+
+def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
+    """Compile a site's authorities.
+
+    Raises:
+        CertificateError: a certificate or CRL cannot be used; `where` names the authority.
+    """
+    notes: list[TrustNote] = []
+    authorities: list[Authority] = []
+    anchored_by: dict[Certificate, str] = {}
+    for model in models:
+        if any(model.name == other.name for other in authorities):
+            raise CertificateError(
+                f"two authorities are named {model.name!r}",
+                hint="give each its own name",
+                where=model.where,
+            )
+        authority = _compile_authority(model, notes)
+        for anchor in authority.anchors:
+            other = anchored_by.setdefault(anchor, model.name)
+            if other != model.name:
+                raise CertificateError(
+                    f"{anchor.subject_dn!r} is an anchor of {other!r} as well",
+                    hint="name it under one authority: its revocation settings must be one thing",
+                    where=model.where,
+                )
+        authorities.append(authority)
+    return TrustBundle(
+        authorities=tuple(authorities),
+        digest=_digest(authorities),
+        issuers_by_subject=_by_subject(authorities),
+        members=frozenset(
+            certificate.der
+            for authority in authorities
+            for certificate in (*authority.anchors, *authority.intermediates)
+        ),
+        revocation_by_authority={one.name: one.revocation for one in authorities},
+        notes=tuple(notes),
+    )
+
+
+def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authority:
+    if not model.certificates:
+        raise CertificateError(
+            f"authority {model.name!r} has no certificates",
+            hint="name at least one CA certificate under certificates",
+            where=model.where,
+        )
+    # A file that repeats a certificate is no mistake worth refusing.
+    certificates = list(
+        dict.fromkeys(
+            _read(der, position, model) for position, der in enumerate(model.certificates, 1)
+        )
+    )
+    anchors, intermediates = _split(certificates)
+    crls = [compile_crl(der, certificates, where=model.where) for der in model.crls]
+    revocation = compile_revocation(
+        mode=model.revocation,
+        crls=crls,
+        serials=model.revoked_serials,
+        sources_configured=model.crl_sources_configured,
+    )
+    for crl in crls:
+        if crl.base_number is not None and crl.number is None:
+            notes.append(
+                TrustNote(where=model.where, message="a delta CRL without a number is not used")
+            )
+    for scopes in revocation.by_issuer_key.values():
+        for scope in scopes:
+            if not scope.complete:
+                issuer = scope.deltas[0].issuer
+                message = f"a delta CRL of {issuer!r} is not used: its complete CRL is missing"
+                notes.append(TrustNote(where=model.where, message=message))
+    if model.revocation is RevocationMode.OFF and not revocation.is_empty:
+        message = "revocation is off: CRLs and revoked serials are not looked at"
+        notes.append(TrustNote(where=model.where, message=message))
+    return Authority(
+        name=model.name, anchors=anchors, intermediates=intermediates, revocation=revocation
+    )
+
+
+def _read(der: bytes, position: int, model: AuthorityModel) -> Certificate:
+    try:
+        certificate = Certificate.from_der(der, allow_zero_serial=True)
+        check_authority_certificate(certificate)
+    except CertificateError as error:
+        error.where = model.where
+        error.message = f"certificate {position} of {model.name!r}: {error.message}"
+        error.hint = error.hint or "openssl x509 -in FILE -text shows what is in it"
+        raise
+    return certificate
+
+
+def _split(
+    certificates: Sequence[Certificate],
+) -> tuple[tuple[Certificate, ...], tuple[Certificate, ...]]:
+    """Anchors, and intermediates that one of the anchors leads to."""
+    anchors = [
+        one
+        for one in certificates
+        if not any(_issued(one, other) for other in certificates if other.spki != one.spki)
+    ]
+    reached = set(anchors)
+    growing = True
+    while growing:
+        growing = False
+        for one in certificates:
+            if one not in reached and any(_issued(one, other) for other in reached):
+                reached.add(one)
+                growing = True
+    # CAs that sign each other with no root among them: each is trusted as it stands.
+    anchors += [one for one in certificates if one not in reached]
+    return tuple(anchors), tuple(one for one in certificates if one not in anchors)
+
+
+def _issued(certificate: Certificate, issuer: Certificate) -> bool:
+    return (
+        certificate.issuer_raw == issuer.subject_raw
+        and signed_by(certificate, issuer) is Signed.YES
+    )
+
+
+def _by_subject(authorities: Sequence[Authority]) -> Mapping[bytes, tuple[Issuer, ...]]:
+    found: dict[bytes, list[Issuer]] = {}
+    for authority in authorities:
+        for anchor in authority.anchors:
+            issuer = Issuer(certificate=anchor, authority=authority.name)
+            found.setdefault(anchor.subject_raw, []).append(issuer)
+    for authority in authorities:
+        for intermediate in authority.intermediates:
+            known = found.setdefault(intermediate.subject_raw, [])
+            if not any(other.certificate == intermediate for other in known):
+                known.append(Issuer(certificate=intermediate))
+    return {subject: tuple(issuers) for subject, issuers in found.items()}
+
+
+def _digest(authorities: Sequence[Authority]) -> bytes:
+    digest = hashlib.sha256()
+
+    def add(part: bytes) -> None:
+        # Lengths first: no two different bundles may feed the same bytes.
+        digest.update(len(part).to_bytes(8) + part)
+
+    for authority in authorities:
+        add(authority.name.encode("utf-8", "surrogatepass"))
+        for certificates in (authority.anchors, authority.intermediates):
+            add(b"".join(hashlib.sha256(one.der).digest() for one in certificates))
+    return digest.digest()

@@ -74,7 +74,7 @@ def envoy_version(envoy: Path) -> tuple[int, int, int]:
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DemoError(f"{envoy} cannot be run: {error}") from error
-    # "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
+    # The words "envoy  version:", then commit, version, state, build and TLS library.
     match = re.search(r"version: [^/]*/(\d+)\.(\d+)\.(\d+)", answer)
     if match is None:
         raise DemoError(f"{envoy} does not look like an Envoy", hint="see `envoy --version`")

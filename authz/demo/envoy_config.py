@@ -9,6 +9,7 @@ is there. Facts are Envoy 1.40's, measured; the listener is in `envoy_listener`,
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from authz.demo.envoy_listener import listener
@@ -18,9 +19,9 @@ from authz.demo.envoy_options import (
     Forwarding,
     authz_cluster,
     forwarding_of,
-    split_address,
 )
-from authz.demo.envoy_text import endpoint, indented, quoted
+from authz.demo.envoy_text import address, endpoint, indented, quoted
+from authz.settings.addresses import parse_address
 
 if TYPE_CHECKING:
     from authz.settings import Settings
@@ -38,6 +39,11 @@ _HEADINGS = {
 # Another proxy terminates the client's TLS and describes the client certificate in
 # x-forwarded-client-cert. That header is only as trustworthy as the connection it comes over, so
 # this listener accepts nobody but that proxy: its own certificate is required and verified.
+#
+# It goes with an authz.yaml that says
+#   certificate_source: xfcc
+#   xfcc: {trusted_hops: 2}
+#   client_ip: {trusted_hops: 1}
 """,
 }
 
@@ -62,29 +68,29 @@ def render_envoy_config(settings: Settings, options: EnvoyOptions | None = None)
             _HEADINGS[forwarding],
             _admin(options),
             "\nstatic_resources:\n  listeners:\n",
-            indented(listener(options, forwarding, settings.client_ip.trusted_hops), 4),
+            indented(listener(options, forwarding, settings.client_ip.trusted_hops), 2),
             "\n  clusters:\n",
-            indented(_authz(authz_cluster(settings, options), options), 4),
+            indented(_authz(authz_cluster(settings, options), options), 2),
             "\n",
-            indented(_upstream(options), 4),
+            indented(_upstream(options), 2),
             _OVERLOAD,
         )
     )
 
 
 def _admin(options: EnvoyOptions) -> str:
-    host, port = split_address(options.admin)
     return f"""
 # Anyone who reaches this port can read everything and stop Envoy: loopback only.
 admin:
   address:
-    socket_address: {{address: {quoted(host.strip("[]"))}, port_value: {port}}}
+    {address(options.admin)}
 """
 
 
 def _authz(cluster: AuthzCluster, options: EnvoyOptions) -> str:
-    kind = "STATIC" if all(_is_literal(address) for address in cluster.endpoints) else "STRICT_DNS"
-    endpoints = "".join(endpoint(address) for address in cluster.endpoints)
+    kind = "STATIC" if all(_is_literal(value) for value in cluster.endpoints) else "STRICT_DNS"
+    endpoints = "".join(endpoint(value) for value in cluster.endpoints)
+    tls = indented(_authz_tls(options, cluster.mutual_tls), 2) if cluster.tls else ""
     return f"""\
 - name: authz
   type: {kind}
@@ -97,12 +103,13 @@ def _authz(cluster: AuthzCluster, options: EnvoyOptions) -> str:
     envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
       "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
       explicit_http_config:
-        # gRPC is HTTP/2. No keepalive pings: the health checks below do that work, and gRPC
-        # servers close connections that ping too often.
+        # gRPC is HTTP/2. No keepalive pings: the health checks below do that work, and
+        # gRPC servers close connections that ping too often.
         http2_protocol_options: {{}}
-  # A worker that stops answers NOT_SERVING first and closes a moment later; Envoy notices within
-  # one interval and sends it nothing more. That, and an endpoint for each worker, is what makes a
-  # rolling restart lose no request. NOT_SERVING counts at once; the threshold is for time-outs.
+  # A worker that stops says NOT_SERVING first and closes a moment later; Envoy notices
+  # within one interval and sends it nothing more. That, with an endpoint for each worker,
+  # is what makes a rolling restart lose no request. NOT_SERVING counts at once; the
+  # threshold is for time-outs.
   health_checks:
   - timeout: 0.4s
     interval: 0.4s
@@ -112,8 +119,8 @@ def _authz(cluster: AuthzCluster, options: EnvoyOptions) -> str:
     grpc_health_check: {{}}
   circuit_breakers:
     thresholds:
-    # The default of 1024 checks at once would deny the rest of a burst; 3 retries are too few when
-    # a worker dies with many checks in flight.
+    # The default of 1024 checks at once would deny the rest of a burst, and 3 retries are
+    # too few when a worker dies with many checks in flight.
     - max_requests: 10000
       max_pending_requests: 10000
       max_retries: 1000
@@ -121,7 +128,7 @@ def _authz(cluster: AuthzCluster, options: EnvoyOptions) -> str:
     cluster_name: authz
     endpoints:
     - lb_endpoints:
-{indented(endpoints, 6)}{indented(_authz_tls(options, cluster.mutual_tls), 2) if cluster.tls else ""}"""
+{indented(endpoints, 6)}{tls}"""
 
 
 def _authz_tls(options: EnvoyOptions, mutual: bool) -> str:
@@ -158,12 +165,16 @@ def _upstream(options: EnvoyOptions) -> str:
 {indented(endpoint(options.upstream), 6)}"""
 
 
-def _is_literal(address: str) -> bool:
-    """Whether an address needs no resolver: a Unix socket, IPv4, or IPv6 in brackets."""
-    if address.startswith("unix:"):
+def _is_literal(value: str) -> bool:
+    """Whether an address needs no resolver: a Unix socket or an IP address."""
+    parsed = parse_address(value)
+    if parsed.is_unix:
         return True
-    host = split_address(address)[0]
-    return host.startswith("[") or host.replace(".", "").isdecimal()
+    try:
+        ipaddress.ip_address(parsed.host)
+    except ValueError:
+        return False
+    return True
 
 
 _OVERLOAD = """

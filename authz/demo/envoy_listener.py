@@ -26,6 +26,11 @@ def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_ho
     {address(options.listen)}
   # Envoy's advice for an edge proxy: bounds memory per connection.
   per_connection_buffer_limit_bytes: 32768
+  listener_filters:
+  # Fills in the SNI that the access log shows.
+  - name: envoy.filters.listener.tls_inspector
+    typed_config:
+      "@type": {_TYPE}.filters.listener.tls_inspector.v3.TlsInspector
   filter_chains:
   - transport_socket:
       name: envoy.transport_sockets.tls
@@ -40,9 +45,10 @@ def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_ho
 def _tls(options: EnvoyOptions, forwarding: Forwarding) -> str:
     if forwarding is Forwarding.BEHIND_PROXY:
         asking = f"""\
-# Only the proxy in front may connect, and it must prove it: whoever can open a connection here can
-# claim any client certificate. Its authority must issue certificates for that proxy alone; where
-# it issues others too, add match_typed_subject_alt_names.
+# Only the proxy in front may connect, and it must prove it: whoever can open a
+# connection here can claim any client certificate. Its authority must issue
+# certificates for that proxy alone; where it issues others too, add
+# match_typed_subject_alt_names.
 require_client_certificate: true
 common_tls_context:
   validation_context:
@@ -55,10 +61,11 @@ common_tls_context:
             else ""
         )
         asking = f"""\
-# Ask for a certificate, take none as an answer, and let any certificate through the handshake
-# (the client proves that it holds the key): the authorizer judges it and can answer with a page,
-# where a refused handshake is only an alert. trusted_ca is optional: it puts the names of these
-# authorities into the request, so that browsers offer only certificates that fit.
+# Ask for a certificate, take none as an answer, and let any certificate through the
+# handshake (the client proves that it holds the key): the authorizer judges it and
+# can answer with a page, where a refused handshake is only an alert. trusted_ca is
+# optional: it puts the names of these authorities into the request, so that browsers
+# offer only certificates that fit. Without it, Envoy asks all the same.
 require_client_certificate: false
 common_tls_context:
   validation_context:
@@ -73,8 +80,9 @@ common_tls_context:
   tls_certificates:
   - certificate_chain: {{filename: {quoted(options.certificate)}}}
     private_key: {{filename: {quoted(options.key)}}}
-# A resumed session shows the certificate of the first handshake, whatever has happened since. Both
-# switches are needed: the first alone leaves session ids of TLS 1.2, the second alone tickets.
+# A resumed session shows the certificate of the first handshake, whatever has happened
+# since. Both switches are needed: the first alone leaves session ids of TLS 1.2, the
+# second alone leaves tickets.
 disable_stateless_session_resumption: true
 disable_stateful_session_resumption: true
 """
@@ -86,21 +94,22 @@ def _connection_manager(options: EnvoyOptions, forwarding: Forwarding, trusted_h
 stat_prefix: ingress
 codec_type: AUTO
 
-# One reading of each request, for Envoy's routes, the authorizer and the application alike. What
-# has two readings is refused (400) before anybody is asked.
+# One reading of each request, for Envoy's routes, the authorizer and the application
+# alike. What has two readings is refused (400) before anybody is asked.
 normalize_path: true
 merge_slashes: true
 path_with_escaped_slashes_action: REJECT_REQUEST
 strip_any_host_port: true
 strip_trailing_host_dot: true
 
-# The client's address is the TCP peer's; x-forwarded-for is believed for this many proxies
-# (client_ip.trusted_hops in authz.yaml counts the same way).
+# The client's address is the TCP peer's; x-forwarded-for is believed for this many
+# proxies (client_ip.trusted_hops in authz.yaml counts the same way).
 use_remote_address: true
 xff_num_trusted_hops: {trusted_hops}
 
 {_FORWARDING[forwarding]}
-# Limits. Streams already open are not judged again (WebSocket, long calls): these two bound them.
+# Limits. A stream is judged when it opens and not again (WebSocket, long calls): the
+# first two bound how long it can outlive a revocation.
 common_http_protocol_options:
   max_stream_duration: 300s
   max_connection_duration: 900s
@@ -138,17 +147,18 @@ _FORWARDING = {
 forward_client_cert_details: SANITIZE
 """,
     Forwarding.XFCC: """\
-# Incoming x-forwarded-client-cert is replaced by what this Envoy saw: one element, so authz.yaml
-# says certificate_source: xfcc and xfcc.trusted_hops: 1.
+# Incoming x-forwarded-client-cert is replaced by what this Envoy saw: one element, so
+# authz.yaml says certificate_source: xfcc and xfcc.trusted_hops: 1.
 forward_client_cert_details: SANITIZE_SET
 set_current_client_cert_details:
   cert: true
   chain: true
 """,
     Forwarding.BEHIND_PROXY: """\
-# What the proxy in front wrote stays, and this Envoy appends what it saw itself: that proxy. The
-# client is therefore the second element from the right: xfcc.trusted_hops: 2 in authz.yaml. The
-# proxy in front must replace the header (SANITIZE_SET with cert and chain), never forward it.
+# What the proxy in front wrote stays, and this Envoy appends what it saw itself: that
+# proxy. xfcc.trusted_hops in authz.yaml counts elements from the right, so with one proxy
+# in front the client is element 2. The proxy in front must replace the header
+# (SANITIZE_SET with cert and chain), never forward what it was sent.
 forward_client_cert_details: APPEND_FORWARD
 """,
 }
@@ -171,16 +181,16 @@ def _ext_authz(forwarding: Forwarding) -> str:
     status_on_error: {{code: ServiceUnavailable}}
     include_peer_certificate: {certificate}
     include_tls_session: true
-    # Headers as sent: repeats stay apart and bytes that are not UTF-8 stay what they are.
+    # Headers as sent: repeats stay apart, bytes that are not UTF-8 stay what they are.
     encode_raw_headers: true
     # Refuse an answer that would put control characters into headers.
     validate_mutations: true
     grpc_service:
       envoy_grpc: {{cluster_name: authz}}
-      # Covers the retries too. Envoy's default is 0.2 s, Istio's 600 s, Envoy Gateway's 10 s.
+      # Covers the retries too. The default is 0.2 s (Istio 600 s, Envoy Gateway 10 s).
       timeout: 0.5s
-      # Only this retry policy is followed (the one inside envoy_grpc is not): a worker that has
-      # just gone away costs a moment, not a denial. A check has no side effects.
+      # Only this retry policy is followed (the one inside envoy_grpc is not): a worker
+      # that has just gone away costs a moment, not a denial. Checks have no side effects.
       retry_policy:
         num_retries: 3
         retry_on: connect-failure,refused-stream,reset,unavailable
@@ -202,8 +212,8 @@ def _access_log(options: EnvoyOptions) -> str:
         name, kind = "file", "file.v3.FileAccessLog"
         path = f"    path: {quoted(options.access_log)}\n"
     decision = "".join(
-        f'        {key}: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:{source})%"\n'
-        for key, source in _DECISION
+        f'        {key}: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:{key})%"\n'
+        for key in _DECISION
     )
     return f"""\
 - name: envoy.access_loggers.{name}
@@ -225,18 +235,19 @@ def _access_log(options: EnvoyOptions) -> str:
         flags: "%RESPONSE_FLAGS%"
         duration_ms: "%DURATION%"
         request_id: "%REQ(X-REQUEST-ID)%"
-        # What the authorizer decided and why; the decision id is also in its own log.
+        # What the authorizer decided and why (dynamic metadata of its answer).
 {decision}"""
 
 
-#: Access-log key and dynamic metadata key of each part of the decision (extauthz.encode).
+#: The dynamic metadata of a decision that the access log shows (extauthz.encode has them all).
 _DECISION = (
-    ("decision_id", "decision_id"),
-    ("verdict", "verdict"),
-    ("site", "site"),
-    ("rule", "rule"),
-    ("reason", "reason"),
-    ("fingerprint", "fingerprint"),
+    "decision_id",
+    "verdict",
+    "site",
+    "rule",
+    "reason",
+    "failure",
+    "fingerprint",
 )
 
 

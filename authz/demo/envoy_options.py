@@ -7,15 +7,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from authz.certs.presented import CertificateSource
 from authz.errors import SettingsError
+from authz.node.addresses import worker_addresses
+from authz.settings.addresses import parse_address
 
 if TYPE_CHECKING:
     from authz.settings import Settings
+    from authz.settings.addresses import ListenAddress
 
 
 class Forwarding(StrEnum):
@@ -41,11 +44,11 @@ class VirtualHost:
 class EnvoyOptions:
     """What authz.yaml does not know: Envoy's own addresses, files and virtual hosts.
 
-    Addresses are `HOST:PORT`. `client_ca` (PEM) is optional: Envoy then also names these
-    authorities when it asks for a certificate, so that browsers offer only fitting ones.
-    `proxy_ca` is the authority of the proxy in front, used only behind one. `authz` replaces the
-    addresses of authz.yaml where Envoy sees the service under another name (a container).
-    `access_log` is a file; None is standard output.
+    Addresses are `HOST:PORT`, or `unix:PATH` for those Envoy connects to. `client_ca` (PEM) is
+    optional: Envoy then also names these authorities when it asks for a certificate, so that
+    browsers offer only fitting ones. `proxy_ca` is the authority of the proxy in front, used only
+    behind one. `authz` replaces the addresses of authz.yaml where Envoy sees the service under
+    another name (a container). `access_log` is a file; None is standard output.
     """
 
     listen: str = "0.0.0.0:8443"
@@ -74,7 +77,7 @@ class AuthzCluster:
 
 def forwarding_of(settings: Settings) -> Forwarding:
     """The way the certificate travels that these settings believe."""
-    if settings.certificate_source is CertificateSource.ENVOY:
+    if settings.certificate_source == CertificateSource.ENVOY:
         return Forwarding.PEER
     # Element 1 from the right is what this Envoy wrote itself; anything further left was written
     # by somebody in front, who must be authenticated before it can be believed.
@@ -86,6 +89,7 @@ def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
 
     Raises:
         SettingsError: the port is chosen by the system, so no configuration can name it.
+        TransportError: the workers cannot listen as authz.yaml says.
     """
     tls = settings.grpc.tls
     endpoints = options.authz or _listening_addresses(settings)
@@ -98,30 +102,19 @@ def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
 
 def _listening_addresses(settings: Settings) -> tuple[str, ...]:
     grpc = settings.grpc
-    if grpc.listen.startswith("unix:") or not (grpc.port_per_worker and grpc.workers > 1):
-        endpoints: tuple[str, ...] = (grpc.listen,)
-    else:
-        host, port = split_address(grpc.listen)
-        endpoints = tuple(f"{host}:{port + worker}" for worker in range(grpc.workers))
-    for endpoint in endpoints:
-        if not endpoint.startswith("unix:") and split_address(endpoint)[1] == 0:
-            raise SettingsError(
-                "grpc.listen has port 0: the system chooses a port that Envoy cannot know",
-                hint="give grpc.listen a port",
-                where="grpc.listen",
-            )
-    return endpoints
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """`HOST:PORT` in its two parts; brackets of an IPv6 address stay.
-
-    Raises:
-        SettingsError: it is not such an address.
-    """
-    host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isdecimal():
+    listen = parse_address(grpc.listen)
+    if not listen.is_unix and listen.port == 0:
         raise SettingsError(
-            f"{address!r} is not an address", hint="write it as HOST:PORT, like 127.0.0.1:8443"
+            "grpc.listen has port 0: the system chooses a port that Envoy cannot know",
+            hint="give grpc.listen a port",
+            where="grpc.listen",
         )
-    return host, int(port)
+    each = worker_addresses(listen, grpc.workers, port_per_worker=grpc.port_per_worker)
+    # Workers that share a port are one endpoint.
+    return tuple(dict.fromkeys(str(_reachable(address)) for address in each))
+
+
+def _reachable(listen: ListenAddress) -> ListenAddress:
+    # Listening on all addresses is no address to connect to; Envoy is taken to be on this machine.
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host)
+    return listen if loopback is None else replace(listen, host=loopback)

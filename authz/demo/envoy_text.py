@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import textwrap
 
-from authz.demo.envoy_options import split_address
+from authz.settings.addresses import parse_address
 
 
 def quoted(value: str) -> str:
@@ -20,11 +20,15 @@ def indented(text: str, spaces: int) -> str:
 
 
 def address(value: str) -> str:
-    """`HOST:PORT` or `unix:PATH` as an Envoy `Address` in flow form."""
-    if value.startswith("unix:"):
-        return f"pipe: {{path: {quoted(value.removeprefix('unix:'))}}}"
-    host, port = split_address(value)
-    return f"socket_address: {{address: {quoted(host.strip('[]'))}, port_value: {port}}}"
+    """`HOST:PORT` or `unix:PATH` as an Envoy `Address`.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    parsed = parse_address(value)
+    if parsed.is_unix:
+        return f"pipe: {{path: {quoted(parsed.path)}}}"
+    return f"socket_address: {{address: {quoted(parsed.host)}, port_value: {parsed.port}}}"
 
 
 def endpoint(value: str) -> str:

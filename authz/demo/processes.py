@@ -9,9 +9,9 @@ here.
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import os
 import random
-import signal
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 from authz.errors import DemoError
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -58,17 +59,18 @@ class Child:
         self.name = name
         self.command = [str(part) for part in command]
         self.log = log
+        if shutil.which(self.command[0]) is None:
+            raise DemoError(f"{name} cannot be started: no program {self.command[0]}")
         try:
             with log.open("ab") as output:
                 self._process = subprocess.Popen(
-                    self.command,
+                    [*_launcher(), *self.command],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=None if environment is None else dict(environment),
                     # A session of its own: Ctrl-C reaches us alone, and we choose the order.
                     start_new_session=True,
-                    preexec_fn=_DIE_WITH_PARENT,
                 )
         except OSError as error:
             raise DemoError(f"{name} cannot be started: {error}") from error
@@ -208,13 +210,18 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise DemoError("no free TCP port on loopback between 15000 and 32000")
 
 
-def _make_die_with_parent() -> Callable[[], object] | None:
-    # PR_SET_PDEATHSIG (prctl(2)): a demo that is killed hard must not leave an Envoy behind.
-    # Resolved here, in the parent: between fork and exec only async-signal-safe work is allowed.
+# PR_SET_PDEATHSIG (prctl(2), 1) with SIGTERM (15), which survives execve(2): a demo that is killed
+# hard must not leave an Envoy behind. A small program of its own does it, because between fork and
+# exec a process with threads (the upstream is one) may do next to nothing.
+_SET_DEATH_SIGNAL = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def _launcher() -> tuple[str, ...]:
     if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    return lambda: prctl(1, signal.SIGTERM.value)
-
-
-_DIE_WITH_PARENT = _make_die_with_parent()
+        return ()
+    return (sys.executable, "-I", "-S", "-c", _SET_DEATH_SIGNAL, str(os.getpid()))

@@ -33,8 +33,8 @@ def _textual(entry: bytes) -> str:
     try:
         text = entry.decode("ascii")
         if text.startswith("["):
-            text, _, port = text[1:].partition("]")
-            if port and not (port[0] == ":" and port[1:].isdigit()):
+            text, bracket, port = text[1:].partition("]")
+            if not bracket or (port and not (port[0] == ":" and port[1:].isdigit())):
                 return ""
         elif text.count(":") == 1:
             text, _, port = text.partition(":")

@@ -10,6 +10,7 @@ Source: envoy.service.auth.v3.AttributeContext.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 _BODY_HEADERS: Final = frozenset(
     ("content-length", "transfer-encoding", "x-envoy-auth-partial-body")
 )
-_NOTHING: Final[Mapping[str, bytes]] = {}
+_NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+_NO_TEXT: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_METADATA: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Undecodable(Exception):  # noqa: N818 - a finding about the client, not an operator's error
@@ -88,6 +91,7 @@ def decode(data: bytes, options: DecodeOptions) -> RequestFacts:
     peer = source.address.socket_address
     peer_address = peer.address
     destination = attributes.destination.address.socket_address
+    extensions = attributes.context_extensions
     return RequestFacts(
         method=pseudo.get(":method") or method,
         host=http.host.encode() if host is None else host,
@@ -117,8 +121,8 @@ def decode(data: bytes, options: DecodeOptions) -> RequestFacts:
             if options.certificate_source is CertificateSource.ENVOY
             else from_xfcc(headers, options.xfcc_trusted_hops, source.certificate)
         ),
-        context_extensions=dict(attributes.context_extensions),
-        metadata=_metadata(attributes),
+        context_extensions=dict(extensions) if extensions else _NO_TEXT,
+        metadata=_metadata(attributes) if attributes.HasField("metadata_context") else _NO_METADATA,
     )
 
 

@@ -164,19 +164,23 @@ def _set_header(name: str, value: str) -> HeaderValueOption:
     )
 
 
-def _metadata_template(name: str, length: int) -> tuple[bytes, bytes]:
-    """`(before, after)`: the bytes around a metadata string of `length` ASCII characters."""
-    mark = "\x01" * length
+def _metadata(name: str, value: str) -> bytes:
     answer = CheckResponse()
-    answer.dynamic_metadata.update({name: mark})
-    before, _, after = answer.SerializeToString().partition(mark.encode())
+    answer.dynamic_metadata.update({name: value})
+    return answer.SerializeToString()
+
+
+def _around(name: str, length: int) -> tuple[bytes, bytes]:
+    """The bytes before and after a metadata string of `length` ASCII characters."""
+    mark = "\x01" * length
+    before, _, after = _metadata(name, mark).partition(mark.encode())
     return before, after
 
 
-_ID_BEFORE, _ID_AFTER = _metadata_template("decision_id", DECISION_ID_LENGTH)
-_FINGERPRINT_BEFORE, _after = _metadata_template("fingerprint", _FINGERPRINT_LENGTH)
+_ID_BEFORE, _ID_AFTER = _around("decision_id", DECISION_ID_LENGTH)
+_FINGERPRINT_BEFORE, _after = _around("fingerprint", _FINGERPRINT_LENGTH)
 _FINGERPRINT_AFTER: Final = _after + _ID_BEFORE
-_NO_FINGERPRINT: Final = b"".join(_metadata_template("fingerprint", 0)) + _ID_BEFORE
+_NO_FINGERPRINT: Final = _metadata("fingerprint", "") + _ID_BEFORE
 
 #: `ok_response` for a client that is not verified, or revoked.
 _STRANGER: Final = _ok_response(*upstream_headers(None, frozenset()))

@@ -18,7 +18,7 @@ from authz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Watcher = Callable[[bytes], None]
+    Watcher = Callable[[bytes], bool]
 
 HEALTH_CHECK: Final = "/grpc.health.v1.Health/Check"
 HEALTH_WATCH: Final = "/grpc.health.v1.Health/Watch"
@@ -58,8 +58,9 @@ class HealthState:
                 return
             self._serving = serving
             # Told under the lock: two changes in a row reach every watcher in their order.
-            for watcher in self._watchers.values():
-                watcher(self.status())
+            gone = [key for key, send in self._watchers.items() if not send(self.status())]
+            for key in gone:
+                del self._watchers[key]
 
     def status(self) -> bytes:
         """The HealthCheckResponse of a known service."""
@@ -73,14 +74,13 @@ class HealthState:
         """Start a Watch stream: `watcher` gets the state now and after every change.
 
         An unknown service is told so and nothing more: it will not come to exist, and the protocol
-        keeps the stream open. `watcher` must not block nor raise.
+        keeps the stream open. `watcher` must not block nor raise; false means its stream is gone.
         """
         with self._lock:
-            if _service(data) in SERVICES:
-                self._watchers[key] = watcher
-                watcher(self.status())
-            else:
+            if _service(data) not in SERVICES:
                 watcher(SERVICE_UNKNOWN)
+            elif watcher(self.status()):
+                self._watchers[key] = watcher
 
     def unwatch(self, key: object) -> None:
         """Forget a stream that ended; unknown keys are fine."""

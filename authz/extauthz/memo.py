@@ -78,6 +78,8 @@ class JudgementMemo:
 
     def judge(self, presented: Presented, bundle: TrustBundle, at: float) -> Judgement:
         """The judgement of `presented` by `bundle` at Unix time `at`, remembered if possible."""
+        if presented.is_absent:
+            return self._judge(presented, bundle, at, self._limits)
         key = (presented, bundle.digest)
         entry = self._entries.get(key)
         if entry is not None and entry.valid_from <= at < entry.valid_until:

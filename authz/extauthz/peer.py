@@ -9,12 +9,16 @@ catch a contradiction.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_to_bytes
 
-from authz.certs.presented import ABSENT, CertificateSource, Presented
+from authz.certs.presented import (
+    ABSENT,
+    CertificateLimits,
+    CertificateSource,
+    Presented,
+    read_presented,
+)
 from authz.certs.xfcc import parse_xfcc
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 _HEADER: Final = b"x-forwarded-client-cert"
 _XFCC: Final = CertificateSource.XFCC
 _ABSENT_XFCC: Final = Presented(source=_XFCC)
+# Whether a certificate is too large is the judgement's business; the message is bounded anyway.
+_UNLIMITED: Final = CertificateLimits(certificate_bytes=2**31, chain_length=2**31)
 
 
 def from_envoy(certificate: str) -> Presented:
@@ -41,18 +47,20 @@ def from_xfcc(headers: Iterable[tuple[bytes, bytes]], hops: int, own: str) -> Pr
     if not value:
         return _ABSENT_XFCC
     elements = parse_xfcc(value)
+    if elements and elements[0].defect:
+        return _defect(elements[0].defect)
     if len(elements) < hops:
         return _ABSENT_XFCC
     element = elements[-hops]
-    if element.defect:
-        return _defect(element.defect)
     encoded = element.cert or element.chain
     if not encoded:
         return _defect("the XFCC element carries neither Cert nor Chain")
-    fingerprint = fingerprint_of(encoded)
-    if element.hash and element.hash.lower() != fingerprint:
+    fingerprint = _fingerprint(encoded)
+    if not fingerprint:
+        return _defect("the certificate of the XFCC element cannot be read")
+    if element.hash and element.hash != fingerprint:
         return _defect("the XFCC Hash is not that of its certificate")
-    if hops == 1 and own and fingerprint_of(own) != fingerprint:
+    if hops == 1 and own and _fingerprint(own) != fingerprint:
         return _defect("the XFCC certificate is not that of the connection")
     return Presented(source=_XFCC, certificate=element.cert, chain=element.chain)
 
@@ -61,19 +69,19 @@ def _defect(what: str) -> Presented:
     return Presented(source=_XFCC, defect=what)
 
 
-# Pure; remembered because a connection repeats its certificate on every request. 64 entries of at
-# most some 64 KiB bound the memory.
-@lru_cache(maxsize=64)
-def fingerprint_of(encoded: str) -> str:
-    """SHA-256 (lower-case hex) of the first certificate in URL-encoded PEM; `""` if there is none.
+def _fingerprint(encoded: str) -> str:
+    """SHA-256 (lower-case hex) of the first certificate of URL-encoded PEM; `""` if unreadable.
 
-    Percent-decoding, not form decoding: base64's `+` must stay `+`.
+    Read by the same code that judges it, so that the two cannot mean different certificates.
     """
-    _, begin, rest = unquote_to_bytes(encoded).partition(b"-----BEGIN CERTIFICATE-----")
-    block, end, _ = rest.partition(b"-----END CERTIFICATE-----")
-    if not (begin and end):
-        return ""
-    try:
-        return hashlib.sha256(b64decode(block)).hexdigest()
-    except ValueError:
-        return ""
+    # A connection repeats its certificate on every request; what is huge is not worth keeping.
+    return _remembered(encoded) if len(encoded) <= _REMEMBERED_LENGTH else _compute(encoded)
+
+
+def _compute(encoded: str) -> str:
+    peer = read_presented(Presented(certificate=encoded), _UNLIMITED)
+    return hashlib.sha256(peer.certificate).hexdigest() if peer.certificate else ""
+
+
+_REMEMBERED_LENGTH: Final = 16 * 1024
+_remembered = lru_cache(maxsize=256)(_compute)

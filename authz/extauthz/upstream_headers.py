@@ -95,7 +95,7 @@ def _cf_cert(leaf: Certificate, issuer: Certificate | None) -> list[tuple[str, s
 
 
 def _rfc9440(leaf: Certificate, chain: tuple[bytes, ...]) -> list[tuple[str, str]]:
-    # Base64 between colons: nothing to encode. None or "" is too large, or nothing was sent.
+    # Base64 between colons: nothing to encode. None is too large, "" means none was sent.
     values = (client_cert(leaf.der), client_cert_chain(chain))
     return [(name, value) for name, value in zip(RFC9440_HEADERS, values, strict=True) if value]
 

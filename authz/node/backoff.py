@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: The first wait. Short: one crash should cost a second of one worker's capacity at most.
 FIRST_SECONDS = 0.1

@@ -19,11 +19,11 @@ _Incoming = TypeVar("_Incoming")
 
 _LENGTH = struct.Struct("<I")
 
-#: A message beyond this is a defect of the sender, not a message: it bounds what a reader allocates.
+#: A message beyond this is a defect of the sender; the bound is on what a reader allocates.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
-#: A peer whose receive buffer stays full for this long is not reading any more.
-SEND_TIMEOUT_SECONDS = 2
+#: A peer whose receive buffer stays full for two seconds is not reading any more (a timeval).
+SEND_TIMEOUT = struct.pack("@ll", 2, 0)
 
 
 class ChannelClosedError(Exception):
@@ -35,8 +35,7 @@ class Channel(Generic[_Incoming]):
 
     def __init__(self, end: socket.socket, incoming: Any) -> None:
         end.setblocking(True)
-        seconds = struct.pack("@ll", SEND_TIMEOUT_SECONDS, 0)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SEND_TIMEOUT)
         self._socket = end
         self._reader = end.makefile("rb")
         self._encoder = msgspec.msgpack.Encoder()
@@ -47,7 +46,7 @@ class Channel(Generic[_Incoming]):
         """Hand `message` to the system, whole.
 
         Raises:
-            ChannelClosedError: the other end is gone, or did not read for SEND_TIMEOUT_SECONDS. The
+            ChannelClosedError: the other end is gone, or did not read for SEND_TIMEOUT. The
                 stream may then end in half a message, so the channel is closed as well.
         """
         with self._sending:

@@ -7,6 +7,8 @@ the two unions. Both sides are started from the same installation, so there is n
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -36,7 +38,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     chain_length: int = 8
 
 
-class Configure(Message):
+class Configure(Message, frozen=True, kw_only=True):
     """The first message: who the worker is and how it serves."""
 
     index: int
@@ -47,27 +49,27 @@ class Configure(Message):
     grace_seconds: float
 
 
-class Load(Message):
+class Load(Message, frozen=True, kw_only=True):
     """Compile this file and swap to it."""
 
     generation: int
     file: str
 
 
-class Collect(Message):
+class Collect(Message, frozen=True, kw_only=True):
     """Send your metrics."""
 
     number: int
 
 
-class Drain(Message):
+class Drain(Message, frozen=True, kw_only=True):
     """Stop taking checks, finish those begun, exit with status 0."""
 
 
 # --- worker to supervisor --------------------------------------------------------------------
 
 
-class Ready(Message):
+class Ready(Message, frozen=True, kw_only=True):
     """A snapshot is loaded and the transport is up at `address`."""
 
     address: str
@@ -75,21 +77,21 @@ class Ready(Message):
     why: str
 
 
-class StartFailed(Message):
+class StartFailed(Message, frozen=True, kw_only=True):
     """The worker cannot serve: an operator's fault, rendered for a person."""
 
     message: str
     hint: str | None
 
 
-class Loaded(Message):
+class Loaded(Message, frozen=True, kw_only=True):
     """Generation `generation` answers checks from now on."""
 
     generation: int
     seconds: float
 
 
-class LoadFailed(Message):
+class LoadFailed(Message, frozen=True, kw_only=True):
     """Generation `generation` cannot be used; the worker goes on with `kept` (0: with none)."""
 
     generation: int
@@ -97,15 +99,14 @@ class LoadFailed(Message):
     message: str
 
 
-class Export(Message):
-    """Counters and gauges, as observability.Metrics.export() gives them, encoded.
+class Export(Message, frozen=True, kw_only=True):
+    """Counters and gauges, as observability.Metrics.export() gives them.
 
     `number` is that of the Collect it answers, 0 for the last word of a worker that drained.
     """
 
     number: int
-    metrics: bytes
-    rss_bytes: int
+    metrics: dict[str, Any]
 
 
 ToWorker = Configure | Load | Collect | Drain

@@ -9,7 +9,6 @@ handlers do nothing else. What a signal means is decided where the queue is read
 from __future__ import annotations
 
 import os
-import queue
 import signal
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -24,20 +23,20 @@ class Signals:
     """Puts every signal of `numbers` into `put`; the second stop signal ends the process.
 
     Use as a context manager on the main thread: the former handlers come back at the end.
+
+    Attributes:
+        stopping: a stop signal came.
+        on_second_stop: called before the process ends at once; must not block.
     """
 
     def __init__(
-        self,
-        numbers: Iterable[signal.Signals],
-        put: Callable[[signal.Signals], None],
-        *,
-        on_second_stop: Callable[[], None] = lambda: None,
+        self, numbers: Iterable[signal.Signals], put: Callable[[signal.Signals], None]
     ) -> None:
         self._numbers = tuple(numbers)
         self._put = put
-        self._on_second_stop = on_second_stop
         self._former: list[tuple[signal.Signals, _Handler]] = []
         self.stopping = False
+        self.on_second_stop: Callable[[], None] | None = None
 
     def __enter__(self) -> Signals:
         for number in self._numbers:
@@ -49,17 +48,13 @@ class Signals:
             signal.signal(number, former)
         self._former.clear()
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         received = signal.Signals(number)
         if received in STOP_SIGNALS:
             if self.stopping:
                 # Somebody insists. Nothing that could block or fail may run any more.
-                self._on_second_stop()
+                if self.on_second_stop is not None:
+                    self.on_second_stop()
                 os._exit(128 + number)
             self.stopping = True
         self._put(received)
-
-
-def queue_of_signals() -> queue.SimpleQueue[signal.Signals]:
-    """A queue fit for `put`: it may be filled from a signal handler."""
-    return queue.SimpleQueue()

@@ -8,15 +8,12 @@ survive); nothing is normalised or trusted here. Source: Envoy service.auth.v3.A
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from authz.certs.presented import ABSENT, Presented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +47,5 @@ class RequestFacts:
     destination_port: int = 0
     sni: str | None = None
     presented: Presented = ABSENT
-    context_extensions: Mapping[str, str] = field(default=MappingProxyType({}))
-    metadata: Mapping[str, Any] = field(default=_EMPTY)
+    context_extensions: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -85,23 +85,30 @@ class YamlDocument:
             self.value = _construct(self._root, {})
 
     def line(self, path: Sequence[str | int]) -> int:
-        """The line (from 1) of the key or item at `path`, or of its nearest parent that is there."""
+        """The line (from 1) of the key or item at `path`, or of its nearest parent."""
+        return self._find(path)[0]
+
+    def has(self, path: Sequence[str | int]) -> bool:
+        """Whether there is a key or item at `path`."""
+        return self._find(path)[1]
+
+    def _find(self, path: Sequence[str | int]) -> tuple[int, bool]:
         node, line = self._root, 1
         for part in path:
             if isinstance(node, yaml.MappingNode) and isinstance(part, str):
                 found = _pairs(node).get(part)
                 if found is None:
-                    break
+                    return line, False
                 key, node = found
                 line = key.start_mark.line + 1
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
                 if not 0 <= part < len(node.value):
-                    break
+                    return line, False
                 node = node.value[part]
                 line = node.start_mark.line + 1
             else:
-                break
-        return line
+                return line, False
+        return line, True
 
 
 def format_path(path: Sequence[str | int]) -> str:

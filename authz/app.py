@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root of `authz serve`: from settings to a running node, and to its end.
+
+The only place that builds adapters and wires them; owns the clock and the files the core is fed
+with. One worker is one process that does it all; several are worker processes under a supervisor
+(ADR-0014). How each part works is in authz.node.
+
+    1 settings, logging     2 listeners that can be refused early     3 policy, compiled
+    4 transport up, health SERVING     5 metrics, watching for changes     6 drain
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from authz.errors import AuthzError, CertificateError, ExpressionError, SettingsError
+from authz.node.addresses_file import AddressesFile
+from authz.node.http_server import MetricsServer, Readiness, open_listener
+from authz.node.reloader import Reloader
+from authz.node.signals import STOP_SIGNALS, Signals
+from authz.observability.log import configure_logging, get_logger
+from authz.policy.snapshot import compile_snapshot
+from authz.settings import parse_address
+from authz.sources.files import FileReader
+from authz.sources.policy_file import load_policy
+from authz.sources.watch import ContentWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from authz.node.messages import EndpointConfig, Ready
+    from authz.node.supervisor import Event
+    from authz.observability.metrics import Metrics
+    from authz.policy.model import PolicyModel
+    from authz.policy.snapshot import Snapshot
+    from authz.settings import Settings
+
+EXIT_CONFIGURATION = 2
+
+#: SIGUSR2 replaces workers; where there are none it must not end the process, its default action.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+
+#: Lint findings written to the log at a load; `authz policy validate` shows them all.
+MAX_FINDINGS_LOGGED = 20
+
+
+def serve(settings: Settings) -> int:
+    """Answer checks until a stop signal; the exit status.
+
+    0 after a drain, 2 when settings, policy or an address cannot be used (said on standard error).
+    """
+    configure_logging(settings.log.format, settings.log.level)
+    try:
+        if settings.policy is None:
+            raise SettingsError(
+                "there is no policy to answer by",
+                where="policy",
+                hint="name a policy file with --policy or the key policy",
+            )
+        if settings.grpc.workers == 1:
+            _serve_alone(settings, settings.policy)
+        else:
+            _serve_supervised(settings, settings.policy)
+    except AuthzError as error:
+        sys.stderr.writelines(f"authz: {one.render()}\n" for one in (error, *error.others))
+        return EXIT_CONFIGURATION
+    return 0
+
+
+class PolicySource:
+    """The policy file: loaded, compiled, numbered and handed to `publish`; then watched.
+
+    A load that fails changes nothing but what is compared with, so that the same content is not
+    tried again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        publish: Callable[[PolicyModel, Snapshot], None],
+        generation: int = 1,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._publish = publish
+        self._generation = generation
+        self._clock = clock
+        self._watcher = ContentWatcher({}, clock)
+
+    @property
+    def generation(self) -> int:
+        """The number of the last generation that was published."""
+        return self._generation - 1
+
+    def load(self) -> None:
+        """Put the policy in force.
+
+        Raises:
+            PolicyError, ExpressionError, CertificateError: what was in force still is.
+        """
+        reader = FileReader()
+        try:
+            loaded = load_policy(self._path, reader)
+            snapshot = compile_snapshot(loaded.model, self._generation, self._clock())
+        finally:
+            self._watcher.watch(reader.contents)
+        self._publish(loaded.model, snapshot)
+        self._generation += 1
+        _log_load(self._path, snapshot, len(loaded.files))
+
+    def changed(self) -> bool:
+        """Whether a file differs from what the last `load` saw."""
+        return bool(self._watcher.poll_once())
+
+
+def endpoint_config(settings: Settings, listen: str, *, reuse_port: bool = False) -> EndpointConfig:
+    """The part of the settings that answering checks needs, for one listener at `listen`."""
+    from authz.node.messages import EndpointConfig
+
+    tls = settings.grpc.tls
+    return EndpointConfig(
+        listen=listen,
+        transport=settings.grpc.transport,
+        reuse_port=reuse_port,
+        certificate=None if tls is None else str(tls.certificate),
+        key=None if tls is None else str(tls.key),
+        client_ca=None if tls is None or tls.client_ca is None else str(tls.client_ca),
+        certificate_source=settings.certificate_source,
+        xfcc_trusted_hops=settings.xfcc.trusted_hops,
+        client_ip_trusted_hops=settings.client_ip.trusted_hops,
+        certificate_bytes=settings.limits.certificate_bytes,
+        chain_length=settings.limits.chain_length,
+    )
+
+
+def _serve_alone(settings: Settings, policy: Path) -> None:
+    from authz.node.endpoint import Endpoint
+    from authz.node.messages import Ready
+
+    arrived: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        signals = stack.enter_context(Signals(SIGNALS, arrived.put))
+        endpoint = Endpoint(endpoint_config(settings, settings.grpc.listen))
+
+        def readiness() -> Readiness:
+            return _readiness(endpoint.serving, endpoint.draining)
+
+        http = _metrics_server(settings, stack, endpoint.metrics.render, readiness)
+        source = PolicySource(policy, publish=lambda _, snapshot: endpoint.swap(snapshot))
+        source.load()
+        if signals.stopping:
+            return
+        transport = endpoint.start()
+        if http is not None:
+            http.start()
+        reloader = _reloader(source, endpoint.metrics)
+        reloader.start()
+        ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
+        _announce(settings, stack, [ready], source, http)
+        while (received := arrived.get()) not in STOP_SIGNALS:
+            if received == signal.SIGHUP:
+                reloader.request()
+        get_logger().info("draining", signal=received.name)
+        reloader.stop()
+        endpoint.drain()
+        get_logger().info("stopped")
+
+
+def _serve_supervised(settings: Settings, policy: Path) -> None:
+    from authz.node.addresses import reserve, worker_addresses
+    from authz.node.endpoint import DRAIN_SECONDS, GRACE_SECONDS
+    from authz.node.messages import Configure
+    from authz.node.snapshot_file import next_generation, write_snapshot
+    from authz.node.supervisor import Published, Supervisor
+
+    grpc = settings.grpc
+    snapshots = settings.data_dir / "snapshots"
+    inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        signals = stack.enter_context(Signals(SIGNALS, inbox.put))
+        addresses = worker_addresses(
+            parse_address(grpc.listen), grpc.workers, port_per_worker=grpc.port_per_worker
+        )
+        reservation = reserve(addresses, shared=not grpc.port_per_worker)
+        stack.callback(reservation.close)
+
+        def publish(model: PolicyModel, snapshot: Snapshot) -> None:
+            file = write_snapshot(snapshots, model, snapshot.generation, snapshot.created_at)
+            inbox.put(Published(snapshot.generation, str(file)))
+
+        def reload() -> None:
+            reloader.request()
+
+        supervisor = Supervisor(
+            [
+                Configure(
+                    index=index,
+                    # Next to the reservation, a worker can only bind with SO_REUSEPORT.
+                    endpoint=endpoint_config(
+                        settings, str(address), reuse_port=not address.is_unix
+                    ),
+                    log_format=settings.log.format,
+                    log_level=settings.log.level,
+                    drain_seconds=DRAIN_SECONDS,
+                    grace_seconds=GRACE_SECONDS,
+                )
+                for index, address in enumerate(reservation.addresses)
+            ],
+            inbox=inbox,
+            reload=reload,
+            serving=lambda ready: _announce(settings, stack, ready, source, http),
+        )
+        # Whatever goes wrong from here on, no worker stays behind.
+        signals.on_second_stop = supervisor.kill
+        stack.callback(supervisor.kill)
+        source = PolicySource(policy, publish=publish, generation=next_generation(snapshots))
+        reloader = _reloader(source, supervisor.metrics.own)
+
+        def readiness() -> Readiness:
+            return _readiness(supervisor.ready, supervisor.stopping)
+
+        http = _metrics_server(settings, stack, supervisor.metrics.render, readiness)
+        # The workers import while the policy is read.
+        supervisor.start()
+        source.load()
+        if signals.stopping:
+            return
+        if http is not None:
+            http.start()
+        reloader.start()
+        stack.callback(reloader.stop)
+        supervisor.run()
+        get_logger().info("stopped")
+
+
+def _metrics_server(
+    settings: Settings,
+    stack: ExitStack,
+    render: Callable[[], bytes],
+    readiness: Callable[[], Readiness],
+) -> MetricsServer | None:
+    """The server, not started: it only has its address, which is refused early or not at all."""
+    if not settings.metrics.active:
+        return None
+    address = parse_address(settings.metrics.listen)
+    server = MetricsServer(
+        open_listener(address.host, address.port), render=render, readiness=readiness
+    )
+    stack.callback(server.stop)
+    return server
+
+
+def _readiness(ready: bool, draining: bool) -> Readiness:
+    if draining:
+        return Readiness(ready=False, why="draining")
+    return Readiness(ready=ready, why="ready" if ready else "starting")
+
+
+def _reloader(source: PolicySource, metrics: Metrics) -> Reloader:
+    def failed(error: AuthzError) -> None:
+        metrics.reload_failed(_kind(error))
+        get_logger().error(
+            "the policy cannot be used; the last good one stays",
+            generation=source.generation,
+            reason=str(error),
+            hint=error.hint,
+            further=len(error.others),
+        )
+
+    return Reloader(changed=source.changed, reload=source.load, failed=failed)
+
+
+def _kind(error: AuthzError) -> str:
+    if isinstance(error, CertificateError):
+        return "certificate"
+    return "expression" if isinstance(error, ExpressionError) else "policy"
+
+
+def _log_load(policy: Path, snapshot: Snapshot, files: int) -> None:
+    log = get_logger().bind(policy=str(policy), generation=snapshot.generation)
+    log.info("policy loaded", sites=len(snapshot.sites), files=files)
+    for found in snapshot.findings[:MAX_FINDINGS_LOGGED]:
+        log.warning("lint", where=found.where, rule=found.rule, finding=str(found.finding))
+
+
+def _announce(
+    settings: Settings,
+    stack: ExitStack,
+    ready: Sequence[Ready],
+    source: PolicySource,
+    http: MetricsServer | None,
+) -> None:
+    log = get_logger()
+    addresses = list(dict.fromkeys(one.address for one in ready))
+    metrics = None if http is None else http.address
+    written = AddressesFile(settings.data_dir)
+    stack.callback(written.remove)
+    written.write(grpc=addresses, metrics=metrics)
+    without_effect = settings.without_effect()
+    if without_effect:
+        log.warning("settings without effect in this release", keys=list(without_effect))
+    log.info(
+        "serving",
+        addresses=addresses,
+        metrics=metrics,
+        transport=ready[0].transport,
+        why=ready[0].why,
+        generation=source.generation,
+        policy=str(settings.policy),
+        workers=len(ready),
+    )

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One CRL, read, checked against its issuer and reduced to sets of serial numbers.
+
+Everything that could make a CRL say less than it seems (an indirect CRL, a partition by reason, a
+critical extension nobody here knows) is refused when it is loaded, so that looking a serial up
+later needs no conditions beyond its scope and its times. RFC 5280 §5 and §6.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import exceptions, x509
+
+from authz.errors import CertificateError, MalformedCertificateError, UnsupportedCertificateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from authz.certs.certificate import Certificate
+
+#: Extensions that are understood, critical or not. RFC 5280 §5.2.
+_KNOWN = (
+    x509.CRLNumber,
+    x509.DeltaCRLIndicator,
+    x509.IssuingDistributionPoint,
+    x509.AuthorityKeyIdentifier,
+    x509.FreshestCRL,
+    x509.AuthorityInformationAccess,
+    x509.IssuerAlternativeName,
+)
+_KNOWN_ENTRY = (x509.CRLReason, x509.InvalidityDate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CompiledCrl:
+    """A CRL whose signature has been checked. Times are Unix seconds.
+
+    `scope` tells partitions of one issuer apart; a CRL covers end-entity certificates, CA
+    certificates or both. `base_number` is None for a complete CRL. `removed` are the serials of a
+    delta with the reason removeFromCRL.
+    """
+
+    spki: bytes
+    issuer: str
+    number: int | None
+    base_number: int | None
+    this_update: float
+    next_update: float
+    scope: bytes
+    covers_end_entity: bool
+    covers_ca: bool
+    revoked: frozenset[int]
+    removed: frozenset[int]
+
+
+def compile_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CompiledCrl:
+    """Read a CRL of one of `issuers`.
+
+    Raises:
+        MalformedCertificateError: the bytes are not a CRL.
+        UnsupportedCertificateError: its scope or an extension is not supported.
+        CertificateError: none of `issuers` signed it.
+    """
+    try:
+        crl = x509.load_der_x509_crl(der)
+        extensions = list(crl.extensions)
+        next_update = crl.next_update_utc
+        issuer_name = crl.issuer.public_bytes()
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as why:
+        raise MalformedCertificateError(
+            "the bytes are not a CRL that can be read",
+            hint="expected an X.509 CRL, PEM or DER; openssl crl -in FILE -text shows it",
+            where=where,
+        ) from why
+    if next_update is None:
+        raise UnsupportedCertificateError(
+            "the CRL has no nextUpdate, so it could never become stale",
+            hint="RFC 5280 §5.1.2.5 requires it: issue the CRL with one",
+            where=where,
+        )
+    issuer = _issuer_of(crl, issuer_name, issuers, where)
+    scope = _scope_of(extensions, where)
+    number = base_number = None
+    for extension in extensions:
+        if isinstance(extension.value, x509.CRLNumber):
+            number = extension.value.crl_number
+        elif isinstance(extension.value, x509.DeltaCRLIndicator):
+            base_number = extension.value.crl_number
+    revoked, removed = _serials(crl, where)
+    return CompiledCrl(
+        spki=issuer.spki,
+        issuer=issuer.subject_dn,
+        number=number,
+        base_number=base_number,
+        this_update=crl.last_update_utc.timestamp(),
+        next_update=next_update.timestamp(),
+        scope=scope.public_bytes() if scope else b"",
+        covers_end_entity=not (
+            scope and (scope.only_contains_ca_certs or scope.only_contains_attribute_certs)
+        ),
+        covers_ca=not (
+            scope and (scope.only_contains_user_certs or scope.only_contains_attribute_certs)
+        ),
+        revoked=revoked,
+        removed=removed,
+    )
+
+
+def _issuer_of(
+    crl: x509.CertificateRevocationList,
+    name: bytes,
+    issuers: Sequence[Certificate],
+    where: str,
+) -> Certificate:
+    named = [issuer for issuer in issuers if issuer.subject_raw == name]
+    if not named:
+        raise CertificateError(
+            "the CRL was issued by none of this authority's certificates "
+            f"(its issuer is {crl.issuer.rfc4514_string()[:200]!r})",
+            hint="add the CA certificate that issued it to certificates, or the CRL elsewhere",
+            where=where,
+        )
+    for issuer in named:
+        try:
+            # The key is one of the kinds that trust.py lets through, which all sign CRLs.
+            signed = crl.is_signature_valid(issuer.parsed.public_key())  # type: ignore[arg-type]
+        except (exceptions.UnsupportedAlgorithm, ValueError, TypeError):
+            signed = False
+        if signed:
+            usage = issuer.extension(x509.KeyUsage)
+            # RFC 5280 §6.3.3 (f).
+            if usage is not None and not usage.crl_sign:
+                raise CertificateError(
+                    f"{issuer.subject_dn!r} may not sign CRLs (its key usage lacks cRLSign)",
+                    hint="issue the CA certificate with cRLSign",
+                    where=where,
+                )
+            return issuer
+    raise CertificateError(
+        f"the CRL's signature is not by the key of {named[0].subject_dn!r}",
+        hint="it is damaged, or of another CA with the same name: get it again from the issuer",
+        where=where,
+    )
+
+
+def _scope_of(
+    extensions: Iterable[x509.Extension[x509.ExtensionType]], where: str
+) -> x509.IssuingDistributionPoint | None:
+    scope = None
+    for extension in extensions:
+        if isinstance(extension.value, x509.IssuingDistributionPoint):
+            scope = extension.value
+        elif extension.critical and not isinstance(extension.value, _KNOWN):
+            raise UnsupportedCertificateError(
+                f"the CRL has an unknown critical extension {extension.oid.dotted_string}",
+                hint="RFC 5280 §5.2: such a CRL must not be used; issue it without",
+                where=where,
+            )
+    if scope is not None and scope.indirect_crl:
+        raise UnsupportedCertificateError(
+            "indirect CRLs are not supported",
+            hint="use the CRL that each CA issues for its own certificates",
+            where=where,
+        )
+    if scope is not None and scope.only_some_reasons is not None:
+        raise UnsupportedCertificateError(
+            "CRLs for only some reasons are not supported",
+            hint="use a CRL that covers every reason",
+            where=where,
+        )
+    return scope
+
+
+def _serials(
+    crl: x509.CertificateRevocationList, where: str
+) -> tuple[frozenset[int], frozenset[int]]:
+    revoked: set[int] = set()
+    removed: set[int] = set()
+    try:
+        for entry in crl:
+            target = revoked
+            for extension in entry.extensions:
+                value = extension.value
+                if isinstance(value, x509.CRLReason):
+                    if value.reason is x509.ReasonFlags.remove_from_crl:
+                        target = removed
+                elif isinstance(value, x509.CertificateIssuer) or (
+                    extension.critical and not isinstance(value, _KNOWN_ENTRY)
+                ):
+                    raise UnsupportedCertificateError(
+                        f"an entry has the extension {extension.oid.dotted_string}, "
+                        "which is not supported",
+                        hint="RFC 5280 §5.3: such a CRL must not be used",
+                        where=where,
+                    )
+            target.add(entry.serial_number)
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as why:
+        raise MalformedCertificateError("an entry of the CRL cannot be read", where=where) from why
+    return frozenset(revoked), frozenset(removed)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which chains of signatures lead from a certificate to an anchor (RFC 4158).
+
+Names and signatures only; whether the certificates of a path are good is asked afterwards, one path
+at a time. The library could search as well, but a peer chooses the certificates it searches: here
+every bound is ours. A path never holds the same name with the same key twice, a signature is
+checked once however many paths use it, and both signatures and paths are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authz.certs.signature import Signed, signed_by
+from authz.certs.trust import Issuer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from authz.certs.certificate import Certificate
+    from authz.certs.trust import TrustBundle
+
+#: A real chain needs one a certificate, and one more for each CA of the same name. P-521, the
+#: slowest key that is supported, takes about half a millisecond each.
+MAX_SIGNATURE_CHECKS = 64
+#: Cross-certification makes two or three; more are only found by looking for them.
+MAX_PATHS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Path:
+    """A chain in which every signature is right: leaf first, anchor last."""
+
+    certificates: tuple[Certificate, ...]
+    authority: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Search:
+    """What was found, and what was not.
+
+    `named` is true when the issuer names alone lead to an anchor; `broken` and `unsupported` say
+    how the signatures then failed; `too_long` that a path was given up for its length or number.
+    `involved` are all certificates that could be part of a path.
+    """
+
+    paths: tuple[Path, ...]
+    named: bool
+    broken: bool
+    unsupported: bool
+    too_long: bool
+    involved: tuple[Certificate, ...]
+
+
+def find_paths(
+    leaf: Certificate, sent: Sequence[Certificate], bundle: TrustBundle, chain_length: int
+) -> Search:
+    """Every chain from `leaf` over `sent` and the bundle to an anchor, the likeliest first."""
+    return _Finder(leaf, sent, bundle, chain_length).search()
+
+
+class _Finder:
+    """One search. Mutable, and gone when it ends."""
+
+    def __init__(
+        self,
+        leaf: Certificate,
+        sent: Sequence[Certificate],
+        bundle: TrustBundle,
+        chain_length: int,
+    ) -> None:
+        self._leaf = leaf
+        self._bundle = bundle
+        self._chain_length = chain_length
+        self._sent: dict[bytes, list[Issuer]] = {}
+        for certificate in dict.fromkeys(sent):
+            if certificate.der not in bundle.members:
+                known = self._sent.setdefault(certificate.subject_raw, [])
+                known.append(Issuer(certificate=certificate))
+        self._checked: dict[tuple[bytes, bytes], Signed] = {}
+        self._broken = self._unsupported = self._too_long = False
+
+    def search(self) -> Search:
+        involved, named = self._closure()
+        paths: list[Path] = []
+        if named:
+            for path in self._extend((self._leaf,)):
+                paths.append(path)
+                if len(paths) == MAX_PATHS:
+                    break
+        return Search(
+            paths=tuple(paths),
+            named=named,
+            broken=self._broken,
+            unsupported=self._unsupported,
+            too_long=self._too_long,
+            involved=involved,
+        )
+
+    def _closure(self) -> tuple[tuple[Certificate, ...], bool]:
+        """Everything reachable by issuer names, and whether an anchor is among it."""
+        involved = {self._leaf: None}
+        named = False
+        waiting = [self._leaf]
+        names: set[bytes] = set()
+        while waiting:
+            name = waiting.pop().issuer_raw
+            if name in names:
+                continue
+            names.add(name)
+            for issuer in self._named(name):
+                if issuer.authority:
+                    named = True
+                if issuer.certificate not in involved:
+                    involved[issuer.certificate] = None
+                    if not issuer.authority:
+                        waiting.append(issuer.certificate)
+        return tuple(involved), named
+
+    def _named(self, subject: bytes) -> list[Issuer]:
+        return [*self._bundle.issuers_by_subject.get(subject, ()), *self._sent.get(subject, ())]
+
+    def _extend(self, path: tuple[Certificate, ...]) -> Iterator[Path]:
+        child = path[-1]
+        claimed = child.authority_key_id
+        candidates = self._named(child.issuer_raw)
+        # RFC 4158 §3.5.12: a hint about the order and never a reason to refuse; sorted() is stable.
+        for issuer in sorted(candidates, key=lambda one: _distance(claimed, one.certificate.ski)):
+            certificate = issuer.certificate
+            if any(
+                certificate.spki == above.spki and certificate.subject_raw == above.subject_raw
+                for above in path[1:]
+            ):
+                continue
+            if not self._signed(child, certificate):
+                continue
+            if issuer.authority:
+                yield Path(certificates=(*path, certificate), authority=issuer.authority)
+            elif len(path) > self._chain_length:
+                self._too_long = True
+            else:
+                yield from self._extend((*path, certificate))
+
+    def _signed(self, child: Certificate, issuer: Certificate) -> bool:
+        key = (child.der, issuer.spki)
+        answer = self._checked.get(key)
+        if answer is None:
+            if len(self._checked) >= MAX_SIGNATURE_CHECKS:
+                self._too_long = True
+                return False
+            answer = self._checked[key] = signed_by(child, issuer)
+            self._broken |= answer is Signed.NO
+            self._unsupported |= answer is Signed.UNSUPPORTED
+        return answer is Signed.YES
+
+
+def _distance(claimed: str, ski: str) -> int:
+    if not claimed or not ski:
+        return 1
+    return 0 if claimed == ski else 2

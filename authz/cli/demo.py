@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz demo`: see authz.demo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from authz.cli.options import ConfigOption, settings_of
+
+
+def demo(
+    config: ConfigOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare the answers with the expected ones and end.")
+    ] = False,
+) -> None:
+    """Show it working: a PKI, a real Envoy and an upstream on loopback.
+
+    The demo brings its own settings; a file named with --config is only checked.
+    """
+    if config is not None:
+        settings_of(config)
+    from authz.demo.run import run_demo
+
+    raise typer.Exit(run_demo(check=check))

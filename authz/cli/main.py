@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `authz` command: its subcommands, and what happens when one of them raises.
+
+Exit status 0 is fine, 1 is "no" (a check that denied, a demo with a wrong answer), 2 is usage or
+configuration. Start-up time is a feature: subcommands import what they need when they run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from authz import __version__
+from authz.cli import check, demo, envoy, expression, fingerprint, messages, policy, serve
+from authz.cli.doctor import command as doctor
+from authz.errors import AuthzError
+
+app = typer.Typer(
+    help="Cloudflare's mTLS rules as an external authorizer for Envoy.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    context_settings={"max_content_width": 100},
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Print help, or the version."""
+    if version:
+        messages.result(f"authz {__version__}")
+        raise typer.Exit(0)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(0)
+
+
+app.command("serve")(serve.serve)
+app.command("check")(check.check)
+app.command("fingerprint")(fingerprint.fingerprint)
+app.add_typer(policy.app, name="policy")
+app.add_typer(expression.app, name="expression")
+app.add_typer(envoy.app, name="envoy")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit with its status."""
+    # A lone surrogate in a file's text must not turn a message into a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        app(arguments, prog_name=messages.PROGRAM)
+    except AuthzError as error:
+        messages.report(error)
+        sys.exit(2)
+    except BrokenPipeError:
+        # `authz … | head`: the reader has what it wanted. Python would complain at exit, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, and turning them into settings.
+
+Everything here is light: what a command needs beyond it, the command imports when it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.policy.snapshot import Snapshot
+    from authz.settings import Override, Settings
+
+# Optional[…] instead of `… | None`: typer evaluates these at run time, and reads both.
+ConfigOption = Annotated[
+    Optional[Path],  # noqa: UP045 - see above
+    typer.Option("--config", metavar="F", help="Settings file; authz.yaml here if there is one."),
+]
+PolicyOption = Annotated[
+    Optional[Path],  # noqa: UP045 - see above
+    typer.Option("--policy", metavar="F", help="Policy file, instead of the settings' one."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def group(help: str) -> typer.Typer:
+    """A command that consists of others; alone, it prints its help."""
+    app = typer.Typer(
+        help=help,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        invoke_without_command=True,
+    )
+
+    @app.callback()
+    def alone(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+            raise typer.Exit(0)
+
+    return app
+
+
+def settings_of(
+    config: Path | None, policy: Path | None = None, overrides: Sequence[Override] = ()
+) -> Settings:
+    """The settings a command works with.
+
+    Raises:
+        SettingsError: as load_settings.
+    """
+    from authz.settings import Override, load_settings
+
+    given = list(overrides)
+    if policy is not None:
+        given.append(
+            Override(option="--policy", path=("policy",), value=str(policy), is_path=True)
+        )
+    return load_settings(config, given)
+
+
+def policy_path(settings: Settings) -> Path:
+    """The policy file of the settings.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    from authz.errors import SettingsError
+
+    if settings.policy is None:
+        raise SettingsError(
+            "there is no policy to decide by", hint="name one: --policy F, or policy: F in the file"
+        )
+    return settings.policy
+
+
+def snapshot_of(settings: Settings, at: float) -> Snapshot:
+    """The policy file of the settings, compiled.
+
+    Raises:
+        AuthzError: there is none, or it cannot be used.
+    """
+    from authz.policy.snapshot import compile_snapshot
+    from authz.sources.policy_file import load_policy
+
+    return compile_snapshot(load_policy(policy_path(settings)).model, generation=1, at=at)

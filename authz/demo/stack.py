@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""authz and Envoy as running programs: starting them, knowing when they are ready, asking them.
+
+The demo runs one of each; the end-to-end tests start, stop and restart them in every combination.
+Both programs are the real ones: `authz serve` in this environment's Python, and Envoy as
+`envoy_binary` finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from authz.demo.envoy_binary import find_envoy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from authz.demo.processes import Child, Children
+
+#: How long an answer of an admin or metrics port may take, in seconds.
+ASK_SECONDS = 5.0
+
+# Addresses here are our own children's, never a proxy's business.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def ask(address: str, path: str) -> tuple[int, str]:
+    """GET a path of a plain HTTP port: `(status, body)`, and `(0, "")` when nobody answers."""
+    try:
+        with _OPENER.open(f"http://{address}{path}", timeout=ASK_SECONDS) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode("utf-8", "replace")
+    except OSError:
+        return 0, ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authz:
+    """A running `authz serve`; `metrics_address` is its metrics and health port."""
+
+    child: Child
+    metrics_address: str
+
+    def is_ready(self) -> bool:
+        """Whether it answers checks."""
+        return ask(self.metrics_address, "/readyz")[0] == 200
+
+    def metrics(self) -> str:
+        """Its metrics in the text format."""
+        return ask(self.metrics_address, "/metrics")[1]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of one metric that have (at least) these labels."""
+        return sum(
+            value
+            for sample, have, value in samples(self.metrics())
+            if sample == name and labels.items() <= have.items()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envoy:
+    """A running Envoy; `admin_address` is its admin port."""
+
+    child: Child
+    admin_address: str
+    access_log: Path | None = None
+
+    def is_ready(self) -> bool:
+        """Whether it listens."""
+        return ask(self.admin_address, "/ready")[0] == 200
+
+    def stat(self, name: str) -> int:
+        """One counter or gauge by its full name; 0 when it does not exist yet."""
+        body = ask(self.admin_address, f"/stats?format=json&usedonly&filter=^{name}$")[1]
+        stats = json.loads(body or "{}").get("stats", [])
+        return sum(int(stat["value"]) for stat in stats if stat.get("name") == name)
+
+    def sees_healthy(self, endpoints: int) -> bool:
+        """Whether this many endpoints of the authz cluster passed their health checks."""
+        return self.stat("cluster.authz.membership_healthy") >= endpoints
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The access log so far, one dictionary for each request."""
+        if self.access_log is None or not self.access_log.exists():
+            return []
+        text = self.access_log.read_text(encoding="utf-8")
+        # Envoy may be in the middle of writing the last line.
+        whole = text[: text.rfind("\n") + 1]
+        return [json.loads(line) for line in whole.splitlines()]
+
+
+def start_authz(
+    children: Children,
+    directory: Path,
+    settings: Mapping[str, Any],
+    *,
+    name: str = "authz",
+    environment: Mapping[str, str] | None = None,
+) -> Authz:
+    """Write `NAME.yaml` into `directory` and start `authz serve` with it; does not wait.
+
+    `settings` are those of authz.yaml and must name the metrics address.
+
+    Raises:
+        DemoError: it cannot be started.
+    """
+    # JSON is YAML; a mapping of plain values needs no YAML writer.
+    config = directory / f"{name}.yaml"
+    config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    child = children.start(
+        name,
+        [sys.executable, "-m", "authz", "serve", "--config", config],
+        directory / f"{name}.log",
+        environment,
+    )
+    return Authz(child=child, metrics_address=settings["metrics"]["listen"])
+
+
+def start_envoy(
+    children: Children,
+    directory: Path,
+    config: str,
+    *,
+    admin_address: str,
+    access_log: Path | None = None,
+    concurrency: int = 1,
+    name: str = "envoy",
+) -> Envoy:
+    """Write `NAME.yaml` into `directory` and start Envoy with it; does not wait.
+
+    Raises:
+        DemoError: there is no Envoy, or it cannot be started.
+    """
+    file = directory / f"{name}.yaml"
+    file.write_text(config, encoding="utf-8")
+    command: list[str | Path] = [
+        *(find_envoy(), "-c", file),
+        *("--concurrency", str(concurrency)),
+        # Several of them on one machine: no shared memory between them.
+        "--disable-hot-restart",
+        *("--log-level", "warning"),
+        # The access log is read while Envoy runs; the default writes it every ten seconds.
+        *("--file-flush-interval-msec", "50"),
+    ]
+    child = children.start(name, command, directory / f"{name}.log")
+    return Envoy(child=child, admin_address=admin_address, access_log=access_log)
+
+
+def samples(text: str) -> list[tuple[str, dict[str, str], float]]:
+    """Metrics in the text format as `(name, labels, value)`."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return [
+        (sample.name, dict(sample.labels), float(sample.value))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    ]

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the two transports have in common: options, method paths, Unix sockets."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from authz.errors import TransportError
+
+if TYPE_CHECKING:
+    from authz.settings.addresses import ListenAddress
+
+#: envoy.service.auth.v3.Authorization/Check, written out because our protos have their own package.
+CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
+
+#: Mode of a Unix socket: Envoy shares the group. Connecting needs write permission (unix(7)).
+SOCKET_MODE: Final = 0o660
+
+
+class TransportKind(StrEnum):
+    """The setting `grpc.transport`."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    GRPCIO = "grpcio"
+
+
+class Service(Protocol):
+    """What a transport carries (extauthz.service.CheckService)."""
+
+    def check(self, data: bytes, remaining: float | None = None) -> bytes:
+        """Answer one serialised CheckRequest."""
+
+
+class Transport(Protocol):
+    """A listener; made by open_transport, which has bound it already.
+
+    Attributes:
+        name: `native` or `grpcio`.
+        why: why it is this one, for the log.
+        address: where it listens, with the actual port.
+    """
+
+    name: str
+    why: str
+    address: str
+
+    def start(self) -> None:
+        """Begin to answer."""
+
+    def stop(self, grace: float) -> None:
+        """Finish what was begun, for `grace` seconds at most, and close; returns when closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """TLS of the gRPC port, PEM files; `client_ca` makes it mutual."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportOptions:
+    """Where to listen and how.
+
+    `reuse_port` lets several workers share one port; the shipped form gives each its own, because
+    a shared one loses requests when a worker restarts.
+    """
+
+    listen: ListenAddress
+    kind: TransportKind = TransportKind.AUTO
+    tls: TlsFiles | None = None
+    reuse_port: bool = False
+
+
+def cannot_listen(listen: ListenAddress, error: Exception) -> TransportError:
+    """The error for an address that cannot be bound."""
+    what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return TransportError(
+        f"cannot listen on {listen}: {what}",
+        hint="is another process listening there, or does the address belong to another machine?",
+    )
+
+
+def claim_socket(listen: ListenAddress) -> None:
+    """Make way for a Unix socket: remove one that a dead process left behind.
+
+    Raises:
+        TransportError: something else stands there, or somebody is listening.
+    """
+    if not listen.is_unix:
+        return
+    path = Path(listen.path)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot_listen(listen, error) from error
+    if not stat.S_ISSOCK(mode):
+        raise TransportError(
+            f"cannot listen on {listen}: a file that is no socket is in the way",
+            hint="name another path, or move the file",
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            # Nobody accepts: its process is gone.
+            path.unlink(missing_ok=True)
+            return
+        except OSError as error:
+            raise cannot_listen(listen, error) from error
+    raise TransportError(
+        f"cannot listen on {listen}: another process is listening there",
+        hint="stop it, or name another path",
+    )
+
+
+def protect_socket(listen: ListenAddress) -> None:
+    """Let the group connect. Until then only the owner can (0755, and connecting is writing)."""
+    if listen.is_unix:
+        Path(listen.path).chmod(SOCKET_MODE)
+
+
+def bound_address(listen: ListenAddress, port: int) -> str:
+    """`listen` as text, with the port that was bound."""
+    if listen.is_unix:
+        return str(listen)
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    return f"{host}:{port}"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which worker listens where, and holding those addresses while workers come and go.
+
+With one port per worker, worker N listens on the configured port plus N (or on PATH.N for a Unix
+socket): that is the arrangement whose restarts lose no request. With a shared port all of them
+listen on the same one and the system spreads connections (SO_REUSEPORT).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from authz.errors import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.settings.addresses import ListenAddress
+
+
+def worker_addresses(
+    listen: ListenAddress, workers: int, *, port_per_worker: bool
+) -> tuple[ListenAddress, ...]:
+    """The address of each worker, in order. Port 0 stays 0.
+
+    Raises:
+        TransportError: a Unix socket cannot be shared, or the ports run out.
+    """
+    if workers == 1:
+        return (listen,)
+    if listen.is_unix:
+        if not port_per_worker:
+            raise TransportError(
+                "several workers cannot listen on one Unix socket",
+                where=str(listen),
+                hint="set grpc.port_per_worker: true, and each gets PATH.0, PATH.1, …",
+            )
+        return tuple(replace(listen, path=f"{listen.path}.{index}") for index in range(workers))
+    if not port_per_worker or listen.port == 0:
+        return (listen,) * workers
+    if listen.port + workers - 1 > 65535:
+        raise TransportError(
+            f"port {listen.port} and the {workers - 1} after it go beyond 65535",
+            where=str(listen),
+            hint="choose a lower port or fewer workers",
+        )
+    return tuple(replace(listen, port=listen.port + index) for index in range(workers))
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Addresses that are ours until `close`: port 0 is resolved, and nobody else gets them."""
+
+    addresses: tuple[ListenAddress, ...]
+    sockets: tuple[socket.socket, ...]
+
+    def close(self) -> None:
+        """Give them back."""
+        for held in self.sockets:
+            held.close()
+
+
+def reserve(addresses: Sequence[ListenAddress], *, shared: bool) -> Reservation:
+    """Bind each TCP address without listening, so that workers can share or reopen it.
+
+    A bound socket that does not listen gets no connections, but with SO_REUSEPORT it lets our
+    workers (same user) bind next to it, keeps a port free across a worker's restart, and finds out
+    here, once and early, that an address is taken. `shared`: all are one and the same.
+
+    Raises:
+        TransportError: an address is taken, not ours, or not allowed.
+    """
+    resolved: list[ListenAddress] = []
+    sockets: list[socket.socket] = []
+    try:
+        for address in addresses:
+            if address.is_unix:
+                resolved.append(address)
+                continue
+            if not (shared and sockets):
+                sockets.append(_bind(address))
+            resolved.append(replace(address, port=sockets[-1].getsockname()[1]))
+    except BaseException:
+        for bound in sockets:
+            bound.close()
+        raise
+    return Reservation(tuple(resolved), tuple(sockets))
+
+
+def _bind(address: ListenAddress) -> socket.socket:
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        if address.port:
+            # With SO_REUSEPORT another instance of the same user would let us in and share its
+            # connections with us. Without it, anybody who listens there is noticed.
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(target)
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.bind(target)
+        except BaseException:
+            bound.close()
+            raise
+    except OSError as error:
+        hint = "choose another address with --grpc or grpc.listen"
+        if error.errno == errno.EADDRINUSE:
+            hint = f"stop what listens there (ss -ltnp 'sport = :{address.port}'), or {hint}"
+        raise TransportError(
+            f"cannot listen for checks: {error.strerror or error}", where=str(address), hint=hint
+        ) from error
+    return bound

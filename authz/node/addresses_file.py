@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`addresses.json` in the data directory: where a running node listens, port 0 resolved.
+
+For tests, the demo and scripts that let the system choose ports. Only there while the node serves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.observability.log import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME = "addresses.json"
+
+
+class AddressesFile:
+    """The file of one node."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.path = data_dir / NAME
+        self._written = False
+
+    def write(self, *, grpc: Sequence[str], metrics: str | None) -> None:
+        """Write it, whole. Checks do not need it: a read-only disk is worth a log line only."""
+        content = {"pid": os.getpid(), "grpc": list(grpc), "metrics": metrics}
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=".", dir=self.path.parent)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file)
+            Path(temporary).replace(self.path)
+        except OSError as error:
+            get_logger().warning("addresses.json is not written", reason=str(error))
+            return
+        self._written = True
+
+    def remove(self) -> None:
+        """Remove what was written; it would name addresses of others before long."""
+        if self._written:
+            self.path.unlink(missing_ok=True)

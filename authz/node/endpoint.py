@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answering checks in this process: service, health and transport, put together and drained.
+
+The same in a worker and in a process that does it all. Knows no policy files and no supervisor.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.certs.presented import CertificateLimits, CertificateSource
+from authz.extauthz.decode import DecodeOptions
+from authz.extauthz.health import HealthState
+from authz.extauthz.service import CheckService
+from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
+from authz.observability.metrics import Metrics
+from authz.settings import parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authz.extauthz.transport import Transport
+    from authz.node.messages import EndpointConfig
+    from authz.policy.snapshot import Snapshot
+
+#: From NOT_SERVING to closing. The shipped cluster asks for health every 0.3 to 0.5 s and takes two
+#: refusals; with a slow answer that is under 2 s. Measured behind Envoy 1.40: 2 s lost 0 of 48,000
+#: requests in rolling restarts, closing at once lost some in every one.
+DRAIN_SECONDS = 2.0
+
+#: From closing to the end, for checks under way. They take microseconds; Envoy's own timeout for
+#: one (0.25 s as shipped) is over long before.
+GRACE_SECONDS = 2.0
+
+
+class Endpoint:
+    """One listener for checks.
+
+    Attributes:
+        metrics: what this process counts, as worker `name`.
+        health: what Envoy is told.
+        draining: True from the moment health went to NOT_SERVING for good.
+    """
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        *,
+        name: str = "0",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.metrics = Metrics(name)
+        self.health = HealthState()
+        self.draining = False
+        self._config = config
+        self._transport: Transport | None = None
+        self._service = CheckService(
+            DecodeOptions(
+                certificate_source=CertificateSource(config.certificate_source),
+                xfcc_trusted_hops=config.xfcc_trusted_hops,
+                client_ip_trusted_hops=config.client_ip_trusted_hops,
+            ),
+            CertificateLimits(
+                certificate_bytes=config.certificate_bytes, chain_length=config.chain_length
+            ),
+            self.metrics,
+            clock,
+        )
+        self.metrics.memo = self._service.memo
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What answers checks."""
+        return self._service.snapshot
+
+    @property
+    def serving(self) -> bool:
+        """True while a snapshot is loaded, the transport is up and no drain has begun."""
+        return self.health.serving
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Answer by `snapshot` from the next check on. One assignment: nobody waits."""
+        self._service.snapshot = snapshot
+        self.metrics.snapshot_loaded(snapshot)
+
+    def start(self) -> Transport:
+        """Open the listener; health is SERVING afterwards. A snapshot must have been swapped in.
+
+        Raises:
+            TransportError: the address cannot be bound, or TLS files cannot be used.
+        """
+        config = self._config
+        tls = None
+        if config.certificate is not None and config.key is not None:
+            tls = TlsFiles(
+                certificate=Path(config.certificate),
+                key=Path(config.key),
+                client_ca=None if config.client_ca is None else Path(config.client_ca),
+            )
+        options = TransportOptions(
+            listen=parse_address(config.listen),
+            kind=TransportKind(config.transport),
+            tls=tls,
+            reuse_port=config.reuse_port,
+        )
+        self._transport = open_transport(options, self._service, self.health)
+        self.metrics.transport = self._transport.name
+        self._transport.start()
+        self.health.set_serving(True)
+        return self._transport
+
+    def drain(
+        self,
+        drain_seconds: float = DRAIN_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
+        *,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """Tell Envoy to go elsewhere, answer whoever still comes meanwhile, then close."""
+        self.draining = True
+        self.health.set_serving(False)
+        if self._transport is None:
+            return
+        wait(drain_seconds)
+        self._transport.stop(grace_seconds)
+        self._transport = None

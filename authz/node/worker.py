@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker process: answers checks by the snapshots the supervisor names.
+
+`python -m authz.node.worker FD`, FD being its end of a socket pair. It imports neither sources nor
+app: no policy file, no database and no private key is within its reach. It lives no longer than its
+supervisor: the end of the stream is an order to drain.
+
+Three kinds of thread: the transport's answer checks; `channel` reads what the supervisor says and
+answers a scrape at once; the main thread compiles snapshots, off the check path, and drains.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.errors import AuthzError
+from authz.node.channel import Channel, ChannelClosedError
+from authz.node.endpoint import Endpoint
+from authz.node.messages import (
+    Collect,
+    Configure,
+    Drain,
+    Export,
+    Load,
+    Loaded,
+    LoadFailed,
+    Ready,
+    StartFailed,
+    ToWorker,
+)
+from authz.node.signals import Signals
+from authz.node.snapshot_file import read_snapshot
+from authz.observability.log import configure_logging, get_logger
+from authz.policy.snapshot import compile_snapshot
+
+if TYPE_CHECKING:
+    import msgspec
+
+#: Exit status of a worker that cannot serve because of the settings: usage or configuration.
+EXIT_CONFIGURATION = 2
+
+_Inbox = queue.SimpleQueue["Load | Drain | signal.Signals"]
+
+
+class Worker:
+    """One worker, from its first message to its drain."""
+
+    def __init__(self, channel: Channel[ToWorker], configure: Configure, inbox: _Inbox) -> None:
+        self._channel = channel
+        self._configure = configure
+        self._inbox = inbox
+        self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
+        self._log = get_logger().bind(worker=configure.index)
+        self._started = False
+
+    def run(self) -> int:
+        """Serve until told to drain; the exit status."""
+        threading.Thread(target=self._listen, name="channel", daemon=True).start()
+        while isinstance(order := self._inbox.get(), Load):
+            if not self._load(order):
+                continue
+            if not self._started:
+                try:
+                    self._start()
+                except AuthzError as error:
+                    self._say(StartFailed(message=str(error), hint=error.hint))
+                    return EXIT_CONFIGURATION
+        # Drain, SIGTERM or the end of the stream: whoever asked, the clients come first.
+        self._endpoint.drain(self._configure.drain_seconds, self._configure.grace_seconds)
+        self._say(self._export(0))
+        return 0
+
+    def _listen(self) -> None:
+        """Read the channel until it ends; only scrapes are answered here."""
+        try:
+            while (message := self._channel.receive()) is not None:
+                if isinstance(message, Collect):
+                    self._say(self._export(message.number))
+                elif not isinstance(message, Configure):
+                    self._inbox.put(message)
+        except ChannelClosedError as error:
+            self._log.error("the supervisor cannot be understood", reason=str(error))
+        self._inbox.put(Drain())
+
+    def _load(self, order: Load) -> bool:
+        began = time.monotonic()
+        try:
+            content = read_snapshot(Path(order.file))
+            snapshot = compile_snapshot(content.model, content.generation, content.created_at)
+        except AuthzError as error:
+            kept = self._endpoint.snapshot
+            self._endpoint.metrics.reload_failed("snapshot")
+            self._log.error(
+                "the snapshot cannot be used; the last good one stays",
+                generation=order.generation,
+                kept=kept.generation if kept else 0,
+                reason=str(error),
+            )
+            self._say(
+                LoadFailed(
+                    generation=order.generation,
+                    kept=kept.generation if kept else 0,
+                    message=str(error),
+                )
+            )
+            return False
+        self._endpoint.swap(snapshot)
+        self._say(Loaded(generation=snapshot.generation, seconds=time.monotonic() - began))
+        return True
+
+    def _start(self) -> None:
+        transport = self._endpoint.start()
+        self._started = True
+        self._say(Ready(address=transport.address, transport=transport.name, why=transport.why))
+
+    def _export(self, number: int) -> Export:
+        return Export(number=number, metrics=self._endpoint.metrics.export())
+
+    def _say(self, message: msgspec.Struct) -> None:
+        try:
+            self._channel.send(message)
+        except ChannelClosedError:
+            # The supervisor is gone: `_listen` sees it too and asks for the drain.
+            return
+
+
+def main(arguments: list[str]) -> int:
+    """Serve on behalf of the supervisor at the other end of file descriptor `arguments[0]`."""
+    inbox: _Inbox = queue.SimpleQueue()
+    # Control-C goes to the whole group of processes; the supervisor says what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Signals((signal.SIGTERM,), inbox.put):
+        channel: Channel[ToWorker] = Channel(socket.socket(fileno=int(arguments[0])), ToWorker)
+        configure = channel.receive()
+        if not isinstance(configure, Configure):
+            return 0  # the supervisor ended before it said anything
+        configure_logging(configure.log_format, configure.log_level)
+        return Worker(channel, configure, inbox).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker as the supervisor sees it: a child process and a conversation with it.
+
+Lives here: starting `python -m authz.node.worker`, reading what it says on a thread of its own,
+ending it. Not here: when any of that should happen (node.supervisor).
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import authz
+from authz.node.channel import Channel, ChannelClosedError
+from authz.node.messages import Export, ToSupervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authz.node.messages import Configure, ToWorker
+
+#: How long a worker that closed its end of the channel may take to be gone.
+EXIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A worker sent a message."""
+
+    worker: WorkerProcess
+    message: ToSupervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A worker's process is gone; `status` as in subprocess (negative: the signal)."""
+
+    worker: WorkerProcess
+    status: int
+
+
+class WorkerProcess:
+    """Starts on construction. `tell` gets what happens, from the reading thread.
+
+    Attributes:
+        index: which of the workers this is.
+        pid: its process id.
+        exported: the last Export it sent, None before the first.
+        answered: the number of the last Collect it answered.
+        retired: its counters have been added to those of the workers that are gone.
+    """
+
+    def __init__(
+        self,
+        configure: Configure,
+        *,
+        tell: Callable[[Said | Exited], None],
+        answered: threading.Condition,
+    ) -> None:
+        self.index = configure.index
+        self.exported: Export | None = None
+        self.answered = 0
+        self.retired = False
+        self._tell = tell
+        self._condition = answered
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, *_safe_path(), "-m", "authz.node.worker", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            # Only the child may hold its end: then its death is the end of the stream.
+            theirs.close()
+        self.pid = self._process.pid
+        self._channel: Channel[ToSupervisor] = Channel(ours, ToSupervisor)
+        self._thread = threading.Thread(target=self._read, name=f"worker-{self.index}", daemon=True)
+        self._thread.start()
+        self.send(configure)
+
+    @property
+    def alive(self) -> bool:
+        """False once the process is gone."""
+        return self._process.returncode is None
+
+    def send(self, message: ToWorker | Configure) -> bool:
+        """Send `message`. False when the worker is gone or does not read: it is then ended."""
+        try:
+            self._channel.send(message)
+        except ChannelClosedError:
+            self.kill()
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it at once; `Exited` follows."""
+        self._process.kill()
+
+    def _read(self) -> None:
+        try:
+            while (message := self._channel.receive()) is not None:
+                if isinstance(message, Export):
+                    with self._condition:
+                        self.exported = message
+                        self.answered = max(self.answered, message.number)
+                        self._condition.notify_all()
+                else:
+                    self._tell(Said(self, message))
+        except ChannelClosedError:
+            self.kill()
+        self._channel.close()
+        try:
+            status = self._process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            # It hung up and is still there: it cannot be reached, so it cannot be used.
+            self.kill()
+            status = self._process.wait()
+        with self._condition:
+            self._condition.notify_all()
+        self._tell(Exited(self, status))
+
+
+def _safe_path() -> list[str]:
+    # `-m` puts the working directory first on the module path, where a stray file could take a
+    # module's place; but when authz is run from its own source tree, that is where it is found.
+    root = Path(authz.__file__).resolve().parent.parent
+    return [] if root == Path.cwd() else ["-P"]

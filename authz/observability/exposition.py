@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exports of one or several processes as Prometheus text: the metrics' names, types and help.
+
+`METRICS` is the list of what exists; docs/reference/metrics.md has a heading for each, and a test
+compares the two. Imported at the first scrape only, since prometheus_client costs 13 MB.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from authz import __version__
+from authz.observability.metrics import BUCKETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from authz.observability.metrics import Export
+
+#: The Content-Type of what render() makes.
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric: its name as scraped, type, label names and help text."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+_SPECS: Final = (
+    MetricSpec("authz_checks_total", "counter", ("verdict",), "Checks answered, by verdict."),
+    MetricSpec(
+        "authz_decisions_total",
+        "counter",
+        ("site", "action", "reason"),
+        "Decisions by site, action of the rule (or default_action) and reason.",
+    ),
+    MetricSpec(
+        "authz_certificates_total",
+        "counter",
+        ("result", "source"),
+        "Peer certificates: verified, revoked, or why not verified; by where they came from.",
+    ),
+    MetricSpec(
+        "authz_check_duration_seconds",
+        "histogram",
+        (),
+        "Time from a check's bytes to its answer's bytes.",
+    ),
+    MetricSpec(
+        "authz_internal_errors_total",
+        "counter",
+        (),
+        "Checks that ended in an exception and were denied.",
+    ),
+    MetricSpec(
+        "authz_judgement_memo_hits_total", "counter", (), "Certificates whose judgement was known."
+    ),
+    MetricSpec(
+        "authz_judgement_memo_misses_total", "counter", (), "Certificates that had to be judged."
+    ),
+    MetricSpec("authz_judgement_memo_entries", "gauge", ("worker",), "Judgements remembered."),
+    MetricSpec(
+        "authz_judgement_memo_bytes", "gauge", ("worker",), "Memory those are counted with."
+    ),
+    MetricSpec(
+        "authz_snapshot_generation", "gauge", ("worker",), "Number of the snapshot that answers."
+    ),
+    MetricSpec(
+        "authz_snapshot_age_seconds",
+        "gauge",
+        ("worker",),
+        "Seconds since the snapshot that answers was made.",
+    ),
+    MetricSpec(
+        "authz_reload_failures_total",
+        "counter",
+        ("kind",),
+        "Reloads that failed; what was in force stayed.",
+    ),
+    MetricSpec(
+        "authz_crl_next_update_timestamp_seconds",
+        "gauge",
+        ("site", "authority"),
+        "Earliest nextUpdate of an authority's CRLs.",
+    ),
+    MetricSpec(
+        "authz_worker_resident_memory_bytes",
+        "gauge",
+        ("worker",),
+        "Resident memory of a process that answers checks.",
+    ),
+    MetricSpec(
+        "authz_transport_info",
+        "gauge",
+        ("worker", "transport"),
+        "1 for the transport that carries a worker's checks.",
+    ),
+    MetricSpec("authz_build_info", "gauge", ("version",), "1 for the version that runs."),
+)
+
+#: Every metric by its name as scraped.
+METRICS: Final = {spec.name: spec for spec in _SPECS}
+
+
+def render(exports: Sequence[Export], now: float | None = None) -> bytes:
+    """The exports of one or several processes, merged, in the text format.
+
+    Counters are added up; gauges keep the worker they are of. `now` is Unix seconds.
+    """
+    return generate_latest(_Collected(exports, time.time() if now is None else now))
+
+
+class _Collected:
+    """What generate_latest asks of a registry."""
+
+    def __init__(self, exports: Sequence[Export], now: float) -> None:
+        self._exports = exports
+        self._now = now
+
+    def collect(self) -> Iterable[Metric]:
+        exports = self._exports
+        yield from self._checks()
+        memos = [(e["worker"], e["memo"]) for e in exports if e["memo"]]
+        yield _counter("authz_judgement_memo_hits_total", [[sum(m[0] for _, m in memos)]])
+        yield _counter("authz_judgement_memo_misses_total", [[sum(m[1] for _, m in memos)]])
+        live = [(worker, m) for worker, m in memos if m[2]]
+        yield _gauge("authz_judgement_memo_entries", [[worker, m[2]] for worker, m in live])
+        yield _gauge("authz_judgement_memo_bytes", [[worker, m[3]] for worker, m in live])
+        snapshots = [(e["worker"], *e["snapshot"]) for e in exports if e["snapshot"]]
+        yield _gauge("authz_snapshot_generation", [[worker, n] for worker, n, _ in snapshots])
+        ages = [[worker, max(0.0, self._now - at)] for worker, _, at in snapshots]
+        yield _gauge("authz_snapshot_age_seconds", ages)
+        yield _counter("authz_reload_failures_total", _rows(exports, "reload_failures"))
+        yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
+        resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
+        yield _gauge("authz_worker_resident_memory_bytes", resident)
+        transports = [[e["worker"], e["transport"], 1] for e in exports if e["transport"]]
+        yield _gauge("authz_transport_info", transports)
+        yield _gauge("authz_build_info", [[__version__, 1]])
+
+    def _checks(self) -> Iterable[Metric]:
+        exports = self._exports
+        yield _counter("authz_checks_total", _rows(exports, "checks"))
+        # A denial that no rule and no default_action asked for has no action of its own.
+        decisions = [
+            [site, action or "deny", reason, n]
+            for site, action, reason, n in _rows(exports, "decisions")
+        ]
+        yield _counter("authz_decisions_total", decisions)
+        yield _counter("authz_certificates_total", _rows(exports, "certificates"))
+        yield _histogram("authz_check_duration_seconds", exports)
+        errors = sum(e["internal_errors"] for e in exports)
+        yield _counter("authz_internal_errors_total", [[errors]])
+
+
+Rows: TypeAlias = "Iterable[list[object]]"
+
+
+def _rows(exports: Sequence[Export], key: str) -> list[list[object]]:
+    return [row for export in exports for row in export[key]]
+
+
+def _counter(name: str, rows: Rows) -> Metric:
+    spec = METRICS[name]
+    family = CounterMetricFamily(name, spec.help, labels=spec.labels)
+    totals: dict[tuple[str, ...], float] = {}
+    for *labels, value in rows:
+        key = tuple(map(str, labels))
+        totals[key] = totals.get(key, 0) + float(str(value))
+    for key, total in totals.items():
+        family.add_metric(key, total)
+    return family
+
+
+def _gauge(name: str, rows: Rows) -> Metric:
+    spec = METRICS[name]
+    family = GaugeMetricFamily(name, spec.help, labels=spec.labels)
+    for *labels, value in rows:
+        family.add_metric(tuple(map(str, labels)), float(str(value)))
+    return family
+
+
+def _histogram(name: str, exports: Sequence[Export]) -> Metric:
+    family = HistogramMetricFamily(name, METRICS[name].help)
+    total = 0
+    buckets: list[tuple[str, float]] = []
+    for position, bound in enumerate([*map(str, BUCKETS), "+Inf"]):
+        total += sum(e["buckets"][position] for e in exports)
+        buckets.append((bound, total))
+    family.add_metric((), buckets, sum(e["seconds"] for e in exports))
+    return family
+
+
+def _earliest(exports: Sequence[Export]) -> list[list[object]]:
+    earliest: dict[tuple[str, str], float] = {}
+    for site, authority, at in _rows(exports, "crl_next_updates"):
+        key = (str(site), str(authority))
+        earliest[key] = min(float(str(at)), earliest.get(key, float("inf")))
+    return [[*key, at] for key, at in earliest.items()]

@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parses and type-checks an expression in one pass (docs/reference/grammar.txt).
+
+The left side and the operator decide what is lexed on the right, so types are known while parsing
+and every type error is found here, never while a request is judged. Literals are read by
+literals.py, function calls by calls.py. A level of nesting costs at most three Python frames and
+`not` none at all, so the 128 levels that are legal fit under the default recursion limit.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from authz.rules.ast import (
+    EACH,
+    Access,
+    Argument,
+    Combination,
+    Comparison,
+    Constant,
+    Expression,
+    FieldRef,
+    Literal,
+    Logic,
+    Not,
+    Quantifier,
+    Quantity,
+    Test,
+)
+from authz.rules.calls import make_call
+from authz.rules.functions import NOT_IN_CUSTOM_RULES
+from authz.rules.lexer import lex_name, skip_space, trimmed
+from authz.rules.literals import lex_argument_literal, lex_index, lex_operator, lex_right
+from authz.rules.problems import Problem, found, shown
+from authz.rules.strings import starts_raw
+from authz.rules.suggestions import (
+    did_you_mean,
+    hint_for_name,
+    hint_for_operand,
+    hint_for_operator,
+    hint_for_trailing,
+)
+from authz.rules.types import BOOLS, Array, Bool, Bytes, Int, Ip, Map, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authz.errors import ExpressionError
+    from authz.rules.ast import Call, Logical, Span, Step
+    from authz.rules.lists import NamedList
+    from authz.rules.scheme import Scheme
+
+# Cloudflare: at most 4,096 characters and 64 regular expressions; the engine's default depth.
+MAX_LENGTH: Final = 4096
+MAX_REGEXES: Final = 64
+MAX_NESTING: Final = 128
+
+_LOGIC: Final = re.compile(r"(or|\|\|)|(xor|\^\^)|(and|&&)")
+_NOT: Final = re.compile(r"not|!")
+_QUANTIFIER: Final = re.compile(r"(any|all)[ \r\n]*\(")
+_COMPARABLE: Final = (Ip, Bytes, Int)
+_NO_LISTS: Final[Mapping[str, NamedList]] = MappingProxyType({})
+
+
+def parse(
+    source: str, scheme: Scheme, lists: Mapping[str, NamedList] = _NO_LISTS
+) -> Expression:
+    """Read an expression.
+
+    Args:
+        scheme: the fields and functions that it may use.
+        lists: the lists that `$name` may name.
+
+    Raises:
+        ParseError: the text is not an expression.
+        TypeCheckError: a name, a type, a list or a limit is wrong.
+    """
+    start, end = trimmed(source)
+    if not source.isascii():
+        try:
+            source.encode()
+        except UnicodeEncodeError as error:
+            raise Problem.NOT_TEXT.error(source, (error.start, error.end)) from None
+    if start == end:
+        raise Problem.EMPTY.error(source, (0, len(source)), hint="write true to match everything")
+    if end - start > MAX_LENGTH:
+        span = (start + MAX_LENGTH, end)
+        raise Problem.TOO_LONG.error(source, span, length=end - start, limit=MAX_LENGTH)
+    if source[start:end] in ("true", "false"):
+        constant = Constant(value=source[start:end] == "true", span=(start, end))
+        return Expression(root=constant, fields=frozenset(), source=source)
+    return _Parser(source, end, scheme, lists).expression(start)
+
+
+class _Parser:
+    """One parse. `at` is the position of the next character to read."""
+
+    def __init__(
+        self, source: str, end: int, scheme: Scheme, lists: Mapping[str, NamedList]
+    ) -> None:
+        self.source = source
+        self.end = end
+        self.scheme = scheme
+        self.lists = lists
+        self.at = 0
+        self.depth = 0
+        self.regexes = 0
+        self.fields: set[str] = set()
+
+    def expression(self, start: int) -> Expression:
+        """expression := logical END, of type Bool."""
+        self.at = start
+        root = self._logical()
+        if self.at < self.end:
+            raise self._trailing(root)
+        if root.type != Bool:
+            raise Problem.NOT_BOOL.error(
+                self.source,
+                root.span,
+                type=root.type,
+                hint="put the comparison into any(…) or all(…)",
+            )
+        return Expression(
+            root=root, fields=frozenset(self.fields), regexes=self.regexes, source=self.source
+        )
+
+    # logical := simple ( ws logic ws simple )*
+
+    def _logical(self) -> Logical:
+        """Operands with the operators between them, grouped by precedence: or < xor < and."""
+        ors: list[Logical] = []
+        xors: list[Logical] = []
+        ands: list[Logical] = [self._simple(after_logic=False)]
+        while True:
+            match = _LOGIC.match(self.source, skip_space(self.source, self.at, self.end), self.end)
+            if not match:
+                break
+            self.at = skip_space(self.source, match.end(), self.end)
+            if match.lastindex != 3:
+                xors.append(self._combined(Logic.AND, ands))
+                ands = []
+                if match.lastindex == 1:
+                    ors.append(self._combined(Logic.XOR, xors))
+                    xors = []
+            ands.append(self._simple(after_logic=True))
+        if not xors and not ors and len(ands) == 1:
+            return ands[0]
+        xors.append(self._combined(Logic.AND, ands))
+        ors.append(self._combined(Logic.XOR, xors))
+        return self._combined(Logic.OR, ors)
+
+    def _combined(self, logic: Logic, operands: list[Logical]) -> Logical:
+        if len(operands) == 1:
+            return operands[0]
+        first = operands[0]
+        for operand in operands[1:]:
+            if operand.type != first.type:
+                raise Problem.MIXED_TYPES.error(
+                    self.source,
+                    operand.span,
+                    logic=f'"{logic.value}"',
+                    first=first.type,
+                    second=operand.type,
+                    hint="a comparison with [*] belongs into any(…) or all(…)",
+                )
+        span = (first.span[0], operands[-1].span[1])
+        return Combination(logic=logic, operands=tuple(operands), span=span)
+
+    # simple := "(" logical ")" | ("not"|"!") simple | ("any"|"all") "(" arg ")" | comparison
+
+    def _simple(self, *, after_logic: bool) -> Logical:
+        source, end = self.source, self.end
+        negations: list[int] = []
+        while match := _NOT.match(source, self.at, end):
+            negations.append(self.at)
+            self._enter(self.at, match.end())
+            self.at = skip_space(source, match.end(), end)
+        node: Logical
+        if source.startswith("(", self.at, end):
+            opening = self.at
+            self._enter(opening, opening + 1)
+            self.at = skip_space(source, opening + 1, end)
+            node = self._logical()
+            self._close(")", opening)
+            self.depth -= 1
+        elif match := _QUANTIFIER.match(source, self.at, end):
+            node = self._quantifier(Quantity(match[1]), self.at, match.end())
+        else:
+            node = self._comparison(after_logic=after_logic or bool(negations))
+        self.depth -= len(negations)
+        for start in reversed(negations):
+            node = Not(operand=node, span=(start, self.at))
+        return node
+
+    def _enter(self, start: int, stop: int) -> None:
+        """Count one level of nesting: a parenthesis, `not`, a quantifier or a function."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise Problem.NESTING.error(self.source, (start, stop), limit=MAX_NESTING)
+
+    def _close(self, closing: str, opening: int) -> None:
+        at = skip_space(self.source, self.at, self.end)
+        if not self.source.startswith(closing, at, self.end):
+            hint = hint_for_trailing(self.source, at, self.end, after_bool=False)
+            if at >= self.end:
+                hint = f"the {self.source[opening]} at position {opening + 1} is never closed"
+            raise self._expected(f'"{closing}"', at, hint)
+        self.at = at + 1
+
+    def _quantifier(self, quantity: Quantity, start: int, inside: int) -> Quantifier:
+        self._enter(start, inside)
+        self.at = skip_space(self.source, inside, self.end)
+        argument = self._argument()
+        at = skip_space(self.source, self.at, self.end)
+        if not self.source.startswith(")", at, self.end):
+            hint = None
+            if _LOGIC.match(self.source, at, self.end):
+                name = quantity.value
+                hint = f"put the combination into its own parentheses: {name}((… or …))"
+            raise self._expected('")"', at, hint)
+        self.at = at + 1
+        self.depth -= 1
+        if isinstance(argument, Literal) or _truth_type(argument) != BOOLS:
+            kind = argument.type if isinstance(argument, Literal) else _described(argument)
+            raise Problem.QUANTIFIER_TYPE.error(
+                self.source,
+                argument.span,
+                quantity=quantity.value,
+                type=kind,
+                hint="compare every element: field[*] == value",
+            )
+        return Quantifier(quantity=quantity, argument=argument, span=(start, self.at))
+
+    # comparison := value | value op rhs
+
+    def _comparison(self, *, after_logic: bool) -> Logical:
+        start = self.at
+        left = self._access(after_logic=after_logic)
+        if self._is_test(left):
+            return Test(operand=left, span=(start, self.at))
+        return self._compare(left, start)
+
+    @staticmethod
+    def _is_test(left: Access) -> bool:
+        return left.type == Bool or (left.type == BOOLS and not left.each)
+
+    def _compare(self, left: Access, start: int) -> Comparison:
+        source, end = self.source, self.end
+        at = skip_space(source, self.at, end)
+        operator, stop = lex_operator(source, at, end)
+        if operator is None:
+            raise Problem.EXPECTED_OPERATOR.error(
+                source,
+                (at, min(at + 1, end)),
+                type=left.type,
+                found=found(source, at, end),
+                hint=hint_for_operator(source, at, end),
+            )
+        if left.type not in _COMPARABLE:
+            hint = "compare its elements: any(field[*] == value)"
+            if isinstance(left.type, Map):
+                hint = 'compare the value of a key: field["name"][0] == value'
+            raise self._unsupported(operator.value, left, at, stop, hint)
+        at = skip_space(source, stop, end)
+        right, self.at = lex_right(source, at, end, left.type, operator, self.lists)
+        if right is None:
+            raise self._unsupported(operator.value, left, stop - len(operator.value), stop, None)
+        if operator.value == "matches":
+            self.regexes += 1
+            if self.regexes > MAX_REGEXES:
+                raise Problem.TOO_MANY_REGEXES.error(
+                    source, (start, self.at), limit=MAX_REGEXES
+                )
+        return Comparison(left=left, operator=operator, right=right, span=(start, self.at))
+
+    def _unsupported(
+        self, operator: str, left: Access, at: int, stop: int, hint: str | None
+    ) -> ExpressionError:
+        return Problem.UNSUPPORTED_OPERATOR.error(
+            self.source, (at, stop), operator=f'"{operator}"', type=left.type, hint=hint
+        )
+
+    # value := ( field | function "(" … ")" ) ( "[" index "]" )*
+
+    def _access(self, *, after_logic: bool = False) -> Access:
+        source, end, start = self.source, self.end, self.at
+        stop = lex_name(source, start, end)
+        name = source[start:stop]
+        base: FieldRef | Call
+        if field := self.scheme.fields.get(name):
+            self.fields.add(name)
+            base = FieldRef(field=field, span=(start, stop))
+            self.at = stop
+        elif name in self.scheme.functions:
+            base = self._call(name, start, stop)
+        else:
+            raise self._unknown(name, start, stop, after_logic=after_logic)
+        steps: list[Step] = []
+        kind: Type = base.type
+        while source.startswith("[", self.at, end):
+            kind = self._index(kind, steps)
+        return Access(base=base, steps=tuple(steps), type=kind, span=(start, self.at))
+
+    def _index(self, kind: Type, steps: list[Step]) -> Type:
+        opening = self.at
+        at = skip_space(self.source, opening + 1, self.end)
+        step, self.at = lex_index(self.source, at, self.end)
+        self._close("]", opening)
+        array, mapping = isinstance(kind, Array), isinstance(kind, Map)
+        if kind.element is None or (array if isinstance(step, bytes) else False) or (
+            mapping and isinstance(step, int)
+        ):
+            shape = "[*]" if step is EACH else "key" if isinstance(step, bytes) else "position"
+            raise Problem.INDEX_TYPE.error(
+                self.source, (opening, self.at), type=kind, index=shape
+            )
+        steps.append(step)
+        return kind.element
+
+    # function "(" [ arg ( "," arg )* ] ")"
+
+    def _call(self, name: str, start: int, stop: int) -> Call:
+        source, end = self.source, self.end
+        at = skip_space(source, stop, end)
+        if not source.startswith("(", at, end):
+            hint = f"{name} is a function: {name}(…)"
+            raise self._expected('"("', at, hint)
+        self._enter(start, at + 1)
+        self.at = skip_space(source, at + 1, end)
+        arguments: list[Argument] = []
+        if not source.startswith(")", self.at, end):
+            while True:
+                arguments.append(self._argument())
+                self.at = skip_space(source, self.at, end)
+                if not source.startswith(",", self.at, end):
+                    break
+                self.at = skip_space(source, self.at + 1, end)
+            if not source.startswith(")", self.at, end):
+                hint = "arguments are separated by commas" if self.at < end else None
+                raise self._expected('"," or ")"', self.at, hint)
+        self.at += 1
+        self.depth -= 1
+        function = self.scheme.functions[name]
+        return make_call(function, arguments, source, (start, self.at))
+
+    # arg := quoted | raw | logical after ( not ! any( all( | value [ op rhs ] | ip | int | bytes
+
+    def _argument(self) -> Argument:
+        source, end, start = self.source, self.end, self.at
+        if source.startswith('"', start, end) or starts_raw(source, start, end):
+            literal = lex_argument_literal(source, start, end)
+            assert literal is not None
+            self.at = literal.span[1]
+            return literal
+        if (
+            source.startswith("(", start, end)
+            or _NOT.match(source, start, end)
+            or _QUANTIFIER.match(source, start, end)
+        ):
+            return self._logical()
+        name = source[start : lex_name(source, start, end)]
+        if name not in self.scheme.fields and name not in self.scheme.functions:
+            literal = lex_argument_literal(source, start, end)
+            if literal is not None:
+                after = skip_space(source, literal.span[1], end)
+                if not name or source.startswith((",", ")"), after, end):
+                    self.at = literal.span[1]
+                    return literal
+            if not name:
+                raise Problem.EXPECTED_ARGUMENT.error(
+                    source, (start, min(start + 1, end)), found=found(source, start, end)
+                )
+        left = self._access()
+        _, stop = lex_operator(source, skip_space(source, self.at, end), end)
+        if stop == 0:
+            return left
+        if self._is_test(left):
+            # The caller will find the operator in the place of its own delimiter.
+            return left
+        return self._compare(left, start)
+
+    # Errors.
+
+    def _expected(self, what: str, at: int, hint: str | None) -> ExpressionError:
+        return Problem.EXPECTED.error(
+            self.source,
+            (at, min(at + 1, self.end)),
+            expected=what,
+            found=found(self.source, at, self.end),
+            hint=hint,
+        )
+
+    def _trailing(self, root: Logical) -> ExpressionError:
+        at = skip_space(self.source, self.at, self.end)
+        after_bool = isinstance(root, Test)
+        if isinstance(root, Combination):
+            after_bool = isinstance(root.operands[-1], Test)
+        return Problem.TRAILING.error(
+            self.source,
+            (at, self.end),
+            found=found(self.source, at, self.end),
+            hint=hint_for_trailing(self.source, at, self.end, after_bool=after_bool),
+        )
+
+    def _unknown(self, name: str, start: int, stop: int, *, after_logic: bool) -> ExpressionError:
+        source, end = self.source, self.end
+        if not name:
+            return Problem.EXPECTED_VALUE.error(
+                source,
+                (start, min(start + 1, end)),
+                found=found(source, start, end),
+                hint=hint_for_operand(source, start, end, after_logic=after_logic),
+            )
+        span: Span = (start, stop)
+        if reason := self.scheme.refused.get(name):
+            return Problem.REFUSED_FIELD.error(source, span, name=name, reason=reason)
+        called = source.startswith("(", skip_space(source, stop, end), end)
+        if called and name in NOT_IN_CUSTOM_RULES:
+            where = NOT_IN_CUSTOM_RULES[name]
+            return Problem.REFUSED_FUNCTION.error(source, span, name=name, where=where)
+        known = [*self.scheme.functions, "any", "all"] if called else list(self.scheme.fields)
+        hint = hint_for_name(name, source, start, end) or did_you_mean(name, known)
+        return Problem.UNKNOWN_NAME.error(
+            source,
+            span,
+            what="function" if called else "field",
+            name=shown(name)[1:-1],
+            hint=hint,
+        )
+
+
+def _truth_type(argument: Access | Logical) -> Type:
+    """The type that any() and all() see; a value given directly counts with its own type.
+
+    `any(f(x[*])[*])` is refused although `any((f(x[*])[*]))` is not (surprise 53).
+    """
+    return argument.type
+
+
+def _described(argument: Access | Logical) -> str:
+    if isinstance(argument, Access) and argument.each:
+        return f"one {argument.type} per element without a comparison"
+    return str(argument.type)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings as a model: every key of authz.yaml, its type, its default and what it is for.
+
+`Settings` is what the rest of the program sees; reading files and naming lines is `loading`.
+The descriptions are the reference page (docs/reference/settings.md is generated from them).
+Addresses are kept in their canonical text form; `parse_address` takes them apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from authz.errors import SettingsError
+from authz.settings.addresses import parse_address
+from authz.settings.problems import Section, fault
+
+#: Instead of an address: nothing listens.
+OFF = "off"
+
+
+def _base(info: ValidationInfo) -> Path:
+    """The directory that relative paths are taken from."""
+    context = info.context
+    return context["base"] if isinstance(context, dict) else Path()
+
+
+def _path(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, (str, Path)):
+        return value
+    if not str(value) or "\0" in str(value):
+        raise fault("the path is empty", hint="name a file or remove the key")
+    return _base(info) / value
+
+
+def _address(value: str, info: ValidationInfo) -> str:
+    try:
+        return str(parse_address(value).resolved(_base(info)))
+    except SettingsError as error:
+        raise fault(error.message, hint=error.hint) from None
+
+
+def _tcp_address(value: str, info: ValidationInfo) -> str:
+    if value.startswith("unix:"):
+        raise fault("a Unix socket cannot serve this", hint='write "host:port"')
+    return _address(value, info)
+
+
+def _tcp_address_or_off(value: str, info: ValidationInfo) -> str:
+    return value if value == OFF else _tcp_address(value, info)
+
+
+def _database(value: str) -> str:
+    if value != "sqlite" and not value.startswith("postgresql://"):
+        raise fault(
+            "the database is neither sqlite nor a postgresql:// address",
+            hint='write "sqlite" (a file in data_dir) or "postgresql://user@host/name"',
+        )
+    return value
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
+Address = Annotated[str, AfterValidator(_address)]
+TcpAddressOrOff = Annotated[str, AfterValidator(_tcp_address_or_off)]
+TrustedHops = Annotated[int, Field(ge=0, le=100)]
+
+
+class ServerTls(Section):
+    """A server certificate and its key, both PEM files."""
+
+    certificate: FilePath = Field(description="The server certificate with its chain (PEM).")
+    key: FilePath = Field(description="Its private key (PEM).")
+
+
+class GrpcTls(ServerTls):
+    """TLS of the gRPC port."""
+
+    client_ca: FilePath | None = Field(
+        default=None,
+        description="Callers must show a certificate of one of these authorities (PEM).",
+    )
+
+
+class GrpcSettings(Section):
+    """The port that Envoy asks: ext_authz Check and gRPC health."""
+
+    listen: Address = Field(
+        default="127.0.0.1:50051",
+        description="Where checks are answered: `host:port`, `[v6]:port` or `unix:PATH`.",
+    )
+    transport: Literal["auto", "native", "grpcio"] = Field(
+        default="auto",
+        description="Who speaks HTTP/2. `auto` takes `native` on loopback and Unix sockets and "
+        "`grpcio` elsewhere and with TLS.",
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=1, description="Processes that answer checks."
+    )
+    port_per_worker: bool = Field(
+        default=False,
+        description="Worker N listens on the port of `listen` plus N, so that a restart loses no "
+        "request; otherwise all share one port.",
+    )
+    tls: GrpcTls | None = Field(default=None, description="TLS on this port; not with `native`.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> GrpcSettings:
+        if self.tls is not None and self.transport == "native":
+            raise fault(
+                "the native transport has no TLS",
+                hint="set grpc.transport to auto or grpcio, or remove grpc.tls",
+            )
+        address = parse_address(self.listen)
+        if self.port_per_worker and address.port and address.port + self.workers - 1 > 65535:
+            raise fault(
+                f"{self.workers} workers from port {address.port} on go beyond 65535",
+                hint="listen on a lower port",
+            )
+        return self
+
+
+class SdsSettings(Section):
+    """Trust bundles and CRLs for Envoy's own TLS contexts."""
+
+    enabled: bool = Field(default=True, description="Whether to serve them.")
+    listen: TcpAddressOrOff = Field(default="127.0.0.1:50052", description="Where, or `off`.")
+
+    @property
+    def active(self) -> bool:
+        """Whether anything should listen."""
+        return self.enabled and self.listen != OFF
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics, `/healthz` and `/readyz`."""
+
+    listen: TcpAddressOrOff = Field(
+        default="127.0.0.1:9464", description="Where they are served, or `off`."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether anything should listen."""
+        return self.listen != OFF
+
+
+class AdminSettings(Section):
+    """The management API and the dashboard."""
+
+    enabled: bool = Field(default=True, description="Whether to serve them.")
+    listen: TcpAddressOrOff = Field(default="127.0.0.1:8080", description="Where, or `off`.")
+    tls: ServerTls | None = Field(default=None, description="TLS on this port.")
+    allow_plaintext: bool = Field(
+        default=False, description="Allows a `listen` beyond loopback without TLS."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether anything should listen."""
+        return self.enabled and self.listen != OFF
+
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> AdminSettings:
+        plaintext = self.active and self.tls is None and not self.allow_plaintext
+        if plaintext and not parse_address(self.listen).is_local:
+            raise fault(
+                f"tokens would cross the network unencrypted on {self.listen}",
+                hint="add admin.tls, listen on 127.0.0.1, or set admin.allow_plaintext: true",
+            )
+        return self
+
+
+class XfccSettings(Section):
+    """How `x-forwarded-client-cert` is read."""
+
+    trusted_hops: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1,
+        description="Which element is taken, from the right: 1 is what the Envoy that asks us "
+        "wrote. Fewer elements are no certificate.",
+    )
+
+
+class ClientIpSettings(Section):
+    """How the client's address is found."""
+
+    trusted_hops: TrustedHops = Field(
+        default=0,
+        description="Proxies in front of Envoy that append to `x-forwarded-for`, as Envoy's "
+        "`xff_num_trusted_hops`; 0 is the TCP peer.",
+    )
+
+
+class LimitSettings(Section):
+    """How much of a peer certificate is looked at."""
+
+    certificate_bytes: Annotated[int, Field(ge=1024, le=1_048_576)] = Field(
+        default=65536, description="Largest certificate, in bytes of DER."
+    )
+    chain_length: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=8, description="Most intermediates, sent along or on a path."
+    )
+
+
+class GeoIpSettings(Section):
+    """Databases (mmdb) behind the `ip.src.*` fields."""
+
+    city: FilePath | None = Field(default=None, description="Country, continent and city.")
+    asn: FilePath | None = Field(default=None, description="Autonomous systems.")
+
+
+class LogSettings(Section):
+    """Log lines on standard error."""
+
+    format: Literal["json", "console"] = Field(
+        default="json", description="For machines or for a person's eyes."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The lowest severity that is written."
+    )
+
+
+class Settings(Section):
+    """Every setting. Immutable; relative paths are already resolved against their file."""
+
+    grpc: GrpcSettings = Field(default_factory=GrpcSettings)
+    sds: SdsSettings = Field(default_factory=SdsSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    admin: AdminSettings = Field(default_factory=AdminSettings)
+    data_dir: FilePath = Field(
+        default=Path("authz-data"),
+        description="Where the service keeps its own files.",
+        validate_default=True,
+    )
+    database: Annotated[str, AfterValidator(_database)] = Field(
+        default="sqlite",
+        description="`sqlite` (a file in `data_dir`) or a `postgresql://` address.",
+    )
+    certificate_source: Literal["envoy", "xfcc"] = Field(
+        default="envoy",
+        description="Where the peer certificate is taken from: `envoy` is `source.certificate` of "
+        "the check, `xfcc` the header `x-forwarded-client-cert`. Never both.",
+    )
+    xfcc: XfccSettings = Field(default_factory=XfccSettings)
+    client_ip: ClientIpSettings = Field(default_factory=ClientIpSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    geoip: GeoIpSettings = Field(default_factory=GeoIpSettings)
+    policy: FilePath | None = Field(
+        default=None, description="The policy file; without one, the policy is the store's."
+    )
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    def without_effect(self) -> tuple[str, ...]:
+        """The keys that ask for something this release does not have yet.
+
+        Listeners that are on (by default or by name) count: nothing listens there. Their other
+        keys and `database`, `geoip` count when they are set.
+        """
+        found: list[str] = []
+        if self.sds.active:
+            found.append("sds")
+        if self.admin.active:
+            found.append("admin")
+        if "database" in self.model_fields_set:
+            found.append("database")
+        found += [f"geoip.{name}" for name in sorted(self.geoip.model_fields_set)]
+        return tuple(found)
+
+
+#: Keys that are read and checked but do nothing in this release; docs/reference/settings.md marks
+#: them, `serve` warns about them.
+NOT_BUILT_YET = ("sds", "admin", "database", "geoip")

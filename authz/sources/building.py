@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the builders of a policy share: the document, the files, and the problems found so far.
+
+A builder reports and goes on, so that one reading of a file finds everything that is wrong with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.errors import AuthzError, PolicyError
+from authz.settings.problems import MAX_PROBLEMS
+from authz.settings.yaml_document import YamlDocument, format_path
+from authz.sources.files import FileReader, UnreadableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+#: Where something stands in the document: keys and indices.
+Place = tuple[str | int, ...]
+
+
+class Building:
+    """One policy file being built.
+
+    Attributes:
+        file: the policy file, as it was named.
+        reader: reads the files that the policy names and remembers them.
+    """
+
+    def __init__(self, file: Path, document: YamlDocument, reader: FileReader) -> None:
+        self.file = file
+        self.reader = reader
+        self._document = document
+        self._errors: list[PolicyError] = []
+
+    def where(self, place: Sequence[str | int]) -> str:
+        """`policy.yaml:12: sites[0].rules[1]`."""
+        key = format_path(place)
+        line = f"{self.file}:{self._document.line(place)}"
+        return f"{line}: {key}" if key else line
+
+    def report(self, place: Sequence[str | int], message: str, hint: str | None = None) -> None:
+        """Note a problem at `place`; `check` raises it later."""
+        self._errors.append(PolicyError(message, where=self.where(place), hint=hint))
+
+    def report_error(self, place: Sequence[str | int], name: str, error: AuthzError) -> None:
+        """Note what is wrong with the contents of the file `name`, which `place` names."""
+        self.report(place, f'"{name}": {error.message}', error.hint)
+
+    def read(self, place: Sequence[str | int], name: str) -> bytes | None:
+        """The bytes of a file that `place` names, relative to the policy; None is reported."""
+        if "\0" in name:
+            self.report(place, "the path has a NUL in it", "name a file")
+            return None
+        try:
+            return self.reader.read(self.file.parent / name)
+        except UnreadableFileError as error:
+            self.report(place, f'"{name}" {error.reason}', error.hint)
+            return None
+
+    def check(self) -> None:
+        """Raise what was reported.
+
+        Raises:
+            PolicyError: the first problem, the others in `others`.
+        """
+        if self._errors:
+            first, *others = self._errors[:MAX_PROBLEMS]
+            first.others = tuple(others)
+            raise first

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""policy.yaml and every file it names as one PolicyModel.
+
+    loaded = load_policy(Path("policy.yaml"))
+    snapshot = compile_snapshot(loaded.model, …)
+
+The whole file is read before anything is reported: an error carries the others. Expressions, hosts,
+certificates and list items are judged later, by policy.snapshot; nothing is cached between loads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from authz.errors import PolicyError
+from authz.policy.model import (
+    DefaultAction,
+    Misdirected,
+    PathMode,
+    PolicyModel,
+    SiteModel,
+    UpstreamHeaders,
+)
+from authz.settings.problems import problems_of
+from authz.settings.yaml_document import YamlDocument, YamlError
+from authz.sources.building import Building
+from authz.sources.files import FileReader, UnreadableFileError
+from authz.sources.policy_document import REFUSED_KEYS, PolicyDocument
+from authz.sources.policy_lists import build_lists
+from authz.sources.policy_rules import build_rules
+from authz.sources.policy_trust import build_trust
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from authz.sources.policy_document import SiteDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPolicy:
+    """A policy and what it was read from.
+
+    `files` is everything that was read, the policy file first; `contents` the SHA-256 of each;
+    `digest` is equal for two loads exactly when names and contents of all files are.
+    """
+
+    model: PolicyModel
+    files: tuple[Path, ...]
+    contents: Mapping[Path, str | None]
+    digest: str
+
+
+def load_policy(path: Path, reader: FileReader | None = None) -> LoadedPolicy:
+    """Read a policy file and the files it names.
+
+    Args:
+        reader: given by callers that watch files: after a failure as well, its `contents` say
+            which files were looked at.
+
+    Raises:
+        PolicyError: with file, line and key; further problems are in `others`.
+    """
+    reader = reader or FileReader()
+    document = _read(path, reader)
+    building = Building(path, document, reader)
+    try:
+        policy = PolicyDocument.model_validate(document.value)
+    except ValidationError as error:
+        for problem in problems_of(error, PolicyDocument, REFUSED_KEYS):
+            building.report(problem.path, problem.message, problem.hint)
+        building.check()
+        raise
+    model = _build(policy, building)
+    building.check()
+    return LoadedPolicy(
+        model=model,
+        files=tuple(reader.contents),
+        contents=dict(reader.contents),
+        digest=_digest(reader),
+    )
+
+
+def _read(path: Path, reader: FileReader) -> YamlDocument:
+    try:
+        document = YamlDocument(reader.read(path).decode("utf-8-sig"))
+    except UnreadableFileError as error:
+        hint = "name the policy file with --policy or the key policy"
+        raise PolicyError(f"the policy file {error.reason}", where=str(path), hint=hint) from None
+    except UnicodeDecodeError:
+        raise PolicyError("the policy file is not UTF-8 text", where=str(path)) from None
+    except YamlError as error:
+        where = f"{path}:{error.line}" if error.line else str(path)
+        raise PolicyError(error.message, where=where, hint=error.hint) from None
+    if not isinstance(document.value, dict):
+        raise PolicyError(
+            "the policy is not a mapping with sites",
+            where=f"{path}:1",
+            hint='begin with: sites: [{name: api, hosts: ["*"], rules: […]}]',
+        )
+    return document
+
+
+def _build(policy: PolicyDocument, building: Building) -> PolicyModel:
+    seen: dict[str, int] = {}
+    sites: list[SiteModel] = []
+    for index, document in enumerate(policy.sites):
+        if document.name in seen:
+            building.report(
+                ("sites", index, "name"),
+                f'a second site "{document.name}"',
+                f"sites[{seen[document.name]}] has the name already",
+            )
+        seen.setdefault(document.name, index)
+        sites.append(_site(document, building, ("sites", index)))
+    return PolicyModel(sites=tuple(sites), lists=build_lists(policy.lists, building))
+
+
+def _site(document: SiteDocument, building: Building, place: tuple[str | int, ...]) -> SiteModel:
+    return SiteModel(
+        name=document.name,
+        hosts=tuple(document.hosts),
+        trust=build_trust(document.trust, building, (*place, "trust")),
+        default_action=DefaultAction(document.default_action),
+        paths=PathMode(document.paths),
+        misdirected=Misdirected(document.misdirected),
+        upstream_headers=tuple(
+            dict.fromkeys(UpstreamHeaders(kind) for kind in document.upstream_headers)
+        ),
+        rules=build_rules(document.rules, document.name, building, (*place, "rules")),
+        where=building.where(place),
+    )
+
+
+def _digest(reader: FileReader) -> str:
+    digest = hashlib.sha256()
+    for path, content in reader.contents.items():
+        digest.update(f"{path}\0{content}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From `trust` in policy.yaml to AuthorityModel: PEM, CRL and serial files are read here.
+
+Bytes are split into certificates and CRLs; whether those are any good is for certs.trust. A file
+that is named and missing is an error even under `revocation: soft`: a typo must not look like a CA
+without revocations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.certs.pem import split_crls, split_pem
+from authz.certs.trust import AuthorityModel, RevocationMode
+from authz.errors import AuthzError, CertificateError, PolicyError
+from authz.sources.lines import items_of, parse_serial, serials_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from authz.sources.building import Building, Place
+    from authz.sources.policy_document import TrustDocument
+
+
+def build_trust(
+    documents: Sequence[TrustDocument], building: Building, place: Place
+) -> tuple[AuthorityModel, ...]:
+    """Every authority of a site; problems are reported to `building`."""
+    seen: set[str] = set()
+    authorities: list[AuthorityModel] = []
+    for index, document in enumerate(documents):
+        here = (*place, index)
+        if document.name in seen:
+            building.report(
+                (*here, "name"),
+                f'a second authority "{document.name}"',
+                "give it a name of its own, or list its files under the first one",
+            )
+        seen.add(document.name)
+        authorities.append(_authority(document, building, here))
+    return tuple(authorities)
+
+
+def _authority(document: TrustDocument, building: Building, place: Place) -> AuthorityModel:
+    return AuthorityModel(
+        name=document.name,
+        certificates=_blocks(document.certificates, split_pem, building, (*place, "certificates")),
+        crls=_blocks(document.crls, split_crls, building, (*place, "crls")),
+        revoked_serials=_serials(document, building, place),
+        revocation=RevocationMode(document.revocation),
+        crl_sources_configured=len(document.crls),
+        where=building.where(place),
+    )
+
+
+def _blocks(
+    names: Sequence[str],
+    split: Callable[[bytes], tuple[bytes, ...]],
+    building: Building,
+    place: Place,
+) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for index, name in enumerate(names):
+        data = building.read((*place, index), name)
+        if data is None:
+            continue
+        try:
+            found += split(data)
+        except CertificateError as error:
+            building.report_error((*place, index), name, error)
+    return tuple(found)
+
+
+def _serials(document: TrustDocument, building: Building, place: Place) -> tuple[int, ...]:
+    found: list[int] = []
+    for index, text in enumerate(document.revoked_serials):
+        try:
+            found.append(parse_serial(text))
+        except PolicyError as error:
+            building.report((*place, "revoked_serials", index), error.message, error.hint)
+    name = document.revoked_serials_file
+    if name is not None:
+        here = (*place, "revoked_serials_file")
+        data = building.read(here, name)
+        if data is not None:
+            try:
+                found += serials_of(items_of(data))
+            except AuthzError as error:
+                building.report_error(here, name, error)
+    return tuple(found)

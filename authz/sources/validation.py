@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that is wrong with a loaded policy, not only the first of it.
+
+`compile_snapshot` stops at the first fault, which is right for serving; whoever edits a policy wants
+all of them. Its verdict is the one that counts: this finds nothing that it would accept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.certs.trust import compile_trust
+from authz.errors import AuthzError
+from authz.policy.fields import SCHEME
+from authz.policy.snapshot import Snapshot, compile_snapshot
+from authz.rules import compile_list, parse
+from authz.settings.problems import MAX_PROBLEMS
+
+if TYPE_CHECKING:
+    from authz.policy.model import PolicyModel
+    from authz.rules import NamedList
+
+
+def validate(model: PolicyModel, at: float) -> Snapshot:
+    """The compiled policy.
+
+    Raises:
+        AuthzError: the first fault, the others in `others`.
+    """
+    try:
+        return compile_snapshot(model, generation=1, at=at)
+    except AuthzError as error:
+        found = _all_faults(model)
+        seen = {(error.where, str(error))}
+        error.others = tuple(
+            other
+            for other in found
+            if (key := (other.where, str(other))) not in seen and not seen.add(key)
+        )[: MAX_PROBLEMS - 1]
+        raise
+
+
+def _all_faults(model: PolicyModel) -> list[AuthzError]:
+    """The faults of lists, authorities and expressions, each looked at on its own."""
+    found: list[AuthzError] = []
+    lists: dict[str, NamedList] = {}
+    for item in model.lists:
+        try:
+            lists[item.name] = compile_list(item)
+        except AuthzError as error:
+            found.append(error)
+    # An expression cannot be judged while its list is unknown.
+    whole = len(lists) == len(model.lists)
+    for site in model.sites:
+        try:
+            compile_trust(site.trust)
+        except AuthzError as error:
+            found.append(error)
+        for rule in site.rules if whole else ():
+            try:
+                parse(rule.expression, SCHEME, lists)
+            except AuthzError as error:
+                error.where = error.where or rule.where
+                found.append(error)
+    return found

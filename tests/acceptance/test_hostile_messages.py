@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random and mutated CheckRequests: always a well-formed answer, and never a wrong allow.
+
+`make test` sends a few thousand, `make acceptance` 100,000 (both bounded by a count, not a time).
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.certs.presented import CertificateLimits
+from authz.extauthz.decode import DecodeOptions, Undecodable, decode
+from authz.extauthz.service import CheckService
+from authz.observability.metrics import Metrics
+from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.policy.model import Action, PolicyModel, SkipParameters
+from authz.policy.snapshot import compile_snapshot
+from authz.rules.lists import ListKind, ListModel
+from tests.factories.checks import check_request
+from tests.factories.pki import AT, authority, presented, root, self_signed
+from tests.factories.policies import rule, site
+from tests.factories.reference import reference_allows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEED = 20261124
+OPTIONS = DecodeOptions()
+
+
+def _policy() -> PolicyModel:
+    ca = root()
+    revoked = ca.client("revoked")
+    return PolicyModel(
+        sites=(
+            site(
+                rule(ref="admin"),
+                rule('ip.src in $office and http.request.uri.path eq "/office"', ref="o"),
+                rule(
+                    'http.request.method in {"PUT" "POST"} and http.user_agent matches "(?i)bot"',
+                    ref="bots",
+                ),
+                rule('any(http.request.headers["x-debug"][*] eq "1")', ref="d", action=Action.LOG),
+                rule(
+                    'http.request.uri.path wildcard "/health*"',
+                    ref="health",
+                    action=Action.SKIP,
+                    skip=SkipParameters(current=True),
+                ),
+                rule('http.request.uri.query contains "drop"', ref="q"),
+                rule('http.request.body.raw contains "evil"', ref="b"),
+                trust=(authority(ca, revoked_serials=[revoked.serial]),),
+                hosts=("api.example.com", "*.example.net"),
+            ),
+            site(rule("not cf.tls_client_auth.cert_verified"), name="closed", hosts=("*",)),
+        ),
+        lists=(ListModel(name="office", kind=ListKind.IP, items=("10.0.0.0/8", "2001:db8::/32")),),
+    )
+
+
+def _originals() -> list[bytes]:
+    ca = root()
+    certificates = [
+        None,
+        ca.client("alice"),
+        ca.client("revoked"),
+        ca.client("old", not_after=AT - 1),
+        self_signed("mallory"),
+    ]
+    messages = []
+    for certificate in certificates:
+        encoded = presented(certificate).certificate if certificate else ""
+        for host in ("api.example.com", "x.example.net:443", "other.test"):
+            for path in ("/admin", "/", "/x/..;/admin", "/office?drop=1", "/health%20"):
+                for method in ("GET", "POST"):
+                    messages.append(
+                        check_request(
+                            certificate=encoded, host=host, path=path, method=method
+                        ).SerializeToString()
+                    )
+    return messages
+
+
+def _hostile(count: int) -> Iterator[bytes]:
+    source = random.Random(SEED)
+    originals = _originals()
+    yield from originals
+    for _ in range(count - len(originals)):
+        kind = source.random()
+        if kind < 0.15:
+            yield source.randbytes(source.randrange(0, 400))
+            continue
+        message = bytearray(source.choice(originals))
+        for _ in range(source.choice((1, 1, 2, 4, 16))):
+            position = source.randrange(len(message) + 1)
+            match source.randrange(5):
+                case 0 if position < len(message):
+                    message[position] = source.randrange(256)
+                case 1:
+                    message[position:position] = source.randbytes(source.randrange(1, 9))
+                case 2:
+                    del message[position : position + source.randrange(1, 40)]
+                case 3:
+                    other = source.choice(originals)
+                    start = source.randrange(len(other))
+                    message[position:position] = other[start : start + source.randrange(1, 60)]
+                case _:
+                    del message[position:]
+        yield bytes(message)
+
+
+def _send(count: int) -> dict[str, int]:
+    model = _policy()
+    snapshot = compile_snapshot(model, 1, AT)
+    service = CheckService(OPTIONS, CertificateLimits(), Metrics(), clock=lambda: AT)
+    service.snapshot = snapshot
+    seen = {"allowed": 0, "denied": 0, "undecodable": 0}
+    memory: list[int] = []
+    for number, message in enumerate(_hostile(count)):
+        answer = CheckResponse.FromString(service.check(message))
+
+        assert answer.HasField("status")
+        allowed = answer.status.code == 0
+        assert answer.HasField("denied_response") is not allowed
+        assert answer.HasField("ok_response") is allowed
+        assert answer.dynamic_metadata["reason"] != "internal_error", message
+        try:
+            facts = decode(message, OPTIONS)
+        except Undecodable:
+            seen["undecodable"] += 1
+            assert not allowed
+            continue
+        assert allowed is reference_allows(model, snapshot, facts, AT), message
+        seen["allowed" if allowed else "denied"] += 1
+        if number % max(1, count // 10) == 0:
+            gc.collect()
+            memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    # The peak may not go on growing once the memo and the caches are warm.
+    half = len(memory) // 2
+    assert memory[-1] - memory[half] < 16 * 1024, memory
+    return seen
+
+
+def test_thousands_of_hostile_messages_are_answered_as_the_reference_says() -> None:
+    seen = _send(3_000)
+
+    assert min(seen.values()) > 100, seen
+
+
+@pytest.mark.acceptance
+def test_a_hundred_thousand_hostile_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = _send(100_000)
+
+    with capsys.disabled():
+        print(f"\n100,000 hostile messages: {seen}, wrong answers 0, unanswered 0")
+    assert min(seen.values()) > 1_000, seen

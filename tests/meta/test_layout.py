@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files stay small, headed and mirrored, because a test says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(
+    path
+    for path in (ROOT / "authz").rglob("*.py")
+    if not path.name.endswith(("_pb2.py", "_pb2_grpc.py"))
+)
+#: A file that grows beyond this has usually taken on a second responsibility.
+MAX_LINES = 400
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_source_file_is_small_and_says_what_it_is(path: Path) -> None:
+    text = path.read_text()
+    lines = text.splitlines()
+
+    assert lines[0] == "# SPDX-License-Identifier: Apache-2.0"
+    assert len(lines) <= MAX_LINES, (
+        f"{_name(path)} has {len(lines)} lines: which one is the second job?"
+    )
+    if len(lines) > 1:
+        assert lines[1].startswith('"""'), "a module opens by saying what lives in it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_no_unowned_marks_are_left(path: Path) -> None:
+    text = path.read_text()
+
+    assert not [word for word in ("FIXME", "XXX", "HACK") if word in text]
+    assert "type: ignore\n" not in text
+    assert "# noqa\n" not in text
+
+
+@pytest.mark.parametrize(
+    "package", ["certs", "policy", "rules", "extauthz", "observability", "sources", "settings"]
+)
+def test_unit_tests_mirror_the_package(package: str) -> None:
+    """Every module has a unit test of its name, or is tested under a package's."""
+    tests = ROOT / "tests" / "unit" / package
+    names = {path.stem.removeprefix("test_") for path in tests.rglob("test_*.py")}
+    modules = {
+        path.stem
+        for path in (ROOT / "authz" / package).glob("*.py")
+        if path.stem != "__init__"
+        and path.read_text().count("\n    return ") + path.read_text().count("raise ")
+    }
+
+    untested = sorted(modules - names - NOT_MIRRORED.keys())
+
+    assert not untested, f"no tests/unit/{package}/test_<module>.py for {untested}"
+
+
+#: Modules without a unit test file of their own, each with the reason.
+NOT_MIRRORED: dict[str, str] = {}
