@@ -150,7 +150,14 @@ def _one_line_value(attribute: Attribute) -> str:
         content = attribute.raw
     elif attribute.tag == _GENERAL and len(content) % 4 == 0 and not _any_high_byte(content):
         content = content[3::4]
-    return "".join(chr(byte) if 0x20 <= byte <= 0x7E else f"\\x{byte:02X}" for byte in content)
+    return "".join(map(_one_line_byte, content))
+
+
+def _one_line_byte(byte: int) -> str:
+    if byte < 0x20 or byte > 0x7E:
+        return f"\\x{byte:02X}"
+    # OpenSSL 3 escapes what separates attributes; 1.1 and BoringSSL let a CN pretend to be several.
+    return f"\\{chr(byte)}" if byte in b"/+" else chr(byte)
 
 
 def _any_high_byte(content: bytes) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer evaluates it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +60,7 @@ def fingerprint(
 
 def _values(leaf: Certificate, others: list[Certificate]) -> dict[str, str | bool]:
     """Field values in the catalogue's order; only those the certificate decides."""
-    from authz.certs.rfc9440 import certificate_value, chain_value
+    from authz.certs.rfc9440 import client_cert, client_cert_chain
     from authz.certs.signature import Signed, signed_by
 
     issuer = next(
@@ -75,8 +75,8 @@ def _values(leaf: Certificate, others: list[Certificate]) -> dict[str, str | boo
         messages.note(
             "its issuer is not in the file: cert_issuer_* are what the certificate says about it"
         )
-    whole = certificate_value(leaf.der)
-    chain = chain_value(tuple(other.der for other in others))
+    whole = client_cert(leaf.der)
+    chain = client_cert_chain([other.der for other in others])
     values: dict[str, str | bool] = {
         "cert_issuer_dn": leaf.issuer_dn,
         "cert_subject_dn": leaf.subject_dn,
@@ -92,9 +92,9 @@ def _values(leaf: Certificate, others: list[Certificate]) -> dict[str, str | boo
         "cert_not_after": leaf.not_after,
         "cert_ski": leaf.ski,
         "cert_issuer_ski": issuer.ski if issuer else leaf.authority_key_id,
-        "cert_rfc9440": whole.value,
-        "cert_rfc9440_too_large": whole.too_large,
-        "cert_chain_rfc9440": chain.value,
-        "cert_chain_rfc9440_too_large": chain.too_large,
+        "cert_rfc9440": whole or "",
+        "cert_rfc9440_too_large": whole is None,
+        "cert_chain_rfc9440": chain or "",
+        "cert_chain_rfc9440_too_large": chain is None,
     }
     return {f"cf.tls_client_auth.{name}": value for name, value in values.items()}

@@ -60,9 +60,7 @@ def settings_of(
 
     given = list(overrides)
     if policy is not None:
-        given.append(
-            Override(option="--policy", path=("policy",), value=str(policy), is_path=True)
-        )
+        given.append(Override(option="--policy", path=("policy",), value=str(policy), is_path=True))
     return load_settings(config, given)
 
 

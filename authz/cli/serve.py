@@ -8,8 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from authz.cli import messages
-from authz.cli.options import ConfigOption, PolicyOption, policy_path, settings_of
+from authz.cli.options import ConfigOption, PolicyOption, settings_of
 
 # Optional[…]: typer evaluates these at run time.
 Text = Optional[str]  # noqa: UP045 - see above
@@ -67,12 +66,6 @@ def serve(
         if value is not None
     ]
     settings = settings_of(config, policy, overrides)
-    # The store, which answers when there is no policy file, is not in this release.
-    policy_path(settings)
-    missing = settings.without_effect()
-    if missing:
-        messages.warning(f"not in this release, ignored: {', '.join(missing)}")
-        messages.hint("--sds off --admin off, or the same in the settings, says so without me")
     from authz.app import serve as run
 
     raise typer.Exit(run(settings))

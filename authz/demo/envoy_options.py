@@ -77,7 +77,7 @@ class AuthzCluster:
 
 def forwarding_of(settings: Settings) -> Forwarding:
     """The way the certificate travels that these settings believe."""
-    if settings.certificate_source == CertificateSource.ENVOY:
+    if CertificateSource(settings.certificate_source) is CertificateSource.ENVOY:
         return Forwarding.PEER
     # Element 1 from the right is what this Envoy wrote itself; anything further left was written
     # by somebody in front, who must be authenticated before it can be believed.

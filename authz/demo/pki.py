@@ -262,14 +262,15 @@ def _issue(name: str, issuer: Issued | None, given: Changes, *, days: int) -> Is
     signer = given.get("signed_by") or (issuer.key if issuer else key)
     ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     aki = _authority_key_id(issuer, ski)
+    not_before, not_after = _validity(given, at, days)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(given.get("issuer_name") or (issuer.subject if issuer else subject))
         .public_key(key.public_key())
         .serial_number(given.get("serial") or x509.random_serial_number())
-        .not_valid_before(_utc(given.get("not_before", at - 3600)))
-        .not_valid_after(_utc(given.get("not_after", at + days * DAY)))
+        .not_valid_before(_utc(not_before))
+        .not_valid_after(_utc(not_after))
     )
     for extension, critical in _extensions(given, ski, aki):
         builder = builder.add_extension(extension, critical=critical)
@@ -279,6 +280,18 @@ def _issue(name: str, issuer: Issued | None, given: Changes, *, days: int) -> Is
         ecdsa_deterministic=deterministic(signer),
     )
     return Issued(certificate=certificate, key=key, at=at, issuer=issuer)
+
+
+def _validity(given: Changes, at: float, days: int) -> tuple[float, float]:
+    """From an hour before `at` for `days`; an end that is changed moves the other one if it must."""
+    not_before, not_after = at - 3600, at + days * DAY
+    if "not_after" in given:
+        not_after = given["not_after"]
+        not_before = min(not_before, not_after - DAY)
+    if "not_before" in given:
+        not_before = given["not_before"]
+        not_after = max(not_after, not_before + DAY) if "not_after" not in given else not_after
+    return not_before, not_after
 
 
 def _extensions(

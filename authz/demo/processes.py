@@ -32,6 +32,9 @@ READY_SECONDS = 20.0
 #: How long a program may take to end after SIGTERM before it is killed.
 STOP_SECONDS = 5.0
 
+#: How long after the first SIGTERM the second one is sent.
+INSIST_SECONDS = 0.2
+
 #: How many of its last log lines a failure shows.
 TAIL_LINES = 15
 
@@ -145,13 +148,16 @@ class Child:
             raise DemoError(f"{self.name} is still running after {seconds:g} s") from error
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it: SIGTERM, and SIGKILL when that is not enough. Twice is harmless."""
-        self._process.terminate()
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End it: SIGTERM twice, and SIGKILL when that is not enough. Again is harmless."""
+        # The first SIGTERM asks `authz serve` to drain, which takes seconds; the second tells it
+        # that nobody is left to drain for.
+        for patience in (INSIST_SECONDS, seconds):
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+                return
+        self._process.kill()
+        self._process.wait()
 
 
 class Children:

@@ -23,10 +23,10 @@ from authz.demo.client import Answer, Connection
 from authz.demo.credentials import Credentials, make_credentials
 from authz.demo.envoy_binary import envoy_version, find_envoy
 from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions, VirtualHost
-from authz.demo.processes import Children, free_port
+from authz.demo.envoy_options import EnvoyOptions
+from authz.demo.processes import Children
 from authz.demo.scenario import ROWS, Row, policy_yaml
-from authz.demo.stack import Authz, Envoy, start_authz, start_envoy
+from authz.demo.stack import Authz, Envoy, access_log_of, start_authz, start_envoy
 from authz.demo.upstream import Upstream
 from authz.errors import AuthzError
 from authz.settings import load_settings
@@ -49,7 +49,6 @@ class Demo:
     credentials: Credentials
     authz: Authz
     envoy: Envoy
-    port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,39 +110,31 @@ def _run(directory: Path, *, check: bool) -> int:
 def _start(directory: Path, children: Children, upstream_port: int) -> Demo:
     credentials = make_credentials(directory, at=time.time())
     (directory / "policy.yaml").write_text(policy_yaml(credentials), encoding="utf-8")
-    settings = {
-        "grpc": {"listen": f"127.0.0.1:{free_port()}"},
-        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
-        "policy": "policy.yaml",
-    }
-    authz = start_authz(children, directory, settings)
-    port, admin = free_port(), f"127.0.0.1:{free_port()}"
-    access_log = directory / "access.log"
+    authz = start_authz(children, directory, {"policy": "policy.yaml"})
     options = EnvoyOptions(
-        listen=f"127.0.0.1:{port}",
-        admin=admin,
+        listen="127.0.0.1:0",
+        admin="127.0.0.1:0",
         certificate=str(directory / "server.crt"),
         key=str(directory / "server.key"),
         upstream=f"127.0.0.1:{upstream_port}",
-        virtual_hosts=(VirtualHost(name="demo", domains=("*",)),),
-        access_log=str(access_log),
+        authz=authz.grpc,
+        access_log=str(access_log_of(directory)),
     )
     config = render_envoy_config(load_settings(directory / "authz.yaml"), options)
-    authz.child.wait_until(authz.is_ready, "it was ready")
-    envoy = start_envoy(children, directory, config, admin_address=admin, access_log=access_log)
-    envoy.child.wait_until(
-        lambda: envoy.is_ready() and envoy.sees_healthy(1), "it was ready and saw authz healthy"
-    )
-    return Demo(directory=directory, credentials=credentials, authz=authz, envoy=envoy, port=port)
+    envoy = start_envoy(children, directory, config)
+    envoy.child.wait_until(lambda: envoy.sees_healthy(1), "it saw authz healthy")
+    return Demo(directory=directory, credentials=credentials, authz=authz, envoy=envoy)
 
 
 def _send(demo: Demo, row: Row) -> Outcome:
     certificate = demo.credentials.client_file(row.certificate) if row.certificate else None
-    connection = Connection(demo.port, row.sni or row.host, demo.credentials.server_ca, certificate)
+    connection = Connection(
+        demo.envoy.port, row.sni or row.host, demo.credentials.server_ca, certificate
+    )
     before = len(demo.envoy.log_lines())
     try:
         answer = connection.send_request(
-            row.path, hosts=(f"{row.host}:{demo.port}",), headers=row.headers
+            row.path, hosts=(f"{row.host}:{demo.envoy.port}",), headers=row.headers
         )
     except OSError as error:
         wrong = (f"no answer: {error}",)
@@ -246,7 +237,7 @@ def _print_commands(demo: Demo) -> None:
     print("\nBy hand:\n")
     print(f"cd {shlex.quote(str(demo.directory))}")
     for number, row in enumerate(ROWS, 1):
-        print(f"{curl_command(row, demo.port)}  # {number}")
+        print(f"{curl_command(row, demo.envoy.port)}  # {number}")
 
 
 def _print_metrics(demo: Demo) -> None:
@@ -268,7 +259,7 @@ METRICS = (
 
 def _stay(demo: Demo, children: Children) -> None:
     print(
-        f"\nStill running: https://api.localhost:{demo.port}/ (a browser will warn: its"
+        f"\nStill running: https://api.localhost:{demo.envoy.port}/ (a browser will warn: its"
         f" authority is {demo.credentials.server_ca}).\n"
         f"Policy: {demo.directory / 'policy.yaml'} (edit it). "
         f"Envoy admin: http://{demo.envoy.admin_address}/\n"

@@ -114,7 +114,7 @@ class Row:
     failure: str = ""
     sni: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    upstream: Mapping[str, str | None] = field(default=MappingProxyType({}))
+    upstream: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def policy_yaml(credentials: Credentials) -> str:

@@ -44,13 +44,14 @@ def ask(address: str, path: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authz:
-    """A running `authz serve`; `metrics_address` is its metrics and health port."""
+    """A running `authz serve`: where it answers checks, and its metrics and health port."""
 
     child: Child
+    grpc: tuple[str, ...]
     metrics_address: str
 
     def is_ready(self) -> bool:
-        """Whether it answers checks."""
+        """Whether it wants checks."""
         return ask(self.metrics_address, "/readyz")[0] == 200
 
     def metrics(self) -> str:
@@ -68,15 +69,12 @@ class Authz:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envoy:
-    """A running Envoy; `admin_address` is its admin port."""
+    """A running Envoy: its admin port, the port of its listener, its access log."""
 
     child: Child
     admin_address: str
-    access_log: Path | None = None
-
-    def is_ready(self) -> bool:
-        """Whether it listens."""
-        return ask(self.admin_address, "/ready")[0] == 200
+    port: int
+    access_log: Path
 
     def stat(self, name: str) -> int:
         """One counter or gauge by its full name; 0 when it does not exist yet."""
@@ -90,7 +88,7 @@ class Envoy:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """The access log so far, one dictionary for each request."""
-        if self.access_log is None or not self.access_log.exists():
+        if not self.access_log.exists():
             return []
         text = self.access_log.read_text(encoding="utf-8")
         # Envoy may be in the middle of writing the last line.
@@ -104,25 +102,39 @@ def start_authz(
     settings: Mapping[str, Any],
     *,
     name: str = "authz",
-    environment: Mapping[str, str] | None = None,
 ) -> Authz:
-    """Write `NAME.yaml` into `directory` and start `authz serve` with it; does not wait.
+    """Write `NAME.yaml` into `directory`, start `authz serve` with it and wait until it serves.
 
-    `settings` are those of authz.yaml and must name the metrics address.
+    `settings` are those of authz.yaml. Addresses they leave out are chosen by the system.
 
     Raises:
-        DemoError: it cannot be started.
+        DemoError: it cannot be started, or does not come to serve.
     """
-    # JSON is YAML; a mapping of plain values needs no YAML writer.
+    data = directory / f"{name}-data"
+    settings = {
+        "metrics": {"listen": "127.0.0.1:0"},
+        "sds": {"enabled": False},
+        "admin": {"enabled": False},
+        "data_dir": str(data),
+        **settings,
+        "grpc": {"listen": "127.0.0.1:0", **settings.get("grpc", {})},
+    }
     config = directory / f"{name}.yaml"
+    # JSON is YAML; plain values need no YAML writer.
     config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     child = children.start(
         name,
         [sys.executable, "-m", "authz", "serve", "--config", config],
         directory / f"{name}.log",
-        environment,
     )
-    return Authz(child=child, metrics_address=settings["metrics"]["listen"])
+    found: dict[str, Any] = {}
+
+    def serves() -> bool:
+        found.update(_json(data / "addresses.json"))
+        return found.get("pid") == child.pid
+
+    child.wait_until(serves, "it served")
+    return Authz(child=child, grpc=tuple(found["grpc"]), metrics_address=found["metrics"])
 
 
 def start_envoy(
@@ -130,29 +142,58 @@ def start_envoy(
     directory: Path,
     config: str,
     *,
-    admin_address: str,
-    access_log: Path | None = None,
     concurrency: int = 1,
     name: str = "envoy",
 ) -> Envoy:
-    """Write `NAME.yaml` into `directory` and start Envoy with it; does not wait.
+    """Write `NAME.yaml` into `directory`, start Envoy with it and wait until it listens.
+
+    Ports in `config` may be 0. Its access log must be `directory / NAME-access.log`.
 
     Raises:
-        DemoError: there is no Envoy, or it cannot be started.
+        DemoError: there is no Envoy, it cannot be started, or does not come to listen.
     """
-    file = directory / f"{name}.yaml"
+    file, admin = directory / f"{name}.yaml", directory / f"{name}-admin.txt"
     file.write_text(config, encoding="utf-8")
+    admin.unlink(missing_ok=True)
     command: list[str | Path] = [
-        *(find_envoy(), "-c", file),
+        *(find_envoy(), "-c", file, "--admin-address-path", admin),
         *("--concurrency", str(concurrency)),
         # Several of them on one machine: no shared memory between them.
         "--disable-hot-restart",
         *("--log-level", "warning"),
         # The access log is read while Envoy runs; the default writes it every ten seconds.
-        *("--file-flush-interval-msec", "50"),
+        *("--file-flush-interval-msec", "20"),
     ]
     child = children.start(name, command, directory / f"{name}.log")
-    return Envoy(child=child, admin_address=admin_address, access_log=access_log)
+    child.wait_until(lambda: _text(admin) != "", "its admin port was open")
+    address = _text(admin)
+    child.wait_until(lambda: ask(address, "/ready")[0] == 200, "it listened")
+    listeners = json.loads(ask(address, "/listeners?format=json")[1])["listener_statuses"]
+    port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
+    return Envoy(
+        child=child,
+        admin_address=address,
+        port=port,
+        access_log=access_log_of(directory, name),
+    )
+
+
+def access_log_of(directory: Path, name: str = "envoy") -> Path:
+    """Where an Envoy of this name must write its access log."""
+    return directory / f"{name}-access.log"
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _json(file: Path) -> dict[str, Any]:
+    text = _text(file)
+    value = json.loads(text) if text else {}
+    return value if isinstance(value, dict) else {}
 
 
 def samples(text: str) -> list[tuple[str, dict[str, str], float]]:

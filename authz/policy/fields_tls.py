@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.certs.rfc9440 import EMPTY, HeaderValue, certificate_value, chain_value
+from authz.certs.rfc9440 import client_cert, client_cert_chain
 from authz.rules import Bool, Bytes, Field
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def _issuer(name: str) -> Producer:
     return produce
 
 
-def _rfc9440(values: FieldValues) -> HeaderValue:
+def _rfc9440(values: FieldValues) -> str | None:
     certificate = values.client.certificate
-    return EMPTY if certificate is None else certificate_value(certificate.der)
+    return "" if certificate is None else client_cert(certificate.der)
 
 
-def _chain_rfc9440(values: FieldValues) -> HeaderValue:
-    return chain_value(values.client.judgement.sent_chain)
+def _chain_rfc9440(values: FieldValues) -> str | None:
+    return client_cert_chain(values.client.judgement.sent_chain)
 
 
 CATALOGUE: tuple[tuple[Field, Producer], ...] = (
@@ -156,11 +156,11 @@ CATALOGUE: tuple[tuple[Field, Producer], ...] = (
             Bytes,
             doc="The certificate as an RFC 9440 `Client-Cert` value; empty beyond 10 KiB.",
         ),
-        lambda v: _rfc9440(v).value.encode(),
+        lambda v: (_rfc9440(v) or "").encode(),
     ),
     (
         Field(_PREFIX + "cert_rfc9440_too_large", Bool, doc="That value is beyond 10 KiB."),
-        lambda v: _rfc9440(v).too_large,
+        lambda v: _rfc9440(v) is None,
     ),
     (
         Field(
@@ -168,10 +168,10 @@ CATALOGUE: tuple[tuple[Field, Producer], ...] = (
             Bytes,
             doc="The intermediates as sent, RFC 9440 `Client-Cert-Chain`; empty beyond 16 KiB.",
         ),
-        lambda v: _chain_rfc9440(v).value.encode(),
+        lambda v: (_chain_rfc9440(v) or "").encode(),
     ),
     (
         Field(_PREFIX + "cert_chain_rfc9440_too_large", Bool, doc="That value is beyond 16 KiB."),
-        lambda v: _chain_rfc9440(v).too_large,
+        lambda v: _chain_rfc9440(v) is None,
     ),
 )

@@ -12,7 +12,8 @@ equal when they mean the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -76,7 +77,7 @@ class FieldRef:
     """A field by name."""
 
     field: Field
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -97,8 +98,8 @@ class Call:
     arguments: tuple[Argument, ...]
     type: Type
     mapped: bool
-    implementation: Implementation = field(compare=False, repr=False)
-    span: Span = field(default=NOWHERE, compare=False)
+    implementation: Implementation = attribute(compare=False, repr=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def nullable(self) -> bool:
@@ -120,7 +121,7 @@ class Access:
     base: FieldRef | Call
     steps: tuple[Step, ...]
     type: Type
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def each(self) -> bool:
@@ -149,7 +150,7 @@ class Literal:
 
     value: LiteralValue
     type: Type
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +166,7 @@ class ItemSet:
     """`{…}` after `in`: byte strings, or intervals of numbers or addresses, as written."""
 
     items: tuple[bytes, ...] | tuple[Interval, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +174,8 @@ class ListRef:
     """`$name` after `in`."""
 
     name: str
-    list: NamedList = field(compare=False, repr=False)
-    span: Span = field(default=NOWHERE, compare=False)
+    list: NamedList = attribute(compare=False, repr=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +183,8 @@ class RegexLiteral:
     """The pattern after `matches`."""
 
     pattern: str
-    regex: Regex = field(compare=False, repr=False)
-    span: Span = field(default=NOWHERE, compare=False)
+    regex: Regex = attribute(compare=False, repr=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +192,8 @@ class WildcardLiteral:
     """The pattern after `wildcard` and `strict wildcard`, its string escapes already decoded."""
 
     pattern: bytes
-    wildcard: Wildcard = field(compare=False, repr=False)
-    span: Span = field(default=NOWHERE, compare=False)
+    wildcard: Wildcard = attribute(compare=False, repr=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
 
 Right: TypeAlias = "Literal | ItemSet | ListRef | RegexLiteral | WildcardLiteral"
@@ -203,7 +204,7 @@ class Constant:
     """`true` or `false` as the whole expression (Cloudflare's API accepts them)."""
 
     value: bool
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -216,7 +217,7 @@ class Test:
     """A value of type Bool or Array(Bool) standing alone."""
 
     operand: Access
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -231,7 +232,7 @@ class Comparison:
     left: Access
     operator: Operator
     right: Right
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -244,7 +245,7 @@ class Not:
     """`not operand`; element by element over an Array(Bool)."""
 
     operand: Logical
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -258,7 +259,7 @@ class Combination:
 
     logic: Logic
     operands: tuple[Logical, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -276,7 +277,7 @@ class Quantifier:
 
     quantity: Quantity
     argument: Access | Logical
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = attribute(default=NOWHERE, compare=False)
 
     @property
     def type(self) -> Type:
@@ -301,6 +302,6 @@ class Expression:
     """
 
     root: Logical
-    fields: frozenset[str] = field(compare=False)
-    regexes: int = field(default=0, compare=False)
-    source: str = field(default="", compare=False)
+    fields: frozenset[str] = attribute(compare=False)
+    regexes: int = attribute(default=0, compare=False)
+    source: str = attribute(default="", compare=False)

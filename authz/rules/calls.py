@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from authz.rules.functions.model import Function
 
 
-def make_call(
-    function: Function, arguments: Sequence[Argument], source: str, span: Span
-) -> Call:
+def make_call(function: Function, arguments: Sequence[Argument], source: str, span: Span) -> Call:
     """A checked call. Raises TypeCheckError."""
     _check_count(function, len(arguments), source, span)
     for position, argument in enumerate(arguments):
@@ -64,9 +62,7 @@ def _check_count(function: Function, given: int, source: str, span: Span) -> Non
     )
 
 
-def _check_argument(
-    function: Function, position: int, argument: Argument, source: str
-) -> None:
+def _check_argument(function: Function, position: int, argument: Argument, source: str) -> None:
     parameter = function.parameter(position)
     assert parameter is not None  # _check_count has seen to it.
     name = function.name

@@ -9,31 +9,26 @@ from is the business of authz/sources.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final, cast
 
 from authz.errors import PolicyError
+from authz.rules.addresses import BadAddressError, Ranges, read_addresses
 from authz.rules.problems import shown
-from authz.rules.suggestions import network_hint
 from authz.rules.types import INT_MAX, INT_MIN, Bytes, Int, Ip, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from authz.rules.types import Address, Value
+    from authz.rules.types import Value
 
 _NAME: Final = re.compile(r"[a-z0-9_]+(?:\.+[a-z0-9_]+)*")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,19}")
 _ASN: Final = re.compile(r"(?:[Aa][Ss])?([0-9]{1,10})")
-_PREFIX: Final = re.compile(r"[0-9]{1,3}")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOSTNAME: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _ADDRESS_HOST: Final = re.compile(r"\[?[0-9a-f:.]*:[0-9a-f:.]*\]?")
-# Canonical octets only: 010 could be meant as 8 or as 10.
-_OCTETS: Final = {str(number): number for number in range(256)}
 _ASN_MAX: Final = 2**32 - 1
 
 
@@ -55,42 +50,6 @@ class ListModel:
     kind: ListKind
     items: tuple[str, ...]
     where: str = ""
-
-
-class Ranges:
-    """A set of addresses as merged intervals; `has(address)` is a binary search."""
-
-    __slots__ = ("_first4", "_first6", "_last4", "_last6")
-
-    def __init__(self, four: Iterable[tuple[int, int]], six: Iterable[tuple[int, int]]) -> None:
-        self._first4, self._last4 = _merged(four)
-        self._first6, self._last6 = _merged(six)
-
-    def has(self, address: Address | None) -> bool:
-        """Whether the address is in one of the intervals; IPv4 and IPv6 never meet."""
-        if type(address) is IPv4Address:
-            number = int(address)
-            at = bisect_right(self._first4, number)
-            return at > 0 and number <= self._last4[at - 1]
-        if address is None:
-            return False
-        number = int(address)
-        at = bisect_right(self._first6, number)
-        return at > 0 and number <= self._last6[at - 1]
-
-
-def _merged(intervals: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    firsts: list[int] = []
-    lasts: list[int] = []
-    highest = -2
-    for first, last in sorted(intervals):
-        if first > highest + 1:
-            firsts.append(first)
-            lasts.append(last)
-            highest = last
-        elif last > highest:
-            lasts[-1] = highest = last
-    return firsts, lasts
 
 
 class Hostnames:
@@ -165,7 +124,9 @@ def compile_list(model: ListModel) -> NamedList:
     compiled = _COMPILERS[model.kind](model)
     holds = {ListKind.IP: Ip, ListKind.ASN: Int, ListKind.INTEGER: Int}.get(model.kind, Bytes)
     if isinstance(compiled, frozenset):
-        strings = cast("frozenset[bytes]", compiled if model.kind is ListKind.STRING else frozenset())
+        strings = cast(
+            "frozenset[bytes]", compiled if model.kind is ListKind.STRING else frozenset()
+        )
         return NamedList(
             name=model.name,
             kind=model.kind,
@@ -175,9 +136,7 @@ def compile_list(model: ListModel) -> NamedList:
             _strings=strings,
         )
     has = cast("Callable[[Value | None], bool]", compiled.has)
-    return NamedList(
-        name=model.name, kind=model.kind, size=len(model.items), holds=holds, has=has
-    )
+    return NamedList(name=model.name, kind=model.kind, size=len(model.items), holds=holds, has=has)
 
 
 def _bad(model: ListModel, position: int, problem: str, hint: str | None = None) -> PolicyError:
@@ -190,97 +149,10 @@ def _bad(model: ListModel, position: int, problem: str, hint: str | None = None)
 
 
 def _addresses(model: ListModel) -> Ranges:
-    four: list[tuple[int, int]] = []
-    six: list[tuple[int, int]] = []
-    octets = _OCTETS
-    for position, item in enumerate(model.items):
-        # The commonest form first, and by hand: a million items in a second instead of ten.
-        parts = item.split(".")
-        if len(parts) == 4:
-            try:
-                number = (
-                    octets[parts[0]] << 24
-                    | octets[parts[1]] << 16
-                    | octets[parts[2]] << 8
-                    | octets[parts[3]]
-                )
-            except KeyError:
-                pass
-            else:
-                four.append((number, number))
-                continue
-        first, last, version = _interval(model, position)
-        (four if version == 4 else six).append((first, last))
-    return Ranges(four, six)
-
-
-def _interval(model: ListModel, position: int) -> tuple[int, int, int]:
-    """First, last and IP version of an item that is an address, a network or a range."""
-    item = model.items[position].strip()
-    if ".." in item:
-        left, _, right = item.partition("..")
-        start, stop = _address(left), _address(right)
-        if start is None or stop is None:
-            raise _bad(model, position, "is not an IP range", "write first..last")
-        if start[1] != stop[1] or stop[0] < start[0]:
-            raise _bad(model, position, "ends before it begins")
-        return start[0], stop[0], start[1]
-    text, slash, prefix = item.partition("/")
-    address = _address(text)
-    if address is None:
-        raise _bad(model, position, "is not an IP address or network")
-    number, version = address
-    if not slash:
-        return number, number, version
-    width = 32 if version == 4 else 128
-    if not _PREFIX.fullmatch(prefix) or int(prefix) > width:
-        raise _bad(model, position, f"has no prefix length from 0 to {width}")
-    hosts = (1 << (width - int(prefix))) - 1
-    if number & hosts:
-        raise _bad(model, position, "has bits set beyond its prefix length", network_hint(item))
-    return number, number | hosts, version
-
-
-def _address(text: str) -> tuple[int, int] | None:
-    if ":" in text:
-        return _ipv6(text)
-    parts = text.split(".")
-    if len(parts) != 4:
-        return None
-    number = 0
-    for part in parts:
-        octet = _OCTETS.get(part)
-        if octet is None:
-            return None
-        number = number << 8 | octet
-    return number, 4
-
-
-_GROUP: Final = re.compile(r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*")
-
-
-def _ipv6(text: str) -> tuple[int, int] | None:
-    # The usual `2001:db8::1` by hand, everything else (full or mixed notation) by ipaddress.
-    head, double, tail = text.partition("::")
-    if double and _GROUP.fullmatch(head) and (not tail or _GROUP.fullmatch(tail)):
-        left, right = head.split(":"), tail.split(":") if tail else []
-        missing = 8 - len(left) - len(right)
-        if missing < 1:
-            return None
-        number = 0
-        for group in left:
-            number = number << 16 | int(group, 16)
-        number <<= 16 * (missing + len(right))
-        low = 0
-        for group in right:
-            low = low << 16 | int(group, 16)
-        return number | low, 6
-    if "%" in text:
-        return None
     try:
-        return int(IPv6Address(text)), 6
-    except AddressValueError:
-        return None
+        return read_addresses(model.items)
+    except BadAddressError as error:
+        raise _bad(model, error.position, error.problem, error.hint) from None
 
 
 def _strings(model: ListModel) -> frozenset[bytes]:

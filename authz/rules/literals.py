@@ -61,7 +61,9 @@ _BARE_LITERAL: Final = re.compile(r"[0-9A-Fa-f:./+-]")
 def lex_operator(source: str, at: int, end: int) -> tuple[Operator | None, int]:
     """The comparison operator at this position and where it ends, or None and 0."""
     match = _OPERATOR.match(source, at, end)
-    return (_OPERATORS[match.lastindex - 1], match.end()) if match and match.lastindex else (None, 0)
+    return (
+        (_OPERATORS[match.lastindex - 1], match.end()) if match and match.lastindex else (None, 0)
+    )
 
 
 def lex_right(
@@ -170,9 +172,7 @@ def _lex_regex(source: str, at: int, end: int) -> tuple[RegexLiteral, int]:
     return RegexLiteral(pattern=pattern, regex=regex, span=(at, stop)), stop
 
 
-def _lex_wildcard(
-    source: str, at: int, end: int, *, strict: bool
-) -> tuple[WildcardLiteral, int]:
+def _lex_wildcard(source: str, at: int, end: int, *, strict: bool) -> tuple[WildcardLiteral, int]:
     if not source.startswith(('"', "r"), at, end):
         # No byte-string literal here (surprise 72).
         raise Problem.EXPECTED_BYTES.error(

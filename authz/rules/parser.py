@@ -64,9 +64,7 @@ _COMPARABLE: Final = (Ip, Bytes, Int)
 _NO_LISTS: Final[Mapping[str, NamedList]] = MappingProxyType({})
 
 
-def parse(
-    source: str, scheme: Scheme, lists: Mapping[str, NamedList] = _NO_LISTS
-) -> Expression:
+def parse(source: str, scheme: Scheme, lists: Mapping[str, NamedList] = _NO_LISTS) -> Expression:
     """Read an expression.
 
     Args:
@@ -222,13 +220,14 @@ class _Parser:
             raise self._expected('")"', at, hint)
         self.at = at + 1
         self.depth -= 1
-        if isinstance(argument, Literal) or _truth_type(argument) != BOOLS:
-            kind = argument.type if isinstance(argument, Literal) else _described(argument)
+        # A value given directly counts with its own type: any(f(x[*])[*]) is refused although
+        # any((f(x[*])[*])) is not (surprise 53).
+        if isinstance(argument, Literal) or argument.type != BOOLS:
             raise Problem.QUANTIFIER_TYPE.error(
                 self.source,
                 argument.span,
                 quantity=quantity.value,
-                type=kind,
+                type=_described(argument),
                 hint="compare every element: field[*] == value",
             )
         return Quantifier(quantity=quantity, argument=argument, span=(start, self.at))
@@ -270,9 +269,7 @@ class _Parser:
         if operator.value == "matches":
             self.regexes += 1
             if self.regexes > MAX_REGEXES:
-                raise Problem.TOO_MANY_REGEXES.error(
-                    source, (start, self.at), limit=MAX_REGEXES
-                )
+                raise Problem.TOO_MANY_REGEXES.error(source, (start, self.at), limit=MAX_REGEXES)
         return Comparison(left=left, operator=operator, right=right, span=(start, self.at))
 
     def _unsupported(
@@ -308,14 +305,12 @@ class _Parser:
         at = skip_space(self.source, opening + 1, self.end)
         step, self.at = lex_index(self.source, at, self.end)
         self._close("]", opening)
-        array, mapping = isinstance(kind, Array), isinstance(kind, Map)
-        if kind.element is None or (array if isinstance(step, bytes) else False) or (
-            mapping and isinstance(step, int)
-        ):
+        wrong = (isinstance(kind, Array) and isinstance(step, bytes)) or (
+            isinstance(kind, Map) and isinstance(step, int)
+        )
+        if kind.element is None or wrong:
             shape = "[*]" if step is EACH else "key" if isinstance(step, bytes) else "position"
-            raise Problem.INDEX_TYPE.error(
-                self.source, (opening, self.at), type=kind, index=shape
-            )
+            raise Problem.INDEX_TYPE.error(self.source, (opening, self.at), type=kind, index=shape)
         steps.append(step)
         return kind.element
 
@@ -431,15 +426,7 @@ class _Parser:
         )
 
 
-def _truth_type(argument: Access | Logical) -> Type:
-    """The type that any() and all() see; a value given directly counts with its own type.
-
-    `any(f(x[*])[*])` is refused although `any((f(x[*])[*]))` is not (surprise 53).
-    """
-    return argument.type
-
-
-def _described(argument: Access | Logical) -> str:
+def _described(argument: Argument) -> str:
     if isinstance(argument, Access) and argument.each:
         return f"one {argument.type} per element without a comparison"
     return str(argument.type)

@@ -27,7 +27,10 @@ class Problem(Enum):
     NOT_TEXT = (ParseError, "the expression is not valid Unicode text")
     TRAILING = (ParseError, "unexpected {found} after the end of the expression")
     EXPECTED_VALUE = (ParseError, "expected a field or a function, found {found}")
-    EXPECTED_OPERATOR = (ParseError, "expected an operator after a value of type {type}, found {found}")
+    EXPECTED_OPERATOR = (
+        ParseError,
+        "expected an operator after a value of type {type}, found {found}",
+    )
     EXPECTED = (ParseError, "expected {expected}, found {found}")
     EXPECTED_ARGUMENT = (ParseError, "expected an argument, found {found}")
     EXPECTED_INDEX = (ParseError, "expected an index, found {found}")
@@ -56,7 +59,10 @@ class Problem(Enum):
 
     UNKNOWN_NAME = (TypeCheckError, 'unknown {what} "{name}"')
     REFUSED_FIELD = (TypeCheckError, 'the field "{name}" does not exist here: {reason}')
-    REFUSED_FUNCTION = (TypeCheckError, "{name}() is not available in custom rules, only in {where}")
+    REFUSED_FUNCTION = (
+        TypeCheckError,
+        "{name}() is not available in custom rules, only in {where}",
+    )
     UNSUPPORTED_OPERATOR = (TypeCheckError, "{operator} does not work on a value of type {type}")
     NOT_BOOL = (TypeCheckError, "the expression has type {type}, it must be Bool")
     MIXED_TYPES = (TypeCheckError, "{logic} joins a {first} and a {second}")

@@ -20,6 +20,7 @@ from authz.rules.suggestions import hint_for_regex
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regex:
     """A compiled regular expression: `is_match(value)` searches anywhere in the value."""

@@ -142,7 +142,9 @@ def lex_pattern(source: str, at: int, end: int) -> tuple[str, tuple[int, ...], i
         return text, tuple(range(opening, opening + len(text) + 1)), stop
     if not source.startswith('"', at, end):
         raise Problem.EXPECTED_BYTES.error(
-            source, (at, min(at + 1, end)), found=found(source, at, end),
+            source,
+            (at, min(at + 1, end)),
+            found=found(source, at, end),
             hint=hint_for_text(source, at, end),
         )
     start, at = at, at + 1

@@ -20,9 +20,13 @@ _LONGEST_NAME: Final = 80
 _WORD: Final = re.compile(r"[A-Za-z_]+")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _KEYWORDS: Final = frozenset(
-    "not and or xor eq ne ge le gt lt in contains matches wildcard any all".split()
+    (
+        *("not", "and", "or", "xor", "any", "all", "in", "eq", "ne", "ge", "le", "gt", "lt"),
+        *("contains", "matches", "wildcard"),
+    )
 )
-_QUOTES: Final = "'`“”‘’„«»"
+# Everything that editors and chat programs put in the place of a straight double quote.
+_QUOTES: Final = "'`\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019"
 _COMPARISONS: Final = ("==", "!=", ">=", "<=", ">", "<", "eq ", "ne ", "ge ", "le ", "gt ", "lt ")
 _LOOK_AROUND: Final = re.compile(r"\(\?<?[=!]")
 _BACK_REFERENCE: Final = re.compile(r"\\[0-9]|\(\?P[=>]")
@@ -133,7 +137,7 @@ def hint_for_text(source: str, at: int, end: int) -> str | None:
     text = source[at:stop]
     if not text:
         return None
-    if _NAME.fullmatch(text) and "." in text or source.startswith("(", stop, end):
+    if (_NAME.fullmatch(text) and "." in text) or source.startswith("(", stop, end):
         return "the right side is a literal; two fields cannot be compared with each other"
     return f'put the text in quotes: "{text[:_LONGEST_NAME]}"'
 
@@ -144,7 +148,7 @@ def hint_for_escape(kind: str) -> str:
     if kind in codes:
         return f"write {codes[kind]}"
     if kind == "*":
-        return r"write \\* for a literal star in a wildcard pattern, or use a raw string: r" '"…"'
+        return r'write \\* for a literal star in a wildcard pattern, or use a raw string: r"…"'
     return r'the escapes are \", \\, \xHH and \OOO; or use a raw string: r"…"'
 
 
@@ -174,7 +178,7 @@ def hint_for_membership(source: str, at: int, end: int) -> str:
     stop = at
     while stop < end and source[stop] not in " \r\n)":
         stop += 1
-    return f"write a set, in {{{source[at:min(stop, at + 40)]}}}, or a list, in $name"
+    return f"write a set, in {{{source[at : min(stop, at + 40)]}}}, or a list, in $name"
 
 
 def hint_for_regex(pattern: str) -> str | None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that is wrong with a loaded policy, not only the first of it.
 
-`compile_snapshot` stops at the first fault, which is right for serving; whoever edits a policy wants
-all of them. Its verdict is the one that counts: this finds nothing that it would accept.
+`compile_snapshot` stops at the first fault, which is right for serving; whoever edits a policy
+wants all of them. Its verdict is the one that counts: nothing is found in what it accepts.
 """
 
 from __future__ import annotations
@@ -30,13 +30,10 @@ def validate(model: PolicyModel, at: float) -> Snapshot:
     try:
         return compile_snapshot(model, generation=1, at=at)
     except AuthzError as error:
-        found = _all_faults(model)
-        seen = {(error.where, str(error))}
-        error.others = tuple(
-            other
-            for other in found
-            if (key := (other.where, str(other))) not in seen and not seen.add(key)
-        )[: MAX_PROBLEMS - 1]
+        # The first fault is among all of them, and sites may share a faulty authority.
+        others = {str(other): other for other in _all_faults(model)}
+        others.pop(str(error), None)
+        error.others = tuple(others.values())[: MAX_PROBLEMS - 1]
         raise
 
 

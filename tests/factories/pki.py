@@ -41,6 +41,7 @@ __all__ = [
     "fixed_key",
     "intermediate",
     "presented",
+    "presented_pem",
     "resign",
     "root",
     "self_signed",
@@ -150,6 +151,11 @@ def presented(
         certificate=url_encoded(leaf),
         chain=url_encoded(chain) if intermediates else "",
     )
+
+
+def presented_pem(certificate: str, *intermediates: str) -> Presented:
+    """A peer certificate given in PEM, as Envoy hands it over."""
+    return Presented(certificate=url_encoded("".join((certificate, *intermediates))))
 
 
 def der(tag: int, *contents: bytes) -> bytes:

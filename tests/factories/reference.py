@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from authz.certs.judgement import judge
 from authz.policy.authorizer import is_misdirected, path_readings
+from authz.policy.budget import exceeds_budget
 from authz.policy.client import identify
 from authz.policy.fields import SCHEME, FieldValues, unknown_fields
 from authz.policy.model import Action, DefaultAction
@@ -32,7 +33,7 @@ def reference_allows(
     site_model = next(item for item in model.sites if item.name == site.name)
     client = identify(facts.presented, site.trust, at, judge)
     paths = path_readings(site, facts, facts.path.partition(b"?")[0])
-    if paths is None:
+    if paths is None or exceeds_budget(facts, len(paths), len(site.ruleset.rules)):
         return False
     unknown = unknown_fields(facts, site.ruleset.fields)
     return all(

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from authz.rules.functions.model import ArgumentError, ArgumentKind, Family, Function, Parameter, plain
+from authz.rules.functions.model import (
+    ArgumentError,
+    ArgumentKind,
+    Family,
+    Function,
+    Parameter,
+    plain,
+)
 from authz.rules.types import Bool, Bytes, Int, MaybeValue, Type, Value
 
 
@@ -96,4 +103,3 @@ REMOVE_BYTES: Final = Function(
     bind=plain(lambda text, unwanted: text.translate(None, unwanted)),
     doc="The text without any of the bytes listed in the second argument.",
 )
-

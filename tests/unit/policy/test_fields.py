@@ -20,10 +20,10 @@ from tests.factories.pki import AT, authority, presented, root, self_signed
 from tests.factories.policies import facts
 
 
-def _values(path: bytes | None = None, **changes: Any) -> FieldValues:
+def _values(reading: bytes = b"", **changes: Any) -> FieldValues:
     request = facts(**changes)
     client = identify(request.presented, compile_trust((authority(root()),)), AT, judge)
-    return FieldValues(request, client, "api", path or request.path.partition(b"?")[0], AT)
+    return FieldValues(request, client, "api", reading or request.path.partition(b"?")[0], AT)
 
 
 def test_every_field_has_a_value_of_its_type_for_a_bare_request() -> None:

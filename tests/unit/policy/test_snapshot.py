@@ -75,6 +75,6 @@ def test_the_recommended_rule_has_no_findings() -> None:
 def test_next_updates_are_by_site_and_authority() -> None:
     ca = root()
     crl = ca.crl(revoked=[], next_update=AT + 3600)
-    policy = snapshot(site(trust=(authority(ca, crls=[crl]),)))
+    policy = snapshot(site(trust=(authority(ca, crls=[crl.der]),)))
 
     assert list(policy.crl_next_updates().values()) == [AT + 3600]

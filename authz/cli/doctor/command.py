@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subcommand: who is asked in which order, and how findings are printed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Final, Optional
+
+import typer
+
+from authz.cli import messages
+from authz.cli.options import ConfigOption, JsonOption, PolicyOption, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authz.cli.doctor.findings import Finding
+    from authz.settings import Settings
+
+#: More than this and short-lived certificates are judged wrongly.
+MAX_SKEW_SECONDS: Final = 30.0
+
+
+def doctor(
+    config: ConfigOption = None,
+    policy: PolicyOption = None,
+    envoy_admin: Annotated[
+        Optional[str],  # noqa: UP045 - typer evaluates it
+        typer.Option(metavar="A", help="Envoy's admin address, 127.0.0.1:9901 for example."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Explain the usual mistakes in settings, policy, a running authz and its Envoy.
+
+    Ends with 0 when there is nothing to say, 1 with findings, 2 when something cannot be asked.
+    """
+    settings = settings_of(config, policy)
+    findings = [*_look(settings, envoy_admin, time.time())]
+    if json:
+        messages.result_json(
+            [{"id": f.id, "where": f.where, "what": f.what, "do": f.do} for f in findings]
+        )
+    for finding in () if json else findings:
+        messages.result(f"{finding.id}: {messages.printable(finding.where)}")
+        messages.result(f"    {messages.printable(finding.what)}")
+        messages.result(f"    -> {messages.printable(finding.do)}")
+    if not findings and not json:
+        messages.result("nothing to say")
+    raise typer.Exit(1 if findings else 0)
+
+
+def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Finding]:
+    from authz.cli.doctor import installation
+
+    yield from installation.look(settings, at)
+    yield from _service(settings)
+    if envoy_admin is None:
+        messages.note("Envoy was not asked: --envoy-admin 127.0.0.1:9901 does")
+    else:
+        yield from _envoy(settings, envoy_admin, at)
+
+
+def _service(settings: Settings) -> Iterator[Finding]:
+    """What a running authz has counted; it need not run for the rest to be useful."""
+    from authz.cli.doctor import service
+    from authz.cli.doctor.fetch import get
+    from authz.errors import TransportError
+
+    if not settings.metrics.active:
+        messages.note("metrics.listen is off: what authz has counted was not looked at")
+        return
+    try:
+        answer = get(settings.metrics.listen, "/metrics")
+    except TransportError as error:
+        messages.note(f"authz was not asked what it has counted: {error}")
+        return
+    samples = service.parse_metrics(answer.body.decode("utf-8", "replace"))
+    yield from service.look(samples, settings, f"authz at {settings.metrics.listen}")
+
+
+def _envoy(settings: Settings, address: str, at: float) -> Iterator[Finding]:
+    from authz.cli.doctor import envoy_dump, envoy_filter, envoy_listener, envoy_stats
+    from authz.cli.doctor.fetch import get
+    from authz.cli.doctor.findings import Finding
+
+    where = f"Envoy at {address}"
+    answer = get(address, "/config_dump")
+    dump = answer.json()
+    # The date was made before the body was read; the whole exchange took no longer than this.
+    skew = 0.0 if answer.date is None else answer.date - at
+    if abs(skew) > MAX_SKEW_SECONDS:
+        yield Finding(
+            id="clock-skew",
+            where=where,
+            what=f"its clock differs from this machine's by {abs(skew):.0f} s",
+            do="set both by NTP: certificates and CRLs are judged by this one",
+        )
+    found = [*envoy_dump.chains(dump)]
+    if not found:
+        yield Finding(
+            id="no-ext-authz",
+            where=where,
+            what="no listener asks an external authorizer",
+            do="add envoy.filters.http.ext_authz to its http_filters (authz envoy config)",
+        )
+    clusters = envoy_dump.clusters(dump)
+    for chain in found:
+        yield from envoy_filter.look(chain, settings)
+        yield from envoy_listener.look(chain, settings)
+    for name in dict.fromkeys(chain.cluster for chain in found):
+        chain = next(one for one in found if one.cluster == name)
+        yield from envoy_filter.look_at_cluster(chain, clusters, settings)
+    for route in envoy_dump.unchecked_routes(dump):
+        yield Finding(
+            id="route-not-checked",
+            where=f"{where}: {route}",
+            what="the authorizer is not asked about its requests",
+            do="remove disabled: true, or make sure that nothing there needs protection",
+        )
+    stats = get(address, "/stats?format=json").json()
+    asked = [chain.cluster for chain in found if chain.cluster]
+    if found:
+        yield from envoy_stats.look(stats, asked, where)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong with Envoy's ext_authz filter and the cluster behind it.
+
+Each check is a row or a few lines: the option, what happens as it is, what to write. Facts: Envoy
+1.40, `envoy.extensions.filters.http.ext_authz.v3.ExtAuthz`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from authz.cli.doctor.envoy_dump import at
+from authz.cli.doctor.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from authz.cli.doctor.envoy_dump import Chain, Json
+    from authz.settings import Settings
+
+#: Longer than this, requests pile up in Envoy while the authorizer is away.
+LONG_TIMEOUT_SECONDS: Final = 5.0
+
+#: Options that should be true: finding, option, what happens without.
+_SWITCHES: Final = (
+    (
+        "tls-session",
+        "include_tls_session",
+        "the SNI does not reach authz: a request for another site on the same connection "
+        "cannot be told (421)",
+    ),
+    (
+        "raw-headers",
+        "encode_raw_headers",
+        'repeated headers are joined and bytes that are not UTF-8 become "!": '
+        "rules see other headers than the application",
+    ),
+    (
+        "validate-mutations",
+        "validate_mutations",
+        "a control character in an answer's header would go out as it is",
+    ),
+)
+
+
+def look(chain: Chain, settings: Settings) -> Iterator[Finding]:
+    """Findings about one ext_authz filter."""
+    config = chain.filter
+    where = f"{chain.where}: ext_authz"
+    if "grpc_service" not in config:
+        yield Finding(
+            id="http-service",
+            where=where,
+            what="the filter asks over HTTP, which authz does not speak",
+            do="use grpc_service",
+        )
+        return
+    if config.get("transport_api_version") != "V3":
+        yield Finding(
+            id="transport-api",
+            where=where,
+            what="the filter does not speak version 3 of the API",
+            do="set transport_api_version: V3",
+        )
+    yield from _failing_open(config, where)
+    yield from _timeout(config, where)
+    if "status_on_error" not in config:
+        yield Finding(
+            id="status-on-error",
+            where=where,
+            what="without an answer clients get 403, as if the policy had denied them",
+            do="set status_on_error: {code: ServiceUnavailable}",
+        )
+    if (
+        settings.certificate_source == "envoy"
+        and config.get("include_peer_certificate") is not True
+    ):
+        yield Finding(
+            id="peer-certificate",
+            where=where,
+            what="the client certificate is not part of the check: nobody ever presents one",
+            do="set include_peer_certificate: true",
+        )
+    for id_, option, what in _SWITCHES:
+        if config.get(option) is not True:
+            yield Finding(id=id_, where=where, what=what, do=f"set {option}: true")
+    if "allowed_headers" in config or "disallowed_headers" in config:
+        yield Finding(
+            id="allowed-headers",
+            where=where,
+            what="rules see only some headers: what is left out looks like not sent",
+            do="remove allowed_headers and disallowed_headers",
+        )
+
+
+def look_at_cluster(
+    chain: Chain, clusters: Mapping[str, Json], settings: Settings
+) -> Iterator[Finding]:
+    """Findings about the cluster that a filter asks."""
+    name = chain.cluster
+    if not name:
+        return
+    where = f"cluster {name}"
+    cluster = clusters.get(name)
+    if cluster is None:
+        yield Finding(
+            id="no-cluster",
+            where=f"{chain.where}: ext_authz",
+            what=f'there is no cluster "{name}": every request is denied',
+            do="define it, or correct cluster_name",
+        )
+        return
+    checks = cluster.get("health_checks")
+    if not isinstance(checks, list) or not any("grpc_health_check" in one for one in checks):
+        yield Finding(
+            id="no-health-check",
+            where=where,
+            what="Envoy does not notice that a worker is about to stop: a restart loses requests",
+            do="add health_checks with grpc_health_check: {} and a short interval",
+        )
+    if settings.grpc.tls is not None and "transport_socket" not in cluster:
+        yield Finding(
+            id="cluster-without-tls",
+            where=where,
+            what="grpc.tls is set, and Envoy speaks plaintext to it",
+            do="add a transport_socket with an UpstreamTlsContext",
+        )
+
+
+def _failing_open(config: Json, where: str) -> Iterator[Finding]:
+    if config.get("failure_mode_allow") is True:
+        yield Finding(
+            id="failure-mode-allow",
+            where=where,
+            what="every request is let through while authz does not answer",
+            do="set failure_mode_allow: false",
+        )
+    if config.get("shadow_mode") is True:
+        yield Finding(
+            id="shadow-mode",
+            where=where,
+            what="denials are counted and not enforced",
+            do="remove shadow_mode",
+        )
+    enabled = at(config, "filter_enabled", "default_value")
+    if isinstance(enabled, dict):
+        hundred = {"TEN_THOUSAND": 10_000, "MILLION": 1_000_000}.get(
+            str(enabled.get("denominator")), 100
+        )
+        if (enabled.get("numerator") or 0) < hundred:
+            yield Finding(
+                id="filter-disabled",
+                where=where,
+                what="only a part of the requests is asked about",
+                do="remove filter_enabled",
+            )
+
+
+def _timeout(config: Json, where: str) -> Iterator[Finding]:
+    text = at(config, "grpc_service", "timeout")
+    if text is None:
+        yield Finding(
+            id="no-timeout",
+            where=where,
+            what="the timeout is the default of whoever wrote this: 0.2 s in Envoy",
+            do="set grpc_service.timeout: 0.5s",
+        )
+        return
+    seconds = _seconds(text)
+    if seconds == 0 or seconds > LONG_TIMEOUT_SECONDS:
+        yield Finding(
+            id="long-timeout",
+            where=where,
+            what=f"requests wait for an answer for {'ever' if seconds == 0 else text}",
+            do="set grpc_service.timeout: 0.5s",
+        )
+
+
+def _seconds(text: object) -> float:
+    try:
+        return float(str(text).removesuffix("s"))
+    except ValueError:
+        return 0.0

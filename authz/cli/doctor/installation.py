@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What settings and policy alone give away: no service and no Envoy is asked."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from authz.cli.doctor.findings import Finding
+from authz.errors import AuthzError
+from authz.settings import parse_address
+from authz.sources.policy_file import load_policy
+from authz.sources.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from authz.certs.certificate import Certificate
+    from authz.policy.model import PolicyModel
+    from authz.policy.snapshot import Site, Snapshot
+    from authz.settings import Settings
+
+DAY: Final = 86400.0
+
+#: An authority that expires sooner should be replaced already: its clients need new certificates.
+ANCHOR_DAYS: Final = 30
+
+#: CRLs are commonly published daily; less than this left means that a publication is due.
+CRL_SECONDS: Final = 6 * 3600.0
+
+#: No clock that is right says less: this release did not exist before (2026-01-01).
+EARLIEST: Final = 1767225600.0
+
+
+def look(settings: Settings, at: float) -> Iterator[Finding]:
+    """Every finding about settings and policy at Unix time `at`."""
+    yield from _clock(at)
+    yield from _settings(settings)
+    if settings.policy is None:
+        yield Finding(
+            id="no-policy",
+            where="policy",
+            what="no policy file is named, and there is no store in this release",
+            do="name one with the key policy, or with --policy",
+        )
+        return
+    try:
+        model = load_policy(settings.policy).model
+        snapshot = validate(model, at)
+    except AuthzError as error:
+        for one in (error, *error.others):
+            yield Finding(
+                id="policy",
+                where=one.where or str(settings.policy),
+                what=one.message,
+                do=one.hint or "correct it; until then the last good policy stays in force",
+            )
+        return
+    yield from _policy(settings.policy, model, snapshot, at)
+
+
+def _clock(at: float) -> Iterator[Finding]:
+    if at < EARLIEST:
+        yield Finding(
+            id="clock",
+            where="this machine",
+            what=f"the clock says {_day(at)}, before this release existed",
+            do="set the clock (NTP): certificates and CRLs are judged by it",
+        )
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    grpc = settings.grpc
+    if grpc.tls is None and not parse_address(grpc.listen).is_local:
+        yield Finding(
+            id="open-port",
+            where=f"grpc.listen {grpc.listen}",
+            what="everybody who reaches the port can ask, and claim any certificate, unencrypted",
+            do="listen on loopback or a Unix socket, or set grpc.tls with client_ca; in a cluster, "
+            "let a NetworkPolicy admit Envoy alone",
+        )
+    if grpc.workers > 1 and not grpc.port_per_worker:
+        yield Finding(
+            id="shared-port",
+            where="grpc.workers",
+            what=f"{grpc.workers} workers share one port: a restart loses requests",
+            do="set grpc.port_per_worker: true and name every port in Envoy's cluster "
+            "(authz envoy config does)",
+        )
+    hops = settings.xfcc.trusted_hops
+    if settings.certificate_source == "envoy" and hops != 1:
+        yield Finding(
+            id="hops-without-xfcc",
+            where="xfcc.trusted_hops",
+            what="it has no effect: certificates are taken from source.certificate",
+            do="set certificate_source: xfcc, or remove the key",
+        )
+    if settings.certificate_source == "xfcc" and hops > 1:
+        yield Finding(
+            id="proxy-in-front",
+            where="xfcc.trusted_hops",
+            what=f"the certificate is what a proxy {hops - 1} in front of Envoy says it saw",
+            do="make Envoy's listener require and verify that proxy's own certificate; "
+            "--envoy-admin checks it",
+        )
+
+
+def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> Iterator[Finding]:
+    for lint in snapshot.findings:
+        yield Finding(
+            id="lint",
+            where=lint.where,
+            what=f'rule "{lint.rule}": {lint.finding.message}',
+            do=lint.finding.hint or "see authz policy validate",
+        )
+    places = {site.name: site.where for site in model.sites}
+    for site in snapshot.sites:
+        where = places.get(site.name) or str(file)
+        for note in site.trust.notes:
+            yield Finding(
+                id="trust-note",
+                where=note.where or where,
+                what=note.message,
+                do="see docs/reference/policy-file.md",
+            )
+        yield from _trust(site, where, at)
+
+
+def _trust(site: Site, where: str, at: float) -> Iterator[Finding]:
+    reads_identity = any(
+        name.startswith("cf.tls_client_auth.")
+        for rule in site.ruleset.rules
+        for name in rule.filter.fields
+    )
+    if site.trust.is_empty and reads_identity:
+        yield Finding(
+            id="no-trust",
+            where=where,
+            what=f'site "{site.name}" trusts no authority: no certificate is ever verified there',
+            do="add trust: [{name: …, certificates: [ca.pem]}]",
+        )
+    for authority in site.trust.authorities:
+        for certificate in (*authority.anchors, *authority.intermediates):
+            yield from _authority(certificate, where, at)
+    for name, next_update in site.trust.crl_next_updates().items():
+        yield from _crl(name, next_update, where, at)
+
+
+def _authority(certificate: Certificate, where: str, at: float) -> Iterator[Finding]:
+    subject = certificate.subject_dn
+    if at < certificate.not_before_at:
+        yield Finding(
+            id="authority-not-yet-valid",
+            where=where,
+            what=f"{subject} is valid from {certificate.not_before} on",
+            do="check this machine's clock, or wait: until then it verifies nobody",
+        )
+    elif at > certificate.not_after_at:
+        yield Finding(
+            id="authority-expired",
+            where=where,
+            what=f"{subject} expired on {certificate.not_after}",
+            do="replace it: it verifies nobody any more",
+        )
+    elif at > certificate.not_after_at - ANCHOR_DAYS * DAY:
+        yield Finding(
+            id="authority-expires-soon",
+            where=where,
+            what=f"{subject} expires on {certificate.not_after}",
+            do="add its successor to trust now and issue new certificates",
+        )
+
+
+def _crl(authority: str, next_update: float, where: str, at: float) -> Iterator[Finding]:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(next_update))
+    if at > next_update:
+        yield Finding(
+            id="crl-stale",
+            where=where,
+            what=f'a CRL of "{authority}" was to be replaced at {moment}',
+            do="fetch the new one into the file; under revocation: strict nobody is verified "
+            "until then",
+        )
+    elif at > next_update - CRL_SECONDS:
+        yield Finding(
+            id="crl-stale-soon",
+            where=where,
+            what=f'a CRL of "{authority}" is to be replaced by {moment}',
+            do="check whatever fetches it",
+        )
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(at))

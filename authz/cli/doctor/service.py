@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a running authz has counted: certificates that never come, hosts nobody knows.
+
+Reads its own metrics in the Prometheus text format; names are those of docs/reference/metrics.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from authz.cli.doctor.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from authz.settings import Settings
+
+#: Fewer checks without a certificate may be chance.
+ENOUGH_CHECKS: Final = 10
+
+_SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One line of the text format."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+def parse_metrics(text: str) -> list[Sample]:
+    """Every sample of a text-format document; what is none is left out."""
+    samples: list[Sample] = []
+    for line in text.splitlines():
+        found = _SAMPLE.match(line)
+        if found is None or line.startswith("#"):
+            continue
+        try:
+            value = float(found[3])
+        except ValueError:
+            continue
+        labels = dict(_LABEL.findall(found[2] or ""))
+        samples.append(Sample(name=found[1], labels=labels, value=value))
+    return samples
+
+
+def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[Finding]:
+    """Findings about what the service at `where` has counted."""
+    known = list(samples)
+
+    def total(name: str, **labels: str) -> float:
+        return sum(
+            one.value
+            for one in known
+            if one.name == name and labels.items() <= dict(one.labels).items()
+        )
+
+    checks = total("authz_checks_total")
+    absent = total("authz_certificates_total", result="absent")
+    judged = total("authz_certificates_total")
+    if judged >= ENOUGH_CHECKS and absent == judged:
+        yield Finding(
+            id="no-certificate-ever",
+            where=where,
+            what=f"none of {judged:.0f} checks had a client certificate",
+            do="let Envoy ask for one (a validation context in its TLS context) and "
+            + (
+                "hand it over (include_peer_certificate: true)"
+                if settings.certificate_source == "envoy"
+                else "write it into x-forwarded-client-cert "
+                "(SANITIZE_SET, set_current_client_cert_details.cert: true)"
+            ),
+        )
+    malformed = total("authz_certificates_total", result="malformed", source="xfcc")
+    if malformed:
+        yield Finding(
+            id="xfcc-malformed",
+            where=where,
+            what=f"{malformed:.0f} checks had an x-forwarded-client-cert without a readable Cert",
+            do="set set_current_client_cert_details.cert: true on the proxy that writes it, "
+            "and see that nothing shortens the header",
+        )
+    unknown = total("authz_decisions_total", reason="unknown_host")
+    if checks >= ENOUGH_CHECKS and unknown == checks:
+        yield Finding(
+            id="only-unknown-hosts",
+            where=where,
+            what=f"all {checks:.0f} checks were for hosts of no site",
+            do='add them to the hosts of a site ("*" is every host)',
+        )
+    misdirected = total("authz_decisions_total", reason="misdirected")
+    if misdirected:
+        yield Finding(
+            id="misdirected",
+            where=where,
+            what=f"{misdirected:.0f} checks had an SNI and a Host of sites with different trust",
+            do="give these hosts server certificates of their own, so that browsers do not reuse "
+            "a connection, or set misdirected: ignore",
+        )
+    if total("authz_internal_errors_total"):
+        yield Finding(
+            id="internal-errors",
+            where=where,
+            what=f"{total('authz_internal_errors_total'):.0f} checks ended in an exception",
+            do="please report what the log says about them",
+        )
+    if total("authz_reload_failures_total"):
+        yield Finding(
+            id="reload-failed",
+            where=where,
+            what="a changed policy could not be used; the last good one was kept",
+            do="authz policy validate says why",
+        )

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz expression`: check, fmt, explain and eval expressions of the Rules language."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from authz.cli import messages
+from authz.cli.options import ConfigOption, JsonOption, PolicyOption, group, settings_of
+
+if TYPE_CHECKING:
+    from authz.rules import Expression, NamedList
+
+app = group("Expressions of the Rules language.")
+
+ExpressionArgument = Annotated[
+    str, typer.Argument(metavar="EXPR", help='The expression; "-" reads it from standard input.')
+]
+
+
+@app.command("check")
+def check(
+    text: ExpressionArgument,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say whether an expression can be used; point at what is wrong with it.
+
+    $lists are those of the policy. Ends with 0 when it can be used, with 2 when it cannot.
+    """
+    from authz.errors import ExpressionError
+    from authz.rules import format_expression, lint
+
+    lists = _lists(config, policy)
+    try:
+        expression = _parsed(text, lists)
+    except ExpressionError as error:
+        if not json:
+            raise
+        messages.result_json({"valid": False, "error": messages.error_json(error)})
+        raise typer.Exit(2) from None
+    findings = lint(expression)
+    if json:
+        messages.result_json(
+            {
+                "valid": True,
+                "expression": format_expression(expression),
+                "fields": sorted(expression.fields),
+                "warnings": [{"message": one.message, "hint": one.hint} for one in findings],
+            }
+        )
+        return
+    for found in findings:
+        messages.warning(found.message)
+        if found.hint:
+            messages.hint(found.hint)
+    messages.result("ok")
+
+
+@app.command("fmt")
+def fmt(text: ExpressionArgument, policy: PolicyOption = None, config: ConfigOption = None) -> None:
+    """Print an expression in its canonical form."""
+    from authz.rules import format_expression
+
+    messages.result(format_expression(_parsed(text, _lists(config, policy))))
+
+
+@app.command("explain")
+def explain(
+    text: ExpressionArgument,
+    fields: Annotated[
+        Optional[str],  # noqa: UP045 - typer evaluates it
+        typer.Option(
+            metavar="JSON", help='Values: {"http.host": "a"}; @F reads a file. Others are empty.'
+        ),
+    ] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show which sub-expression says what about some field values."""
+    from authz.cli.explanation import explain as explained
+    from authz.cli.field_values import values_of
+
+    values = values_of(_json_option(fields))
+    tree = explained(_parsed(text, _lists(config, policy)), values)
+    if json:
+        messages.result_json(tree.as_json())
+        return
+    for line in tree.lines():
+        messages.result(line)
+
+
+@app.command("eval")
+def eval_(config: ConfigOption = None) -> None:
+    """Evaluate expressions: a JSON object a line in, a JSON object a line out.
+
+    In: {"expression": …, "fields": {name: value}, "lists": {name: {"kind": …, "items": […]}}}.
+    Out: {"result": true} or {"error": {"message": …, "line": 1, "column": 5, "hint": …}}.
+    """
+    import json
+
+    settings_of(config)
+    for line in sys.stdin.buffer:
+        if line.strip():
+            sys.stdout.write(json.dumps(_evaluated(line), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+
+def _evaluated(line: bytes) -> dict[str, Any]:
+    import json
+
+    from authz.cli.field_values import lists_of, values_of
+    from authz.errors import AuthzError, ExpressionError, SettingsError
+    from authz.policy.fields import SCHEME
+    from authz.rules import compile_expression, parse
+
+    try:
+        given = json.loads(line)
+        if not isinstance(given, dict) or not isinstance(given.get("expression"), str):
+            raise SettingsError("the line has no expression", hint='write {"expression": "ssl"}')
+        unknown = sorted(given.keys() - {"expression", "fields", "lists"})
+        if unknown:
+            raise SettingsError(
+                f'unknown key "{unknown[0]}"', hint="known here: expression, fields, lists"
+            )
+        expression = parse(given["expression"], SCHEME, lists_of(given.get("lists", {})))
+        values = values_of(given.get("fields", {}))
+        return {"result": compile_expression(expression).matches(values)}
+    except (ValueError, RecursionError) as error:
+        return {"error": _error(f"the line is not JSON: {error}", None, None, None)}
+    except ExpressionError as error:
+        return {"error": _error(error.message, error.line, error.column, error.hint)}
+    except AuthzError as error:
+        return {"error": _error(str(error), None, None, error.hint)}
+
+
+def _error(message: str, line: int | None, column: int | None, hint: str | None) -> dict[str, Any]:
+    return {"message": message, "line": line, "column": column, "hint": hint}
+
+
+def _parsed(text: str, lists: dict[str, NamedList]) -> Expression:
+    from authz.policy.fields import SCHEME
+    from authz.rules import parse
+
+    return parse(sys.stdin.read().rstrip("\n") if text == "-" else text, SCHEME, lists)
+
+
+def _lists(config: Path | None, policy: Path | None) -> dict[str, NamedList]:
+    """The lists of the policy, if there is one."""
+    settings = settings_of(config, policy)
+    if settings.policy is None:
+        return {}
+    from authz.rules import compile_list
+    from authz.sources.policy_file import load_policy
+
+    return {item.name: compile_list(item) for item in load_policy(settings.policy).model.lists}
+
+
+def _json_option(text: str | None) -> Any:
+    """The value of an option that is JSON, or the name of a file with it."""
+    import json
+
+    from authz.errors import SettingsError
+
+    if text is None:
+        return {}
+    try:
+        return json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text)
+    except OSError as error:
+        raise SettingsError(
+            f'"{text[1:]}" cannot be read: {error.strerror}', where="--fields"
+        ) from None
+    except ValueError as error:
+        raise SettingsError(f"not JSON: {error}", where="--fields") from None

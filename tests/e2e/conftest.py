@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end-to-end tests' fixtures: a real Envoy, `authz serve`, an echoing upstream.
+
+Without an Envoy these tests are skipped, and where AUTHZ_REQUIRE names e2e they fail.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.credentials import Credentials, make_credentials
+from authz.demo.envoy_binary import MINIMUM_VERSION, envoy_version, find_envoy
+from authz.demo.processes import Children
+from authz.demo.scenario import policy_yaml
+from authz.demo.upstream import Upstream
+from authz.errors import DemoError
+from tests.conftest import required
+from tests.e2e.harness import Stack, start_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TRANSPORTS = ("native", "grpcio")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/tests/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def envoy_binary() -> Path:
+    try:
+        envoy = find_envoy()
+        version = envoy_version(envoy)
+    except DemoError as error:
+        if required("e2e"):
+            pytest.fail(error.render())
+        pytest.skip(error.message)
+    assert version >= MINIMUM_VERSION
+    return envoy
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    with Children() as running:
+        yield running
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Credentials:
+    """Fresh certificates, their files in the test's own directory."""
+    return make_credentials(tmp_path, at=time.time())
+
+
+@pytest.fixture(scope="session", params=TRANSPORTS)
+def demo_stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+) -> Iterator[Stack]:
+    """The demo's policy behind the default listener, for reading only; once per transport."""
+    directory = tmp_path_factory.mktemp(f"demo-{request.param}")
+    credentials = make_credentials(directory, at=time.time())
+    with Children() as children:
+        yield start_stack(
+            children,
+            credentials,
+            policy_yaml(credentials),
+            upstream=upstream,
+            settings={"grpc": {"transport": request.param}},
+        )

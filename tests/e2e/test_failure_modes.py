@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No answer is a denial, and a denial is never "no answer".
+
+Envoy reads an unset status as "allowed" and hands every error to failure_mode_allow. So each of our
+denials must stay one with failure_mode_allow on (architecture 4.3).
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.scenario import ROWS, Row, policy_yaml
+from tests.e2e.harness import eventually, start_stack
+
+if TYPE_CHECKING:
+    from authz.demo.credentials import Credentials
+    from authz.demo.processes import Children
+    from authz.demo.upstream import Upstream
+    from tests.e2e.harness import Stack
+
+DENIED = tuple(row for row in ROWS if row.status in (403, 421))
+
+
+def fail_open(config: str) -> str:
+    """The configuration that nobody should use."""
+    changed = config.replace("failure_mode_allow: false", "failure_mode_allow: true")
+    assert changed != config
+    return changed
+
+
+def send_row(stack: Stack, row: Row) -> int:
+    return stack.get(
+        row.host, row.path, row.certificate, sni=row.sni or row.host, headers=row.headers
+    ).status
+
+
+@pytest.fixture
+def stack(
+    request: pytest.FixtureRequest,
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+) -> Stack:
+    transport, change = request.param
+    return start_stack(
+        children,
+        credentials,
+        policy_yaml(credentials),
+        upstream=upstream,
+        settings={"grpc": {"transport": transport}},
+        change=change,
+    )
+
+
+@pytest.mark.parametrize(
+    "stack", [("native", fail_open), ("grpcio", fail_open)], indirect=True, ids=["native", "grpcio"]
+)
+def test_every_denial_is_one_with_failure_mode_allow(stack: Stack) -> None:
+    answers = {row.id: send_row(stack, row) for row in DENIED}
+
+    assert answers == {row.id: row.status for row in DENIED}
+    assert stack.envoy.stat("http.ingress.ext_authz.denied") == len(DENIED)
+    assert stack.envoy.stat("http.ingress.ext_authz.error") == 0
+    assert stack.envoy.stat("http.ingress.ext_authz.failure_mode_allowed") == 0
+
+
+@pytest.mark.parametrize(
+    ("stack", "status"),
+    [(("native", str), 503), (("native", fail_open), 200)],
+    indirect=["stack"],
+    ids=["shipped", "failure_mode_allow"],
+)
+def test_a_service_that_is_gone_denies_unless_envoy_was_told_otherwise(
+    stack: Stack, status: int
+) -> None:
+    assert stack.get("api.localhost", "/", "valid").status == 200
+
+    stack.authz.child.send_signal(signal.SIGKILL)
+    stack.authz.child.wait()
+
+    # From the first request on, long before a health check notices.
+    assert stack.get("api.localhost", "/", "valid").status == status
+    eventually(lambda: not stack.envoy.sees_healthy(1), "Envoy noticed")
+    assert stack.get("api.localhost", "/", "valid").status == status
+    assert stack.get("admin.localhost", "/").status == status
+
+
+@pytest.mark.parametrize("stack", [("native", str)], indirect=True, ids=["shipped"])
+def test_a_service_that_hangs_denies_within_the_time_limit(stack: Stack) -> None:
+    stack.authz.child.send_signal(signal.SIGSTOP)
+    try:
+        assert stack.get("api.localhost", "/", "valid").status == 503
+    finally:
+        stack.authz.child.send_signal(signal.SIGCONT)
+
+    eventually(lambda: stack.get("api.localhost", "/", "valid").status == 200, "it recovered")

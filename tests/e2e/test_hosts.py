@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Envoy's virtual host and our site are the same for every spelling of a host.
+
+Were they not, a request could be judged by one site's rules and answered by another site's
+application (architecture 4.6).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.credentials import make_credentials
+from authz.demo.envoy_options import VirtualHost
+from authz.demo.processes import Children
+from tests.e2e.harness import http_client, send, start_stack, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authz.demo.upstream import Upstream
+    from tests.e2e.harness import Stack
+
+#: Name of the site and of the virtual host, and the hosts of both.
+SITES = (
+    ("apex", ("example.com",)),
+    ("api", ("api.example.com",)),
+    ("wild", ("*.example.com",)),
+    ("deep", ("*.deep.example.com",)),
+    ("idn", ("xn--bcher-kva.example",)),
+    ("v4", ("192.0.2.7",)),
+    ("v6", ("[2001:db8::7]",)),
+)
+
+#: Host as sent, and who must answer; "" is nobody.
+SPELLINGS = (
+    ("example.com", "apex"),
+    ("api.example.com", "api"),
+    ("API.Example.COM", "api"),
+    ("api.example.com:443", "api"),
+    ("api.example.com:8443", "api"),
+    ("api.example.com:0443", "api"),
+    ("api.example.com.", "api"),
+    ("API.example.com.:443", "api"),
+    ("www.example.com", "wild"),
+    ("WWW.EXAMPLE.COM.", "wild"),
+    ("a.b.example.com", "wild"),
+    ("x.deep.example.com", "deep"),
+    ("x.y.deep.example.com", "deep"),
+    ("deep.example.com", "wild"),
+    ("xn--bcher-kva.example", "idn"),
+    ("XN--BCHER-KVA.example:443", "idn"),
+    ("192.0.2.7", "v4"),
+    ("192.0.2.7:443", "v4"),
+    ("[2001:db8::7]", "v6"),
+    ("[2001:db8::7]:443", "v6"),
+    ("[2001:DB8::7]:443", "v6"),
+    ("other.example", ""),
+    ("notexample.com", ""),
+    (".example.com", ""),
+    ("api.example.com..", ""),
+    ("api.example.com:", "api"),
+    ("user@api.example.com", ""),
+    ("api.example.com@other.example", ""),
+    ("api.example.com,other.example", ""),
+    ("other.example,api.example.com", ""),
+    ("api.example.com:443:443", ""),
+    ("api.example.com:http", ""),
+    ("192.0.2.07", ""),
+    ("[2001:db8::8]", ""),
+)
+
+#: The spellings on which the two differ, each with why that is safe.
+DIFFERENCES: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Stack]:
+    credentials = make_credentials(tmp_path_factory.mktemp("hosts"), at=time.time())
+    sites = "".join(f"  - {{name: {name}, hosts: {list(domains)!r}}}\n" for name, domains in SITES)
+    virtual_hosts = tuple(VirtualHost(name=name, domains=domains) for name, domains in SITES)
+    with Children() as children:
+        yield start_stack(
+            children,
+            credentials,
+            f"sites:\n{sites}",
+            upstream=upstream,
+            virtual_hosts=virtual_hosts,
+        )
+
+
+def _same(hosts: Stack, marker: str, status: int, expected: str) -> None:
+    """Both chose `expected`, or nobody let the request through."""
+    if status == 400:
+        # Envoy refuses the request as malformed before it chooses anything.
+        assert expected == ""
+        return
+    logged = hosts.logged(marker)
+    route, site = logged["route"] or "", logged["site"] or ""
+    if expected:
+        assert (route, site, status) == (expected, expected, 200)
+    else:
+        # Denied by us as an unknown host, whether or not Envoy had a route.
+        assert (site, logged["reason"], status) == ("", "unknown_host", 403)
+
+
+@pytest.mark.parametrize(("host", "expected"), SPELLINGS)
+def test_the_same_host_is_chosen_on_http_1(hosts: Stack, host: str, expected: str) -> None:
+    path, marker = unique("/")
+    with contextlib.closing(hosts.connect("localhost")) as connection:
+        status = connection.send_request(path, hosts=(host,)).status
+
+    _same(hosts, marker, status, expected)
+
+
+@pytest.mark.parametrize(("host", "expected"), SPELLINGS)
+def test_the_same_host_is_chosen_on_http_2(hosts: Stack, host: str, expected: str) -> None:
+    path, marker = unique("/")
+    with http_client("HTTP/2", hosts.credentials) as client:
+        status = send(client, hosts.envoy.port, sni="localhost", host=host, path=path).status_code
+
+    _same(hosts, marker, status, expected)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("api.example.com", "other.example"),
+        ("other.example", "api.example.com"),
+        ("api.example.com", "api.example.com"),
+        ("api.example.com", "www.example.com"),
+    ],
+)
+def test_two_host_headers_are_no_host(hosts: Stack, lines: tuple[str, str]) -> None:
+    path, marker = unique("/")
+    with contextlib.closing(hosts.connect("localhost")) as connection:
+        status = connection.send_request(path, hosts=lines).status
+
+    _same(hosts, marker, status, "")
+
+
+def test_an_absolute_target_is_the_host_for_both(hosts: Stack) -> None:
+    path, marker = unique("http://api.example.com/")
+    with contextlib.closing(hosts.connect("localhost")) as connection:
+        status = connection.send_request(path, hosts=("www.example.com",)).status
+
+    _same(hosts, marker, status, "api")

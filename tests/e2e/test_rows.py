@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every row of the demo, on both HTTP versions and both transports, with the real Envoy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.client import Answer
+from authz.demo.run import deviations
+from authz.demo.scenario import ROWS, Row
+from tests.e2e.harness import http_client, send, unique
+
+if TYPE_CHECKING:
+    from tests.e2e.harness import Stack
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row(demo_stack: Stack, row: Row, version: str) -> None:
+    path, marker = unique(row.path)
+    with http_client(version, demo_stack.credentials, row.certificate) as client:
+        response = send(
+            client,
+            demo_stack.envoy.port,
+            sni=row.sni or row.host,
+            host=row.host,
+            path=path,
+            headers=row.headers,
+        )
+    answer = Answer(
+        status=response.status_code,
+        headers=tuple(response.headers.multi_items()),
+        body=response.content,
+    )
+    logged = demo_stack.logged(marker)
+
+    assert deviations(row, answer, logged, demo_stack.credentials) == []
+    assert logged["protocol"] == version == response.http_version
+    if row.reason:
+        assert len(logged["decision_id"]) == 28
+        assert logged["verdict"] == ("allow" if row.status == 200 else "deny")
+
+
+def test_the_access_log_has_the_fingerprint_of_whoever_came(demo_stack: Stack) -> None:
+    path, marker = unique("/")
+
+    demo_stack.get("api.localhost", path, "second")
+
+    expected = demo_stack.credentials.clients["second"].fingerprint
+    assert demo_stack.logged(marker)["fingerprint"] == expected
+
+
+def test_each_transport_is_the_one_that_was_asked_for(
+    demo_stack: Stack, request: pytest.FixtureRequest
+) -> None:
+    wanted = request.node.callspec.params["demo_stack"]
+
+    assert demo_stack.authz.metric("authz_transport_info", transport=wanted) == 1
+
+
+def test_the_answer_of_a_rule_is_the_one_it_configures(demo_stack: Stack) -> None:
+    answer = demo_stack.get("admin.localhost", "/admin")
+
+    assert answer.status == 403
+    assert answer.body == b'{"error":"mTLS"}'
+    assert ("content-type", "application/json") in answer.headers
+
+
+def test_a_body_reaches_the_application_whole(demo_stack: Stack) -> None:
+    """The check has no body, so Envoy must not hold one back for it."""
+    with http_client("HTTP/2", demo_stack.credentials, "valid") as client:
+        response = client.post(
+            f"https://127.0.0.1:{demo_stack.envoy.port}/",
+            content=b"x" * 1_000_000,
+            headers={"host": "api.localhost"},
+            extensions={"sni_hostname": "api.localhost"},
+        )
+
+    assert response.status_code == 200
+    assert response.json()["method"] == "POST"

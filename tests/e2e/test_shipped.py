@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each shipped Envoy configuration is valid, and starts, on this Envoy."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.pki import make_root
+from authz.demo.processes import Children
+from authz.demo.stack import start_envoy
+
+if TYPE_CHECKING:
+    from authz.demo.credentials import Credentials
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted([*(ROOT / "envoy").glob("*.yaml"), ROOT / "deploy" / "envoy.yaml"])
+
+
+def at_home(config: str, directory: Path) -> str:
+    """The file with this machine's paths and ports, and nothing else changed."""
+    for name in ("server.crt", "server.key", "proxy-ca.crt"):
+        config = config.replace(f"/etc/envoy/tls/{name}", str(directory / name))
+    config = config.replace("port_value: 9901", "port_value: 0")
+    return config.replace(
+        '{address: "0.0.0.0", port_value: 8443}', '{address: "127.0.0.1", port_value: 0}'
+    )
+
+
+@pytest.fixture
+def home(credentials: Credentials) -> Path:
+    (credentials.directory / "proxy-ca.crt").write_bytes(make_root("Proxy CA").pem)
+    return credentials.directory
+
+
+def test_there_are_files_to_look_at() -> None:
+    assert {str(file.relative_to(ROOT)) for file in SHIPPED} == {
+        "deploy/envoy.yaml",
+        "envoy/envoy.yaml",
+        "envoy/envoy-behind-proxy.yaml",
+    }
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.relative_to(ROOT)))
+def test_envoy_accepts_the_file(file: Path, home: Path, envoy_binary: Path) -> None:
+    config = home / "shipped.yaml"
+    config.write_text(at_home(file.read_text(encoding="utf-8"), home), encoding="utf-8")
+
+    run = subprocess.run(
+        [envoy_binary, "--mode", "validate", "-c", config, "--log-level", "warning"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    # A warning is a deprecated field, or a default that the next release changes.
+    assert "[warning]" not in run.stderr
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.relative_to(ROOT)))
+def test_envoy_starts_with_the_file(file: Path, home: Path) -> None:
+    config = at_home(file.read_text(encoding="utf-8"), home)
+
+    with Children() as children:
+        envoy = start_envoy(children, home, config)
+
+        assert envoy.port > 0
+        assert envoy.stat("listener_manager.listener_create_failure") == 0

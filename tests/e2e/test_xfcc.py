@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""x-forwarded-client-cert: never believed from a client, and only from the hop that is trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+import yaml
+
+from authz.demo.client import Connection
+from authz.demo.envoy_config import render_envoy_config
+from authz.demo.pki import Issued, make_root
+from authz.demo.scenario import ROWS, Row, policy_yaml
+from authz.demo.stack import start_envoy
+from authz.settings import Settings
+from tests.e2e.harness import default_options, start_stack, unique
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from authz.demo.client import Answer
+    from authz.demo.credentials import Credentials
+    from authz.demo.processes import Children
+    from authz.demo.stack import Envoy
+    from authz.demo.upstream import Upstream
+    from tests.e2e.harness import Stack
+
+XFCC = {"certificate_source": "xfcc"}
+BEHIND = {**XFCC, "xfcc": {"trusted_hops": 2}, "client_ip": {"trusted_hops": 1}}
+
+#: Without 421: the SNI says nothing about the client's TLS when its certificate is in a header.
+ONE_HOP = tuple(row for row in ROWS if row.id != "misdirected")
+
+
+def element(issued: Issued) -> str:
+    """What a proxy that saw this certificate would write."""
+    pem = quote(issued.pem.decode(), safe="")
+    return f'Hash={issued.fingerprint};Cert="{pem}";Chain="{pem}"'
+
+
+def statuses(stack: Stack, rows: tuple[Row, ...]) -> dict[str, int]:
+    return {
+        row.id: stack.get(
+            row.host, row.path, row.certificate, sni=row.sni or row.host, headers=row.headers
+        ).status
+        for row in rows
+    }
+
+
+def seen_upstream(answer: Answer) -> list[str]:
+    headers = json.loads(answer.body)["headers"]
+    return [value for name, value in headers if name == "x-forwarded-client-cert"]
+
+
+def test_the_default_listener_removes_what_a_client_claims(
+    demo_stack: Stack,
+) -> None:
+    claim = ("x-forwarded-client-cert", element(demo_stack.credentials.clients["valid"]))
+
+    refused = demo_stack.get("api.localhost", headers=(claim,))
+    unverified = demo_stack.get("whoami.localhost", certificate="self-signed", headers=(claim,))
+    verified = demo_stack.get("whoami.localhost", certificate="second", headers=(claim,))
+
+    assert refused.status == 403
+    assert seen_upstream(unverified) == seen_upstream(verified) == []
+
+
+@pytest.fixture
+def one_hop(children: Children, credentials: Credentials, upstream: Upstream) -> Stack:
+    return start_stack(
+        children, credentials, policy_yaml(credentials), upstream=upstream, settings=XFCC
+    )
+
+
+def test_envoy_writes_the_header_itself_and_every_row_holds(one_hop: Stack) -> None:
+    """With one difference: the chain travels too, so a client can bring its intermediate."""
+    expected = {row.id: row.status for row in ONE_HOP}
+    expected["intermediate-only-sent"] = 200
+
+    assert statuses(one_hop, ONE_HOP) == expected
+
+
+def test_a_claim_is_replaced_by_what_envoy_saw(one_hop: Stack) -> None:
+    valid = one_hop.credentials.clients["valid"]
+    claims = (
+        element(valid),
+        f"{element(valid)},{element(valid)}",
+        json.dumps([{"Hash": valid.fingerprint, "Cert": valid.pem.decode()}]),
+    )
+
+    for claim in claims:
+        header = ("x-forwarded-client-cert", claim)
+        assert one_hop.get("api.localhost", headers=(header,)).status == 403
+        assert one_hop.get("api.localhost", "/", "self-signed", headers=(header,)).status == 403
+        # As another header of the same name, and in upper case.
+        twice = (header, ("X-Forwarded-Client-Cert", claim))
+        assert one_hop.get("pinned.localhost", "/", "second", headers=twice).status == 403
+
+
+class Behind:
+    """authz and Envoy behind another Envoy, which terminates the clients' TLS."""
+
+    def __init__(self, children: Children, credentials: Credentials, upstream: Upstream) -> None:
+        directory = credentials.directory
+        proxies = make_root("Proxy CA", at=credentials.authority.at)
+        self.proxy = self._write(directory, "front-proxy", proxies.client("front-proxy"))
+        (directory / "proxy-ca.crt").write_bytes(proxies.pem)
+        self.inner = start_stack(
+            children,
+            credentials,
+            policy_yaml(credentials),
+            upstream=upstream,
+            settings=BEHIND,
+            proxy_ca=str(directory / "proxy-ca.crt"),
+        )
+        self.credentials = credentials
+        self.front = self._front(children)
+
+    @staticmethod
+    def _write(directory: Path, name: str, issued: Issued) -> Path:
+        file = directory / f"{name}.pem"
+        file.write_bytes(issued.chain_pem + issued.key_pem)
+        return file
+
+    def _front(self, children: Children) -> Envoy:
+        """Our own XFCC listener, without the authorizer, and with TLS to the inner Envoy."""
+        directory = self.credentials.directory
+        options = default_options(self.credentials, None, ("127.0.0.1:9",), name="front")
+        settings = Settings.model_validate(XFCC)
+        config: Any = yaml.safe_load(render_envoy_config(settings, options))
+        (listener,) = config["static_resources"]["listeners"]
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        manager["http_filters"] = manager["http_filters"][1:]
+        manager["access_log"] = []
+        (to,) = [c for c in config["static_resources"]["clusters"] if c["name"] == "upstream"]
+        to["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = {
+            "socket_address": {"address": "127.0.0.1", "port_value": self.inner.envoy.port}
+        }
+        kind = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+        to["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": f"type.googleapis.com/{kind}",
+                "sni": "api.localhost",
+                "common_tls_context": {
+                    "tls_certificates": [
+                        {
+                            "certificate_chain": {"filename": str(self.proxy)},
+                            "private_key": {"filename": str(self.proxy)},
+                        }
+                    ],
+                    "validation_context": {
+                        "trusted_ca": {"filename": str(self.credentials.server_ca)}
+                    },
+                },
+            },
+        }
+        config["static_resources"]["clusters"] = [to]
+        return start_envoy(children, directory, yaml.safe_dump(config), name="front")
+
+    def get(self, row: Row, **options: Any) -> Answer:
+        """Through both proxies."""
+        file = self.credentials.client_file(row.certificate) if row.certificate else None
+        connection = Connection(
+            self.front.port, row.sni or row.host, self.credentials.server_ca, file
+        )
+        with contextlib.closing(connection):
+            return connection.send_request(
+                row.path, hosts=(row.host,), headers=row.headers, **options
+            )
+
+
+@pytest.fixture
+def behind(children: Children, credentials: Credentials, upstream: Upstream) -> Behind:
+    return Behind(children, credentials, upstream)
+
+
+def test_behind_another_proxy_every_row_holds(behind: Behind) -> None:
+    expected = {row.id: row.status for row in ONE_HOP}
+    expected["intermediate-only-sent"] = 200
+
+    assert {row.id: behind.get(row).status for row in ONE_HOP} == expected
+
+
+def test_only_the_proxy_in_front_may_connect(behind: Behind) -> None:
+    """Nobody, and nobody's certificate but the proxy's: the handshake fails."""
+    for certificate in ("", "valid", "self-signed"):
+        with pytest.raises(OSError):
+            behind.inner.get("api.localhost", "/", certificate)
+
+
+def test_what_the_proxy_itself_is_counts_for_nothing(behind: Behind) -> None:
+    """Whoever holds the proxy's key speaks for clients, but the proxy is no client itself."""
+    valid = element(behind.credentials.clients["valid"])
+    stranger = element(behind.credentials.clients["self-signed"])
+
+    def status(*claims: str) -> int:
+        connection = Connection(
+            behind.inner.envoy.port, "api.localhost", behind.credentials.server_ca, behind.proxy
+        )
+        with contextlib.closing(connection):
+            return connection.send_request(
+                "/",
+                hosts=("api.localhost",),
+                headers=[("x-forwarded-client-cert", claim) for claim in claims],
+            ).status
+
+    assert status() == 403, "no element of the client's"
+    assert status(valid) == 200
+    assert status(stranger) == 403
+    # What the client sent to a proxy that forwards stands further left, and is not read.
+    assert status(f"{valid},{stranger}") == 403
+    assert status(valid, stranger) == 403
+    assert status(f"{stranger},{valid}") == 200
+    assert status("", valid) == 200
+
+
+def test_the_application_never_sees_the_header_of_somebody_unverified(behind: Behind) -> None:
+    (row,) = [row for row in ROWS if row.id == "spoofed-headers-unverified"]
+
+    assert seen_upstream(behind.get(row)) == []
+
+
+# --- what Istio and Envoy Gateway generate -------------------------------------------------------
+
+
+def istio(config: str) -> str:
+    """Our XFCC listener, with ext_authz and XFCC as Istio's ingress gateway has them.
+
+    Istio sets none of include_peer_certificate, include_tls_session, encode_raw_headers; its XFCC
+    has Subject, Cert, DNS and URI, no Chain (pilot/pkg/security/authz/builder/extauthz.go,
+    pilot/pkg/networking/core/gateway.go).
+    """
+    return _mesh(config, {"subject": True, "cert": True, "dns": True, "uri": True})
+
+
+def envoy_gateway(config: str) -> str:
+    """The same for Envoy Gateway with `certDetailsToAdd: [Cert, Chain]`."""
+    return _mesh(config, {"cert": True, "chain": True})
+
+
+def _mesh(config: str, details: dict[str, bool]) -> str:
+    document: Any = yaml.safe_load(config)
+    (listener,) = document["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["set_current_client_cert_details"] = details
+    ext_authz = manager["http_filters"][0]["typed_config"]
+    for option in (
+        "include_peer_certificate",
+        "include_tls_session",
+        "encode_raw_headers",
+        "validate_mutations",
+    ):
+        del ext_authz[option]
+    del ext_authz["grpc_service"]["retry_policy"]
+    return yaml.safe_dump(document)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "chain_travels"), [(istio, False), (envoy_gateway, True)], ids=["istio", "gateway"]
+)
+def test_every_row_holds_in_a_mesh(
+    mesh: Any,
+    chain_travels: bool,
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+) -> None:
+    stack = start_stack(
+        children,
+        credentials,
+        policy_yaml(credentials),
+        upstream=upstream,
+        settings=XFCC,
+        change=mesh,
+    )
+    expected = {row.id: row.status for row in ONE_HOP}
+    if chain_travels:
+        expected["intermediate-only-sent"] = 200
+
+    assert statuses(stack, ONE_HOP) == expected
+
+
+def test_xfcc_without_the_certificate_is_no_verified_client(
+    children: Children, credentials: Credentials, upstream: Upstream
+) -> None:
+    """A sidecar's default (Subject and URI only) names somebody but proves nothing."""
+    stack = start_stack(
+        children,
+        credentials,
+        policy_yaml(credentials),
+        upstream=upstream,
+        settings=XFCC,
+        change=lambda config: _mesh(config, {"subject": True, "uri": True}),
+    )
+    path, marker = unique("/")
+
+    assert stack.get("api.localhost", path, "valid").status == 403
+    assert stack.logged(marker)["reason"] == "rule"

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which worker listens where, and that nobody else does."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.errors import TransportError
+from authz.node.addresses import reserve, worker_addresses
+from authz.settings import parse_address
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _texts(listen: str, workers: int, *, port_per_worker: bool) -> list[str]:
+    addresses = worker_addresses(
+        parse_address(listen), workers, port_per_worker=port_per_worker
+    )
+    return [str(address) for address in addresses]
+
+
+def test_one_worker_listens_where_the_settings_say() -> None:
+    assert _texts("127.0.0.1:50051", 1, port_per_worker=True) == ["127.0.0.1:50051"]
+    assert _texts("unix:/run/a.sock", 1, port_per_worker=False) == ["unix:/run/a.sock"]
+
+
+def test_with_a_port_per_worker_they_count_up() -> None:
+    assert _texts("[::1]:50051", 3, port_per_worker=True) == [
+        "[::1]:50051",
+        "[::1]:50052",
+        "[::1]:50053",
+    ]
+
+
+def test_a_shared_port_is_the_same_for_all() -> None:
+    assert _texts("127.0.0.1:50051", 2, port_per_worker=False) == ["127.0.0.1:50051"] * 2
+
+
+def test_unix_sockets_have_a_number_each() -> None:
+    assert _texts("unix:/run/a.sock", 2, port_per_worker=True) == [
+        "unix:/run/a.sock.0",
+        "unix:/run/a.sock.1",
+    ]
+
+
+def test_one_unix_socket_for_several_workers_is_refused() -> None:
+    with pytest.raises(TransportError, match="Unix socket") as caught:
+        _texts("unix:/run/a.sock", 2, port_per_worker=False)
+    assert "port_per_worker" in str(caught.value.hint)
+
+
+def test_ports_do_not_run_over() -> None:
+    with pytest.raises(TransportError, match="beyond 65535"):
+        _texts("127.0.0.1:65535", 2, port_per_worker=True)
+
+
+def test_port_zero_becomes_one_port_for_all_or_one_for_each() -> None:
+    listen = parse_address("127.0.0.1:0")
+    shared = reserve([listen] * 3, shared=True)
+    each = reserve([listen] * 3, shared=False)
+    assert len({address.port for address in shared.addresses}) == 1
+    assert len({address.port for address in each.addresses}) == 3
+    assert 0 not in {address.port for address in (*shared.addresses, *each.addresses)}
+    shared.close()
+    each.close()
+
+
+def test_a_worker_can_listen_on_a_reserved_address_and_gets_every_connection() -> None:
+    reservation = reserve([parse_address("127.0.0.1:0")], shared=True)
+    target = ("127.0.0.1", reservation.addresses[0].port)
+    with socket.create_server(target, reuse_port=True) as worker:
+        for _ in range(20):
+            with socket.create_connection(target):
+                worker.settimeout(10)
+                worker.accept()[0].close()
+    reservation.close()
+
+
+def test_an_address_in_use_is_noticed_even_when_its_owner_would_share_it() -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(TransportError, match="in use") as caught:
+            reserve([parse_address(f"127.0.0.1:{port}")], shared=True)
+    assert caught.value.where == f"127.0.0.1:{port}"
+    assert "--grpc" in str(caught.value.hint)
+
+
+def test_what_was_reserved_before_a_failure_is_given_back() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = reserve([parse_address("127.0.0.1:0")], shared=True)
+        address = free.addresses[0]
+        free.close()
+        in_use = parse_address(f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(TransportError):
+            reserve([address, in_use], shared=False)
+    socket.create_server(("127.0.0.1", address.port)).close()
+
+
+def test_unix_sockets_are_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    reservation = reserve([parse_address(f"unix:{path}")], shared=False)
+    assert reservation.sockets == ()
+    assert not path.exists()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Noticing changes and loading again, whatever goes wrong."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.errors import AuthzError, PolicyError
+from authz.node.reloader import POLL_SECONDS, Reloader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONG = 3600.0
+SHORT = 0.001
+
+
+class _Policy:
+    """A policy whose files change when `change` is called; every step is put into `seen`."""
+
+    def __init__(self) -> None:
+        self.seen: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.is_changed = False
+        self.error: BaseException | None = None
+
+    def changed(self) -> bool:
+        was, self.is_changed = self.is_changed, False
+        return was
+
+    def reload(self) -> None:
+        if self.error is not None:
+            error, self.error = self.error, None
+            if not isinstance(error, AuthzError):
+                self.seen.put(error)
+            raise error
+        self.seen.put("loaded")
+
+    def next(self) -> object:
+        return self.seen.get(timeout=10)
+
+
+@pytest.fixture
+def policy() -> _Policy:
+    return _Policy()
+
+
+@pytest.fixture
+def start(policy: _Policy) -> Iterator[object]:
+    started: list[Reloader] = []
+
+    def _start(poll_seconds: float) -> Reloader:
+        reloader = Reloader(
+            changed=policy.changed,
+            reload=policy.reload,
+            failed=policy.seen.put,
+            poll_seconds=poll_seconds,
+        )
+        reloader.start()
+        started.append(reloader)
+        return reloader
+
+    yield _start
+    for reloader in started:
+        reloader.stop()
+
+
+def test_a_change_is_loaded_once(policy: _Policy, start) -> None:
+    policy.is_changed = True
+    start(SHORT)
+    assert policy.next() == "loaded"
+    with pytest.raises(queue.Empty):
+        policy.seen.get(timeout=50 * SHORT)
+
+
+def test_a_request_loads_without_a_change(policy: _Policy, start) -> None:
+    reloader = start(LONG)
+    reloader.request()
+    assert policy.next() == "loaded"
+    reloader.request()
+    assert policy.next() == "loaded"
+
+
+def test_a_failure_is_told_and_watching_goes_on(policy: _Policy, start) -> None:
+    policy.error = PolicyError("bad")
+    policy.is_changed = True
+    start(SHORT)
+    assert str(policy.next()) == "bad"
+    policy.is_changed = True
+    assert policy.next() == "loaded"
+
+
+def test_a_defect_is_logged_and_watching_goes_on(
+    policy: _Policy, start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    policy.error = RuntimeError("a defect of ours")
+    reloader = start(LONG)
+    reloader.request()
+    assert str(policy.next()) == "a defect of ours"
+    reloader.request()
+    assert policy.next() == "loaded"
+    assert "a defect of ours" in capfd.readouterr().err
+
+
+def test_files_are_looked_at_at_least_every_second() -> None:
+    assert POLL_SECONDS <= 1.0
