@@ -51,14 +51,17 @@ def check(
                 "valid": True,
                 "expression": format_expression(expression),
                 "fields": sorted(expression.fields),
-                "warnings": [{"message": one.message, "hint": one.hint} for one in findings],
+                "warnings": [
+                    {"code": one.code, "message": one.message, "suggestion": one.suggestion}
+                    for one in findings
+                ],
             }
         )
         return
     for found in findings:
         messages.warning(found.message)
-        if found.hint:
-            messages.hint(found.hint)
+        if found.suggestion:
+            messages.hint(f"write: {found.suggestion}")
     messages.result("ok")
 
 

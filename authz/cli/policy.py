@@ -59,12 +59,13 @@ def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
         {
             "where": found.where,
             "message": f'rule "{found.rule}": {found.finding.message}',
-            "hint": found.finding.hint or None,
+            "hint": found.finding.suggestion and f"write: {found.finding.suggestion}",
+            "code": found.finding.code,
         }
         for found in snapshot.findings
     ]
     notes = [
-        {"where": found.where, "message": found.message, "hint": None}
+        {"where": found.where, "message": found.message, "hint": None, "code": "trust"}
         for site in snapshot.sites
         for found in site.trust.notes
     ]

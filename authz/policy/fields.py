@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from authz.policy import fields_tls, targets
 from authz.policy.hosts import normalise_host
 from authz.policy.refused_fields import REFUSED
+from authz.policy.values import RequestValues
 from authz.rules import Array, Bool, Bytes, Field, Int, Ip, Map, Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authz.policy.client import Client
     from authz.policy.facts import RequestFacts
     from authz.rules import Value
 
@@ -29,36 +29,14 @@ _STRINGS = Array(Bytes)
 _STRING_MAP = Map(Array(Bytes))
 
 
-class FieldValues(dict[str, "Value"]):
-    """Field values of one reading of one request, computed on first use.
+class FieldValues(RequestValues):
+    """Field values of one reading of one request, each computed when it is first read."""
 
-    `path` is the reading of the path (policy.paths), without the query. `at` is Unix seconds.
-    """
-
-    __slots__ = ("at", "client", "facts", "path", "site")
-
-    def __init__(
-        self, facts: RequestFacts, client: Client, site: str, path: bytes, at: float
-    ) -> None:
-        super().__init__()
-        self.facts = facts
-        self.client = client
-        self.site = site
-        self.path = path
-        self.at = at
+    __slots__ = ()
 
     def __missing__(self, name: str) -> Value:
         value = self[name] = _PRODUCERS[name](self)
         return value
-
-    def header(self, name: bytes, separator: bytes = b", ") -> bytes:
-        """All lines of one header, joined; `b""` when there is none."""
-        return separator.join([value for key, value in self.facts.headers if key == name])
-
-    @property
-    def query(self) -> bytes:
-        """The query of the request, without `?`; `b""` when there is none."""
-        return self.facts.path.partition(b"?")[2]
 
 
 def _address(text: str) -> IPv4Address | IPv6Address:
@@ -73,35 +51,35 @@ def _address(text: str) -> IPv4Address | IPv6Address:
     return mapped or address
 
 
-def _uri(values: FieldValues, path: bytes) -> bytes:
+def _uri(values: RequestValues, path: bytes) -> bytes:
     # "/a?" and "/a" are different targets: the question mark stays.
     return path + b"?" + values.query if b"?" in values.facts.path else path
 
 
-def _full_uri(values: FieldValues, path: bytes) -> bytes:
+def _full_uri(values: RequestValues, path: bytes) -> bytes:
     return values.facts.scheme + b"://" + values.facts.host + _uri(values, path)
 
 
-def _host(values: FieldValues) -> bytes:
+def _host(values: RequestValues) -> bytes:
     # Normalised: a rule on a host must not depend on case, port or a trailing dot.
     return (normalise_host(values.facts.host) or "").encode()
 
 
-def _seconds(values: FieldValues) -> int:
+def _seconds(values: RequestValues) -> int:
     return values.facts.time_seconds or int(values.at)
 
 
-def _milliseconds(values: FieldValues) -> int:
+def _milliseconds(values: RequestValues) -> int:
     facts = values.facts
     return facts.time_nanos // 1_000_000 if facts.time_seconds else int(values.at % 1 * 1000)
 
 
-def _sent_path(values: FieldValues) -> bytes:
+def _sent_path(values: RequestValues) -> bytes:
     return values.facts.path.partition(b"?")[0]
 
 
 # The order is that of the documentation: request, headers, body, connection, Cloudflare's, ours.
-_CATALOGUE: tuple[tuple[Field, Callable[[FieldValues], Value]], ...] = (
+_CATALOGUE: tuple[tuple[Field, Callable[[RequestValues], Value]], ...] = (
     (
         Field("http.request.method", Bytes, doc="HTTP method, upper case."),
         lambda v: v.facts.method,
@@ -270,7 +248,7 @@ _CATALOGUE: tuple[tuple[Field, Callable[[FieldValues], Value]], ...] = (
     ),
 )
 
-_PRODUCERS: dict[str, Callable[[FieldValues], Value]] = {
+_PRODUCERS: dict[str, Callable[[RequestValues], Value]] = {
     field.name: producer for field, producer in _CATALOGUE
 }
 

@@ -17,16 +17,16 @@ from authz.rules import Bool, Bytes, Field
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authz.policy.fields import FieldValues
+    from authz.policy.values import RequestValues
     from authz.rules import Value
 
-    Producer = Callable[[FieldValues], Value]
+    Producer = Callable[[RequestValues], Value]
 
 _PREFIX = "cf.tls_client_auth."
 
 
 def _leaf(name: str) -> Producer:
-    def produce(values: FieldValues) -> Value:
+    def produce(values: RequestValues) -> Value:
         certificate = values.client.certificate
         return b"" if certificate is None else str(getattr(certificate, name)).encode()
 
@@ -34,19 +34,19 @@ def _leaf(name: str) -> Producer:
 
 
 def _issuer(name: str) -> Producer:
-    def produce(values: FieldValues) -> Value:
+    def produce(values: RequestValues) -> Value:
         issuer = values.client.issuer
         return b"" if issuer is None else str(getattr(issuer, name)).encode()
 
     return produce
 
 
-def _rfc9440(values: FieldValues) -> str | None:
+def _rfc9440(values: RequestValues) -> str | None:
     certificate = values.client.certificate
     return "" if certificate is None else client_cert(certificate.der)
 
 
-def _chain_rfc9440(values: FieldValues) -> str | None:
+def _chain_rfc9440(values: RequestValues) -> str | None:
     return client_cert_chain(values.client.judgement.sent_chain)
 
 

@@ -7,7 +7,11 @@ decoded, except for cookie names.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from authz.rules import Value
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
@@ -32,7 +36,7 @@ def cookie_pairs(cookie: bytes) -> Pairs:
     return tuple(pairs)
 
 
-def grouped(pairs: Pairs) -> dict[bytes, tuple[bytes, ...]]:
+def grouped(pairs: Pairs) -> dict[bytes, Value]:
     """Values by name, both in order of first appearance."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in pairs:

@@ -156,13 +156,13 @@ class Emitter:
         kind, nullable = base.type, base.nullable
         code = f"v[{base.field.name!r}]" if isinstance(base, FieldRef) else self._call(base)
         for step in steps:
-            code = self._index(code, step, kind, nullable=nullable)
+            code = self._index(code, step, nullable=nullable)
             assert kind.element is not None
             kind, nullable = kind.element, True
         return code, nullable, kind
 
-    def _index(self, code: str, step: Step, kind: Type, *, nullable: bool) -> str:
-        if isinstance(kind, Map):
+    def _index(self, code: str, step: Step, *, nullable: bool) -> str:
+        if not isinstance(step, int):
             return f"key({code}, {step!r})" if nullable else f"{code}.get({step!r})"
         if self._iterable:
             return f"at({code}, {step})"

@@ -6,7 +6,8 @@ property test compares the two. It is also what the compiler falls back to for t
 deep for generated code.
 
 A missing value is None: comparisons with it are false, `ne` too (Cloudflare's documentation of
-production; the public engine says true). An array of answers, one per element of a `[*]`, is a list.
+production; the public engine says true). An array of answers, one per element of a `[*]`, is a
+list.
 """
 
 from __future__ import annotations

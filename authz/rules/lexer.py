@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.rules.ast import Interval
 from authz.rules.problems import Problem, found, shown
-from authz.rules.suggestions import hint_for_address
+from authz.rules.suggestions import hint_for_address, hint_for_number
 from authz.rules.types import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ def lex_int(source: str, at: int, end: int) -> tuple[int, int]:
     match = _DIGITS.match(source, first, end)
     if not match:
         raise Problem.EXPECTED_INT.error(
-            source, (at, min(at + 1, end)), found=found(source, at, end)
+            source,
+            (at, min(at + 1, end)),
+            found=found(source, at, end),
+            hint=hint_for_number(source, at, end),
         )
     stop = match.end()
     if not _DIGITS_OF[radix].fullmatch(source, first, stop):

@@ -104,10 +104,10 @@ def explained(root: Logical) -> Iterator[Fact]:
     facts: list[Fact] = []
     whole = _known(root, facts)
     yield from facts
-    if whole is not None and all(fact.node is not root for fact in facts):
-        if not isinstance(root, Constant):
-            verdict = "every request" if whole else "no request"
-            yield Fact(node=root, value=whole, reason=f"the expression matches {verdict}")
+    if whole is None or isinstance(root, Constant) or any(fact.node is root for fact in facts):
+        return
+    verdict = "every request" if whole else "no request"
+    yield Fact(node=root, value=whole, reason=f"the expression matches {verdict}")
 
 
 def _known(node: Logical, facts: list[Fact]) -> bool | None:

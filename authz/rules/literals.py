@@ -91,7 +91,6 @@ def lex_right(
 
 
 def _lex_literal(source: str, at: int, end: int, kind: Type) -> tuple[Literal, int]:
-    value: bytes | int | object
     if kind == Bytes:
         text, stop = lex_bytes(source, at, end)
         return Literal(value=text, type=kind, span=(at, stop)), stop

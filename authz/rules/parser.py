@@ -30,25 +30,18 @@ from authz.rules.ast import (
     Test,
 )
 from authz.rules.calls import make_call
-from authz.rules.functions import NOT_IN_CUSTOM_RULES
 from authz.rules.lexer import lex_name, skip_space, trimmed
 from authz.rules.literals import lex_argument_literal, lex_index, lex_operator, lex_right
-from authz.rules.problems import Problem, found, shown
+from authz.rules.parser_errors import described, expected, trailing, unknown_name, unsupported
+from authz.rules.problems import Problem, found
 from authz.rules.strings import starts_raw
-from authz.rules.suggestions import (
-    did_you_mean,
-    hint_for_name,
-    hint_for_operand,
-    hint_for_operator,
-    hint_for_trailing,
-)
+from authz.rules.suggestions import hint_for_operator, hint_for_trailing
 from authz.rules.types import BOOLS, Array, Bool, Bytes, Int, Ip, Map, Type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from authz.errors import ExpressionError
-    from authz.rules.ast import Call, Logical, Span, Step
+    from authz.rules.ast import Call, Logical, Step
     from authz.rules.lists import NamedList
     from authz.rules.scheme import Scheme
 
@@ -112,7 +105,7 @@ class _Parser:
         self.at = start
         root = self._logical()
         if self.at < self.end:
-            raise self._trailing(root)
+            raise trailing(self.source, skip_space(self.source, self.at, self.end), self.end, root)
         if root.type != Bool:
             raise Problem.NOT_BOOL.error(
                 self.source,
@@ -199,25 +192,27 @@ class _Parser:
             raise Problem.NESTING.error(self.source, (start, stop), limit=MAX_NESTING)
 
     def _close(self, closing: str, opening: int) -> None:
-        at = skip_space(self.source, self.at, self.end)
-        if not self.source.startswith(closing, at, self.end):
-            hint = hint_for_trailing(self.source, at, self.end, after_bool=False)
-            if at >= self.end:
-                hint = f"the {self.source[opening]} at position {opening + 1} is never closed"
-            raise self._expected(f'"{closing}"', at, hint)
+        source, end = self.source, self.end
+        at = skip_space(source, self.at, end)
+        if not source.startswith(closing, at, end):
+            hint = hint_for_trailing(source, at, end, after_bool=False)
+            if at >= end:
+                hint = f"the {source[opening]} at position {opening + 1} is never closed"
+            raise expected(source, at, end, f'"{closing}"', hint)
         self.at = at + 1
 
     def _quantifier(self, quantity: Quantity, start: int, inside: int) -> Quantifier:
+        source, end = self.source, self.end
         self._enter(start, inside)
-        self.at = skip_space(self.source, inside, self.end)
+        self.at = skip_space(source, inside, end)
         argument = self._argument()
-        at = skip_space(self.source, self.at, self.end)
-        if not self.source.startswith(")", at, self.end):
+        at = skip_space(source, self.at, end)
+        if not source.startswith(")", at, end):
             hint = None
-            if _LOGIC.match(self.source, at, self.end):
+            if _LOGIC.match(source, at, end):
                 name = quantity.value
                 hint = f"put the combination into its own parentheses: {name}((… or …))"
-            raise self._expected('")"', at, hint)
+            raise expected(source, at, end, '")"', hint)
         self.at = at + 1
         self.depth -= 1
         # A value given directly counts with its own type: any(f(x[*])[*]) is refused although
@@ -227,7 +222,7 @@ class _Parser:
                 self.source,
                 argument.span,
                 quantity=quantity.value,
-                type=_described(argument),
+                type=described(argument),
                 hint="compare every element: field[*] == value",
             )
         return Quantifier(quantity=quantity, argument=argument, span=(start, self.at))
@@ -258,26 +253,17 @@ class _Parser:
                 hint=hint_for_operator(source, at, end),
             )
         if left.type not in _COMPARABLE:
-            hint = "compare its elements: any(field[*] == value)"
-            if isinstance(left.type, Map):
-                hint = 'compare the value of a key: field["name"][0] == value'
-            raise self._unsupported(operator.value, left, at, stop, hint)
-        at = skip_space(source, stop, end)
-        right, self.at = lex_right(source, at, end, left.type, operator, self.lists)
+            raise unsupported(source, (at, stop), operator, left)
+        right, self.at = lex_right(
+            source, skip_space(source, stop, end), end, left.type, operator, self.lists
+        )
         if right is None:
-            raise self._unsupported(operator.value, left, stop - len(operator.value), stop, None)
+            raise unsupported(source, (at, stop), operator, left)
         if operator.value == "matches":
             self.regexes += 1
             if self.regexes > MAX_REGEXES:
                 raise Problem.TOO_MANY_REGEXES.error(source, (start, self.at), limit=MAX_REGEXES)
         return Comparison(left=left, operator=operator, right=right, span=(start, self.at))
-
-    def _unsupported(
-        self, operator: str, left: Access, at: int, stop: int, hint: str | None
-    ) -> ExpressionError:
-        return Problem.UNSUPPORTED_OPERATOR.error(
-            self.source, (at, stop), operator=f'"{operator}"', type=left.type, hint=hint
-        )
 
     # value := ( field | function "(" … ")" ) ( "[" index "]" )*
 
@@ -293,7 +279,7 @@ class _Parser:
         elif name in self.scheme.functions:
             base = self._call(name, start, stop)
         else:
-            raise self._unknown(name, start, stop, after_logic=after_logic)
+            raise unknown_name(source, (start, stop), end, self.scheme, after_logic=after_logic)
         steps: list[Step] = []
         kind: Type = base.type
         while source.startswith("[", self.at, end):
@@ -320,8 +306,7 @@ class _Parser:
         source, end = self.source, self.end
         at = skip_space(source, stop, end)
         if not source.startswith("(", at, end):
-            hint = f"{name} is a function: {name}(…)"
-            raise self._expected('"("', at, hint)
+            raise expected(source, at, end, '"("', f"{name} is a function: {name}(…)")
         self._enter(start, at + 1)
         self.at = skip_space(source, at + 1, end)
         arguments: list[Argument] = []
@@ -334,7 +319,7 @@ class _Parser:
                 self.at = skip_space(source, self.at + 1, end)
             if not source.startswith(")", self.at, end):
                 hint = "arguments are separated by commas" if self.at < end else None
-                raise self._expected('"," or ")"', self.at, hint)
+                raise expected(source, self.at, end, '"," or ")"', hint)
         self.at += 1
         self.depth -= 1
         function = self.scheme.functions[name]
@@ -375,58 +360,3 @@ class _Parser:
             # The caller will find the operator in the place of its own delimiter.
             return left
         return self._compare(left, start)
-
-    # Errors.
-
-    def _expected(self, what: str, at: int, hint: str | None) -> ExpressionError:
-        return Problem.EXPECTED.error(
-            self.source,
-            (at, min(at + 1, self.end)),
-            expected=what,
-            found=found(self.source, at, self.end),
-            hint=hint,
-        )
-
-    def _trailing(self, root: Logical) -> ExpressionError:
-        at = skip_space(self.source, self.at, self.end)
-        after_bool = isinstance(root, Test)
-        if isinstance(root, Combination):
-            after_bool = isinstance(root.operands[-1], Test)
-        return Problem.TRAILING.error(
-            self.source,
-            (at, self.end),
-            found=found(self.source, at, self.end),
-            hint=hint_for_trailing(self.source, at, self.end, after_bool=after_bool),
-        )
-
-    def _unknown(self, name: str, start: int, stop: int, *, after_logic: bool) -> ExpressionError:
-        source, end = self.source, self.end
-        if not name:
-            return Problem.EXPECTED_VALUE.error(
-                source,
-                (start, min(start + 1, end)),
-                found=found(source, start, end),
-                hint=hint_for_operand(source, start, end, after_logic=after_logic),
-            )
-        span: Span = (start, stop)
-        if reason := self.scheme.refused.get(name):
-            return Problem.REFUSED_FIELD.error(source, span, name=name, reason=reason)
-        called = source.startswith("(", skip_space(source, stop, end), end)
-        if called and name in NOT_IN_CUSTOM_RULES:
-            where = NOT_IN_CUSTOM_RULES[name]
-            return Problem.REFUSED_FUNCTION.error(source, span, name=name, where=where)
-        known = [*self.scheme.functions, "any", "all"] if called else list(self.scheme.fields)
-        hint = hint_for_name(name, source, start, end) or did_you_mean(name, known)
-        return Problem.UNKNOWN_NAME.error(
-            source,
-            span,
-            what="function" if called else "field",
-            name=shown(name)[1:-1],
-            hint=hint,
-        )
-
-
-def _described(argument: Argument) -> str:
-    if isinstance(argument, Access) and argument.each:
-        return f"one {argument.type} per element without a comparison"
-    return str(argument.type)

@@ -8,8 +8,9 @@ something is an error is compared with that engine, not the kind. Hints are in s
 
 from __future__ import annotations
 
+import re
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.errors import ParseError, TypeCheckError
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from authz.errors import ExpressionError
     from authz.rules.ast import Span
 
-_SHOWN: int = 60
+_SHOWN: Final = 60
+_TOKEN: Final = re.compile(r"[\w.]+|[=<>!&|^~]+")
 
 
 class Problem(Enum):
@@ -100,8 +102,8 @@ def found(source: str, at: int, end: int) -> str:
     """What stands at a place, for "expected …, found …"."""
     if at >= end:
         return "the end"
-    stop = at
-    # One word, or one character that is not part of a word.
-    while stop < end and stop - at < _SHOWN and (source[stop].isalnum() or source[stop] in "_."):
-        stop += 1
-    return shown(source[at : max(stop, at + 1)])
+    if source[at] == '"':
+        return "a quoted text"
+    # One word, one run of operator characters, or one character.
+    match = _TOKEN.match(source, at, min(end, at + _SHOWN))
+    return shown(match.group() if match else source[at])

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from ipaddress import IPv4Address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
@@ -53,7 +52,7 @@ def zip_xor(*answers: Sequence[bool]) -> list[bool]:
 
 def address_test(operator: Operator, literal: object) -> Callable[[Address], bool]:
     """A comparison with an address; addresses of two families are only ever different."""
-    family, number = type(literal), int(cast("IPv4Address", literal))
+    family, number = type(literal), int(cast("Address", literal))
     tests: dict[Operator, Callable[[Address], bool]] = {
         Operator.EQ: lambda value: type(value) is family and int(value) == number,
         Operator.NE: lambda value: type(value) is not family or int(value) != number,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lexers for texts: quoted and raw strings, byte strings, and the pattern after `matches`.
 
-Quoted strings know `\\"`, `\\\\`, `\\xHH` and `\\OOO` and nothing else (surprise 20); a quoted pattern
-follows other rules (surprises 66 and 67). See lexer.py for the common form.
+Quoted strings know `\\"`, `\\\\`, `\\xHH` and `\\OOO` and nothing else (surprise 20); a quoted
+pattern follows other rules (surprises 66 and 67). See lexer.py for the common form.
 """
 
 from __future__ import annotations

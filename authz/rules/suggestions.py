@@ -34,6 +34,7 @@ _BACK_REFERENCE: Final = re.compile(r"\\[0-9]|\(\?P[=>]")
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The known name that is closest to a misspelt one."""
+    name = name.lower()
     if len(name) > _LONGEST_NAME:
         return None
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
@@ -66,6 +67,10 @@ def hint_for_operator(source: str, at: int, end: int) -> str | None:
         return "inequality is written != or ne"
     if source.startswith("[", at, end):
         return "no space before ["
+    if source.startswith(")", at, end):
+        return "parentheses group conditions, never a value"
+    if source.startswith("strict", at, end):
+        return "strict wildcard is written with exactly one space"
     word = _word(source, at, end)
     if word != word.lower() and word.lower() in _KEYWORDS:
         return f'keywords are written in lower case: "{word.lower()}"'
@@ -89,6 +94,8 @@ def hint_for_trailing(source: str, at: int, end: int, *, after_bool: bool) -> st
         return "comparisons cannot be chained: join them with and"
     if source.startswith(_COMPARISONS, at, end):
         return "comparisons cannot be chained: join them with and"
+    if source.startswith("#", at, end) and source[at - 1] in '"#':
+        return "a raw string ends with as many hashes as it began with"
     if source.startswith("#", at, end) or source.startswith(("//", "/*"), at, end):
         return "there are no comments in expressions"
     if source.startswith(")", at, end):
@@ -99,6 +106,8 @@ def hint_for_trailing(source: str, at: int, end: int, *, after_bool: bool) -> st
         return "an expression has no semicolon"
     if source.startswith("%", at, end):
         return "addresses have no zone here"
+    if source[at : at + 1].isalnum() and source[at - 1].isalnum():
+        return "numbers are decimal, 0x and hexadecimal digits, or 0 and octal digits"
     return "join conditions with and, or, xor"
 
 
@@ -125,8 +134,8 @@ def hint_for_text(source: str, at: int, end: int) -> str | None:
         return "a set { } can only follow in"
     if source.startswith("(", at, end):
         return "a value does not stand in parentheses"
-    if source.startswith(",", at, end):
-        return "the items of a set are separated by spaces, not commas"
+    if source.startswith("\t", at, end):
+        return "use spaces between words; a tab is not accepted"
     if source.startswith("$", at, end):
         return "a list can only follow in"
     if source.startswith(("=", "~"), at, end):
@@ -150,6 +159,19 @@ def hint_for_escape(kind: str) -> str:
     if kind == "*":
         return r'write \\* for a literal star in a wildcard pattern, or use a raw string: r"…"'
     return r'the escapes are \", \\, \xHH and \OOO; or use a raw string: r"…"'
+
+
+def hint_for_number(source: str, at: int, end: int) -> str | None:
+    """For a place where a number should be."""
+    if source.startswith("+", at, end):
+        return "a number has no plus sign"
+    if source.startswith(".", at, end):
+        return "a range has two dots and no spaces: 1..5"
+    if source.startswith('"', at, end):
+        return "write the number without quotes"
+    if source.startswith("{", at, end):
+        return "a set { } can only follow in"
+    return "use spaces between words; a tab is not accepted" if source[at:end][:1] == "\t" else None
 
 
 def hint_for_address(text: str) -> str | None:

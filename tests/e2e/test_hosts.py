@@ -102,9 +102,12 @@ def _same(hosts: Stack, marker: str, status: int, expected: str) -> None:
     route, site = logged["route"] or "", logged["site"] or ""
     if expected:
         assert (route, site, status) == (expected, expected, 200)
-    else:
-        # Denied by us as an unknown host, whether or not Envoy had a route.
+    elif route:
+        # Envoy would have routed it, so it asks; we know no such host.
         assert (site, logged["reason"], status) == ("", "unknown_host", 403)
+    else:
+        # Without a route, Envoy answers by itself and asks nobody.
+        assert (site, logged["reason"], status) == ("", None, 404)
 
 
 @pytest.mark.parametrize(("host", "expected"), SPELLINGS)

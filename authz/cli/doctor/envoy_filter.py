@@ -26,14 +26,12 @@ _SWITCHES: Final = (
     (
         "tls-session",
         "include_tls_session",
-        "the SNI does not reach authz: a request for another site on the same connection "
-        "cannot be told (421)",
+        "the SNI does not reach authz: a request for another site cannot be told (421)",
     ),
     (
         "raw-headers",
         "encode_raw_headers",
-        'repeated headers are joined and bytes that are not UTF-8 become "!": '
-        "rules see other headers than the application",
+        "repeats are joined, bytes that are not UTF-8 replaced: rules see other headers",
     ),
     (
         "validate-mutations",

@@ -112,7 +112,9 @@ def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> It
             id="lint",
             where=lint.where,
             what=f'rule "{lint.rule}": {lint.finding.message}',
-            do=lint.finding.hint or "see authz policy validate",
+            do=f"write: {lint.finding.suggestion}"
+            if lint.finding.suggestion
+            else "see whether that is meant",
         )
     places = {site.name: site.where for site in model.sites}
     for site in snapshot.sites:

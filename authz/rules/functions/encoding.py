@@ -17,8 +17,8 @@ from authz.rules.functions.model import (
     Function,
     LiteralValue,
     Parameter,
+    plain,
 )
-from authz.rules.functions.model import plain
 from authz.rules.types import Bytes
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions over byte strings: concat, lower, upper, starts_with, ends_with, substring, remove_bytes.
+"""Functions over byte strings: concat, case, prefixes and suffixes, substring, remove_bytes.
 
 Everything is bytes: case changes ASCII letters only, positions count bytes (Cloudflare,
 "Functions"; surprises 25 and 57).

@@ -23,8 +23,7 @@ ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 YAML_FILES = sorted([*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml"), *(ROOT / "envoy").iterdir()])
 KUBERNETES = sorted(
-    [*(DEPLOY / "kubernetes").iterdir(), *(DEPLOY / "istio").iterdir()]
-    + [*(DEPLOY / "envoy-gateway").iterdir()]
+    file for name in ("kubernetes", "istio", "envoy-gateway") for file in (DEPLOY / name).iterdir()
 )
 
 #: Comments are prose and stay within 100 columns; only a type's name may be longer.
