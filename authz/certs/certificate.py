@@ -35,13 +35,17 @@ _ECDSA_WITH_NULL = bytes.fromhex("2a8648ce3d0403"), der_reader.NULL
 class Certificate:
     """A certificate that could be read. Make one with `from_der`.
 
-    Equal to another one when their DER is.
+    Equal to another one when their DER is. `key` says what kind of public key it holds; the names'
+    attributes are in certificate order.
     """
 
     der: bytes
     parsed: x509.Certificate
     outline: der_reader.Outline
     extensions: x509.Extensions
+    subject_attributes: tuple[names.Attribute, ...]
+    issuer_attributes: tuple[names.Attribute, ...]
+    key: KeyDescription
 
     @classmethod
     def from_der(cls, data: bytes, *, allow_zero_serial: bool = False) -> Certificate:
@@ -74,12 +78,16 @@ class Certificate:
             ) from error
         except (ValueError, TypeError, x509.DuplicateExtension) as error:
             raise MalformedCertificateError("an extension cannot be read") from error
-        certificate = cls(der=data, parsed=parsed, outline=outline, extensions=extensions)
         # Not lazy: reading these may fail, and no property of a Certificate may.
-        certificate.__dict__["subject_attributes"] = names.parse_name(outline.subject)
-        certificate.__dict__["issuer_attributes"] = names.parse_name(outline.issuer)
-        certificate.__dict__["key"] = describe_key(outline.spki)
-        return certificate
+        return cls(
+            der=data,
+            parsed=parsed,
+            outline=outline,
+            extensions=extensions,
+            subject_attributes=names.parse_name(outline.subject),
+            issuer_attributes=names.parse_name(outline.issuer),
+            key=describe_key(outline.spki),
+        )
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -89,21 +97,6 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"<Certificate {self.subject_dn!r} {self.fingerprint_sha256[:16]}>"
-
-    @lazy
-    def subject_attributes(self) -> tuple[names.Attribute, ...]:
-        """The subject's attributes in certificate order."""
-        return names.parse_name(self.outline.subject)
-
-    @lazy
-    def issuer_attributes(self) -> tuple[names.Attribute, ...]:
-        """The issuer name's attributes in certificate order."""
-        return names.parse_name(self.outline.issuer)
-
-    @lazy
-    def key(self) -> KeyDescription:
-        """What kind of public key this is."""
-        return describe_key(self.outline.spki)
 
     @property
     def subject_raw(self) -> bytes:

@@ -16,7 +16,7 @@ from cryptography import exceptions, x509
 from authz.errors import CertificateError, MalformedCertificateError, UnsupportedCertificateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from authz.certs.certificate import Certificate
 
@@ -176,26 +176,37 @@ def _scope_of(
 def _serials(
     crl: x509.CertificateRevocationList, where: str
 ) -> tuple[frozenset[int], frozenset[int]]:
-    revoked: set[int] = set()
     removed: set[int] = set()
     try:
-        for entry in crl:
-            target = revoked
-            for extension in entry.extensions:
-                value = extension.value
-                if isinstance(value, x509.CRLReason):
-                    if value.reason is x509.ReasonFlags.remove_from_crl:
-                        target = removed
-                elif isinstance(value, x509.CertificateIssuer) or (
-                    extension.critical and not isinstance(value, _KNOWN_ENTRY)
-                ):
-                    raise UnsupportedCertificateError(
-                        f"an entry has the extension {extension.oid.dotted_string}, "
-                        "which is not supported",
-                        hint="RFC 5280 §5.3: such a CRL must not be used",
-                        where=where,
-                    )
-            target.add(entry.serial_number)
+        # One set and no copy of it: a list may have a million entries.
+        revoked = frozenset(_revoked(crl, removed, where))
     except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as why:
-        raise MalformedCertificateError("an entry of the CRL cannot be read", where=where) from why
-    return frozenset(revoked), frozenset(removed)
+        raise MalformedCertificateError(
+            "an entry of the CRL cannot be read",
+            hint="openssl crl -in FILE -text shows what is in it",
+            where=where,
+        ) from why
+    return revoked, frozenset(removed)
+
+
+def _revoked(crl: x509.CertificateRevocationList, removed: set[int], where: str) -> Iterator[int]:
+    """The serials that are revoked; those that a delta takes away go to `removed`."""
+    for entry in crl:
+        taken_away = False
+        for extension in entry.extensions:
+            value = extension.value
+            if isinstance(value, x509.CRLReason):
+                taken_away = value.reason is x509.ReasonFlags.remove_from_crl
+            elif isinstance(value, x509.CertificateIssuer) or (
+                extension.critical and not isinstance(value, _KNOWN_ENTRY)
+            ):
+                raise UnsupportedCertificateError(
+                    f"an entry has the extension {extension.oid.dotted_string}, "
+                    "which is not supported",
+                    hint="RFC 5280 §5.3: such a CRL must not be used",
+                    where=where,
+                )
+        if taken_away:
+            removed.add(entry.serial_number)
+        else:
+            yield entry.serial_number

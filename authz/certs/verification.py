@@ -164,8 +164,6 @@ def _explain(refusal: str) -> Problem:
         )
     if "onstraint" in refusal or "SAN" in refusal:
         return Problem(VerifyFailure.CONSTRAINT_VIOLATED, "a CA's name constraints are not kept")
-    if "signature does not match" in refusal:
-        return Problem(VerifyFailure.BAD_SIGNATURE, "a signature of the chain is wrong")
     return Problem(VerifyFailure.UNSUPPORTED, "the path is not one that the library accepts")
 
 

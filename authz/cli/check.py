@@ -40,9 +40,10 @@ def check(
         typer.Option(metavar="TIME", help="Decide as of 2026-03-01T12:00:00Z or Unix seconds."),
     ] = None,
 ) -> None:
-    """Decide one CheckRequest offline, as serve would; the decision is printed as JSON.
+    """Decide one CheckRequest offline, as serve would.
 
-    Ends with 0 when it is allowed, 1 when it is denied, 2 when the input cannot be used.
+    The decision is printed as JSON. Ends with 0 when it is allowed, 1 when it is denied, 2 when
+    the input cannot be used.
     """
     settings = settings_of(config, policy)
     moment = time.time() if at is None else parse_time(at)

@@ -16,7 +16,7 @@ def demo(
         bool, typer.Option("--check", help="Compare the answers with the expected ones and end.")
     ] = False,
 ) -> None:
-    """Show it working: a PKI, a real Envoy and an upstream on loopback.
+    """Show it working, with a real Envoy on loopback.
 
     The demo brings its own settings; a file named with --config is only checked.
     """

@@ -12,7 +12,7 @@ app = group("Envoy's side of this installation.")
 
 @app.command("config")
 def config_(config: ConfigOption = None) -> None:
-    """Print a complete, commented Envoy configuration for this installation."""
+    """Print a complete, commented Envoy configuration."""
     from authz.demo.envoy_config import render_envoy_config
 
     sys.stdout.write(render_envoy_config(settings_of(config)))

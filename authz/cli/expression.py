@@ -29,7 +29,7 @@ def check(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say whether an expression can be used; point at what is wrong with it.
+    """Say whether an expression can be used, or point at what is wrong.
 
     $lists are those of the policy. Ends with 0 when it can be used, with 2 when it cannot.
     """
@@ -86,7 +86,7 @@ def explain(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show which sub-expression says what about some field values."""
+    """Show which sub-expression says what."""
     from authz.cli.explanation import explain as explained
     from authz.cli.field_values import values_of
 
@@ -101,7 +101,7 @@ def explain(
 
 @app.command("eval")
 def eval_(config: ConfigOption = None) -> None:
-    """Evaluate expressions: a JSON object a line in, a JSON object a line out.
+    """Evaluate expressions, a JSON object a line in and out.
 
     In: {"expression": …, "fields": {name: value}, "lists": {name: {"kind": …, "items": […]}}}.
     Out: {"result": true} or {"error": {"message": …, "line": 1, "column": 5, "hint": …}}.

@@ -22,7 +22,7 @@ def fingerprint(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print the values the rule fields would have for this certificate.
+    """Print what the rule fields say about a certificate.
 
     Issuer fields have the issuer's own values when its certificate follows in the file; without
     it, what this certificate says about its issuer.

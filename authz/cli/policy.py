@@ -25,9 +25,10 @@ def validate(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a policy file and everything it names, and warn about rules that look wrong.
+    """Check a policy file and everything it names.
 
-    Ends with 0 when the policy can be used, warnings or not, and with 2 when it cannot.
+    Warns about rules that look wrong. Ends with 0 when the policy can be used, warnings or not,
+    and with 2 when it cannot.
     """
     from authz.errors import AuthzError
     from authz.sources.policy_file import load_policy

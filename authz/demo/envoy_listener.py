@@ -257,6 +257,14 @@ def _virtual_hosts(virtual_hosts: Iterable[VirtualHost]) -> str:
 - name: {quoted(virtual_host.name)}
   domains: [{", ".join(quoted(domain) for domain in virtual_host.domains)}]
   routes:
+  # One port and one dot were taken off above. What is still there was doubled, and
+  # Envoy and the authorizer could take it for different hosts.
+  - name: malformed-host
+    match:
+      prefix: "/"
+      headers:
+      - {{name: ":authority", string_match: {{safe_regex: {{regex: '.*(\\.|:[0-9]*)'}}}}}}
+    direct_response: {{status: 400}}
   - name: {quoted(virtual_host.name)}
     match: {{prefix: "/"}}
     route: {{cluster: upstream, timeout: 15s}}

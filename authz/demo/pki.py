@@ -283,7 +283,7 @@ def _issue(name: str, issuer: Issued | None, given: Changes, *, days: int) -> Is
 
 
 def _validity(given: Changes, at: float, days: int) -> tuple[float, float]:
-    """From an hour before `at` for `days`; an end that is changed moves the other one if it must."""
+    """From an hour before `at` for `days`; a changed end moves the other one if it must."""
     not_before, not_after = at - 3600, at + days * DAY
     if "not_after" in given:
         not_after = given["not_after"]

@@ -25,6 +25,8 @@ class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Envoy keeps connections open; without a limit a thread of each would stay for ever.
     timeout = 60
+    # One write for headers and body: two would wait 40 ms for each other (Nagle, delayed ACK).
+    wbufsize = -1
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))

@@ -88,7 +88,7 @@ class Emitter:
     def _combination(self, node: Combination, binding: int) -> str:
         if node.logic is Logic.XOR:
             operands = ", ".join([self._truth(one, _OR) for one in node.operands])
-            return f"(sum(({operands})) % 2 == 1)"
+            return f"odd({operands})"
         own, word = (_AND, " and ") if node.logic is Logic.AND else (_OR, " or ")
         code = word.join([self._truth(one, own + 1) for one in node.operands])
         return f"({code})" if own < binding else code

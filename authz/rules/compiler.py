@@ -48,8 +48,8 @@ def _generate(expression: Expression) -> Matcher:
         emitter = Emitter()
         code = compile(emitter.source(expression.root), "<expression>", "eval")
     except (SyntaxError, RecursionError, MemoryError):
-        # Python nests brackets 200 deep at most; the few legal expressions beyond that are
-        # evaluated by walking the tree.
+        # Python's own limits: 200 nested brackets, and a stack that the caller may have used up.
+        # Walking the tree gives the same answer.
         return lambda values: evaluate(expression, values)
     # The text consists of our own templates and of constants written by repr().
     matcher: Matcher = eval(code, emitter.constants)  # noqa: S307 - see the comment above

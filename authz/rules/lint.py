@@ -88,13 +88,19 @@ def lint(expression: Expression, *, authorities: int = 1) -> tuple[Finding, ...]
 def _revoked(expression: Expression) -> Iterator[Finding]:
     if VERIFIED not in expression.fields or REVOKED in expression.fields:
         return
-    place = next(node for node in _conditions(expression.root) if _is_verified(node))
+    place = _verified_test(expression)
+    suggestion = None if place is None else format_logical(_with_revoked(expression.root))
     yield Finding(
         code="revoked_not_checked",
         message="a revoked certificate counts as verified: this lets revoked certificates in",
-        span=place.span,
-        suggestion=format_logical(_with_revoked(expression.root)),
+        span=(place or expression.root).span,
+        suggestion=suggestion,
     )
+
+
+def _verified_test(expression: Expression) -> Logical | None:
+    """The first place that tests it by itself, and not as an argument of a function."""
+    return next((node for node in _conditions(expression.root) if _is_verified(node)), None)
 
 
 def _is_verified(node: Logical) -> bool:
@@ -136,7 +142,7 @@ def _issuer(expression: Expression, authorities: int) -> Iterator[Finding]:
     if authorities < 2 or VERIFIED not in expression.fields:
         return
     if expression.fields.isdisjoint(_IDENTITY):
-        place = next(node for node in _conditions(expression.root) if _is_verified(node))
+        place = _verified_test(expression) or expression.root
         yield Finding(
             code="issuer_not_checked",
             message=(

@@ -212,6 +212,8 @@ class _Parser:
             if _LOGIC.match(source, at, end):
                 name = quantity.value
                 hint = f"put the combination into its own parentheses: {name}((… or …))"
+            elif at >= end:
+                hint = f"the parenthesis of {quantity.value} is never closed"
             raise expected(source, at, end, '")"', hint)
         self.at = at + 1
         self.depth -= 1
@@ -318,7 +320,9 @@ class _Parser:
                     break
                 self.at = skip_space(source, self.at + 1, end)
             if not source.startswith(")", self.at, end):
-                hint = "arguments are separated by commas" if self.at < end else None
+                hint = "arguments are separated by commas"
+                if self.at >= end:
+                    hint = f"the call of {name} is never closed"
                 raise expected(source, self.at, end, '"," or ")"', hint)
         self.at += 1
         self.depth -= 1

@@ -44,6 +44,9 @@ class RegexError(Exception):
 
 def compile_regex(pattern: str) -> Regex:
     """Compile a pattern. Raises RegexError."""
+    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
+        # The engine's front end panics on some of these ("[b-a\\") instead of saying so.
+        raise RegexError("incomplete escape", len(pattern) - 1, None)
     try:
         equal = rewrite(pattern)
     except UnknownFlagError as error:

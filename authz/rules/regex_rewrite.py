@@ -167,6 +167,7 @@ class _Rewriter:
         if len(self.groups) == 1:
             # Unbalanced; the engine will say so.
             self.out.append(")")
+            self.item = None
             return at + 1
         self._close_flags()
         self.out.append(")")
@@ -179,7 +180,9 @@ class _Rewriter:
             self.out.append(text)
             return
         if self.repeated:
-            self.out[self.item :] = ["(?:", *self.out[self.item :], ")"]
+            # Not inserted: a pattern of nothing but stars would take quadratic time.
+            self.out[self.item] = "(?:" + self.out[self.item]
+            self.out.append(")")
             self.changed = True
         self.out.append(text)
         self.repeated = True

@@ -35,6 +35,11 @@ def all_present(answers: Sequence[bool] | None) -> bool:
     return answers is not None and all(answers)
 
 
+def odd(*answers: bool) -> bool:
+    """Whether an odd number is true: xor."""
+    return sum(answers) % 2 == 1
+
+
 def zip_and(*answers: Sequence[bool]) -> list[bool]:
     """Position by position, as long as the shortest (surprise 46)."""
     return [all(row) for row in zip(*answers, strict=False)]
@@ -92,8 +97,8 @@ HELPERS: Final[Mapping[str, object]] = MappingProxyType(
         "at": at,
         "key": key,
         "len": len,
+        "odd": odd,
         "sorted_values": sorted_values,
-        "sum": sum,
         "zip_and": zip_and,
         "zip_or": zip_or,
         "zip_xor": zip_xor,

@@ -46,6 +46,8 @@ def hint_for_name(name: str, source: str, at: int, end: int) -> str | None:
     lower = name.lower()
     if lower != name and lower in _KEYWORDS:
         return f'keywords are written in lower case: "{lower}"'
+    if name in _KEYWORDS:
+        return f'"{name}" joins two conditions; one is missing here'
     if name in ("true", "false"):
         return f'"{name}" can only be the whole expression; write a Bool field alone, or not field'
     if name[0].isdigit():
@@ -59,6 +61,10 @@ def hint_for_operator(source: str, at: int, end: int) -> str | None:
     """For a place where a comparison operator should be."""
     if source.startswith("=", at, end):
         return "equality is written == or eq"
+    if at >= end or source.startswith((")", "and", "or"), at, end):
+        if source.startswith(")", at, end):
+            return "parentheses group conditions, never a value; compare the value inside"
+        return "a value alone is no condition unless it is Bool: compare it with a literal"
     if source.startswith("\t", at, end):
         return "use spaces between words; a tab is not accepted"
     if source.startswith("not", at, end):
@@ -67,8 +73,6 @@ def hint_for_operator(source: str, at: int, end: int) -> str | None:
         return "inequality is written != or ne"
     if source.startswith("[", at, end):
         return "no space before ["
-    if source.startswith(")", at, end):
-        return "parentheses group conditions, never a value"
     if source.startswith("strict", at, end):
         return "strict wildcard is written with exactly one space"
     word = _word(source, at, end)
@@ -106,7 +110,7 @@ def hint_for_trailing(source: str, at: int, end: int, *, after_bool: bool) -> st
         return "an expression has no semicolon"
     if source.startswith("%", at, end):
         return "addresses have no zone here"
-    if source[at : at + 1].isalnum() and source[at - 1].isalnum():
+    if source[at : at + 1].isalnum() and source[at - 1].isdigit():
         return "numbers are decimal, 0x and hexadecimal digits, or 0 and octal digits"
     return "join conditions with and, or, xor"
 
@@ -217,10 +221,10 @@ def hint_for_regex(pattern: str) -> str | None:
         return "comments need the flag x: (?x)a # comment"
     if "{," in pattern:
         return "write the lower bound as well: {0,3}"
-    if re.search(r"[^\\]\{(?![0-9])", pattern):
-        return r"a literal brace is written \{"
     if not pattern.isascii() or r"\p" in pattern or r"\P" in pattern:
         return "classes of non-ASCII characters need Unicode: begin the pattern with (?u)"
+    if re.search(r"[^\\]\{(?![0-9])", pattern):
+        return r"a literal brace is written \{"
     return None
 
 

@@ -76,7 +76,7 @@ def parse_address(text: str) -> ListenAddress:
         return ListenAddress(path=path)
     host, colon, port_text = text.rpartition(":")
     if not colon:
-        example = f"127.0.0.1:{text}" if text.isdecimal() else f"{text or '127.0.0.1'}:50051"
+        example = f"127.0.0.1:{text}" if text.isdecimal() else f"{text or 'HOST'}:PORT"
         raise SettingsError(f'"{text}" is not an address', hint=f'write "{example}"')
     if not host:
         raise SettingsError(

@@ -48,7 +48,12 @@ class _Origin:
     document: YamlDocument | None = None
     options: dict[tuple[str, ...], str] = field(default_factory=dict)
 
+    def line(self, path: Sequence[str | int]) -> int:
+        """The line of `path`; everything stands on line 0 when there is no file."""
+        return 0 if self.document is None else self.document.line(path)
+
     def where(self, path: Sequence[str | int]) -> str:
+        """`authz.yaml:3: grpc.workers`, or the option that set it."""
         for length in range(len(path), 0, -1):
             option = self.options.get(tuple(str(part) for part in path[:length]))
             if option is not None:
@@ -61,7 +66,7 @@ class _Origin:
                 return near[-1]
         if self.document is None:
             return key
-        place = f"{self.name}:{self.document.line(path)}"
+        place = f"{self.name}:{self.line(path)}"
         return f"{place}: {key}" if key else place
 
 
@@ -91,7 +96,8 @@ def load_settings(path: Path | None = None, overrides: Sequence[Override] = ()) 
     for override in overrides:
         values = _overridden(values, override.path, _value_of(override))
         origin.options[override.path] = override.option
-    # Defaults resolve like written values: as if the file spelt them out.
+    # A default directory resolves like a written one: as if the file spelt it out.
+    values = {"data_dir": str(Settings.model_fields["data_dir"].default), **values}
     base = path.parent if path is not None else Path()
     try:
         return Settings.model_validate(values, context={"base": base})
@@ -123,14 +129,12 @@ def _read(path: Path) -> YamlDocument:
         raise SettingsError(error.message, where=where, hint=error.hint) from None
 
 
-def _value_of(override: Override) -> str | int | bool:
-    if not override.is_path:
-        return override.value
-    value = str(override.value)
-    return str(Path.cwd() / value) if value else value
+def _value_of(override: Override) -> str | int | bool | Path:
+    # A Path is taken as it is, from the working directory; text starts at the file.
+    return Path(str(override.value)) if override.is_path and override.value else override.value
 
 
-def _overridden(values: Any, path: tuple[str, ...], value: str | int | bool) -> Any:
+def _overridden(values: Any, path: tuple[str, ...], value: str | int | bool | Path) -> Any:
     """`values` with the value at `path` replaced; anything in the way that is no mapping stays.
 
     What stays is then reported as what it is: a wrong value of the file.
@@ -146,7 +150,7 @@ def _overridden(values: Any, path: tuple[str, ...], value: str | int | bool) -> 
 def _settings_error(problems: Sequence[Problem], origin: _Origin) -> SettingsError:
     errors = [
         SettingsError(problem.message, where=origin.where(problem.path), hint=problem.hint)
-        for problem in problems
+        for problem in sorted(problems, key=lambda problem: origin.line(problem.path))
     ]
     errors[0].others = tuple(errors[1:])
     return errors[0]

@@ -28,9 +28,9 @@ def _base(info: ValidationInfo) -> Path:
 
 
 def _path(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, (str, Path)):
+    if not isinstance(value, str):
         return value
-    if not str(value) or "\0" in str(value):
+    if not value or "\0" in value:
         raise fault("the path is empty", hint="name a file or remove the key")
     return _base(info) / value
 
@@ -231,7 +231,6 @@ class Settings(Section):
     data_dir: FilePath = Field(
         default=Path("authz-data"),
         description="Where the service keeps its own files.",
-        validate_default=True,
     )
     database: Annotated[str, AfterValidator(_database)] = Field(
         default="sqlite",

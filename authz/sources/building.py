@@ -33,7 +33,7 @@ class Building:
         self.file = file
         self.reader = reader
         self._document = document
-        self._errors: list[PolicyError] = []
+        self._errors: list[tuple[int, PolicyError]] = []
 
     def where(self, place: Sequence[str | int]) -> str:
         """`policy.yaml:12: sites[0].rules[1]`."""
@@ -43,7 +43,8 @@ class Building:
 
     def report(self, place: Sequence[str | int], message: str, hint: str | None = None) -> None:
         """Note a problem at `place`; `check` raises it later."""
-        self._errors.append(PolicyError(message, where=self.where(place), hint=hint))
+        error = PolicyError(message, where=self.where(place), hint=hint)
+        self._errors.append((self._document.line(place), error))
 
     def report_error(self, place: Sequence[str | int], name: str, error: AuthzError) -> None:
         """Note what is wrong with the contents of the file `name`, which `place` names."""
@@ -64,9 +65,10 @@ class Building:
         """Raise what was reported.
 
         Raises:
-            PolicyError: the first problem, the others in `others`.
+            PolicyError: the first problem of the file, the others in `others`.
         """
         if self._errors:
-            first, *others = self._errors[:MAX_PROBLEMS]
+            self._errors.sort(key=lambda found: found[0])
+            first, *others = [error for _, error in self._errors[:MAX_PROBLEMS]]
             first.others = tuple(others)
             raise first

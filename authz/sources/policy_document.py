@@ -212,8 +212,8 @@ class TrustDocument(Section):
     )
     revocation: Literal["strict", "soft", "off"] = Field(
         default="strict",
-        description="`strict`: a CRL that is stale leaves certificates unverified; `soft`: it is "
-        "used or ignored; `off`: nothing is checked.",
+        description="`strict`: a stale CRL leaves certificates unverified; `soft`: a stale CRL is "
+        "used as it is; `off`: nothing is looked up.",
     )
 
 

@@ -41,19 +41,22 @@ def _all_faults(model: PolicyModel) -> list[AuthzError]:
     """The faults of lists, authorities and expressions, each looked at on its own."""
     found: list[AuthzError] = []
     lists: dict[str, NamedList] = {}
+    broken: list[str] = []
     for item in model.lists:
         try:
             lists[item.name] = compile_list(item)
         except AuthzError as error:
+            broken.append(f"${item.name}")
             found.append(error)
-    # An expression cannot be judged while its list is unknown.
-    whole = len(lists) == len(model.lists)
     for site in model.sites:
         try:
             compile_trust(site.trust)
         except AuthzError as error:
             found.append(error)
-        for rule in site.rules if whole else ():
+        for rule in site.rules:
+            # An expression cannot be judged while a list of it is unknown.
+            if any(name in rule.expression for name in broken):
+                continue
             try:
                 parse(rule.expression, SCHEME, lists)
             except AuthzError as error:

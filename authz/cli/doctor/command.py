@@ -30,9 +30,10 @@ def doctor(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Explain the usual mistakes in settings, policy, a running authz and its Envoy.
+    """Explain the usual mistakes.
 
-    Ends with 0 when there is nothing to say, 1 with findings, 2 when something cannot be asked.
+    Looks at settings and policy, at what a running authz has counted, and at its Envoy. Ends
+    with 0 when there is nothing to say, 1 with findings, 2 when something cannot be asked.
     """
     settings = settings_of(config, policy)
     findings = [*_look(settings, envoy_admin, time.time())]

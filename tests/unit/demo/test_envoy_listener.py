@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -145,10 +146,33 @@ def test_virtual_hosts_are_named_after_their_routes() -> None:
     config = manager(rendered(Forwarding.PEER, EnvoyOptions(virtual_hosts=hosts)))
 
     found = config["route_config"]["virtual_hosts"]
-    assert [(h["name"], h["domains"], h["routes"][0]["name"]) for h in found] == [
+    assert [(h["name"], h["domains"], h["routes"][-1]["name"]) for h in found] == [
         ("a", ["a.example"], "a"),
         ("rest", ["*.example", "*"], "rest"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "malformed"),
+    [
+        ("api.example.com", False),
+        ("192.0.2.7", False),
+        ("[2001:db8::7]", False),
+        ("api.example.com.", True),
+        ("api.example.com:443", True),
+        ("api.example.com:", True),
+        ("[2001:db8::7]:443", True),
+    ],
+)
+def test_what_is_left_of_a_doubled_port_or_dot_goes_no_further(host: str, malformed: bool) -> None:
+    (virtual_host,) = manager(rendered(Forwarding.PEER))["route_config"]["virtual_hosts"]
+    first, _ = virtual_host["routes"]
+    (header,) = first["match"]["headers"]
+
+    assert first["direct_response"] == {"status": 400}
+    assert header["name"] == ":authority"
+    pattern = header["string_match"]["safe_regex"]["regex"]
+    assert bool(re.fullmatch(pattern, host)) is malformed
 
 
 @pytest.mark.parametrize(("path", "name"), [(None, "stdout"), ("/var/log/a.log", "file")])

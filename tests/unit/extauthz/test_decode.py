@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from authz.certs.presented import ABSENT, CertificateSource
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
 from authz.pb.core_pb2 import HeaderValue
 from authz.pb.ext_authz_pb2 import CheckRequest
-from authz.policy.facts import RequestFacts
 from tests.factories.checks import HEADERS, check_request
 from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from authz.policy.facts import RequestFacts
 
 OPTIONS = DecodeOptions()
 

@@ -181,9 +181,10 @@ def test_the_access_log_learns_what_was_decided_and_why() -> None:
     presented = client()
     assert presented.certificate is not None
 
-    metadata = dict(answer(blocked(logged=("watch", "count"))).dynamic_metadata.items())
+    decision = blocked(client=presented, logged=("watch", "count"))
+    metadata = dict(answer(decision).dynamic_metadata.items())
 
-    assert [item for item in metadata.pop("logged")] == ["watch", "count"]
+    assert list(metadata.pop("logged")) == ["watch", "count"]
     assert metadata == {
         "decision_id": ID,
         "verdict": "deny",

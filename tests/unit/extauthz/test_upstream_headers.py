@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from authz.certs.failure import VerifyFailure
@@ -14,9 +16,11 @@ from authz.extauthz.upstream_headers import (
     header_value,
     upstream_headers,
 )
-from authz.policy.client import Client
 from tests.factories.decisions import ANONYMOUS, client
 from tests.factories.pki import intermediate, root
+
+if TYPE_CHECKING:
+    from authz.policy.client import Client
 
 BOTH = frozenset({"cf-cert", "client-cert"})
 

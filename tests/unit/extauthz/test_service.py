@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boundary: it always answers, and what breaks is denied."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.certs.presented import DEFAULT_LIMITS
+from authz.extauthz import service as module
+from authz.extauthz.decode import DecodeOptions
+from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
+from authz.extauthz.service import MAX_CHECK_BYTES, CheckService
+from authz.pb.ext_authz_pb2 import CheckResponse
+from tests.factories.checks import check_request
+from tests.factories.pki import AT, presented, root
+from tests.factories.policies import snapshot
+
+if TYPE_CHECKING:
+    from authz.certs.presented import CertificateSource
+    from authz.policy.decision import Decision
+
+REQUEST = check_request().SerializeToString()
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.decisions: list[Decision] = []
+        self.seconds: list[float] = []
+        self.errors = 0
+
+    def observe(self, decision: Decision, source: CertificateSource, seconds: float) -> None:
+        self.decisions.append(decision)
+        self.seconds.append(seconds)
+
+    def internal_error(self) -> None:
+        self.errors += 1
+
+
+class Panic(BaseException):
+    """As a panic in a Rust extension arrives: no Exception."""
+
+
+def make(observer: Any = None, *, loaded: bool = True) -> CheckService:
+    made = CheckService(DecodeOptions(), DEFAULT_LIMITS, observer or Recorder(), clock=lambda: AT)
+    if loaded:
+        made.snapshot = snapshot()
+    return made
+
+
+def ask(service: CheckService, data: bytes = REQUEST, **more: Any) -> CheckResponse:
+    return CheckResponse.FromString(service.check(data, **more))
+
+
+def reason(response: CheckResponse) -> str:
+    if response.status.code != 0:
+        assert response.WhichOneof("http_response") == "denied_response"
+    return str(response.dynamic_metadata["reason"])
+
+
+def test_a_request_that_no_rule_blocks_is_allowed() -> None:
+    recorder = Recorder()
+
+    assert ask(make(recorder)).status.code == 0
+    assert [decision.site for decision in recorder.decisions] == ["api"]
+    assert 0 < recorder.seconds[0] < 5
+    assert recorder.errors == 0
+
+
+def test_a_certificate_opens_what_the_rule_protects() -> None:
+    alice = presented(root().client("alice")).certificate
+    service = make()
+
+    without = ask(service, check_request(path="/admin").SerializeToString())
+    with_one = ask(service, check_request(path="/admin", certificate=alice).SerializeToString())
+
+    assert (without.status.code, with_one.status.code) == (16, 0)
+
+
+def test_a_certificate_is_judged_once() -> None:
+    alice = presented(root().client("alice")).certificate
+    service = make()
+    for _ in range(3):
+        ask(service, check_request(certificate=alice).SerializeToString())
+
+    assert (service.memo.misses, service.memo.hits) == (1, 2)
+
+
+def test_each_check_has_an_id_of_its_own() -> None:
+    service = make()
+    ids = {str(ask(service).dynamic_metadata["decision_id"]) for _ in range(50)}
+    ids |= {str(ask(make()).dynamic_metadata["decision_id"])}
+
+    assert len(ids) == 51
+    assert {len(one) for one in ids} == {DECISION_ID_LENGTH}
+
+
+def test_without_a_snapshot_everything_is_denied() -> None:
+    assert reason(ask(make(loaded=False))) == "no_snapshot"
+
+
+def test_a_new_snapshot_answers_the_next_check() -> None:
+    service = make()
+    service.snapshot = snapshot(generation=2)
+
+    assert ask(service).dynamic_metadata["generation"] == 2
+
+
+def test_the_snapshot_is_read_once_per_check() -> None:
+    class Counted(CheckService):
+        reads = 0
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "snapshot":
+                Counted.reads += 1
+            return super().__getattribute__(name)
+
+    service = Counted(DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT)
+    service.snapshot = snapshot()
+    ask(service)
+
+    assert Counted.reads == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\x0a\x00", b"\x00" * 100], ids=repr)
+def test_what_cannot_be_decoded_is_denied(data: bytes) -> None:
+    assert reason(ask(make(), data)) == "undecodable"
+
+
+def test_a_message_beyond_the_limit_is_denied_unread() -> None:
+    big = check_request(raw_body=b"x" * MAX_CHECK_BYTES).SerializeToString()
+
+    assert reason(ask(make(), big)) == "undecodable"
+
+
+# --- deadline ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("remaining", [0.0, -1.0])
+def test_a_deadline_that_has_passed_is_a_denial(remaining: float) -> None:
+    assert reason(ask(make(), remaining=remaining)) == "deadline_exceeded"
+
+
+def test_an_allow_that_comes_too_late_is_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 0.3, 0.4])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(times))
+    recorder = Recorder()
+
+    assert reason(ask(make(recorder), remaining=0.2)) == "deadline_exceeded"
+    assert recorder.seconds == [0.4]
+
+
+def test_a_deadline_far_away_changes_nothing() -> None:
+    assert ask(make(), remaining=60.0).status.code == 0
+
+
+# --- faults --------------------------------------------------------------------------------
+
+FAULTS = [
+    ValueError("x"),
+    MemoryError(),
+    RecursionError(),
+    KeyboardInterrupt(),
+    SystemExit(0),
+    GeneratorExit(),
+    Panic(),
+]
+
+
+def _raise(error: BaseException) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("stage", ["decode", "authorize"])
+@pytest.mark.parametrize("error", FAULTS, ids=lambda e: type(e).__name__)
+def test_whatever_breaks_on_the_way_is_denied_and_counted(
+    monkeypatch: pytest.MonkeyPatch, stage: str, error: BaseException
+) -> None:
+    monkeypatch.setattr(module, stage, _raise(error))
+    recorder = Recorder()
+
+    assert reason(ask(make(recorder))) == "internal_error"
+    assert recorder.errors == 1
+    assert [decision.reason for decision in recorder.decisions] == ["internal_error"]
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=lambda e: type(e).__name__)
+def test_when_even_encoding_breaks_the_constant_denial_is_sent(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(module, "encode", _raise(error))
+
+    assert make().check(REQUEST) == CONSTANT_DENIAL
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=lambda e: type(e).__name__)
+def test_an_observer_that_breaks_denies(error: BaseException) -> None:
+    class Broken:
+        observe = staticmethod(_raise(error))
+        internal_error = staticmethod(_raise(error))
+
+    assert reason(ask(make(Broken()))) == "internal_error"
+
+
+def test_a_clock_that_breaks_denies() -> None:
+    service = CheckService(
+        DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=_raise(OSError("no clock"))
+    )
+    service.snapshot = snapshot()
+
+    assert reason(ask(service)) == "internal_error"
+
+
+def test_recursion_without_end_denies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def recurse(*arguments: Any) -> Any:
+        return recurse(*arguments)
+
+    monkeypatch.setattr(module, "authorize", recurse)
+
+    assert reason(ask(make())) == "internal_error"
+
+
+def test_errors_are_logged_with_their_traceback_and_not_each_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "authorize", _raise(ValueError("boom")))
+    service = make()
+    for _ in range(5):
+        service.check(REQUEST)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "boom" in json.loads(lines[0])["exception"]
+
+
+def test_a_log_that_cannot_be_written_denies_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "authorize", _raise(ValueError("boom")))
+    monkeypatch.setattr(module, "get_logger", _raise(OSError("no space")))
+
+    assert reason(ask(make())) == "internal_error"
+
+
+def test_a_check_after_a_broken_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "authorize", _raise(ValueError("boom")))
+        service.check(REQUEST)
+
+    assert ask(service).status.code == 0

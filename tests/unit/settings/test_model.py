@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What values mean together, beyond one key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from authz.settings import Settings
+from authz.settings.problems import problems_of
+
+
+def settings(**values: Any) -> Settings:
+    return Settings.model_validate(values)
+
+
+def message(**values: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        settings(**values)
+    return problems_of(caught.value, Settings)[0].message
+
+
+TLS = {"certificate": "a", "key": "b"}
+
+
+def test_the_native_transport_cannot_do_tls() -> None:
+    assert message(grpc={"transport": "native", "tls": TLS}) == "the native transport has no TLS"
+    assert settings(grpc={"tls": TLS}).grpc.transport == "auto"
+
+
+def test_ports_of_all_workers_must_exist() -> None:
+    grpc = {"listen": "[::1]:65530", "workers": 7, "port_per_worker": True}
+
+    assert message(grpc=grpc) == "7 workers from port 65530 on go beyond 65535"
+    assert settings(grpc={**grpc, "workers": 6}).grpc.workers == 6
+    assert settings(grpc={**grpc, "port_per_worker": False}).grpc.workers == 7
+
+
+@pytest.mark.parametrize(
+    "admin",
+    [
+        {"listen": "[::1]:1"},
+        {"listen": "0.0.0.0:1", "tls": TLS},
+        {"listen": "0.0.0.0:1", "allow_plaintext": True},
+        {"listen": "0.0.0.0:1", "enabled": False},
+        {"listen": "off"},
+    ],
+)
+def test_admin_beyond_loopback_needs_tls_or_a_word(admin: Any) -> None:
+    assert settings(admin=admin)
+    assert "unencrypted" in message(admin={"listen": "0.0.0.0:1"})
+
+
+@pytest.mark.parametrize("section", ["sds", "metrics", "admin"])
+def test_listeners_can_be_off_and_are_no_unix_sockets(section: str) -> None:
+    assert not getattr(settings(**{section: {"listen": "off"}}), section).active
+    assert getattr(settings(), section).active
+    assert message(**{section: {"listen": "unix:/a"}}) == "a Unix socket cannot serve this"
+
+
+def test_checks_cannot_be_off() -> None:
+    assert message(grpc={"listen": "off"}) == '"off" is not an address'
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql://authz@db/authz"])
+def test_databases(database: str) -> None:
+    assert settings(database=database).database == database
+    assert "neither sqlite nor" in message(database="mysql://db")
+
+
+def test_what_is_not_built_yet_is_said_so() -> None:
+    assert settings().without_effect() == ("sds", "admin")
+    assert settings(
+        sds={"enabled": False}, admin={"listen": "off"}, database="sqlite", geoip={"asn": "a"}
+    ).without_effect() == ("database", "geoip.asn")
+    assert settings(sds={"listen": "off"}, admin={"enabled": False}).without_effect() == ()
+
+
+def test_an_empty_path_is_no_path() -> None:
+    assert message(policy="") == "the path is empty"
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"xfcc": {"trusted_hops": 0}}, "out of range"),
+        ({"client_ip": {"trusted_hops": -1}}, "out of range"),
+        ({"limits": {"certificate_bytes": 10}}, "out of range"),
+        ({"certificate_source": "both"}, "not one of envoy, xfcc"),
+        ({"grpc": {"workers": True}}, "expected a whole number"),
+    ],
+)
+def test_bounds(values: Any, part: str) -> None:
+    assert part in message(**values)

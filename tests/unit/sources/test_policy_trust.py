@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PEM, CRL and serial files into authorities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.certs.authority import RevocationMode
+from authz.errors import PolicyError
+from authz.settings.yaml_document import YamlDocument
+from authz.sources.building import Building
+from authz.sources.files import FileReader
+from authz.sources.policy_document import TrustDocument
+from authz.sources.policy_trust import build_trust
+from tests.factories.pki import root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from authz.certs.authority import AuthorityModel
+
+
+def build(directory: Path, **trust: Any) -> AuthorityModel:
+    building = Building(directory / "policy.yaml", YamlDocument(""), FileReader())
+    document = TrustDocument.model_validate({"name": "x", "certificates": ["ca.pem"], **trust})
+    (authority,) = build_trust([document], building, ("trust",))
+    building.check()
+    return authority
+
+
+def fault(directory: Path, **trust: Any) -> str:
+    with pytest.raises(PolicyError) as caught:
+        build(directory, **trust)
+    return str(caught.value).removeprefix(f"{directory}/policy.yaml:1: trust[0].")
+
+
+def test_several_certificates_of_several_files(directory: Path) -> None:
+    authority = build(directory, certificates=["ca.pem", "both.pem"])
+
+    assert authority.certificates == (root().der, root().der, root("Other Root CA").der)
+    assert authority.where == f"{directory}/policy.yaml:1: trust[0]"
+
+
+def test_crls_in_pem_and_der(directory: Path) -> None:
+    crl = root().crl()
+    (directory / "a.crl").write_bytes(crl.pem + crl.pem)
+    (directory / "b.crl").write_bytes(crl.der)
+
+    authority = build(directory, crls=["a.crl", "b.crl"])
+
+    assert authority.crls == (crl.der,) * 3
+    assert authority.crl_sources_configured == 2
+
+
+def test_serials_in_the_policy_and_in_a_file(directory: Path) -> None:
+    (directory / "revoked.txt").write_text("# stolen\n0A\n0b:01\n")
+
+    authority = build(directory, revoked_serials=["FF"], revoked_serials_file="revoked.txt")
+
+    assert authority.revoked_serials == (0xFF, 0x0A, 0x0B01)
+
+
+@pytest.mark.parametrize("mode", list(RevocationMode))
+def test_revocation_modes(directory: Path, mode: RevocationMode) -> None:
+    assert build(directory, revocation=mode.value).revocation is mode
+
+
+@pytest.mark.parametrize("mode", ["strict", "soft", "off"])
+def test_a_named_crl_that_is_missing_is_an_error_in_every_mode(directory: Path, mode: str) -> None:
+    assert fault(directory, crls=["n.crl"], revocation=mode) == 'crls[0]: "n.crl" does not exist'
+
+
+def test_a_file_with_something_else_names_file_and_key(directory: Path) -> None:
+    (directory / "text.pem").write_text("hello")
+
+    assert (
+        fault(directory, certificates=["text.pem"])
+        == 'certificates[0]: "text.pem": no certificate in the file'
+    )
+    assert fault(directory, crls=["ca.pem"]).startswith('crls[0]: "ca.pem": ')
+
+
+def test_a_wrong_serial_names_its_place(directory: Path) -> None:
+    (directory / "revoked.txt").write_text("0A\nnope\n")
+
+    assert (
+        fault(directory, revoked_serials=["A", "0x1"])
+        == 'revoked_serials[1]: "0x1" is no serial number'
+    )
+    assert (
+        fault(directory, revoked_serials_file="revoked.txt")
+        == 'revoked_serials_file: "revoked.txt": line 2: "nope" is no serial number'
+    )
+
+
+def test_a_directory_is_no_file(directory: Path) -> None:
+    assert fault(directory, certificates=["."]).startswith('certificates[0]: "." ')
+
+
+def test_a_path_with_a_nul_is_no_path(directory: Path) -> None:
+    assert fault(directory, certificates=["a\0b"]) == "certificates[0]: the path has a NUL in it"
