@@ -7,7 +7,6 @@ configuration. Start-up time is a feature: subcommands import what they need whe
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -64,7 +63,3 @@ def main(arguments: list[str] | None = None) -> None:
     except AuthzError as error:
         messages.report(error)
         sys.exit(2)
-    except BrokenPipeError:
-        # `authz … | head`: the reader has what it wanted. Python would complain at exit, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -54,7 +54,7 @@ def hint(text: str) -> None:
 def report(fault: AuthzError) -> None:
     """Print an error, everything else the same reading found, and the hints."""
     for one in (fault, *fault.others):
-        first, *rest = one.render().splitlines()
+        first, *rest = one.render().split("\n")
         error(first)
         for line in rest:
             # Source lines and carets keep their columns; only the hint gets its prefix.

@@ -44,7 +44,7 @@ def validate(
             messages.result_json({"valid": False, "errors": errors, "warnings": []})
             raise typer.Exit(2) from None
         raise
-    warnings = _warnings(snapshot)
+    warnings = _warnings(loaded.model, snapshot)
     if json:
         messages.result_json({"valid": True, "errors": [], "warnings": warnings})
         return
@@ -55,7 +55,7 @@ def validate(
     messages.result(f"{policy}: {_summary(loaded.model, len(loaded.files))}")
 
 
-def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
+def _warnings(model: PolicyModel, snapshot: Snapshot) -> list[dict[str, Any]]:
     lints = [
         {
             "where": found.where,
@@ -70,7 +70,19 @@ def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
         for site in snapshot.sites
         for found in site.trust.notes
     ]
-    return [*lints, *notes]
+    # architecture 4.8: products and other phases mean something at Cloudflare only.
+    skips = [
+        {
+            "where": rule.where,
+            "message": f'rule "{rule.ref}": {", ".join(rule.skip.without_effect)}: no effect here',
+            "hint": "use ruleset: current, phase: current or rules",
+            "code": "skip-without-effect",
+        }
+        for site in model.sites
+        for rule in site.rules
+        if rule.skip is not None and rule.skip.without_effect
+    ]
+    return [*lints, *skips, *notes]
 
 
 def _summary(model: PolicyModel, files: int) -> str:

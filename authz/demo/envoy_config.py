@@ -143,11 +143,15 @@ transport_socket:
   name: envoy.transport_sockets.tls
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+    sni: {quoted(options.authz_name)}
     common_tls_context:
       alpn_protocols: [h2]
 {certificate if mutual else ""}\
       validation_context:
         trusted_ca: {{filename: {quoted(options.authz_ca)}}}
+        # Envoy compares no name by itself: anyone's certificate from this CA would do.
+        match_typed_subject_alt_names:
+        - {{san_type: DNS, matcher: {{exact: {quoted(options.authz_name)}}}}}
 """
 
 

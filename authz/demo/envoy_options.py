@@ -48,7 +48,8 @@ class EnvoyOptions:
     optional: Envoy then also names these authorities when it asks for a certificate, so that
     browsers offer only fitting ones. `proxy_ca` is the authority of the proxy in front, used only
     behind one. `authz` replaces the addresses of authz.yaml where Envoy sees the service under
-    another name (a container). `access_log` is a file; None is standard output.
+    another name (a container). With TLS to the service, its certificate must be from `authz_ca`
+    and for `authz_name`. `access_log` is a file; None is standard output.
     """
 
     listen: str = "0.0.0.0:8443"
@@ -60,6 +61,7 @@ class EnvoyOptions:
     upstream: str = "127.0.0.1:8000"
     virtual_hosts: tuple[VirtualHost, ...] = (VirtualHost(name="default", domains=("*",)),)
     authz: tuple[str, ...] = ()
+    authz_name: str = "authz"
     authz_ca: str = "/etc/envoy/tls/authz-ca.crt"
     authz_client_certificate: str = "/etc/envoy/tls/authz-client.crt"
     authz_client_key: str = "/etc/envoy/tls/authz-client.key"

@@ -28,7 +28,7 @@ from authz.demo.processes import Children
 from authz.demo.scenario import ROWS, Row, policy_yaml
 from authz.demo.stack import Authz, Envoy, access_log_of, start_authz, start_envoy
 from authz.demo.upstream import Upstream
-from authz.errors import AuthzError
+from authz.errors import AuthzError, DemoError
 from authz.settings import load_settings
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ def run_demo(check: bool) -> int:
         if check:
             with tempfile.TemporaryDirectory(prefix="authz-demo-") as directory:
                 return _run(Path(directory), check=True)
-        # A tree of an earlier run has certificates that this run did not issue.
-        shutil.rmtree(DIRECTORY, ignore_errors=True)
-        DIRECTORY.mkdir(mode=0o700)
-        return _run(DIRECTORY.resolve(), check=False)
+        return _run(_fresh(DIRECTORY), check=False)
     except AuthzError as error:
         print(f"demo: {error.render()}", file=sys.stderr)
         return 1
@@ -82,6 +79,27 @@ def run_demo(check: bool) -> int:
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _fresh(directory: Path) -> Path:
+    """An empty directory; what an earlier demo left there is removed, and nothing else."""
+    mark = directory / ".authz-demo"
+    if directory.exists() and not mark.exists():
+        raise DemoError(
+            f"{directory} exists and was not made by the demo",
+            hint="remove it, or start the demo in another directory",
+        )
+    try:
+        # An earlier run's certificates were issued by authorities that are gone.
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        mark.touch()
+    except OSError as error:
+        raise DemoError(
+            f"the demo's files cannot be written: {error}",
+            hint="start the demo in a directory you may write to, or use --check",
+        ) from error
+    return directory.resolve()
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

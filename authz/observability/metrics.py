@@ -106,7 +106,7 @@ class Metrics:
         self._crl_next_updates = snapshot.crl_next_updates()
 
     def reload_failed(self, kind: str) -> None:
-        """Count one reload that kept what was there; `kind` is one of RELOAD_KINDS."""
+        """Count one reload that kept what was there; `kind` is a word of ours, never a name."""
         self._reload_failures[kind] = self._reload_failures.get(kind, 0) + 1
 
     def export(self) -> Export:

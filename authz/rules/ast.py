@@ -5,7 +5,7 @@ Every node is immutable and already checked: its type is known, its names are re
 literals are values. Spans (offsets into the source) take no part in comparisons, so two trees are
 equal when they mean the same.
 
-    Logical  = Constant | Test | Comparison | Not | Combination | Quantifier
+    Logical  = Constant | Truth | Comparison | Not | Combination | Quantifier
     Operand  = Access (a field or a call, with its indexes)
     Argument = Access | Literal | Logical
 """
@@ -213,7 +213,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
+class Truth:
     """A value of type Bool or Array(Bool) standing alone."""
 
     operand: Access
@@ -271,7 +271,7 @@ class Combination:
 class Quantifier:
     """`any(argument)` or `all(argument)`.
 
-    A value given directly (an Access) differs from the same one in parentheses (a Test): when it
+    A value given directly (an Access) differs from the same one in parentheses (a Truth): when it
     is missing, all() is false of the first and true of the second (surprise 49).
     """
 
@@ -285,7 +285,7 @@ class Quantifier:
         return Bool
 
 
-Logical: TypeAlias = "Constant | Test | Comparison | Not | Combination | Quantifier"
+Logical: TypeAlias = "Constant | Truth | Comparison | Not | Combination | Quantifier"
 Argument: TypeAlias = "Access | Literal | Logical"
 
 

@@ -25,10 +25,10 @@ from authz.rules.ast import (
     Logic,
     Not,
     Quantity,
-    Test,
+    Truth,
     is_nullable,
 )
-from authz.rules.codegen_tests import comparison_test
+from authz.rules.codegen_comparison import comparison_test
 from authz.rules.runtime import HELPERS
 from authz.rules.types import Map, Type
 
@@ -75,7 +75,7 @@ class Emitter:
             return f"not {self._truth(node, _NOT)}"
         if isinstance(node, Constant):
             return repr(node.value)
-        if isinstance(node, Test):
+        if isinstance(node, Truth):
             code = self._read(node.operand)
             return f"({code} is True)" if node.operand.nullable else code
         if isinstance(node, Comparison):
@@ -133,7 +133,7 @@ class Emitter:
         if isinstance(node, Comparison):
             clauses, name = self._clauses(node.left)
             return f"[{self._compare(node, name, nullable=False)} {clauses}]"
-        assert isinstance(node, Test)
+        assert isinstance(node, Truth)
         if node.operand.each:
             clauses, name = self._clauses(node.operand)
             return f"[{name} {clauses}]"

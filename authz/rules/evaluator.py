@@ -31,7 +31,7 @@ from authz.rules.ast import (
     Operator,
     Quantity,
     RegexLiteral,
-    Test,
+    Truth,
     WildcardLiteral,
 )
 
@@ -60,7 +60,7 @@ def evaluate_node(node: Logical, values: Values) -> bool | list[bool]:
     """The answer of a node, or its answers, one per element."""
     if isinstance(node, Constant):
         return node.value
-    if isinstance(node, Test):
+    if isinstance(node, Truth):
         return _test(node.operand, values)
     if isinstance(node, Comparison):
         if node.left.each:

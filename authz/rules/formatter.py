@@ -27,7 +27,7 @@ from authz.rules.ast import (
     Logic,
     Not,
     RegexLiteral,
-    Test,
+    Truth,
 )
 from authz.rules.strings import lex_pattern
 
@@ -56,7 +56,7 @@ def _logical(node: Logical, binding: int) -> str:
     """The text of a node, in parentheses if it binds looser than its place asks for."""
     if isinstance(node, Constant):
         return "true" if node.value else "false"
-    if isinstance(node, Test):
+    if isinstance(node, Truth):
         return _access(node.operand)
     if isinstance(node, Comparison):
         return f"{_access(node.left)} {node.operator.value} {_right(node.right)}"

@@ -22,7 +22,7 @@ from authz.rules.ast import (
     Logic,
     Not,
     Quantifier,
-    Test,
+    Truth,
 )
 from authz.rules.formatter import format_logical
 from authz.rules.lint_truth import explained, hex_fault
@@ -105,7 +105,7 @@ def _verified_test(expression: Expression) -> Logical | None:
 
 def _is_verified(node: Logical) -> bool:
     return (
-        isinstance(node, Test)
+        isinstance(node, Truth)
         and isinstance(node.operand.base, FieldRef)
         and node.operand.base.field.name == VERIFIED
     )
@@ -133,9 +133,9 @@ def _with_revoked(node: Logical) -> Logical:
     return node
 
 
-def _revoked_test() -> Test:
+def _revoked_test() -> Truth:
     field = Field(REVOKED, Bool)
-    return Test(operand=Access(base=FieldRef(field=field), steps=(), type=Bool))
+    return Truth(operand=Access(base=FieldRef(field=field), steps=(), type=Bool))
 
 
 def _issuer(expression: Expression, authorities: int) -> Iterator[Finding]:

@@ -78,18 +78,14 @@ def hex_fault(name: str, text: bytes) -> HexFault | None:
         # The empty text is what the field holds without a verified certificate.
         return None
     if not _HEX.fullmatch(text):
+        if not text.isascii() and len(text) in (20, 32):
+            reason = "it is raw bytes; write the hex digits in quotes, without colons"
+            return HexFault(text=text, reason=reason, fixed=text.hex().encode())
         bare = re.sub(rb"[:\s-]", b"", text)
-        if len(text) in (20, 32) and not text.isascii():
-            return HexFault(
-                text=text,
-                reason="it is written as raw bytes; write the hex digits in quotes, no colons",
-                fixed=text.hex().encode(),
-            )
-        fixed = bare if _HEX.fullmatch(bare) and len(bare) in (digits, None) else None
-        if digits is None and not _HEX.fullmatch(bare):
-            fixed = None
-        reason = "the value has no colons or spaces" if _HEX.fullmatch(bare) else "it is not hex"
-        return HexFault(text=text, reason=reason, fixed=fixed)
+        if not _HEX.fullmatch(bare):
+            return HexFault(text=text, reason="it is not hexadecimal", fixed=None)
+        fixed = bare if digits in (None, len(bare)) else None
+        return HexFault(text=text, reason="the value has no colons or spaces", fixed=fixed)
     if digits is not None and len(text) != digits:
         return HexFault(
             text=text, reason=f"it has {len(text)} digits, the value has {digits}", fixed=None

@@ -27,7 +27,7 @@ from authz.rules.ast import (
     Not,
     Quantifier,
     Quantity,
-    Test,
+    Truth,
 )
 from authz.rules.calls import make_call
 from authz.rules.lexer import lex_name, skip_space, trimmed
@@ -235,7 +235,7 @@ class _Parser:
         start = self.at
         left = self._access(after_logic=after_logic)
         if self._is_test(left):
-            return Test(operand=left, span=(start, self.at))
+            return Truth(operand=left, span=(start, self.at))
         return self._compare(left, start)
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.rules.ast import Access, Combination, Test
+from authz.rules.ast import Access, Combination, Truth
 from authz.rules.functions import NOT_IN_CUSTOM_RULES
 from authz.rules.lexer import skip_space
 from authz.rules.problems import Problem, found, shown
@@ -33,7 +33,7 @@ def expected(source: str, at: int, end: int, what: str, hint: str | None) -> Exp
 def trailing(source: str, at: int, end: int, root: Logical) -> ExpressionError:
     """Something is left over behind the expression."""
     last = root.operands[-1] if isinstance(root, Combination) else root
-    hint = hint_for_trailing(source, at, end, after_bool=isinstance(last, Test))
+    hint = hint_for_trailing(source, at, end, after_bool=isinstance(last, Truth))
     return Problem.TRAILING.error(source, (at, end), found=found(source, at, end), hint=hint)
 
 

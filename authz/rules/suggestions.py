@@ -37,7 +37,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     name = name.lower()
     if len(name) > _LONGEST_NAME:
         return None
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     return f'did you mean "{close[0]}"?' if close else None
 
 
@@ -69,8 +69,6 @@ def hint_for_operator(source: str, at: int, end: int) -> str | None:
         return "use spaces between words; a tab is not accepted"
     if source.startswith("not", at, end):
         return "not comes before the whole comparison: not x in {…}"
-    if source.startswith("<>", at, end):
-        return "inequality is written != or ne"
     if source.startswith("[", at, end):
         return "no space before ["
     if source.startswith("strict", at, end):
@@ -78,7 +76,7 @@ def hint_for_operator(source: str, at: int, end: int) -> str | None:
     word = _word(source, at, end)
     if word != word.lower() and word.lower() in _KEYWORDS:
         return f'keywords are written in lower case: "{word.lower()}"'
-    if word in ("is", "equals", "like", "starts_with", "ends_with", "startswith", "endswith"):
+    if word in ("is", "like", "starts_with", "ends_with", "startswith", "endswith"):
         if word.startswith(("starts", "ends")):
             return f'it is a function: {word.replace("swith", "s_with")}(field, "text")'
         return "equality is written == or eq" if word != "like" else "use wildcard or matches"
@@ -132,6 +130,11 @@ def hint_for_operand(source: str, at: int, end: int, *, after_logic: bool) -> st
 
 def hint_for_text(source: str, at: int, end: int) -> str | None:
     """For a place where a quoted text should be."""
+    # The operator before was a prefix of what was meant: < of <>, eq of equals.
+    if source.startswith("<>", at - 1):
+        return "inequality is written != or ne"
+    if source.startswith("equals", at - 2):
+        return "equality is written == or eq"
     if at < end and source[at] in _QUOTES:
         return 'texts stand in plain double quotes: "text"'
     if source.startswith("{", at, end):

@@ -11,8 +11,9 @@
     -- policy.yaml --                                      a file, until the next one or the end
 
 Output is compared line by line unless there is a `~` line for that stream. An unknown line fails.
-Every session has ca.pem, old-ca.pem (expired), alice.pem (valid), expired.pem and other.pem (another CA); in its files
-`@alice@` and so on stand for the URL-encoded PEM. Decisions are made at tests.factories.pki.AT.
+Every session has ca.pem, old-ca.pem (expired), alice.pem (valid at tests.factories.pki.AT),
+expired.pem and other.pem (of another CA); in its files `@alice@` and so on stand for the
+URL-encoded PEM.
 """
 
 from __future__ import annotations

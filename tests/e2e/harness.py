@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from authz.demo.upstream import Upstream
 
 #: How long anything may take that is waited for, in seconds.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 _numbers = itertools.count()
 

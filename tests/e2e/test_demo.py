@@ -70,6 +70,22 @@ def test_it_stays_up_until_interrupted_and_its_commands_work(tmp_path: Path) -> 
         assert not alive, f"{len(gone)} ended"
 
 
+def test_sigterm_ends_it_as_cleanly(tmp_path: Path) -> None:
+    with Children() as children:
+        demo = children.start("demo", in_directory(tmp_path), tmp_path / "log")
+        demo.wait_until(lambda: "Ctrl-C ends it" in demo.tail(), "it stayed up")
+        below = psutil.Process(demo.pid).children(recursive=True)
+
+        demo.send_signal(signal.SIGTERM)
+
+        assert demo.wait(15) == 0
+        _, alive = psutil.wait_procs(below, timeout=5)
+        assert not alive
+        # The next one starts in the same place.
+        again = children.start("demo", in_directory(tmp_path), tmp_path / "again")
+        again.wait_until(lambda: "Ctrl-C ends it" in again.tail(), "it stayed up")
+
+
 def test_a_child_that_dies_ends_the_demo_and_is_quoted(tmp_path: Path) -> None:
     with Children() as children:
         demo = children.start("demo", in_directory(tmp_path), tmp_path / "log")

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.scenario import policy_yaml
-from tests.e2e.harness import PATIENCE, Load, eventually, start_stack
+from tests.e2e.harness import PATIENCE, Load, eventually, http_client, send, start_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import httpx
 
     from authz.demo.client import Answer
     from authz.demo.credentials import Credentials
@@ -82,6 +84,24 @@ def test_a_revoked_certificate_is_refused_on_the_open_connection(
     # Others with the same authority are untouched, and so is what the certificate may still do.
     assert stack.get("admin.localhost", "/admin", "second").status == 200
     assert stack.get("admin.localhost", "/", "valid").status == 200
+
+
+def test_a_revoked_certificate_is_refused_on_the_open_http_2_connection(stack: Stack) -> None:
+    def get(client: httpx.Client) -> httpx.Response:
+        return send(
+            client, stack.envoy.port, sni="admin.localhost", host="admin.localhost", path="/admin"
+        )
+
+    with http_client("HTTP/2", stack.credentials, "valid") as client:
+        allowed = get(client)
+        before = generation(stack)
+        by_serial(stack.credentials)
+        eventually(lambda: generation(stack) > before, "the reload is visible in the metrics")
+        refused = get(client)
+
+    assert (allowed.status_code, refused.status_code) == (200, 403)
+    # A connection of its own would have its streams numbered from 1 again.
+    assert refused.extensions["stream_id"] > allowed.extensions["stream_id"]
 
 
 def test_a_policy_that_cannot_be_used_changes_nothing(stack: Stack) -> None:

@@ -6,15 +6,13 @@ from __future__ import annotations
 from typing import Final, cast
 
 from authz.rules.functions.model import ArgumentError, Family, Function, Parameter, plain
-from authz.rules.types import Array, Bool, Bytes, Int, Map, MaybeValue, Type, Value
+from authz.rules.types import Array, Bool, Bytes, Int, MaybeValue, Type, Value
 
 
 def _has_value_type(arguments: tuple[Type, ...]) -> Type:
     held = arguments[0].element
     if held != arguments[1]:
         raise ArgumentError(1, f"has_value looks for {held} here, this is {arguments[1]}")
-    if isinstance(held, Array | Map):
-        raise ArgumentError(0, f"has_value cannot compare elements of type {held}")
     return Bool
 
 

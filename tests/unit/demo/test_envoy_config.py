@@ -3,23 +3,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from authz.demo.envoy_config import render_envoy_config
 from authz.demo.envoy_options import EnvoyOptions
-from authz.settings import Settings, load_settings
+from authz.settings import Settings
+from envoy.generate import BEHIND_ANOTHER_PROXY, ROOT, files
 
-ROOT = Path(__file__).parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-BEHIND_PROXY = {
-    "certificate_source": "xfcc",
-    "xfcc": {"trusted_hops": 2},
-    "client_ip": {"trusted_hops": 1},
-}
+FILES = files()
 
 
 def rendered(options: EnvoyOptions | None = None, **values: Any) -> Any:
@@ -31,21 +28,16 @@ def cluster(config: Any, name: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize(
-    ("file", "values"), [("envoy.yaml", {}), ("envoy-behind-proxy.yaml", BEHIND_PROXY)]
-)
-def test_the_shipped_files_are_what_the_command_prints(file: str, values: dict[str, Any]) -> None:
-    text = render_envoy_config(Settings.model_validate(values))
-
-    assert (ROOT / "envoy" / file).read_text(encoding="utf-8") == text
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_committed_files_are_what_is_generated(file: Path) -> None:
+    """Otherwise: python -m envoy.generate"""
+    assert file.read_text(encoding="utf-8") == FILES[file]
 
 
-def test_the_file_of_the_compose_topology_is_what_the_command_prints() -> None:
-    settings = load_settings(ROOT / "deploy" / "authz.yaml")
+def test_every_committed_configuration_is_generated() -> None:
+    committed = {*(ROOT / "envoy").glob("*.yaml"), ROOT / "deploy" / "envoy.yaml"}
 
-    text = render_envoy_config(settings, EnvoyOptions(upstream="upstream:8000"))
-
-    assert (ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8") == text
+    assert committed == set(FILES)
 
 
 def test_workers_with_ports_of_their_own_are_endpoints_of_their_own() -> None:
@@ -84,6 +76,8 @@ def test_tls_to_the_service_follows_its_settings(client_ca: str | None) -> None:
 
     context = socket["typed_config"]["common_tls_context"]
     assert context["validation_context"]["trusted_ca"]["filename"]
+    (name,) = context["validation_context"]["match_typed_subject_alt_names"]
+    assert name == {"san_type": "DNS", "matcher": {"exact": "authz"}}
     assert ("tls_certificates" in context) == (client_ca is not None)
 
 
@@ -98,7 +92,7 @@ def test_every_worker_is_asked_for_its_health() -> None:
     assert check["interval"] == check["no_traffic_interval"] == "0.4s"
 
 
-@pytest.mark.parametrize("values", [{}, {"certificate_source": "xfcc"}, BEHIND_PROXY])
+@pytest.mark.parametrize("values", [{}, {"certificate_source": "xfcc"}, BEHIND_ANOTHER_PROXY])
 def test_no_line_is_too_long_to_read(values: dict[str, Any]) -> None:
     text = render_envoy_config(Settings.model_validate(values))
 

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.demo import run
 from authz.demo.client import Answer
 from authz.demo.credentials import Credentials, make_credentials
-from authz.demo.run import curl_command, decided_by, deviations
+from authz.demo.run import curl_command, decided_by, deviations, run_demo
 from authz.demo.scenario import Row
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +116,27 @@ def test_the_command_line_repeats_the_row() -> None:
         "curl -i --cacert server-ca.pem --cert clients/valid.pem -H 'Host: api.localhost' "
         "-H 'x-a: it'\"'\"'s' --path-as-is 'https://partner.localhost:8443/%61;b'"
     )
+
+
+def test_a_directory_of_somebody_else_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    monkeypatch.setattr(run, "DIRECTORY", tmp_path / "mine")
+
+    assert run_demo(check=False) == 1
+    assert "was not made by the demo" in capsys.readouterr().err
+    assert (tmp_path / "mine" / "file").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "DIRECTORY", tmp_path / "missing" / "demo")
+
+    assert run_demo(check=False) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_without_a_certificate_none_is_named() -> None:

@@ -21,7 +21,9 @@ from authz.sources.policy_file import load_policy
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
-YAML_FILES = sorted([*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml"), *(ROOT / "envoy").iterdir()])
+YAML_FILES = sorted(
+    [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml"), *(ROOT / "envoy").glob("*.yaml")]
+)
 KUBERNETES = sorted(
     file for name in ("kubernetes", "istio", "envoy-gateway") for file in (DEPLOY / name).iterdir()
 )

@@ -99,7 +99,7 @@ def test_shutdown_wakes_a_reader_in_another_thread(ends: Ends) -> None:
         struct.pack("<I", 3) + b"\xc1\xc1\xc1",
         struct.pack("<I", 2**31),
         # A message, but one that goes the other way.
-        struct.pack("<I", 13) + b"\x82\xa4type\xa5Ready"[:13],
+        struct.pack("<I", 12) + b"\x81\xa4type\xa5Ready",
     ],
     ids=["no_message_pack", "too_long", "not_for_us"],
 )

@@ -22,16 +22,16 @@ def test_nothing_reported_is_nothing_raised() -> None:
     building().check()
 
 
-def test_the_first_problem_carries_the_others() -> None:
+def test_the_first_problem_of_the_file_carries_the_others() -> None:
     current = building()
-    current.report(("a", "b"), "one", "do")
-    current.report((), "two")
+    current.report(("a", "b"), "found first")
+    current.report((), "stands first", "do")
 
     with pytest.raises(PolicyError) as caught:
         current.check()
 
-    assert (str(caught.value), caught.value.hint) == ("policy.yaml:2: a.b: one", "do")
-    assert [str(other) for other in caught.value.others] == ["policy.yaml:1: two"]
+    assert (str(caught.value), caught.value.hint) == ("policy.yaml:1: stands first", "do")
+    assert [str(other) for other in caught.value.others] == ["policy.yaml:2: a.b: found first"]
 
 
 def test_there_is_a_bound() -> None:

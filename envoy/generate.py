@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the committed Envoy configurations: `python -m envoy.generate`.
+
+They are what `authz envoy config` prints for the settings named here; a test compares. Nothing else
+is made by hand in them, so edit authz/demo/envoy_config.py and envoy_listener.py instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from authz.demo.envoy_config import render_envoy_config
+from authz.demo.envoy_options import EnvoyOptions
+from authz.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[1]
+
+#: authz.yaml of an Envoy behind one other proxy (docs/how-to/behind-another-proxy.md).
+BEHIND_ANOTHER_PROXY = {
+    "certificate_source": "xfcc",
+    "xfcc": {"trusted_hops": 2},
+    "client_ip": {"trusted_hops": 1},
+}
+
+
+def files() -> dict[Path, str]:
+    """Every committed configuration and what it must be."""
+    compose = load_settings(ROOT / "deploy" / "authz.yaml")
+    return {
+        ROOT / "envoy" / "envoy.yaml": render_envoy_config(Settings()),
+        ROOT / "envoy" / "envoy-behind-proxy.yaml": render_envoy_config(
+            Settings.model_validate(BEHIND_ANOTHER_PROXY)
+        ),
+        ROOT / "deploy" / "envoy.yaml": render_envoy_config(
+            compose, EnvoyOptions(upstream="upstream:8000")
+        ),
+    }
+
+
+if __name__ == "__main__":
+    for file, text in files().items():
+        file.write_text(text, encoding="utf-8")

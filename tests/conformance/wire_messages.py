@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of our messages stands for which of Envoy's, by full name: same name, another package."""
+
+from __future__ import annotations
+
+_NAMES = {
+    "envoy.config.core.v3": (
+        "Address",
+        "EnvoyInternalAddress",
+        "HeaderMap",
+        "HeaderValue",
+        "HeaderValueOption",
+        "Metadata",
+        "Pipe",
+        "QueryParameter",
+        "SocketAddress",
+    ),
+    "envoy.service.auth.v3": (
+        "AttributeContext",
+        "AttributeContext.HttpRequest",
+        "AttributeContext.Peer",
+        "AttributeContext.Request",
+        "AttributeContext.TLSSession",
+        "CheckRequest",
+        "CheckResponse",
+        "DeniedHttpResponse",
+        "OkHttpResponse",
+    ),
+    "envoy.type.v3": ("HttpStatus",),
+    "google.rpc": ("Status",),
+    "grpc.health.v1": ("HealthCheckRequest", "HealthCheckResponse"),
+}
+
+#: Envoy's full name by ours.
+MESSAGES = {
+    f"{'authz.health.v1' if package == 'grpc.health.v1' else 'authz.envoy.v3'}.{name}": (
+        f"{package}.{name}"
+    )
+    for package, names in _NAMES.items()
+    for name in names
+}

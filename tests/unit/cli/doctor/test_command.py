@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""doctor over HTTP: an Envoy and an authz that are two small servers here."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.cli.doctor import fetch
+from authz.cli.main import main
+from authz.errors import TransportError
+from tests.unit.cli.doctor import envoy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def server(pages: dict[str, bytes], date: str | None = None) -> Iterator[str]:
+    """An HTTP server of these pages; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = pages.get(self.path)
+            self.send_response(404 if body is None else 200)
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return date or super().date_time_string(timestamp)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{http.server_port}"
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def pages(configuration: dict[str, Any]) -> dict[str, bytes]:
+    stats = {"stats": [{"name": "http.ingress.ext_authz.ok", "value": 1}]}
+    return {
+        "/config_dump": json.dumps(envoy.dump(configuration)).encode(),
+        "/stats?format=json": json.dumps(stats).encode(),
+    }
+
+
+def run(
+    directory: Path,
+    capsys: pytest.CaptureFixture[str],
+    admin: str,
+    metrics: str = "off",
+) -> tuple[int, list[str]]:
+    (directory / "policy.yaml").write_text('sites: [{name: api, hosts: ["*"]}]\n')
+    (directory / "s.yaml").write_text(f'policy: policy.yaml\nmetrics: {{listen: "{metrics}"}}\n')
+    with pytest.raises(SystemExit) as exit_:
+        main(["doctor", "--config", str(directory / "s.yaml"), "--envoy-admin", admin, "--json"])
+    out = capsys.readouterr().out
+    return int(exit_.value.code or 0), [one["id"] for one in json.loads(out)] if out else []
+
+
+def test_a_good_envoy_has_no_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(pages(envoy.config())) as admin:
+        assert run(tmp_path, capsys, admin) == (0, [])
+
+
+def test_mistakes_of_envoy_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configuration = envoy.config()
+    envoy.ext_authz(configuration)["failure_mode_allow"] = True
+    with server(pages(configuration)) as admin:
+        assert run(tmp_path, capsys, admin) == (1, ["failure-mode-allow"])
+
+
+def test_an_envoy_that_asks_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configuration = envoy.config()
+    del envoy.manager(envoy.listener(configuration))["http_filters"][0]
+    with server(pages(configuration)) as admin:
+        assert run(tmp_path, capsys, admin) == (1, ["no-ext-authz"])
+
+
+def test_clocks_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(pages(envoy.config()), date="Sun, 01 Mar 2020 12:00:00 GMT") as admin:
+        assert run(tmp_path, capsys, admin) == (1, ["clock-skew"])
+
+
+def test_a_running_authz_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"/metrics": b'authz_certificates_total{result="absent",source="envoy"} 99\n'}
+    with server(pages(envoy.config())) as admin, server(metrics) as own:
+        assert run(tmp_path, capsys, admin, own) == (1, ["no-certificate-ever"])
+
+
+def test_what_is_no_envoy_cannot_be_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server({"/config_dump": b"hello"}) as other:
+        assert run(tmp_path, capsys, other) == (2, [])
+    with server({}) as nothing:
+        assert run(tmp_path, capsys, nothing) == (2, [])
+
+
+def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "MAX_BYTES", 3)
+    with server({"/": b"xxxx"}) as address, pytest.raises(TransportError, match="too large"):
+        fetch.get(address, "/")

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What settings and policy alone give away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.cli.doctor.installation import ANCHOR_DAYS, CRL_SECONDS, EARLIEST, look
+from authz.settings import Settings
+from tests.factories.pki import AT, DAY, root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = """\
+sites:
+  - name: api
+    hosts: ["*"]
+    trust: [{name: acme, certificates: [ca.pem], crls: [acme.crl]}]
+"""
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    (tmp_path / "ca.pem").write_bytes(root().pem)
+    (tmp_path / "acme.crl").write_bytes(
+        root().crl(this_update=AT - 3600, next_update=AT + 10 * DAY).pem
+    )
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    return tmp_path / "policy.yaml"
+
+
+def ids(at: float, **values: Any) -> list[str]:
+    return [one.id for one in look(Settings.model_validate(values), at)]
+
+
+def test_a_good_installation_has_no_findings(policy: Path) -> None:
+    assert ids(AT, policy=str(policy)) == []
+
+
+def test_a_stale_crl_and_one_that_soon_is(policy: Path) -> None:
+    end = AT + 10 * DAY
+
+    assert ids(end - CRL_SECONDS - 60, policy=str(policy)) == []
+    assert ids(end - CRL_SECONDS + 60, policy=str(policy)) == ["crl-stale-soon"]
+    assert ids(end + 60, policy=str(policy)) == ["crl-stale"]
+
+
+def test_an_authority_before_in_and_after_its_time(policy: Path) -> None:
+    text = policy.read_text().replace(", crls: [acme.crl]", "")
+    policy.write_text(text)
+    certificate = root().certificate
+    start = certificate.not_valid_before_utc.timestamp()
+    end = certificate.not_valid_after_utc.timestamp()
+
+    assert ids(max(start - 60, EARLIEST), policy=str(policy)) == ["authority-not-yet-valid"]
+    assert ids(end - ANCHOR_DAYS * DAY - 60, policy=str(policy)) == []
+    assert ids(end - ANCHOR_DAYS * DAY + 60, policy=str(policy)) == ["authority-expires-soon"]
+    assert ids(end + 60, policy=str(policy)) == ["authority-expired"]
+
+
+def test_a_clock_that_is_far_behind(policy: Path) -> None:
+    assert ids(0, policy=str(policy))[0] == "clock"
+
+
+def test_a_site_that_asks_about_certificates_and_trusts_nobody(policy: Path) -> None:
+    policy.write_text(
+        'sites: [{name: a, hosts: ["*"], rules: [{expression: '
+        '"not cf.tls_client_auth.cert_verified or cf.tls_client_auth.cert_revoked", '
+        "action: block}]}]\n"
+    )
+
+    assert "no-trust" in ids(AT, policy=str(policy))
+
+
+def test_a_policy_that_cannot_be_used_is_explained(policy: Path) -> None:
+    policy.write_text(policy.read_text().replace("ca.pem", "gone.pem").replace("acme.crl", "x"))
+
+    assert ids(AT, policy=str(policy)) == ["policy", "policy"]
+
+
+def test_a_rule_that_lets_revoked_certificates_in(policy: Path) -> None:
+    policy.write_text(
+        policy.read_text()
+        + "    rules: [{expression: not cf.tls_client_auth.cert_verified, action: block}]\n"
+    )
+
+    assert ids(AT, policy=str(policy)) == ["lint"]
+
+
+@pytest.mark.parametrize(
+    ("values", "id_"),
+    [
+        ({"grpc": {"listen": "0.0.0.0:50051"}}, "open-port"),
+        ({"grpc": {"workers": 2}}, "shared-port"),
+        ({"xfcc": {"trusted_hops": 2}}, "hops-without-xfcc"),
+        ({"certificate_source": "xfcc", "xfcc": {"trusted_hops": 2}}, "proxy-in-front"),
+    ],
+)
+def test_settings_that_are_often_not_meant(policy: Path, values: Any, id_: str) -> None:
+    assert ids(AT, policy=str(policy), **values) == [id_]
+
+
+def test_no_policy_at_all() -> None:
+    assert ids(AT) == ["no-policy"]

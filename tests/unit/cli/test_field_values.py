@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Field values and lists from JSON."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import pytest
+
+from authz.cli.field_values import lists_of, values_of
+from authz.errors import AuthzError
+from authz.policy.fields import SCHEME
+from authz.rules import default_value
+
+
+def test_what_is_left_out_is_empty() -> None:
+    values = values_of({})
+
+    assert values["http.host"] == b""
+    assert values["ssl"] is False
+    assert values["ip.src"] == IPv4Address("0.0.0.0")
+    assert values["http.request.headers"] == {}
+
+
+def test_every_field_of_the_catalogue_has_a_default() -> None:
+    values = values_of({})
+
+    assert {name: values[name] for name in SCHEME.fields} == {
+        name: default_value(field.type) for name, field in SCHEME.fields.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("http.host", "é", "é".encode()),
+        ("ssl", True, True),
+        ("http.request.timestamp.sec", 5, 5),
+        ("ip.src", "::1", IPv6Address("::1")),
+        ("http.request.headers", {"x": ["1", "2"]}, {b"x": (b"1", b"2")}),
+        ("http.request.headers.names", ["a"], (b"a",)),
+    ],
+)
+def test_values_become_those_of_the_language(name: str, given: Any, value: Any) -> None:
+    assert values_of({name: given})[name] == value
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], '"fields" is not an object'),
+        ({"http.hots": ""}, 'unknown field "http.hots"'),
+        ({"ssl": 1}, 'the field "ssl" is of type Bool, not the number 1'),
+        (
+            {"http.request.timestamp.sec": True},
+            'the field "http.request.timestamp.sec" is of type Int, not the boolean true',
+        ),
+        (
+            {"http.request.timestamp.sec": 2**63},
+            f'the field "http.request.timestamp.sec" is of type Int, not the number {2**63}',
+        ),
+        ({"ip.src": "1.2.3"}, 'the field "ip.src": "1.2.3" is not an IP address'),
+        (
+            {"http.request.headers": {"x": "1"}},
+            'the field "http.request.headers" is of type Array(Bytes), not the text "1"',
+        ),
+    ],
+)
+def test_values_of_another_type_are_refused(given: Any, message: str) -> None:
+    with pytest.raises(AuthzError) as caught:
+        values_of(given)
+
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "ip", "items": ["10.0.0.0/8"]},
+        ["10.0.0.0/8", "::1"],
+        [1, 2],
+        ["a", "10.0.0.1"],
+        [],
+    ],
+)
+def test_lists_with_and_without_a_kind(given: Any) -> None:
+    assert list(lists_of({"o": given})) == ["o"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], '"lists" is not an object'),
+        ({"o": 1}, 'the list "o" has no list of items'),
+        ({"o": [True]}, 'the list "o" has no list of items'),
+        (
+            {"o": {"kind": "ipp", "items": []}},
+            'the list "o" is of no known kind: the text "ipp"',
+        ),
+    ],
+)
+def test_lists_that_are_none_are_refused(given: Any, message: str) -> None:
+    with pytest.raises(AuthzError) as caught:
+        lists_of(given)
+
+    assert caught.value.message == message

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only the native transport does: its loop, its drain, its deadlines."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import grpc
+
+from authz.extauthz.transport import CHECK
+from tests.unit.extauthz.transport.conftest import Service, opened
+
+PATIENCE = 10.0
+
+
+def test_checks_that_wait_in_a_batch_have_less_time_left() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow_first(data: bytes) -> bytes:
+        if data == b"first":
+            begun.set()
+            assert go_on.wait(PATIENCE)
+        elif data == b"slow":
+            until = time.perf_counter() + 0.05
+            while time.perf_counter() < until:
+                pass
+        return data
+
+    service = Service(slow_first)
+    with opened("native", service) as it:
+        call = it.channel.unary_unary(CHECK)
+        calls = [call.future(b"first", timeout=PATIENCE)]
+        assert begun.wait(PATIENCE)
+        # These arrive while the loop is busy, and are then handed over together.
+        calls += [call.future(data, timeout=PATIENCE) for data in (b"slow", b"slow", b"last")]
+        ready = threading.Event()
+        ready.wait(0.2)
+        go_on.set()
+        assert [c.result() for c in calls] == [b"first", b"slow", b"slow", b"last"]
+
+    last = service.remaining[-1]
+    assert last is not None
+    assert last < PATIENCE - 0.1
+
+
+def test_calls_that_arrive_while_draining_are_answered() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(data: bytes) -> bytes:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return b"fine"
+
+    with opened("native", Service(slow)) as it:
+        call = it.channel.unary_unary(CHECK)
+        first = call.future(b"", timeout=PATIENCE)
+        assert begun.wait(PATIENCE)
+        stopper = threading.Thread(target=it.transport.stop, args=(PATIENCE,))
+        stopper.start()
+        second = call.future(b"", timeout=PATIENCE)
+        go_on.set()
+
+        assert (first.result(), second.result()) == (b"fine", b"fine")
+        stopper.join(PATIENCE)
+        assert not stopper.is_alive()
+
+
+def test_an_idle_transport_stops_long_before_its_grace() -> None:
+    with opened("native") as it:
+        before = time.monotonic()
+        it.transport.stop(PATIENCE)
+
+        assert time.monotonic() - before < PATIENCE / 2
+
+
+def test_the_grace_bounds_how_long_stopping_waits_for_callers() -> None:
+    """A stream of calls that never ends cannot keep a process alive."""
+    with opened("native") as it:
+        call = it.channel.unary_unary(CHECK)
+        over = threading.Event()
+
+        def keep_calling() -> None:
+            while not over.is_set():
+                try:
+                    call(b"", timeout=1)
+                except grpc.RpcError:
+                    return  # closed, as it should be
+
+        caller = threading.Thread(target=keep_calling)
+        caller.start()
+        before = time.monotonic()
+        it.transport.stop(0.3)
+        over.set()
+        caller.join(PATIENCE)
+
+        assert time.monotonic() - before < PATIENCE / 2

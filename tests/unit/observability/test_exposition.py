@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text a Prometheus scrapes: names, labels, merging, and the page about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from authz import __version__
+from authz.certs.failure import VerifyFailure
+from authz.certs.presented import CertificateSource
+from authz.node.fleet_metrics import FLEET_METRICS
+from authz.observability.exposition import METRICS, render
+from authz.observability.metrics import BUCKETS, Metrics, counters_only
+from authz.policy.decision import Decision, Reason, Verdict
+from tests.factories.decisions import allowed, blocked
+
+ENVOY = CertificateSource.ENVOY
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
+
+
+class Memo:
+    hits, misses, bytes = 10, 4, 9000
+
+    def __len__(self) -> int:
+        return 3
+
+
+def worker(name: str, generation: int = 1) -> Metrics:
+    metrics = Metrics(name)
+    metrics.transport = "native"
+    metrics.memo = Memo()
+    metrics.observe(allowed(), ENVOY, 0.0001)
+    metrics.observe(blocked(), ENVOY, 0.5)
+    metrics._generation, metrics._created_at = generation, 1000.0
+    metrics._crl_next_updates = {("api", "acme"): 2000.0 + generation}
+    metrics.reload_failed("policy")
+    return metrics
+
+
+def scrape(*exports: Any, now: float = 1010.0) -> dict[tuple[str, tuple[str, ...]], float]:
+    text = render(exports, now).decode()
+    return {
+        (sample.name, _labels(sample.name, sample.labels)): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def _labels(name: str, labels: dict[str, str]) -> tuple[str, ...]:
+    """The values in the order in which the labels are documented."""
+    spec = METRICS.get(name)
+    return tuple(labels[label] for label in (spec.labels if spec else labels))
+
+
+def test_counters_of_several_workers_are_added_up() -> None:
+    found = scrape(worker("0").export(), worker("1").export())
+
+    assert found["authz_checks_total", ("allow",)] == 2
+    assert found["authz_decisions_total", ("api", "block", "rule")] == 2
+    assert found["authz_certificates_total", ("verified", "envoy")] == 4
+    assert found["authz_judgement_memo_hits_total", ()] == 20
+    assert found["authz_judgement_memo_misses_total", ()] == 8
+    assert found["authz_reload_failures_total", ("policy",)] == 2
+    assert found["authz_internal_errors_total", ()] == 0
+
+
+def test_gauges_stay_with_their_worker() -> None:
+    found = scrape(worker("0", 4).export(), worker("1", 5).export())
+
+    assert found["authz_snapshot_generation", ("0",)] == 4
+    assert found["authz_snapshot_generation", ("1",)] == 5
+    assert found["authz_snapshot_age_seconds", ("1",)] == 10
+    assert found["authz_judgement_memo_entries", ("0",)] == 3
+    assert found["authz_judgement_memo_bytes", ("0",)] == 9000
+    assert found["authz_transport_info", ("1", "native")] == 1
+    assert found["authz_worker_resident_memory_bytes", ("0",)] > 0
+    assert found["authz_build_info", (__version__,)] == 1
+
+
+def test_of_several_next_updates_the_earliest_counts() -> None:
+    found = scrape(worker("0", 4).export(), worker("1", 5).export())
+
+    assert found["authz_crl_next_update_timestamp_seconds", ("api", "acme")] == 2004
+
+
+def test_the_histogram_is_cumulative() -> None:
+    found = scrape(worker("0").export(), worker("1").export())
+
+    assert found["authz_check_duration_seconds_count", ()] == 4
+    assert found["authz_check_duration_seconds_bucket", ("0.0001",)] == 2
+    assert found["authz_check_duration_seconds_bucket", ("+Inf",)] == 4
+    assert found["authz_check_duration_seconds_sum", ()] == 1.0002
+    bounds = [labels[0] for name, labels in found if name == "authz_check_duration_seconds_bucket"]
+    assert len(bounds) == len(BUCKETS) + 1
+
+
+def test_an_outright_denial_has_the_action_deny() -> None:
+    metrics = Metrics()
+    metrics.observe(Decision(verdict=Verdict.DENY, reason=Reason.UNKNOWN_HOST), ENVOY, 0.0001)
+
+    assert scrape(metrics.export())["authz_decisions_total", ("", "deny", "unknown_host")] == 1
+
+
+def test_a_worker_that_is_gone_leaves_its_counters() -> None:
+    found = scrape(counters_only(worker("0").export()), worker("1").export())
+
+    assert found["authz_checks_total", ("allow",)] == 2
+    assert ("authz_snapshot_generation", ("0",)) not in found
+    assert ("authz_judgement_memo_entries", ("0",)) not in found
+
+
+def test_a_clock_that_went_back_makes_no_negative_age() -> None:
+    assert scrape(worker("0").export(), now=0)["authz_snapshot_age_seconds", ("0",)] == 0
+
+
+def test_exactly_the_listed_metrics_are_rendered_with_the_listed_labels() -> None:
+    text = render([worker("0").export()]).decode()
+    found = {}
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[name] = (family.type, labels)
+
+    assert found == {spec.name: (spec.kind, set(spec.labels)) for spec in METRICS.values()}
+
+
+def test_every_metric_has_its_heading_with_type_and_labels() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^##+ `(\w+)`\n\n(.*)$", page, re.MULTILINE))
+
+    assert set(sections) == set(METRICS) | {metric.name for metric in FLEET_METRICS}
+    for name, spec in METRICS.items():
+        assert sections[name].lower().startswith(spec.kind)
+        assert set(re.findall(r"`(\w+)`", sections[name].partition("(")[0])) == set(spec.labels)
+
+
+def test_every_certificate_result_is_documented() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert not [failure for failure in VerifyFailure if f"`{failure.value}`" not in page]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Address sets answer like a search through their items."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz.rules.addresses import BadAddressError, Ranges, read_addresses
+
+
+@pytest.mark.parametrize(
+    ("item", "inside", "outside"),
+    [
+        ("10.0.0.1", "10.0.0.1", "10.0.0.2"),
+        ("10.0.0.0/8", "10.255.255.255", "11.0.0.0"),
+        ("0.0.0.0/0", "255.255.255.255", "::"),
+        ("10.0.0.5..10.0.1.7", "10.0.0.255", "10.0.1.8"),
+        ("2001:db8::1", "2001:db8::1", "2001:db8::2"),
+        ("2001:db8::/32", "2001:db8:ffff::", "2001:db9::"),
+        ("2001:DB8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "::"),
+        ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:1"),
+        ("::1", "::1", "::2"),
+        ("::ffff:10.0.0.1", "::ffff:a00:1", "10.0.0.1"),
+        ("::/0", "::", "0.0.0.0"),
+        ("fe80::..fe80::9", "fe80::9", "fe80::a"),
+        (" 10.0.0.1 ", "10.0.0.1", "10.0.0.0"),
+    ],
+)
+def test_an_item_holds_its_addresses(item: str, inside: str, outside: str) -> None:
+    ranges = read_addresses([item])
+
+    assert ranges.has(ip_address(inside))
+    assert not ranges.has(ip_address(outside))
+    assert not ranges.has(None)
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ("", "is not an IP address or network"),
+        ("10.0.0", "is not an IP address or network"),
+        ("10.0.0.01", "is not an IP address or network"),
+        ("10/8", "is not an IP address or network"),
+        ("10.0.0.256", "is not an IP address or network"),
+        ("fe80::1%eth0", "is not an IP address or network"),
+        ("1::2::3", "is not an IP address or network"),
+        ("1:2:3:4::5:6:7:8", "is not an IP address or network"),
+        ("10.0.0.0/33", "has no prefix length from 0 to 32"),
+        ("10.0.0.0/", "has no prefix length from 0 to 32"),
+        ("10.0.0.0/+8", "has no prefix length from 0 to 32"),
+        ("2001:db8::/129", "has no prefix length from 0 to 128"),
+        ("10.0.0.1/8", "has bits set beyond its prefix length"),
+        ("2001:db8::1/32", "has bits set beyond its prefix length"),
+        ("10.0.0.1..x", "is not an IP range"),
+        ("10.0.0.2..10.0.0.1", "ends before it begins"),
+        ("10.0.0.2..::1", "ends before it begins"),
+    ],
+)
+def test_a_bad_item_is_named_by_its_position(item: str, problem: str) -> None:
+    with pytest.raises(BadAddressError) as caught:
+        read_addresses(["10.0.0.1", item])
+
+    assert (caught.value.position, caught.value.problem) == (1, problem)
+
+
+_networks = st.tuples(st.integers(0, 2**32 - 1), st.integers(20, 32)).map(
+    lambda pair: ip_network((pair[0] % 2**14, pair[1]), strict=False)
+)
+
+
+@given(networks=st.lists(_networks, max_size=12), probes=st.lists(st.integers(0, 2**14 - 1)))
+def test_a_set_answers_like_a_search_through_its_items(
+    networks: list[object], probes: list[int]
+) -> None:
+    ranges = read_addresses([str(network) for network in networks])
+
+    for probe in probes:
+        address = ip_address(probe)
+        assert ranges.has(address) is any(address in net for net in networks)  # type: ignore[operator]
+
+
+def test_intervals_of_both_families_stay_apart() -> None:
+    ranges = Ranges.of([(ip_address("10.0.0.1"), ip_address("10.0.0.2")), (ip_address("::1"),) * 2])
+
+    assert ranges.has(ip_address("10.0.0.2"))
+    assert ranges.has(ip_address("::1"))
+    assert not ranges.has(ip_address("::2"))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named lists of each kind, and what is wrong with a bad one."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import ip_address
+
+import pytest
+
+from authz.errors import PolicyError, TypeCheckError
+from authz.rules import (
+    ListKind,
+    ListModel,
+    NamedList,
+    compile_expression,
+    compile_list,
+    evaluate,
+    parse,
+)
+from tests.factories.schemes import SCHEME, field_values
+
+
+def _list(kind: ListKind, *items: str, name: str = "some", where: str = "") -> NamedList:
+    return compile_list(ListModel(name=name, kind=kind, items=items, where=where))
+
+
+@pytest.mark.parametrize(
+    ("kind", "items", "inside", "outside"),
+    [
+        (ListKind.IP, ("10.0.0.0/8", "::1"), ip_address("10.1.1.1"), ip_address("::2")),
+        (ListKind.STRING, ("a", "é"), "é".encode(), b"A"),
+        (ListKind.INTEGER, ("-5", "007"), 7, 5),
+        (ListKind.ASN, ("64496", "AS13335"), 13335, 1),
+        (ListKind.HOSTNAME, ("example.com",), b"EXAMPLE.com", b"www.example.com"),
+        (ListKind.HOSTNAME, ("*.example.com",), b"a.b.example.com", b"example.com"),
+        (ListKind.HOSTNAME, ("*.example.com", "x.org."), b"x.org", b".example.com"),
+        (ListKind.HOSTNAME, ("bücher.example", "[::1]"), b"xn--bcher-kva.example", b"example"),
+    ],
+)
+def test_membership(
+    kind: ListKind, items: tuple[str, ...], inside: object, outside: object
+) -> None:
+    compiled = _list(kind, *items)
+
+    assert compiled.has(inside)  # type: ignore[arg-type]  # of the kind's own type
+    assert not compiled.has(outside)  # type: ignore[arg-type]  # of the kind's own type
+    assert not compiled.has(None)
+    assert compiled.size == len(items)
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "problem"),
+    [
+        (ListKind.IP, "10.0.0.1/8", "has bits set beyond its prefix length"),
+        (ListKind.STRING, "\ud800", "is not valid Unicode text"),
+        (ListKind.INTEGER, "1_0", "is not a decimal number of 64 bits"),
+        (ListKind.INTEGER, "9223372036854775808", "is not a decimal number of 64 bits"),
+        (ListKind.ASN, "4294967296", "is not an AS number"),
+        (ListKind.ASN, "ASX", "is not an AS number"),
+        (ListKind.HOSTNAME, "https://a", "is not a host name"),
+        (ListKind.HOSTNAME, "a.*.b", "is not a host name"),
+        (ListKind.HOSTNAME, "*", "is not a host name"),
+        (ListKind.HOSTNAME, "a..b", "is not a host name"),
+    ],
+)
+def test_a_bad_item_is_named_with_its_position(kind: ListKind, item: str, problem: str) -> None:
+    good = {ListKind.IP: "10.0.0.1", ListKind.ASN: "1", ListKind.INTEGER: "1"}.get(kind, "a")
+    with pytest.raises(PolicyError) as caught:
+        _list(kind, good, item, where="policy.yaml:7")
+
+    assert str(caught.value).startswith('policy.yaml:7: list "some", item 2: "')
+    assert caught.value.message.endswith(problem)
+
+
+@pytest.mark.parametrize("name", ["", "A", "a-b", ".a", "a.", "ä"])
+def test_a_list_whose_name_no_expression_can_write_is_refused(name: str) -> None:
+    with pytest.raises(PolicyError, match="cannot be used in expressions"):
+        _list(ListKind.IP, name=name)
+
+
+def test_a_list_is_for_the_type_it_holds() -> None:
+    lists = {"some": _list(ListKind.IP, "10.0.0.1")}
+    with pytest.raises(TypeCheckError, match="holds Ip, the left side is Bytes"):
+        parse("http.host in $some", SCHEME, lists)
+
+
+@pytest.mark.parametrize("kind", [ListKind.STRING, ListKind.HOSTNAME])
+def test_hex_fields_match_a_list_in_either_case(kind: ListKind) -> None:
+    lists = {"pins": _list(kind, "0a1b", "ff")}
+    expression = parse("cf.tls_client_auth.cert_serial in $pins", SCHEME, lists)
+
+    for value, verdict in (("0A1B", True), ("FF", True), ("0A", False)):
+        values = field_values({"cf.tls_client_auth.cert_serial": value})
+        assert evaluate(expression, values) is verdict
+        assert compile_expression(expression).matches(values) is verdict
+    assert not lists["pins"].has_folded()(None)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_million_addresses_load_in_three_seconds(version: int) -> None:
+    items = tuple(
+        f"{10 + n % 200}.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
+        if version == 4
+        else f"2001:db8:{n >> 16:x}:{n & 65535:x}::/64"
+        for n in range(1_000_000)
+    )
+
+    start = time.perf_counter()
+    compiled = _list(ListKind.IP, *items)
+
+    assert time.perf_counter() - start < 3
+    assert compiled.has(ip_address("10.0.0.0" if version == 4 else "2001:db8::"))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grouping, limits and the tree; verdicts are in tests/vectors/rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.errors import ParseError, TypeCheckError
+from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEXES, format_expression, parse
+from authz.rules.ast import Combination, Logic, Not
+from tests.factories.schemes import SCHEME
+
+
+def test_runs_of_one_operator_are_one_node() -> None:
+    root = parse("ssl and ssl and ssl or ssl", SCHEME).root
+
+    assert isinstance(root, Combination)
+    assert root.logic is Logic.OR
+    assert isinstance(root.operands[0], Combination)
+    assert len(root.operands[0].operands) == 3
+
+
+def test_parentheses_keep_runs_apart() -> None:
+    assert parse("(ssl or ssl) or ssl", SCHEME) != parse("ssl or ssl or ssl", SCHEME)
+    assert parse("((ssl))", SCHEME) == parse("ssl", SCHEME)
+
+
+def test_notations_are_equal_trees() -> None:
+    assert parse('! ssl && http.host == "a"', SCHEME) == parse(
+        'not ssl and http.host eq "a"', SCHEME
+    )
+
+
+def test_spans_point_at_the_source() -> None:
+    source = ' ssl and not http.host eq "a" '
+    root = parse(source, SCHEME).root
+
+    assert isinstance(root, Combination)
+    negation = root.operands[1]
+    assert isinstance(negation, Not)
+    assert source[slice(*negation.span)] == 'not http.host eq "a"'
+    assert source[slice(*negation.operand.span)] == 'http.host eq "a"'
+
+
+def test_the_fields_are_those_that_are_read() -> None:
+    source = 'ssl or any(lower(http.request.headers["a"][*])[*] eq "x")'
+
+    assert parse(source, SCHEME).fields == {"ssl", "http.request.headers"}
+
+
+def test_the_length_is_counted_without_the_space_around() -> None:
+    parse(" " * 10 + "ssl".ljust(MAX_LENGTH - 7) + " or ssl", SCHEME)
+    with pytest.raises(TypeCheckError, match="4097 characters, 4096 are allowed"):
+        parse("ssl".ljust(MAX_LENGTH - 6) + " or ssl", SCHEME)
+
+
+def test_regexes_are_counted() -> None:
+    most = " or ".join(['http.host ~ "a"'] * MAX_REGEXES)
+
+    assert parse(most, SCHEME).regexes == MAX_REGEXES
+    with pytest.raises(TypeCheckError, match="more than 64 regular expressions"):
+        parse(f'{most} or http.host matches "b"', SCHEME)
+
+
+@pytest.mark.parametrize("opening", ["(", "not ", "!", "any(", "lower(", "any(not(", "not not("])
+def test_nesting_is_limited_whatever_nests(opening: str) -> None:
+    with pytest.raises((TypeCheckError, ParseError), match=f"more than {MAX_NESTING} levels deep"):
+        parse(opening * (MAX_NESTING + 1), SCHEME)
+
+
+def test_the_deepest_call_fits_under_half_the_default_recursion_limit() -> None:
+    source = "lower(" * MAX_NESTING + "http.host" + ")" * MAX_NESTING + ' eq "a"'
+
+    def deep(frames: int) -> object:
+        return parse(source, SCHEME) if frames == 0 else deep(frames - 1)
+
+    deep(450)
+
+
+def test_siblings_do_not_add_to_the_nesting() -> None:
+    branch = "(" * MAX_NESTING + "ssl" + ")" * MAX_NESTING
+
+    assert format_expression(parse(f"{branch} and {branch}", SCHEME)) == "ssl and ssl"
+
+
+@pytest.mark.parametrize("source", ["", " ", "\t\n"])
+def test_nothing_is_no_expression(source: str) -> None:
+    with pytest.raises(ParseError, match="the expression is empty"):
+        parse(source, SCHEME)
+
+
+def test_half_a_surrogate_is_no_text() -> None:
+    with pytest.raises(ParseError) as caught:
+        parse('http.host eq "\ud800"', SCHEME)
+
+    assert caught.value.span == (14, 15)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patterns are Rust's, on bytes; what the engine says arrives as a RegexError with a place."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.rules.regex import RegexError, compile_regex
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "matches"),
+    [
+        ("o", b"foo", True),
+        ("^o", b"foo", False),
+        ("a**b", b"aab", True),
+        ("(?:a{2}{2})$", b"xaaaa", True),
+        ("N(?i)ODE", b"Node", True),
+        ("N(?i)ODE", b"node", False),
+        (r"\xff", b"\xff", True),
+        ("^.$", "é".encode(), False),
+        ("(?u)^.$", "é".encode(), True),
+    ],
+)
+def test_matching_is_on_bytes_and_unanchored(pattern: str, value: bytes, matches: bool) -> None:
+    assert compile_regex(pattern).is_match(value) is matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "offset"),
+    [
+        ("ab(?=c)", 2),
+        ("é(?=c)", 1),
+        ("(?a)b", 2),
+        ("ab\\", 2),
+        ("[b-a\\", 4),
+        ("a**(?=c)", None),
+        ("(?:a{1000}){1000}", None),
+    ],
+)
+def test_the_place_is_in_characters_of_the_pattern(pattern: str, offset: int | None) -> None:
+    with pytest.raises(RegexError) as caught:
+        compile_regex(pattern)
+
+    assert caught.value.offset == offset
+    assert not caught.value.reason.endswith(".")
+
+
+def test_an_unknown_place_is_kept_unknown() -> None:
+    with pytest.raises(RegexError) as caught:
+        compile_regex("(" * 251 + ")" * 251)
+
+    assert "nested" in caught.value.reason
