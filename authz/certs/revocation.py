@@ -136,35 +136,37 @@ def revocation_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Revoc
     """Whether the certificate of this judgement is revoked at Unix time `at`.
 
     Asks about every certificate of the path but the anchor. A judgement without a path has nothing
-    to revoke.
+    to revoke. Whether a CRL is stale matters for the authority that the path leads to.
     """
     path = judgement.path
     if len(path) < 2:
         return NOT_REVOKED
-    rules = bundle.revocation_by_authority.get(judgement.authority)
-    if rules is None or rules.mode is RevocationMode.OFF or rules.is_empty:
+    rules = bundle.revocation_by_authority[judgement.authority]
+    counts = rules.mode is not RevocationMode.OFF and not rules.is_empty
+    if not counts and not bundle.listing:
         return NOT_REVOKED
     revoked: RevocationStatus | None = None
-    stale = "a CRL source has not given a CRL" if rules.source_missing else ""
+    stale = "a CRL source has not given a CRL" if counts and rules.source_missing else ""
     for index in range(len(path) - 1):
         certificate, issuer = path[index], path[index + 1]
-        if certificate.serial_number in rules.serials:
+        if counts and certificate.serial_number in rules.serials:
             revoked = revoked or _revoked(certificate, "by the list of revoked serials")
-        scopes = rules.by_issuer_key.get(issuer.spki)
-        if scopes is None:
-            continue
-        for scope in scopes:
-            if not (scope.covers_ca if index else scope.covers_end_entity):
-                continue
-            complete, delta = scope.in_use(at)
-            if complete is None:
-                stale = stale or f"no CRL of {issuer.subject_dn!r} is in force"
-                continue
-            newest = delta or complete
-            if at > newest.next_update:
-                stale = stale or f"the CRL of {issuer.subject_dn!r} is stale"
-            if _listed(certificate.serial_number, complete, delta):
-                revoked = revoked or _revoked(certificate, "by the CRL of its issuer")
+        # A key's CRL counts whichever authority brought it: where several lead to one issuer, the
+        # peer has a say in the path (it sends cross certificates), and none in this.
+        for listing in bundle.listing:
+            for scope in listing.by_issuer_key.get(issuer.spki, ()):
+                if not (scope.covers_ca if index else scope.covers_end_entity):
+                    continue
+                complete, delta = scope.in_use(at)
+                if complete is None:
+                    what = f"no CRL of {issuer.subject_dn!r} is in force"
+                    stale = stale or (what if listing is rules else "")
+                    continue
+                newest = delta or complete
+                if at > newest.next_update and listing is rules:
+                    stale = stale or f"the CRL of {issuer.subject_dn!r} is stale"
+                if _listed(certificate.serial_number, complete, delta):
+                    revoked = revoked or _revoked(certificate, "by the CRL of its issuer")
     if stale and rules.mode is RevocationMode.STRICT:
         also = f"; it says: {revoked.detail}" if revoked else ""
         return RevocationStatus(failure=VerifyFailure.CRL_STALE, detail=stale + also)

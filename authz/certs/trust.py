@@ -69,7 +69,7 @@ class TrustBundle:
     """The authorities of a site, ready to verify with.
 
     `digest` covers anchors, intermediates and names only: it changes exactly when judgements must
-    be made anew, and not when a CRL does.
+    be made anew, and not when a CRL does. `listing` are the authorities whose CRLs are looked at.
     """
 
     authorities: tuple[Authority, ...]
@@ -77,6 +77,7 @@ class TrustBundle:
     issuers_by_subject: Mapping[bytes, tuple[Issuer, ...]]
     members: frozenset[bytes]
     revocation_by_authority: Mapping[str, AuthorityRevocation]
+    listing: tuple[AuthorityRevocation, ...] = ()
     notes: tuple[TrustNote, ...] = ()
 
     @property
@@ -139,6 +140,11 @@ def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
             for certificate in (*authority.anchors, *authority.intermediates)
         ),
         revocation_by_authority={one.name: one.revocation for one in authorities},
+        listing=tuple(
+            one.revocation
+            for one in authorities
+            if one.revocation.mode is not RevocationMode.OFF and one.revocation.by_issuer_key
+        ),
         notes=tuple(notes),
     )
 

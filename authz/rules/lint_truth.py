@@ -124,8 +124,6 @@ def _known(node: Logical, facts: list[Fact]) -> bool | None:
 
 
 def _combination(node: Combination, facts: list[Fact]) -> bool | None:
-    if node.type.element is not None:
-        return None
     known = [_known(operand, facts) for operand in node.operands]
     if node.logic is Logic.XOR:
         return sum(map(bool, known)) % 2 == 1 if None not in known else None

@@ -143,7 +143,7 @@ _REPETITIONS = st.lists(st.sampled_from(["*", "+", "?", "{2}", "{0,2}?", "*?"]),
 
 
 @st.composite
-def _patterns(draw: st.DrawFn) -> tuple[str, str]:
+def _patterns(draw: st.DrawFn, depth: int = 3) -> tuple[str, str]:
     """A pattern as Rust takes it, and one of the same meaning that everybody takes."""
     compact, explicit = "", ""
     for _ in range(draw(st.integers(1, 3))):
@@ -155,10 +155,10 @@ def _patterns(draw: st.DrawFn) -> tuple[str, str]:
             atom += repetition
             plain = f"(?:{plain}){repetition}" if number else plain + repetition
         compact, explicit = compact + atom, explicit + plain
-    if draw(st.booleans()):
+    if depth and draw(st.booleans()):
         # In groups, because an alternative ends where the flags would be set again.
-        rest, plain = draw(_patterns())
-        other, other_plain = draw(_patterns())
+        rest, plain = draw(_patterns(depth - 1))
+        other, other_plain = draw(_patterns(depth - 1))
         compact = f"(?:{compact}(?i)(?:{rest})|(?:{other}))b"
         explicit = f"(?:{explicit}(?i:(?:{plain}))|(?i:(?:{other_plain})))b"
     return compact, explicit

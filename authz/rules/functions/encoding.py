@@ -46,7 +46,7 @@ def _decode_base64(text: bytes) -> bytes | None:
 
 
 def _unicode(digits: bytes) -> bytes | None:
-    """UTF-8 of a %uXXXX escape, or None for half a surrogate pair."""
+    """UTF-8 of a %uHHHH escape, or None for half a surrogate pair."""
     point = int(digits, 16)
     return None if 0xD800 <= point <= 0xDFFF else chr(point).encode()
 
@@ -99,7 +99,7 @@ def _bind_url_decode(literals: tuple[LiteralValue | None, ...]) -> Implementatio
         raise ArgumentError(
             1,
             "unknown option of url_decode",
-            'the options are "r" (decode repeatedly), "u" (%uXXXX as well) and "ur"',
+            'the options are "r" (decode repeatedly), "u" (%uHHHH as well) and "ur"',
         )
     unicode = b"u" in options
     if b"r" in options:
@@ -123,5 +123,5 @@ URL_DECODE: Final = Function(
     optional=(Parameter(name="options", accepts=(Bytes,), kind=ArgumentKind.LITERAL),),
     returns=Bytes,
     bind=_bind_url_decode,
-    doc='%XX and + decoded; options "r" decodes repeatedly, "u" also decodes %uXXXX to UTF-8.',
+    doc='%XX and + decoded; options "r" decodes repeatedly, "u" also decodes %uHHHH to UTF-8.',
 )

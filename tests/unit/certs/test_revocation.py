@@ -9,7 +9,7 @@ from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import judge
 from authz.certs.revocation import NOT_REVOKED, RevocationStatus, revocation_of
 from authz.certs.trust import AuthorityModel, RevocationMode, compile_trust
-from tests.factories.pki import AT, DAY, authority, intermediate, presented, root
+from tests.factories.pki import AT, DAY, authority, fixed_key, intermediate, presented, root
 
 _CA = intermediate()
 _ALICE = _CA.client("alice", serial=0xA11CE)
@@ -116,3 +116,29 @@ def test_the_next_update_is_that_of_the_newest() -> None:
     bundle = compile_trust([authority(root(), _CA, crls=crls)])
 
     assert bundle.crl_next_updates() == {"acme": AT + 3 * DAY}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("other_mode", list(RevocationMode))
+def test_a_cross_certificate_does_not_lead_around_a_revocation(
+    order: int, other_mode: RevocationMode
+) -> None:
+    """The issuer's key is the same under both roots, and one of them brought its CRL."""
+    cross = root("Other Root CA").intermediate(
+        "Test Issuing CA", key=fixed_key("Test Issuing CA"), serial=0xC505
+    )
+    models = [
+        authority(root(), _CA, crls=[_CA.crl([0xA11CE]).der]),
+        authority(root("Other Root CA"), name="other", revocation=other_mode),
+    ]
+    bundle = compile_trust(models[::order])
+    judgement = judge(presented(_ALICE, cross), bundle, AT)
+
+    assert judgement.failure is None
+    assert revocation_of(judgement, bundle, AT).revoked
+
+
+def test_with_revocation_off_a_crl_is_not_looked_at() -> None:
+    model = authority(root(), _CA, crls=[_CA.crl([0xA11CE]).der], revocation=RevocationMode.OFF)
+
+    assert _status(model) is NOT_REVOKED

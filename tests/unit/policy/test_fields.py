@@ -16,7 +16,7 @@ from authz.policy.fields import PATH_FIELDS, SCHEME, FieldValues, unknown_fields
 from authz.policy.refused_fields import REFUSED
 from authz.rules import parse
 from authz.rules.types import Array, Bool, Bytes, Int, Ip, Map
-from tests.factories.pki import AT, authority, presented, root, self_signed
+from tests.factories.pki import AT, authority, root
 from tests.factories.policies import facts
 
 
@@ -45,10 +45,6 @@ def test_every_field_has_a_value_of_its_type_for_a_bare_request() -> None:
 def test_every_field_is_documented_and_none_is_also_refused() -> None:
     assert not [field.name for field in SCHEME.fields.values() if not field.doc]
     assert not SCHEME.fields.keys() & REFUSED.keys()
-
-
-def test_there_are_21_tls_client_auth_fields() -> None:
-    assert sum(name.startswith("cf.tls_client_auth.") for name in SCHEME.fields) == 21
 
 
 @pytest.mark.parametrize(
@@ -105,40 +101,6 @@ def test_an_unknown_client_address_is_in_no_list_of_friends() -> None:
 
 def test_a_missing_time_is_now_and_not_1970() -> None:
     assert _values(time_seconds=0)["http.request.timestamp.sec"] == int(AT)
-
-
-# Gating (architecture 4.4)
-
-_ISSUER = [name for name in SCHEME.fields if ".cert_issuer_" in name]
-_ALWAYS = [
-    name
-    for name in SCHEME.fields
-    if name.startswith("cf.tls_client_auth.cert_") and name not in _ISSUER
-]
-
-
-def test_issuer_values_come_from_the_verified_path() -> None:
-    values = _values(presented=presented(root().client("alice")))
-
-    assert values["cf.tls_client_auth.cert_verified"] is True
-    assert all(values[name] for name in _ISSUER)
-
-
-def test_an_unverified_certificate_has_no_issuer_whatever_it_claims() -> None:
-    forged = self_signed("Test Root")
-
-    values = _values(presented=presented(forged))
-
-    assert values["cf.tls_client_auth.cert_presented"] is True
-    assert values["cf.tls_client_auth.cert_verified"] is False
-    assert [values[name] for name in _ISSUER] == [b""] * len(_ISSUER)
-    assert len(values["cf.tls_client_auth.cert_fingerprint_sha256"]) == 64  # type: ignore[arg-type]
-
-
-def test_without_a_certificate_everything_is_empty() -> None:
-    values = _values()
-
-    assert not any(values[name] for name in _ISSUER + _ALWAYS)
 
 
 # Refused fields

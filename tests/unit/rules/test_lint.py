@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from authz.rules import lint, parse
+from authz.rules import ListKind, ListModel, compile_list, lint, parse
 from tests.factories.schemes import SCHEME
 
 _TLS = "cf.tls_client_auth."
@@ -92,6 +92,12 @@ def test_a_hex_literal_that_never_equals_the_field_is_found(
 )
 def test_other_hex_literals_are_fine(source: str) -> None:
     assert _codes(source) == []
+
+
+def test_a_list_says_nothing_about_its_items() -> None:
+    lists = {"pins": compile_list(ListModel(name="pins", kind=ListKind.STRING, items=("a:b",)))}
+
+    assert lint(parse(f"{_SERIAL} in $pins", SCHEME, lists)) == ()
 
 
 def test_findings_come_in_the_order_of_the_source() -> None:

@@ -65,6 +65,7 @@ def test_always(source: str) -> None:
         "ssl",
         "not ssl or ssl xor ssl",
         'http.host in {"a" "B"}',
+        'http.request.uri.path in {"/a" "/b"}',
         'http.request.uri.path eq "*"',
         'http.request.uri.path eq ""',
         'http.request.headers["via"][0] contains ""',

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Presented, verified, revoked: three facts that fit together."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.certs.failure import VerifyFailure
+from authz.certs.judgement import judge
+from authz.certs.presented import ABSENT, Presented
+from authz.certs.trust import AuthorityModel, compile_trust
+from authz.policy.client import Client, identify
+from tests.factories.pki import AT, DAY, authority, fixed_key, presented, root, self_signed
+
+_ALICE = root().client("alice")
+
+
+def _client(certificate: Presented, *trust: AuthorityModel, at: float = AT) -> Client:
+    return identify(certificate, compile_trust(trust or (authority(),)), at, judge)
+
+
+def test_a_good_certificate_is_presented_and_verified() -> None:
+    client = _client(presented(_ALICE))
+
+    assert (client.presented, client.verified, client.revoked) == (True, True, False)
+    assert client.issuer is not None
+    assert client.issuer.der == root().der
+
+
+def test_a_revoked_certificate_is_still_verified() -> None:
+    client = _client(presented(_ALICE), authority(revoked_serials=[_ALICE.serial]))
+
+    assert (client.presented, client.verified, client.revoked) == (True, True, True)
+    assert client.failure is None
+
+
+def test_a_stale_crl_takes_back_verified_and_with_it_revoked() -> None:
+    crl = root().crl([_ALICE.serial], next_update=AT + DAY)
+    client = _client(presented(_ALICE), authority(crls=[crl.der]), at=AT + 2 * DAY)
+
+    assert (client.verified, client.revoked) == (False, False)
+    assert client.failure is VerifyFailure.CRL_STALE
+    assert client.issuer is None
+
+
+@pytest.mark.parametrize(
+    ("certificate", "is_presented"),
+    [(ABSENT, False), (Presented(certificate="junk"), True), (Presented(defect="hash"), True)],
+)
+def test_what_cannot_be_read_is_never_verified(certificate: Presented, is_presented: bool) -> None:
+    client = _client(certificate)
+
+    assert (client.presented, client.verified, client.revoked) == (is_presented, False, False)
+    assert client.certificate is None
+    assert client.issuer is None
+
+
+def test_an_unverified_certificate_can_be_read_but_has_no_issuer() -> None:
+    client = _client(presented(self_signed("Test Root CA", key=fixed_key("mallory"))))
+
+    assert client.certificate is not None
+    assert client.issuer is None
