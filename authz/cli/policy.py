@@ -44,7 +44,7 @@ def validate(
             messages.result_json({"valid": False, "errors": errors, "warnings": []})
             raise typer.Exit(2) from None
         raise
-    warnings = _warnings(loaded.model, snapshot)
+    warnings = _warnings(snapshot)
     if json:
         messages.result_json({"valid": True, "errors": [], "warnings": warnings})
         return
@@ -55,34 +55,16 @@ def validate(
     messages.result(f"{policy}: {_summary(loaded.model, len(loaded.files))}")
 
 
-def _warnings(model: PolicyModel, snapshot: Snapshot) -> list[dict[str, Any]]:
-    lints = [
+def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [
         {
             "where": found.where,
-            "message": f'rule "{found.rule}": {found.finding.message}',
-            "hint": found.finding.suggestion and f"write: {found.finding.suggestion}",
-            "code": found.finding.code,
+            "message": f'rule "{found.rule}": {found.message}' if found.rule else found.message,
+            "hint": found.hint,
+            "code": found.code,
         }
         for found in snapshot.findings
     ]
-    notes = [
-        {"where": found.where, "message": found.message, "hint": None, "code": "trust"}
-        for site in snapshot.sites
-        for found in site.trust.notes
-    ]
-    # architecture 4.8: products and other phases mean something at Cloudflare only.
-    skips = [
-        {
-            "where": rule.where,
-            "message": f'rule "{rule.ref}": {", ".join(rule.skip.without_effect)}: no effect here',
-            "hint": "use ruleset: current, phase: current or rules",
-            "code": "skip-without-effect",
-        }
-        for site in model.sites
-        for rule in site.rules
-        if rule.skip is not None and rule.skip.without_effect
-    ]
-    return [*lints, *skips, *notes]
 
 
 def _summary(model: PolicyModel, files: int) -> str:

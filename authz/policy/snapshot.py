@@ -19,7 +19,7 @@ from authz.policy.ruleset import CompiledRule, Ruleset
 from authz.rules import compile_expression, compile_list, lint, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from authz.certs.trust import AuthorityModel
     from authz.policy.model import (
@@ -48,11 +48,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFinding:
-    """A lint finding and the rule it is about."""
+    """Something in a policy that can be used and is probably not meant.
+
+    `code` is a stable word for what it is, `rule` the ref of the rule it is about or `""`.
+    """
 
     where: str
-    rule: str
-    finding: Finding
+    code: str
+    message: str
+    rule: str = ""
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,6 +100,10 @@ def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot
             bundle = bundles[site_model.trust] = compile_trust(site_model.trust)
         ruleset, found = _compile_rules(site_model, lists)
         findings += found
+        findings += [
+            PolicyFinding(where=note.where, code="trust", message=note.message)
+            for note in bundle.notes
+        ]
         site = Site(
             name=site_model.name,
             trust=bundle,
@@ -133,13 +142,35 @@ def _compile_rules(
             raise
         if not rule.enabled:
             continue
-        findings += [
-            PolicyFinding(where=rule.where, rule=rule.ref, finding=finding)
-            for finding in lint(expression, authorities=len(site.trust))
-        ]
+        findings += _lint_rule(rule, lint(expression, authorities=len(site.trust)))
         compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
     return Ruleset(tuple(compiled), fields), findings
+
+
+def _lint_rule(rule: RuleModel, found: Sequence[Finding]) -> list[PolicyFinding]:
+    findings = [
+        PolicyFinding(
+            where=rule.where,
+            rule=rule.ref,
+            code=finding.code,
+            message=finding.message,
+            hint=finding.suggestion and f"write: {finding.suggestion}",
+        )
+        for finding in found
+    ]
+    if rule.skip is not None and rule.skip.without_effect:
+        # Architecture 4.8: products and other phases mean something at Cloudflare only.
+        findings.append(
+            PolicyFinding(
+                where=rule.where,
+                rule=rule.ref,
+                code="skip_without_effect",
+                message=f"{', '.join(rule.skip.without_effect)}: no effect here",
+                hint="use ruleset: current, phase: current or rules",
+            )
+        )
+    return findings
 
 
 def _compile_rule(

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles an expression into a function of the field values.
 
-The function is generated Python source (codegen.py), because a rule is evaluated for every request
-and interpreting a tree costs several times as much: measured, `(not verified or revoked) and path
-in {…}` takes 0.1 µs as generated code, 0.4 µs as nested closures, 3 µs in the evaluator. Fields are
-looked up only when evaluation reaches them.
+The function is generated Python source (codegen.py), because a rule is evaluated for every request.
+Measured on Python 3.11, `(not verified or revoked) and path in {…}` takes 0.05 µs as generated
+code, 0.17 µs as nested closures and 3.3 µs in the evaluator; generating and compiling the source
+takes 0.06 ms. Fields are looked up only when evaluation reaches them.
 """
 
 from __future__ import annotations

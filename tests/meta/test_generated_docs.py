@@ -69,7 +69,7 @@ def test_the_example_of_the_policy_page_compiles(tmp_path: Path) -> None:
 
     snapshot = compile_snapshot(load_policy(tmp_path / "policy.yaml").model, 1, AT)
 
-    assert [found.finding.code for found in snapshot.findings] == []
+    assert [found.code for found in snapshot.findings] == []
 
 
 @pytest.mark.parametrize("page", ["settings.md", "policy-file.md", "cli.md"])

@@ -107,25 +107,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 
 def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> Iterator[Finding]:
-    for lint in snapshot.findings:
+    for found in snapshot.findings:
         yield Finding(
-            id="lint",
-            where=lint.where,
-            what=f'rule "{lint.rule}": {lint.finding.message}',
-            do=f"write: {lint.finding.suggestion}"
-            if lint.finding.suggestion
-            else "see whether that is meant",
+            id="lint" if found.rule else "trust-note",
+            where=found.where,
+            what=f'rule "{found.rule}": {found.message}' if found.rule else found.message,
+            do=found.hint or "see docs/reference/policy-file.md",
         )
     places = {site.name: site.where for site in model.sites}
     for site in snapshot.sites:
         where = places.get(site.name) or str(file)
-        for note in site.trust.notes:
-            yield Finding(
-                id="trust-note",
-                where=note.where or where,
-                what=note.message,
-                do="see docs/reference/policy-file.md",
-            )
         yield from _trust(site, where, at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from authz.certs.trust import RevocationMode
 from authz.errors import ExpressionError, PolicyError
 from authz.policy.model import Action, PolicyModel, SkipParameters
 from authz.policy.snapshot import compile_snapshot
@@ -65,7 +66,7 @@ def test_the_revocation_trap_is_found_and_named() -> None:
     policy = snapshot(site(rule("not cf.tls_client_auth.cert_verified", where="p:1")))
 
     assert [(found.rule, found.where) for found in policy.findings] == [("protect-admin", "p:1")]
-    assert "revoked" in policy.findings[0].finding.message
+    assert "revoked" in policy.findings[0].message
 
 
 def test_the_recommended_rule_has_no_findings() -> None:
@@ -78,3 +79,16 @@ def test_next_updates_are_by_site_and_authority() -> None:
     policy = snapshot(site(trust=(authority(ca, crls=[crl.der]),)))
 
     assert list(policy.crl_next_updates().values()) == [AT + 3600]
+
+
+def test_a_skip_that_does_nothing_here_is_noted() -> None:
+    skip = SkipParameters(without_effect=("products",))
+    policy = snapshot(site(rule(action=Action.SKIP, skip=skip, where="p:1")))
+
+    assert "skip_without_effect" in {found.code for found in policy.findings}
+
+
+def test_what_is_odd_about_trust_is_noted_with_its_place() -> None:
+    off = authority(revoked_serials=[1], revocation=RevocationMode.OFF)
+
+    assert "revocation is off" in snapshot(site(trust=(off,))).findings[0].message

@@ -31,6 +31,7 @@ from authz.rules.regex_rewrite import UnknownFlagError, rewrite
         ("(?i)a**", "(?i:(?:a*)*)"),
         ("(?ii)a**", "(?ii)(?:a*)*"),
         ("*a**", "*(?:a*)*"),
+        ("a|b**", "a|(?:b*)*"),
         ("a)b**", "a)(?:b*)*"),
         ("[a**b**", None),
         ("(?P<n>a)**", "(?:(?P<n>a)*)*"),
