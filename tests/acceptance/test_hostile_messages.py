@@ -63,55 +63,86 @@ def _policy() -> PolicyModel:
     )
 
 
-def _originals() -> list[bytes]:
+HOSTS = (b"api.example.com", b"API.example.com.:443", b"x.example.net", b"other.test", b"a,b", b"")
+PATHS = (
+    b"/admin",
+    b"/",
+    b"/x/..;/admin",
+    b"/office?drop=1",
+    b"/health%20",
+    b"/%2561dmin",
+    b"/caf\xc3\xa9",
+)
+METHODS = ("GET", "POST", "PUT", "OPTIONS", "get", "")
+HEADER_NAMES = ("x-debug", "user-agent", "cookie", "content-length", "x-forwarded-client-cert")
+HEADER_VALUES = (b"1", b"Bot", b"a=1; b=2", b"99", b"\xff\x00", b'Hash=00;Subject="x"', b"")
+
+
+def _certificates() -> list[str]:
     ca = root()
-    certificates = [
-        None,
+    issued = [
         ca.client("alice"),
         ca.client("revoked"),
         ca.client("old", not_after=AT - 1),
         self_signed("mallory"),
     ]
-    messages = []
-    for certificate in certificates:
-        encoded = presented(certificate).certificate if certificate else ""
-        for host in ("api.example.com", "x.example.net:443", "other.test"):
-            for path in ("/admin", "/", "/x/..;/admin", "/office?drop=1", "/health%20"):
-                for method in ("GET", "POST"):
-                    messages.append(
-                        check_request(
-                            certificate=encoded, host=host, path=path, method=method
-                        ).SerializeToString()
-                    )
-    return messages
+    return ["", "junk", *(presented(one).certificate for one in issued)]
+
+
+def _mutate(source: random.Random, data: bytes) -> bytes:
+    """`data` with one to sixteen small damages."""
+    damaged = bytearray(data)
+    for _ in range(source.choice((1, 1, 2, 4, 16))):
+        position = source.randrange(len(damaged) + 1)
+        match source.randrange(4):
+            case 0 if position < len(damaged):
+                damaged[position] = source.randrange(256)
+            case 1:
+                damaged[position:position] = source.randbytes(source.randrange(1, 9))
+            case 2:
+                del damaged[position : position + source.randrange(1, 40)]
+            case _:
+                damaged[position:position] = data[position : position + source.randrange(1, 60)]
+    return bytes(damaged)
+
+
+def _message(source: random.Random, certificates: list[str]) -> bytes:
+    """A CheckRequest whose fields are ordinary, odd, or damaged."""
+
+    def damaged(value: bytes) -> bytes:
+        return _mutate(source, value) if source.random() < 0.3 else value
+
+    certificate = source.choice(certificates)
+    if source.random() < 0.1:
+        certificate = _mutate(source, certificate.encode()).decode("latin-1")
+    return check_request(
+        host=damaged(source.choice(HOSTS)),
+        path=damaged(source.choice(PATHS)),
+        method=source.choice(METHODS),
+        headers=[
+            (source.choice(HEADER_NAMES), damaged(source.choice(HEADER_VALUES)))
+            for _ in range(source.randrange(4))
+        ],
+        raw=source.random() < 0.7,
+        certificate=certificate,
+        sni=source.choice((None, "", "api.example.com", "other.test")),
+        address=source.choice(("198.51.100.7", "10.1.2.3", "2001:db8::1", "", "unknown")),
+        raw_body=damaged(b"evil") if source.random() < 0.2 else b"",
+    ).SerializeToString()
 
 
 def _hostile(count: int) -> Iterator[bytes]:
+    """Random bytes, damaged messages, and well-formed messages with hostile fields."""
     source = random.Random(SEED)
-    originals = _originals()
-    yield from originals
-    for _ in range(count - len(originals)):
+    certificates = _certificates()
+    for _ in range(count):
         kind = source.random()
-        if kind < 0.15:
+        if kind < 0.1:
             yield source.randbytes(source.randrange(0, 400))
-            continue
-        message = bytearray(source.choice(originals))
-        for _ in range(source.choice((1, 1, 2, 4, 16))):
-            position = source.randrange(len(message) + 1)
-            match source.randrange(5):
-                case 0 if position < len(message):
-                    message[position] = source.randrange(256)
-                case 1:
-                    message[position:position] = source.randbytes(source.randrange(1, 9))
-                case 2:
-                    del message[position : position + source.randrange(1, 40)]
-                case 3:
-                    other = source.choice(originals)
-                    start = source.randrange(len(other))
-                    message[position:position] = other[start : start + source.randrange(1, 60)]
-                case _:
-                    del message[position:]
-        yield bytes(message)
+        elif kind < 0.4:
+            yield _mutate(source, _message(source, certificates))
+        else:
+            yield _message(source, certificates)
 
 
 def _send(count: int) -> dict[str, int]:
