@@ -13,111 +13,51 @@ from __future__ import annotations
 
 import queue
 import signal
-import sys
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from authz.errors import AuthzError, CertificateError, ExpressionError, SettingsError
+from authz.errors import SettingsError
 from authz.node.addresses_file import AddressesFile
 from authz.node.http_server import MetricsServer, Readiness, open_listener
 from authz.node.reloader import Reloader
 from authz.node.signals import STOP_SIGNALS, Signals
 from authz.observability.log import configure_logging, get_logger
-from authz.policy.snapshot import compile_snapshot
 from authz.settings import parse_address
-from authz.sources.files import FileReader
-from authz.sources.policy_file import load_policy
-from authz.sources.watch import ContentWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from authz.node.messages import EndpointConfig, Ready
+    from authz.node.policy_source import PolicySource
     from authz.node.supervisor import Event
-    from authz.observability.metrics import Metrics
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
     from authz.settings import Settings
 
-EXIT_CONFIGURATION = 2
-
 #: SIGUSR2 replaces workers; where there are none it must not end the process, its default action.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 
-#: Lint findings written to the log at a load; `authz policy validate` shows them all.
-MAX_FINDINGS_LOGGED = 20
-
 
 def serve(settings: Settings) -> int:
-    """Answer checks until a stop signal; the exit status.
+    """Answer checks until a stop signal; the exit status, 0 after a drain.
 
-    0 after a drain, 2 when settings, policy or an address cannot be used (said on standard error).
+    Raises:
+        AuthzError: settings, policy or an address cannot be used: the command's status is then 2.
+            Only before the first check is answered; later, what worked stays in force.
     """
     configure_logging(settings.log.format, settings.log.level)
-    try:
-        if settings.policy is None:
-            raise SettingsError(
-                "there is no policy to answer by",
-                where="policy",
-                hint="name a policy file with --policy or the key policy",
-            )
-        if settings.grpc.workers == 1:
-            _serve_alone(settings, settings.policy)
-        else:
-            _serve_supervised(settings, settings.policy)
-    except AuthzError as error:
-        sys.stderr.writelines(f"authz: {one.render()}\n" for one in (error, *error.others))
-        return EXIT_CONFIGURATION
+    if settings.policy is None:
+        raise SettingsError(
+            "there is no policy to answer by",
+            where="policy",
+            hint="name a policy file with --policy or the key policy",
+        )
+    if settings.grpc.workers == 1:
+        _serve_alone(settings, settings.policy)
+    else:
+        _serve_supervised(settings, settings.policy)
     return 0
-
-
-class PolicySource:
-    """The policy file: loaded, compiled, numbered and handed to `publish`; then watched.
-
-    A load that fails changes nothing but what is compared with, so that the same content is not
-    tried again.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        publish: Callable[[PolicyModel, Snapshot], None],
-        generation: int = 1,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._path = path
-        self._publish = publish
-        self._generation = generation
-        self._clock = clock
-        self._watcher = ContentWatcher({}, clock)
-
-    @property
-    def generation(self) -> int:
-        """The number of the last generation that was published."""
-        return self._generation - 1
-
-    def load(self) -> None:
-        """Put the policy in force.
-
-        Raises:
-            PolicyError, ExpressionError, CertificateError: what was in force still is.
-        """
-        reader = FileReader()
-        try:
-            loaded = load_policy(self._path, reader)
-            snapshot = compile_snapshot(loaded.model, self._generation, self._clock())
-        finally:
-            self._watcher.watch(reader.contents)
-        self._publish(loaded.model, snapshot)
-        self._generation += 1
-        _log_load(self._path, snapshot, len(loaded.files))
-
-    def changed(self) -> bool:
-        """Whether a file differs from what the last `load` saw."""
-        return bool(self._watcher.poll_once())
 
 
 def endpoint_config(settings: Settings, listen: str, *, reuse_port: bool = False) -> EndpointConfig:
@@ -143,6 +83,7 @@ def endpoint_config(settings: Settings, listen: str, *, reuse_port: bool = False
 def _serve_alone(settings: Settings, policy: Path) -> None:
     from authz.node.endpoint import Endpoint
     from authz.node.messages import Ready
+    from authz.node.policy_source import PolicySource
 
     arrived: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
     with ExitStack() as stack:
@@ -153,21 +94,23 @@ def _serve_alone(settings: Settings, policy: Path) -> None:
             return _readiness(endpoint.serving, endpoint.draining)
 
         http = _metrics_server(settings, stack, endpoint.metrics.render, readiness)
-        source = PolicySource(policy, publish=lambda _, snapshot: endpoint.swap(snapshot))
+        source = PolicySource(
+            policy, publish=lambda _, snapshot: endpoint.swap(snapshot), metrics=endpoint.metrics
+        )
         source.load()
         if signals.stopping:
             return
         transport = endpoint.start()
         if http is not None:
             http.start()
-        reloader = _reloader(source, endpoint.metrics)
+        reloader = Reloader(changed=source.changed, reload=source.load, failed=source.failed)
         reloader.start()
         ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
         _announce(settings, stack, [ready], source, http)
         while (received := arrived.get()) not in STOP_SIGNALS:
             if received == signal.SIGHUP:
                 reloader.request()
-        get_logger().info("draining", signal=received.name)
+        get_logger().info("draining")
         reloader.stop()
         endpoint.drain()
         get_logger().info("stopped")
@@ -175,9 +118,8 @@ def _serve_alone(settings: Settings, policy: Path) -> None:
 
 def _serve_supervised(settings: Settings, policy: Path) -> None:
     from authz.node.addresses import reserve, worker_addresses
-    from authz.node.endpoint import DRAIN_SECONDS, GRACE_SECONDS
+    from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
     from authz.node.messages import Configure
-    from authz.node.snapshot_file import next_generation, write_snapshot
     from authz.node.supervisor import Published, Supervisor
 
     grpc = settings.grpc
@@ -220,18 +162,26 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         # Whatever goes wrong from here on, no worker stays behind.
         signals.on_second_stop = supervisor.kill
         stack.callback(supervisor.kill)
-        source = PolicySource(policy, publish=publish, generation=next_generation(snapshots))
-        reloader = _reloader(source, supervisor.metrics.own)
 
         def readiness() -> Readiness:
             return _readiness(supervisor.ready, supervisor.stopping)
 
         http = _metrics_server(settings, stack, supervisor.metrics.render, readiness)
-        # The workers import while the policy is read.
         supervisor.start()
+        # The workers import while this process does: what reads policies comes after their start.
+        from authz.node.policy_source import PolicySource
+        from authz.node.snapshot_file import next_generation, write_snapshot
+
+        source = PolicySource(
+            policy,
+            publish=publish,
+            metrics=supervisor.metrics.own,
+            generation=next_generation(snapshots),
+        )
         source.load()
         if signals.stopping:
             return
+        reloader = Reloader(changed=source.changed, reload=source.load, failed=source.failed)
         if http is not None:
             http.start()
         reloader.start()
@@ -261,33 +211,6 @@ def _readiness(ready: bool, draining: bool) -> Readiness:
     if draining:
         return Readiness(ready=False, why="draining")
     return Readiness(ready=ready, why="ready" if ready else "starting")
-
-
-def _reloader(source: PolicySource, metrics: Metrics) -> Reloader:
-    def failed(error: AuthzError) -> None:
-        metrics.reload_failed(_kind(error))
-        get_logger().error(
-            "the policy cannot be used; the last good one stays",
-            generation=source.generation,
-            reason=str(error),
-            hint=error.hint,
-            further=len(error.others),
-        )
-
-    return Reloader(changed=source.changed, reload=source.load, failed=failed)
-
-
-def _kind(error: AuthzError) -> str:
-    if isinstance(error, CertificateError):
-        return "certificate"
-    return "expression" if isinstance(error, ExpressionError) else "policy"
-
-
-def _log_load(policy: Path, snapshot: Snapshot, files: int) -> None:
-    log = get_logger().bind(policy=str(policy), generation=snapshot.generation)
-    log.info("policy loaded", sites=len(snapshot.sites), files=files)
-    for found in snapshot.findings[:MAX_FINDINGS_LOGGED]:
-        log.warning("lint", where=found.where, rule=found.rule, finding=found.message)
 
 
 def _announce(

@@ -274,6 +274,7 @@ class Supervisor:
         if self._stopping:
             return
         self._stopping = True
+        self._log.info("draining")
         self._rolling.clear()
         for slot in self._slots:
             slot.restart_at = None

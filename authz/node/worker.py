@@ -63,15 +63,14 @@ class Worker:
     def run(self) -> int:
         """Serve until told to drain; the exit status."""
         threading.Thread(target=self._listen, name="channel", daemon=True).start()
-        while isinstance(order := self._inbox.get(), Load):
-            if not self._load(order):
-                continue
-            if not self._started:
-                try:
+        try:
+            self._endpoint.prepare()
+            while isinstance(order := self._inbox.get(), Load):
+                if self._load(order) and not self._started:
                     self._start()
-                except AuthzError as error:
-                    self._say(StartFailed(message=str(error), hint=error.hint))
-                    return EXIT_CONFIGURATION
+        except AuthzError as error:
+            self._say(StartFailed(message=str(error), hint=error.hint))
+            return EXIT_CONFIGURATION
         # Drain, SIGTERM or the end of the stream: whoever asked, the clients come first.
         self._endpoint.drain(self._configure.drain_seconds, self._configure.grace_seconds)
         self._say(self._export(0))

@@ -17,8 +17,8 @@ _FLAGS: Final = frozenset("imsUuxR-")
 _GROUP: Final = re.compile(r"\(\?([A-Za-z-]*)([:)])")
 _FLAG_LIST: Final = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?|-[A-Za-z]+")
 _NAMED: Final = re.compile(r"\(\?P?<[^>]*>")
-_REPETITION: Final = re.compile(r"\*\??|\+\??|\?\??|\{[0-9 ,]*\}\??")
-_ESCAPE: Final = re.compile(
+REPETITION: Final = re.compile(r"\*\??|\+\??|\?\??|\{[0-9 ,]*\}\??")
+ESCAPE: Final = re.compile(
     r"\\(?:[xuU]\{[^}]*\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}"
     r"|[pP]\{[^}]*\}|[pP].|b\{(?:start|end|start-half|end-half)\}|.)",
     re.DOTALL,
@@ -97,7 +97,7 @@ class _Rewriter:
             self._reopen_flags()
             self.item = None
             return at + 1
-        repetition = _REPETITION.match(pattern, at)
+        repetition = REPETITION.match(pattern, at)
         if repetition:
             self._repeat(repetition.group())
             return repetition.end()
@@ -108,42 +108,16 @@ class _Rewriter:
         return self._atom(at)
 
     def _atom(self, at: int) -> int:
-        escape = _ESCAPE.match(self.pattern, at)
+        escape = ESCAPE.match(self.pattern, at)
         if escape:
             stop = escape.end()
         elif self.pattern[at] == "[":
-            stop = self._class_end(at)
+            stop = class_end(self.pattern, at)
         else:
             stop = at + 1
         self.item, self.repeated = len(self.out), False
         self.out.append(self.pattern[at:stop])
         return stop
-
-    def _class_end(self, at: int) -> int:
-        """The end of a character class, with its nested classes."""
-        pattern, depth, first = self.pattern, 0, False
-        while at < len(pattern):
-            char = pattern[at]
-            named = _NAMED_CLASS.match(pattern, at) if depth else None
-            if named:
-                at, first = named.end(), False
-                continue
-            if char == "\\":
-                at, first = at + 2, False
-                continue
-            if char == "[":
-                depth += 1
-                # A ] right behind the opening is a literal.
-                first = True
-                at += 2 if pattern.startswith("[^", at) else 1
-                continue
-            if char == "]" and not first:
-                depth -= 1
-                if depth == 0:
-                    return at + 1
-            first = False
-            at += 1
-        return len(pattern)
 
     def _open(self, at: int) -> int:
         group = _GROUP.match(self.pattern, at)
@@ -204,6 +178,33 @@ class _Rewriter:
     def _reopen_flags(self) -> None:
         if self.groups[-1].flags:
             self.out.append(self.groups[-1].opening())
+
+
+def class_end(pattern: str, at: int) -> int:
+    """The end of a character class, with its nested classes."""
+    depth, first = 0, False
+    while at < len(pattern):
+        char = pattern[at]
+        named = _NAMED_CLASS.match(pattern, at) if depth else None
+        if named:
+            at, first = named.end(), False
+            continue
+        if char == "\\":
+            at, first = at + 2, False
+            continue
+        if char == "[":
+            depth += 1
+            # A ] right behind the opening is a literal.
+            first = True
+            at += 2 if pattern.startswith("[^", at) else 1
+            continue
+        if char == "]" and not first:
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        first = False
+        at += 1
+    return len(pattern)
 
 
 def _distinct(letters: str) -> bool:

@@ -108,12 +108,12 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> Iterator[Finding]:
     for found in snapshot.findings:
-        yield Finding(
-            id="lint" if found.rule else "trust-note",
-            where=found.where,
-            what=f'rule "{found.rule}": {found.message}' if found.rule else found.message,
-            do=found.hint or "see docs/reference/policy-file.md",
-        )
+        do = found.hint or "see docs/reference/policy-file.md"
+        if found.rule:
+            what = f'rule "{found.rule}": {found.message}'
+            yield Finding(id="lint", where=found.where, what=what, do=do)
+        else:
+            yield Finding(id="trust-note", where=found.where, what=found.message, do=do)
     places = {site.name: site.where for site in model.sites}
     for site in snapshot.sites:
         where = places.get(site.name) or str(file)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy file put in force: loaded, compiled, numbered, published; and watched.
+
+Runs in a process of its own or in the supervisor, never in a worker. What publishing means is the
+caller's: assigning a snapshot, or a file for the workers.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from authz.errors import AuthzError, CertificateError, ExpressionError
+from authz.observability.log import get_logger
+from authz.policy.snapshot import compile_snapshot
+from authz.sources.files import FileReader
+from authz.sources.policy_file import load_policy
+from authz.sources.watch import ContentWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from authz.observability.metrics import Metrics
+    from authz.policy.model import PolicyModel
+    from authz.policy.snapshot import Snapshot
+
+#: Lint findings written to the log at a load; `authz policy validate` shows them all.
+MAX_FINDINGS_LOGGED = 20
+
+#: How long after a valid policy could not be handed over it is tried again.
+RETRY_SECONDS = 10.0
+
+
+class PolicySource:
+    """A policy file and what was last seen of it.
+
+    A load that fails changes nothing but what is compared with, so that the same content is not
+    tried again.
+
+    Args:
+        publish: puts a valid snapshot in force; the last step of a load.
+        generation: the number of the first one.
+        metrics: counts failed reloads.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        publish: Callable[[PolicyModel, Snapshot], None],
+        metrics: Metrics,
+        generation: int = 1,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._publish = publish
+        self._metrics = metrics
+        self._next = generation
+        self._clock = clock
+        self._watcher = ContentWatcher({}, clock)
+        self._retry_at: float | None = None
+
+    @property
+    def generation(self) -> int:
+        """The number of the last generation that was published."""
+        return self._next - 1
+
+    def load(self) -> None:
+        """Put the policy in force.
+
+        Raises:
+            PolicyError, ExpressionError, CertificateError: what was in force still is.
+        """
+        reader = FileReader()
+        try:
+            loaded = load_policy(self._path, reader)
+            snapshot = compile_snapshot(loaded.model, self._next, self._clock())
+        finally:
+            self._watcher.watch(reader.contents)
+        # If this fails (a full disk) the content is not at fault and deserves another try.
+        self._retry_at = self._clock() + RETRY_SECONDS
+        self._publish(loaded.model, snapshot)
+        self._retry_at = None
+        self._next += 1
+        self._log(snapshot, len(loaded.files))
+
+    def changed(self) -> bool:
+        """Whether a file differs from what the last `load` saw, or that could not be published."""
+        if self._retry_at is not None and self._clock() >= self._retry_at:
+            return True
+        return bool(self._watcher.poll_once())
+
+    def failed(self, error: AuthzError) -> None:
+        """Count and log a reload that failed."""
+        self._metrics.reload_failed(kind_of(error))
+        get_logger().error(
+            "the policy cannot be used; the last good one stays",
+            generation=self.generation,
+            reason=str(error),
+            hint=error.hint,
+            further=len(error.others),
+        )
+
+    def _log(self, snapshot: Snapshot, files: int) -> None:
+        log = get_logger().bind(policy=str(self._path), generation=snapshot.generation)
+        log.info("policy loaded", sites=len(snapshot.sites), files=files)
+        for found in snapshot.findings[:MAX_FINDINGS_LOGGED]:
+            log.warning(
+                "lint",
+                where=found.where,
+                rule=found.rule,
+                code=found.code,
+                finding=found.message,
+                hint=found.hint,
+            )
+        if len(snapshot.findings) > MAX_FINDINGS_LOGGED:
+            log.warning("more findings: authz policy validate", findings=len(snapshot.findings))
+
+
+def kind_of(error: AuthzError) -> str:
+    """The label of `authz_reload_failures_total`: whose content was wrong."""
+    if isinstance(error, CertificateError):
+        return "certificate"
+    return "expression" if isinstance(error, ExpressionError) else "policy"
