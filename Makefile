@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl
 export AUTHZ_REQUIRE
 
 .PHONY: help setup demo test acceptance check fix protos docs bench startup fuzz wheel clean
@@ -73,7 +73,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 # The full set of Envoy's protobuf messages, the reference of the wire compatibility test.
 .venv-xds/.installed: constraints.txt
 	$(PYTHON) -m venv .venv-xds
-	.venv-xds/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt xds-protos protobuf
+	.venv-xds/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt xds-protos grpcio-health-checking
 	touch $@
 
 # Only as root on Debian; elsewhere the tests say what is missing.

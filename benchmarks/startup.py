@@ -54,7 +54,7 @@ sites:
 """
 RULE = """\
       - ref: rule-{number}
-        expression: 'not cf.tls_client_auth.cert_verified and http.request.uri.path in {{"/{number}"}}'
+        expression: 'not cf.tls_client_auth.cert_verified and http.request.uri.path eq "/{number}"'
         action: block
 """
 
@@ -139,7 +139,7 @@ def _round(directory: Path, workers: int, transport: str) -> tuple[float, float,
 def _connected(process: subprocess.Popen[bytes], target: str) -> Callable[[bytes], bytes]:
     # A first attempt of grpcio's that fails costs a second of waiting: ask when somebody listens.
     _until(lambda: _accepts(target.removeprefix("unix:")), process)
-    call: Callable[..., bytes] = grpc.insecure_channel(target).unary_unary(CHECK)
+    call: Callable[..., bytes] = grpc.insecure_channel(target).unary_unary(CHECK, None, None)
     return lambda data: call(data, wait_for_ready=True, timeout=PATIENCE)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
 from cryptography import x509
@@ -165,6 +166,11 @@ class Certificate:
         return hashlib.sha1(self.der, usedforsecurity=False).hexdigest()
 
     @lazy
+    def spki_sha256(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo in lower-case hex (RFC 7469 pins the same bytes)."""
+        return hashlib.sha256(self.outline.spki).hexdigest()
+
+    @lazy
     def not_before(self) -> str:
         """The start of validity as `Mar  1 12:00:00 2026 GMT`."""
         return _openssl_time(self.parsed.not_valid_before_utc.timetuple()[:6])
@@ -196,6 +202,39 @@ class Certificate:
         extension = self.extension(x509.AuthorityKeyIdentifier)
         identifier = extension.key_identifier if extension else None
         return "" if identifier is None else identifier.hex().upper()
+
+    @lazy
+    def san_dns(self) -> tuple[str, ...]:
+        """The host names among the subject alternative names, as they are."""
+        return self._alternative_names(x509.DNSName)
+
+    @lazy
+    def san_uri(self) -> tuple[str, ...]:
+        """The URIs among the subject alternative names, as they are."""
+        return self._alternative_names(x509.UniformResourceIdentifier)
+
+    @lazy
+    def san_email(self) -> tuple[str, ...]:
+        """The mail addresses among the subject alternative names, as they are."""
+        return self._alternative_names(x509.RFC822Name)
+
+    @lazy
+    def san_ip(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """The IP addresses among the subject alternative names."""
+        extension = self.extension(x509.SubjectAlternativeName)
+        # 8 or 32 bytes are a network: allowed in name constraints only (RFC 5280 §4.2.1.6).
+        return tuple(
+            name.value
+            for name in extension or ()
+            if isinstance(name, x509.IPAddress)
+            and isinstance(name.value, (IPv4Address, IPv6Address))
+        )
+
+    def _alternative_names(
+        self, kind: type[x509.DNSName | x509.UniformResourceIdentifier | x509.RFC822Name]
+    ) -> tuple[str, ...]:
+        extension = self.extension(x509.SubjectAlternativeName)
+        return tuple(name.value for name in extension or () if isinstance(name, kind))
 
     @property
     def is_self_issued(self) -> bool:

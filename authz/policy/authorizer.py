@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from authz.certs.judgement import judge as judge_certificate
 from authz.certs.presented import CertificateSource
-from authz.policy.budget import exceeds_budget
 from authz.policy.client import Client, JudgeFunction, identify
 from authz.policy.decision import Decision, Reason, Verdict
 from authz.policy.fields import PATH_FIELDS, FieldValues, unknown_fields
@@ -52,12 +51,12 @@ def authorize(
         return _deny(
             snapshot, site.name, Reason.AMBIGUOUS_PATH, client, "more readings than judged"
         )
-    if exceeds_budget(facts, len(paths), len(site.ruleset.rules)):
+    values = FieldValues(facts, client, site.name, target, at)
+    if site.budget.exceeded(facts, values, len(paths)):
         return _deny(snapshot, site.name, Reason.EVALUATION_BUDGET, client)
     unknown = unknown_fields(facts, site.ruleset.fields)
 
     # (4) The first terminating rule decides; every other reading has to agree.
-    values = FieldValues(facts, client, site.name, target, at)
     decision = _decide(snapshot, site, client, site.ruleset.run(values, unknown))
     if len(paths) > 1 and decision.verdict is Verdict.ALLOW:
         for path in paths[1:]:

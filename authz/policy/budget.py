@@ -1,32 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much evaluating one request may cost.
+"""How much evaluating one request may cost, so that no request can hold a worker for seconds.
 
-Evaluation is linear in rules times readings times the size of what is read; this is the bound on
-that product, so that no request can hold a worker for seconds. Deterministic: the same request
-and policy always get the same answer, on any machine.
+What a rule costs at most is known when it is compiled (authz.rules.cost), as a function of the
+sizes of the fields it reads. A request whose rules could cost more than `MAX_WORK` is denied before
+any of them runs. Deterministic: the same request and policy always get the same answer, on any
+machine.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from authz.policy.facts import RequestFacts
+from authz.policy.fields import SCHEME
+from authz.rules.cost import ANYTHING, ELEMENT, cost_of, size_of, total, value_of
 
-#: Rules, times readings, times started kibibytes of request. A thousand rules may read a request of
-#: 60 KiB (Envoy's default limit of headers) in four readings.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from authz.policy.facts import RequestFacts
+    from authz.rules import Filter, Value
+    from authz.rules.cost import Cost
+
+#: Microseconds of one core where the weights were measured, for the worst input of the request's
+#: sizes. A thousand rules may each search 60 KiB of headers (Envoy's default limit) once.
 MAX_WORK: Final = 250_000
 
-# Below this many evaluations no request that Envoy lets through comes near the limit, and the
-# size need not be added up.
-_NEVER_TOO_MUCH: Final = 64
+# Splitting an array or map out of the request, for each byte of its size; once for each reading.
+_PRODUCING: Final = 0.004
+
+# The quick bound: no field is larger than the text of the request times a factor. Certificates are
+# no part of that text; two bytes of a query ("a&") can be a key, its array and its element.
+_LEAST: Final = 1024
+_SEPARATORS: Final = 4
+_CERTIFICATE: Final = 65.0
+_CONTAINER: Final = 1.0 + ELEMENT
+_REQUEST: Final = ("http.", "raw.", "ip.", "cf.edge.", "cf.ray_id", "cf.worker.")
+_PEER: Final = ("cf.tls_client_auth.", "authz.cert.")
 
 
-def exceeds_budget(facts: RequestFacts, readings: int, rules: int) -> bool:
-    """True when evaluating `rules` rules on `readings` readings of the request is too much."""
-    evaluations = readings * rules
-    if evaluations <= _NEVER_TOO_MUCH:
-        return False
-    size = len(facts.path) + len(facts.body)
-    size += sum(len(name) + len(value) for name, value in facts.headers)
-    return evaluations * (1 + size // 1024) > MAX_WORK
+class Budget:
+    """What the rules of one site cost."""
+
+    __slots__ = ("_bound", "_cost", "_fields")
+
+    def __init__(self, filters: Iterable[Filter]) -> None:
+        filters = tuple(filters)
+        read = frozenset[str]().union(*(one.fields for one in filters))
+        producing: Cost = {
+            (name,): _PRODUCING for name in read if SCHEME.fields[name].type.element is not None
+        }
+        self._cost: Cost = total([*(cost_of(one.expression) for one in filters), producing])
+        self._fields: tuple[str, ...] = tuple(
+            sorted({name for names in self._cost for name in names} - {ANYTHING})
+        )
+        self._bound: tuple[float, ...] | None = _bound(self._cost)
+
+    def exceeded(self, facts: RequestFacts, values: Mapping[str, Value], readings: int) -> bool:
+        """True when evaluating the rules on so many readings of the request is too much.
+
+        `values` are those of the reading as sent: the others are never longer.
+        """
+        text = len(facts.path) + len(facts.host) + len(facts.body) + _LEAST
+        text += sum([len(name) + len(value) + _SEPARATORS for name, value in facts.headers])
+        allowed = MAX_WORK / readings
+        if self._bound is not None:
+            work = 0.0
+            for coefficient in self._bound:
+                work = work * text + coefficient
+            if work <= allowed:
+                return False
+        sizes: dict[str, float] = {name: size_of(values[name]) for name in self._fields}
+        sizes[ANYTHING] = text * _CONTAINER
+        return value_of(self._cost, sizes) > allowed
+
+
+def _bound(cost: Cost) -> tuple[float, ...] | None:
+    """The coefficients, highest first, of a polynomial in the request's text that bounds `cost`.
+
+    None when a field is read that has nothing to do with the request's text.
+    """
+    by_degree = [0.0] * (1 + max((len(names) for names in cost), default=0))
+    for names, coefficient in cost.items():
+        factor = coefficient
+        for name in names:
+            each = _factor(name)
+            if each is None:
+                return None
+            factor *= each
+        by_degree[len(names)] += factor
+    return tuple(reversed(by_degree))
+
+
+def _factor(name: str) -> float | None:
+    """How many times the text (and `_LEAST`) a field's size is at most."""
+    if name == ANYTHING:
+        return _CONTAINER
+    if name.startswith(_PEER):
+        return _CERTIFICATE
+    if name.startswith(_REQUEST):
+        return 1.0 if SCHEME.fields[name].type.element is None else _CONTAINER
+    return None

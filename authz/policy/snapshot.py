@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from authz.certs.trust import TrustBundle, compile_trust
 from authz.errors import AuthzError, PolicyError
+from authz.policy.budget import Budget
 from authz.policy.fields import SCHEME
 from authz.policy.hosts import HostTable
 from authz.policy.model import Action
@@ -40,6 +41,7 @@ class Site:
     name: str
     trust: TrustBundle
     ruleset: Ruleset
+    budget: Budget
     default_action: DefaultAction
     paths: PathMode
     misdirected: Misdirected
@@ -108,6 +110,7 @@ def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot
             name=site_model.name,
             trust=bundle,
             ruleset=ruleset,
+            budget=Budget(rule.filter for rule in ruleset.rules),
             default_action=site_model.default_action,
             paths=site_model.paths,
             misdirected=site_model.misdirected,

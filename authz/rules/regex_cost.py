@@ -65,7 +65,7 @@ def choices(pattern: str) -> int:
         elif char == ")" and len(totals) > 1:
             item = totals.pop()
             items.pop()
-        elif char == "|" or char == ".":
+        elif char in "|.":
             item = 1
         elif char == "[":
             item, stop = 1, class_end(pattern, at)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from authz.certs.judgement import judge
 from authz.policy.authorizer import is_misdirected, path_readings
-from authz.policy.budget import exceeds_budget
 from authz.policy.client import identify
 from authz.policy.fields import SCHEME, FieldValues, unknown_fields
 from authz.policy.model import Action, DefaultAction
@@ -32,8 +31,10 @@ def reference_allows(
         return False
     site_model = next(item for item in model.sites if item.name == site.name)
     client = identify(facts.presented, site.trust, at, judge)
-    paths = path_readings(site, facts, facts.path.partition(b"?")[0])
-    if paths is None or exceeds_budget(facts, len(paths), len(site.ruleset.rules)):
+    target = facts.path.partition(b"?")[0]
+    paths = path_readings(site, facts, target)
+    values = FieldValues(facts, client, site.name, target, at)
+    if paths is None or site.budget.exceeded(facts, values, len(paths)):
         return False
     unknown = unknown_fields(facts, site.ruleset.fields)
     return all(

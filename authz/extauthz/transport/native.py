@@ -125,14 +125,13 @@ class NativeTransport:
 
     def _answer(self, call_id: int, payload: bytes, remaining: float | None) -> None:
         try:
-            answer = self._check(payload, remaining)
+            # False when the caller has given up meanwhile, which is its own business.
+            self._front.respond(call_id, self._check(payload, remaining))
         except BaseException:  # noqa: BLE001 - an error would be failure_mode_allow's to decide
-            # check() never raises. Should it, the caller still gets an answer, and a denial.
+            # check() never raises. Should it, the caller still gets an answer, and a denial; and
+            # the only thread that answers goes on.
             self._front.respond(call_id, CONSTANT_DENIAL)
             get_logger().error("the check service raised")
-            return
-        # False when the caller has given up meanwhile, which is its own business.
-        self._front.respond(call_id, answer)
 
     def _answer_health(self, call_id: int, method_id: int, payload: bytes) -> None:
         front = self._front

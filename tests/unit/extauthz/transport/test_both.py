@@ -190,7 +190,7 @@ def test_a_watcher_that_leaves_is_forgotten(transport: str) -> None:
     with opened(transport) as it:
         watch = it.channel.unary_stream(HEALTH_WATCH)(b"", timeout=PATIENCE)
         next(watch)
-        assert it.health.watchers == 1
+        wait_for(lambda: it.health.watchers == 1)
 
         watch.cancel()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import grpc
 
+from authz.extauthz.encode import CONSTANT_DENIAL
 from authz.extauthz.transport import CHECK
 from tests.unit.extauthz.transport.conftest import Service, opened
 
@@ -64,6 +66,16 @@ def test_calls_that_arrive_while_draining_are_answered() -> None:
         assert (first.result(), second.result()) == (b"fine", b"fine")
         stopper.join(PATIENCE)
         assert not stopper.is_alive()
+
+
+def test_a_service_that_answers_nonsense_is_a_denial_and_the_loop_goes_on() -> None:
+    answers: list[Any] = [None, b"fine"]
+
+    with opened("native", Service(lambda _: answers.pop(0))) as it:
+        call = it.channel.unary_unary(CHECK)
+
+        assert call(b"", timeout=PATIENCE) == CONSTANT_DENIAL
+        assert call(b"", timeout=PATIENCE) == b"fine"
 
 
 def test_an_idle_transport_stops_long_before_its_grace() -> None:

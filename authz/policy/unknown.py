@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unknown inputs: fields whose value we cannot vouch for (architecture 4.9).
+
+A body or a set of headers that was cut short on its way, and a form that the application may read
+otherwise than we do. A rule that reads one counts as matching for `block` and as not matching for
+`skip` and `log` (policy.ruleset).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.policy.fields_body import (
+    BODY_FIELDS,
+    FORM_FIELDS,
+    MULTIPART_FIELDS,
+    MULTIPART_VALUES,
+    SIZE,
+    form_of,
+    multipart_of,
+)
+
+if TYPE_CHECKING:
+    from authz.policy.values import RequestValues
+
+_HEADER_FIELDS = frozenset(
+    {
+        "http.request.headers",
+        "http.request.headers.names",
+        "http.request.headers.values",
+        "http.request.cookies",
+        "http.cookie",
+        "http.referer",
+        "http.user_agent",
+        "http.x_forwarded_for",
+    }
+)
+# Content-Type says what the body is.
+_HEADER_DEPENDENT = _HEADER_FIELDS | FORM_FIELDS | MULTIPART_FIELDS
+_TAKEN_APART = FORM_FIELDS | MULTIPART_FIELDS
+_NONE: frozenset[str] = frozenset()
+
+
+def unknown_fields(values: RequestValues, read: frozenset[str]) -> frozenset[str]:
+    """Which of the fields `read` have no value that can be relied on in this request."""
+    facts = values.facts
+    unknown = _NONE
+    if facts.headers_truncated:
+        unknown = _HEADER_DEPENDENT & read
+    if facts.body_truncated:
+        unknown |= BODY_FIELDS & read
+        # Chunked, and cut short: there is more than we have seen, nobody knows how much.
+        return unknown | ({SIZE} & read) if facts.body_size < 0 else unknown
+    if not facts.body or read.isdisjoint(_TAKEN_APART):
+        return unknown
+    if not read.isdisjoint(FORM_FIELDS) and values.once(form_of) is None:
+        unknown |= FORM_FIELDS & read
+    if not read.isdisjoint(MULTIPART_FIELDS):
+        multipart = values.once(multipart_of)
+        if multipart is None:
+            unknown |= MULTIPART_FIELDS & read
+        elif not multipart.plain:
+            unknown |= MULTIPART_VALUES & read
+    return unknown

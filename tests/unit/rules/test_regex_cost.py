@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which patterns an automaton can keep up with, and what the others cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.rules.regex_cost import SMALL, choices, microseconds_per_kibibyte
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("", 0),
+        ("abc", 0),
+        ("a.c", 1),
+        ("[ab][^]c]", 2),
+        (r"\d\w\.\x41\[", 2),
+        ("a|b", 1),
+        ("a*b+c?", 3),
+        ("[ab]{20}", 20),
+        ("a{3,7}", 7),
+        (".{5,}", 6),
+        ("(?:[ab]c){10}", 10),
+        ("(?P<name>[ab]{3}){4}", 12),
+        ("((a|b){3}){4}", 12),
+        ("(?i)x.", 1),
+        ("(?i:x.){2}", 2),
+        ("a{2}{3}", 6),
+        (")(", 0),
+        ("\\", 0),
+        ("[a", 1),
+    ],
+)
+def test_choices_are_counted_with_repetitions_written_out(pattern: str, count: int) -> None:
+    assert choices(pattern) == count
+
+
+def test_few_choices_are_cheap_and_many_are_not() -> None:
+    assert microseconds_per_kibibyte(r"^/api/v[0-9]+/users/[^/]+$") == SMALL
+    assert microseconds_per_kibibyte("a[ab]{16}c") > 100 * SMALL
+    assert microseconds_per_kibibyte("[ab]*a[ab]{1000}c") > 1000 * SMALL
