@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
     from authz.settings import Settings
+    from authz.sources.geoip import GeoFiles
 
 #: SIGUSR2 replaces workers; where there are none it must not end the process, its default action.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
@@ -95,7 +96,10 @@ def _serve_alone(settings: Settings, policy: Path) -> None:
 
         http = _metrics_server(settings, stack, endpoint.metrics.render, readiness)
         source = PolicySource(
-            policy, publish=lambda _, snapshot: endpoint.swap(snapshot), metrics=endpoint.metrics
+            policy,
+            publish=lambda _, snapshot: endpoint.swap(snapshot),
+            metrics=endpoint.metrics,
+            geoip=_geo_files(settings),
         )
         source.load()
         if signals.stopping:
@@ -135,7 +139,15 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
 
         def publish(model: PolicyModel, snapshot: Snapshot) -> None:
             file = write_snapshot(snapshots, model, snapshot.generation, snapshot.created_at)
-            inbox.put(Published(snapshot.generation, str(file)))
+            copies = {} if geoip is None else geoip.copies
+            inbox.put(
+                Published(
+                    snapshot.generation,
+                    str(file),
+                    geoip_city=_text(copies.get("city")),
+                    geoip_asn=_text(copies.get("asn")),
+                )
+            )
 
         def reload() -> None:
             reloader.request()
@@ -172,11 +184,13 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         from authz.node.policy_source import PolicySource
         from authz.node.snapshot_file import next_generation, write_snapshot
 
+        geoip = _geo_files(settings)
         source = PolicySource(
             policy,
             publish=publish,
             metrics=supervisor.metrics.own,
             generation=next_generation(snapshots),
+            geoip=geoip,
         )
         source.load()
         if signals.stopping:
@@ -188,6 +202,20 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         stack.callback(reloader.stop)
         supervisor.run()
         get_logger().info("stopped")
+
+
+def _geo_files(settings: Settings) -> GeoFiles | None:
+    """The GeoIP files of the settings, None when there are none; nothing is read yet."""
+    named = settings.geoip
+    if named.city is None and named.asn is None:
+        return None
+    from authz.sources.geoip import GeoFiles
+
+    return GeoFiles(city=named.city, asn=named.asn, directory=settings.data_dir / "geoip")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _metrics_server(

@@ -3,11 +3,11 @@
 
     AuthzError
     ├── SettingsError                    authz.yaml or the command line
-    ├── PolicyError                      policy.yaml, PEM, CRL and list files
+    ├── PolicyError                      policy.yaml and its lists
     ├── ExpressionError                  a rule's expression, with the place
     │   ├── ParseError
     │   └── TypeCheckError
-    ├── CertificateError                 a certificate that an operator gave us
+    ├── CertificateError                 a certificate or CRL that an operator gave us
     │   ├── MalformedCertificateError
     │   ├── UnsupportedCertificateError
     │   └── CertificateTooLargeError

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the reference pages that come from the code: settings, policy-file, cli.
+"""Writes the reference pages that come from the code.
 
     python docs/generate.py            write them
     python docs/generate.py --check    exit 1 when one is not what the code says
 
 No value is written twice: keys, defaults and descriptions are the models', help texts the
-command's.
+command's, examples the tests' vectors. Pages about the Rules language and the errors are in
+docs/generators.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer.main
+from generators.errors import errors_page
+from generators.language import fields_page, functions_page, operators_page
+from generators.rules_language import rules_language_page
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
 from authz.cli.main import app
+from authz.cli.policy_test.document import TestDocument
 from authz.settings import NOT_BUILT_YET, Settings
 from authz.sources.lines import MAX_SERIAL_DIGITS
 from authz.sources.policy_document import MAX_RESPONSE_BYTES, REFUSED_ACTIONS, PolicyDocument
@@ -132,6 +137,47 @@ A `response` has all three keys; its content has at most {MAX_RESPONSE_BYTES} by
     )
 
 
+def policy_tests_page() -> str:
+    """docs/reference/policy-tests.md."""
+    example = (REFERENCE.parent / "examples" / "policy-tests" / "api_test.yaml").read_text("utf-8")
+    shown = "\n\n".join(example.split("\n\n")[:5])
+    return (
+        _GENERATED
+        + f"""\
+# Testing a policy
+
+`authz policy test DIR` runs cases: a request, a certificate, and what should be decided.
+Every case goes through the very code that serves, from the bytes Envoy would send to the answer.
+In DIR, and the directories in it, every `*_test.yaml` is a file of cases,
+and so is every other YAML file with the key `cases`; policies and settings may lie next to them.
+[An example](../examples/policy-tests/api_test.yaml) with its policy and certificates is in
+`docs/examples/policy-tests`; it begins
+
+```yaml
+{shown}
+```
+
+What was decided differently is printed as a diff, `-` what was expected and `+` what came.
+Then follows the coverage: which rules were seen to match and not to match,
+and which conditions in them were seen true and false.
+A condition counts when evaluation came to its rule,
+also behind a short circuit that would have passed it over.
+`--require-coverage` makes a gap a failure.
+
+`--junit FILE` writes the results as JUnit XML, `--json` prints them as JSON.
+The exit status is 0 when every case passed, 1 when one failed,
+2 when the cases or the policy cannot be used.
+
+Unknown keys are errors that name file, line and key.
+Paths start at the directory of the file of cases.
+Settings (`--config`) count as they do for `authz serve`:
+with `certificate_source: xfcc` the certificate arrives in that header.
+
+"""
+        + "\n".join(_policy_sections(TestDocument, ""))
+    )
+
+
 def cli_page() -> str:
     """docs/reference/cli.md."""
     pages = [
@@ -164,6 +210,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "policy-file.md": policy_page,
     "cli.md": cli_page,
+    "policy-tests.md": policy_tests_page,
+    "fields.md": lambda: _GENERATED + fields_page(),
+    "functions.md": lambda: _GENERATED + functions_page(),
+    "operators.md": lambda: _GENERATED + operators_page(),
+    "rules-language.md": lambda: _GENERATED + rules_language_page(),
+    "errors.md": lambda: _GENERATED + errors_page(),
 }
 
 

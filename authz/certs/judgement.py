@@ -20,6 +20,7 @@ from authz.errors import MalformedCertificateError, UnsupportedCertificateError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from authz.certs.paths import Path
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
 
@@ -28,21 +29,31 @@ if TYPE_CHECKING:
 class Judgement:
     """What was found out about a peer certificate.
 
-    `failure` is None exactly when `path` (leaf first, anchor last) leads to an anchor of
-    `authority`. `certificate` is there whenever the leaf could be read, verified or not;
-    `sent_chain` is the DER of the intermediates as sent. `detail` is one sentence for people. The
-    judgement holds for `valid_from <= at < valid_until`.
+    `failure` is None exactly when `paths` has a path to an anchor, the likeliest first; `path`
+    (leaf first, anchor last) and `authority` are those of the first. `certificate` is there
+    whenever the leaf could be read, verified or not; `sent_chain` is the DER of the intermediates
+    as sent. `detail` is one sentence for people. The judgement holds for
+    `valid_from <= at < valid_until`.
     """
 
     presented: bool
     certificate: Certificate | None = None
     sent_chain: tuple[bytes, ...] = ()
     failure: VerifyFailure | None = None
-    path: tuple[Certificate, ...] = ()
-    authority: str = ""
+    paths: tuple[Path, ...] = ()
     detail: str = ""
     valid_from: float = -math.inf
     valid_until: float = math.inf
+
+    @property
+    def path(self) -> tuple[Certificate, ...]:
+        """The certificates of the likeliest path, empty unless verified."""
+        return self.paths[0].certificates if self.paths else ()
+
+    @property
+    def authority(self) -> str:
+        """The name of the authority that the likeliest path leads to, `""` unless verified."""
+        return self.paths[0].authority if self.paths else ""
 
 
 #: Nothing was presented.
@@ -83,8 +94,7 @@ def judge(
         certificate=leaf,
         sent_chain=peer.intermediates,
         failure=found.failure,
-        path=found.path,
-        authority=found.authority,
+        paths=found.paths,
         detail=found.detail,
         valid_from=valid_from,
         valid_until=valid_until,

@@ -73,6 +73,32 @@ class ScopeCrls:
                     return complete, delta
         return complete, None
 
+    def lists(self, serial: int, at: float) -> bool:
+        """True when the CRLs in use at `at`, or any that is newer than they are, revoke `serial`.
+
+        A list that is dated ahead (a CA's clock a minute fast, ours set back) is not in use yet,
+        and what it revokes is revoked all the same; so is what a list revokes that is newer by
+        its date and older by its number. Only a list in use restores.
+        """
+        complete, delta = self.in_use(at)
+        since = float("-inf") if complete is None else complete.this_update
+        if delta is not None and serial in delta.revoked:
+            return True
+        restored = delta is not None and serial in delta.removed
+        if complete is not None and serial in complete.revoked and not restored:
+            return True
+        return any(serial in crl.revoked for crl in self.complete if crl.this_update > since) or (
+            complete is not None
+            and any(serial in crl.revoked for crl in self.deltas if crl.this_update > at)
+        )
+
+    def staleness(self, at: float, issuer: str) -> str:
+        """What is stale at `at`, `""` when nothing is."""
+        complete, delta = self.in_use(at)
+        if complete is None:
+            return f"no CRL of {issuer!r} is in force"
+        return f"the CRL of {issuer!r} is stale" if at > (delta or complete).next_update else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AuthorityRevocation:
@@ -135,51 +161,39 @@ def _scope(members: Sequence[CompiledCrl]) -> ScopeCrls:
 def revocation_of(judgement: Judgement, bundle: TrustBundle, at: float) -> RevocationStatus:
     """Whether the certificate of this judgement is revoked at Unix time `at`.
 
-    Asks about every certificate of the path but the anchor. A judgement without a path has nothing
-    to revoke. Whether a CRL is stale matters for the authority that the path leads to.
+    Asks about every certificate but the anchor, on every good path: where several lead to one
+    issuer, the peer has a say in which comes first (it sends cross certificates), and none in
+    this. A judgement without a path has nothing to revoke.
     """
-    path = judgement.path
-    if len(path) < 2:
-        return NOT_REVOKED
-    rules = bundle.revocation_by_authority[judgement.authority]
-    counts = rules.mode is not RevocationMode.OFF and not rules.is_empty
-    if not counts and not bundle.listing:
-        return NOT_REVOKED
+    stale = ""
     revoked: RevocationStatus | None = None
-    stale = "a CRL source has not given a CRL" if counts and rules.source_missing else ""
-    for index in range(len(path) - 1):
-        certificate, issuer = path[index], path[index + 1]
-        if counts and certificate.serial_number in rules.serials:
-            revoked = revoked or _revoked(certificate, "by the list of revoked serials")
-        # A key's CRL counts whichever authority brought it: where several lead to one issuer, the
-        # peer has a say in the path (it sends cross certificates), and none in this.
-        for listing in bundle.listing:
-            for scope in listing.by_issuer_key.get(issuer.spki, ()):
-                if not (scope.covers_ca if index else scope.covers_end_entity):
-                    continue
-                complete, delta = scope.in_use(at)
-                if complete is None:
-                    what = f"no CRL of {issuer.subject_dn!r} is in force"
-                    stale = stale or (what if listing is rules else "")
-                    continue
-                newest = delta or complete
-                if at > newest.next_update and listing is rules:
-                    stale = stale or f"the CRL of {issuer.subject_dn!r} is stale"
-                if _listed(certificate.serial_number, complete, delta):
-                    revoked = revoked or _revoked(certificate, "by the CRL of its issuer")
-    if stale and rules.mode is RevocationMode.STRICT:
+    for path in judgement.paths:
+        rules = bundle.revocation_by_authority[path.authority]
+        counts = rules.mode is not RevocationMode.OFF and not rules.is_empty
+        if not counts and not bundle.listing:
+            continue
+        strict = rules.mode is RevocationMode.STRICT
+        if strict and rules.source_missing:
+            stale = stale or "a CRL source has not given a CRL"
+        certificates = path.certificates
+        for index in range(len(certificates) - 1):
+            certificate, issuer = certificates[index], certificates[index + 1]
+            if counts and certificate.serial_number in rules.serials:
+                revoked = revoked or _revoked(certificate, "by the list of revoked serials")
+            # A key's CRL counts whichever authority brought it; whether it is stale matters for
+            # the authority that the path leads to.
+            for listing in bundle.listing:
+                for scope in listing.by_issuer_key.get(issuer.spki, ()):
+                    if not (scope.covers_ca if index else scope.covers_end_entity):
+                        continue
+                    if scope.lists(certificate.serial_number, at):
+                        revoked = revoked or _revoked(certificate, "by the CRL of its issuer")
+                    if strict and listing is rules and not stale:
+                        stale = scope.staleness(at, issuer.subject_dn)
+    if stale:
         also = f"; it says: {revoked.detail}" if revoked else ""
         return RevocationStatus(failure=VerifyFailure.CRL_STALE, detail=stale + also)
     return revoked or NOT_REVOKED
-
-
-def _listed(serial: int, complete: CompiledCrl, delta: CompiledCrl | None) -> bool:
-    if delta is not None:
-        if serial in delta.revoked:
-            return True
-        if serial in delta.removed:
-            return False
-    return serial in complete.revoked
 
 
 def _revoked(certificate: Certificate, how: str) -> RevocationStatus:

@@ -44,13 +44,12 @@ _END_ENTITY_POLICY = library.ExtensionPolicy.permit_all()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verification:
-    """A path and the authority at its end, or the failure.
+    """Every good path with the authority at its end, the likeliest first, or the failure.
 
     `involved` are the certificates whose times play a part in the answer.
     """
 
-    path: tuple[Certificate, ...] = ()
-    authority: str = ""
+    paths: tuple[Path, ...] = ()
     failure: VerifyFailure | None = None
     detail: str = ""
     involved: tuple[Certificate, ...] = ()
@@ -76,15 +75,17 @@ def verify(
     if problem is not None:
         return _failed(problem.failure, problem.detail)
     # (4) Each path in turn: its issuers, the time, and last the library's own verdict.
+    # All of them, because revocation is asked of each: the peer has a say in which comes first.
     nearest: Problem | None = None
+    good: list[Path] = []
     for path in search.paths:
         problem = _check_path(path, at, chain_length)
         if problem is None:
-            return Verification(
-                path=path.certificates, authority=path.authority, involved=search.involved
-            )
-        if nearest is None or _nearness(problem) > _nearness(nearest):
+            good.append(path)
+        elif nearest is None or _nearness(problem) > _nearness(nearest):
             nearest = problem
+    if good:
+        return Verification(paths=tuple(good), involved=search.involved)
     assert nearest is not None
     return _failed(nearest.failure, nearest.detail, search.involved)
 

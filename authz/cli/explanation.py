@@ -53,11 +53,12 @@ def explain(expression: Expression, values: Mapping[str, Value]) -> Explained:
     return Explained(
         text=format_expression(expression),
         value=evaluate(expression, values) if root.type == Bool else None,
-        parts=tuple(explain(replace(expression, root=part), values) for part in _parts(root)),
+        parts=tuple(explain(replace(expression, root=part), values) for part in parts_of(root)),
     )
 
 
-def _parts(node: Logical) -> tuple[Logical, ...]:
+def parts_of(node: Logical) -> tuple[Logical, ...]:
+    """The conditions that a condition is made of."""
     match node:
         case Not():
             return (node.operand,)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from authz.cli import messages
-from authz.cli.options import ConfigOption, JsonOption, PolicyOption, group, settings_of
+from authz.cli.options import ConfigOption, JsonOption, PolicyOption, geo_of, group, settings_of
 
 if TYPE_CHECKING:
-    from authz.rules import Expression, NamedList
+    from authz.rules import Expression, NamedList, Scheme
 
 app = group("Expressions of the Rules language.")
 
@@ -31,14 +31,16 @@ def check(
 ) -> None:
     """Say whether an expression can be used, or point at what is wrong.
 
-    $lists are those of the policy. Ends with 0 when it can be used, with 2 when it cannot.
+    $lists are those of the policy, and fields of places need a GeoIP database in the settings. Ends
+    with 0 when it can be used, with 2 when it cannot.
     """
     from authz.errors import ExpressionError
+    from authz.policy.fields import scheme_for
     from authz.rules import format_expression, lint
 
     lists = _lists(config, policy)
     try:
-        expression = _parsed(text, lists)
+        expression = _parsed(text, lists, scheme_for(geo_of(settings_of(config))))
     except ExpressionError as error:
         if not json:
             raise
@@ -147,11 +149,13 @@ def _error(message: str, line: int | None, column: int | None, hint: str | None)
     return {"message": message, "line": line, "column": column, "hint": hint}
 
 
-def _parsed(text: str, lists: dict[str, NamedList]) -> Expression:
+def _parsed(text: str, lists: dict[str, NamedList], scheme: Scheme | None = None) -> Expression:
+    """The expression; in a scheme of its own where it matters which fields have a source."""
     from authz.policy.fields import SCHEME
     from authz.rules import parse
 
-    return parse(sys.stdin.read().rstrip("\n") if text == "-" else text, SCHEME, lists)
+    source = sys.stdin.read().rstrip("\n") if text == "-" else text
+    return parse(source, SCHEME if scheme is None else scheme, lists)
 
 
 def _lists(config: Path | None, policy: Path | None) -> dict[str, NamedList]:

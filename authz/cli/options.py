@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from authz.policy.geo import GeoLookup
     from authz.policy.snapshot import Snapshot
     from authz.settings import Override, Settings
 
@@ -88,4 +89,18 @@ def snapshot_of(settings: Settings, at: float) -> Snapshot:
     from authz.policy.snapshot import compile_snapshot
     from authz.sources.policy_file import load_policy
 
-    return compile_snapshot(load_policy(policy_path(settings)).model, generation=1, at=at)
+    model = load_policy(policy_path(settings)).model
+    return compile_snapshot(model, generation=1, at=at, geo=geo_of(settings))
+
+
+def geo_of(settings: Settings) -> GeoLookup | None:
+    """The GeoIP databases of the settings, opened where they are; None when there are none.
+
+    Raises:
+        SettingsError: one cannot be used.
+    """
+    if settings.geoip.city is None and settings.geoip.asn is None:
+        return None
+    from authz.geo.database import open_databases
+
+    return open_databases(settings.geoip.city, settings.geoip.asn)

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`authz policy validate`: everything that is wrong with a policy file, and what looks wrong."""
+"""`authz policy`: what is wrong with a policy file, and whether it decides as it should."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path  # noqa: TC003 - typer evaluates it
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from authz.cli import messages
-from authz.cli.options import ConfigOption, JsonOption, group, settings_of
+from authz.cli.options import (
+    ConfigOption,
+    JsonOption,
+    PolicyOption,
+    geo_of,
+    group,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from authz.policy.model import PolicyModel
@@ -34,10 +41,10 @@ def validate(
     from authz.sources.policy_file import load_policy
     from authz.sources.validation import validate as compile_all
 
-    settings_of(config)
+    settings = settings_of(config)
     try:
         loaded = load_policy(policy)
-        snapshot = compile_all(loaded.model, at=time.time())
+        snapshot = compile_all(loaded.model, at=time.time(), geo=geo_of(settings))
     except AuthzError as error:
         if json:
             errors = [messages.error_json(one) for one in (error, *error.others)]
@@ -53,6 +60,61 @@ def validate(
         if found["hint"]:
             messages.hint(found["hint"])
     messages.result(f"{policy}: {_summary(loaded.model, len(loaded.files))}")
+
+
+@app.command("test")
+def run_cases(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A directory of cases (*_test.yaml), or a file.")
+    ],
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    junit: Annotated[
+        Optional[Path],  # noqa: UP045 - typer evaluates it
+        typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML as well."),
+    ] = None,
+    require_coverage: Annotated[
+        bool,
+        typer.Option(
+            "--require-coverage", help="Fail when a rule or condition was not seen both ways."
+        ),
+    ] = False,
+) -> None:
+    """Run cases: a request, a certificate, and what should be decided.
+
+    Every case is decided as serve would decide it. Prints what was decided differently, and which
+    rules and conditions no case has seen both true and false. Ends with 0 when every case passed,
+    with 1 when one failed, with 2 when the cases or the policy cannot be used.
+    """
+    from authz.cli.policy_test import report
+    from authz.cli.policy_test.loading import load_tests
+    from authz.cli.policy_test.running import run
+
+    settings = settings_of(config, policy)
+    done = run(load_tests(directory, time.time()), settings)
+    if junit is not None:
+        _write(junit, report.as_junit(done))
+    if json:
+        messages.result_json(report.as_json(done))
+    else:
+        for line in report.lines(done):
+            messages.result(line)
+    fine = not done.failed and (done.coverage.complete or not require_coverage)
+    raise typer.Exit(0 if fine else 1)
+
+
+def _write(path: Path, data: bytes) -> None:
+    from authz.errors import SettingsError
+
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(
+            f'"{path}" cannot be written: {error.strerror}',
+            where="--junit",
+            hint="name a file in a directory that exists",
+        ) from None
 
 
 def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:

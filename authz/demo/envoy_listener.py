@@ -130,7 +130,7 @@ access_log:
 {_access_log(options)}
 http_filters:
 # First, so that no filter acts on a request that is then denied.
-{_ext_authz(forwarding)}\
+{_ext_authz(forwarding, options)}\
 - name: envoy.filters.http.router
   typed_config:
     "@type": {_TYPE}.filters.http.router.v3.Router
@@ -168,7 +168,7 @@ forward_client_cert_details: APPEND_FORWARD
 _HEADER_KIB = {Forwarding.PEER: 32, Forwarding.XFCC: 32, Forwarding.BEHIND_PROXY: 96}
 
 
-def _ext_authz(forwarding: Forwarding) -> str:
+def _ext_authz(forwarding: Forwarding, options: EnvoyOptions) -> str:
     # Behind a proxy, source.certificate is that proxy's: the authorizer has no use for it.
     certificate = "false" if forwarding is Forwarding.BEHIND_PROXY else "true"
     return f"""\
@@ -183,6 +183,7 @@ def _ext_authz(forwarding: Forwarding) -> str:
     include_tls_session: true
     # Headers as sent: repeats stay apart, bytes that are not UTF-8 stay what they are.
     encode_raw_headers: true
+{_body(options.body_bytes)}{_metadata(options.metadata_namespaces)}\
     # Refuse an answer that would put control characters into headers.
     validate_mutations: true
     grpc_service:
@@ -202,6 +203,30 @@ def _ext_authz(forwarding: Forwarding) -> str:
           typed_config:
             "@type": {_TYPE}.retry.host.previous_hosts.v3.PreviousHostsPredicate
         host_selection_retry_max_attempts: 3
+"""
+
+
+def _body(limit: int) -> str:
+    if not limit:
+        return ""
+    return f"""\
+    # For rules that read http.request.body.*: every request waits here for its body. What is
+    # longer arrives cut short (allow_partial_message; without it Envoy answers 413): a block
+    # rule that reads the body then counts as matching. Beyond 4 MiB a check is denied unread.
+    with_request_body:
+      max_request_bytes: {limit}
+      allow_partial_message: true
+      # Bytes as they are: a protobuf string has no room for what is not UTF-8.
+      pack_as_bytes: true
+"""
+
+
+def _metadata(namespaces: tuple[str, ...]) -> str:
+    if not namespaces:
+        return ""
+    return f"""\
+    # What other filters found out (authz.metadata, http.request.jwt.claims.*).
+    metadata_context_namespaces: [{", ".join(map(quoted, namespaces))}]
 """
 
 

@@ -49,7 +49,10 @@ class EnvoyOptions:
     browsers offer only fitting ones. `proxy_ca` is the authority of the proxy in front, used only
     behind one. `authz` replaces the addresses of authz.yaml where Envoy sees the service under
     another name (a container). With TLS to the service, its certificate must be from `authz_ca`
-    and for `authz_name`. `access_log` is a file; None is standard output.
+    and for `authz_name`. `access_log` is a file; None is standard output. `body_bytes` is how much
+    of a request body is forwarded for the fields `http.request.body.*`; 0 is nothing.
+    `metadata_namespaces` are the namespaces of other filters' metadata to forward
+    (`authz.metadata`).
     """
 
     listen: str = "0.0.0.0:8443"
@@ -66,6 +69,8 @@ class EnvoyOptions:
     authz_client_certificate: str = "/etc/envoy/tls/authz-client.crt"
     authz_client_key: str = "/etc/envoy/tls/authz-client.key"
     access_log: str | None = None
+    body_bytes: int = 0
+    metadata_namespaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

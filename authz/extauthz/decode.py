@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from authz.pb.ext_authz_pb2 import AttributeContext
 
 #: Headers that say how much of the body there is, next to what was forwarded of it.
-_BODY_HEADERS: Final = frozenset(
-    ("content-length", "transfer-encoding", "x-envoy-auth-partial-body")
-)
+_BODY_HEADERS: Final = frozenset(("content-length", "x-envoy-auth-partial-body"))
+#: RFC 9110 9.3: methods whose requests usually have no content.
+_WITHOUT_BODY: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"TRACE", b"CONNECT"))
 _NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 _NO_TEXT: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_METADATA: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -87,7 +87,7 @@ def decode(data: bytes, options: DecodeOptions) -> RequestFacts:
     host = pseudo.get(":authority")
     path = pseudo.get(":path")
     body = http.raw_body or http.body.encode()
-    body_size, body_truncated = _body_extent(len(body), http.size, body_headers)
+    body_size, body_truncated = _body_extent(method, len(body), http.size, body_headers)
     peer = source.address.socket_address
     peer_address = peer.address
     destination = attributes.destination.address.socket_address
@@ -159,15 +159,15 @@ def _headers(
     return tuple(headers), pseudo, body_headers
 
 
-def _body_extent(seen: int, received: int, headers: Mapping[str, bytes]) -> tuple[int, bool]:
+def _body_extent(
+    method: bytes, seen: int, received: int, headers: Mapping[str, bytes]
+) -> tuple[int, bool]:
     """The body's size (-1 unknown) and whether `seen` bytes of it are less than all.
 
     Envoy drops a client's own x-envoy-auth-partial-body. The flag alone is not believed when it
     says "whole": it was wrong for bodies longer than the limit before now, so a content-length
-    beyond what we have counts as cut short. Without the flag no body was forwarded at all.
+    beyond what we have counts as cut short.
     """
-    if not headers:
-        return (received, received > seen) if received >= 0 else (-1, False)
     flag = headers.get("x-envoy-auth-partial-body")
     declared = headers.get("content-length", b"")
     if declared.isdigit() and len(declared) < 19:
@@ -176,11 +176,19 @@ def _body_extent(seen: int, received: int, headers: Mapping[str, bytes]) -> tupl
         size = seen
     else:
         size = received if not declared and received > seen else -1
-    if flag is None:
-        # A length that is no number, or chunked transfer: there may be a body we do not see.
-        expected = size > seen or bool(declared and size < 0) or "transfer-encoding" in headers
-        return size, expected
-    return size, flag != b"false" or size > seen
+    if flag is not None:
+        return size, flag != b"false" or size > seen
+    if size >= 0 or declared:
+        # A length that is no number says that there is a body, and not how long it is.
+        return size, size > seen or size < 0
+    if seen:
+        return seen, False
+    # No flag and no length. Envoy forwards no body without with_request_body, and a body that is
+    # streamed (chunked, or HTTP/2 without content-length) then looks like none: Envoy has taken
+    # transfer-encoding off. Only methods that usually have none get the benefit of the doubt.
+    if method not in _WITHOUT_BODY:
+        return -1, True
+    return max(received, 0), False
 
 
 def _metadata(attributes: AttributeContext) -> dict[str, Any]:

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 #: Most judgements remembered at once.
 MAX_ENTRIES: Final = 4096
-#: Most bytes they may hold, as far as they can be counted.
-MAX_BYTES: Final = 16 * 1024 * 1024
+#: Most bytes they may hold, as far as they can be counted: some 1,200 certificates of ordinary size.
+#: The process has to stay below 80 MB with the larger transport, too.
+MAX_BYTES: Final = 8 * 1024 * 1024
 # A judgement keeps the encoded certificate, its DER and what was read from it: about twice the
-# encoded bytes, and some objects.
-_ENTRY_OVERHEAD: Final = 2048
+# encoded bytes, and objects (6,000 different certificates grew a process by 5.4 KB for each).
+_ENTRY_OVERHEAD: Final = 4096
 
 
 class _Entry:

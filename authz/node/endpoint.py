@@ -48,7 +48,9 @@ class Endpoint:
         self.metrics = Metrics(name)
         self.health = HealthState()
         self.draining = False
-        self._options = _transport_options(config)
+        self._options = _transport_options(
+            config, tls_failed=lambda: self.metrics.reload_failed("tls")
+        )
         self._transport: Transport | None = None
         self._service = CheckService(
             DecodeOptions(
@@ -117,7 +119,9 @@ class Endpoint:
         self._transport = None
 
 
-def _transport_options(config: EndpointConfig) -> TransportOptions:
+def _transport_options(
+    config: EndpointConfig, *, tls_failed: Callable[[], None]
+) -> TransportOptions:
     tls = None
     if config.certificate is not None and config.key is not None:
         tls = TlsFiles(
@@ -130,4 +134,5 @@ def _transport_options(config: EndpointConfig) -> TransportOptions:
         kind=TransportKind(config.transport),
         tls=tls,
         reuse_port=config.reuse_port,
+        tls_failed=tls_failed,
     )

@@ -50,10 +50,12 @@ class Configure(Message, frozen=True, kw_only=True):
 
 
 class Load(Message, frozen=True, kw_only=True):
-    """Compile this file and swap to it."""
+    """Compile this file, with these GeoIP databases, and swap to it."""
 
     generation: int
     file: str
+    geoip_city: str | None = None
+    geoip_asn: str | None = None
 
 
 class Collect(Message, frozen=True, kw_only=True):

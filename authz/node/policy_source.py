@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from authz.observability.metrics import Metrics
+    from authz.policy.geo import GeoLookup
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
+    from authz.sources.geoip import GeoFiles
 
 #: Lint findings written to the log at a load; `authz policy validate` shows them all.
 MAX_FINDINGS_LOGGED = 20
@@ -42,6 +44,8 @@ class PolicySource:
         publish: puts a valid snapshot in force; the last step of a load.
         generation: the number of the first one.
         metrics: counts failed reloads.
+        geoip: the GeoIP files, when any are configured. One that cannot be used does not keep the
+            policy from being loaded: its last good copy stays.
     """
 
     def __init__(
@@ -52,12 +56,14 @@ class PolicySource:
         metrics: Metrics,
         generation: int = 1,
         clock: Callable[[], float] = time.time,
+        geoip: GeoFiles | None = None,
     ) -> None:
         self._path = path
         self._publish = publish
         self._metrics = metrics
         self._next = generation
         self._clock = clock
+        self._geoip = geoip
         self._watcher = ContentWatcher({}, clock)
         self._retry_at: float | None = None
 
@@ -71,11 +77,13 @@ class PolicySource:
 
         Raises:
             PolicyError, ExpressionError, CertificateError: what was in force still is.
+            SettingsError: a GeoIP file cannot be used and has no earlier copy.
         """
         reader = FileReader()
+        geo = self._databases()
         try:
             loaded = load_policy(self._path, reader)
-            snapshot = compile_snapshot(loaded.model, self._next, self._clock())
+            snapshot = compile_snapshot(loaded.model, self._next, self._clock(), geo)
         finally:
             self._watcher.watch(reader.contents)
         # If this fails (a full disk) the content is not at fault and deserves another try.
@@ -89,6 +97,8 @@ class PolicySource:
         """Whether a file differs from what the last `load` saw, or that could not be published."""
         if self._retry_at is not None and self._clock() >= self._retry_at:
             return True
+        if self._geoip is not None and self._geoip.changed():
+            return True
         return bool(self._watcher.poll_once())
 
     def failed(self, error: AuthzError) -> None:
@@ -101,6 +111,18 @@ class PolicySource:
             hint=error.hint,
             further=len(error.others),
         )
+
+    def _databases(self) -> GeoLookup | None:
+        if self._geoip is None:
+            return None
+        for error in self._geoip.refresh():
+            self._metrics.reload_failed("geoip")
+            get_logger().error(
+                "a GeoIP database cannot be used; the last good copy stays",
+                reason=str(error),
+                hint=error.hint,
+            )
+        return self._geoip.open()
 
     def _log(self, snapshot: Snapshot, files: int) -> None:
         log = get_logger().bind(policy=str(self._path), generation=snapshot.generation)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 #: From the first order to load until a worker serves. Large lists take seconds, not this long.
 START_SECONDS = 60.0
 
+#: Deaths of a worker before all served for the first time, after which the node gives up: whoever
+#: started it learns more from an exit status than from a process that never gets ready.
+START_ATTEMPTS = 5
+
 #: After drain and grace, before a worker that is still there is killed.
 STOP_MARGIN_SECONDS = 5.0
 
@@ -44,10 +48,12 @@ ROLLING_RESTART = signal.SIGUSR2
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A snapshot is in `file` and valid; workers should load it."""
+    """A snapshot is in `file` and valid; workers should load it, with these GeoIP databases."""
 
     generation: int
     file: str
+    geoip_city: str | None = None
+    geoip_asn: str | None = None
 
 
 Event = Said | Exited | Published | signal.Signals
@@ -62,6 +68,7 @@ class _Slot:
     worker: WorkerProcess | None = None
     ready: Ready | None = None
     ready_at: float = 0.0
+    deaths: int = 0
     #: When a dead worker is started again, or a late one is killed; None when neither is due.
     restart_at: float | None = None
     kill_at: float | None = None
@@ -179,10 +186,8 @@ class Supervisor:
                 log.info("the worker is ready", address=message.address)
         elif isinstance(message, StartFailed):
             log.error("the worker cannot serve", reason=message.message, hint=message.hint)
-            if not self._announced and self._failure is None:
-                # Nobody was ever served: this is the configuration, and a restart will not mend it.
-                self._failure = TransportError(message.message, hint=message.hint)
-                self._stop()
+            # Nobody was ever served: this is the configuration, and a restart will not mend it.
+            self._give_up_if_new(TransportError(message.message, hint=message.hint))
         elif isinstance(message, Loaded):
             log.debug("snapshot loaded", generation=message.generation, seconds=message.seconds)
         elif isinstance(message, LoadFailed):
@@ -198,6 +203,15 @@ class Supervisor:
         slot.worker = slot.ready = slot.kill_at = None
         self._count_ready()
         if self._stopping:
+            return
+        slot.deaths += 1
+        if slot.deaths >= START_ATTEMPTS and self._give_up_if_new(
+            TransportError(
+                f"worker {event.worker.index} ended {slot.deaths} times before it served, "
+                f"the last time with status {event.status}",
+                hint="what it said on standard error is above",
+            )
+        ):
             return
         self.metrics.restarts += 1
         # Status 0 is a drain that somebody asked for; anything else may happen again at once.
@@ -259,7 +273,14 @@ class Supervisor:
         if slot.ready is None and slot.kill_at is None:
             slot.kill_at = time.monotonic() + START_SECONDS
         # A worker that cannot be told is ended by `send`, and its successor told again.
-        slot.worker.send(Load(generation=self._current.generation, file=self._current.file))
+        slot.worker.send(
+            Load(
+                generation=self._current.generation,
+                file=self._current.file,
+                geoip_city=self._current.geoip_city,
+                geoip_asn=self._current.geoip_asn,
+            )
+        )
 
     def _drain(self, slot: _Slot) -> None:
         if slot.worker is not None:
@@ -279,6 +300,13 @@ class Supervisor:
         for slot in self._slots:
             slot.restart_at = None
             self._drain(slot)
+
+    def _give_up_if_new(self, failure: TransportError) -> bool:
+        if self._announced:
+            return False
+        self._failure = self._failure or failure
+        self._stop()
+        return True
 
     def _workers(self) -> list[WorkerProcess]:
         return [slot.worker for slot in self._slots if slot.worker is not None]

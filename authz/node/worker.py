@@ -43,6 +43,8 @@ from authz.policy.snapshot import compile_snapshot
 if TYPE_CHECKING:
     import msgspec
 
+    from authz.policy.geo import GeoLookup
+
 #: Exit status of a worker that cannot serve because of the settings: usage or configuration.
 EXIT_CONFIGURATION = 2
 
@@ -92,7 +94,9 @@ class Worker:
         began = time.monotonic()
         try:
             content = read_snapshot(Path(order.file))
-            snapshot = compile_snapshot(content.model, content.generation, content.created_at)
+            snapshot = compile_snapshot(
+                content.model, content.generation, content.created_at, _databases(order)
+            )
         except AuthzError as error:
             kept = self._endpoint.snapshot
             self._endpoint.metrics.reload_failed("snapshot")
@@ -128,6 +132,17 @@ class Worker:
         except ChannelClosedError:
             # The supervisor is gone: `_listen` sees it too and asks for the drain.
             return
+
+
+def _databases(order: Load) -> GeoLookup | None:
+    if order.geoip_city is None and order.geoip_asn is None:
+        return None
+    from authz.geo.database import open_databases
+
+    city, asn = (
+        None if name is None else Path(name) for name in (order.geoip_city, order.geoip_asn)
+    )
+    return open_databases(city, asn)
 
 
 def main(arguments: list[str]) -> int:

@@ -14,9 +14,10 @@ from authz.certs.judgement import judge as judge_certificate
 from authz.certs.presented import CertificateSource
 from authz.policy.client import Client, JudgeFunction, identify
 from authz.policy.decision import Decision, Reason, Verdict
-from authz.policy.fields import PATH_FIELDS, FieldValues, unknown_fields
+from authz.policy.fields import PATH_FIELDS, FieldValues
 from authz.policy.model import DefaultAction, Misdirected, PathMode
 from authz.policy.paths import readings
+from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
     from authz.policy.facts import RequestFacts
@@ -51,16 +52,16 @@ def authorize(
         return _deny(
             snapshot, site.name, Reason.AMBIGUOUS_PATH, client, "more readings than judged"
         )
-    values = FieldValues(facts, client, site.name, target, at)
+    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
     if site.budget.exceeded(facts, values, len(paths)):
         return _deny(snapshot, site.name, Reason.EVALUATION_BUDGET, client)
-    unknown = unknown_fields(facts, site.ruleset.fields)
+    unknown = unknown_fields(values, site.ruleset.fields)
 
     # (4) The first terminating rule decides; every other reading has to agree.
     decision = _decide(snapshot, site, client, site.ruleset.run(values, unknown))
     if len(paths) > 1 and decision.verdict is Verdict.ALLOW:
         for path in paths[1:]:
-            other = site.ruleset.run(FieldValues(facts, client, site.name, path, at), unknown)
+            other = site.ruleset.run(values.read_as(path), unknown)
             if _decide(snapshot, site, client, other).verdict is not Verdict.ALLOW:
                 rule = other.rule.ref if other.rule else ""
                 return _deny(
@@ -135,7 +136,7 @@ def _decide(snapshot: Snapshot, site: Site, client: Client, outcome: Outcome) ->
         response=rule.response,
         client=client,
         upstream_headers=site.upstream_headers,
-        detail="the rule reads a body or headers that were cut short"
+        detail="the rule reads a body or headers that were cut short or are ambiguous"
         if outcome.unknown_input
         else "",
     )

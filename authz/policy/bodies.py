@@ -4,7 +4,7 @@
 Pure functions on bytes. Nothing is decoded. The application behind us reads the same body with a
 parser of its own, so a body is only taken apart when every parser has to find the same in it; one
 that can be read in several ways (a second boundary, a line ending of its own, a parameter twice,
-…) is None here, which makes it an unknown input to the rules (architecture 4.9, ADR-0019). A body
+…) is None here, which makes it an unknown input to the rules (architecture 4.9, ADR-0020). A body
 of another content type is empty. RFC 7578, RFC 2046 §5.1; the parser is python-multipart.
 """
 
@@ -43,7 +43,7 @@ _UNENCODED: Final = frozenset((b"7bit", b"8bit", b"binary"))
 _DESCRIBING: Final = (b"content-disposition", b"content-type", b"content-transfer-encoding")
 
 # The core logs nothing, and a client must not be able to make it write; python-multipart would.
-_SILENT = logging.Logger("authz.policy.bodies")  # noqa: LOG001 - of the tree of nobody
+_SILENT = logging.Logger("authz.policy.bodies")
 _SILENT.disabled = True
 
 

@@ -36,6 +36,8 @@ _CERTIFICATE: Final = 65.0
 _CONTAINER: Final = 1.0 + ELEMENT
 _REQUEST: Final = ("http.", "raw.", "ip.", "cf.edge.", "cf.ray_id", "cf.worker.")
 _PEER: Final = ("cf.tls_client_auth.", "authz.cert.")
+# Metadata of other filters is not counted in the text.
+_ELSEWHERE: Final = ("http.request.jwt.",)
 
 
 class Budget:
@@ -95,8 +97,9 @@ def _factor(name: str) -> float | None:
     """How many times the text (and `_LEAST`) a field's size is at most."""
     if name == ANYTHING:
         return _CONTAINER
+    container = 1.0 if SCHEME.fields[name].type.element is None else _CONTAINER
     if name.startswith(_PEER):
-        return _CERTIFICATE
-    if name.startswith(_REQUEST):
-        return 1.0 if SCHEME.fields[name].type.element is None else _CONTAINER
+        return _CERTIFICATE * container
+    if name.startswith(_REQUEST) and not name.startswith(_ELSEWHERE):
+        return container
     return None

@@ -33,7 +33,7 @@ class Entry:
 
 
 def entry(
-    name: str, kind: Type, produce: Producer, doc: str, source: str = "", *, hex: bool = False
+    name: str, kind: Type, produce: Producer, doc: str, source: str = "", *, as_hex: bool = False
 ) -> Entry:
-    """One row; `doc` is one sentence, `hex` as in Field."""
-    return Entry(field=Field(name, kind, hex=hex, doc=doc), produce=produce, source=source)
+    """One row; `doc` is one sentence, `as_hex` is Field.hex."""
+    return Entry(field=Field(name, kind, hex=as_hex, doc=doc), produce=produce, source=source)

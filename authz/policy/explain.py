@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from authz.certs.judgement import judge as judge_certificate
 from authz.policy.authorizer import authorize, is_misdirected, path_readings
 from authz.policy.client import Client, JudgeFunction, identify
-from authz.policy.fields import FieldValues, unknown_fields
+from authz.policy.fields import FieldValues
 from authz.policy.hosts import normalise_host
+from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
     from authz.policy.facts import RequestFacts
@@ -53,8 +54,11 @@ def explain(
     target = facts.path.partition(b"?")[0]
     paths = path_readings(site, facts, target)
     trace["readings"] = None if paths is None else [_text(path) for path in paths]
+    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
+    unknown = unknown_fields(values, site.ruleset.fields)
+    trace["unknown_fields"] = sorted(unknown)
     trace["rules"] = [
-        {"reading": _text(path), "rules": _rules(site, facts, client, path, at)}
+        {"reading": _text(path), "rules": _rules(site, values.read_as(path), unknown)}
         for path in (paths or (target,))
     ]
     trace["default_action"] = site.default_action.value
@@ -86,11 +90,7 @@ def _certificate(client: Client) -> dict[str, Any]:
     return found
 
 
-def _rules(
-    site: Site, facts: RequestFacts, client: Client, path: bytes, at: float
-) -> list[dict[str, Any]]:
-    values = FieldValues(facts, client, site.name, path, at)
-    unknown = unknown_fields(facts, site.ruleset.fields)
+def _rules(site: Site, values: FieldValues, unknown: frozenset[str]) -> list[dict[str, Any]]:
     return [
         {
             "rule": rule.ref,

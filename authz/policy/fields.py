@@ -1,32 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fields a rule may read: what each is, and how its value comes from one request.
 
-`SCHEME` is the catalogue (Cloudflare's names and types; reference/fields in the documentation is
-generated from it), `FieldValues` the values of one reading of one request, computed when a rule
-first reads them. The language itself is authz.rules.
+`CATALOGUE` has a row for each (Cloudflare's names and types, and ours), put together from the
+families in fields_*.py. `SCHEME` is all of it as expressions are parsed against; `scheme_for` is
+the scheme of one installation, where fields without a source are refused. `FieldValues` are the
+values of one reading of one request, computed when a rule first reads them. The language itself is
+authz.rules.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from authz.policy import fields_tls, targets
-from authz.policy.hosts import normalise_host
+from authz.policy import (
+    fields_authz,
+    fields_body,
+    fields_geo,
+    fields_metadata,
+    fields_request,
+    fields_tls,
+)
 from authz.policy.refused_fields import REFUSED
 from authz.policy.values import RequestValues
-from authz.rules import Array, Bool, Bytes, Field, Int, Ip, Map, Scheme
+from authz.rules import Scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from authz.policy.facts import RequestFacts
+    from authz.policy.catalogue import Entry, Producer
+    from authz.policy.geo import GeoLookup
     from authz.rules import Value
 
-_UNKNOWN_ADDRESS = IPv4Address(0)
+#: The order is that of the documentation: request, body, connection, Cloudflare's, ours.
+CATALOGUE: Final[tuple[Entry, ...]] = (
+    *fields_request.REQUEST,
+    *fields_body.CATALOGUE,
+    *fields_metadata.JWT,
+    *fields_request.RAW,
+    *fields_request.CONNECTION,
+    *fields_geo.CATALOGUE,
+    *fields_tls.CATALOGUE,
+    *fields_authz.CATALOGUE,
+    *fields_metadata.METADATA,
+)
 
-_STRINGS = Array(Bytes)
-_STRING_MAP = Map(Array(Bytes))
+_PRODUCERS: Final[Mapping[str, Producer]] = {row.field.name: row.produce for row in CATALOGUE}
+
+#: Every field, with or without a source in this installation.
+SCHEME: Final = Scheme(fields={row.field.name: row.field for row in CATALOGUE}, refused=REFUSED)
+
+#: Fields whose value depends on how the path is read; `raw.*` is always as sent.
+PATH_FIELDS: Final = frozenset(
+    {
+        "http.request.uri",
+        "http.request.uri.path",
+        "http.request.uri.path.extension",
+        "http.request.full_uri",
+    }
+)
+
+_GEO_FIELDS: Final = fields_geo.CITY_FIELDS | fields_geo.ASN_FIELDS
 
 
 class FieldValues(RequestValues):
@@ -38,254 +72,30 @@ class FieldValues(RequestValues):
         value = self[name] = _PRODUCERS[name](self)
         return value
 
-
-def _address(text: str) -> IPv4Address | IPv6Address:
-    if not text:
-        return _UNKNOWN_ADDRESS
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return _UNKNOWN_ADDRESS
-    # A dual-stack listener reports IPv4 clients as ::ffff:a.b.c.d, which no IPv4 rule would match.
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    def read_as(self, path: bytes) -> FieldValues:
+        """The values of another reading of the same request; what is known already is kept."""
+        other = FieldValues(self.facts, self.client, self.site, path, self.at, self.geo)
+        other.shared = self.shared
+        other.update((name, value) for name, value in self.items() if name not in PATH_FIELDS)
+        return other
 
 
-def _uri(values: RequestValues, path: bytes) -> bytes:
-    # "/a?" and "/a" are different targets: the question mark stays.
-    return path + b"?" + values.query if b"?" in values.facts.path else path
-
-
-def _full_uri(values: RequestValues, path: bytes) -> bytes:
-    return values.facts.scheme + b"://" + values.facts.host + _uri(values, path)
-
-
-def _host(values: RequestValues) -> bytes:
-    # Normalised: a rule on a host must not depend on case, port or a trailing dot.
-    return (normalise_host(values.facts.host) or "").encode()
-
-
-def _seconds(values: RequestValues) -> int:
-    return values.facts.time_seconds or int(values.at)
-
-
-def _milliseconds(values: RequestValues) -> int:
-    facts = values.facts
-    return facts.time_nanos // 1_000_000 if facts.time_seconds else int(values.at % 1 * 1000)
-
-
-def _sent_path(values: RequestValues) -> bytes:
-    return values.facts.path.partition(b"?")[0]
-
-
-# The order is that of the documentation: request, headers, body, connection, Cloudflare's, ours.
-_CATALOGUE: tuple[tuple[Field, Callable[[RequestValues], Value]], ...] = (
-    (
-        Field("http.request.method", Bytes, doc="HTTP method, upper case."),
-        lambda v: v.facts.method,
-    ),
-    (
-        Field("http.request.uri", Bytes, doc="Path and query."),
-        lambda v: _uri(v, v.path),
-    ),
-    (
-        Field("http.request.uri.path", Bytes, doc="Path without the query."),
-        lambda v: v.path,
-    ),
-    (
-        Field(
-            "http.request.uri.path.extension",
-            Bytes,
-            doc="Lower-cased text after the last dot of the last segment.",
+def scheme_for(geo: GeoLookup | None) -> Scheme:
+    """The fields that have a source when `geo` answers for addresses; the others are refused."""
+    missing = _GEO_FIELDS if geo is None else _GEO_FIELDS - geo.fields
+    if not missing:
+        return SCHEME
+    return Scheme(
+        fields={name: field for name, field in SCHEME.fields.items() if name not in missing},
+        refused=MappingProxyType(
+            {**REFUSED, **{name: _why_missing(name, geo) for name in missing}}
         ),
-        lambda v: targets.extension(v.path),
-    ),
-    (
-        Field("http.request.uri.query", Bytes, doc="Query without `?`, not decoded."),
-        lambda v: v.query,
-    ),
-    (
-        Field("http.request.uri.args", _STRING_MAP, doc="Query arguments by name, not decoded."),
-        lambda v: targets.grouped(targets.query_pairs(v.query)),
-    ),
-    (
-        Field("http.request.uri.args.names", _STRINGS, doc="Argument names in request order."),
-        lambda v: tuple(name for name, _ in targets.query_pairs(v.query)),
-    ),
-    (
-        Field("http.request.uri.args.values", _STRINGS, doc="Argument values in request order."),
-        lambda v: tuple(value for _, value in targets.query_pairs(v.query)),
-    ),
-    (
-        Field("http.request.full_uri", Bytes, doc="`scheme://host/path?query`."),
-        lambda v: _full_uri(v, v.path),
-    ),
-    (
-        Field("http.host", Bytes, doc="Host, lower case, without port and trailing dot."),
-        _host,
-    ),
-    (
-        Field("http.request.version", Bytes, doc="`HTTP/1.1`, `HTTP/2` or `HTTP/3`."),
-        lambda v: v.facts.protocol,
-    ),
-    (
-        Field("http.request.timestamp.sec", Int, doc="When Envoy got the request, Unix seconds."),
-        _seconds,
-    ),
-    (
-        Field("http.request.timestamp.msec", Int, doc="Milliseconds of that second, 0-999."),
-        _milliseconds,
-    ),
-    (
-        Field("http.request.headers", _STRING_MAP, doc="Header values by lower-case name."),
-        lambda v: targets.grouped(v.facts.headers),
-    ),
-    (
-        Field("http.request.headers.names", _STRINGS, doc="Header names, duplicates listed."),
-        lambda v: tuple(name for name, _ in v.facts.headers),
-    ),
-    (
-        Field("http.request.headers.values", _STRINGS, doc="Header values, aligned with names."),
-        lambda v: tuple(value for _, value in v.facts.headers),
-    ),
-    (
-        Field("http.request.headers.truncated", Bool, doc="True when not every header reached us."),
-        lambda v: v.facts.headers_truncated,
-    ),
-    (
-        Field("http.request.cookies", _STRING_MAP, doc="Cookie values by URL-decoded name."),
-        lambda v: targets.grouped(targets.cookie_pairs(v.header(b"cookie", b"; "))),
-    ),
-    (
-        Field("http.cookie", Bytes, doc="The whole Cookie header."),
-        lambda v: v.header(b"cookie", b"; "),
-    ),
-    (Field("http.referer", Bytes, doc="The Referer header."), lambda v: v.header(b"referer")),
-    (
-        Field("http.user_agent", Bytes, doc="The User-Agent header."),
-        lambda v: v.header(b"user-agent"),
-    ),
-    (
-        Field("http.x_forwarded_for", Bytes, doc="The whole X-Forwarded-For header."),
-        lambda v: v.header(b"x-forwarded-for"),
-    ),
-    (
-        Field("http.request.body.raw", Bytes, doc="The body as far as Envoy sent it."),
-        lambda v: v.facts.body,
-    ),
-    (
-        Field("http.request.body.size", Int, doc="Bytes of the body."),
-        lambda v: max(v.facts.body_size, len(v.facts.body)),
-    ),
-    (
-        Field("http.request.body.truncated", Bool, doc="True when the body is incomplete."),
-        lambda v: v.facts.body_truncated,
-    ),
-    (
-        Field("raw.http.request.uri", Bytes, doc="Path and query as sent to us."),
-        lambda v: v.facts.path,
-    ),
-    (Field("raw.http.request.uri.path", Bytes, doc="Path as sent to us."), _sent_path),
-    (
-        Field("raw.http.request.uri.path.extension", Bytes, doc="Extension of the path as sent."),
-        lambda v: targets.extension(_sent_path(v)),
-    ),
-    (Field("raw.http.request.uri.query", Bytes, doc="Query as sent to us."), lambda v: v.query),
-    (
-        Field("raw.http.request.full_uri", Bytes, doc="`scheme://host/path?query` as sent to us."),
-        lambda v: _full_uri(v, _sent_path(v)),
-    ),
-    (
-        Field("raw.http.request.uri.args", _STRING_MAP, doc="Arguments of the query as sent."),
-        lambda v: targets.grouped(targets.query_pairs(v.query)),
-    ),
-    (
-        Field("raw.http.request.uri.args.names", _STRINGS, doc="Argument names as sent."),
-        lambda v: tuple(name for name, _ in targets.query_pairs(v.query)),
-    ),
-    (
-        Field("raw.http.request.uri.args.values", _STRINGS, doc="Argument values as sent."),
-        lambda v: tuple(value for _, value in targets.query_pairs(v.query)),
-    ),
-    (
-        Field("ip.src", Ip, doc="Client address after `client_ip.trusted_hops`; 0.0.0.0 unknown."),
-        lambda v: _address(v.facts.source_address),
-    ),
-    (
-        Field("ssl", Bool, doc="True when the client's connection is encrypted."),
-        lambda v: v.facts.scheme == b"https",
-    ),
-    (
-        Field("cf.edge.server_ip", Ip, doc="Address that took the request."),
-        lambda v: _address(v.facts.destination_address),
-    ),
-    (
-        Field("cf.edge.server_port", Int, doc="Port that took the request."),
-        lambda v: v.facts.destination_port,
-    ),
-    (
-        Field("cf.edge.client_tcp", Bool, doc="True unless the request came over QUIC."),
-        lambda v: v.facts.protocol != b"HTTP/3",
-    ),
-    (Field("cf.ray_id", Bytes, doc="Envoy's request id."), lambda v: v.facts.request_id.encode()),
-    (Field("cf.threat_score", Int, doc="Always 0, as at Cloudflare."), lambda _: 0),
-    (Field("cf.worker.upstream_zone", Bytes, doc="Always empty: no Workers."), lambda _: b""),
-    *fields_tls.CATALOGUE,
-    (
-        Field(
-            "authz.cert.failure", Bytes, doc="Why the certificate is not verified; empty if it is."
-        ),
-        lambda v: (v.client.failure or "").encode(),
-    ),
-    (
-        Field("authz.tls.sni", Bytes, doc="Server name of the TLS handshake."),
-        lambda v: (v.facts.sni or "").encode(),
-    ),
-    (Field("authz.site", Bytes, doc="Name of the site that answers."), lambda v: v.site.encode()),
-    (
-        Field("authz.peer.port", Int, doc="Source port of the TCP peer."),
-        lambda v: v.facts.peer_port,
-    ),
-)
-
-_PRODUCERS: dict[str, Callable[[RequestValues], Value]] = {
-    field.name: producer for field, producer in _CATALOGUE
-}
-
-#: The catalogue that expressions are parsed against.
-SCHEME = Scheme(fields={field.name: field for field, _ in _CATALOGUE}, refused=REFUSED)
-
-#: Fields whose value depends on how the path is read; `raw.*` is always as sent.
-PATH_FIELDS = frozenset(
-    {
-        "http.request.uri",
-        "http.request.uri.path",
-        "http.request.uri.path.extension",
-        "http.request.full_uri",
-    }
-)
-
-_BODY_FIELDS = frozenset({"http.request.body.raw"})
-_HEADER_FIELDS = frozenset(
-    {
-        "http.request.headers",
-        "http.request.headers.names",
-        "http.request.headers.values",
-        "http.request.cookies",
-        "http.cookie",
-        "http.referer",
-        "http.user_agent",
-        "http.x_forwarded_for",
-    }
-)
-_NONE: frozenset[str] = frozenset()
+    )
 
 
-def unknown_fields(facts: RequestFacts, read: frozenset[str]) -> frozenset[str]:
-    """Which of the fields `read` have a value that was cut short on its way (architecture 4.9)."""
-    if not (facts.body_truncated or facts.headers_truncated):
-        return _NONE
-    unknown = _BODY_FIELDS if facts.body_truncated else _NONE
-    if facts.headers_truncated:
-        unknown |= _HEADER_FIELDS
-    return unknown & read
+def _why_missing(name: str, geo: GeoLookup | None) -> str:
+    if name in fields_geo.ASN_FIELDS:
+        return "it needs a database of networks; name one (GeoLite2-ASN) under geoip.asn"
+    if geo is None or geo.fields.isdisjoint(fields_geo.COUNTRY_FIELDS):
+        return "it needs a database of places; name one (GeoLite2-City) under geoip.city"
+    return "the database under geoip.city knows countries only; name one of cities there"

@@ -76,7 +76,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "SHA-256 of the public key (SubjectPublicKeyInfo in DER), 64 lower-case hex digits: the "
         "same for a renewed certificate with the same key.",
         _LEAF,
-        hex=True,
+        as_hex=True,
     ),
     entry(
         "authz.tls.sni",

@@ -3,7 +3,7 @@
 
 Without a database they are refused when a rule is compiled. An address that the database does not
 know has no place: everything is empty, 0 or false, and the country `XX`, as Cloudflare has it
-(ADR-0018).
+(ADR-0019).
 """
 
 from __future__ import annotations

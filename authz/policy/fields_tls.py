@@ -12,17 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authz.certs.rfc9440 import client_cert, client_cert_chain
-from authz.rules import Bool, Bytes, Field
+from authz.policy.catalogue import Entry, Producer, entry
+from authz.rules import Bool, Bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from authz.policy.values import RequestValues
-    from authz.rules import Value
+    from authz.rules import Type, Value
 
-    Producer = Callable[[RequestValues], Value]
-
-_PREFIX = "cf.tls_client_auth."
+_LEAF = "the certificate as presented, verified or not"
+_ISSUER = "the issuer on the verified path"
 
 
 def _leaf(name: str) -> Producer:
@@ -50,128 +48,105 @@ def _chain_rfc9440(values: RequestValues) -> str | None:
     return client_cert_chain(values.client.judgement.sent_chain)
 
 
-CATALOGUE: tuple[tuple[Field, Producer], ...] = (
-    (
-        Field(_PREFIX + "cert_presented", Bool, doc="A certificate was presented, valid or not."),
+def _row(
+    name: str, kind: Type, produce: Producer, doc: str, source: str = "", *, as_hex: bool = False
+) -> Entry:
+    return entry(f"cf.tls_client_auth.{name}", kind, produce, doc, source, as_hex=as_hex)
+
+
+def _leaf_row(name: str, attribute: str, doc: str, *, as_hex: bool = False) -> Entry:
+    return _row(name, Bytes, _leaf(attribute), doc, _LEAF, as_hex=as_hex)
+
+
+def _issuer_row(name: str, attribute: str, doc: str, *, as_hex: bool = False) -> Entry:
+    return _row(name, Bytes, _issuer(attribute), doc, _ISSUER, as_hex=as_hex)
+
+
+CATALOGUE: tuple[Entry, ...] = (
+    _row(
+        "cert_presented",
+        Bool,
         lambda v: v.client.presented,
+        "A certificate was presented, valid or not.",
+        "`source.certificate` (needs `include_peer_certificate`) or `x-forwarded-client-cert`",
     ),
-    (
-        Field(
-            _PREFIX + "cert_verified",
-            Bool,
-            doc="A path to an anchor of this host's authorities exists, in time and fit for client "
-            "authentication. True for a revoked certificate as well.",
-        ),
+    _row(
+        "cert_verified",
+        Bool,
         lambda v: v.client.verified,
+        "A path to an anchor of this host's authorities exists, in time and fit for client "
+        "authentication. True for a revoked certificate as well.",
+        "our own verification, never Envoy's",
     ),
-    (
-        Field(_PREFIX + "cert_revoked", Bool, doc="Verified, and revoked by its issuer."),
+    _row(
+        "cert_revoked",
+        Bool,
         lambda v: v.client.revoked,
+        "Verified, and revoked by its issuer.",
+        "the CRLs and serial numbers of the site's authorities",
     ),
-    (
-        Field(_PREFIX + "cert_issuer_dn", Bytes, doc="Issuer name, as in RFC 2253."),
-        _issuer("subject_dn"),
+    _issuer_row("cert_issuer_dn", "subject_dn", "Issuer name, as in RFC 2253."),
+    _leaf_row("cert_subject_dn", "subject_dn", "Subject name, as in RFC 2253."),
+    _issuer_row("cert_issuer_dn_rfc2253", "subject_dn_rfc2253", "Issuer name in RFC 2253 form."),
+    _leaf_row("cert_subject_dn_rfc2253", "subject_dn_rfc2253", "Subject name in RFC 2253 form."),
+    _issuer_row(
+        "cert_issuer_dn_legacy", "subject_dn_legacy", "Issuer name, OpenSSL one-line form."
     ),
-    (
-        Field(_PREFIX + "cert_subject_dn", Bytes, doc="Subject name, as in RFC 2253."),
-        _leaf("subject_dn"),
+    _leaf_row(
+        "cert_subject_dn_legacy", "subject_dn_legacy", "Subject name, OpenSSL one-line form."
     ),
-    (
-        Field(_PREFIX + "cert_issuer_dn_rfc2253", Bytes, doc="Issuer name in RFC 2253 form."),
-        _issuer("subject_dn_rfc2253"),
+    _leaf_row("cert_serial", "serial", "Serial number, upper-case hex.", as_hex=True),
+    _issuer_row(
+        "cert_issuer_serial",
+        "serial",
+        "Serial number of the issuer's certificate, upper-case hex.",
+        as_hex=True,
     ),
-    (
-        Field(_PREFIX + "cert_subject_dn_rfc2253", Bytes, doc="Subject name in RFC 2253 form."),
-        _leaf("subject_dn_rfc2253"),
+    _leaf_row(
+        "cert_fingerprint_sha256",
+        "fingerprint_sha256",
+        "SHA-256 of the certificate (DER), 64 lower-case hex digits.",
+        as_hex=True,
     ),
-    (
-        Field(_PREFIX + "cert_issuer_dn_legacy", Bytes, doc="Issuer name, OpenSSL one-line form."),
-        _issuer("subject_dn_legacy"),
+    _leaf_row(
+        "cert_fingerprint_sha1",
+        "fingerprint_sha1",
+        "SHA-1 of the certificate (DER), 40 lower-case hex digits.",
+        as_hex=True,
     ),
-    (
-        Field(
-            _PREFIX + "cert_subject_dn_legacy", Bytes, doc="Subject name, OpenSSL one-line form."
-        ),
-        _leaf("subject_dn_legacy"),
+    _leaf_row("cert_not_before", "not_before", "Start of validity, `Mar 21 13:35:00 2022 GMT`."),
+    _leaf_row("cert_not_after", "not_after", "End of validity, `Mar 21 13:35:00 2023 GMT`."),
+    _leaf_row("cert_ski", "ski", "Subject key identifier, upper-case hex.", as_hex=True),
+    _issuer_row(
+        "cert_issuer_ski",
+        "ski",
+        "Subject key identifier of the issuer, upper-case hex.",
+        as_hex=True,
     ),
-    (
-        Field(_PREFIX + "cert_serial", Bytes, hex=True, doc="Serial number, upper-case hex."),
-        _leaf("serial"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_issuer_serial",
-            Bytes,
-            hex=True,
-            doc="Serial number of the issuer's certificate, upper-case hex.",
-        ),
-        _issuer("serial"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_fingerprint_sha256",
-            Bytes,
-            hex=True,
-            doc="SHA-256 of the certificate (DER), 64 lower-case hex digits.",
-        ),
-        _leaf("fingerprint_sha256"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_fingerprint_sha1",
-            Bytes,
-            hex=True,
-            doc="SHA-1 of the certificate (DER), 40 lower-case hex digits.",
-        ),
-        _leaf("fingerprint_sha1"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_not_before", Bytes, doc="Start of validity, `Mar 21 13:35:00 2022 GMT`."
-        ),
-        _leaf("not_before"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_not_after", Bytes, doc="End of validity, `Mar 21 13:35:00 2023 GMT`."
-        ),
-        _leaf("not_after"),
-    ),
-    (
-        Field(_PREFIX + "cert_ski", Bytes, hex=True, doc="Subject key identifier, upper-case hex."),
-        _leaf("ski"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_issuer_ski",
-            Bytes,
-            hex=True,
-            doc="Subject key identifier of the issuer, upper-case hex.",
-        ),
-        _issuer("ski"),
-    ),
-    (
-        Field(
-            _PREFIX + "cert_rfc9440",
-            Bytes,
-            doc="The certificate as an RFC 9440 `Client-Cert` value; empty beyond 10 KiB.",
-        ),
+    _row(
+        "cert_rfc9440",
+        Bytes,
         lambda v: (_rfc9440(v) or "").encode(),
+        "The certificate as an RFC 9440 `Client-Cert` value; empty beyond 10 KiB.",
+        _LEAF,
     ),
-    (
-        Field(_PREFIX + "cert_rfc9440_too_large", Bool, doc="That value is beyond 10 KiB."),
+    _row(
+        "cert_rfc9440_too_large",
+        Bool,
         lambda v: _rfc9440(v) is None,
+        "That value is beyond 10 KiB.",
     ),
-    (
-        Field(
-            _PREFIX + "cert_chain_rfc9440",
-            Bytes,
-            doc="The intermediates as sent, RFC 9440 `Client-Cert-Chain`; empty beyond 16 KiB.",
-        ),
+    _row(
+        "cert_chain_rfc9440",
+        Bytes,
         lambda v: (_chain_rfc9440(v) or "").encode(),
+        "The intermediates as sent, RFC 9440 `Client-Cert-Chain`; empty beyond 16 KiB.",
+        "`Chain` of `x-forwarded-client-cert`; `source.certificate` has the leaf only",
     ),
-    (
-        Field(_PREFIX + "cert_chain_rfc9440_too_large", Bool, doc="That value is beyond 16 KiB."),
+    _row(
+        "cert_chain_rfc9440_too_large",
+        Bool,
         lambda v: _chain_rfc9440(v) is None,
+        "That value is beyond 16 KiB.",
     ),
 )

@@ -69,7 +69,11 @@ class SkipParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleModel:
-    """One rule. `where` is its place for error messages (`policy.yaml:12: sites[0].rules[1]`)."""
+    """One rule.
+
+    `where` is its place for error messages (`policy.yaml:12: sites[0].rules[1]`) and
+    `expression_where` that of its expression.
+    """
 
     ref: str
     expression: str
@@ -79,6 +83,7 @@ class RuleModel:
     response: BlockResponse | None = None
     skip: SkipParameters | None = None
     where: str = ""
+    expression_where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 """Cloudflare's fields that cannot exist here, each with what would supply it.
 
 An expression that reads one is refused by name, so that nobody waits for a value that never comes.
+Fields that need a GeoIP database are in fields_geo: they are refused where none is configured.
 """
 
 from __future__ import annotations
@@ -12,35 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_GEO = "needs GeoIP data, which this release does not read"
 _TLS = "Envoy's CheckRequest does not carry it"
 _BOT = "Cloudflare's bot management computes it; there is no equivalent here"
 _WAF = "Cloudflare's WAF computes it; a WAF of your own (Coraza, ModSecurity) would"
-_BODY = "this release reads the body only as http.request.body.raw"
 _RESPONSE = "it belongs to the response; this service decides before there is one"
 _CONFIG = "it describes a Cloudflare zone"
 
 _NAMES: dict[str, tuple[str, ...]] = {
-    _GEO: tuple(
-        f"ip.{prefix}.{name}"
-        for prefix in ("src", "geoip")
-        for name in (
-            "country",
-            "continent",
-            "asnum",
-            "subdivision_1_iso_code",
-            "subdivision_2_iso_code",
-            "is_in_european_union",
-            "city",
-            "region",
-            "region_code",
-            "postal_code",
-            "metro_code",
-            "lat",
-            "lon",
-            "timezone.name",
-        )
-    ),
     _TLS: (
         "cf.tls_cipher",
         "cf.tls_version",
@@ -88,19 +67,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "cf.api_gateway.request_violates_schema",
         "cf.api_gateway.fallthrough_detected",
     ),
-    _BODY: (
-        "http.request.body.form",
-        "http.request.body.form.names",
-        "http.request.body.form.values",
-        "http.request.body.multipart",
-        "http.request.body.multipart.names",
-        "http.request.body.multipart.values",
-        "http.request.body.multipart.content_types",
-        "http.request.body.multipart.content_dispositions",
-        "http.request.body.multipart.content_transfer_encodings",
-        "http.request.body.multipart.filenames",
-        "http.request.body.mime",
-    ),
     "Cloudflare allows it in transform rules only": ("http.request.accepted_languages",),
     "only uuidv4() reads it, which Cloudflare allows in transform rules only": ("cf.random_seed",),
     _CONFIG: ("cf.hostname.metadata", "cf.zone.name", "cf.zone.plan"),
@@ -112,11 +78,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "http.response.content_type.media_type",
         "cf.response.1xxx_code",
         "cf.response.error_type",
-    ),
-    "Envoy's jwt_authn filter would supply it as metadata, which this release does not read": tuple(
-        f"http.request.jwt.claims.{claim}{part}"
-        for claim in ("aud", "iss", "jti", "sub", "iat.sec", "nbf.sec")
-        for part in ("", ".names", ".values")
     ),
 }
 

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 from authz.certs.trust import TrustBundle, compile_trust
 from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
-from authz.policy.fields import SCHEME
+from authz.policy.fields import scheme_for
 from authz.policy.hosts import HostTable
+from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
 from authz.policy.model import Action
 from authz.policy.ruleset import CompiledRule, Ruleset
-from authz.rules import compile_expression, compile_list, lint, parse
+from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from authz.certs.trust import AuthorityModel
+    from authz.policy.geo import GeoLookup
     from authz.policy.model import (
         DefaultAction,
         Misdirected,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         RuleModel,
         SiteModel,
     )
-    from authz.rules import Filter, Finding, NamedList
+    from authz.rules import Expression, Filter, NamedList, Scheme
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,29 +50,19 @@ class Site:
     upstream_headers: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyFinding:
-    """Something in a policy that can be used and is probably not meant.
-
-    `code` is a stable word for what it is, `rule` the ref of the rule it is about or `""`.
-    """
-
-    where: str
-    code: str
-    message: str
-    rule: str = ""
-    hint: str | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """Everything a check needs. `created_at` is Unix seconds; `sites` in the policy's order."""
+    """Everything a check needs. `created_at` is Unix seconds; `sites` in the policy's order.
+
+    `geo` answers for the fields of places, None when no GeoIP database is configured.
+    """
 
     generation: int
     created_at: float
     hosts: HostTable[Site]
     sites: tuple[Site, ...]
     findings: tuple[PolicyFinding, ...]
+    geo: GeoLookup | None = None
 
     def crl_next_updates(self) -> dict[tuple[str, str], float]:
         """Earliest nextUpdate (Unix seconds) of each authority with CRLs, by (site, authority)."""
@@ -81,8 +73,12 @@ class Snapshot:
         }
 
 
-def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot:
+def compile_snapshot(
+    model: PolicyModel, generation: int, at: float, geo: GeoLookup | None = None
+) -> Snapshot:
     """Compile `model` as generation number `generation`, at Unix time `at`.
+
+    A rule that asks for places is refused where `geo` cannot answer.
 
     Raises:
         PolicyError: no sites, two sites for one host, a rule without effect, a bad list.
@@ -91,6 +87,7 @@ def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot
     """
     if not model.sites:
         raise PolicyError("the policy has no sites", hint='add one with hosts: ["*"]')
+    scheme = scheme_for(geo)
     lists = {item.name: compile_list(item) for item in model.lists}
     bundles: dict[tuple[AuthorityModel, ...], TrustBundle] = {}
     hosts: HostTable[Site] = HostTable()
@@ -100,7 +97,7 @@ def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot
         bundle = bundles.get(site_model.trust)
         if bundle is None:
             bundle = bundles[site_model.trust] = compile_trust(site_model.trust)
-        ruleset, found = _compile_rules(site_model, lists)
+        ruleset, found = _compile_rules(site_model, scheme, lists)
         findings += found
         findings += [
             PolicyFinding(where=note.where, code="trust", message=note.message)
@@ -125,55 +122,34 @@ def compile_snapshot(model: PolicyModel, generation: int, at: float) -> Snapshot
         hosts=hosts,
         sites=tuple(sites),
         findings=tuple(findings),
+        geo=geo,
     )
 
 
 def _compile_rules(
-    site: SiteModel, lists: Mapping[str, NamedList]
+    site: SiteModel, scheme: Scheme, lists: Mapping[str, NamedList]
 ) -> tuple[Ruleset, list[PolicyFinding]]:
     enabled = [rule for rule in site.rules if rule.enabled]
     positions = {rule.ref: position for position, rule in enumerate(enabled)}
     known = {rule.ref for rule in site.rules}
     findings: list[PolicyFinding] = []
     compiled: list[CompiledRule] = []
+    parsed: list[tuple[RuleModel, Expression]] = []
     for rule in site.rules:
         # A disabled rule must be right as well: it is one click from being enabled.
         try:
-            expression = parse(rule.expression, SCHEME, lists)
+            expression = parse(rule.expression, scheme, lists)
         except AuthzError as error:
-            error.where = error.where or rule.where
+            error.where = error.where or rule.expression_where or rule.where
             raise
         if not rule.enabled:
             continue
-        findings += _lint_rule(rule, lint(expression, authorities=len(site.trust)))
+        parsed.append((rule, expression))
+        findings += lint_rule(rule, expression, authorities=len(site.trust))
         compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
+    findings += lint_ruleset(parsed)
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
     return Ruleset(tuple(compiled), fields), findings
-
-
-def _lint_rule(rule: RuleModel, found: Sequence[Finding]) -> list[PolicyFinding]:
-    findings = [
-        PolicyFinding(
-            where=rule.where,
-            rule=rule.ref,
-            code=finding.code,
-            message=finding.message,
-            hint=finding.suggestion and f"write: {finding.suggestion}",
-        )
-        for finding in found
-    ]
-    if rule.skip is not None and rule.skip.without_effect:
-        # Architecture 4.8: products and other phases mean something at Cloudflare only.
-        findings.append(
-            PolicyFinding(
-                where=rule.where,
-                rule=rule.ref,
-                code="skip_without_effect",
-                message=f"{', '.join(rule.skip.without_effect)}: no effect here",
-                hint="use ruleset: current, phase: current or rules",
-            )
-        )
-    return findings
 
 
 def _compile_rule(

@@ -45,7 +45,8 @@ _SIGNATURES: Final[tuple[tuple[re.Pattern[bytes], bytes], ...]] = tuple(
 _ARCHIVES: Final = (
     (b"\x1f\x8b\x08", b"application/x-gzip"),
     (b"PK\x03\x04", b"application/zip"),
-    (b"Rar \x1a\x07\x00", b"application/x-rar-compressed"),
+    # The standard prints a blank where archives have the exclamation mark.
+    (b"Rar!\x1a\x07", b"application/x-rar-compressed"),
 )
 #: MIME Sniffing §3: binary data bytes.
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")

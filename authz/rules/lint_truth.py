@@ -95,6 +95,11 @@ def hex_fault(name: str, text: bytes) -> HexFault | None:
     return None
 
 
+def known_truth(root: Logical) -> bool | None:
+    """The truth of a condition if it is the same for every request."""
+    return _known(root, [])
+
+
 def explained(root: Logical) -> Iterator[Fact]:
     """The innermost conditions that are always or never true, and the whole if it follows."""
     facts: list[Fact] = []

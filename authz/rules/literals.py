@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import ParseError
@@ -31,25 +32,26 @@ if TYPE_CHECKING:
     from authz.rules.ast import Right, Step
     from authz.rules.lists import NamedList
 
-# In the order in which they are tried; prefixes of words count (surprise 3).
-_OPERATOR: Final = re.compile(
-    r"(in)|(eq|==)|(ne|!=)|(ge|>=)|(le|<=)|(gt|>)|(lt|<)|(&|bitwise_and)|(contains)|(~|matches)"
-    r"|(wildcard)|(strict wildcard)"
+#: Every operator and how it is written, in the order in which they are tried.
+NOTATIONS: Final[Mapping[Operator, tuple[str, ...]]] = MappingProxyType(
+    {
+        Operator.IN: ("in",),
+        Operator.EQ: ("eq", "=="),
+        Operator.NE: ("ne", "!="),
+        Operator.GE: ("ge", ">="),
+        Operator.LE: ("le", "<="),
+        Operator.GT: ("gt", ">"),
+        Operator.LT: ("lt", "<"),
+        Operator.BITWISE_AND: ("bitwise_and", "&"),
+        Operator.CONTAINS: ("contains",),
+        Operator.MATCHES: ("matches", "~"),
+        Operator.WILDCARD: ("wildcard",),
+        Operator.STRICT_WILDCARD: ("strict wildcard",),
+    }
 )
-_OPERATORS: Final = (
-    Operator.IN,
-    Operator.EQ,
-    Operator.NE,
-    Operator.GE,
-    Operator.LE,
-    Operator.GT,
-    Operator.LT,
-    Operator.BITWISE_AND,
-    Operator.CONTAINS,
-    Operator.MATCHES,
-    Operator.WILDCARD,
-    Operator.STRICT_WILDCARD,
-)
+# Prefixes of words count (surprise 3).
+_OPERATOR: Final = re.compile("|".join(f"({'|'.join(texts)})" for texts in NOTATIONS.values()))
+_OPERATORS: Final = tuple(NOTATIONS)
 _ORDERING: Final = frozenset(
     (Operator.EQ, Operator.NE, Operator.GE, Operator.LE, Operator.GT, Operator.LT)
 )

@@ -50,8 +50,17 @@ MAX_LENGTH: Final = 4096
 MAX_REGEXES: Final = 64
 MAX_NESTING: Final = 128
 
-_LOGIC: Final = re.compile(r"(or|\|\|)|(xor|\^\^)|(and|&&)")
-_NOT: Final = re.compile(r"not|!")
+#: How the operators between conditions are written; the later binds tighter.
+LOGIC_NOTATIONS: Final[Mapping[Logic, tuple[str, ...]]] = MappingProxyType(
+    {Logic.OR: ("or", "||"), Logic.XOR: ("xor", "^^"), Logic.AND: ("and", "&&")}
+)
+#: How a condition is turned around; binds tighter than all of them.
+NOT_NOTATIONS: Final = ("not", "!")
+
+_LOGIC: Final = re.compile(
+    "|".join(f"({'|'.join(map(re.escape, texts))})" for texts in LOGIC_NOTATIONS.values())
+)
+_NOT: Final = re.compile("|".join(NOT_NOTATIONS))
 _QUANTIFIER: Final = re.compile(r"(any|all)[ \r\n]*\(")
 _COMPARABLE: Final = (Ip, Bytes, Int)
 _NO_LISTS: Final[Mapping[str, NamedList]] = MappingProxyType({})

@@ -204,10 +204,20 @@ class LimitSettings(Section):
 
 
 class GeoIpSettings(Section):
-    """Databases (mmdb) behind the `ip.src.*` fields."""
+    """MaxMind databases (`.mmdb`) behind the fields `ip.src.country`, `ip.src.asnum` and the like.
 
-    city: FilePath | None = Field(default=None, description="Country, continent and city.")
-    asn: FilePath | None = Field(default=None, description="Autonomous systems.")
+    A rule that reads such a field is refused without its database. The files are watched by
+    content; one that cannot be used leaves the last good one in force.
+    """
+
+    city: FilePath | None = Field(
+        default=None,
+        description="Places: GeoLite2-City, GeoIP2-City or alike; a Country database has fewer "
+        "fields.",
+    )
+    asn: FilePath | None = Field(
+        default=None, description="Autonomous systems: GeoLite2-ASN or alike."
+    )
 
 
 class LogSettings(Section):
@@ -254,7 +264,7 @@ class Settings(Section):
         """The keys that ask for something this release does not have yet.
 
         Listeners that are on (by default or by name) count: nothing listens there. Their other
-        keys and `database`, `geoip` count when they are set.
+        keys and `database` count when they are set.
         """
         found: list[str] = []
         if self.sds.active:
@@ -263,10 +273,9 @@ class Settings(Section):
             found.append("admin")
         if "database" in self.model_fields_set:
             found.append("database")
-        found += [f"geoip.{name}" for name in sorted(self.geoip.model_fields_set)]
         return tuple(found)
 
 
 #: Keys that are read and checked but do nothing in this release; docs/reference/settings.md marks
 #: them, `serve` warns about them.
-NOT_BUILT_YET = ("sds", "admin", "database", "geoip")
+NOT_BUILT_YET = ("sds", "admin", "database")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.errors import AuthzError, PolicyError
+from authz.errors import AuthzError, CertificateError, PolicyError
 from authz.settings.problems import MAX_PROBLEMS
 from authz.settings.yaml_document import YamlDocument, format_path
 from authz.sources.files import FileReader, UnreadableFileError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Where something stands in the document: keys and indices.
 Place = tuple[str | int, ...]
+
+#: What a problem is raised as: a CertificateError for PEM and CRL files.
+Kind = type[PolicyError] | type[CertificateError]
 
 
 class Building:
@@ -33,7 +36,7 @@ class Building:
         self.file = file
         self.reader = reader
         self._document = document
-        self._errors: list[tuple[int, PolicyError]] = []
+        self._errors: list[tuple[int, PolicyError | CertificateError]] = []
 
     def where(self, place: Sequence[str | int]) -> str:
         """`policy.yaml:12: sites[0].rules[1]`."""
@@ -41,31 +44,44 @@ class Building:
         line = f"{self.file}:{self._document.line(place)}"
         return f"{line}: {key}" if key else line
 
-    def report(self, place: Sequence[str | int], message: str, hint: str | None = None) -> None:
-        """Note a problem at `place`; `check` raises it later."""
-        error = PolicyError(message, where=self.where(place), hint=hint)
+    def report(
+        self,
+        place: Sequence[str | int],
+        message: str,
+        hint: str | None = None,
+        *,
+        kind: Kind = PolicyError,
+    ) -> None:
+        """Note a problem at `place`; `check` raises it later, as a `kind`."""
+        error = kind(message, where=self.where(place), hint=hint)
         self._errors.append((self._document.line(place), error))
 
     def report_error(self, place: Sequence[str | int], name: str, error: AuthzError) -> None:
-        """Note what is wrong with the contents of the file `name`, which `place` names."""
-        self.report(place, f'"{name}": {error.message}', error.hint)
+        """Note what is wrong with the contents of the file `name`, which `place` names.
 
-    def read(self, place: Sequence[str | int], name: str) -> bytes | None:
+        A CertificateError stays one: failed reloads are counted by whose content was wrong.
+        """
+        kind = type(error) if isinstance(error, CertificateError) else PolicyError
+        self.report(place, f'"{name}": {error.message}', error.hint, kind=kind)
+
+    def read(
+        self, place: Sequence[str | int], name: str, *, kind: Kind = PolicyError
+    ) -> bytes | None:
         """The bytes of a file that `place` names, relative to the policy; None is reported."""
         if "\0" in name:
-            self.report(place, "the path has a NUL in it", "name a file")
+            self.report(place, "the path has a NUL in it", "name a file", kind=kind)
             return None
         try:
             return self.reader.read(self.file.parent / name)
         except UnreadableFileError as error:
-            self.report(place, f'"{name}" {error.reason}', error.hint)
+            self.report(place, f'"{name}" {error.reason}', error.hint, kind=kind)
             return None
 
     def check(self) -> None:
         """Raise what was reported.
 
         Raises:
-            PolicyError: the first problem of the file, the others in `others`.
+            PolicyError, CertificateError: the first problem of the file, the others in `others`.
         """
         if self._errors:
             self._errors.sort(key=lambda found: found[0])

@@ -64,6 +64,7 @@ def load_policy(path: Path, reader: FileReader | None = None) -> LoadedPolicy:
 
     Raises:
         PolicyError: with file, line and key; further problems are in `others`.
+        CertificateError: the same, where the first problem is a PEM or CRL file.
     """
     reader = reader or FileReader()
     document = _read(path, reader)

@@ -82,6 +82,7 @@ def _rule(
         response=response,
         skip=skip,
         where=building.where(place),
+        expression_where=building.where((*place, "expression")),
     )
 
 

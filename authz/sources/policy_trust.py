@@ -61,7 +61,7 @@ def _blocks(
 ) -> tuple[bytes, ...]:
     found: list[bytes] = []
     for index, name in enumerate(names):
-        data = building.read((*place, index), name)
+        data = building.read((*place, index), name, kind=CertificateError)
         if data is None:
             continue
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import ExpressionError
+from authz.policy import fields
 from authz.rules import (
     ListKind,
     ListModel,
@@ -26,7 +27,7 @@ from tests.factories.rule_vectors import RuleVector, read_rule_vectors
 from tests.factories.schemes import SCHEME, field_values
 
 if TYPE_CHECKING:
-    from authz.rules import Expression
+    from authz.rules import Expression, Scheme
 
 _FILES = sorted((Path(__file__).parents[1] / "vectors" / "rules").glob("*.rules"))
 _VECTORS = [vector for file in _FILES for vector in read_rule_vectors(file)]
@@ -37,7 +38,12 @@ def _parsed(vector: RuleVector, source: str) -> Expression:
         name: compile_list(ListModel(name=name, kind=ListKind(kind), items=tuple(items)))
         for name, (kind, items) in vector.lists.items()
     }
-    return parse(source, SCHEME, lists)
+    return parse(source, _scheme(vector), lists)
+
+
+def _scheme(vector: RuleVector) -> Scheme:
+    """The product's for the vectors of its fields, the small one of the tests for all others."""
+    return fields.SCHEME if vector.id.startswith("fields/") else SCHEME
 
 
 def _place(error: ExpressionError) -> str:
@@ -51,7 +57,7 @@ def _place(error: ExpressionError) -> str:
 
 @pytest.mark.parametrize("vector", _VECTORS, ids=lambda vector: vector.id)
 def test_vector(vector: RuleVector) -> None:
-    values = field_values(vector.given)
+    values = field_values(vector.given, _scheme(vector))
     if vector.error is not None:
         with pytest.raises(ExpressionError) as caught:
             _parsed(vector, vector.source)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our protobuf subset against Envoy's full API set: same fields, same bytes, same JSON.
 
-The other side (xds_peer.py) runs in an environment of its own, `.venv-xds`, which `make setup`
+The other side (xds_peer.py) runs in an environment of its own, `.venv-xds`, which `make test`
 makes; see protos/README.md.
 """
 
@@ -37,8 +37,8 @@ def xds() -> Iterator[Callable[[Ask], Any]]:
     """Asks the other side."""
     if not PYTHON.exists():
         if required("xds"):
-            pytest.fail(".venv-xds is missing; make setup makes it")
-        pytest.skip(".venv-xds is missing; make setup makes it")
+            pytest.fail(".venv-xds is missing; make test makes it")
+        pytest.skip(".venv-xds is missing; make test makes it")
     script = Path(__file__).with_name("xds_peer.py")
     with subprocess.Popen(
         [PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

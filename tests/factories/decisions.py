@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from authz.certs.certificate import Certificate
 from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import NOT_PRESENTED, Judgement
+from authz.certs.paths import Path
 from authz.policy.client import Client
 from authz.policy.decision import Decision, Reason, Verdict
 from tests.factories.pki import root
@@ -29,9 +30,13 @@ def client(
 ) -> Client:
     """A client with a certificate of the test root: verified unless `failure` says otherwise."""
     leaf = Certificate.from_der((issued or root().client("alice")).der)
-    path = () if failure else (leaf, Certificate.from_der(root().der))
+    path = Path(certificates=(leaf, Certificate.from_der(root().der)), authority="acme")
     judgement = Judgement(
-        presented=True, certificate=leaf, path=path, failure=failure, sent_chain=sent_chain
+        presented=True,
+        certificate=leaf,
+        paths=() if failure else (path,),
+        failure=failure,
+        sent_chain=sent_chain,
     )
     return Client(judgement, revoked, failure)
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from authz.certs.judgement import judge
 from authz.policy.authorizer import is_misdirected, path_readings
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues, unknown_fields
+from authz.policy.fields import SCHEME, FieldValues
 from authz.policy.model import Action, DefaultAction
+from authz.policy.unknown import unknown_fields
 from authz.rules import compile_list, evaluate, parse
 
 if TYPE_CHECKING:
@@ -33,12 +34,17 @@ def reference_allows(
     client = identify(facts.presented, site.trust, at, judge)
     target = facts.path.partition(b"?")[0]
     paths = path_readings(site, facts, target)
-    values = FieldValues(facts, client, site.name, target, at)
+    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
     if paths is None or site.budget.exceeded(facts, values, len(paths)):
         return False
-    unknown = unknown_fields(facts, site.ruleset.fields)
+    unknown = unknown_fields(values, site.ruleset.fields)
     return all(
-        _allows(model, site_model, FieldValues(facts, client, site.name, path, at), unknown)
+        _allows(
+            model,
+            site_model,
+            FieldValues(facts, client, site.name, path, at, snapshot.geo),
+            unknown,
+        )
         for path in paths
     )
 

@@ -81,9 +81,9 @@ def field_value(kind: Type, given: Any) -> Value:
     return ip_address(given) if kind == Ip else given
 
 
-def field_values(given: Mapping[str, Any]) -> dict[str, Value]:
-    """Values for every field of SCHEME: those given, as JSON values, and the default ones."""
-    values = {name: default_value(field.type) for name, field in SCHEME.fields.items()}
+def field_values(given: Mapping[str, Any], scheme: Scheme = SCHEME) -> dict[str, Value]:
+    """Values for every field of a scheme: those given, as JSON values, and the default ones."""
+    values = {name: default_value(field.type) for name, field in scheme.fields.items()}
     for name, value in given.items():
-        values[name] = field_value(SCHEME.fields[name].type, value)
+        values[name] = field_value(scheme.fields[name].type, value)
     return values

@@ -7,7 +7,6 @@ import json
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.factories.checks import check_request
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from pathlib import Path
 
@@ -88,8 +88,12 @@ class Node:
 
     def until_logged(self, event: str) -> dict[str, Any]:
         """The next log line with `event`."""
+        limit = time.monotonic() + PATIENCE
         while True:
-            line = self._line.get(timeout=PATIENCE)
+            try:
+                line = self._line.get(timeout=max(0.0, limit - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {event!r} within {PATIENCE} s:\n{self.log}") from None
             assert line is not None, f"ended without {event!r}:\n{self.log}"
             if line.startswith("{") and json.loads(line)["event"] == event:
                 found: dict[str, Any] = json.loads(line)

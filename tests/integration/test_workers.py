@@ -67,9 +67,7 @@ def test_a_shared_port_is_answered_by_every_worker(start: Start, client: Connect
     def answered() -> bool:
         connections = [client(node.addresses[0]) for _ in range(8)]
         assert [one.ask() for one in connections] == [0] * 8
-        listening = [
-            {c.status for c in worker.net_connections("tcp")} for worker in node.workers()
-        ]
+        listening = [{c.status for c in worker.net_connections("tcp")} for worker in node.workers()]
         return all("ESTABLISHED" in states for states in listening)
 
     eventually(answered, "the system gave each worker a connection")
@@ -231,9 +229,7 @@ def test_an_address_that_is_taken_ends_all_with_status_2(start: Start) -> None:
     assert "hint:" in node.log
 
 
-def test_a_file_in_the_way_of_a_socket_ends_all_with_status_2(
-    start: Start, tmp_path: Path
-) -> None:
+def test_a_file_in_the_way_of_a_socket_ends_all_with_status_2(start: Start, tmp_path: Path) -> None:
     # Only the worker finds out about this one.
     (tmp_path / "a.1").write_text("in the way")
     node = start(*TWO, "--grpc", f"unix:{tmp_path}/a")

@@ -6,7 +6,9 @@ from __future__ import annotations
 import base64
 import math
 from contextlib import suppress
+from ipaddress import ip_address
 
+from cryptography import x509
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -28,9 +30,18 @@ from tests.vectors.build_fields import certificates
 
 _CA = intermediate()
 _LEAF = _CA.client("alice", serial=4711)
+_NAMED = _CA.client(
+    "named",
+    san=[
+        x509.DNSName("a.example.com"),
+        x509.UniformResourceIdentifier("spiffe://example.com/a"),
+        x509.RFC822Name("a@example.com"),
+        x509.IPAddress(ip_address("192.0.2.1")),
+    ],
+)
 _CRLS = [_CA.crl([4711]).der, root().crl().der]
 _BUNDLE = compile_trust([authority(root(), _CA, crls=_CRLS)])
-_SEEDS = [_LEAF.der, _CA.der, root().der, *(data for _, _, data in certificates())]
+_SEEDS = [_LEAF.der, _NAMED.der, _CA.der, root().der, *(data for _, _, data in certificates())]
 #: Facts that a rule may ask for of any certificate that could be read.
 _TEXTS = (
     "subject_dn",
@@ -44,7 +55,10 @@ _TEXTS = (
     "not_after",
     "ski",
     "authority_key_id",
+    "spki_sha256",
 )
+#: The same for lists of them; names may hold any character.
+_LISTS = ("san_dns", "san_uri", "san_email", "san_ip")
 
 
 @st.composite
@@ -75,6 +89,9 @@ def _consistent(judgement: Judgement, at: float) -> None:
             text = getattr(judgement.certificate, name)
             assert text.isascii()
             assert text.isprintable()
+        for name in _LISTS:
+            assert isinstance(getattr(judgement.certificate, name), tuple)
+        assert all(isinstance(one, str) for one in judgement.certificate.san_dns)
     status = revocation_of(judgement, _BUNDLE, at)
     assert not (status.revoked and (judgement.failure or status.failure))
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from authz.cli.doctor.findings import Finding
+from authz.cli.options import geo_of
 from authz.errors import AuthzError
 from authz.settings import parse_address
 from authz.sources.policy_file import load_policy
@@ -47,7 +48,7 @@ def look(settings: Settings, at: float) -> Iterator[Finding]:
         return
     try:
         model = load_policy(settings.policy).model
-        snapshot = validate(model, at)
+        snapshot = validate(model, at, geo_of(settings))
     except AuthzError as error:
         for one in (error, *error.others):
             yield Finding(

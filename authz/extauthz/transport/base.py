@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.errors import TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authz.settings.addresses import ListenAddress
 
 #: envoy.service.auth.v3.Authorization/Check, written out because our protos have their own package.
@@ -71,13 +73,15 @@ class TransportOptions:
     """Where to listen and how.
 
     `reuse_port` lets several workers share one port; the shipped form gives each its own, because
-    a shared one loses requests when a worker restarts.
+    a shared one loses requests when a worker restarts. `tls_failed` is told, from any thread, when
+    changed TLS files cannot be used and the last good ones stay.
     """
 
     listen: ListenAddress
     kind: TransportKind = TransportKind.AUTO
     tls: TlsFiles | None = None
     reuse_port: bool = False
+    tls_failed: Callable[[], None] = lambda: None
 
 
 def cannot_listen(listen: ListenAddress, error: Exception) -> TransportError:

@@ -68,7 +68,8 @@ class GrpcioTransport:
             else:
                 from authz.extauthz.transport.tls import server_credentials
 
-                port = self._server.add_secure_port(target, server_credentials(options.tls))
+                credentials = server_credentials(options.tls, options.tls_failed)
+                port = self._server.add_secure_port(target, credentials)
             if not port:
                 raise OSError("the address cannot be bound")
             protect_socket(options.listen)

@@ -8,33 +8,37 @@ alone: the last good one stays. Only grpcio speaks TLS.
 
 from __future__ import annotations
 
-import ssl
 import time
 from typing import TYPE_CHECKING
 
 import grpc
 
 from authz.errors import TransportError
+from authz.extauthz.transport.tls_files import load, read
 from authz.observability.log import RateLimit, get_logger
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from authz.extauthz.transport.base import TlsFiles
-
-Content = tuple[bytes, bytes, bytes | None]
+    from authz.extauthz.transport.tls_files import Content
 
 _LOG_INTERVAL_SECONDS = 60.0
 
 
-def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+def server_credentials(
+    files: TlsFiles, failed: Callable[[], None] = lambda: None
+) -> grpc.ServerCredentials:
     """Credentials that present `files.certificate`, and ask for a certificate of `client_ca`.
+
+    Args:
+        failed: told once of each new content that cannot be used.
 
     Raises:
         TransportError: a file cannot be read, or they do not fit together.
     """
-    content = _load(files)
-    fetcher = _Fetcher(files, content)
+    content = load(files)
+    fetcher = _Fetcher(files, content, failed)
     return grpc.dynamic_ssl_server_credentials(
         _configuration(content),
         fetcher,  # type: ignore[arg-type] # the stubs do not know that None keeps the present one
@@ -45,71 +49,39 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
 class _Fetcher:
     """Asked by grpcio at each handshake for a new configuration; None keeps the present one."""
 
-    def __init__(self, files: TlsFiles, content: Content) -> None:
+    def __init__(self, files: TlsFiles, content: Content, failed: Callable[[], None]) -> None:
         self._files = files
         self._content = content
+        self._failed = failed
+        #: What could not be used the last time: a broken file is counted once, not per handshake.
+        self._unusable: Content | str | None = None
         self._log_limit = RateLimit(_LOG_INTERVAL_SECONDS)
 
     def __call__(self) -> grpc.ServerCertificateConfiguration | None:
+        seen: Content | None = None
         try:
-            if _read(self._files) == self._content:
-                return None
-            content = _load(self._files)
+            seen = read(self._files)
+            content = seen if seen == self._content else load(self._files)
         except TransportError as error:
-            if self._log_limit.admit(time.monotonic()) is not None:
-                get_logger().error(
-                    "the new TLS files cannot be used; the last good ones stay", reason=str(error)
-                )
+            self._note(error, seen or str(error))
             return None
+        self._unusable = None
         if content == self._content:
             return None
         self._content = content
         get_logger().info("TLS files replaced", certificate=str(self._files.certificate))
         return _configuration(content)
 
+    def _note(self, error: TransportError, unusable: Content | str) -> None:
+        if unusable != self._unusable:
+            self._unusable = unusable
+            self._failed()
+        if self._log_limit.admit(time.monotonic()) is not None:
+            get_logger().error(
+                "the new TLS files cannot be used; the last good ones stay", reason=str(error)
+            )
+
 
 def _configuration(content: Content) -> grpc.ServerCertificateConfiguration:
     certificate, key, client_ca = content
     return grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca)
-
-
-def _load(files: TlsFiles) -> Content:
-    """The content of `files`, once it has proved to fit together."""
-    before = _read(files)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        # An empty password: without one, an encrypted key would make OpenSSL ask on the terminal.
-        context.load_cert_chain(files.certificate, files.key, password="")
-    except (OSError, ValueError) as error:
-        raise TransportError(
-            f"{files.certificate} and {files.key} are no certificate and its key: {error}",
-            hint="give PEM files of one pair, the key without a passphrase",
-        ) from error
-    if files.client_ca is not None:
-        try:
-            context.load_verify_locations(files.client_ca)
-        except (OSError, ValueError) as error:
-            raise TransportError(
-                f"{files.client_ca} holds no certificates: {error}",
-                hint="give the PEM file of the authority that issued Envoy's certificate",
-            ) from error
-    if _read(files) != before:
-        raise TransportError("the TLS files changed while they were read", hint="try again")
-    return before
-
-
-def _read(files: TlsFiles) -> Content:
-    return (
-        _read_file(files.certificate),
-        _read_file(files.key),
-        None if files.client_ca is None else _read_file(files.client_ca),
-    )
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TransportError(
-            f"cannot read {path}: {error.strerror}", hint="check grpc.tls and the file's mode"
-        ) from error

@@ -71,6 +71,7 @@ HAS_VALUE: Final = Function(
     returns=_has_value_type,
     bind=plain(_has_value),
     doc="Whether some element of an array, or some value of a map, equals the value.",
+    limits="The value has the type that the array or map holds.",
 )
 COALESCE: Final = Function(
     name="coalesce",
@@ -80,4 +81,5 @@ COALESCE: Final = Function(
     bind=plain(_coalesce),
     handles_missing=True,
     doc="The first argument that is not missing.",
+    limits="All arguments have one type.",
 )

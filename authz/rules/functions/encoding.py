@@ -116,6 +116,7 @@ DECODE_BASE64: Final = Function(
     bind=plain(_decode_base64),
     may_be_missing=True,
     doc="The decoded bytes; missing if the source is not standard Base64.",
+    limits="Padding may be left out; the URL-safe alphabet is not decoded.",
 )
 URL_DECODE: Final = Function(
     name="url_decode",
@@ -124,4 +125,5 @@ URL_DECODE: Final = Function(
     returns=Bytes,
     bind=_bind_url_decode,
     doc='%XX and + decoded; options "r" decodes repeatedly, "u" also decodes %uHHHH to UTF-8.',
+    limits="What is no escape stays as it is; half a surrogate pair stays, too.",
 )

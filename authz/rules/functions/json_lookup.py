@@ -97,6 +97,7 @@ LOOKUP_JSON_STRING: Final = Function(
     bind=_bind_string,
     may_be_missing=True,
     doc="The string at a path of names and positions in a JSON document; missing if there is none.",
+    limits="Names are literal texts in UTF-8, positions literal numbers from 0.",
 )
 LOOKUP_JSON_INTEGER: Final = Function(
     name="lookup_json_integer",
@@ -107,4 +108,5 @@ LOOKUP_JSON_INTEGER: Final = Function(
     bind=_bind_integer,
     may_be_missing=True,
     doc="The plain integer at a path in a JSON document; missing if there is none (42.0 is none).",
+    limits="Names are literal texts in UTF-8, positions literal numbers from 0; 64-bit results.",
 )

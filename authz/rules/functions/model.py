@@ -97,6 +97,7 @@ class Function:
             missing argument makes the call missing (surprise 56).
         may_be_missing: the result may be missing although no argument is.
         doc: one sentence for the reference page.
+        limits: what its arguments must be besides their types; for the reference page.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Function:
     handles_missing: bool = False
     may_be_missing: bool = False
     doc: str = ""
+    limits: str = ""
 
     @property
     def minimum(self) -> int:

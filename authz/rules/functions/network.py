@@ -43,6 +43,7 @@ CIDR: Final = Function(
     returns=Ip,
     bind=lambda literals: _masker(_bits(literals, 1, 32), _bits(literals, 2, 128)),
     doc="The network address, with so many bits kept of an IPv4 and of an IPv6 address.",
+    limits="From 1 to 32 bits of an IPv4, from 1 to 128 bits of an IPv6 address.",
 )
 CIDR6: Final = Function(
     name="cidr6",
@@ -50,4 +51,5 @@ CIDR6: Final = Function(
     returns=Ip,
     bind=lambda literals: _masker(32, _bits(literals, 1, 128)),
     doc="The network address of an IPv6 address; an IPv4 address is unchanged.",
+    limits="From 1 to 128 bits.",
 )

@@ -59,6 +59,7 @@ CONCAT: Final = Function(
     bind=plain(_concat),
     handles_missing=True,
     doc="Joins two or more byte strings, or two or more arrays of one type, into one.",
+    limits="All arguments have one type.",
 )
 LOWER: Final = Function(
     name="lower",

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,58 @@ def test_extensions_are_found_by_kind() -> None:
     assert certificate.is_critical(x509.BasicConstraints)
     assert not certificate.is_critical(x509.SubjectKeyIdentifier)
     assert certificate.extension(x509.NameConstraints) is None
+
+
+def _with_names(value: bytes) -> Certificate:
+    """A certificate with these bytes as its subject alternative names."""
+    names = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), value)
+    return Certificate.from_der(root().client("a", extensions=[(names, False)]).der)
+
+
+def test_alternative_names_by_kind() -> None:
+    san: list[x509.GeneralName] = [
+        x509.DNSName("b.example.com"),
+        x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x05\x00"),
+        x509.DNSName("A.example.com"),
+        x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
+        x509.UniformResourceIdentifier("spiffe://example.com/a"),
+        x509.RFC822Name("a@example.com"),
+        x509.IPAddress(ip_address("2001:db8::1")),
+    ]
+    certificate = Certificate.from_der(root().client("a", san=san).der)
+
+    assert certificate.san_dns == ("b.example.com", "A.example.com")
+    assert certificate.san_uri == ("spiffe://example.com/a",)
+    assert certificate.san_email == ("a@example.com",)
+    assert certificate.san_ip == (ip_address("2001:db8::1"),)
+
+
+def test_without_alternative_names_there_are_none() -> None:
+    certificate = Certificate.from_der(root().der)
+
+    assert (certificate.san_dns, certificate.san_uri, certificate.san_email) == ((), (), ())
+    assert certificate.san_ip == ()
+
+
+def test_a_name_keeps_its_odd_characters() -> None:
+    certificate = _with_names(der(0x30, der(0x82, b"a\x00.example"), der(0x82, b"")))
+
+    assert certificate.san_dns == ("a\0.example", "")
+
+
+def test_a_network_is_no_address() -> None:
+    certificate = _with_names(der(0x30, der(0x87, bytes(8)), der(0x87, b"\xc0\x00\x02\x01")))
+
+    assert certificate.san_ip == (ip_address("192.0.2.1"),)
+
+
+@pytest.mark.parametrize("name", [der(0x87, bytes(5)), der(0x82, b"\xff"), b"\x82\x05a"])
+def test_names_that_cannot_be_read_are_malformed(name: bytes) -> None:
+    with pytest.raises(MalformedCertificateError):
+        _with_names(der(0x30, name))
+
+
+def test_the_key_has_a_digest() -> None:
+    certificate = Certificate.from_der(root().der)
+
+    assert certificate.spki_sha256 == hashlib.sha256(certificate.spki).hexdigest()

@@ -142,3 +142,65 @@ def test_with_revocation_off_a_crl_is_not_looked_at() -> None:
     model = authority(root(), _CA, crls=[_CA.crl([0xA11CE]).der], revocation=RevocationMode.OFF)
 
     assert _status(model) is NOT_REVOKED
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_the_chain_does_not_choose_the_list_of_serials(order: int) -> None:
+    cross = root("Other Root CA").intermediate(
+        "Test Issuing CA", key=fixed_key("Test Issuing CA"), serial=0xC505
+    )
+    models = [
+        authority(root(), revoked_serials=[0xA11CE]),
+        authority(root("Other Root CA"), name="other"),
+    ]
+    bundle = compile_trust(models)
+    judgement = judge(presented(_ALICE, *(_CA, cross)[::order]), bundle, AT)
+
+    assert judgement.failure is None
+    assert revocation_of(judgement, bundle, AT).revoked
+
+
+def test_a_stale_list_on_any_path_counts_under_strict() -> None:
+    cross = root("Other Root CA").intermediate(
+        "Test Issuing CA", key=fixed_key("Test Issuing CA"), serial=0xC505
+    )
+    stale = _CA.crl(next_update=AT - 1)
+    models = [
+        authority(root(), _CA, crls=[stale.der]),
+        authority(root("Other Root CA"), name="other"),
+    ]
+    bundle = compile_trust(models)
+    judgement = judge(presented(_ALICE, cross), bundle, AT)
+
+    assert revocation_of(judgement, bundle, AT).failure is VerifyFailure.CRL_STALE
+
+
+def _crl(revoked: bool, number: int | None = 1, this_update: float = AT - DAY) -> bytes:
+    return _CA.crl([0xA11CE] if revoked else [], number=number, this_update=this_update).der
+
+
+@pytest.mark.parametrize("mode", [RevocationMode.SOFT, RevocationMode.STRICT])
+@pytest.mark.parametrize(
+    "crls",
+    [
+        # A clock that is a minute fast, alone and beside the list before it.
+        [_crl(True, 2, AT + 60)],
+        [_crl(False, 1), _crl(True, 2, AT + 60)],
+        # Newer by its date, older by its number or without one.
+        [_crl(False, 9, AT - 2 * DAY), _crl(True, 1)],
+        [_crl(False, 9, AT - 2 * DAY), _crl(True, None)],
+    ],
+)
+def test_a_newer_list_revokes_even_when_it_is_not_the_one_in_use(
+    crls: list[bytes], mode: RevocationMode
+) -> None:
+    status = _status(authority(root(), _CA, crls=crls, revocation=mode))
+
+    assert status.revoked or status.failure is VerifyFailure.CRL_STALE
+
+
+def test_a_list_that_is_dated_ahead_does_not_restore() -> None:
+    crls = [_crl(True, 1), _crl(False, 2, AT + 60)]
+
+    assert _status(authority(root(), _CA, crls=crls)).revoked
+    assert not _status(authority(root(), _CA, crls=crls), AT + 61).revoked

@@ -29,18 +29,18 @@ def test_a_path_is_leaf_first_and_anchor_last() -> None:
 
     found = _verify(ca.client("alice"), ca)
 
-    assert [one.subject_dn for one in found.path] == [
+    assert [one.subject_dn for one in found.paths[0].certificates] == [
         "CN=alice",
         "CN=Test Issuing CA",
         "CN=Test Root CA",
     ]
-    assert (found.authority, found.failure) == ("acme", None)
+    assert (found.paths[0].authority, found.failure) == ("acme", None)
 
 
 def test_the_authority_is_that_of_the_anchor() -> None:
     models = [authority(), authority(root("Other"), name="other")]
 
-    assert _verify(root("Other").client("a"), models=models).authority == "other"
+    assert _verify(root("Other").client("a"), models=models).paths[0].authority == "other"
 
 
 def test_nobody_is_verified_by_an_empty_bundle() -> None:

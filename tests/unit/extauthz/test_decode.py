@@ -327,7 +327,9 @@ def test_a_forwarded_body_is_read_from_either_field(field: str) -> None:
         ([("content-length", "9" * 40)], b"", 0, (-1, True)),
         ([("content-length", "0")], b"", 0, (0, False)),
         ([], b"", 7, (7, True)),
-        ([], b"", -1, (-1, False)),
+        ([], b"", -1, (-1, True)),
+        ([], b"", 0, (-1, True)),
+        ([], b"abcd", 0, (4, False)),
     ],
 )
 def test_how_much_of_the_body_is_known(
@@ -336,3 +338,14 @@ def test_how_much_of_the_body_is_known(
     read = facts(check_request(headers=headers, raw_body=body, size=size, method="POST"))
 
     assert (read.body_size, read.body_truncated) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "truncated"), [("GET", False), ("DELETE", False), ("PATCH", True), ("REPORT", True)]
+)
+def test_a_streamed_body_that_envoy_does_not_forward_looks_like_none(
+    method: str, truncated: bool
+) -> None:
+    read = facts(check_request(headers=[], method=method))
+
+    assert read.body_truncated is truncated

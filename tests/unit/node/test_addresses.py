@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def _texts(listen: str, workers: int, *, port_per_worker: bool) -> list[str]:
-    addresses = worker_addresses(
-        parse_address(listen), workers, port_per_worker=port_per_worker
-    )
+    addresses = worker_addresses(parse_address(listen), workers, port_per_worker=port_per_worker)
     return [str(address) for address in addresses]
 
 

@@ -24,7 +24,10 @@ class _Node:
 
     def __init__(self) -> None:
         self.readiness = Readiness(ready=False, why="starting")
-        self.render: Callable[[], bytes] = Metrics().render
+        self.page: Callable[[], bytes] = Metrics().render
+
+    def render(self) -> bytes:
+        return self.page()
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def node() -> _Node:
 def server(node: _Node) -> Iterator[MetricsServer]:
     made = MetricsServer(
         open_listener("127.0.0.1", 0),
-        render=lambda: node.render(),
+        render=node.render,
         readiness=lambda: node.readiness,
         connection_seconds=0.2,
     )
@@ -100,10 +103,10 @@ def test_a_defect_in_rendering_ends_one_request_only(
     def broken() -> bytes:
         raise ValueError("a defect")
 
-    node.render = broken
+    node.page = broken
     with pytest.raises(OSError, match="Remote end closed"):
         _get(server, "/metrics")
-    node.render = Metrics().render
+    node.page = Metrics().render
     assert _get(server, "/metrics")[0] == 200
     assert "a defect" in capfd.readouterr().err
 

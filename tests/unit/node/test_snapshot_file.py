@@ -97,9 +97,7 @@ def test_a_change_anywhere_that_matters_is_noticed(tmp_path: Path) -> None:
     whole = file.read_bytes()
     unused = 0
     for position in range(len(whole)):
-        file.write_bytes(
-            whole[:position] + bytes([whole[position] ^ 0x40]) + whole[position + 1 :]
-        )
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ 0x40]) + whole[position + 1 :])
         try:
             content = read_snapshot(file)
         except PolicyError:

@@ -97,3 +97,12 @@ def test_the_number_of_readings_is_bounded() -> None:
     found = readings(b"/%25252e" * 20)
 
     assert found is None or len(found) <= MAX_READINGS
+
+
+@pytest.mark.parametrize("path", [b"/" + b"%2541" * 11_000 + b";x//.", b"/" + b"%5c;%2e" * 8_000])
+def test_a_path_whose_readings_take_long_to_find_has_none(path: bytes) -> None:
+    assert readings(path) is None
+
+
+def test_a_long_path_with_ordinary_escapes_has_its_readings() -> None:
+    assert readings(b"/" + b"x%20" * 2_000) is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.errors import PolicyError
+from authz.errors import AuthzError, CertificateError, PolicyError
 from authz.policy.model import (
     Action,
     DefaultAction,
@@ -56,7 +56,7 @@ def write(directory: Path, text: str) -> Path:
 
 def faults(directory: Path, text: str) -> list[str]:
     file = write(directory, text)
-    with pytest.raises(PolicyError) as caught:
+    with pytest.raises(AuthzError) as caught:
         load_policy(file)
     prefix = f"{file}:"
     return [str(one).removeprefix(prefix) for one in (caught.value, *caught.value.others)]
@@ -121,7 +121,7 @@ def test_a_failed_load_tells_what_it_looked_at(directory: Path) -> None:
     file = write(directory, MINIMAL.replace("]}", "], trust: [{name: x, certificates: [n.pem]}]}"))
     reader = FileReader()
 
-    with pytest.raises(PolicyError):
+    with pytest.raises(CertificateError):
         load_policy(file, reader)
 
     assert reader.contents[directory / "n.pem"] is None

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.certs.authority import RevocationMode
-from authz.errors import PolicyError
+from authz.errors import CertificateError, MalformedCertificateError, PolicyError
+from authz.node.policy_source import PolicySource
+from authz.observability.metrics import Metrics
 from authz.settings.yaml_document import YamlDocument
 from authz.sources.building import Building
 from authz.sources.files import FileReader
 from authz.sources.policy_document import TrustDocument
 from authz.sources.policy_trust import build_trust
-from tests.factories.pki import root
+from tests.factories.pki import AT, root
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from authz.certs.authority import AuthorityModel
@@ -30,8 +33,10 @@ def build(directory: Path, **trust: Any) -> AuthorityModel:
     return authority
 
 
-def fault(directory: Path, **trust: Any) -> str:
-    with pytest.raises(PolicyError) as caught:
+def fault(
+    directory: Path, kind: type[PolicyError | CertificateError] = CertificateError, **trust: Any
+) -> str:
+    with pytest.raises(kind) as caught:
         build(directory, **trust)
     return str(caught.value).removeprefix(f"{directory}/policy.yaml:1: trust[0].")
 
@@ -86,13 +91,75 @@ def test_a_wrong_serial_names_its_place(directory: Path) -> None:
     (directory / "revoked.txt").write_text("0A\nnope\n")
 
     assert (
-        fault(directory, revoked_serials=["A", "0x1"])
+        fault(directory, PolicyError, revoked_serials=["A", "0x1"])
         == 'revoked_serials[1]: "0x1" is no serial number'
     )
     assert (
-        fault(directory, revoked_serials_file="revoked.txt")
+        fault(directory, PolicyError, revoked_serials_file="revoked.txt")
         == 'revoked_serials_file: "revoked.txt": line 2: "nope" is no serial number'
     )
+
+
+def spoil_the_pem(directory: Path) -> None:
+    (directory / "ca.pem").write_bytes(b"garbage")
+
+
+def spoil_the_certificate(directory: Path) -> None:
+    block = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (directory / "ca.pem").write_text(block)
+
+
+def remove_the_crl(directory: Path) -> None:
+    (directory / "a.crl").unlink()
+
+
+def spoil_the_crl(directory: Path) -> None:
+    (directory / "a.crl").write_bytes(b"garbage")
+
+
+def spoil_the_serials(directory: Path) -> None:
+    (directory / "revoked.txt").write_text("nope\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (spoil_the_pem, "certificate"),
+        (spoil_the_certificate, "certificate"),
+        (remove_the_crl, "certificate"),
+        (spoil_the_crl, "certificate"),
+        (spoil_the_serials, "policy"),
+    ],
+)
+def test_a_reload_that_fails_is_counted_by_whose_content_was_wrong(
+    directory: Path, spoil: Callable[[Path], None], kind: str
+) -> None:
+    (directory / "a.crl").write_bytes(root().crl().pem)
+    (directory / "revoked.txt").write_text("0A\n")
+    trust = "{name: x, certificates: [ca.pem], crls: [a.crl], revoked_serials_file: revoked.txt}"
+    policy = directory / "policy.yaml"
+    policy.write_text(f'sites: [{{name: a, hosts: ["*"], trust: [{trust}]}}]\n')
+    metrics = Metrics()
+    source = PolicySource(policy, publish=lambda *_: None, metrics=metrics, clock=lambda: AT)
+    source.load()
+    spoil(directory)
+
+    with pytest.raises(CertificateError if kind == "certificate" else PolicyError) as caught:
+        source.load()
+    source.failed(caught.value)
+
+    assert metrics.export()["reload_failures"] == [[kind, 1]]
+    assert str(caught.value.where).startswith(f"{policy}:1: sites[0].trust[0]")
+
+
+def test_what_kind_of_certificate_error_it_was_is_kept(directory: Path) -> None:
+    (directory / "text.pem").write_text("hello")
+
+    with pytest.raises(MalformedCertificateError) as caught:
+        build(directory, certificates=["text.pem"])
+
+    assert caught.value.where == f"{directory}/policy.yaml:1: trust[0].certificates[0]"
+    assert caught.value.hint
 
 
 def test_a_directory_is_no_file(directory: Path) -> None:

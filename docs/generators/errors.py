@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of error codes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import authz.errors
+from authz.errors import AuthzError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def errors_page() -> str:
+    """docs/reference/errors.md."""
+    assert authz.errors.__doc__ is not None
+    tree = "\n".join(
+        line.removeprefix("    ")
+        for line in authz.errors.__doc__.splitlines()
+        if line.startswith("    ")
+    )
+    sections = "".join(
+        f"## `{error.code}`\n\n`{error.__name__}`: {_sentence(error)}\n\n"
+        for error in sorted(_leaves(AuthzError), key=lambda error: error.code)
+    )
+    return (
+        f"""\
+# Errors
+
+What an operator can get wrong, on standard error as `authz: error: WHERE: MESSAGE` with a hint
+behind it, and as JSON with `--json`: `message`, `where`, `hint`, `code` and, for expressions,
+`line` and `column`. Codes are never reused.
+
+What a client gets wrong is no error but a [reason](reasons.md) or a
+[certificate failure](certificate-failures.md).
+
+```text
+{tree}
+```
+
+{sections}""".rstrip("\n")
+        + "\n"
+    )
+
+
+def _leaves(base: type[AuthzError]) -> Iterator[type[AuthzError]]:
+    children = [one for one in base.__subclasses__() if one.__module__ == authz.errors.__name__]
+    for child in children:
+        yield from _leaves(child)
+    if base is not AuthzError:
+        yield base
+
+
+def _sentence(error: type[AuthzError]) -> str:
+    text = inspect.getdoc(error) or ""
+    return " ".join(text.split("\n\n")[0].split())

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that explains the Rules language: where it is Cloudflare's and where it is not."""
+
+from __future__ import annotations
+
+from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEXES
+from authz.rules.regex import RegexError, compile_regex
+from generators.examples import block, vectors
+
+# What other engines have and this one does not: form, an example, what to write instead.
+# Making the page fails when an example is accepted after all.
+INEXPRESSIBLE = (
+    ("look-ahead", "a(?=b)", "two conditions joined by `and`"),
+    ("negative look-ahead", "a(?!b)", "two conditions joined by `and not`"),
+    ("look-behind", "(?<=a)b", "two conditions joined by `and`"),
+    ("negative look-behind", "(?<!a)b", "two conditions joined by `and not`"),
+    ("back-reference", r"(a)\1", "nothing: it takes more than linear time"),
+    ("back-reference by name", "(?P<n>a)(?P=n)", "nothing: it takes more than linear time"),
+    ("atomic group", "(?>a)", "a plain group: there is no backtracking to prevent"),
+    ("conditional group", "(a)?(?(1)b|c)", "both cases, with `|`"),
+    ("comment group", "(?#note)", "`(?x)`, and `#` up to the end of the line"),
+    ("octal escape", r"\141", r"`\x61`"),
+    ("quoted run", r"\Qa.b\E", "a backslash before each special character"),
+    ("end of text before a newline", r"a\Z", r"`\z`, or `$`"),
+    ("where the last match ended", r"\Ga", "nothing: there is one match"),
+    ("start of the match", r"a\Kb", "nothing: only whether there is a match counts"),
+    ("horizontal space", r"\h", r"`[ \t]`"),
+    ("any line break", r"\R", r"`\r\n|\n|\r`"),
+    ("grapheme", r"\X", "nothing: texts are bytes"),
+    ("anything but a newline", r"\N", "`.`"),
+    ("single byte", r"\C", "`.` or `(?s).`: a dot is one byte"),
+    ("lower bound left out", "a{,3}", "`a{0,3}`"),
+    ("class of Unicode without (?u)", r"\p{Greek}", r"`(?u)\p{Greek}`"),
+    ("letter beyond ASCII in a class without (?u)", "[é]", "`(?u)[é]`"),
+    ("flag a", "(?a)a", "nothing: ASCII is the default"),
+    ("flag L", "(?L)a", "nothing: there are no locales"),
+)
+
+# Case, the public engine, here, why.
+DIFFERENCES = (
+    (
+        "comparing a missing value",
+        "`!=` is true, all others false",
+        "all false",
+        "Cloudflare documents it so; a rule on an absent header should not match by accident",
+    ),
+    (
+        "`true` or `false` alone",
+        "unknown names",
+        "accepted",
+        "Cloudflare's API takes them",
+    ),
+    (
+        "length and regular expressions",
+        "no limit",
+        "as above",
+        "Cloudflare's limits; they bound what compiling costs",
+    ),
+    (
+        "fingerprints, serial numbers and key identifiers",
+        "byte for byte",
+        "`eq`, `ne`, `in` and lists take either case of the digits",
+        "they are written in both cases, and a pin that never matches locks people out in silence",
+    ),
+    (
+        "`$name` of a list that does not exist",
+        "never matches",
+        "an error",
+        "a slip in a name must not open a door",
+    ),
+    (
+        "what evaluation may cost",
+        "no limit",
+        "a budget",
+        "one request must not hold a worker for seconds",
+    ),
+)
+
+
+def rules_language_page() -> str:
+    """docs/reference/rules-language.md."""
+    for form, pattern, _ in INEXPRESSIBLE:
+        try:
+            compile_regex(pattern)
+        except RegexError:
+            continue
+        raise ValueError(f"{form} is expressible after all: {pattern}")
+    rows = "".join(
+        f"| {form} | `{_cell(pattern)}` | {_cell(instead)} |\n"
+        for form, pattern, instead in INEXPRESSIBLE
+    )
+    differences = "".join(f"| {' | '.join(row)} |\n" for row in DIFFERENCES)
+    decided = "\n".join(
+        f"### {vector.title[:1].upper()}{vector.title[1:]}\n\n{block(vector)}"
+        for vector in vectors()
+        if vector.id.startswith("decisions/") and vector.verdict is not None
+        if vector.source.isprintable() and len(vector.source) <= 90
+    )
+    return f"""\
+# The Rules language
+
+The language of Cloudflare's custom rules, so that an expression that works there decides the same
+here, or is an error that says why it cannot.
+The grammar is in [grammar.txt](grammar.txt); the names are in [fields](fields.md),
+[functions](functions.md) and [operators](operators.md).
+The vectors in `tests/vectors/rules` are the same facts for programs:
+{len(vectors())} expressions, the values they read and the verdict, for any implementation to run.
+
+`authz expression check` says whether an expression can be used and points at what is wrong,
+`authz expression fmt` prints its canonical form,
+`authz expression explain` shows the value of each condition in it,
+`authz expression eval` evaluates many.
+
+## Types
+
+`Bool`, `Int` (64 bits with sign; a literal beyond is an error), `Bytes`, `Ip`, `Array(…)` and
+`Map(…)`. There is no type for text: texts are bytes, lengths count bytes, order is that of bytes,
+and `lower()` changes ASCII letters only.
+An IPv4 address and an IPv6 address are never equal and have no order.
+
+## Missing values
+
+An index beyond an array's end and a key that a map does not have give a missing value.
+Every comparison with one is false, `ne` as well, so that `not … eq …` and `… ne …` differ.
+`any()` over no element is false, `all()` over no element is true.
+
+## Limits
+
+An expression has at most {MAX_LENGTH:,} characters, {MAX_REGEXES} regular expressions and
+{MAX_NESTING} levels of nesting (parentheses, `not`, `any`, `all` and calls along one branch).
+Only space, newline and carriage return separate words; a tab is an error.
+
+What evaluation may cost is bounded as well.
+It is linear in the expression times the request, except where an expression itself multiplies
+(`concat(a[*], b)`, a regular expression too large for an automaton).
+A request whose rules could take too long is denied with the reason
+[`evaluation_budget`](reasons.md#evaluation_budget), before any of them runs.
+
+## Regular expressions
+
+They are those of Rust's `regex` crate on bytes: linear time on any input, searching anywhere in
+the value, Unicode off unless `(?u)` turns it on.
+All of its syntax is accepted, up to 10 MiB of compiled pattern.
+A quoted pattern keeps its backslashes (`"\\."` is an escaped dot); so does a raw string.
+
+{len(INEXPRESSIBLE)} forms of other engines cannot be expressed and are errors:
+
+| form | example | instead |
+|---|---|---|
+{rows}
+`a++`, `a*+` and `a?+` are accepted and mean what they mean in Rust: a repetition repeated.
+
+## Where this is not the public engine
+
+Cloudflare publishes an engine for its language, and production differs from it in places.
+Where the two differ, production's documentation wins here;
+in the last three rows we differ from both.
+
+| case | the public engine | here | why |
+|---|---|---|---|
+{differences}
+{decided}"""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answering checks in one process: up, swapped, drained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from authz.errors import TransportError
+from authz.extauthz.transport import CHECK
+from authz.node.drain import DRAIN_SECONDS
+from authz.node.endpoint import Endpoint
+from authz.node.messages import EndpointConfig
+from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.policy.model import DefaultAction
+from tests.factories.checks import check_request
+from tests.factories.pki import AT
+from tests.factories.policies import site, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from authz.policy.snapshot import Snapshot
+
+LOOPBACK = "127.0.0.1:0"
+
+
+def _open() -> Snapshot:
+    return snapshot(site())
+
+
+def _closed() -> Snapshot:
+    return snapshot(site(default_action=DefaultAction.BLOCK), generation=2)
+
+
+def _endpoint(**changes: str) -> Endpoint:
+    return Endpoint(EndpointConfig(**{"listen": LOOPBACK, **changes}), clock=lambda: AT)
+
+
+def _ask(address: str) -> int:
+    with grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary(CHECK, None, None)
+        data = call(check_request().SerializeToString(), timeout=10, wait_for_ready=True)
+    return CheckResponse.FromString(data).status.code
+
+
+@pytest.fixture(params=["native", "grpcio"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_a_swap_counts_for_the_next_check(transport: str) -> None:
+    endpoint = _endpoint(transport=transport)
+    endpoint.swap(_open())
+    address = endpoint.start().address
+    assert _ask(address) == 0
+    endpoint.swap(_closed())
+    assert _ask(address) != 0
+    assert endpoint.metrics.export()["snapshot"][0] == 2
+    endpoint.drain(wait=lambda _: None)
+
+
+def test_draining_says_not_serving_first_answers_meanwhile_and_closes_last(transport: str) -> None:
+    endpoint = _endpoint(transport=transport)
+    endpoint.swap(_open())
+    address = endpoint.start().address
+    assert endpoint.serving
+    seen: list[object] = []
+
+    def wait(seconds: float) -> None:
+        seen.extend([seconds, endpoint.serving, endpoint.draining, _ask(address)])
+
+    endpoint.drain(wait=wait)
+    assert seen == [DRAIN_SECONDS, False, True, 0]
+    with pytest.raises(grpc.RpcError), grpc.insecure_channel(address) as channel:
+        channel.unary_unary(CHECK, None, None)(b"", timeout=1)
+
+
+def test_what_never_started_drains_at_once() -> None:
+    endpoint = _endpoint()
+    endpoint.drain(wait=lambda _: pytest.fail("nobody to wait for"))
+    assert endpoint.draining
+
+
+def test_it_reports_its_transport_and_its_memo() -> None:
+    endpoint = _endpoint()
+    endpoint.swap(_open())
+    transport = endpoint.start()
+    exported = endpoint.metrics.export()
+    assert exported["transport"] == transport.name == "native"
+    assert exported["memo"] == [0, 0, 0, 0]
+    endpoint.drain(wait=lambda _: None)
+
+
+def test_settings_that_contradict_each_other_are_found_while_preparing(tmp_path: Path) -> None:
+    endpoint = _endpoint(
+        transport="native", certificate=str(tmp_path / "c"), key=str(tmp_path / "k")
+    )
+    with pytest.raises(TransportError, match="no TLS"):
+        endpoint.prepare()
+
+
+def test_tls_files_reach_the_transport(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+    endpoint = _endpoint(certificate=str(missing), key=str(missing))
+    endpoint.prepare()
+    endpoint.swap(_open())
+    with pytest.raises(TransportError, match=r"missing\.pem"):
+        endpoint.start()
+    assert not endpoint.serving

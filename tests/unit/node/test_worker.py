@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker does with what its supervisor says."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.node.channel import Channel
+from authz.node.messages import (
+    Collect,
+    Configure,
+    Drain,
+    EndpointConfig,
+    Export,
+    Load,
+    Loaded,
+    LoadFailed,
+    Ready,
+    StartFailed,
+    ToSupervisor,
+    ToWorker,
+)
+from authz.node.snapshot_file import write_snapshot
+from authz.node.worker import EXIT_CONFIGURATION, Worker
+from authz.policy.model import Action, PolicyModel
+from tests.factories.pki import AT
+from tests.factories.policies import rule, site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+GOOD = PolicyModel(sites=(site(),))
+
+
+class _Talk:
+    """The supervisor's end of a worker that runs in a thread."""
+
+    def __init__(self, **endpoint: Any) -> None:
+        ours, theirs = socket.socketpair()
+        self.channel: Channel[ToSupervisor] = Channel(ours, ToSupervisor)
+        self._theirs: Channel[ToWorker] = Channel(theirs, ToWorker)
+        self.status: int | None = None
+        configure = Configure(
+            index=3,
+            endpoint=EndpointConfig(**{"listen": "127.0.0.1:0", **endpoint}),
+            log_format="json",
+            log_level="error",
+            drain_seconds=0.0,
+            grace_seconds=0.1,
+        )
+        self.worker = Worker(self._theirs, configure, queue.SimpleQueue())
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.status = self.worker.run()
+
+    def join(self) -> int | None:
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        return self.status
+
+    def close(self) -> None:
+        self.channel.shutdown()
+        self.join()
+        self.channel.close()
+        self._theirs.close()
+
+
+@pytest.fixture
+def talk() -> Iterator[Callable[..., _Talk]]:
+    made: list[_Talk] = []
+
+    def _talk(**endpoint: Any) -> _Talk:
+        made.append(_Talk(**endpoint))
+        return made[-1]
+
+    yield _talk
+    for one in made:
+        one.close()
+
+
+def _load(directory: Path, generation: int, model: PolicyModel = GOOD) -> Load:
+    return Load(generation=generation, file=str(write_snapshot(directory, model, generation, AT)))
+
+
+def test_it_loads_then_serves_then_says_so(talk: Callable[..., _Talk], tmp_path: Path) -> None:
+    one = talk()
+    one.channel.send(_load(tmp_path, 4))
+    loaded, ready = one.channel.receive(), one.channel.receive()
+    assert isinstance(loaded, Loaded)
+    assert loaded.generation == 4
+    assert isinstance(ready, Ready)
+    assert ready.transport == "native"
+    assert not ready.address.endswith(":0")
+
+
+def test_later_generations_are_loaded_without_another_start(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    one = talk()
+    for generation in (1, 2):
+        one.channel.send(_load(tmp_path, generation))
+    kinds = [type(one.channel.receive()) for _ in range(3)]
+    assert kinds == [Loaded, Ready, Loaded]
+
+
+def test_metrics_are_sent_under_the_number_that_asked(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    one = talk()
+    one.channel.send(Collect(number=17))
+    export = one.channel.receive()
+    assert isinstance(export, Export)
+    assert export.number == 17
+    assert export.metrics["worker"] == "3"
+
+
+def test_a_damaged_file_leaves_what_was_there(talk: Callable[..., _Talk], tmp_path: Path) -> None:
+    one = talk()
+    first, second = _load(tmp_path, 1), _load(tmp_path, 2)
+    (tmp_path / "other").write_bytes(b"damaged")
+    damaged = Load(generation=3, file=str(tmp_path / "other"))
+    for order in (damaged, first, damaged, second):
+        one.channel.send(order)
+    said = [one.channel.receive() for _ in range(5)]
+    assert [type(message) for message in said] == [LoadFailed, Loaded, Ready, LoadFailed, Loaded]
+    kept = [message.kept for message in said if isinstance(message, LoadFailed)]
+    assert kept == [0, 1]
+    one.channel.send(Collect(number=1))
+    export = one.channel.receive()
+    assert isinstance(export, Export)
+    assert export.metrics["reload_failures"] == [["snapshot", 2]]
+
+
+def test_a_model_that_does_not_compile_leaves_what_was_there(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    # Only another version of the program could have written it.
+    one = talk()
+    bad = PolicyModel(sites=(site(rule("http.hots", action=Action.BLOCK)),))
+    one.channel.send(_load(tmp_path, 1, bad))
+    said = one.channel.receive()
+    assert isinstance(said, LoadFailed)
+    assert "http.hots" in said.message
+
+
+def test_drain_is_followed_by_the_last_numbers_and_status_0(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    one = talk()
+    one.channel.send(_load(tmp_path, 1))
+    one.channel.send(Drain())
+    said = [one.channel.receive() for _ in range(3)]
+    assert [type(message) for message in said] == [Loaded, Ready, Export]
+    assert one.join() == 0
+
+
+def test_the_end_of_the_supervisor_is_an_order_to_drain(talk: Callable[..., _Talk]) -> None:
+    one = talk()
+    one.channel.shutdown()
+    assert one.join() == 0
+
+
+def test_an_address_that_cannot_be_used_is_reported_with_its_hint(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        one = talk(listen=f"127.0.0.1:{taken.getsockname()[1]}")
+        one.channel.send(_load(tmp_path, 1))
+        loaded, failed = one.channel.receive(), one.channel.receive()
+    assert isinstance(loaded, Loaded)
+    assert isinstance(failed, StartFailed)
+    assert failed.hint
+    assert one.join() == EXIT_CONFIGURATION
+
+
+def test_a_worker_imports_no_policy_sources_no_database_and_no_command() -> None:
+    program = """
+import sys
+import authz.node.worker
+print(*sorted(name for name in sys.modules if name.startswith("authz.")), sep="\\n")
+print("yes" if "typer" in sys.modules or "prometheus_client" in sys.modules else "no")
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    *modules, others = done.stdout.splitlines()
+    packages = {name.split(".")[1] for name in modules}
+    assert packages.isdisjoint({"sources", "app", "cli", "demo"})
+    assert not [name for name in modules if name.startswith(("authz.node.supervisor",))]
+    assert others == "no"

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields of the request line, the headers and the connection."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from authz.certs.judgement import judge
+from authz.certs.trust import compile_trust
+from authz.policy.client import identify
+from authz.policy.fields import FieldValues
+from tests.factories.pki import AT
+from tests.factories.policies import facts
+
+
+def _values(**changes: Any) -> FieldValues:
+    request = facts(**changes)
+    client = identify(request.presented, compile_trust(()), AT, judge)
+    return FieldValues(request, client, "api", request.path.partition(b"?")[0], AT)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("http.request.method", b"GET"),
+        ("http.request.uri", b"/a/B.Txt?x=1&y"),
+        ("http.request.uri.path", b"/a/B.Txt"),
+        ("http.request.uri.path.extension", b"txt"),
+        ("http.request.uri.query", b"x=1&y"),
+        ("http.request.uri.args", {b"x": (b"1",), b"y": (b"",)}),
+        ("http.request.uri.args.names", (b"x", b"y")),
+        ("http.request.uri.args.values", (b"1", b"")),
+        ("http.request.full_uri", b"https://API.example.com:443/a/B.Txt?x=1&y"),
+        ("http.host", b"api.example.com"),
+        ("http.request.headers", {b"via": (b"1", b"2"), b"cookie": (b"a=1", b"b=2")}),
+        ("http.request.headers.names", (b"via", b"cookie", b"via", b"cookie")),
+        ("http.request.headers.values", (b"1", b"a=1", b"2", b"b=2")),
+        ("http.cookie", b"a=1; b=2"),
+        ("http.request.cookies", {b"a": (b"1",), b"b": (b"2",)}),
+        ("http.user_agent", b""),
+        ("ip.src", ip_address("192.0.2.1")),
+        ("ssl", True),
+        ("cf.edge.client_tcp", False),
+    ],
+)
+def test_request_fields(name: str, expected: object) -> None:
+    values = _values(
+        host=b"API.example.com:443",
+        path=b"/a/B.Txt?x=1&y",
+        headers=((b"via", b"1"), (b"cookie", b"a=1"), (b"via", b"2"), (b"cookie", b"b=2")),
+        source_address="::ffff:192.0.2.1",
+        protocol=b"HTTP/3",
+    )
+
+    assert values[name] == expected
+
+
+def test_an_unknown_client_address_is_in_no_list_of_friends() -> None:
+    assert _values(source_address="unknown")["ip.src"] == ip_address("0.0.0.0")
+
+
+def test_a_missing_time_is_now_and_not_1970() -> None:
+    assert _values(time_seconds=0)["http.request.timestamp.sec"] == int(AT)
