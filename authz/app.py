@@ -54,11 +54,24 @@ def serve(settings: Settings) -> int:
             where="policy",
             hint="name a policy file with --policy or the key policy",
         )
+    _check_tls(settings)
     if settings.grpc.workers == 1:
         _serve_alone(settings, settings.policy)
     else:
         _serve_supervised(settings, settings.policy)
     return 0
+
+
+def _check_tls(settings: Settings) -> None:
+    """Refuse unusable TLS files before anything is loaded, while their keys can still be named."""
+    tls = settings.grpc.tls
+    if tls is None:
+        return
+    from authz.extauthz.transport import TlsFiles
+    from authz.extauthz.transport.tls_files import load
+
+    files = TlsFiles(certificate=tls.certificate, key=tls.key, client_ca=tls.client_ca)
+    load(files, lambda key: settings.where("grpc", "tls", key))
 
 
 def endpoint_config(settings: Settings, listen: str, *, reuse_port: bool = False) -> EndpointConfig:

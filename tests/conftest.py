@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: a fixed time, and how hard the properties search."""
+"""What all tests share: a fixed time, readable log lines, how hard the properties search."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from authz.observability import log
 from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Bounded counts in `make test`; `make fuzz` searches longer.
 settings.register_profile(
@@ -24,6 +29,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def at() -> float:
     """A fixed time, Unix seconds."""
     return AT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _log_lines_are_written_at_once() -> Iterator[None]:
+    """So that a test finds its log lines in what was captured, and those of no other test."""
+    with pytest.MonkeyPatch.context() as patch:
+        put = log._writer.put
+
+        def put_and_wait(line: str) -> None:
+            put(line)
+            log.flush(10.0)
+
+        patch.setattr(log._writer, "put", put_and_wait)
+        yield
 
 
 def required(what: str) -> bool:

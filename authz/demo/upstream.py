@@ -29,7 +29,7 @@ class _Echo(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self._skip_body()
         seen = {
             "method": self.command,
             "path": self.path,
@@ -42,6 +42,15 @@ class _Echo(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _skip_body(self) -> None:
+        if "chunked" not in (self.headers.get("transfer-encoding") or ""):
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            return
+        while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
+            self.rfile.read(size + len(b"\r\n"))
+        while self.rfile.readline().strip():
+            pass
 
     do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815 - the base's names
     do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - the base's names

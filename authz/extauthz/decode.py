@@ -177,7 +177,10 @@ def _body_extent(
     else:
         size = received if not declared and received > seen else -1
     if flag is not None:
-        return size, flag != b"false" or size > seen
+        if flag == b"false":
+            return size, size > seen
+        # Cut short. Without content-length what Envoy counted so far is no size either.
+        return (size if declared else -1), True
     if size >= 0 or declared:
         # A length that is no number says that there is a body, and not how long it is.
         return size, size > seen or size < 0

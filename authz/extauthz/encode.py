@@ -25,7 +25,14 @@ from authz.extauthz.upstream_headers import (
 )
 from authz.pb.core_pb2 import HeaderValue, HeaderValueOption, HttpStatus, Status
 from authz.pb.ext_authz_pb2 import CheckResponse, DeniedHttpResponse, OkHttpResponse
-from authz.policy.decision import HTTP_STATUS, BlockResponse, Decision, Reason, Verdict
+from authz.policy.decision import (
+    DENIALS,
+    UNAUTHENTICATED,
+    BlockResponse,
+    Decision,
+    Reason,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from authz.extauthz.upstream_headers import Headers
@@ -33,8 +40,6 @@ if TYPE_CHECKING:
 
 # google.rpc.Code
 _OK: Final = 0
-_PERMISSION_DENIED: Final = 7
-_UNAUTHENTICATED: Final = 16
 
 #: Length of every decision id: the parts of an answer are put together by known lengths.
 DECISION_ID_LENGTH: Final = 28
@@ -45,8 +50,11 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _BODIES: Final = {403: "access denied\n", 421: "misdirected request\n"}
 
 
-def encode(decision: Decision, decision_id: str) -> bytes:
-    """The serialised CheckResponse for `decision`; `decision_id` is DECISION_ID_LENGTH long."""
+def encode(decision: Decision, decision_id: str, lookalikes: tuple[str, ...] = ()) -> bytes:
+    """The serialised CheckResponse for `decision`; `decision_id` is DECISION_ID_LENGTH long.
+
+    `lookalikes` are further request headers to take off before the upstream sees them.
+    """
     client = decision.client
     head = _head(
         decision.verdict,
@@ -57,6 +65,7 @@ def encode(decision: Decision, decision_id: str) -> bytes:
         decision.logged,
         decision.generation,
         decision.response,
+        decision.anonymous,
         None if client is None else (client.presented, client.verified, client.revoked),
         "" if client is None or client.failure is None else client.failure.value,
     )
@@ -68,6 +77,9 @@ def encode(decision: Decision, decision_id: str) -> bytes:
         own = _FINGERPRINT_BEFORE + fingerprint + _FINGERPRINT_AFTER
     if decision.verdict is Verdict.ALLOW:
         head += _upstream(client, decision.upstream_headers)
+        if lookalikes:
+            # Merged into the ok_response above: repeated fields of the two are joined.
+            head += _ok_response((), lookalikes)
     return head + own + decision_id.encode() + _ID_AFTER
 
 
@@ -81,6 +93,7 @@ def _head(
     logged: tuple[str, ...],
     generation: int,
     response: BlockResponse | None,
+    anonymous: bool,
     client: tuple[bool, bool, bool] | None,
     failure: str,
 ) -> bytes:
@@ -91,8 +104,7 @@ def _head(
         answer.status.CopyFrom(Status(code=_OK, message=reason.value))
     else:
         # gRPC's own distinction: 16 when nobody said who they are, 7 when that is not enough.
-        anonymous = client is not None and not presented
-        code = _UNAUTHENTICATED if anonymous else _PERMISSION_DENIED
+        code = UNAUTHENTICATED if anonymous else DENIALS[reason].grpc_code
         answer.status.CopyFrom(Status(code=code, message=reason.value))
         answer.denied_response.CopyFrom(_denied(reason, response))
     metadata = answer.dynamic_metadata
@@ -116,7 +128,7 @@ def _head(
 
 def _denied(reason: Reason, response: BlockResponse | None) -> DeniedHttpResponse:
     if response is None:
-        status = HTTP_STATUS[reason]
+        status = DENIALS[reason].http_status
         response = BlockResponse(status_code=status, content_type=_TEXT, content=_BODIES[status])
     content_type = header_value(response.content_type) or _TEXT
     return DeniedHttpResponse(
@@ -193,5 +205,5 @@ _remembered: dict[tuple[str, str, tuple[bytes, ...], frozenset[str]], bytes] = {
 
 #: The answer when nothing else can be made any more.
 CONSTANT_DENIAL: Final = _head(
-    Verdict.DENY, Reason.INTERNAL_ERROR, "", "", "", (), 0, None, None, ""
+    Verdict.DENY, Reason.INTERNAL_ERROR, "", "", "", (), 0, None, False, None, ""
 )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: Most judgements remembered at once.
 MAX_ENTRIES: Final = 4096
-#: Most bytes they may hold, as far as they can be counted: some 1,200 certificates of ordinary size.
-#: The process has to stay below 80 MB with the larger transport, too.
+#: Most bytes they may hold, as far as they can be counted: some 1,200 ordinary certificates. The
+#: process has to stay below 80 MB with the larger transport, too.
 MAX_BYTES: Final = 8 * 1024 * 1024
 # A judgement keeps the encoded certificate, its DER and what was read from it: about twice the
 # encoded bytes, and objects (6,000 different certificates grew a process by 5.4 KB for each).

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
 from authz.extauthz.memo import JudgementMemo
+from authz.extauthz.upstream_headers import lookalikes
 from authz.observability.log import RateLimit, get_logger
 from authz.policy.authorizer import authorize
 from authz.policy.decision import Decision, Reason, Verdict
@@ -91,8 +92,8 @@ class CheckService:
         """
         started = time.perf_counter()
         try:
-            decision = self._decide(data, started, remaining)
-            answer = encode(decision, self._next_id())
+            decision, removed = self._decide(data, started, remaining)
+            answer = encode(decision, self._next_id(), removed)
             self._observer.observe(
                 decision, self._options.certificate_source, time.perf_counter() - started
             )
@@ -105,21 +106,24 @@ class CheckService:
         except BaseException as error:  # noqa: BLE001 - the one blind except
             return self._fail(error, started)
 
-    def _decide(self, data: bytes, started: float, remaining: float | None) -> Decision:
+    def _decide(
+        self, data: bytes, started: float, remaining: float | None
+    ) -> tuple[Decision, tuple[str, ...]]:
+        """The decision, and look-alikes of certificate headers that the request carried."""
         if remaining is not None and remaining <= 0:
-            return _DEADLINE_EXCEEDED
+            return _DEADLINE_EXCEEDED, ()
         if len(data) > MAX_CHECK_BYTES:
-            return _UNDECODABLE
+            return _UNDECODABLE, ()
         try:
             facts = decode(data, self._options)
         except Undecodable:
-            return _UNDECODABLE
+            return _UNDECODABLE, ()
         decision = authorize(self.snapshot, facts, self._clock(), self.memo.judge)
         # An answer that comes late is no answer: the caller has decided without us, and what is
         # counted should say so.
         if remaining is not None and time.perf_counter() - started >= remaining:
-            return _DEADLINE_EXCEEDED
-        return decision
+            return _DEADLINE_EXCEEDED, ()
+        return decision, lookalikes(facts.headers)
 
     def _fail(self, error: BaseException, started: float) -> bytes:
         # Whatever is broken may break here again, so each step stands alone.

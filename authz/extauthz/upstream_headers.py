@@ -15,6 +15,8 @@ from urllib.parse import quote
 from authz.certs.rfc9440 import client_cert, client_cert_chain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authz.certs.certificate import Certificate
     from authz.policy.client import Client
 
@@ -50,6 +52,27 @@ MAX_VALUE_BYTES: Final = 4096
 _SAFE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if c != 0x25)
 
 Headers = tuple[tuple[str, str], ...]
+
+_PROTECTED: Final = frozenset(
+    name.encode() for name in (*CF_CERT_HEADERS, *RFC9440_HEADERS, XFCC_HEADER)
+)
+
+
+def lookalikes(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
+    """Names in the request that some upstreams cannot tell from a certificate header.
+
+    CGI and WSGI write both `cf-cert-verified` and `cf_cert_verified` as HTTP_CF_CERT_VERIFIED. The
+    shipped listener refuses underscores; not every listener does.
+    """
+    return tuple(
+        sorted(
+            {
+                name.decode()
+                for name, _ in headers
+                if b"_" in name and name.replace(b"_", b"-") in _PROTECTED
+            }
+        )
+    )
 
 
 def upstream_headers(

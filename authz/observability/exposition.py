@@ -93,6 +93,12 @@ _SPECS: Final = (
         "Reloads that failed; what was in force stayed.",
     ),
     MetricSpec(
+        "authz_log_lines_dropped_total",
+        "counter",
+        (),
+        "Log lines that could not be written.",
+    ),
+    MetricSpec(
         "authz_crl_next_update_timestamp_seconds",
         "gauge",
         ("site", "authority"),
@@ -146,6 +152,8 @@ class _Collected:
         ages = [[worker, max(0.0, self._now - at)] for worker, _, at in snapshots]
         yield _gauge("authz_snapshot_age_seconds", ages)
         yield _counter("authz_reload_failures_total", _rows(exports, "reload_failures"))
+        dropped = sum(e["log_lines_dropped"] for e in exports)
+        yield _counter("authz_log_lines_dropped_total", [[dropped]])
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
         resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
         yield _gauge("authz_worker_resident_memory_bytes", resident)

@@ -4,17 +4,19 @@
 Shaped like structlog (an event and key-value fields) but written here: importing structlog costs
 a worker 18 MB and a tenth of a second, most of it for coloured tracebacks. Names in certificates,
 hosts and SNI are the client's own text, so control characters never reach the terminal or a second
-line (CVE-2024-45808 was such a log injection). Does not decide what is worth a line.
+line (CVE-2024-45808 was such a log injection). Logging never raises and never blocks (log_writer).
+Does not decide what is worth a line.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import traceback
 from typing import Any, Final
+
+from authz.observability.log_writer import FLUSH_SECONDS, LogWriter
 
 #: Severity by name; a line below the configured one is not written.
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -29,12 +31,23 @@ class _Config:
 
 
 _config: Final = _Config()
+_writer: Final = LogWriter()
 
 
 def configure_logging(format: str = "json", level: str = "info") -> None:  # noqa: A002 - its name in authz.yaml
     """Set the format (`json` or `console`) and the lowest level of this process's log lines."""
     _config.json = format == "json"
     _config.level = LEVELS[level]
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> bool:
+    """Wait for the lines logged so far; False when they take longer. Also done at exit."""
+    return _writer.flush(seconds)
+
+
+def lines_dropped() -> int:
+    """How many lines of this process were not written: nobody read them, or nobody could."""
+    return _writer.dropped
 
 
 class Logger:
@@ -63,18 +76,24 @@ class Logger:
 
     def error(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Something is wrong now; `exc_info` adds the traceback."""
-        if exc_info is not None:
-            fields["exception"] = "".join(traceback.format_exception(exc_info))
-        self._write("error", event, fields)
+        self._write("error", event, fields, exc_info)
 
-    def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+    def _write(
+        self,
+        level: str,
+        event: str,
+        fields: dict[str, Any],
+        exc_info: BaseException | None = None,
+    ) -> None:
         if LEVELS[level] < _config.level:
             return
-        fields = {**self._fields, **fields}
-        render = _json_line if _config.json else _console_line
-        # One write a line: lines of several threads and workers do not mix.
-        sys.stderr.write(render(time.time(), level, event, fields))
-        sys.stderr.flush()
+        try:
+            if exc_info is not None:
+                fields["exception"] = "".join(traceback.format_exception(exc_info))
+            render = _json_line if _config.json else _console_line
+            _writer.put(render(time.time(), level, event, {**self._fields, **fields}))
+        except Exception:  # noqa: BLE001 - a value's own __str__ may raise anything; logging must not
+            _writer.drop()
 
 
 def get_logger() -> Logger:

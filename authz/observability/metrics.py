@@ -14,6 +14,8 @@ from bisect import bisect_left
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from authz.observability.log import lines_dropped
+
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
     from authz.policy.decision import Decision
@@ -124,6 +126,7 @@ class Metrics:
             "buckets": list(self._buckets),
             "seconds": self._seconds,
             "internal_errors": self._internal_errors,
+            "log_lines_dropped": lines_dropped(),
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "memo": None if memo is None else [memo.hits, memo.misses, len(memo), memo.bytes],
             "snapshot": None if self._created_at is None else [self._generation, self._created_at],

@@ -33,14 +33,18 @@ def authorize(
 ) -> Decision:
     """Decide one request at Unix time `at`. Never allows by default: every path names a verdict."""
     if snapshot is None:
-        return Decision(verdict=Verdict.DENY, reason=Reason.NO_SNAPSHOT)
+        return Decision(
+            verdict=Verdict.DENY,
+            reason=Reason.NO_SNAPSHOT,
+            anonymous=facts.presented.is_absent,
+        )
 
     # (1) Which site is this host? Unknown, or reached over another site's TLS: no answer from us.
     site = snapshot.hosts.find(facts.host)
     if site is None:
-        return _deny(snapshot, "", Reason.UNKNOWN_HOST)
+        return _deny(snapshot, facts, "", Reason.UNKNOWN_HOST)
     if is_misdirected(snapshot, site, facts):
-        return _deny(snapshot, site.name, Reason.MISDIRECTED)
+        return _deny(snapshot, facts, site.name, Reason.MISDIRECTED)
 
     # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
     client = identify(facts.presented, site.trust, at, judge)
@@ -50,11 +54,11 @@ def authorize(
     paths = path_readings(site, facts, target)
     if paths is None:
         return _deny(
-            snapshot, site.name, Reason.AMBIGUOUS_PATH, client, "more readings than judged"
+            snapshot, facts, site.name, Reason.AMBIGUOUS_PATH, client, "more readings than judged"
         )
     values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
     if site.budget.exceeded(facts, values, len(paths)):
-        return _deny(snapshot, site.name, Reason.EVALUATION_BUDGET, client)
+        return _deny(snapshot, facts, site.name, Reason.EVALUATION_BUDGET, client)
     unknown = unknown_fields(values, site.ruleset.fields)
 
     # (4) The first terminating rule decides; every other reading has to agree.
@@ -66,6 +70,7 @@ def authorize(
                 rule = other.rule.ref if other.rule else ""
                 return _deny(
                     snapshot,
+                    facts,
                     site.name,
                     Reason.AMBIGUOUS_PATH,
                     client,
@@ -121,6 +126,7 @@ def _decide(snapshot: Snapshot, site: Site, client: Client, outcome: Outcome) ->
             logged=outcome.logged,
             generation=snapshot.generation,
             client=client,
+            anonymous=not client.presented,
             upstream_headers=site.upstream_headers,
         )
     # A rule that ends evaluation either blocks or skips the rest; skipping the rest skips
@@ -135,6 +141,7 @@ def _decide(snapshot: Snapshot, site: Site, client: Client, outcome: Outcome) ->
         generation=snapshot.generation,
         response=rule.response,
         client=client,
+        anonymous=not client.presented,
         upstream_headers=site.upstream_headers,
         detail="the rule reads a body or headers that were cut short or are ambiguous"
         if outcome.unknown_input
@@ -144,6 +151,7 @@ def _decide(snapshot: Snapshot, site: Site, client: Client, outcome: Outcome) ->
 
 def _deny(
     snapshot: Snapshot,
+    facts: RequestFacts,
     site: str,
     reason: Reason,
     client: Client | None = None,
@@ -157,5 +165,6 @@ def _deny(
         rule=rule,
         generation=snapshot.generation,
         client=client,
+        anonymous=facts.presented.is_absent,
         detail=detail,
     )

@@ -40,9 +40,33 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-#: HTTP status of a denial by reason (architecture 4.3); a rule's own response wins.
-HTTP_STATUS: Mapping[Reason, int] = MappingProxyType(
-    {reason: 421 if reason is Reason.MISDIRECTED else 403 for reason in Reason}
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """How a denial is answered: `grpc_code` is a google.rpc.Code."""
+
+    grpc_code: int
+    http_status: int
+
+
+#: google.rpc.Code of any denial when no certificate was presented: nobody said who they are.
+UNAUTHENTICATED = 16
+_PERMISSION_DENIED = 7
+
+#: The one table from reason to answer (architecture 4.3). A rule's own response wins over the
+#: HTTP status, and UNAUTHENTICATED over the gRPC code when no certificate was presented.
+DENIALS: Mapping[Reason, Denial] = MappingProxyType(
+    {
+        Reason.RULE: Denial(_PERMISSION_DENIED, 403),
+        Reason.DEFAULT_ACTION: Denial(_PERMISSION_DENIED, 403),
+        Reason.MISDIRECTED: Denial(_PERMISSION_DENIED, 421),
+        Reason.NO_SNAPSHOT: Denial(_PERMISSION_DENIED, 403),
+        Reason.UNKNOWN_HOST: Denial(_PERMISSION_DENIED, 403),
+        Reason.AMBIGUOUS_PATH: Denial(_PERMISSION_DENIED, 403),
+        Reason.EVALUATION_BUDGET: Denial(_PERMISSION_DENIED, 403),
+        Reason.DEADLINE_EXCEEDED: Denial(_PERMISSION_DENIED, 403),
+        Reason.UNDECODABLE: Denial(_PERMISSION_DENIED, 403),
+        Reason.INTERNAL_ERROR: Denial(_PERMISSION_DENIED, 403),
+    }
 )
 
 
@@ -64,7 +88,7 @@ class Decision:
 
     `rule` is the `ref` of the rule that decided, `""` when none did; `logged` the refs of the `log`
     rules that matched; `client` what was found out about the peer certificate, None when the check
-    ended before anybody asked.
+    ended before anybody asked. `anonymous` is true when it is known that none was presented.
     """
 
     verdict: Verdict
@@ -76,6 +100,7 @@ class Decision:
     generation: int = 0
     response: BlockResponse | None = None
     client: Client | None = None
+    anonymous: bool = False
     upstream_headers: frozenset[str] = frozenset()
     detail: str = ""
 

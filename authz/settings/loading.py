@@ -100,9 +100,11 @@ def load_settings(path: Path | None = None, overrides: Sequence[Override] = ()) 
     values = {"data_dir": str(Settings.model_fields["data_dir"].default), **values}
     base = path.parent if path is not None else Path()
     try:
-        return Settings.model_validate(values, context={"base": base})
+        settings = Settings.model_validate(values, context={"base": base})
     except ValidationError as error:
         raise _settings_error(problems_of(error, Settings), origin) from None
+    settings.set_from(origin.where)
+    return settings
 
 
 def _read(path: Path) -> YamlDocument:

@@ -9,13 +9,24 @@ Addresses are kept in their canonical text form; `parse_address` takes them apar
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    model_validator,
+)
 
 from authz.errors import SettingsError
 from authz.settings.addresses import parse_address
 from authz.settings.problems import Section, fault
+from authz.settings.yaml_document import format_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 #: Instead of an address: nothing listens.
 OFF = "off"
@@ -259,6 +270,16 @@ class Settings(Section):
         default=None, description="The policy file; without one, the policy is the store's."
     )
     log: LogSettings = Field(default_factory=LogSettings)
+
+    _origin: Callable[[Sequence[str]], str] | None = PrivateAttr(default=None)
+
+    def where(self, *path: str) -> str:
+        """Where a value was set: `authz.yaml:7: grpc.tls.key`, an option, or just the key."""
+        return format_path(path) if self._origin is None else self._origin(path)
+
+    def set_from(self, origin: Callable[[Sequence[str]], str]) -> None:
+        """Say where the values came from; for whoever made them out of a file."""
+        self._origin = origin
 
     def without_effect(self) -> tuple[str, ...]:
         """The keys that ask for something this release does not have yet.

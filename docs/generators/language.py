@@ -132,8 +132,8 @@ def _parameter(parameter: Parameter) -> str:
 
 
 _MEANS = {
-    Operator.IN: "The value is in a set `{…}` or in a list `$name`. Sets are separated by spaces, "
-    "hold ranges (`1..5`, `10.0.0.1..10.0.0.9`) and networks (`10.0.0.0/8`), and may be empty.",
+    Operator.IN: "The value is in a set `{…}` or in a list `$name`. Items are separated by spaces, "
+    "may be ranges (`1..5`, `10.0.0.1..10.0.0.9`) and networks (`10.0.0.0/8`); there may be none.",
     Operator.EQ: "Equal, byte for byte. Addresses of two families are never equal.",
     Operator.NE: "Not equal. False of a missing value, as every comparison.",
     Operator.GE: "Greater or equal; texts by their bytes, addresses within one family.",

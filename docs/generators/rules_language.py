@@ -154,7 +154,7 @@ A quoted pattern keeps its backslashes (`"\\."` is an escaped dot); so does a ra
 
 Cloudflare publishes an engine for its language, and production differs from it in places.
 Where the two differ, production's documentation wins here;
-in the last three rows we differ from both.
+the last three rows are decisions of our own.
 
 | case | the public engine | here | why |
 |---|---|---|---|

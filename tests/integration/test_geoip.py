@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`authz serve` with a GeoIP database: it decides, is replaced while running, and a bad one waits."""
+"""`authz serve` with a GeoIP database: it decides, is replaced while running, a bad one is not."""
 
 from __future__ import annotations
 

@@ -111,17 +111,20 @@ class NativeTransport:
             self._batches += 1
             received = time.perf_counter()
             for kind, call_id, method_id, payload, _, details in events:
-                if kind != EVENT_CALL or payload is None:
-                    # The caller went away; only a watch is still remembered.
-                    self._health.unwatch(call_id)
-                elif method_id == _CHECK:
-                    remaining = details[2] if details is not None else None
-                    if remaining is not None:
-                        # Counted from when the batch was handed over.
-                        remaining -= time.perf_counter() - received
-                    self._answer(call_id, payload, remaining)
-                else:
-                    self._answer_health(call_id, method_id, payload)
+                try:
+                    if kind != EVENT_CALL or payload is None:
+                        # The caller went away; only a watch is still remembered.
+                        self._health.unwatch(call_id)
+                    elif method_id == _CHECK:
+                        remaining = details[2] if details is not None else None
+                        if remaining is not None:
+                            # Counted from when the batch was handed over.
+                            remaining -= time.perf_counter() - received
+                        self._answer(call_id, payload, remaining)
+                    else:
+                        self._answer_health(call_id, method_id, payload)
+                except Exception as error:  # noqa: BLE001 - everybody else still needs this thread
+                    get_logger().error("a call could not be answered", exc_info=error)
 
     def _answer(self, call_id: int, payload: bytes, remaining: float | None) -> None:
         try:

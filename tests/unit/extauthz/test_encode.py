@@ -48,7 +48,7 @@ def test_every_reason_to_deny_is_a_denied_response_with_a_status(reason: Reason)
 
 
 def test_a_denial_without_a_certificate_is_unauthenticated() -> None:
-    assert answer(blocked(client=ANONYMOUS)).status.code == 16
+    assert answer(blocked(client=ANONYMOUS, anonymous=True)).status.code == 16
 
 
 @pytest.mark.parametrize(
@@ -222,3 +222,12 @@ def test_answers_of_two_generations_are_not_mixed_up() -> None:
     second = answer(allowed(generation=2)).dynamic_metadata["generation"]
 
     assert (first, second) == (1.0, 2.0)
+
+
+def test_lookalikes_are_removed_besides_the_headers_themselves() -> None:
+    removed = CheckResponse.FromString(
+        encode(allowed(), ID, ("cf_cert_verified",))
+    ).ok_response.headers_to_remove
+
+    assert "cf_cert_verified" in removed
+    assert "cf-cert-verified" in removed

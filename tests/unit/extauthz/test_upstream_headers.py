@@ -14,6 +14,7 @@ from authz.extauthz.upstream_headers import (
     RFC9440_HEADERS,
     XFCC_HEADER,
     header_value,
+    lookalikes,
     upstream_headers,
 )
 from tests.factories.decisions import ANONYMOUS, client
@@ -130,4 +131,23 @@ def test_a_hostile_name_reaches_the_upstream_harmless() -> None:
     assert not [value for value in headers.values() if "\r" in value or "\n" in value]
     assert "%0D%0A" in headers["cf-cert-subject-dn-legacy"] or (
         "0D" in headers["cf-cert-subject-dn-legacy"].upper()
+    )
+
+
+def test_underscore_copies_of_certificate_headers_are_found() -> None:
+    headers = [
+        (b"cf_cert_verified", b"true"),
+        (b"cf-cert_subject-dn", b"CN=admin"),
+        (b"x_forwarded_client_cert", b"Hash=0"),
+        (b"client_cert", b":AA==:"),
+        (b"client_cert", b"twice"),
+        (b"cf-cert-verified", b"no underscore"),
+        (b"x_request_id", b"1"),
+    ]
+
+    assert lookalikes(headers) == (
+        "cf-cert_subject-dn",
+        "cf_cert_verified",
+        "client_cert",
+        "x_forwarded_client_cert",
     )

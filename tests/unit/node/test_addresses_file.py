@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from authz.node.addresses_file import AddressesFile
+from authz.observability.log import flush
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,4 +41,5 @@ def test_a_directory_that_cannot_be_written_to_is_only_logged(
     file = AddressesFile(tmp_path / "file")
     file.write(grpc=[], metrics=None)
     file.remove()
+    flush()
     assert "addresses.json is not written" in capfd.readouterr().err

@@ -13,6 +13,7 @@ import pytest
 from authz.errors import TransportError
 from authz.node import http_server
 from authz.node.http_server import MAX_CONNECTIONS, MetricsServer, Readiness, open_listener
+from authz.observability.log import flush
 from authz.observability.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def test_a_defect_in_rendering_ends_one_request_only(
         _get(server, "/metrics")
     node.page = Metrics().render
     assert _get(server, "/metrics")[0] == 200
+    flush()
     assert "a defect" in capfd.readouterr().err
 
 

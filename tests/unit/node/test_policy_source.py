@@ -9,6 +9,7 @@ import pytest
 
 from authz.errors import CertificateError, ParseError, PolicyError, TypeCheckError
 from authz.node.policy_source import MAX_FINDINGS_LOGGED, RETRY_SECONDS, PolicySource, kind_of
+from authz.observability.log import flush
 from authz.observability.metrics import Metrics
 from tests.factories.pki import AT
 
@@ -134,6 +135,7 @@ def test_a_failure_is_counted_by_whose_content_it_is(
 ) -> None:
     made.source.failed(CertificateError("no certificate", hint="give PEM"))
     assert made.metrics.export()["reload_failures"] == [["certificate", 1]]
+    flush()
     assert "give PEM" in capfd.readouterr().err
 
 
@@ -152,6 +154,7 @@ def test_findings_are_logged_up_to_a_bound(
     made.source.load()
     findings = len(made.published[0].findings)
     assert findings > MAX_FINDINGS_LOGGED
+    flush()
     logged = capfd.readouterr().err
     assert logged.count('"event": "lint"') == MAX_FINDINGS_LOGGED
     assert f'"findings": {findings}' in logged

@@ -10,6 +10,7 @@ import pytest
 
 from authz.errors import AuthzError, PolicyError
 from authz.node.reloader import POLL_SECONDS, Reloader
+from authz.observability.log import flush
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +102,7 @@ def test_a_defect_is_logged_and_watching_goes_on(
     assert str(policy.next()) == "a defect of ours"
     reloader.request()
     assert policy.next() == "loaded"
+    flush()
     assert "a defect of ours" in capfd.readouterr().err
 
 

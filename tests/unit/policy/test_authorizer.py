@@ -343,3 +343,18 @@ def test_truncated_is_itself_known() -> None:
     policy = snapshot(site(rule("http.request.body.truncated", ref="t")))
 
     assert authorize(policy, facts(body_truncated=True), AT).rule == "t"
+
+
+# Who is anonymous (4.3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"host": b"a,b"}, {"path": b"/admin"}, {"path": b"/admin;x"}, {"path": b"no-slash"}],
+)
+def test_a_denial_knows_whether_a_certificate_was_presented(changes: dict[str, bytes]) -> None:
+    somebody = presented(self_signed("x"))
+
+    assert authorize(snapshot(), facts(**changes), AT).anonymous
+    assert not authorize(snapshot(), facts(presented=somebody, **changes), AT).anonymous
+    assert authorize(None, facts(**changes), AT).anonymous

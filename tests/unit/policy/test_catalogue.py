@@ -28,8 +28,7 @@ def test_every_field_is_described_in_a_sentence() -> None:
         row.field.name
         for row in CATALOGUE
         if not row.field.doc.endswith(".")
-        or (not row.field.doc[0].isupper()
-        and row.field.doc[0] != "`")
+        or (not row.field.doc[0].isupper() and row.field.doc[0] != "`")
     ]
 
 

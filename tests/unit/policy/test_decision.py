@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from authz.policy.decision import HTTP_STATUS, Decision, Reason, Verdict
+from authz.policy.decision import DENIALS, Decision, Reason, Verdict
 
 
 def test_a_decision_has_no_truth_value() -> None:
@@ -18,7 +18,9 @@ def test_a_verdict_and_a_reason_are_required() -> None:
         Decision()  # type: ignore[call-arg]
 
 
-def test_every_reason_has_an_http_status() -> None:
-    assert {reason: HTTP_STATUS[reason] for reason in Reason} == {
-        reason: 421 if reason is Reason.MISDIRECTED else 403 for reason in Reason
+def test_every_reason_has_an_answer_that_denies() -> None:
+    assert set(DENIALS) == set(Reason)
+    assert {denial.grpc_code for denial in DENIALS.values()} == {7}
+    assert {reason for reason in Reason if DENIALS[reason].http_status != 403} == {
+        Reason.MISDIRECTED
     }

@@ -173,6 +173,58 @@ def test_half_a_rotation_leaves_the_last_good_pair(
     assert presented_by(address) == second.serial
 
 
+@pytest.fixture
+def failures() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def counted(pki: Pki, failures: list[str]) -> Iterator[tuple[TlsFiles, str]]:
+    """A listener that notes each reload that failed: its files and address."""
+    files = pki.write(pki.server())
+    options = TransportOptions(
+        listen=LOOPBACK, tls=files, tls_failed=lambda: failures.append("failed")
+    )
+    transport = open_transport(options, Service(), HealthState())
+    transport.start()
+    yield files, transport.address
+    transport.stop(0)
+
+
+def test_each_content_that_cannot_be_used_is_counted_once(
+    pki: Pki, counted: tuple[TlsFiles, str], failures: list[str]
+) -> None:
+    files, address = counted
+    good = files.certificate.read_bytes(), files.key.read_bytes()
+
+    def failures_after(certificate: bytes, key: bytes) -> int:
+        files.certificate.write_bytes(certificate)
+        files.key.write_bytes(key)
+        presented_by(address)
+        presented_by(address)
+        return len(failures)
+
+    assert failures_after(*good) == 0
+    assert failures_after(pki.server().pem, good[1]) == 1
+    assert failures_after(pki.server().pem, good[1]) == 2
+    assert failures_after(b"", b"") == 3
+    assert failures_after(*good) == 3
+    # The same fault again, after all was well in between.
+    assert failures_after(b"", b"") == 4
+
+
+def test_a_file_that_vanished_is_counted_once(
+    counted: tuple[TlsFiles, str], failures: list[str]
+) -> None:
+    files, address = counted
+    files.key.unlink()
+
+    presented_by(address)
+    presented_by(address)
+
+    assert failures == ["failed"]
+
+
 def test_files_that_vanish_leave_the_last_good_pair(pki: Pki, opened: Any) -> None:
     first = pki.server()
     files = pki.write(first)
