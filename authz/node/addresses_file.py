@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 NAME = "addresses.json"
 
 
+def metrics_address(data_dir: Path) -> str | None:
+    """Where the node of this data directory serves metrics; None when none says so there."""
+    try:
+        found = json.loads((data_dir / NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    address = found.get("metrics") if isinstance(found, dict) else None
+    return address if isinstance(address, str) else None
+
+
 class AddressesFile:
     """The file of one node."""
 

@@ -76,3 +76,15 @@ def test_no_document_names_a_package_registry_or_this_machine() -> None:
     assert not [
         (path.name, word) for path in tracked for word in forbidden if word in path.read_text()
     ]
+
+
+def test_every_decision_record_that_is_cited_exists() -> None:
+    records = {path.name[:4] for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
+    texts = [*PAGES, *(ROOT / "authz").rglob("*.py"), *(ROOT / "protos").rglob("*.proto")]
+    cited = {
+        (path.name, number)
+        for path in texts
+        for number in re.findall(r"ADR[- ](\d{4})", path.read_text())
+    }
+
+    assert not [one for one in sorted(cited) if one[1] not in records]

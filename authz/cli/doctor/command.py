@@ -66,17 +66,29 @@ def _service(settings: Settings) -> Iterator[Finding]:
     from authz.cli.doctor import service
     from authz.cli.doctor.fetch import get
     from authz.errors import TransportError
+    from authz.node.addresses_file import metrics_address
+    from authz.settings import parse_address
 
     if not settings.metrics.active:
         messages.note("metrics.listen is off: what authz has counted was not looked at")
         return
+    address: str | None = settings.metrics.listen
+    if parse_address(settings.metrics.listen).port == 0:
+        # The system chose the port: only the running node knows it.
+        address = metrics_address(settings.data_dir)
+    if address is None:
+        messages.note(
+            "metrics.listen has port 0 and no authz is running in "
+            f"{messages.printable(str(settings.data_dir))}: what it has counted was not looked at"
+        )
+        return
     try:
-        answer = get(settings.metrics.listen, "/metrics")
+        answer = get(address, "/metrics")
     except TransportError as error:
         messages.note(f"authz was not asked what it has counted: {error}")
         return
     samples = service.parse_metrics(answer.body.decode("utf-8", "replace"))
-    yield from service.look(samples, settings, f"authz at {settings.metrics.listen}")
+    yield from service.look(samples, settings, f"authz at {address}")
 
 
 def _envoy(settings: Settings, address: str, at: float) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from authz.sources.policy_file import load_policy
 from authz.sources.validation import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from authz.certs.certificate import Certificate
@@ -101,9 +101,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             id="proxy-in-front",
             where="xfcc.trusted_hops",
-            what=f"the certificate is what a proxy {hops - 1} in front of Envoy says it saw",
-            do="make Envoy's listener require and verify that proxy's own certificate; "
-            "--envoy-admin checks it",
+            what="the certificate is what the "
+            + ("proxy" if hops == 2 else f"outermost of {hops - 1} proxies")
+            + " in front of Envoy says it saw",
+            do="make Envoy's listener require and verify the own certificate of the proxy that "
+            "connects to it; --envoy-admin checks it",
         )
 
 
@@ -115,13 +117,16 @@ def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> It
             yield Finding(id="lint", where=found.where, what=what, do=do)
         else:
             yield Finding(id="trust-note", where=found.where, what=found.message, do=do)
-    places = {site.name: site.where for site in model.sites}
+    models = {site.name: site for site in model.sites}
     for site in snapshot.sites:
-        where = places.get(site.name) or str(file)
-        yield from _trust(site, where, at)
+        written = models[site.name]
+        where = written.where or str(file)
+        places = {authority.name: authority.where or where for authority in written.trust}
+        yield from _trust(site, where, places, at)
 
 
-def _trust(site: Site, where: str, at: float) -> Iterator[Finding]:
+def _trust(site: Site, where: str, places: Mapping[str, str], at: float) -> Iterator[Finding]:
+    """`where` is the site's place, `places` those of its authorities by name."""
     reads_identity = any(
         name.startswith("cf.tls_client_auth.")
         for rule in site.ruleset.rules
@@ -136,9 +141,9 @@ def _trust(site: Site, where: str, at: float) -> Iterator[Finding]:
         )
     for authority in site.trust.authorities:
         for certificate in (*authority.anchors, *authority.intermediates):
-            yield from _authority(certificate, where, at)
+            yield from _authority(certificate, places[authority.name], at)
     for name, next_update in site.trust.crl_next_updates().items():
-        yield from _crl(name, next_update, where, at)
+        yield from _crl(name, next_update, places[name], at)
 
 
 def _authority(certificate: Certificate, where: str, at: float) -> Iterator[Finding]:

@@ -25,10 +25,16 @@ LINE = "x" * 99 + "\n"
 class _Pipe:
     """Standard error as a small pipe; `read` and `hang_up` are its reader's."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
         self._reader, writer = os.pipe()
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
         self.stream = os.fdopen(writer, "w")
+
+    def writer(self) -> LogWriter:
+        """A writer to this pipe. Called in the test: pytest sets sys.stderr before each phase."""
+        self._patch.setattr(sys, "stderr", self.stream)
+        return LogWriter()
 
     def hang_up(self) -> None:
         os.close(self._reader)
@@ -48,14 +54,13 @@ class _Pipe:
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Pipe]:
-    made = _Pipe()
-    monkeypatch.setattr(sys, "stderr", made.stream)
+    made = _Pipe(monkeypatch)
     yield made
     made.close()
 
 
 def test_lines_arrive_in_order(pipe: _Pipe) -> None:
-    writer = LogWriter()
+    writer = pipe.writer()
     for number in range(20):
         writer.put(f"{number}\n")
 
@@ -66,7 +71,7 @@ def test_lines_arrive_in_order(pipe: _Pipe) -> None:
 
 
 def test_a_reader_that_is_gone_costs_lines_and_nothing_else(pipe: _Pipe) -> None:
-    writer = LogWriter()
+    writer = pipe.writer()
     pipe.hang_up()
     for _ in range(3):
         writer.put(LINE)
@@ -78,7 +83,7 @@ def test_a_reader_that_is_gone_costs_lines_and_nothing_else(pipe: _Pipe) -> None
 def test_writing_goes_on_when_there_is_a_reader_again(
     pipe: _Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = LogWriter()
+    writer = pipe.writer()
     pipe.hang_up()
     writer.put(LINE)
     writer.flush(10)
@@ -91,7 +96,7 @@ def test_writing_goes_on_when_there_is_a_reader_again(
 
 
 def test_a_reader_that_does_not_read_blocks_nobody_and_the_rest_is_counted(pipe: _Pipe) -> None:
-    writer = LogWriter()
+    writer = pipe.writer()
     total = MAX_LINES + 4096 // len(LINE) + 100
     for _ in range(total):
         writer.put(LINE)  # would never return if it waited for the pipe
@@ -128,7 +133,7 @@ def test_no_standard_error_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_closed_stream_is_no_error(pipe: _Pipe) -> None:
     pipe.stream.close()
-    writer = LogWriter()
+    writer = pipe.writer()
     writer.put(LINE)
 
     assert writer.flush(10)
@@ -136,7 +141,7 @@ def test_a_closed_stream_is_no_error(pipe: _Pipe) -> None:
 
 
 def test_text_that_is_no_text_is_written_with_escapes(pipe: _Pipe) -> None:
-    writer = LogWriter()
+    writer = pipe.writer()
     writer.put("\ud800\n")
 
     assert writer.flush(10)
@@ -154,7 +159,7 @@ def test_nothing_to_flush_takes_no_time_and_no_thread() -> None:
 def test_a_thread_that_cannot_be_started_is_started_by_a_later_line(
     pipe: _Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = LogWriter()
+    writer = pipe.writer()
 
     def none_left(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
