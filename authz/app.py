@@ -21,7 +21,7 @@ from authz.node.addresses_file import AddressesFile
 from authz.node.http_server import MetricsServer, Readiness, open_listener
 from authz.node.reloader import Reloader
 from authz.node.signals import STOP_SIGNALS, Signals
-from authz.observability.log import configure_logging, get_logger
+from authz.observability.log import configure_logging, flush, get_logger
 from authz.settings import parse_address
 
 if TYPE_CHECKING:
@@ -55,10 +55,13 @@ def serve(settings: Settings) -> int:
             hint="name a policy file with --policy or the key policy",
         )
     _check_tls(settings)
-    if settings.grpc.workers == 1:
-        _serve_alone(settings, settings.policy)
-    else:
-        _serve_supervised(settings, settings.policy)
+    try:
+        if settings.grpc.workers == 1:
+            _serve_alone(settings, settings.policy)
+        else:
+            _serve_supervised(settings, settings.policy)
+    finally:
+        flush()  # what was logged comes before what the command says about an error
     return 0
 
 
@@ -105,7 +108,7 @@ def _serve_alone(settings: Settings, policy: Path) -> None:
         endpoint = Endpoint(endpoint_config(settings, settings.grpc.listen))
 
         def readiness() -> Readiness:
-            return _readiness(endpoint.serving, endpoint.draining)
+            return _readiness(endpoint.serving, endpoint.draining, reloader)
 
         http = _metrics_server(settings, stack, endpoint.metrics.render, readiness)
         source = PolicySource(
@@ -118,9 +121,9 @@ def _serve_alone(settings: Settings, policy: Path) -> None:
         if signals.stopping:
             return
         transport = endpoint.start()
+        reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
         if http is not None:
             http.start()
-        reloader = Reloader(changed=source.changed, reload=source.load, failed=source.failed)
         reloader.start()
         ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
         _announce(settings, stack, [ready], source, http)
@@ -189,7 +192,7 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         stack.callback(supervisor.kill)
 
         def readiness() -> Readiness:
-            return _readiness(supervisor.ready, supervisor.stopping)
+            return _readiness(supervisor.ready, supervisor.stopping, reloader)
 
         http = _metrics_server(settings, stack, supervisor.metrics.render, readiness)
         supervisor.start()
@@ -208,7 +211,7 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         source.load()
         if signals.stopping:
             return
-        reloader = Reloader(changed=source.changed, reload=source.load, failed=source.failed)
+        reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
         if http is not None:
             http.start()
         reloader.start()
@@ -248,9 +251,12 @@ def _metrics_server(
     return server
 
 
-def _readiness(ready: bool, draining: bool) -> Readiness:
+def _readiness(ready: bool, draining: bool, reloader: Reloader) -> Readiness:
     if draining:
         return Readiness(ready=False, why="draining")
+    if not reloader.alive:
+        # Checks are answered, and no revocation will ever count again.
+        return Readiness(ready=False, why="changes of the policy go unseen; restart")
     return Readiness(ready=ready, why="ready" if ready else "starting")
 
 

@@ -109,7 +109,7 @@ def _authz(cluster: AuthzCluster, options: EnvoyOptions) -> str:
   # A worker that stops says NOT_SERVING first and closes a moment later; Envoy notices
   # within one interval and sends it nothing more. That, with an endpoint for each worker,
   # is what makes a rolling restart lose no request. NOT_SERVING counts at once; the
-  # threshold is for time-outs.
+  # threshold is for time-outs and lost connections.
   health_checks:
   - timeout: 0.4s
     interval: 0.4s

@@ -7,13 +7,9 @@ keeps a client from being believed about itself. Clusters are in `envoy_config`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from authz.demo.envoy_options import EnvoyOptions, Forwarding, VirtualHost
+from authz.demo.envoy_options import EnvoyOptions, Forwarding
 from authz.demo.envoy_text import address, indented, quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from authz.policy.unknown import BODY_LIMIT
 
 _TYPE = "type.googleapis.com/envoy.extensions"
 
@@ -138,7 +134,7 @@ http_filters:
 route_config:
   name: routes
   virtual_hosts:
-{indented(_virtual_hosts(options.virtual_hosts), 2)}"""
+{indented(_virtual_hosts(options), 2)}"""
 
 
 _FORWARDING = {
@@ -221,6 +217,20 @@ def _body(limit: int) -> str:
 """
 
 
+def _body_limit(limit: int) -> str:
+    if not limit:
+        return ""
+    return f"""\
+  # The limit once more, for the authorizer: of a body without content-length that fills it
+  # exactly, Envoy says that it is whole, whatever follows.
+  typed_per_filter_config:
+    envoy.filters.http.ext_authz:
+      "@type": {_TYPE}.filters.http.ext_authz.v3.ExtAuthzPerRoute
+      check_settings:
+        context_extensions: {{{BODY_LIMIT}: "{limit}"}}
+"""
+
+
 def _metadata(namespaces: tuple[str, ...]) -> str:
     if not namespaces:
         return ""
@@ -276,11 +286,13 @@ _DECISION = (
 )
 
 
-def _virtual_hosts(virtual_hosts: Iterable[VirtualHost]) -> str:
+def _virtual_hosts(options: EnvoyOptions) -> str:
+    limit = _body_limit(options.body_bytes)
     return "".join(
         f"""\
 - name: {quoted(virtual_host.name)}
   domains: [{", ".join(quoted(domain) for domain in virtual_host.domains)}]
+{limit}\
   routes:
   # One port and one dot were taken off above. What is still there was doubled, and
   # Envoy and the authorizer could take it for different hosts.
@@ -294,5 +306,5 @@ def _virtual_hosts(virtual_hosts: Iterable[VirtualHost]) -> str:
     match: {{prefix: "/"}}
     route: {{cluster: upstream, timeout: 15s}}
 """
-        for virtual_host in virtual_hosts
+        for virtual_host in options.virtual_hosts
     )

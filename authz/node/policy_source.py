@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from authz.errors import AuthzError, CertificateError, ExpressionError
+from authz.errors import AuthzError, CertificateError, ExpressionError, PolicyError
 from authz.observability.log import get_logger
 from authz.policy.snapshot import compile_snapshot
 from authz.sources.files import FileReader
 from authz.sources.policy_file import load_policy
-from authz.sources.watch import ContentWatcher
+from authz.sources.watch import ContentWatcher, contents_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,13 @@ MAX_FINDINGS_LOGGED = 20
 #: How long after a valid policy could not be handed over it is tried again.
 RETRY_SECONDS = 10.0
 
+#: How long files must stay as they were read before a reload puts them in force. A file that is
+#: written in place is empty first and half there later, and half a policy may well be valid.
+SETTLE_SECONDS = 0.2
+
+#: Reloads in a row that found files changing under them before somebody is told: about 7 s.
+MAX_UNSETTLED = 10
+
 
 class PolicySource:
     """A policy file and what was last seen of it.
@@ -46,6 +53,7 @@ class PolicySource:
         metrics: counts failed reloads.
         geoip: the GeoIP files, when any are configured. One that cannot be used does not keep the
             policy from being loaded: its last good copy stays.
+        sleep: waits for files to settle.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class PolicySource:
         generation: int = 1,
         clock: Callable[[], float] = time.time,
         geoip: GeoFiles | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = path
         self._publish = publish
@@ -66,14 +75,20 @@ class PolicySource:
         self._geoip = geoip
         self._watcher = ContentWatcher({}, clock)
         self._retry_at: float | None = None
+        self._sleep = sleep
+        self._unsettled = 0
 
     @property
     def generation(self) -> int:
         """The number of the last generation that was published."""
         return self._next - 1
 
-    def load(self) -> None:
+    def load(self, *, settled: bool = False) -> None:
         """Put the policy in force.
+
+        Args:
+            settled: do nothing when a file changes while it is read or shortly after, and let
+                `changed` ask for another load.
 
         Raises:
             PolicyError, ExpressionError, CertificateError: what was in force still is.
@@ -81,11 +96,21 @@ class PolicySource:
         """
         reader = FileReader()
         geo = self._databases()
+        stands = True
         try:
-            loaded = load_policy(self._path, reader)
-            snapshot = compile_snapshot(loaded.model, self._next, self._clock(), geo)
-        finally:
-            self._watcher.watch(reader.contents)
+            try:
+                loaded = load_policy(self._path, reader)
+                snapshot = compile_snapshot(loaded.model, self._next, self._clock(), geo)
+            finally:
+                stands = not settled or self._has_settled(reader)
+                if stands:
+                    self._watcher.watch(reader.contents)
+        except AuthzError:
+            # What is wrong with half a file is no reason to alarm anybody.
+            if stands:
+                raise
+        if not stands:
+            return
         # If this fails (a full disk) the content is not at fault and deserves another try.
         self._retry_at = self._clock() + RETRY_SECONDS
         self._publish(loaded.model, snapshot)
@@ -93,8 +118,14 @@ class PolicySource:
         self._next += 1
         self._log(snapshot, len(loaded.files))
 
+    def reload(self) -> None:
+        """Put the policy in force once its files keep still; raises what `load` does."""
+        self.load(settled=True)
+
     def changed(self) -> bool:
         """Whether a file differs from what the last `load` saw, or that could not be published."""
+        if self._unsettled:
+            return True
         if self._retry_at is not None and self._clock() >= self._retry_at:
             return True
         if self._geoip is not None and self._geoip.changed():
@@ -111,6 +142,21 @@ class PolicySource:
             hint=error.hint,
             further=len(error.others),
         )
+
+    def _has_settled(self, reader: FileReader) -> bool:
+        """Whether the files still are as they were read, a moment later."""
+        self._sleep(SETTLE_SECONDS)
+        if contents_of(reader.contents) == reader.contents:
+            self._unsettled = 0
+            return True
+        self._unsettled += 1
+        if self._unsettled % MAX_UNSETTLED == 0:
+            raise PolicyError(
+                "the policy or a file it names changes again and again while it is read",
+                where=str(self._path),
+                hint="write the new content to another file and rename it over the old one",
+            )
+        return False
 
     def _databases(self) -> GeoLookup | None:
         if self._geoip is None:

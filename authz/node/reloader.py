@@ -55,14 +55,19 @@ class Reloader:
         """Load again now, changed or not. Not from a signal handler: it takes a lock."""
         self._asked.set()
 
+    @property
+    def alive(self) -> bool:
+        """False once watching ended although nobody stopped it: changes would go unseen."""
+        return self._stopped or self._thread.ident is None or self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop watching; a load under way is not waited for."""
         self._stopped = True
         self._asked.set()
 
     def _run(self) -> None:
-        # The attempt is a future so that whatever goes wrong in it, a defect of ours included, is a
-        # value here: watching must outlive it.
+        # Attempt and report are futures so that whatever goes wrong in them, a defect of ours
+        # included, is a value here: watching must outlive it.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as pool:
             while True:
                 forced = self._asked.wait(self._poll_seconds)
@@ -70,10 +75,15 @@ class Reloader:
                 if self._stopped:
                     return
                 error = pool.submit(self._attempt, forced=forced).exception()
-                if isinstance(error, AuthzError):
-                    self._failed(error)
-                elif error is not None:
-                    get_logger().error("reloading failed; the last good stays", exc_info=error)
+                if error is not None:
+                    # What goes wrong in telling cannot be told.
+                    pool.submit(self._tell, error).exception()
+
+    def _tell(self, error: BaseException) -> None:
+        if isinstance(error, AuthzError):
+            self._failed(error)
+        else:
+            get_logger().error("reloading failed; the last good stays", exc_info=error)
 
     def _attempt(self, *, forced: bool) -> None:
         # Asked first in any case: it also remembers what was seen.

@@ -149,10 +149,11 @@ CATALOGUE: tuple[Entry, ...] = (
 )
 
 SIZE: Final = _PREFIX + "size"
+TRUNCATED: Final = _PREFIX + "truncated"
 FORM_FIELDS: Final = frozenset(_PREFIX + name for name in ("form", "form.names", "form.values"))
 MULTIPART_VALUES: Final = frozenset((_PREFIX + "multipart", _PREFIX + "multipart.values"))
 MULTIPART_FIELDS: Final = frozenset(
     row.field.name for row in CATALOGUE if row.field.name.startswith(_PREFIX + "multipart")
 )
 #: What depends on all bytes of the body.
-BODY_FIELDS: Final = frozenset(row.field.name for row in CATALOGUE) - {SIZE, _PREFIX + "truncated"}
+BODY_FIELDS: Final = frozenset(row.field.name for row in CATALOGUE) - {SIZE, TRUNCATED}

@@ -74,14 +74,14 @@ FUNCTION_WEIGHTS: Final[Mapping[str, Weight]] = {
     "is_timed_hmac_valid_v0": Weight(5.0, 250.0),
     "join": Weight(0.2, 2.5),
     "len": Weight(0.1, 0.0),
-    "lookup_json_integer": Weight(4.0, 60.0),
-    "lookup_json_string": Weight(4.0, 60.0),
+    "lookup_json_integer": Weight(7.0, 60.0),
+    "lookup_json_string": Weight(7.0, 60.0),
     "lower": Weight(0.1, 0.5),
     "remove_bytes": Weight(0.2, 0.7),
     "starts_with": Weight(0.1, 0.1),
     "substring": Weight(0.2, 0.3),
     "upper": Weight(0.1, 0.5),
-    "url_decode": Weight(0.4, 200.0),
+    "url_decode": Weight(0.6, 400.0),
 }
 # A function that nobody has measured yet.
 _UNKNOWN: Final = Weight(5.0, 250.0)

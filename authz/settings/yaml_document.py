@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: few bytes into gigabytes; a policy with this many nodes belongs in list files.
 MAX_NODES = 2_000_000
 
+#: Characters of an integer. No key takes one of 20 digits, and Python converts none of 4,301.
+MAX_INT_CHARACTERS = 100
+
 _STR = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 _BASE: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -199,9 +202,17 @@ def _pairs(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     """Key to `(key node, value node)`, merge keys resolved; what is written here wins."""
     merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+    merge_line = 0
     for key, value in node.value:
         line = key.start_mark.line + 1
         if key.tag == _MERGE:
+            if merge_line:
+                raise YamlError(
+                    'the key "<<" is there twice',
+                    line=line,
+                    hint=f"the first one is on line {merge_line}; merge a list: <<: [*a, *b]",
+                )
+            merge_line = line
             # Earlier maps override later ones (yaml.org/type/merge).
             for source in value.value if isinstance(value, yaml.SequenceNode) else (value,):
                 if not isinstance(source, yaml.MappingNode):
@@ -250,6 +261,12 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
         case "bool":
             return text.lower() == "true"
         case "int" if _CORE_SCHEMA[2][1].match(text):
+            if len(text) > MAX_INT_CHARACTERS:
+                raise YamlError(
+                    f"a number of {len(text)} characters",
+                    line=node.start_mark.line + 1,
+                    hint="put it in quotes if it is text",
+                )
             return int(text, 0) if text[:2] in {"0x", "0o"} else int(text)
         case "float" if _CORE_SCHEMA[3][1].match(text):
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

@@ -25,8 +25,13 @@ def items_of(data: bytes) -> Iterator[tuple[int, str]]:
     """Every item with its line number, from 1.
 
     Raises:
-        PolicyError: the file is not UTF-8; the message names the line.
+        PolicyError: the file is not UTF-8 (the message names the line), or it has no bytes at all:
+            that is what a file looks like whose writer has just begun, or failed.
     """
+    if not data:
+        raise PolicyError(
+            "is empty", hint="if that is meant, write a comment line, for example: # none"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

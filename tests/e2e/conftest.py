@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end-to-end tests' fixtures: a real Envoy, `authz serve`, an echoing upstream.
 
+Whatever starts `authz serve` asks for `transport` and so runs on both; TLS is grpcio's alone.
 Without an Envoy these tests are skipped, and where AUTHZ_REQUIRE names e2e they fail.
 """
 
@@ -52,6 +53,12 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
+@pytest.fixture(scope="session", params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each of the transports in turn."""
+    return str(request.param)
+
+
 @pytest.fixture
 def children() -> Iterator[Children]:
     with Children() as running:
@@ -64,12 +71,12 @@ def credentials(tmp_path: Path) -> Credentials:
     return make_credentials(tmp_path, at=time.time())
 
 
-@pytest.fixture(scope="session", params=TRANSPORTS)
+@pytest.fixture(scope="session")
 def demo_stack(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+    transport: str, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
 ) -> Iterator[Stack]:
     """The demo's policy behind the default listener, for reading only; once per transport."""
-    directory = tmp_path_factory.mktemp(f"demo-{request.param}")
+    directory = tmp_path_factory.mktemp(f"demo-{transport}")
     credentials = make_credentials(directory, at=time.time())
     with Children() as children:
         yield start_stack(
@@ -77,5 +84,5 @@ def demo_stack(
             credentials,
             policy_yaml(credentials),
             upstream=upstream,
-            settings={"grpc": {"transport": request.param}},
+            transport=transport,
         )

@@ -97,24 +97,33 @@ def default_options(
     )
 
 
+def authz_settings(transport: str, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """authz.yaml for `policy.yaml` beside it, with `settings` and a transport."""
+    given = dict(settings or {})
+    grpc = {"transport": transport, **given.pop("grpc", {})}
+    return {"policy": "policy.yaml", **given, "grpc": grpc}
+
+
 def start_stack(
     children: Children,
     credentials: Credentials,
     policy: str,
     *,
     upstream: Upstream,
+    transport: str,
     settings: Mapping[str, Any] | None = None,
     change: Callable[[str], str] = lambda config: config,
     concurrency: int = 1,
     **options: Any,
 ) -> Stack:
-    """authz with this policy, Envoy with the configuration generated for it, both ready.
+    """authz with this policy and transport, Envoy with the configuration generated for it.
 
-    `change` may alter the configuration's text.
+    Both are ready. `change` may alter the configuration's text.
     """
     directory = credentials.directory
     (directory / "policy.yaml").write_text(policy, encoding="utf-8")
-    authz = start_authz(children, directory, {"policy": "policy.yaml", **(settings or {})})
+    authz = start_authz(children, directory, authz_settings(transport, settings))
+    assert authz.metric("authz_transport_info", transport=transport) >= 1
     config = render_envoy_config(
         load_settings(directory / "authz.yaml"),
         default_options(credentials, upstream, authz.grpc, **options),

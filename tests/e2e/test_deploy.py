@@ -35,8 +35,9 @@ pytestmark = pytest.mark.prometheus
 class Topology:
     """What `docker compose up` would start, in one directory."""
 
-    def __init__(self, home: Path, children: Children) -> None:
+    def __init__(self, home: Path, children: Children, transport: str) -> None:
         self.home = home
+        self.transport = transport
         self.children = children
         self.compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
         self.metrics = f"127.0.0.1:{free_port()}"
@@ -75,10 +76,16 @@ class Topology:
         services = self.compose["services"]
         authz = self.children.start(
             "authz",
-            [sys.executable, "-m", "authz", "serve", "--config", self.home / "authz.yaml"],
+            [
+                *(sys.executable, "-m", "authz", "serve"),
+                *("--config", self.home / "authz.yaml"),
+                # Native is what it chooses as shipped.
+                *(() if self.transport == "native" else ("--transport", self.transport)),
+            ],
             self.home / "authz.log",
         )
         authz.wait_until(lambda: ask(self.metrics, "/readyz")[0] == 200, "it was ready")
+        assert f'transport="{self.transport}"' in ask(self.metrics, "/metrics")[1]
 
         program, *arguments = services["upstream"]["entrypoint"] + services["upstream"]["command"]
         assert program == "python"
@@ -122,14 +129,14 @@ class Topology:
 
 
 @pytest.fixture(scope="module")
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+def topology(tmp_path_factory: pytest.TempPathFactory, transport: str) -> Iterator[Topology]:
     for program in ("prometheus", "promtool", "openssl"):
         if shutil.which(program) is None:
             if required("prometheus"):
                 pytest.fail(f"{program} is not installed; Debian has it: apt-get install {program}")
             pytest.skip(f"{program} is not installed")
     with Children() as children:
-        topology = Topology(tmp_path_factory.mktemp("compose"), children)
+        topology = Topology(tmp_path_factory.mktemp("compose"), children, transport)
         topology.start()
         yield topology
 

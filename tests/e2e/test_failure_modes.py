@@ -43,21 +43,20 @@ def stack(
     children: Children,
     credentials: Credentials,
     upstream: Upstream,
+    transport: str,
 ) -> Stack:
-    transport, change = request.param
+    """Fresh; its parameter changes Envoy's configuration."""
     return start_stack(
         children,
         credentials,
         policy_yaml(credentials),
         upstream=upstream,
-        settings={"grpc": {"transport": transport}},
-        change=change,
+        transport=transport,
+        change=request.param,
     )
 
 
-@pytest.mark.parametrize(
-    "stack", [("native", fail_open), ("grpcio", fail_open)], indirect=True, ids=["native", "grpcio"]
-)
+@pytest.mark.parametrize("stack", [fail_open], indirect=True, ids=["failure_mode_allow"])
 def test_every_denial_is_one_with_failure_mode_allow(stack: Stack) -> None:
     answers = {row.id: send_row(stack, row) for row in DENIED}
 
@@ -69,7 +68,7 @@ def test_every_denial_is_one_with_failure_mode_allow(stack: Stack) -> None:
 
 @pytest.mark.parametrize(
     ("stack", "status"),
-    [(("native", str), 503), (("native", fail_open), 200)],
+    [(str, 503), (fail_open, 200)],
     indirect=["stack"],
     ids=["shipped", "failure_mode_allow"],
 )
@@ -88,7 +87,7 @@ def test_a_service_that_is_gone_denies_unless_envoy_was_told_otherwise(
     assert stack.get("admin.localhost", "/").status == status
 
 
-@pytest.mark.parametrize("stack", [("native", str)], indirect=True, ids=["shipped"])
+@pytest.mark.parametrize("stack", [str], indirect=True, ids=["shipped"])
 def test_a_service_that_hangs_denies_within_the_time_limit(stack: Stack) -> None:
     stack.authz.child.send_signal(signal.SIGSTOP)
     try:

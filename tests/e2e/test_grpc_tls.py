@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from authz.demo.pki import Issued, make_root
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import Envoy, start_authz, start_envoy
 from authz.settings import load_settings
-from tests.e2e.harness import Stack, default_options, eventually, wait_for_health
+from tests.e2e.harness import PATIENCE, Stack, default_options, eventually, wait_for_health
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +55,7 @@ def start(
     *,
     service_name: str = "authz",
     envoy_authority: Issued | None = None,
+    workers: int = 1,
 ) -> tuple[Stack, Envoy]:
     directory = credentials.directory
     parties.write("authz-tls", parties.authority.server(service_name))
@@ -63,7 +66,7 @@ def start(
         "key": "authz-tls.key",
         "client_ca": "inner-ca.crt",
     }
-    settings: dict[str, Any] = {"policy": "policy.yaml", "grpc": {"tls": tls}}
+    settings: dict[str, Any] = {"policy": "policy.yaml", "grpc": {"tls": tls, "workers": workers}}
     authz = start_authz(children, directory, settings)
     options = default_options(
         credentials,
@@ -98,6 +101,42 @@ def test_an_envoy_that_nobody_vouches_for_gets_no_answer(
     eventually(lambda: envoy.stat("cluster.authz.health_check.failure") > 0, "a failed check")
     assert stack.get("api.localhost", "/", "valid").status == 503
     assert stack.authz.metric("authz_checks_total") == 0
+
+
+def shake_hands(address: str) -> None:
+    """One TLS connection and no more."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    host, _, port = address.rpartition(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=PATIENCE) as raw,
+        context.wrap_socket(raw),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_half_a_rotation_is_counted_and_does_no_harm(
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+    parties: Parties,
+    workers: int,
+) -> None:
+    stack, envoy = start(children, credentials, upstream, parties, workers=workers)
+    wait_for_health(envoy, 1)
+
+    other = parties.authority.server("authz")
+    (parties.directory / "authz-tls.crt").write_bytes(other.chain_pem)
+
+    def counted() -> bool:
+        shake_hands(stack.authz.grpc[0])
+        return stack.authz.metric("authz_reload_failures_total", kind="tls") >= 1
+
+    eventually(counted, "the failure was counted")
+    assert stack.get("api.localhost", "/", "valid").status == 200
 
 
 def test_a_service_with_another_name_is_not_believed(

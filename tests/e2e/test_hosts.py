@@ -95,7 +95,10 @@ REST = ("rest", ("*",))
 
 @pytest.fixture(scope="module", params=["no catch-all", "catch-all"])
 def hosts(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    upstream: Upstream,
+    transport: str,
 ) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("hosts")
     credentials = make_credentials(directory, at=time.time())
@@ -107,6 +110,7 @@ def hosts(
             credentials,
             f"sites:\n{sites}",
             upstream=upstream,
+            transport=transport,
             virtual_hosts=tuple(VirtualHost(name=n, domains=domains) for n, domains in every),
         )
 

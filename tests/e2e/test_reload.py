@@ -43,19 +43,16 @@ def by_serial(credentials: Credentials) -> None:
     replace(credentials.directory / "trust" / "revoked-serials.txt", f"{serial:X}\n".encode())
 
 
-@pytest.fixture(params=["native", "grpcio"])
+@pytest.fixture
 def stack(
-    request: pytest.FixtureRequest,
-    children: Children,
-    credentials: Credentials,
-    upstream: Upstream,
+    children: Children, credentials: Credentials, upstream: Upstream, transport: str
 ) -> Stack:
     return start_stack(
         children,
         credentials,
         policy_yaml(credentials),
         upstream=upstream,
-        settings={"grpc": {"transport": request.param}},
+        transport=transport,
     )
 
 
@@ -172,13 +169,15 @@ def test_no_answer_is_wrong_while_policies_are_swapped_under_load(
 
 
 def test_a_certificate_that_expires_is_refused_although_it_is_remembered(
-    children: Children, credentials: Credentials, upstream: Upstream
+    children: Children, credentials: Credentials, upstream: Upstream, transport: str
 ) -> None:
     """Bounded by the clock: the certificate is valid for a few seconds only."""
     until = int(time.time()) + 4
     short = credentials.authority.client("short-lived", not_after=until)
     credentials.client_file("short-lived").write_bytes(short.chain_pem + short.key_pem)
-    stack = start_stack(children, credentials, policy_yaml(credentials), upstream=upstream)
+    stack = start_stack(
+        children, credentials, policy_yaml(credentials), upstream=upstream, transport=transport
+    )
 
     with contextlib.closing(stack.connect("api.localhost", "short-lived")) as connection:
 

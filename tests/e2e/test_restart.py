@@ -6,13 +6,19 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-import pytest
-
 from authz.demo.envoy_config import render_envoy_config
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import start_authz, start_envoy
 from authz.settings import load_settings
-from tests.e2e.harness import Load, Stack, default_options, eventually, start_stack, wait_for_health
+from tests.e2e.harness import (
+    Load,
+    Stack,
+    authz_settings,
+    default_options,
+    eventually,
+    start_stack,
+    wait_for_health,
+)
 
 if TYPE_CHECKING:
     from authz.demo.client import Answer
@@ -36,7 +42,6 @@ def more(load: Load, requests: int) -> None:
     eventually(lambda: load.total >= enough, f"{requests} more requests")
 
 
-@pytest.mark.parametrize("transport", ["native", "grpcio"])
 def test_a_rolling_restart_of_the_workers_loses_no_request(
     transport: str, children: Children, credentials: Credentials, upstream: Upstream
 ) -> None:
@@ -45,7 +50,8 @@ def test_a_rolling_restart_of_the_workers_loses_no_request(
         credentials,
         policy_yaml(credentials),
         upstream=upstream,
-        settings={"grpc": {"transport": transport, "workers": 2, "port_per_worker": True}},
+        transport=transport,
+        settings={"grpc": {"workers": 2, "port_per_worker": True}},
     )
     load = load_on(stack)
 
@@ -60,12 +66,12 @@ def test_a_rolling_restart_of_the_workers_loses_no_request(
 
 
 def test_instances_replaced_one_after_the_other_lose_no_request(
-    children: Children, credentials: Credentials, upstream: Upstream
+    transport: str, children: Children, credentials: Credentials, upstream: Upstream
 ) -> None:
     """Two `authz serve` on ports of their own, as two pods are."""
     directory = credentials.directory
     (directory / "policy.yaml").write_text(policy_yaml(credentials), encoding="utf-8")
-    settings = {"policy": "policy.yaml"}
+    settings = authz_settings(transport)
     one = start_authz(children, directory, settings, name="one")
     two = start_authz(children, directory, settings, name="two")
     config = render_envoy_config(
@@ -81,8 +87,9 @@ def test_instances_replaced_one_after_the_other_lose_no_request(
         for name, instance in (("one", one), ("two", two)):
             instance.child.send_signal(signal.SIGTERM)
             assert instance.child.wait(20) == 0
-            fixed = {**settings, "grpc": {"listen": instance.grpc[0]}}
-            start_authz(children, directory, fixed, name=name)
+            fixed = authz_settings(transport, {"grpc": {"listen": instance.grpc[0]}})
+            again = start_authz(children, directory, fixed, name=name)
+            assert again.metric("authz_transport_info", transport=transport) == 1
             wait_for_health(envoy, 2)
             more(load, 50)
 
@@ -90,13 +97,14 @@ def test_instances_replaced_one_after_the_other_lose_no_request(
 
 
 def test_a_killed_worker_costs_nothing_that_a_retry_cannot_mend(
-    children: Children, credentials: Credentials, upstream: Upstream
+    transport: str, children: Children, credentials: Credentials, upstream: Upstream
 ) -> None:
     """A crash is no drain: requests under way in it may fail, but none is let in by mistake."""
     directory = credentials.directory
     (directory / "policy.yaml").write_text(policy_yaml(credentials), encoding="utf-8")
-    one = start_authz(children, directory, {"policy": "policy.yaml"}, name="one")
-    two = start_authz(children, directory, {"policy": "policy.yaml"}, name="two")
+    settings = authz_settings(transport)
+    one = start_authz(children, directory, settings, name="one")
+    two = start_authz(children, directory, settings, name="two")
     config = render_envoy_config(
         load_settings(directory / "one.yaml"),
         default_options(credentials, upstream, (*one.grpc, *two.grpc)),

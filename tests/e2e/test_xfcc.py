@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,19 +13,21 @@ import pytest
 import yaml
 
 from authz.demo.client import Connection
+from authz.demo.credentials import make_credentials
 from authz.demo.envoy_config import render_envoy_config
 from authz.demo.pki import Issued, make_root
+from authz.demo.processes import Children
 from authz.demo.scenario import ROWS, Row, policy_yaml
 from authz.demo.stack import start_envoy
 from authz.settings import Settings
 from tests.e2e.harness import default_options, start_stack, unique
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from authz.demo.client import Answer
     from authz.demo.credentials import Credentials
-    from authz.demo.processes import Children
     from authz.demo.stack import Envoy
     from authz.demo.upstream import Upstream
     from tests.e2e.harness import Stack
@@ -69,11 +72,21 @@ def test_the_default_listener_removes_what_a_client_claims(
     assert seen_upstream(unverified) == seen_upstream(verified) == []
 
 
-@pytest.fixture
-def one_hop(children: Children, credentials: Credentials, upstream: Upstream) -> Stack:
-    return start_stack(
-        children, credentials, policy_yaml(credentials), upstream=upstream, settings=XFCC
-    )
+@pytest.fixture(scope="module")
+def one_hop(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, transport: str
+) -> Iterator[Stack]:
+    """Envoy that writes the header itself; for reading only."""
+    credentials = make_credentials(tmp_path_factory.mktemp("one-hop"), at=time.time())
+    with Children() as children:
+        yield start_stack(
+            children,
+            credentials,
+            policy_yaml(credentials),
+            upstream=upstream,
+            transport=transport,
+            settings=XFCC,
+        )
 
 
 def test_envoy_writes_the_header_itself_and_every_row_holds(one_hop: Stack) -> None:
@@ -104,7 +117,9 @@ def test_a_claim_is_replaced_by_what_envoy_saw(one_hop: Stack) -> None:
 class Behind:
     """authz and Envoy behind another Envoy, which terminates the clients' TLS."""
 
-    def __init__(self, children: Children, credentials: Credentials, upstream: Upstream) -> None:
+    def __init__(
+        self, children: Children, credentials: Credentials, upstream: Upstream, transport: str
+    ) -> None:
         directory = credentials.directory
         proxies = make_root("Proxy CA", at=credentials.authority.at)
         self.proxy = self._write(directory, "front-proxy", proxies.client("front-proxy"))
@@ -114,6 +129,7 @@ class Behind:
             credentials,
             policy_yaml(credentials),
             upstream=upstream,
+            transport=transport,
             settings=BEHIND,
             proxy_ca=str(directory / "proxy-ca.crt"),
         )
@@ -174,9 +190,14 @@ class Behind:
             )
 
 
-@pytest.fixture
-def behind(children: Children, credentials: Credentials, upstream: Upstream) -> Behind:
-    return Behind(children, credentials, upstream)
+@pytest.fixture(scope="module")
+def behind(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, transport: str
+) -> Iterator[Behind]:
+    """For reading only."""
+    credentials = make_credentials(tmp_path_factory.mktemp("behind"), at=time.time())
+    with Children() as children:
+        yield Behind(children, credentials, upstream, transport)
 
 
 def test_behind_another_proxy_every_row_holds(behind: Behind) -> None:
@@ -269,12 +290,14 @@ def test_every_row_holds_in_a_mesh(
     children: Children,
     credentials: Credentials,
     upstream: Upstream,
+    transport: str,
 ) -> None:
     stack = start_stack(
         children,
         credentials,
         policy_yaml(credentials),
         upstream=upstream,
+        transport=transport,
         settings=XFCC,
         change=mesh,
     )
@@ -286,7 +309,7 @@ def test_every_row_holds_in_a_mesh(
 
 
 def test_xfcc_without_the_certificate_is_no_verified_client(
-    children: Children, credentials: Credentials, upstream: Upstream
+    children: Children, credentials: Credentials, upstream: Upstream, transport: str
 ) -> None:
     """A sidecar's default (Subject and URI only) names somebody but proves nothing."""
     stack = start_stack(
@@ -294,6 +317,7 @@ def test_xfcc_without_the_certificate_is_no_verified_client(
         credentials,
         policy_yaml(credentials),
         upstream=upstream,
+        transport=transport,
         settings=XFCC,
         change=lambda config: _mesh(config, {"subject": True, "uri": True}),
     )

@@ -26,7 +26,7 @@ PROPERTIES = "tests/properties"
 #: A property that takes longer hangs, and that is a finding.
 LONGEST = 300.0
 
-_EXAMPLES = re.compile(r"- (\d+) passing examples")
+_EXAMPLES = re.compile(r"- (\d+) passing")
 
 
 def properties() -> list[str]:
@@ -50,7 +50,13 @@ def run(name: str, seed: int) -> tuple[int, str]:
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=LONGEST
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            timeout=LONGEST,
+            env={**os.environ, "HYPOTHESIS_PROFILE": "fuzz"},
         )
     except subprocess.TimeoutExpired:
         return 0, f"{' '.join(command[1:])}\nno end after {LONGEST:.0f} seconds\n"

@@ -143,3 +143,15 @@ def test_every_error_has_its_heading() -> None:
         return children + [leaf for child in children for leaf in leaves(child)]
 
     assert not [e for e in leaves(AuthzError) if f"## `{e.code}`\n\n`{e.__name__}`" not in text]
+
+
+def test_every_finding_of_lint_is_explained() -> None:
+    text = (REFERENCE / "findings.md").read_text()
+    sources = [ROOT / "authz" / "rules" / "lint.py", ROOT / "authz" / "rules" / "lint_truth.py"]
+    sources += [ROOT / "authz" / "policy" / "lint.py", ROOT / "authz" / "policy" / "snapshot.py"]
+    code = "\n".join(path.read_text() for path in sources)
+    found = set(re.findall(r'\bcode="([a-z_]+)"', code))
+    found |= set(re.findall(r'_finding\(\s*rule,\s*"([a-z_]+)"', code))
+    found |= {"always_true", "never_true"}
+
+    assert set(re.findall(r"^## `([a-z_]+)`$", text, re.MULTILINE)) == found

@@ -93,7 +93,7 @@ IS_TIMED_HMAC_VALID_V0: Final = Function(
     returns=Bool,
     bind=_bind,
     doc="Whether the text carries a MAC that fits the key and is not older than the time to live.",
-    limits="HMAC-SHA256 over message and ten digits of Unix time; the key is not empty, the time to "
-    'live and the length of the separator not negative; the flag "s" takes URL-safe Base64 without '
-    "padding, without it the MAC is standard Base64, URL-encoded.",
+    limits="HMAC-SHA256 over message and ten digits of Unix time; the key is not empty, times and "
+    'lengths are not negative; the flag "s" takes URL-safe Base64 without padding, without it the '
+    "MAC is standard Base64, URL-encoded.",
 )

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import CertificateError, ParseError, PolicyError, TypeCheckError
-from authz.node.policy_source import MAX_FINDINGS_LOGGED, RETRY_SECONDS, PolicySource, kind_of
+from authz.node.policy_source import (
+    MAX_FINDINGS_LOGGED,
+    MAX_UNSETTLED,
+    RETRY_SECONDS,
+    SETTLE_SECONDS,
+    PolicySource,
+    kind_of,
+)
 from authz.observability.log import flush
 from authz.observability.metrics import Metrics
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from authz.policy.model import PolicyModel
@@ -34,13 +42,29 @@ class _Source:
         self.disk_is_full = False
         self.now = AT
         self.metrics = Metrics()
+        self.slept: list[float] = []
+        self.while_asleep: Callable[[], object] = int  # nothing
         self.source = PolicySource(
             self.file,
             publish=self.publish,
             metrics=self.metrics,
             generation=5,
             clock=lambda: self.now,
+            sleep=self.sleep,
         )
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.while_asleep()
+
+    def rewrite(self, text: str) -> None:
+        """Write in place while the source waits for the file to settle, once."""
+
+        def write() -> None:
+            self.file.write_text(text)
+            self.while_asleep = int
+
+        self.while_asleep = write
 
     def publish(self, model: PolicyModel, snapshot: Snapshot) -> None:
         assert [site.name for site in model.sites] == [site.name for site in snapshot.sites]
@@ -158,3 +182,94 @@ def test_findings_are_logged_up_to_a_bound(
     logged = capfd.readouterr().err
     assert logged.count('"event": "lint"') == MAX_FINDINGS_LOGGED
     assert f'"findings": {findings}' in logged
+
+
+def test_files_that_keep_still_are_put_in_force(made: _Source) -> None:
+    made.source.load()
+    assert not made.slept
+    made.file.write_text(OTHER)
+    made.source.reload()
+    assert made.slept == [SETTLE_SECONDS]
+    assert made.published[-1].generation == 6
+    assert not made.source.changed()
+
+
+def test_half_a_policy_is_not_put_in_force_though_it_is_valid(made: _Source) -> None:
+    made.source.load()
+    made.file.write_text(GOOD)
+    whole = GOOD.replace("]}]", "], default_action: block}]")
+    made.rewrite(whole)
+    made.source.reload()
+    assert len(made.published) == 1
+    assert made.source.changed()
+    made.source.reload()
+    assert len(made.published) == 2
+    assert not made.source.changed()
+
+
+def test_what_is_wrong_with_half_a_policy_is_not_reported(made: _Source) -> None:
+    made.source.load()
+    made.file.write_text(BAD)
+    made.rewrite(OTHER)
+    made.source.reload()
+    assert made.source.changed()
+    made.source.reload()
+    assert [site.name for site in made.published[-1].sites] == ["other"]
+
+
+def test_what_is_wrong_with_a_policy_that_stays_is_reported_once(made: _Source) -> None:
+    made.source.load()
+    made.file.write_text(BAD)
+    with pytest.raises(PolicyError):
+        made.source.reload()
+    assert not made.source.changed()
+
+
+def test_a_file_that_the_new_policy_names_has_to_settle_too(made: _Source) -> None:
+    made.source.load()
+    listed = made.file.with_name("office.txt")
+    listed.write_text("10.0.0.0/8\n")
+    made.file.write_text(GOOD + "lists: {office: {kind: ip, items_file: office.txt}}\n")
+    made.while_asleep = lambda: listed.write_text("10.0.0.0/8\n192.0.2.0/24\n")
+    made.source.reload()
+    assert len(made.published) == 1
+    assert made.source.changed()
+    made.source.reload()
+    assert len(made.published) == 2
+
+
+def test_a_reload_that_was_asked_for_happens_though_the_files_change_back(made: _Source) -> None:
+    made.source.load()
+    made.file.write_text(OTHER)
+    made.rewrite(GOOD)
+    made.source.reload()
+    assert made.source.changed()
+    made.source.reload()
+    assert len(made.published) == 2
+
+
+def test_files_that_never_settle_are_an_error_in_the_end(made: _Source) -> None:
+    made.source.load()
+    numbers = iter(range(1000))
+    made.while_asleep = lambda: made.file.write_text(f"{GOOD}# {next(numbers)}\n")
+    for _ in range(MAX_UNSETTLED - 1):
+        made.source.reload()
+    with pytest.raises(PolicyError, match="again and again") as caught:
+        made.source.reload()
+    assert "rename" in str(caught.value.hint)
+    assert len(made.published) == 1
+    made.while_asleep = int
+    assert made.source.changed()
+    made.source.reload()
+    assert len(made.published) == 2
+
+
+def test_a_list_that_is_empty_for_a_moment_revokes_nothing_less(made: _Source) -> None:
+    listed = made.file.with_name("office.txt")
+    listed.write_text("10.0.0.0/8\n")
+    made.file.write_text(GOOD + "lists: {office: {kind: ip, items_file: office.txt}}\n")
+    made.source.load()
+    listed.write_text("")
+    with pytest.raises(PolicyError, match="is empty"):
+        made.source.reload()
+    assert len(made.published) == 1

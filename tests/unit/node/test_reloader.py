@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +106,43 @@ def test_a_defect_is_logged_and_watching_goes_on(
     assert policy.next() == "loaded"
     flush()
     assert "a defect of ours" in capfd.readouterr().err
+
+
+def test_a_failure_that_cannot_be_told_does_not_end_watching(policy: _Policy) -> None:
+    def cannot_tell(error: AuthzError) -> None:
+        policy.seen.put(error)
+        raise OSError("broken pipe")
+
+    reloader = Reloader(
+        changed=policy.changed, reload=policy.reload, failed=cannot_tell, poll_seconds=LONG
+    )
+    reloader.start()
+    policy.error = PolicyError("bad")
+    reloader.request()
+    assert str(policy.next()) == "bad"
+    reloader.request()
+    assert policy.next() == "loaded"
+    assert reloader.alive
+    reloader.stop()
+
+
+def test_the_end_of_watching_is_known(policy: _Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    reloader = Reloader(
+        changed=policy.changed, reload=policy.reload, failed=policy.seen.put, poll_seconds=SHORT
+    )
+    assert reloader.alive  # not begun is not ended
+
+    def none_left(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", none_left)
+    monkeypatch.setattr(threading, "excepthook", policy.seen.put)
+    reloader.start()
+    assert "can't start" in str(policy.next())
+    reloader._thread.join(10)
+    assert not reloader.alive
+    reloader.stop()
+    assert reloader.alive  # stopped is not ended by itself
 
 
 def test_files_are_looked_at_at_least_every_second() -> None:

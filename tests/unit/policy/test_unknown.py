@@ -103,6 +103,39 @@ def test_only_fields_that_are_read_are_looked_at() -> None:
     assert _unknown(read, **_typed(MULTIPART_TYPE, b"x")) == frozenset()
 
 
+_FLAG = (b"x-envoy-auth-partial-body", b"false")
+_ABOUT_THE_BODY = {name for name in SCHEME.fields if name.startswith(_BODY)}
+
+
+@pytest.mark.parametrize("length", [1, 512, 1000, 1024, 3072, 8192, 10_000, 1_048_576])
+def test_a_body_as_long_as_a_limit_may_go_on_when_nobody_said_how_long_it_is(length: int) -> None:
+    body = b"x" * length
+    whole: dict[str, Any] = {"body": body, "body_size": length}
+
+    assert _unknown(headers=(_FLAG,), **whole) == _ABOUT_THE_BODY
+    assert _unknown(headers=(_FLAG, (b"content-length", b"%d" % length)), **whole) == frozenset()
+    assert _unknown(headers=(), **whole) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("limit", "uncertain"),
+    [("4097", False), ("4096", True), ("100", True), ("9" * 40, False), ("junk", True)],
+)
+def test_a_limit_that_is_named_leaves_no_doubt(limit: str, uncertain: bool) -> None:
+    unknown = _unknown(
+        headers=(_FLAG,),
+        body=b"x" * 4096,
+        body_size=4096,
+        context_extensions={"authz.body_limit": limit},
+    )
+
+    assert bool(unknown) is uncertain
+
+
+def test_a_body_of_any_other_length_is_believed() -> None:
+    assert _unknown(headers=(_FLAG,), body=b"x" * 4095, body_size=4095) == frozenset()
+
+
 # What becomes of rules
 
 _ROLE = 'any(http.request.body.multipart["role"][*] == "admin")'

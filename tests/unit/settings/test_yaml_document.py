@@ -75,6 +75,11 @@ def test_anchors_and_merge_keys_work_and_what_is_written_wins() -> None:
     assert document.line(("b", "x")) == 1
 
 
+def test_a_number_is_as_long_as_any_key_could_ask_for() -> None:
+    assert YamlDocument(f"a: {'9' * 100}\n").value == {"a": 10**100 - 1}
+    assert YamlDocument(f'a: "{"9" * 5000}"\n').value == {"a": "9" * 5000}
+
+
 def test_the_first_of_several_merged_maps_wins() -> None:
     document = YamlDocument("a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n")
 
@@ -92,6 +97,11 @@ def test_the_first_of_several_merged_maps_wins() -> None:
         ("a: &a\n  b: *a\n", "an alias contains itself", 1),
         ("a: 1\n---\nb: 2\n", "more than one YAML document", 2),
         ("a: {<<: 1}\n", '"<<" merges mappings only', 1),
+        ("a: {<<: {x: 1},\n    <<: {x: 2}}\n", 'the key "<<" is there twice', 2),
+        # Python itself refuses from 4,301 digits on, with a ValueError.
+        (f"a: 1\nb: {'9' * 5000}\n", "a number of 5000 characters", 2),
+        (f"a: 1\nb: -{'9' * 100}\n", "a number of 101 characters", 2),
+        (f"a: 0x{'f' * 5000}\n", "a number of 5002 characters", 1),
     ],
 )
 def test_what_is_refused_is_named_with_its_line(text: str, message: str, line: int) -> None:

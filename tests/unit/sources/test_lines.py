@@ -26,6 +26,15 @@ def test_bytes_that_are_no_text_name_their_line() -> None:
         list(items_of(b"a\n\xff\n"))
 
 
+def test_a_file_without_a_byte_is_an_error_and_a_comment_is_enough() -> None:
+    """`generate > revoked.txt` leaves such a file while it runs, or for good when it fails."""
+    with pytest.raises(PolicyError, match="is empty") as caught:
+        list(items_of(b""))
+
+    assert "# none" in str(caught.value.hint)
+    assert list(items_of(b"# none\n")) == []
+
+
 @pytest.mark.parametrize(
     ("text", "serial"),
     [

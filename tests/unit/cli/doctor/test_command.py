@@ -14,6 +14,7 @@ import pytest
 from authz.cli.doctor import fetch
 from authz.cli.main import main
 from authz.errors import TransportError
+from authz.node.addresses_file import AddressesFile
 from tests.unit.cli.doctor import envoy
 
 if TYPE_CHECKING:
@@ -98,6 +99,34 @@ def test_a_running_authz_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[
     metrics = {"/metrics": b'authz_certificates_total{result="absent",source="envoy"} 99\n'}
     with server(pages(envoy.config())) as admin, server(metrics) as own:
         assert run(tmp_path, capsys, admin, own) == (1, ["no-certificate-ever"])
+
+
+def test_a_running_authz_is_found_where_the_system_put_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"/metrics": b'authz_certificates_total{result="absent",source="envoy"} 99\n'}
+    with server(pages(envoy.config())) as admin, server(metrics) as own:
+        AddressesFile(tmp_path / "authz-data").write(grpc=["127.0.0.1:1"], metrics=own)
+
+        assert run(tmp_path, capsys, admin, "127.0.0.1:0") == (1, ["no-certificate-ever"])
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"metrics": null}', '{"pid": 1}'])
+def test_an_authz_that_says_nowhere_where_it_is_is_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    (tmp_path / "policy.yaml").write_text('sites: [{name: api, hosts: ["*"]}]\n')
+    (tmp_path / "s.yaml").write_text('policy: policy.yaml\nmetrics: {listen: "127.0.0.1:0"}\n')
+    if content is not None:
+        (tmp_path / "authz-data").mkdir()
+        (tmp_path / "authz-data" / "addresses.json").write_text(content)
+
+    with pytest.raises(SystemExit) as exit_:
+        main(["doctor", "--config", str(tmp_path / "s.yaml")])
+
+    assert exit_.value.code == 0
+    noted = capsys.readouterr().err
+    assert f"port 0 and no authz is running in {tmp_path / 'authz-data'}" in noted
 
 
 def test_what_is_no_envoy_cannot_be_asked(

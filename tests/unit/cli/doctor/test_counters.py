@@ -55,6 +55,14 @@ BUSY = ("http.ingress.ext_authz.ok", 9)
         ('authz_decisions_total{site="a",action="",reason="misdirected"} 1\n', ["misdirected"]),
         ("authz_internal_errors_total 1.0\n", ["internal-errors"]),
         ('authz_reload_failures_total{kind="policy"} 1.0\n', ["reload-failed"]),
+        ('authz_reload_failures_total{kind="tls"} 1.0\n', ["reload-failed"]),
+        (
+            "".join(
+                f'authz_reload_failures_total{{kind="{kind}"}} 1.0\n'
+                for kind in ("tls", "geoip", "certificate")
+            ),
+            ["reload-failed"] * 3,
+        ),
     ],
 )
 def test_what_authz_counted(text: str, ids: list[str]) -> None:
@@ -71,6 +79,24 @@ def test_the_advice_fits_the_certificate_source() -> None:
 
     assert "include_peer_certificate" in envoy.do
     assert "set_current_client_cert_details" in xfcc.do
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "do"),
+    [
+        ("certificate", "a changed policy", "authz policy validate"),
+        ("snapshot", "a changed policy", "authz policy validate"),
+        ("tls", "changed TLS files", "grpc.tls"),
+        ("geoip", "a changed GeoIP database", "replace the file"),
+    ],
+)
+def test_the_advice_fits_what_was_reloaded(kind: str, what: str, do: str) -> None:
+    samples = service.parse_metrics(f'authz_reload_failures_total{{kind="{kind}"}} 2\n')
+
+    (finding,) = service.look(samples, Settings(), "authz")
+
+    assert finding.what.startswith(what)
+    assert do in finding.do
 
 
 def test_the_text_format_is_read() -> None:

@@ -61,6 +61,39 @@ def test_an_authority_before_in_and_after_its_time(policy: Path) -> None:
     assert ids(end + 60, policy=str(policy)) == ["authority-expired"]
 
 
+def test_what_is_wrong_with_an_authority_is_said_where_it_is_written(policy: Path) -> None:
+    text = policy.read_text().replace(
+        "trust: [", "trust: [{name: first, certificates: [first.pem]},\n            "
+    )
+    policy.write_text(text)
+    (policy.parent / "first.pem").write_bytes(root("Other Root CA").pem)
+    # The authority that is second, on a line of its own, and its CRL.
+    end = root().certificate.not_valid_after_utc.timestamp()
+
+    found = [
+        (one.id, one.where) for one in look(Settings.model_validate({"policy": str(policy)}), end)
+    ]
+
+    first, second = (f"{policy}:{line}: sites[0].trust[{i}]" for line, i in ((4, 0), (5, 1)))
+    assert found == [
+        ("authority-expires-soon", first),
+        ("authority-expires-soon", second),
+        ("crl-stale", second),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hops", "who"),
+    [(2, "what the proxy in front of Envoy says"), (4, "what the outermost of 3 proxies in front")],
+)
+def test_whose_word_the_certificate_is(policy: Path, hops: int, who: str) -> None:
+    settings = {"policy": str(policy), "certificate_source": "xfcc", "xfcc": {"trusted_hops": hops}}
+
+    (finding,) = look(Settings.model_validate(settings), AT)
+
+    assert who in finding.what
+
+
 def test_a_clock_that_is_far_behind(policy: Path) -> None:
     assert ids(0, policy=str(policy))[0] == "clock"
 
