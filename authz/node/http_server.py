@@ -2,7 +2,8 @@
 """/metrics, /healthz and /readyz for Prometheus and for whoever supervises this process.
 
 Nothing here is on the check path, and a slow or silent client cannot keep others from being served:
-each connection has a thread, one request and a time limit, and there are at most MAX_CONNECTIONS.
+each connection has a thread, one request and a time limit, and there are at most MAX_CONNECTIONS;
+when more come, those that have asked nothing yet make room.
 Loopback by default; there is no TLS and no authentication.
 """
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: A scrape, a probe of an orchestrator and a person with curl at the same time, with room to spare.
-MAX_CONNECTIONS = 16
+MAX_CONNECTIONS = 32
+
+#: From accept to the end of the request's headers. Whoever wants something says so at once.
+HEADER_SECONDS = 2.0
 
 #: From accept to close. Prometheus gives up after 10 s (its scrape_timeout), and so do we.
 CONNECTION_SECONDS = 10.0
@@ -69,14 +73,16 @@ class MetricsServer:
         *,
         render: Callable[[], bytes],
         readiness: Callable[[], Readiness],
+        header_seconds: float = HEADER_SECONDS,
         connection_seconds: float = CONNECTION_SECONDS,
     ) -> None:
-        self._server = _Server(listener, render, readiness, connection_seconds)
+        limits = (header_seconds, connection_seconds)
+        self._server = _Server(listener, render, readiness, limits)
         host, port = listener.getsockname()[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever,
-            kwargs={"poll_interval": min(0.5, connection_seconds)},
+            kwargs={"poll_interval": min(0.5, *limits)},
             name="metrics",
             daemon=True,
         )
@@ -102,48 +108,70 @@ class _Server(socketserver.ThreadingTCPServer):
         listener: socket.socket,
         render: Callable[[], bytes],
         readiness: Callable[[], Readiness],
-        connection_seconds: float,
+        limits: tuple[float, float],
     ) -> None:
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()  # the base class made one; ours listens already
         self.socket = listener
         self.render = render
         self.readiness = readiness
-        self._seconds = connection_seconds
-        self._open: dict[socket.socket, float] = {}
+        self._header_seconds, self._seconds = limits
+        # Until when each may go on: those that have not asked yet, the oldest first, and the rest.
+        self._silent: dict[socket.socket, float] = {}
+        self._asked: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        crowded_out = None
         with self._lock:
-            full = len(self._open) >= MAX_CONNECTIONS
+            full = len(self._silent) + len(self._asked) >= MAX_CONNECTIONS
+            if full and self._silent:
+                # Idle connections must not keep a probe of /readyz out.
+                crowded_out = next(iter(self._silent))
+                del self._silent[crowded_out]
+                full = False
             if not full:
-                self._open[request] = time.monotonic() + self._seconds
+                self._silent[request] = time.monotonic() + self._header_seconds
+        if crowded_out is not None:
+            _cut_off(crowded_out)
         if full:
             # Closing at once is honest; waiting in a queue would look like a dead process.
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
+    def has_asked(self, request: socket.socket) -> None:
+        """Its request has come: from now on it is let alone until the answer is out."""
+        with self._lock:
+            if self._silent.pop(request, None) is not None:
+                self._asked[request] = time.monotonic() + self._seconds
+
     def service_actions(self) -> None:
         """Cut off what takes too long: a client may send one byte a second for ever."""
         now = time.monotonic()
         with self._lock:
-            late = [request for request, until in self._open.items() if until < now]
-        for request in late:
-            try:
-                request.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads or writes
-            except OSError:
-                continue  # it ended meanwhile
+            every = (*self._silent.items(), *self._asked.items())
+        for request, until in every:
+            if until < now:
+                _cut_off(request)
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:
-            self._open.pop(request, None)
+            self._silent.pop(request, None)
+            self._asked.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class names them
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):  # else the client left or was cut off: nobody's fault
             get_logger().error("metrics cannot be rendered", exc_info=error)
+
+
+def _cut_off(request: socket.socket) -> None:
+    try:
+        request.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads or writes
+    except OSError:
+        return  # it ended meanwhile
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -157,6 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = cast("_Server", self.server)
+        server.has_asked(self.connection)
         path = self.path.partition("?")[0]
         if path == "/metrics":
             # Not before the first scrape: it costs 13 MB (observability.exposition).

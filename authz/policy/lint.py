@@ -21,6 +21,7 @@ from authz.rules.ast import (
     Logic,
     Not,
     Operator,
+    Quantifier,
     Truth,
 )
 from authz.rules.formatter import format_logical
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from authz.policy.model import RuleModel
     from authz.rules import Expression
-    from authz.rules.ast import Logical
+    from authz.rules.ast import Argument, Logical
 
 _TLS: Final = "cf.tls_client_auth."
 
@@ -217,17 +218,31 @@ def _believing(node: Logical, *, positive: bool) -> Logical:
     if isinstance(node, Combination) and node.logic is not Logic.XOR:
         operands = tuple(_believing(operand, positive=positive) for operand in node.operands)
         return replace(node, operands=operands)
-    if isinstance(node, Comparison) and node.type == Bool and _is_claim(node):
-        if node.operator is Operator.NE:
-            equal = replace(node, operator=Operator.EQ)
-            return node if positive else Not(operand=_verified_and(equal))
-        return _verified_and(node) if positive else node
-    return node
+    if not isinstance(node, Comparison | Truth | Quantifier) or CLAIMS.isdisjoint(_names(node)):
+        return node
+    if isinstance(node, Comparison) and node.operator is Operator.NE:
+        equal = replace(node, operator=Operator.EQ)
+        return node if positive else Not(operand=_verified_and(equal))
+    return _verified_and(node) if positive else node
 
 
-def _is_claim(node: Comparison) -> bool:
-    base = node.left.base
-    return isinstance(base, FieldRef) and base.field.name in CLAIMS
+def _names(part: Argument) -> Iterator[str]:
+    """The fields that a part of an expression reads."""
+    if isinstance(part, Comparison):
+        yield from _names(part.left)
+    elif isinstance(part, Truth | Not):
+        yield from _names(part.operand)
+    elif isinstance(part, Quantifier):
+        yield from _names(part.argument)
+    elif isinstance(part, Combination):
+        for operand in part.operands:
+            yield from _names(operand)
+    elif isinstance(part, Access):
+        if isinstance(part.base, FieldRef):
+            yield part.base.field.name
+        else:
+            for argument in part.base.arguments:
+                yield from _names(argument)
 
 
 def _verified_and(node: Logical) -> Combination:

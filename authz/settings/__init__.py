@@ -10,9 +10,14 @@ pydantic's findings in our words (`problems`). The environment is never read.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from authz.settings.addresses import ListenAddress, parse_address
-from authz.settings.loading import DEFAULT_FILE, Override, load_settings
-from authz.settings.model import NOT_BUILT_YET, OFF, GrpcTls, ServerTls, Settings
+
+if TYPE_CHECKING:
+    from authz.settings.loading import DEFAULT_FILE, Override, load_settings
+    from authz.settings.model import NOT_BUILT_YET, OFF, GrpcTls, ServerTls, Settings
 
 __all__ = [
     "DEFAULT_FILE",
@@ -26,3 +31,22 @@ __all__ = [
     "load_settings",
     "parse_address",
 ]
+
+# Read when asked for (PEP 562): pydantic and YAML would cost every worker, which only needs an
+# address, 70 ms and several megabytes.
+_MODULES = {
+    "DEFAULT_FILE": "loading",
+    "Override": "loading",
+    "load_settings": "loading",
+    "NOT_BUILT_YET": "model",
+    "OFF": "model",
+    "GrpcTls": "model",
+    "ServerTls": "model",
+    "Settings": "model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

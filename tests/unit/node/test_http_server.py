@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -144,6 +145,81 @@ def test_slow_clients_do_not_keep_others_waiting(server: MetricsServer) -> None:
     finally:
         for connection in idle:
             connection.close()
+
+
+def test_idle_connections_make_room_for_a_probe(node: _Node) -> None:
+    server = MetricsServer(
+        open_listener("127.0.0.1", 0),
+        render=node.render,
+        readiness=lambda: Readiness(ready=True, why="ready"),
+        header_seconds=3600,
+        connection_seconds=3600,
+    )
+    server.start()
+    idle = [socket.create_connection(_target(server)) for _ in range(2 * MAX_CONNECTIONS)]
+    try:
+        assert _get(server, "/readyz")[0] == 200
+        # The oldest went.
+        idle[0].settimeout(10)
+        assert idle[0].recv(1) == b""
+        idle[-1].sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        idle[-1].settimeout(10)
+        assert idle[-1].recv(15) == b"HTTP/1.0 200 OK"
+    finally:
+        for connection in idle:
+            connection.close()
+        server.stop()
+
+
+def test_whoever_has_asked_is_not_sent_away_by_newcomers(node: _Node) -> None:
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def slow() -> bytes:
+        asked.release()
+        assert answer.wait(10)
+        return b"done\n"
+
+    node.page = slow
+    server = MetricsServer(
+        open_listener("127.0.0.1", 0),
+        render=node.render,
+        readiness=lambda: node.readiness,
+        header_seconds=3600,
+        connection_seconds=3600,
+    )
+    server.start()
+    waiting = [socket.create_connection(_target(server)) for _ in range(MAX_CONNECTIONS)]
+    try:
+        for connection in waiting:
+            connection.settimeout(10)
+            connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            assert asked.acquire(timeout=10)
+        with socket.create_connection(_target(server)) as newcomer:
+            newcomer.settimeout(10)
+            assert newcomer.recv(1) == b""
+        answer.set()
+        assert all(connection.recv(15) == b"HTTP/1.0 200 OK" for connection in waiting)
+    finally:
+        answer.set()
+        for connection in waiting:
+            connection.close()
+        server.stop()
+
+
+def test_a_client_that_asks_nothing_is_cut_off_sooner_than_one_that_waits(node: _Node) -> None:
+    assert http_server.HEADER_SECONDS <= 2.0
+    server = MetricsServer(
+        open_listener("127.0.0.1", 0),
+        render=node.render,
+        readiness=lambda: node.readiness,
+        header_seconds=0.05,
+        connection_seconds=3600,
+    )
+    server.start()
+    with socket.create_connection(_target(server)) as silent:
+        silent.settimeout(10)
+        assert silent.recv(1) == b""
+    server.stop()
 
 
 def test_connections_beyond_the_bound_are_closed_and_the_server_recovers(

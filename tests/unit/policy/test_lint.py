@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.policy.fields import SCHEME
+from authz.policy.lint import CLAIMS
 from authz.policy.model import Action, SkipParameters
 from tests.factories.policies import rule, site, snapshot
 
@@ -110,6 +112,14 @@ def test_a_name_is_believed_only_of_a_verified_certificate() -> None:
             _skip(f'{_SUBJECT} eq "CN=a" or ssl', "s"),
             f'write: {_VERIFIED} and {_SUBJECT} eq "CN=a" or ssl',
         ),
+        (
+            rule('not any(authz.cert.san.dns[*] eq "a.example.com")'),
+            f'write: not ({_VERIFIED} and any(authz.cert.san.dns[*] eq "a.example.com"))',
+        ),
+        (
+            rule(f'not (ssl and starts_with(lower({_SUBJECT}), "cn=a"))'),
+            f'write: not (ssl and ({_VERIFIED} and starts_with(lower({_SUBJECT}), "cn=a")))',
+        ),
         # Whom a list keeps out shows another certificate: verified or not changes nothing.
         (rule('cf.tls_client_auth.cert_serial in {"0A" "0B"}'), None),
         (rule(f'ssl xor {_SUBJECT} eq "CN=a"'), None),
@@ -152,3 +162,7 @@ def test_behind_a_rule_that_blocks_everybody_unverified_names_can_be_believed() 
 
 def test_a_log_rule_may_read_what_it_likes() -> None:
     assert _codes(rule(f'{_SUBJECT} contains "x"', action=Action.LOG)) == []
+
+
+def test_every_claim_is_a_field() -> None:
+    assert SCHEME.fields.keys() >= CLAIMS
