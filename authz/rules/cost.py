@@ -87,7 +87,7 @@ FUNCTION_WEIGHTS: Final[Mapping[str, Weight]] = {
 _UNKNOWN: Final = Weight(5.0, 250.0)
 
 _CONTAINS: Final = Weight(0.1, 3.5)
-_WILDCARD: Final = Weight(0.4, 4.0)
+_WILDCARD: Final = Weight(0.8, 4.0)
 _EQUALITY: Final = Weight(0.05, 0.5)
 
 

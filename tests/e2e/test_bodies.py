@@ -54,10 +54,19 @@ _LONG = b"x" * LIMIT
 
 
 @pytest.fixture(scope="module")
-def bodies(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Stack]:
+def bodies(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, transport: str
+) -> Iterator[Stack]:
     credentials = make_credentials(tmp_path_factory.mktemp("bodies"), at=time.time())
     with Children() as children:
-        yield start_stack(children, credentials, POLICY, upstream=upstream, body_bytes=LIMIT)
+        yield start_stack(
+            children,
+            credentials,
+            POLICY,
+            upstream=upstream,
+            transport=transport,
+            body_bytes=LIMIT,
+        )
 
 
 def _post(
@@ -148,11 +157,13 @@ def test_a_body_that_no_rule_reads_may_be_longer(bodies: Stack, version: str) ->
 
 
 @pytest.fixture(scope="module")
-def bodiless(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Stack]:
+def bodiless(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, transport: str
+) -> Iterator[Stack]:
     """The shipped default: no body is forwarded."""
     credentials = make_credentials(tmp_path_factory.mktemp("bodiless"), at=time.time())
     with Children() as children:
-        yield start_stack(children, credentials, POLICY, upstream=upstream)
+        yield start_stack(children, credentials, POLICY, upstream=upstream, transport=transport)
 
 
 @VERSIONS
@@ -228,13 +239,18 @@ def _with_jwt_filter(config: str) -> str:
 
 
 def test_claims_of_a_verified_token(
-    children: Children, credentials: Credentials, upstream: Upstream, tmp_path: Path
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+    tmp_path: Path,
+    transport: str,
 ) -> None:
     stack = start_stack(
         children,
         credentials,
         CLAIMS_POLICY,
         upstream=upstream,
+        transport=transport,
         change=_with_jwt_filter,
         metadata_namespaces=("envoy.filters.http.jwt_authn",),
     )

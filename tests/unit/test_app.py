@@ -15,6 +15,7 @@ import pytest
 
 from authz.app import endpoint_config, serve
 from authz.errors import PolicyError, SettingsError, TransportError
+from authz.node.reloader import Reloader
 from authz.settings import Override, load_settings
 from tests.integration.harness import ALLOW_ALL, BROKEN, eventually
 
@@ -94,6 +95,22 @@ def test_it_serves_until_a_stop_signal_and_returns_0(tmp_path: Path, workers: in
     assert statuses == [200, 200, 404]
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
     assert not (tmp_path / "data" / "addresses.json").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_readyz_says_when_changes_would_go_unseen(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses: list[int] = []
+
+    def act(metrics: str) -> None:
+        statuses.append(_status(metrics, "/readyz"))
+        monkeypatch.setattr(Reloader, "alive", False)
+        statuses.append(_status(metrics, "/readyz"))
+
+    settings = _settings(tmp_path, **{"grpc.workers": workers})
+    assert _serve_and(settings, act) == 0
+    assert statuses == [200, 503]
 
 
 def test_without_a_policy_there_is_nothing_to_answer_by(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _service(settings: Settings) -> Iterator[Finding]:
 
 
 def _envoy(settings: Settings, address: str, at: float) -> Iterator[Finding]:
-    from authz.cli.doctor import envoy_dump, envoy_filter, envoy_listener, envoy_stats
+    from authz.cli.doctor import envoy_body, envoy_dump, envoy_filter, envoy_listener, envoy_stats
     from authz.cli.doctor.fetch import get
     from authz.cli.doctor.findings import Finding
 
@@ -117,8 +117,10 @@ def _envoy(settings: Settings, address: str, at: float) -> Iterator[Finding]:
             do="add envoy.filters.http.ext_authz to its http_filters (authz envoy config)",
         )
     clusters = envoy_dump.clusters(dump)
+    reads_bodies = envoy_body.policy_reads_bodies(settings, at)
     for chain in found:
         yield from envoy_filter.look(chain, settings)
+        yield from envoy_body.look(chain, dump, reads_bodies=reads_bodies)
         yield from envoy_listener.look(chain, settings)
     for name in dict.fromkeys(chain.cluster for chain in found):
         chain = next(one for one in found if one.cluster == name)

@@ -74,12 +74,57 @@ def clusters(dump: Any) -> dict[str, Json]:
     return found
 
 
+def check_settings(dump: Any, chain: Chain) -> Iterator[tuple[str, Json]]:
+    """Every route behind a filter, named for people, with the `check_settings` in force there.
+
+    What a route says wins over its virtual host, that over the whole configuration; context
+    extensions are merged key by key.
+    """
+    for config in _route_configs(dump, chain):
+        for host in _items(config.get("virtual_hosts")):
+            name = f"virtual host {host.get('name') or ''}".rstrip()
+            routes = _items(host.get("routes"))
+            for number, route in enumerate(routes):
+                label = f"{name}, route {route.get('name') or number}"
+                yield label, _merged(config, host, route)
+            if not routes:
+                yield name, _merged(config, host)
+
+
 def unchecked_routes(dump: Any) -> Iterator[str]:
     """The routes and virtual hosts for which the filter is disabled."""
     for section in _sections(dump, "RoutesConfigDump"):
         for kind in ("static_route_configs", "dynamic_route_configs"):
             for entry in _items(section.get(kind)):
                 yield from _unchecked(entry.get("route_config"))
+
+
+def _route_configs(dump: Any, chain: Chain) -> Iterator[Json]:
+    inline = chain.manager.get("route_config")
+    if isinstance(inline, dict):
+        yield inline
+        return
+    wanted = at(chain.manager, "rds", "route_config_name")
+    for section in _sections(dump, "RoutesConfigDump"):
+        for kind in ("static_route_configs", "dynamic_route_configs"):
+            for entry in _items(section.get(kind)):
+                config = entry.get("route_config")
+                if isinstance(config, dict) and config.get("name") == wanted:
+                    yield config
+
+
+def _merged(*holders: Json) -> Json:
+    settings: Json = {}
+    extensions: Json = {}
+    for holder in holders:
+        per_filter = holder.get("typed_per_filter_config")
+        for one in per_filter.values() if isinstance(per_filter, dict) else ():
+            if isinstance(one, dict) and _is(one, _EXT_AUTHZ_ROUTE):
+                found = one.get("check_settings")
+                settings |= found if isinstance(found, dict) else {}
+                more = at(found, "context_extensions")
+                extensions |= more if isinstance(more, dict) else {}
+    return settings | {"context_extensions": extensions}
 
 
 def _in_chain(chain: Json, where: str) -> Iterator[Chain]:

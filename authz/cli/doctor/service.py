@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 #: Fewer checks without a certificate may be chance.
 ENOUGH_CHECKS: Final = 10
 
-#: What is reloaded besides the policy: kind, what happened, what to do.
-_RELOADED: Final = (
-    (
-        "tls",
+#: What is reloaded besides the policy, by kind: what happened, what to do.
+_RELOADED: Final = {
+    "tls": (
         "changed TLS files of the gRPC port could not be used; the last good ones were kept",
         "give grpc.tls a certificate and its key; the log says what is wrong with them",
     ),
-    (
-        "geoip",
+    "geoip": (
         "a changed GeoIP database could not be used; the last good copy was kept",
         "replace the file; the log says what is wrong with it",
     ),
-)
+}
 
 _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -123,7 +121,7 @@ def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[
             what=f"{total('authz_internal_errors_total'):.0f} checks ended in an exception",
             do="please report what the log says about them",
         )
-    of_others = sum(total("authz_reload_failures_total", kind=kind) for kind, *_ in _RELOADED)
+    of_others = sum(total("authz_reload_failures_total", kind=kind) for kind in _RELOADED)
     if total("authz_reload_failures_total") > of_others:
         yield Finding(
             id="reload-failed",
@@ -131,6 +129,6 @@ def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[
             what="a changed policy could not be used; the last good one was kept",
             do="authz policy validate says why",
         )
-    for kind, what, do in _RELOADED:
+    for kind, (what, do) in _RELOADED.items():
         if total("authz_reload_failures_total", kind=kind):
             yield Finding(id="reload-failed", where=where, what=what, do=do)

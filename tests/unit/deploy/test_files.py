@@ -218,6 +218,21 @@ def test_istio_asks_for_every_request_of_the_gateway_and_fails_closed() -> None:
     assert topology == {"forwardClientCertDetails": "SANITIZE_SET"}
 
 
+def test_istio_rejects_headers_that_an_application_may_read_as_others() -> None:
+    file = DEPLOY / "istio" / "gateway.yaml"
+    spec = of_kind(file, "EnvoyFilter")["spec"]
+    gateway = of_kind(file, "Gateway")["spec"]
+
+    (patch,) = spec["configPatches"]
+    manager = patch["patch"]["value"]["typed_config"]
+    options = manager["common_http_protocol_options"]
+    assert options == {"headers_with_underscores_action": "REJECT_REQUEST"}
+    assert manager["@type"].endswith(".HttpConnectionManager")
+    assert (patch["applyTo"], patch["patch"]["operation"]) == ("NETWORK_FILTER", "MERGE")
+    assert patch["match"]["context"] == "GATEWAY"
+    assert spec["workloadSelector"]["labels"] == gateway["selector"]
+
+
 def test_envoy_gateway_sends_the_certificate_and_fails_closed() -> None:
     file = DEPLOY / "envoy-gateway" / "policies.yaml"
     client = of_kind(file, "ClientTrafficPolicy")["spec"]
