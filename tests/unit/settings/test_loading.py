@@ -173,3 +173,17 @@ def test_the_environment_is_not_read(elsewhere: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AUTHZ_GRPC__WORKERS", "9")
 
     assert load_settings().grpc.workers == 1
+
+
+def test_settings_know_where_a_value_was_set(elsewhere: Path) -> None:
+    file = write(elsewhere, "grpc:\n  tls:\n    certificate: a.crt\n    key: a.key\n")
+    option = Override(option="--grpc", path=("grpc", "listen"), value="127.0.0.1:0")
+
+    settings = load_settings(file, [option])
+
+    assert settings.where("grpc", "tls", "key") == f"{file}:4: grpc.tls.key"
+    assert settings.where("grpc", "listen") == "--grpc"
+
+
+def test_settings_without_a_file_name_the_key(elsewhere: Path) -> None:
+    assert load_settings().where("grpc", "tls", "key") == "grpc.tls.key"
