@@ -43,6 +43,7 @@ def server(node: _Node) -> Iterator[MetricsServer]:
         open_listener("127.0.0.1", 0),
         render=node.render,
         readiness=lambda: node.readiness,
+        header_seconds=0.2,
         connection_seconds=0.2,
     )
     made.start()

@@ -23,7 +23,6 @@ from authz.extauthz.transport import (
 )
 from authz.extauthz.transport.grpcio import GrpcioTransport
 from authz.extauthz.transport.tls import server_credentials
-from authz.observability.log import flush
 from tests.unit.extauthz.transport.conftest import LOOPBACK, Service
 
 if TYPE_CHECKING:
@@ -168,7 +167,6 @@ def test_half_a_rotation_leaves_the_last_good_pair(
 
     assert presented_by(address) == first.serial
     assert presented_by(address) == first.serial
-    flush()
     assert capsys.readouterr().err.count("the last good ones stay") == 1
 
     files.key.write_bytes(second.key_pem)
