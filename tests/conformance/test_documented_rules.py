@@ -31,7 +31,7 @@ REVOKED_TOO = f'((not {VERIFIED} or {REVOKED}) and {PATH} in {{"/admin"}})'
 def _blocks(expression: str, **values: object) -> bool:
     parsed = parse(expression, SCHEME, {})
     given = {field.name: default_value(field.type) for field in SCHEME.fields.values()}
-    given |= {name: value for name, value in values.items()}  # type: ignore[misc]
+    given |= values  # type: ignore[arg-type]
     fast = compile_expression(parsed).matches(given)
     again = compile_expression(parse(format_expression(parsed), SCHEME, {})).matches(given)
 
