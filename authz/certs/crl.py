@@ -68,7 +68,13 @@ def compile_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> Co
         extensions = list(crl.extensions)
         next_update = crl.next_update_utc
         issuer_name = crl.issuer.public_bytes()
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as why:
+    except (
+        ValueError,
+        TypeError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as why:
         raise MalformedCertificateError(
             "the bytes are not a CRL that can be read",
             hint="expected an X.509 CRL, PEM or DER; openssl crl -in FILE -text shows it",

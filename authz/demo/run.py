@@ -66,7 +66,8 @@ def run_demo(check: bool) -> int:
 
     With `check` everything lives in a temporary directory and ends after the table.
     """
-    previous = signal.signal(signal.SIGTERM, _stop)
+    # SIGINT, too: a shell that starts us in the background has it ignored, and we would never end.
+    previous = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if check:
             with tempfile.TemporaryDirectory(prefix="authz-demo-") as directory:
@@ -78,7 +79,8 @@ def run_demo(check: bool) -> int:
     except KeyboardInterrupt:
         return 1
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _fresh(directory: Path) -> Path:

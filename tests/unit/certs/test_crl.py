@@ -93,3 +93,13 @@ def test_a_crl_that_cannot_become_stale_is_refused() -> None:
 
     with pytest.raises(UnsupportedCertificateError, match="nextUpdate"):
         compile_crl(der(0x30, body, algorithm, der(3, b"\0", signature)), _ISSUERS, where="")
+
+
+def test_a_crl_of_an_unknown_version_is_malformed() -> None:
+    der = root().crl().der
+    # RFC 5280 5.1.2.1: version 2 is the integer 1, at the start of the signed part.
+    assert der.count(b"\x02\x01\x01\x30") == 1
+    damaged = der.replace(b"\x02\x01\x01\x30", b"\x02\x01\x00\x30")
+
+    with pytest.raises(MalformedCertificateError):
+        compile_crl(damaged, [Certificate.from_der(root().der)], where="acme.crl")
