@@ -98,8 +98,8 @@ def test_a_crl_that_cannot_become_stale_is_refused() -> None:
 def test_a_crl_of_an_unknown_version_is_malformed() -> None:
     der = root().crl().der
     # RFC 5280 5.1.2.1: version 2 is the integer 1, at the start of the signed part.
-    assert der.count(b"\x02\x01\x01\x30") == 1
-    damaged = der.replace(b"\x02\x01\x01\x30", b"\x02\x01\x00\x30")
+    damaged = der.replace(b"\x02\x01\x01\x30", b"\x02\x01\x00\x30", 1)
+    assert 0 <= der.index(b"\x02\x01\x01\x30") < 10
 
     with pytest.raises(MalformedCertificateError):
         compile_crl(damaged, [Certificate.from_der(root().der)], where="acme.crl")
