@@ -60,7 +60,7 @@ fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (def
 wheel: setup ## build the wheel and the source archive into dist/
 	$(BIN)/pip wheel --no-deps -w dist .
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .system-packages dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-envoy .venv-xds .system-packages dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

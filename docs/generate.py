@@ -11,6 +11,7 @@ docs/generators.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 import typing
@@ -249,7 +250,7 @@ def _setting_sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
         if section is None:
             yield f"## `{path}`\n\n{_sentence(field)}\n\n{_type_line(field)}\n"
         else:
-            yield f"## `{path}`\n\n{section.__doc__}\n"
+            yield f"## `{path}`\n\n{inspect.getdoc(section)}\n"
             yield from _setting_sections(section, f"{path}.")
 
 
@@ -266,7 +267,7 @@ def _policy_sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
             below.append((f"{prefix}{name}{suffix}", section))
     title = f"`{prefix.rstrip('.')}`" if prefix else "Keys"
     yield (
-        f"## {title}\n\n{model.__doc__}\n\n"
+        f"## {title}\n\n{inspect.getdoc(model)}\n\n"
         "| key | value | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
     for path, section in below:

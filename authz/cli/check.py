@@ -106,7 +106,7 @@ def read_request(path: Path) -> bytes:
                 f"the request is no CheckRequest: {_one_line(error)}",
                 where=where,
                 hint="expected one JSON object: "
-                '{"attributes": {"request": {"http": {"host": …, "path": …}}}}',
+                '{"attributes": {"source": {}, "request": {"http": {"host": …, "path": …}}}}',
             ) from None
         # On the wire, too, unknown fields are skipped; a typo should be seen all the same.
         messages.warning(f"{where}: ignored: {_one_line(strict)}")

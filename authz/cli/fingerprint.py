@@ -97,4 +97,10 @@ def _values(leaf: Certificate, others: list[Certificate]) -> dict[str, str | boo
         "cert_chain_rfc9440": chain or "",
         "cert_chain_rfc9440_too_large": chain is None,
     }
-    return {f"cf.tls_client_auth.{name}": value for name, value in values.items()}
+    return {f"cf.tls_client_auth.{name}": value for name, value in values.items()} | {
+        "authz.cert.spki_sha256": leaf.spki_sha256,
+        "authz.cert.san.dns": ", ".join(leaf.san_dns),
+        "authz.cert.san.uri": ", ".join(leaf.san_uri),
+        "authz.cert.san.email": ", ".join(leaf.san_email),
+        "authz.cert.san.ip": ", ".join(map(str, leaf.san_ip)),
+    }

@@ -283,6 +283,8 @@ def _stay(demo: Demo, children: Children) -> None:
         f" authority is {demo.credentials.server_ca}).\n"
         f"Policy: {demo.directory / 'policy.yaml'} (edit it). "
         f"Envoy admin: http://{demo.envoy.admin_address}/\n"
+        f"Why a request was denied: {demo.directory / 'envoy-access.log'}; "
+        f"what became of an edit: {demo.directory / 'authz.log'}.\n"
         "Ctrl-C ends it."
     )
     try:

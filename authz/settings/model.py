@@ -267,7 +267,8 @@ class Settings(Section):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     geoip: GeoIpSettings = Field(default_factory=GeoIpSettings)
     policy: FilePath | None = Field(
-        default=None, description="The policy file; without one, the policy is the store's."
+        default=None,
+        description="The policy file. `serve` needs one in this release, which has no store.",
     )
     log: LogSettings = Field(default_factory=LogSettings)
 
