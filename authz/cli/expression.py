@@ -112,18 +112,17 @@ def eval_(config: ConfigOption = None) -> None:
 
     settings_of(config)
     for line in sys.stdin.buffer:
-        if line.strip():
-            sys.stdout.write(json.dumps(_evaluated(line), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+        # A line for every line, in ASCII: whoever pairs them up need not know our locale.
+        sys.stdout.write(json.dumps(_evaluated(line)) + "\n")
+        sys.stdout.flush()
 
 
 def _evaluated(line: bytes) -> dict[str, Any]:
     import json
 
-    from authz.cli.field_values import lists_of, values_of
+    from authz.cli.field_values import parse_with_lists, values_of
     from authz.errors import AuthzError, ExpressionError, SettingsError
-    from authz.policy.fields import SCHEME
-    from authz.rules import compile_expression, parse
+    from authz.rules import compile_expression
 
     try:
         given = json.loads(line)
@@ -134,7 +133,7 @@ def _evaluated(line: bytes) -> dict[str, Any]:
             raise SettingsError(
                 f'unknown key "{unknown[0]}"', hint="known here: expression, fields, lists"
             )
-        expression = parse(given["expression"], SCHEME, lists_of(given.get("lists", {})))
+        expression = parse_with_lists(given["expression"], given.get("lists", {}))
         values = values_of(given.get("fields", {}))
         return {"result": compile_expression(expression).matches(values)}
     except (ValueError, RecursionError) as error:

@@ -7,9 +7,10 @@ Text is UTF-8; fields that are left out are "", false, 0, 0.0.0.0 or empty.
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from authz.errors import SettingsError
+from authz.errors import AuthzError, ParseError, PolicyError, SettingsError, TypeCheckError
 from authz.policy.fields import SCHEME
 from authz.rules import (
     Array,
@@ -22,12 +23,17 @@ from authz.rules import (
     Map,
     compile_list,
     default_value,
+    parse,
 )
 from authz.rules.types import INT_MAX, INT_MIN
 from authz.settings.problems import describe, did_you_mean
 
 if TYPE_CHECKING:
-    from authz.rules import NamedList, Type, Value
+    from authz.rules import Expression, Type, Value
+
+
+# Three kinds for each list without one: more lists than anybody writes into one line.
+_MAX_CHOICES = 729
 
 
 class Values(dict[str, "Value"]):
@@ -55,17 +61,21 @@ def values_of(given: Any) -> Values:
     return values
 
 
-def lists_of(given: Any) -> dict[str, NamedList]:
-    """The lists of a JSON object: `{name: {"kind": …, "items": […]}}` or `{name: […]}`.
+def parse_with_lists(source: str, given: Any) -> Expression:
+    """Parse with the lists of a JSON object: `{name: {"kind": …, "items": […]}}` or `{name: […]}`.
 
-    Without a kind it is what all items are: numbers, addresses and networks, or text.
+    A list without a kind is of the kind that the expression compares it with. Lists that the
+    expression does not name are not looked at.
 
     Raises:
-        SettingsError: it is not that.
+        ParseError, TypeCheckError: of the expression.
+        SettingsError: the lists are not that.
         PolicyError: an item that does not fit its list.
     """
-    lists: dict[str, NamedList] = {}
+    models: dict[str, list[ListModel]] = {}
     for name, value in _object(given, "lists").items():
+        if f"${name}" not in source:
+            continue
         what = f'the list "{name}"'
         whole = value if isinstance(value, dict) else {"items": value}
         items = whole.get("items")
@@ -75,14 +85,24 @@ def lists_of(given: Any) -> dict[str, NamedList]:
             raise SettingsError(
                 f"{what} has no list of items", hint='write {"kind": "ip", "items": ["10.0.0.0/8"]}'
             )
-        kind = whole.get("kind", _kind(items))
-        if kind not in list(ListKind):
-            hint = did_you_mean(str(kind), ListKind)
-            raise SettingsError(f"{what} is of no known kind: {describe(kind)}", hint=hint)
-        lists[name] = compile_list(
-            ListModel(name=name, kind=ListKind(kind), items=tuple(map(str, items)), where=what)
-        )
-    return lists
+        kinds = [whole["kind"]] if "kind" in whole else _kinds(items)
+        if any(kind not in list(ListKind) for kind in kinds):
+            hint = did_you_mean(str(kinds[0]), ListKind)
+            raise SettingsError(f"{what} is of no known kind: {describe(kinds[0])}", hint=hint)
+        texts = tuple(map(str, items))
+        models[name] = [
+            ListModel(name=name, kind=ListKind(kind), items=texts, where=what) for kind in kinds
+        ]
+    first: AuthzError | None = None
+    for choice in islice(product(*models.values()), _MAX_CHOICES):
+        try:
+            return parse(source, SCHEME, {model.name: compile_list(model) for model in choice})
+        except ParseError:
+            raise
+        except (TypeCheckError, PolicyError) as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def _object(given: Any, what: str) -> dict[str, Any]:
@@ -91,12 +111,17 @@ def _object(given: Any, what: str) -> dict[str, Any]:
     return given
 
 
-def _kind(items: list[str | int]) -> ListKind:
+def _kinds(items: list[str | int]) -> list[ListKind]:
+    """What a list may be, the likeliest first."""
     if items and all(isinstance(item, int) for item in items):
-        return ListKind.INTEGER
-    if items and all(isinstance(item, str) and _is_network(item) for item in items):
-        return ListKind.IP
-    return ListKind.STRING
+        first = ListKind.INTEGER
+    elif items and all(isinstance(item, str) and _is_network(item) for item in items):
+        first = ListKind.IP
+    else:
+        first = ListKind.STRING
+    return sorted(
+        (ListKind.STRING, ListKind.IP, ListKind.INTEGER), key=lambda kind: kind is not first
+    )
 
 
 def _is_network(text: str) -> bool:
@@ -107,16 +132,21 @@ def _is_network(text: str) -> bool:
     return True
 
 
+def _bytes(text: str) -> bytes:
+    """UTF-8; U+DC80 to U+DCFF stand for the bytes 80 to FF (PEP 383), which no text could say."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def _value(value: Any, kind: Type, what: str) -> Value:
     if isinstance(kind, Array) and isinstance(value, list):
         return tuple(_value(item, kind.of, what) for item in value)
     if isinstance(kind, Map) and isinstance(value, dict):
-        return {
-            key.encode("utf-8", "surrogatepass"): _value(item, kind.of, what)
-            for key, item in value.items()
-        }
+        return {_bytes(key): _value(item, kind.of, what) for key, item in value.items()}
     if kind == Bytes and isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
+        return _bytes(value)
     if kind == Bool and isinstance(value, bool):
         return value
     if (
@@ -126,7 +156,7 @@ def _value(value: Any, kind: Type, what: str) -> Value:
         and INT_MIN <= value <= INT_MAX
     ):
         return value
-    if kind == Ip and isinstance(value, str):
+    if kind == Ip and isinstance(value, str) and "%" not in value:  # no zones (RFC 4007)
         try:
             return ip_address(value)
         except ValueError:

@@ -4,7 +4,7 @@
 The language is that of Rust's regex crate with Unicode off (Cloudflare 3d; surprises 59 to 68), in
 linear time on any input. rurex refuses a few forms that the crate itself accepts, because Python's
 `re` refuses them; `regex_rewrite` turns those into equal ones. It also accepts the flag `a`, which
-the crate does not know.
+the crate does not know, and leading flags named twice, which the crate refuses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import rurex
 
-from authz.rules.regex_rewrite import UnknownFlagError, rewrite
+from authz.rules.regex_rewrite import FlagError, rewrite
 from authz.rules.suggestions import hint_for_regex
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def compile_regex(pattern: str) -> Regex:
         raise RegexError("incomplete escape", len(pattern) - 1, None)
     try:
         equal = rewrite(pattern)
-    except UnknownFlagError as error:
+    except FlagError as error:
         raise RegexError(str(error), error.offset, hint_for_regex(pattern)) from None
     try:
         compiled = rurex.compile((pattern if equal is None else equal).encode())

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rewrites patterns of Rust's regex syntax that the engine's front end refuses into equal ones.
 
-Two forms need it (surprise 60): a repetition of a repetition, `a**` or `a{2}{3}`, becomes
-`(?:a*)*`; flags in the middle, `N(?i)ODE|x`, become a group up to the end of each alternative,
+Three forms need it (surprise 60): a repetition of a repetition, `a**` or `a{2}{3}`, becomes
+`(?:a*)*`; a repeated escape that looks like a repetition itself, `\\x{41}*`, becomes
+`(?:\\x{41})*`; flags in the middle, `N(?i)ODE|x`, become a group up to the end of each alternative,
 `N(?i:ODE)|(?i:x)`. All other patterns are left exactly as they are. Whether a pattern is valid is
-not decided here, except for flags that Rust does not know.
+not decided here, except for flags that Rust does not know or that are named twice.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ ESCAPE: Final = re.compile(
     r"|[pP]\{[^}]*\}|[pP].|b\{(?:start|end|start-half|end-half)\}|.)",
     re.DOTALL,
 )
+# The front end takes the digits for a repetition of `\x`; in a class it does not.
+_COUNT_LIKE: Final = re.compile(r"\\[xuU]\{[0-9]+\}")
 _NAMED_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _BLANKS: Final = " \t\n\v\f\r\x85\u200e\u200f\u2028\u2029"
 
 
-class UnknownFlagError(Exception):
-    """A flag that Rust's regex syntax does not have."""
+class FlagError(Exception):
+    """A flag that Rust's regex syntax does not have, or that a group names twice."""
 
-    def __init__(self, flag: str, offset: int) -> None:
-        super().__init__(f'unrecognized flag "{flag}"')
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(reason)
         self.offset = offset
 
 
@@ -53,7 +56,7 @@ class _Group:
 def rewrite(pattern: str) -> str | None:
     """An equal pattern that the engine takes, or None to use the pattern as it is.
 
-    Raises UnknownFlagError.
+    Raises FlagError.
     """
     if "(?" not in pattern and not _stacked(pattern):
         return None
@@ -123,10 +126,8 @@ class _Rewriter:
         group = _GROUP.match(self.pattern, at)
         verbose = self.groups[-1].verbose
         if group:
-            for place, flag in enumerate(group[1], start=group.start(1)):
-                if flag not in _FLAGS:
-                    raise UnknownFlagError(flag, place)
-            if group[2] == ")" and _FLAG_LIST.fullmatch(group[1]) and _distinct(group[1]):
+            _check_flags(group[1], group.start(1))
+            if group[2] == ")" and _FLAG_LIST.fullmatch(group[1]):
                 self._set_flags(group[1], at)
                 return group.end()
             verbose = _on_off(group[1]).get("x", verbose)
@@ -157,6 +158,9 @@ class _Rewriter:
             # Not inserted: a pattern of nothing but stars would take quadratic time.
             self.out[self.item] = "(?:" + self.out[self.item]
             self.out.append(")")
+            self.changed = True
+        elif _COUNT_LIKE.fullmatch(self.out[self.item]):
+            self.out[self.item] = f"(?:{self.out[self.item]})"
             self.changed = True
         self.out.append(text)
         self.repeated = True
@@ -207,9 +211,14 @@ def class_end(pattern: str, at: int) -> int:
     return len(pattern)
 
 
-def _distinct(letters: str) -> bool:
-    """Whether no flag is named twice, which the engine refuses."""
-    return len(set(letters)) == len(letters)
+def _check_flags(letters: str, start: int) -> None:
+    """Refuse what the engine's front end lets through at the very start of a pattern."""
+    for place, flag in enumerate(letters):
+        if flag not in _FLAGS:
+            raise FlagError(f'unrecognized flag "{flag}"', start + place)
+        # A second minus sign has a message of the engine's own.
+        if flag != "-" and flag in letters[:place]:
+            raise FlagError(f'duplicate flag "{flag}"', start + place)
 
 
 def _on_off(letters: str) -> dict[str, bool]:

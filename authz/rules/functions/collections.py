@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from authz.rules.functions.model import ArgumentError, Family, Function, Parameter, plain
-from authz.rules.types import Array, Bool, Bytes, Int, MaybeValue, Type, Value
+from authz.rules.types import Array, Bool, Bytes, Int, Ip, MaybeValue, Type, Value
 
 
 def _has_value_type(arguments: tuple[Type, ...]) -> Type:
@@ -66,7 +66,7 @@ HAS_VALUE: Final = Function(
     name="has_value",
     parameters=(
         Parameter(name="holder", accepts=(Family.ARRAY, Family.MAP)),
-        Parameter(name="value", accepts=(Bytes, Int, Bool)),
+        Parameter(name="value", accepts=(Bytes, Int, Bool, Ip)),
     ),
     returns=_has_value_type,
     bind=plain(_has_value),

@@ -30,6 +30,7 @@ _SPACE: Final = 0x20
 _LETTER_U: Final = 0x75
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_URL_OPTIONS: Final = frozenset((b"r", b"u", b"ur", b"ru"))
 _ESCAPE_OR_UNICODE: Final = re.compile(rb"%(?:([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4}))")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
@@ -95,12 +96,13 @@ def _decode_fully(text: bytes, *, unicode: bool) -> bytes:
 
 def _bind_url_decode(literals: tuple[LiteralValue | None, ...]) -> Implementation:
     options = literals[1] if len(literals) > 1 else b""
-    if not isinstance(options, bytes) or not set(options) <= set(b"ru"):
+    if len(literals) > 1 and options not in _URL_OPTIONS:
         raise ArgumentError(
             1,
             "unknown option of url_decode",
             'the options are "r" (decode repeatedly), "u" (%uHHHH as well) and "ur"',
         )
+    assert isinstance(options, bytes)  # All of _URL_OPTIONS are.
     unicode = b"u" in options
     if b"r" in options:
         return lambda text, *_: _decode_fully(text, unicode=unicode)

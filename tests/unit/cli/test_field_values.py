@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from authz.cli.field_values import lists_of, values_of
+from authz.cli.field_values import parse_with_lists, values_of
 from authz.errors import AuthzError
 from authz.policy.fields import SCHEME
-from authz.rules import default_value
+from authz.rules import compile_expression, default_value
 
 
 def test_what_is_left_out_is_empty() -> None:
@@ -75,17 +75,35 @@ def test_values_of_another_type_are_refused(given: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("expression", "value", "items", "result"),
     [
-        {"kind": "ip", "items": ["10.0.0.0/8"]},
-        ["10.0.0.0/8", "::1"],
-        [1, 2],
-        ["a", "10.0.0.1"],
-        [],
+        ("ip.src in $o", "10.1.2.3", {"kind": "ip", "items": ["10.0.0.0/8"]}, True),
+        ("ip.src in $o", "10.1.2.3", ["10.0.0.0/8", "::1"], True),
+        ("ip.src in $o", "10.1.2.3", ["10.1.2.0..10.1.2.9"], True),
+        ("ip.src in $o", "10.1.2.3", [], False),
+        ("http.host in $o", "10.0.0.1", ["10.0.0.1", "10.0.0.2"], True),
+        ("http.host in $o", "a", ["a", "10.0.0.1"], True),
+        ("http.request.timestamp.sec in $o", 5, ["5", "6"], True),
+        ("http.request.timestamp.sec in $o", 5, [1, 2], False),
+        ("http.request.timestamp.sec in $o", 5, [], False),
     ],
 )
-def test_lists_with_and_without_a_kind(given: Any) -> None:
-    assert list(lists_of({"o": given})) == ["o"]
+def test_a_list_without_a_kind_is_of_the_left_sides(
+    expression: str, value: Any, items: Any, result: bool
+) -> None:
+    parsed = parse_with_lists(expression, {"o": items, "unused-Name": ["10.0.0.1/8"]})
+
+    values = values_of({expression.split(" ", maxsplit=1)[0]: value})
+    assert compile_expression(parsed).matches(values) is result
+
+
+def test_a_byte_that_is_no_text_can_be_written() -> None:
+    assert values_of({"http.host": "\u00e9\udcff"})["http.host"] == b"\xc3\xa9\xff"
+
+
+def test_an_address_has_no_zone() -> None:
+    with pytest.raises(AuthzError):
+        values_of({"ip.src": "fe80::1%eth0"})
 
 
 @pytest.mark.parametrize(
@@ -102,6 +120,6 @@ def test_lists_with_and_without_a_kind(given: Any) -> None:
 )
 def test_lists_that_are_none_are_refused(given: Any, message: str) -> None:
     with pytest.raises(AuthzError) as caught:
-        lists_of(given)
+        parse_with_lists("ip.src in $o", given)
 
     assert caught.value.message == message

@@ -27,12 +27,12 @@ def test_a_name_is_available_or_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "options", "decoded"),
     [
-        (b"a%41+%zz%", b"", b"aA %zz%"),
+        (b"a%41+%zz%", None, b"aA %zz%"),
         (b"%252541", b"r", b"A"),
         (b"%%341", b"r", b"A"),
         (b"a+b", b"r", b"a b"),
         (b"%2B", b"r", b" "),
-        (b"%2B", b"", b"+"),
+        (b"%2B", None, b"+"),
         (b"%u0041%u2601", b"u", "A\u2601".encode()),
         (b"%ud800", b"u", b"%ud800"),
         (b"%ud800", b"ur", b"%ud800"),
@@ -41,8 +41,18 @@ def test_a_name_is_available_or_refused() -> None:
         (b"%u2601", b"r", b"%u2601"),
     ],
 )
-def test_url_decode(text: bytes, options: bytes, decoded: bytes) -> None:
-    assert URL_DECODE.bind((None, options))(text, options) == decoded
+def test_url_decode(text: bytes, options: bytes | None, decoded: bytes) -> None:
+    given = () if options is None else (options,)
+
+    assert URL_DECODE.bind((None, *given))(text, *given) == decoded
+
+
+@pytest.mark.parametrize("options", [b"", b"rr", b"uu", b"uru", b"R", b"r u"])
+def test_url_decode_knows_its_options_only(options: bytes) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        URL_DECODE.bind((None, options))
+
+    assert caught.value.position == 1
 
 
 def test_decoding_repeatedly_takes_linear_time() -> None:
