@@ -54,6 +54,9 @@ def values_of(given: Any) -> Values:
     for name, value in _object(given, "fields").items():
         known = SCHEME.fields.get(name)
         if known is None:
+            reason = SCHEME.refused.get(name) or SCHEME.family_refused(name)
+            if reason:
+                raise SettingsError(f'the field "{name}" cannot exist here: {reason}')
             near = did_you_mean(name, SCHEME.fields)
             hint = near if near.startswith("did you") else None
             raise SettingsError(f'unknown field "{name}"', hint=hint)

@@ -7,8 +7,9 @@ is taken apart in targets.
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.policy import targets
 from authz.policy.catalogue import STRING_MAP, STRINGS, Entry, entry
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 _UNKNOWN_ADDRESS = IPv4Address(0)
 _REPEATS = "repeated lines stay apart only with `encode_raw_headers: true`"
+
+# RFC 9110 §12.4.2 and §12.5.4, without `*`: a language range and its weight of at most one.
+_LANGUAGE: Final = re.compile(
+    rb"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)"
+    rb"(?:[ \t]*;[ \t]*[Qq]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
+)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address:
@@ -59,6 +66,18 @@ def _milliseconds(values: RequestValues) -> int:
 
 def _sent_path(values: RequestValues) -> bytes:
     return values.facts.path.partition(b"?")[0]
+
+
+def _accepted_languages(values: RequestValues) -> tuple[bytes, ...]:
+    """Tags by falling weight, equal weights in request order; what is malformed is left out."""
+    weighted: list[tuple[float, bytes]] = []
+    for element in values.header(b"accept-language").split(b","):
+        found = _LANGUAGE.fullmatch(element.strip(b" \t"))
+        # q=0 is "not acceptable" (RFC 9110 §12.4.2).
+        if found and (weight := float(found[2] or b"1")):
+            weighted.append((weight, found[1]))
+    weighted.sort(key=lambda one: -one[0])
+    return tuple(tag for _, tag in weighted)
 
 
 _LINE = (
@@ -163,6 +182,12 @@ _HEADERS = (
         "The whole X-Forwarded-For header.",
         "Envoy appends the TCP peer with `use_remote_address: true`",
     ),
+    entry(
+        "http.request.accepted_languages",
+        STRINGS,
+        _accepted_languages,
+        "Tags of Accept-Language by falling weight; without `*`, `q=0` and what is malformed.",
+    ),
 )
 
 _RAW = (
@@ -246,6 +271,24 @@ _CONNECTION = (
     ),
     entry("cf.threat_score", Int, lambda _: 0, "Always 0, as at Cloudflare."),
     entry("cf.worker.upstream_zone", Bytes, lambda _: b"", "Always empty: no Workers."),
+    entry(
+        "cf.zone.name",
+        Bytes,
+        lambda v: v.site.encode(),
+        "Name of the site that answers, as `authz.site`: a site is what a zone is at Cloudflare.",
+    ),
+    entry(
+        "cf.zone.plan",
+        Bytes,
+        lambda _: b"",
+        "Always empty: it describes a Cloudflare zone.",
+    ),
+    entry(
+        "cf.hostname.metadata",
+        Bytes,
+        lambda _: b"",
+        "Always empty: it describes a host name of a Cloudflare zone.",
+    ),
 )
 
 REQUEST: tuple[Entry, ...] = _LINE + _HEADERS

@@ -289,6 +289,8 @@ class _Parser:
             self.at = stop
         elif name in self.scheme.functions:
             base = self._call(name, start, stop)
+        elif reason := self.scheme.family_refused(name):
+            raise Problem.REFUSED_FIELD.error(source, (start, stop), name=name, reason=reason)
         else:
             raise unknown_name(source, (start, stop), end, self.scheme, after_logic=after_logic)
         steps: list[Step] = []

@@ -45,7 +45,7 @@ class Scheme:
     """Fields and functions by name.
 
     `refused` are names that Cloudflare has and that cannot exist here, with the reason that the
-    error message gives.
+    error message gives; `a.b.*` stands for every name below `a.b` that is not there itself.
     """
 
     fields: Mapping[str, Field]
@@ -61,3 +61,14 @@ class Scheme:
                 raise ValueError(f"no expression could ever name the field {name!r}")
             if entry.hex and entry.type != Bytes and "Bytes" not in str(entry.type):
                 raise ValueError(f"hex field {name!r} must hold bytes")
+
+    def family_refused(self, name: str) -> str | None:
+        """Why the nearest refused family of `name` cannot exist; None for a name of its own."""
+        if name in self.refused:
+            return None
+        parent = name.rpartition(".")[0]
+        while parent:
+            if reason := self.refused.get(f"{parent}.*"):
+                return reason
+            parent = parent.rpartition(".")[0]
+        return None

@@ -123,3 +123,9 @@ def test_lists_that_are_none_are_refused(given: Any, message: str) -> None:
         parse_with_lists("ip.src in $o", given)
 
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("name", ["cf.bot_management.score", "cf.llm.prompt.detected"])
+def test_a_field_that_cannot_exist_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(AuthzError, match="cannot exist here: "):
+        values_of({name: 1})

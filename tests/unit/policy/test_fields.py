@@ -10,7 +10,7 @@ import pytest
 
 from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
-from authz.errors import TypeCheckError
+from authz.errors import ExpressionError, TypeCheckError
 from authz.policy.client import identify
 from authz.policy.fields import PATH_FIELDS, SCHEME, FieldValues, scheme_for
 from authz.policy.fields_geo import ASN_FIELDS, CITY_FIELDS, COUNTRY_FIELDS
@@ -61,10 +61,42 @@ def test_a_reading_changes_the_path_fields_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_a_cloudflare_field_that_cannot_exist_is_refused_with_the_reason(name: str) -> None:
+    # A family stands for any name below it.
     with pytest.raises(TypeCheckError) as caught:
-        parse(f'{name} eq "x"', SCHEME, {})
+        parse(f'{name.replace("*", "of_next_year")} eq "x"', SCHEME, {})
 
     assert REFUSED[name] in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    ("name", "supplier"),
+    [
+        ("cf.tls_version", "authz.metadata"),
+        ("cf.bot_management.ja4", "tls_inspector"),
+        ("cf.bot_management.of_next_year", "CrowdSec"),
+        ("cf.waf.of_next_year", "Coraza"),
+        ("cf.waf.content_scan.of_next_year", "ClamAV"),
+        ("cf.waf.credential_check.of_next_year", "leaked passwords"),
+        ("cf.schema_validation.of.next_year", "OpenAPI"),
+        ("raw.http.response.code", "response"),
+    ],
+)
+def test_the_nearest_reason_says_what_would_supply_the_field(name: str, supplier: str) -> None:
+    with pytest.raises(TypeCheckError) as caught:
+        parse(f'{name} eq "x"', scheme_for(None), {})
+
+    assert f'the field "{name}" does not exist here' in caught.value.message
+    assert supplier in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["cf.llm", "cf.llmx.prompt", "http.request.response.code", "llm.a"]
+)
+def test_a_name_outside_the_families_is_just_unknown(name: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(f'{name} eq "x"', SCHEME, {})
+
+    assert caught.value.message == f'unknown field "{name}"'
 
 
 # Fields that need a source

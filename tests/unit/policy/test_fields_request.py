@@ -64,3 +64,33 @@ def test_an_unknown_client_address_is_in_no_list_of_friends() -> None:
 
 def test_a_missing_time_is_now_and_not_1970() -> None:
     assert _values(time_seconds=0)["http.request.timestamp.sec"] == int(AT)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((), ()),
+        ((b"",), ()),
+        ((b"de-CH, fr;q=0.9, en;q=0.95, *;q=0.5",), (b"de-CH", b"en", b"fr")),
+        ((b"da;q=0.5,en;q=0.5", b"nb ; Q=0.5"), (b"da", b"en", b"nb")),
+        ((b"fr;q=0, en;q=0.000, de;q=0.001",), (b"de",)),
+        ((b"a;q=1.000,b;q=1.,c;q=0.",), (b"a", b"b")),
+        # Malformed: too many digits, above one, no number, no weight, no tag, several tags.
+        ((b"a;q=0.1234,b;q=1.1,c;q=high,d;q,;q=1,e f,-,g\xff,h;level=1,ok",), (b"ok",)),
+        ((b"en, en;q=0.1",), (b"en", b"en")),
+    ],
+)
+def test_accepted_languages_are_ordered_by_weight(
+    lines: tuple[bytes, ...], expected: tuple[bytes, ...]
+) -> None:
+    headers = tuple((b"accept-language", line) for line in lines)
+
+    assert _values(headers=headers)["http.request.accepted_languages"] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("cf.zone.name", b"api"), ("cf.zone.plan", b""), ("cf.hostname.metadata", b"")],
+)
+def test_the_zone_is_the_site_and_has_nothing_else(name: str, expected: bytes) -> None:
+    assert _values()[name] == expected

@@ -107,8 +107,8 @@ def test_a_million_addresses_load_in_three_seconds(version: int) -> None:
         for n in range(1_000_000)
     )
 
-    start = time.perf_counter()
+    start = time.process_time()
     compiled = _list(ListKind.IP, *items)
 
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert compiled.has(ip_address("10.0.0.0" if version == 4 else "2001:db8::"))

@@ -74,6 +74,7 @@ def test_a_wrong_serial_in_a_file_names_its_line() -> None:
         serials_of(items_of(b"01\n# x\nxyz\n"))
 
 
+@pytest.mark.acceptance
 def test_a_million_lines_take_at_most_three_seconds() -> None:
     data = b"".join(b"%040X\n" % n for n in range(1, 1_000_001))
 

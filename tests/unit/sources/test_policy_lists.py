@@ -58,6 +58,7 @@ def test_a_missing_file_and_a_file_that_is_no_text(tmp_path: Path) -> None:
         items(tmp_path, kind="ip", items_file="binary")
 
 
+@pytest.mark.acceptance
 def test_a_million_lines_take_at_most_three_seconds(tmp_path: Path) -> None:
     (tmp_path / "many").write_bytes(b"".join(b"host-%d.example.com\n" % n for n in range(10**6)))
 
