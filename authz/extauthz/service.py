@@ -123,7 +123,8 @@ class CheckService:
         # counted should say so.
         if remaining is not None and time.perf_counter() - started >= remaining:
             return _DEADLINE_EXCEEDED, ()
-        return decision, lookalikes(facts.headers)
+        # Only what is let through reaches an upstream.
+        return decision, lookalikes(facts.headers) if decision.verdict is Verdict.ALLOW else ()
 
     def _fail(self, error: BaseException, started: float) -> bytes:
         # Whatever is broken may break here again, so each step stands alone.
