@@ -202,4 +202,6 @@ def identify(presented: Presented, trust: TrustBundle, at: float) -> Client:
 
 def judged(facts: RequestFacts, trust: TrustBundle, at: float) -> Peer:
     """The peer of a request, judged anew, with the default limits."""
+    if facts.credential is None:
+        return NOBODY
     return peer(judge(facts.presented, trust, at, DEFAULT_LIMITS))

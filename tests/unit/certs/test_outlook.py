@@ -30,7 +30,9 @@ def test_an_unverified_certificate_has_nothing_to_ask() -> None:
 
 
 def test_every_certificate_but_the_anchor_is_asked_about() -> None:
-    model = authority(root(), _CA, revoked_serials=[1], crls=[_CA.crl([2]).der, root().crl([3]).der])
+    model = authority(
+        root(), _CA, revoked_serials=[1], crls=[_CA.crl([2]).der, root().crl([3]).der]
+    )
     bundle = compile_trust([model])
 
     outlook = outlook_of(judge(_ALICE_PRESENTED, bundle, AT), bundle, AT)

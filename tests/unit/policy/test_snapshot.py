@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authz.certs.trust import RevocationMode
 from authz.errors import ExpressionError, PolicyError
+from authz.policy.authorizer import authorize
 from authz.policy.model import Action, PolicyModel, SkipParameters
-from authz.policy.snapshot import compile_snapshot
-from tests.factories.pki import AT, authority, root
-from tests.factories.policies import rule, site, snapshot
+from authz.policy.snapshot import MAX_DECIDED, compile_snapshot
+from tests.factories.pki import AT, authority, presented, root
+from tests.factories.policies import facts, rule, site, snapshot
 
 
 def _error(*sites: object) -> PolicyError:
@@ -119,10 +122,11 @@ def test_a_remembered_decision_is_the_one_made_anew(
     alice = presented(root().client("alice"))
 
     for path, host, with_certificate in requests:
-        request = facts(
-            path=path, host=host, **({"presented": alice} if with_certificate else {})
+        request = facts(path=path, host=host, **({"presented": alice} if with_certificate else {}))
+        old, new = (
+            authorize(remembering, request, AT),
+            authorize(snapshot(site(*_RULES)), request, AT),
         )
-        old, new = authorize(remembering, request, AT), authorize(snapshot(site(*_RULES)), request, AT)
         assert (old.verdict, old.reason, old.rule, old.detail) == (
             new.verdict,
             new.reason,
@@ -157,7 +161,9 @@ def test_the_paths_of_clients_do_not_pile_up() -> None:
 
 def test_a_request_too_large_for_the_budget_is_not_let_in_by_a_smaller_one() -> None:
     """The same request gets the same answer whatever came before."""
-    costly = rule(" or ".join(f'http.request.uri.path matches "a[ab]{{{n}}}c"' for n in range(200, 260)))
+    costly = rule(
+        " or ".join(f'http.request.uri.path matches "a[ab]{{{n}}}c"' for n in range(200, 260))
+    )
     made = snapshot(site(costly))
     authorize(made, facts(path=b"/x"), AT)
     large = facts(path=b"/x", headers=((b"h", b"v" * 60_000),))
