@@ -13,13 +13,14 @@ from authz.policy.decision import Reason, Ruling, Verdict
 from authz.policy.model import DefaultAction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from authz.policy.ruleset import Outcome
 
 #: Rulings remembered beside those of the rules. Each set of `log` rules that match together makes
 #: one, so the client has a say in how many there are.
 _MAX_REMEMBERED = 1024
+
+#: Rulings of rules; more rules than that a site hardly has.
+_MAX_RULES = 65_536
 
 
 class Rulings:
@@ -28,7 +29,9 @@ class Rulings:
     Args:
         site: the site's name, `""` where there is none.
         generation: the snapshot's number.
-        outcomes: those of a ruleset that need no more than a look-up.
+
+    A ruling is made when it is first needed: a new generation of a thousand rules on two hundred
+    sites makes none.
     """
 
     __slots__ = (
@@ -47,14 +50,13 @@ class Rulings:
         generation: int,
         default_action: DefaultAction = DefaultAction.BLOCK,
         upstream_headers: frozenset[str] = frozenset(),
-        outcomes: Sequence[Outcome] = (),
     ) -> None:
         self._site = site
         self._generation = generation
         self._default_action = default_action
         self._upstream_headers = upstream_headers
         self._remembered: dict[tuple[Reason, str, tuple[str, ...]], Ruling] = {}
-        self._by_outcome = {outcome: self._make(outcome) for outcome in outcomes}
+        self._by_outcome: dict[Outcome, Ruling] = {}
 
     def of(self, outcome: Outcome) -> Ruling:
         """The ruling for what the rules said."""
@@ -62,6 +64,12 @@ class Rulings:
         if ruling is not None:
             return ruling
         rule = outcome.rule
+        if not outcome.logged and not outcome.unknown_input:
+            # One of those that a ruleset shares (Ruleset.outcomes).
+            if len(self._by_outcome) >= _MAX_RULES:
+                self._by_outcome.clear()
+            ruling = self._by_outcome[outcome] = self._make(outcome)
+            return ruling
         reason = Reason.DEFAULT_ACTION if rule is None else Reason.RULE
         key = (reason, "" if rule is None else rule.ref, outcome.logged)
         return self._remembered.get(key) or self._remember(key, self._make(outcome))
