@@ -10,14 +10,15 @@ refuse later is refused here, where the operator can read why. An empty bundle v
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from authz.certs.authority import AuthorityModel, RevocationMode
 from authz.certs.certificate import Certificate
-from authz.certs.crl import compile_crl
+from authz.certs.crl import compile_crl, read_crl
 from authz.certs.profile import check_authority_certificate
 from authz.certs.revocation import AuthorityRevocation, compile_revocation
+from authz.certs.serials import Serials, revise
 from authz.certs.signature import Signed, signed_by
 from authz.errors import CertificateError
 
@@ -32,6 +33,7 @@ __all__ = [
     "TrustBundle",
     "TrustNote",
     "compile_trust",
+    "pack_authority",
 ]
 
 
@@ -156,18 +158,14 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
             hint="name at least one CA certificate under certificates",
             where=model.where,
         )
-    # A file that repeats a certificate is no mistake worth refusing.
-    certificates = list(
-        dict.fromkeys(
-            _read(der, position, model) for position, der in enumerate(model.certificates, 1)
-        )
-    )
+    certificates = _certificates(model)
     anchors, intermediates = _split(certificates)
-    crls = [compile_crl(der, certificates, where=model.where) for der in model.crls]
+    read = model.read_crls or [read_crl(der, certificates, where=model.where) for der in model.crls]
+    crls = [compile_crl(one) for one in read]
     revocation = compile_revocation(
         mode=model.revocation,
         crls=crls,
-        serials=model.revoked_serials,
+        serials=Serials(model.revoked_base, model.revoked_serials, model.restored_serials),
         sources_configured=model.crl_sources_configured,
     )
     for crl in crls:
@@ -186,6 +184,35 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
         notes.append(TrustNote(where=model.where, message=message))
     return Authority(
         name=model.name, anchors=anchors, intermediates=intermediates, revocation=revocation
+    )
+
+
+def _certificates(model: AuthorityModel) -> list[Certificate]:
+    # A file that repeats a certificate is no mistake worth refusing.
+    return list(
+        dict.fromkeys(
+            _read(der, position, model) for position, der in enumerate(model.certificates, 1)
+        )
+    )
+
+
+def pack_authority(model: AuthorityModel) -> AuthorityModel:
+    """The same authority with its CRLs read and its revoked serial numbers packed.
+
+    Raises:
+        CertificateError: what `compile_trust` raises for it.
+    """
+    certificates = _certificates(model)
+    base, revoked, restored = revise(
+        model.revoked_base, (), model.restored_serials, revoke=model.revoked_serials
+    )
+    return replace(
+        model,
+        read_crls=model.read_crls
+        or tuple(read_crl(der, certificates, where=model.where) for der in model.crls),
+        revoked_base=base,
+        revoked_serials=revoked,
+        restored_serials=restored,
     )
 
 
