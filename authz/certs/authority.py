@@ -21,11 +21,13 @@ class RevocationMode(StrEnum):
 class CrlModel:
     """A CRL that was read and whose signature was checked (crl.py). Times are Unix seconds.
 
-    `scope` tells partitions of one issuer apart; a CRL covers end-entity certificates, CA
-    certificates or both. Numbers are big-endian bytes, because they may have 20; `base_number` is
-    None for a complete CRL. `removed` are the serials of a delta with the reason removeFromCRL.
+    `sha256` is that of its DER; `scope` tells partitions of one issuer apart; a CRL covers
+    end-entity certificates, CA certificates or both. Numbers are big-endian bytes, because they may
+    have 20; `base_number` is None for a complete CRL. `removed` are the serials of a delta with the
+    reason removeFromCRL.
     """
 
+    sha256: bytes
     spki: bytes
     issuer: str
     number: bytes | None

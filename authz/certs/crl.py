@@ -8,6 +8,7 @@ later needs no conditions beyond its scope and its times. RFC 5280 §5 and §6.3
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,7 @@ def read_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CrlMo
             base_number = extension.value.crl_number
     revoked, removed = read_entries(der, where)
     return CrlModel(
+        sha256=hashlib.sha256(der).digest(),
         spki=issuer.spki,
         issuer=issuer.subject_dn,
         number=_octets(number),

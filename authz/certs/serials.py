@@ -13,7 +13,7 @@ from authz.certs.profile import MAX_SERIAL_BITS
 from authz.packed import IntegerSet, Section, pack_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 #: Changes that are kept beside the base before they are folded into it, and serial numbers that
 #: are kept without one: about 400 KB in every process.
@@ -70,6 +70,27 @@ def pack_serials(serials: Iterable[int]) -> Section:
             [serial for serial in serials if serial >= 0 and serial.bit_length() <= MAX_SERIAL_BITS]
         )
     )
+
+
+def rebase(
+    base: Section | None, serials: Collection[int]
+) -> tuple[Section | None, tuple[int, ...], tuple[int, ...]]:
+    """Base, added and restored serial numbers that make exactly `serials`.
+
+    An earlier `base` stays while it differs in little; few numbers need none.
+    """
+    if len(serials) <= MAX_CHANGES:
+        return None, tuple(serials), ()
+    if base is not None:
+        members = IntegerSet(base)
+        added = {serial for serial in serials if not members.has(serial)}
+        wanted = frozenset(serials)
+        restored: list[int] = []
+        if len(wanted) - len(added) < len(members):
+            restored = [serial for serial in members if serial not in wanted]
+        if len(added) + len(restored) <= MAX_CHANGES:
+            return base, tuple(sorted(added)), tuple(sorted(restored))
+    return pack_serials(serials), (), ()
 
 
 def revise(

@@ -10,7 +10,7 @@ refuse later is refused here, where the operator can read why. An empty bundle v
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authz.certs.authority import AuthorityModel, RevocationMode
@@ -18,7 +18,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.crl import compile_crl, read_crl
 from authz.certs.profile import check_authority_certificate
 from authz.certs.revocation import AuthorityRevocation, compile_revocation
-from authz.certs.serials import Serials, revise
+from authz.certs.serials import Serials
 from authz.certs.signature import Signed, signed_by
 from authz.errors import CertificateError
 
@@ -33,7 +33,7 @@ __all__ = [
     "TrustBundle",
     "TrustNote",
     "compile_trust",
-    "pack_authority",
+    "read_certificates",
 ]
 
 
@@ -158,7 +158,7 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
             hint="name at least one CA certificate under certificates",
             where=model.where,
         )
-    certificates = _certificates(model)
+    certificates = read_certificates(model)
     anchors, intermediates = _split(certificates)
     read = model.read_crls or [read_crl(der, certificates, where=model.where) for der in model.crls]
     crls = [compile_crl(one) for one in read]
@@ -187,32 +187,17 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
     )
 
 
-def _certificates(model: AuthorityModel) -> list[Certificate]:
+def read_certificates(model: AuthorityModel) -> list[Certificate]:
+    """An authority's certificates, each once.
+
+    Raises:
+        CertificateError: one cannot be used.
+    """
     # A file that repeats a certificate is no mistake worth refusing.
     return list(
         dict.fromkeys(
             _read(der, position, model) for position, der in enumerate(model.certificates, 1)
         )
-    )
-
-
-def pack_authority(model: AuthorityModel) -> AuthorityModel:
-    """The same authority with its CRLs read and its revoked serial numbers packed.
-
-    Raises:
-        CertificateError: what `compile_trust` raises for it.
-    """
-    certificates = _certificates(model)
-    base, revoked, restored = revise(
-        model.revoked_base, (), model.restored_serials, revoke=model.revoked_serials
-    )
-    return replace(
-        model,
-        read_crls=model.read_crls
-        or tuple(read_crl(der, certificates, where=model.where) for der in model.crls),
-        revoked_base=base,
-        revoked_serials=revoked,
-        restored_serials=restored,
     )
 
 

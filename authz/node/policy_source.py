@@ -14,7 +14,7 @@ from authz.errors import AuthzError, CertificateError, ExpressionError, PolicyEr
 from authz.observability.log import get_logger
 from authz.policy.snapshot import compile_snapshot
 from authz.sources.files import FileReader
-from authz.sources.policy_file import load_policy
+from authz.sources.policy_file import large_parts, load_policy
 from authz.sources.watch import ContentWatcher, contents_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class PolicySource:
     tried again.
 
     Args:
-        publish: puts a valid snapshot in force; the last step of a load.
+        publish: puts a valid snapshot in force; the last step of a load. What it returns is the
+            model to compare the next one with, if it has a better one (with mapped sections).
         generation: the number of the first one.
         metrics: counts failed reloads.
         geoip: the GeoIP files, when any are configured. One that cannot be used does not keep the
@@ -60,7 +61,7 @@ class PolicySource:
         self,
         path: Path,
         *,
-        publish: Callable[[PolicyModel, Snapshot], None],
+        publish: Callable[[PolicyModel, Snapshot], PolicyModel | None],
         metrics: Metrics,
         generation: int = 1,
         clock: Callable[[], float] = time.time,
@@ -77,6 +78,7 @@ class PolicySource:
         self._retry_at: float | None = None
         self._sleep = sleep
         self._unsettled = 0
+        self._large: PolicyModel | None = None
 
     @property
     def generation(self) -> int:
@@ -99,7 +101,7 @@ class PolicySource:
         stands = True
         try:
             try:
-                loaded = load_policy(self._path, reader)
+                loaded = load_policy(self._path, reader, self._large)
                 snapshot = compile_snapshot(loaded.model, self._next, self._clock(), geo)
             finally:
                 stands = not settled or self._has_settled(reader)
@@ -113,7 +115,7 @@ class PolicySource:
             return
         # If this fails (a full disk) the content is not at fault and deserves another try.
         self._retry_at = self._clock() + RETRY_SECONDS
-        self._publish(loaded.model, snapshot)
+        self._large = large_parts(self._publish(loaded.model, snapshot) or loaded.model)
         self._retry_at = None
         self._next += 1
         self._log(snapshot, len(loaded.files))

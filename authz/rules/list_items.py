@@ -55,6 +55,7 @@ class PackedItems:
         members: strings, numbers, addresses or the exact host names.
         suffixes: of a list of host names, `example.com` for `*.example.com`.
         suffix_lengths: which lengths the suffixes have.
+        origin: a hash of what the items were read from, to find the same again.
         letters: of a list of strings; `folded` is there when it is `mixed`, and holds the
             hexadecimal members with an upper-case letter, in lower case.
     """
@@ -65,6 +66,7 @@ class PackedItems:
     suffix_lengths: tuple[int, ...] = ()
     letters: Letters = Letters.LOWER
     folded: Section | None = None
+    origin: bytes = b""
 
 
 class BadItemError(Exception):

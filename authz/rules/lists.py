@@ -75,14 +75,15 @@ class NamedList:
         return self._folded or self.has
 
 
-def pack_list(model: ListModel) -> ListModel:
-    """The same list with its items packed.
+def pack_list(model: ListModel, origin: bytes = b"") -> ListModel:
+    """The same list with its items packed; `origin` as in `PackedItems`.
 
     Raises:
         PolicyError: an item is not of the list's kind; the message names it and its place.
     """
     try:
-        return replace(model, items=(), packed=pack_items(model.kind, model.items))
+        packed = pack_items(model.kind, model.items)
+        return replace(model, items=(), packed=replace(packed, origin=origin))
     except BadItemError as error:
         position = error.position
         line = position - len(model.items) + len(model.lines)
