@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Large sets: seconds to load, bytes, nanoseconds to look up, and memory of a process that maps them.
+"""Large sets: seconds to load, bytes, nanoseconds to look up, and memory of who maps them.
 
     python benchmarks/sets.py [--json] [--check]
 

@@ -89,7 +89,6 @@ def read_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CrlMo
         extensions = list(crl.extensions)
         next_update = crl.next_update_utc
         issuer_name = crl.issuer.public_bytes()
-        signed, inner, outer = signed_part(der)
     except (
         ValueError,
         TypeError,
@@ -108,13 +107,7 @@ def read_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CrlMo
             hint="RFC 5280 §5.1.2.5 requires it: issue the CRL with one",
             where=where,
         )
-    if inner != outer:
-        raise MalformedCertificateError(
-            "the CRL names two different signature algorithms",
-            hint="RFC 5280 §5.1.1.2: it is damaged; get it again from the issuer",
-            where=where,
-        )
-    issuer = _issuer_of(crl, signed, issuer_name, issuers, where)
+    issuer = _issuer_of(crl, der, issuer_name, issuers, where)
     scope = _scope_of(extensions, where)
     number = base_number = None
     for extension in extensions:
@@ -149,7 +142,7 @@ def _octets(number: int | None) -> bytes | None:
 
 def _issuer_of(
     crl: x509.CertificateRevocationList,
-    signed: bytes,
+    der: bytes,
     name: bytes,
     issuers: Sequence[Certificate],
     where: str,
@@ -162,6 +155,7 @@ def _issuer_of(
             hint="add the CA certificate that issued it to certificates, or the CRL elsewhere",
             where=where,
         )
+    signed = signed_part(der)
     for issuer in named:
         if crl_signed_by(crl, signed, issuer):
             usage = issuer.extension(x509.KeyUsage)

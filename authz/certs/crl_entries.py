@@ -8,6 +8,7 @@ them; what their extensions say is read here (§5.3).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from authz.certs import der as der_reader
@@ -20,8 +21,9 @@ _REASON: Final = bytes.fromhex("0603551d15")
 _INVALIDITY_DATE: Final = bytes.fromhex("0603551d18")
 _CERTIFICATE_ISSUER: Final = bytes.fromhex("0603551d1d")
 _ENUMERATED: Final = 0x0A
-_GENERALIZED_TIME: Final = 0x18
-_TIMES: Final = (0x17, _GENERALIZED_TIME)
+_TIMES: Final = (0x17, 0x18)
+# RFC 5280 §5.3.2: a GeneralizedTime.
+_MOMENT: Final = re.compile(rb"\x18\x0f[0-9]{14}Z")
 
 #: RFC 5280 §5.3.1; 7 is not used.
 _REASONS: Final = frozenset({0, 1, 2, 3, 4, 5, 6, 8, 9, 10})
@@ -33,20 +35,11 @@ _WITH_REASON: Final = (29, 31)
 _ONE_REASON: Final = bytes.fromhex("300c300a0603551d1504030a01")
 
 
-def signed_part(crl: bytes) -> tuple[bytes, bytes, bytes]:
-    """The bytes that are signed, and the signature's algorithm as they and the signature name it.
-
-    Raises:
-        MalformedCertificateError: the bytes are not shaped like a CRL.
-    """
+def signed_part(crl: bytes) -> bytes:
+    """The bytes that are signed."""
     _, start, _ = der_reader.span(crl, 0)
-    _, content, end = der_reader.span(crl, start)
-    tag, _, stop = der_reader.span(crl, content)
-    if tag == der_reader.INTEGER:
-        content = stop
-    inner, _ = der_reader.read(crl, content)
-    outer, _ = der_reader.read(crl, end)
-    return crl[start:end], inner.raw, outer.raw
+    _, _, end = der_reader.span(crl, start)
+    return crl[start:end]
 
 
 def read_entries(crl: bytes, where: str) -> tuple[list[int], list[int]]:
@@ -112,7 +105,7 @@ def _entry(crl: bytes, position: int, where: str) -> tuple[int, int | None, int]
         if oid == _REASON:
             reason = _reason(value, where)
         elif oid == _INVALIDITY_DATE:
-            if not value or value[0] != _GENERALIZED_TIME:
+            if not _MOMENT.fullmatch(value):
                 raise _unreadable(where)
         elif critical or oid == _CERTIFICATE_ISSUER:
             raise UnsupportedCertificateError(

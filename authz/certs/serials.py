@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: are kept without one: about 400 KB in every process.
 MAX_CHANGES: Final = 4096
 
+_HIGHEST: Final = 2**MAX_SERIAL_BITS - 1
+
 
 class Serials:
     """Serial numbers for look-ups: those of `base` but the `restored` ones, and those `added`.
@@ -65,11 +67,7 @@ def pack_serials(serials: Iterable[int]) -> Section:
     Such numbers (negative, or of more than 20 octets: profile.py) do no harm in a CRL, and would
     make every entry of the packed set wider.
     """
-    return Section(
-        pack_integers(
-            [serial for serial in serials if serial >= 0 and serial.bit_length() <= MAX_SERIAL_BITS]
-        )
-    )
+    return Section(pack_integers([serial for serial in serials if 0 <= serial <= _HIGHEST]))
 
 
 def rebase(

@@ -16,13 +16,15 @@ import hashlib
 from array import array
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from authz.errors import PolicyError
 from authz.packed.section import HEADER_BYTES, MAX_BYTES, Section, damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+Member = TypeVar("Member")
 
 #: Members in a bucket, on average at most.
 _LOAD: Final = 4
@@ -46,18 +48,28 @@ class Hashing:
     buckets: int
 
 
-def spread(members: Sequence[bytes]) -> tuple[Hashing, Iterator[list[bytes]]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Generic[Member]):
+    """How some members are written, and which numbers stand for them.
+
+    `numbers` are what `int.from_bytes` makes of `octets`.
+    """
+
+    octets: Callable[[Sequence[Member]], Iterable[bytes]]
+    numbers: Callable[[Sequence[Member]], Iterable[int]]
+
+
+def spread(
+    members: Sequence[Member], reading: Reading[Member]
+) -> tuple[Hashing, Iterator[list[Member]]]:
     """The buckets of `members`, each without repetitions, in order.
 
     Equal sequences give equal buckets.
     """
-    digest = _digest(members)
+    digest = _digest(members, reading)
     for attempt in range(_ATTEMPTS):
         hashing = _hashing(digest, attempt, len(members))
-        keys = _keys(members, hashing)
-        sizes = [0] * hashing.buckets
-        for key in keys:
-            sizes[key] += 1
+        keys, sizes = _keys(members, reading, hashing)
         if max(sizes) <= _CROWD:
             break
         # Perhaps it is one member many times.
@@ -65,10 +77,10 @@ def spread(members: Sequence[bytes]) -> tuple[Hashing, Iterator[list[bytes]]]:
     return hashing, _grouped(members, keys, sizes)
 
 
-def _digest(members: Sequence[bytes]) -> bytes:
+def _digest(members: Sequence[Member], reading: Reading[Member]) -> bytes:
     digest = hashlib.sha256()
     for start in range(0, len(members), _AT_ONCE):
-        digest.update(b"\xff".join(members[start : start + _AT_ONCE]))
+        digest.update(b"\xff".join(reading.octets(members[start : start + _AT_ONCE])))
     return digest.digest()
 
 
@@ -100,18 +112,28 @@ def _is_prime(number: int) -> bool:
     return True
 
 
-def _keys(members: Sequence[bytes], hashing: Hashing) -> list[int]:
+def _keys(
+    members: Sequence[Member], reading: Reading[Member], hashing: Hashing
+) -> tuple[array[int], list[int]]:
+    """The bucket of every member, and how many each bucket has."""
     multiplier, modulus, mask = hashing.multiplier, hashing.modulus, hashing.buckets - 1
-    number = int.from_bytes
-    return [number(member) * multiplier % modulus & mask for member in members]
+    keys: array[int] = array("I")
+    sizes = [0] * hashing.buckets
+    for start in range(0, len(members), _AT_ONCE):
+        numbers = reading.numbers(members[start : start + _AT_ONCE])
+        some = [number * multiplier % modulus & mask for number in numbers]
+        for key in some:
+            sizes[key] += 1
+        keys.fromlist(some)
+    return keys, sizes
 
 
 def _grouped(
-    members: Sequence[bytes], keys: Sequence[int], sizes: Sequence[int]
-) -> Iterator[list[bytes]]:
+    members: Sequence[Member], keys: Sequence[int], sizes: Sequence[int]
+) -> Iterator[list[Member]]:
     places = list(accumulate(sizes, initial=0))
     ends = places[1:]
-    ordered = [b""] * len(members)
+    ordered = list(members)
     for key, member in zip(keys, members, strict=True):
         place = places[key]
         ordered[place] = member
@@ -125,18 +147,22 @@ def _grouped(
         start = end
 
 
-def write_index(sizes: Sequence[int]) -> bytes:
+def write_index(buckets: Sequence[bytes]) -> tuple[bytes, int]:
     """Where each bucket begins, from the section's first byte, and where the last one ends.
+
+    Returns:
+        The index, and the length of the whole section.
 
     Raises:
         PolicyError: the section would have more than 4 GB.
     """
-    first = HEADER_BYTES + 4 * (len(sizes) + 1)
-    if first + sum(sizes) > MAX_BYTES:
+    first = HEADER_BYTES + 4 * (len(buckets) + 1)
+    length = first + sum(map(len, buckets))
+    if length > MAX_BYTES:
         raise PolicyError(
             "the set has more than 4 GB", hint="split it into several lists of less each"
         )
-    return array("I", accumulate(sizes, initial=first)).tobytes()
+    return array("I", accumulate(map(len, buckets), initial=first)).tobytes(), length
 
 
 def read_index(section: Section, buckets: int) -> memoryview:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import PolicyError
-from authz.packed.buckets import Hashing, read_index, spread, write_index
+from authz.packed.buckets import Hashing, Reading, read_index, spread, write_index
 from authz.packed.section import (
-    HEADER_BYTES,
     SMALL,
     Kind,
     Section,
@@ -43,22 +42,25 @@ def pack_integers(members: Iterable[int]) -> bytes:
         raise PolicyError(
             f"a number does not fit into {MAX_WIDTH} bytes", hint="leave out what is so large"
         )
-    hashing, buckets = spread([(member - base).to_bytes(width) for member in given])
-    written = [b"".join(bucket) for bucket in buckets]
-    index = write_index([len(bucket) for bucket in written])
-    body = b"".join(written)
-    length = HEADER_BYTES + len(index) + len(body)
+    if base:
+        given = [member - base for member in given]
+    reading: Reading[int] = Reading(
+        octets=lambda some: [member.to_bytes(width) for member in some], numbers=iter
+    )
+    hashing, buckets = spread(given, reading)
+    written = [b"".join([member.to_bytes(width) for member in bucket]) for bucket in buckets]
+    index, length = write_index(written)
     header = write_header(
         Kind.INTEGERS,
         length,
-        len(body) // width,
+        sum(map(len, written)) // width,
         hashing.modulus,
         hashing.multiplier,
         hashing.buckets,
         width,
         base,
     )
-    return b"".join((header, index, body))
+    return b"".join((header, index, *written))
 
 
 class IntegerSet:

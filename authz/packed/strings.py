@@ -11,14 +11,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from authz.packed.buckets import Hashing, read_index, spread, write_index
-from authz.packed.section import HEADER_BYTES, SMALL, Kind, Section, read_header, write_header
+from authz.packed.buckets import Hashing, Reading, read_index, spread, write_index
+from authz.packed.section import SMALL, Kind, Section, read_header, write_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _END: Final = b"\xff"
 _END_BYTE: Final = 0xFF
+_READING: Final[Reading[bytes]] = Reading(
+    octets=iter, numbers=lambda members: map(int.from_bytes, members)
+)
 
 
 def pack_strings(members: Iterable[bytes]) -> bytes:
@@ -32,15 +35,13 @@ def pack_strings(members: Iterable[bytes]) -> bytes:
     longest = max(map(len, given), default=0)
     if escaped:
         given = [_escape(member) for member in given]
-    hashing, buckets = spread(given)
+    hashing, buckets = spread(given, _READING)
     count = 0
     written: list[bytes] = []
     for bucket in buckets:
         count += len(bucket)
         written.append(_END.join((b"", *bucket, b"")) if bucket else b"")
-    index = write_index([len(bucket) for bucket in written])
-    body = b"".join(written)
-    length = HEADER_BYTES + len(index) + len(body)
+    index, length = write_index(written)
     header = write_header(
         Kind.STRINGS,
         length,
@@ -51,7 +52,7 @@ def pack_strings(members: Iterable[bytes]) -> bytes:
         longest,
         escaped,
     )
-    return b"".join((header, index, body))
+    return b"".join((header, index, *written))
 
 
 class StringSet:
