@@ -81,11 +81,16 @@ def rebase(
         return None, tuple(serials), ()
     if base is not None:
         members = IntegerSet(base)
-        added = {serial for serial in serials if not members.has(serial)}
-        wanted = frozenset(serials)
-        restored: list[int] = []
-        if len(wanted) - len(added) < len(members):
-            restored = [serial for serial in members if serial not in wanted]
+        added: set[int] = set()
+        # A set of the numbers themselves would be 60 MB, and growing it one long call.
+        found = bytearray(len(members))
+        for serial in serials:
+            place = members.place(serial)
+            if place is None:
+                added.add(serial)
+            else:
+                found[place] = 1
+        restored = [one for one, there in zip(members, found, strict=True) if not there]
         if len(added) + len(restored) <= MAX_CHANGES:
             return base, tuple(sorted(added)), tuple(sorted(restored))
     return pack_serials(serials), (), ()

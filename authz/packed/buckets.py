@@ -33,6 +33,8 @@ _LOAD: Final = 4
 _CROWD: Final = 64
 _ATTEMPTS: Final = 8
 _MAX_BUCKETS: Final = 2**24
+#: Neighbouring buckets that are filled together: their members fit into a processor's cache.
+_SHARE: Final = 512
 #: Members hashed with one call: that many are joined in about a millisecond.
 _AT_ONCE: Final = 16384
 # These decide for numbers below 3,215,031,751 (Pomerance, Selfridge, Wagstaff 1980).
@@ -69,12 +71,12 @@ def spread(
     digest = _digest(members, reading)
     for attempt in range(_ATTEMPTS):
         hashing = _hashing(digest, attempt, len(members))
-        keys, sizes = _keys(members, reading, hashing)
-        if max(sizes) <= _CROWD:
+        keys, fullest = _keys(members, reading, hashing)
+        if fullest <= _CROWD:
             break
         # Perhaps it is one member many times.
         members = list(dict.fromkeys(members))
-    return hashing, _grouped(members, keys, sizes)
+    return hashing, _grouped(members, keys, hashing.buckets)
 
 
 def _digest(members: Sequence[Member], reading: Reading[Member]) -> bytes:
@@ -114,8 +116,8 @@ def _is_prime(number: int) -> bool:
 
 def _keys(
     members: Sequence[Member], reading: Reading[Member], hashing: Hashing
-) -> tuple[array[int], list[int]]:
-    """The bucket of every member, and how many each bucket has."""
+) -> tuple[array[int], int]:
+    """The bucket of every member, and how many the fullest bucket has."""
     multiplier, modulus, mask = hashing.multiplier, hashing.modulus, hashing.buckets - 1
     keys: array[int] = array("I")
     sizes = [0] * hashing.buckets
@@ -125,26 +127,28 @@ def _keys(
         for key in some:
             sizes[key] += 1
         keys.fromlist(some)
-    return keys, sizes
+    return keys, max(sizes)
 
 
 def _grouped(
-    members: Sequence[Member], keys: Sequence[int], sizes: Sequence[int]
+    members: Sequence[Member], keys: Iterable[int], buckets: int
 ) -> Iterator[list[Member]]:
-    places = list(accumulate(sizes, initial=0))
-    ends = places[1:]
-    ordered = list(members)
+    # First into shares of neighbouring buckets: one pass to the buckets would touch memory at
+    # random, which takes twice as long.
+    share = min(buckets, _SHARE)
+    shared_keys: list[list[int]] = [[] for _ in range(buckets // share)]
+    shared_members: list[list[Member]] = [[] for _ in range(buckets // share)]
     for key, member in zip(keys, members, strict=True):
-        place = places[key]
-        ordered[place] = member
-        places[key] = place + 1
-    start = 0
-    for end in ends:
-        bucket = ordered[start:end]
-        if len(bucket) > 1 and len(set(bucket)) < len(bucket):
-            bucket = list(dict.fromkeys(bucket))
-        yield bucket
-        start = end
+        at = key // share
+        shared_keys[at].append(key % share)
+        shared_members[at].append(member)
+    for places, some in zip(shared_keys, shared_members, strict=True):
+        found: list[list[Member]] = [[] for _ in range(share)]
+        for place, member in zip(places, some, strict=True):
+            found[place].append(member)
+        for bucket in found:
+            repeats = len(bucket) > 1 and len(set(bucket)) < len(bucket)
+            yield list(dict.fromkeys(bucket)) if repeats else bucket
 
 
 def write_index(buckets: Sequence[bytes]) -> tuple[bytes, int]:

@@ -77,7 +77,7 @@ class IntegerSet:
         PolicyError: the section is not one of whole numbers, or damaged.
     """
 
-    __slots__ = ("_base", "_count", "_section", "_start", "_width", "has")
+    __slots__ = ("_base", "_count", "_hashing", "_index", "_section", "_width", "has")
 
     has: Callable[[int | None], bool]
 
@@ -85,17 +85,17 @@ class IntegerSet:
         count, modulus, multiplier, buckets, width, base = read_header(section, Kind.INTEGERS)
         index = read_index(section, buckets)
         self._section = section
+        self._index = index
+        self._hashing = Hashing(modulus=modulus, multiplier=multiplier, buckets=buckets)
         self._count = count
         self._width = width
         self._base = base
-        self._start = index[0]
         if not 1 <= width <= MAX_WIDTH or len(section) - index[0] != count * width:
             raise damaged("its members are of another width")
         if count <= small:
             self.has = frozenset(self).__contains__
         else:
-            hashing = Hashing(modulus=modulus, multiplier=multiplier, buckets=buckets)
-            self.has = _membership(section, index, hashing, width, base)
+            self.has = _membership(section, index, self._hashing, width, base)
 
     def __len__(self) -> int:
         return self._count
@@ -103,8 +103,21 @@ class IntegerSet:
     def __iter__(self) -> Iterator[int]:
         """The members, in the order of the section."""
         data, width, base = self._section.data, self._width, self._base
-        for at in range(self._start, len(data), width):
+        for at in range(self._index[0], len(data), width):
             yield int.from_bytes(data[at : at + width]) + base
+
+    def place(self, value: int) -> int | None:
+        """How many members come before this one, None for what is none."""
+        if not self.has(value):
+            return None
+        number, width, hashing = value - self._base, self._width, self._hashing
+        member = number.to_bytes(width)
+        key = number * hashing.multiplier % hashing.modulus & hashing.buckets - 1
+        start = self._index[key]
+        found = self._section.data.find(member, start)
+        while (found - start) % width:
+            found = self._section.data.find(member, found + 1)
+        return (found - self._index[0]) // width
 
 
 def _membership(

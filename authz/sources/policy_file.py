@@ -92,18 +92,13 @@ def load_policy(
 
 def large_parts(model: PolicyModel) -> PolicyModel:
     """What `load_policy` can make use of as `earlier`, without the files' own bytes."""
+    sites: list[SiteModel] = []
+    for site in model.sites:
+        trust = [replace(one, crls=()) for one in site.trust if one.read_crls or one.revoked_base]
+        if trust:
+            sites.append(SiteModel(name=site.name, hosts=(), trust=tuple(trust)))
     return PolicyModel(
-        sites=tuple(
-            SiteModel(
-                name=site.name,
-                hosts=(),
-                trust=tuple(
-                    replace(one, crls=()) for one in site.trust if one.read_crls or one.revoked_base
-                ),
-            )
-            for site in model.sites
-        ),
-        lists=tuple(one for one in model.lists if one.packed is not None),
+        sites=tuple(sites), lists=tuple(one for one in model.lists if one.packed is not None)
     )
 
 

@@ -68,6 +68,15 @@ def test_a_member_behind_its_own_shadow_is_found(small: int) -> None:
         found = IntegerSet(Section(pack_integers(members)), small=small)
 
         assert [number for number in range(1024) if found.has(number)] == sorted(members)
+        assert [found.place(member) for member in found] == list(range(len(members)))
+
+
+def test_every_member_has_its_place(small: int) -> None:
+    found = IntegerSet(Section(pack_integers([*MANY, -5])), small=small)
+
+    assert [found.place(member) for member in found] == list(range(len(MANY) + 1))
+    for probe in (8, -6, 2**160, -(2**100)):
+        assert found.place(probe) is None
 
 
 @pytest.mark.parametrize("member", [2**160, -(2**63) - 1, 2**5000])
