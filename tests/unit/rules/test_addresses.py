@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.rules.addresses import BadAddressError, Ranges, read_addresses
+from authz.packed import IntervalSet, Section
+from authz.rules.addresses import BadAddressError, interval_set, pack_addresses
+
+
+def read(*items: str) -> IntervalSet:
+    return IntervalSet(Section(pack_addresses(items)))
 
 
 @pytest.mark.parametrize(
@@ -27,11 +32,17 @@ from authz.rules.addresses import BadAddressError, Ranges, read_addresses
         ("::ffff:10.0.0.1", "::ffff:a00:1", "10.0.0.1"),
         ("::/0", "::", "0.0.0.0"),
         ("fe80::..fe80::9", "fe80::9", "fe80::a"),
+        ("2001:db8::/64", "2001:db8::ffff:ffff:ffff:ffff", "2001:db8:0:1::"),
+        ("2001:db8::/65", "2001:db8::7fff:ffff:ffff:ffff", "2001:db8:0:0:8000::"),
+        ("2001:db8::/064", "2001:db8::1", "2001:db8:0:1::"),
+        ("10.0.0.0/08", "10.1.1.1", "11.0.0.0"),
+        ("2001:db8::5/128", "2001:db8::5", "2001:db8::4"),
+        ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304", "1:2:3:4:5:6:102:305"),
         (" 10.0.0.1 ", "10.0.0.1", "10.0.0.0"),
     ],
 )
 def test_an_item_holds_its_addresses(item: str, inside: str, outside: str) -> None:
-    ranges = read_addresses([item])
+    ranges = read(item)
 
     assert ranges.has(ip_address(inside))
     assert not ranges.has(ip_address(outside))
@@ -55,6 +66,9 @@ def test_an_item_holds_its_addresses(item: str, inside: str, outside: str) -> No
         ("2001:db8::/129", "has no prefix length from 0 to 128"),
         ("10.0.0.1/8", "has bits set beyond its prefix length"),
         ("2001:db8::1/32", "has bits set beyond its prefix length"),
+        ("2001:db8:1::/32", "has bits set beyond its prefix length"),
+        ("2001:db8::1/100", "has bits set beyond its prefix length"),
+        ("2001:db8::/", "has no prefix length from 0 to 128"),
         ("10.0.0.1..x", "is not an IP range"),
         ("10.0.0.2..10.0.0.1", "ends before it begins"),
         ("10.0.0.2..::1", "ends before it begins"),
@@ -62,7 +76,7 @@ def test_an_item_holds_its_addresses(item: str, inside: str, outside: str) -> No
 )
 def test_a_bad_item_is_named_by_its_position(item: str, problem: str) -> None:
     with pytest.raises(BadAddressError) as caught:
-        read_addresses(["10.0.0.1", item])
+        pack_addresses(["10.0.0.1", item])
 
     assert (caught.value.position, caught.value.problem) == (1, problem)
 
@@ -76,7 +90,7 @@ _networks = st.tuples(st.integers(0, 2**32 - 1), st.integers(20, 32)).map(
 def test_a_set_answers_like_a_search_through_its_items(
     networks: list[object], probes: list[int]
 ) -> None:
-    ranges = read_addresses([str(network) for network in networks])
+    ranges = read(*map(str, networks))
 
     for probe in probes:
         address = ip_address(probe)
@@ -84,7 +98,8 @@ def test_a_set_answers_like_a_search_through_its_items(
 
 
 def test_intervals_of_both_families_stay_apart() -> None:
-    ranges = Ranges.of([(ip_address("10.0.0.1"), ip_address("10.0.0.2")), (ip_address("::1"),) * 2])
+    pairs = [(ip_address("10.0.0.1"), ip_address("10.0.0.2")), (ip_address("::1"),) * 2]
+    ranges = interval_set(pairs)
 
     assert ranges.has(ip_address("10.0.0.2"))
     assert ranges.has(ip_address("::1"))
