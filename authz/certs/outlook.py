@@ -46,16 +46,16 @@ def outlook_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Outlook:
     moments: set[float] = set()
     for path in judgement.paths:
         rules = bundle.revocation_by_authority[path.authority]
-        own = rules.serials if rules.mode is not RevocationMode.OFF else ()
+        own = rules.serials if rules.mode is not RevocationMode.OFF else None
         certificates = path.certificates
         for certificate, issuer in pairwise(certificates):
             serial = certificate.serial_number
             if own:
-                lookups.append((own.__contains__, serial))
+                lookups.append((own.has, serial))
             for listing in bundle.listing:
                 for scope in listing.by_issuer_key.get(issuer.spki, ()):
                     lookups += [
-                        (crl.revoked.__contains__, serial)
+                        (crl.revoked.has, serial)
                         for crl in (*scope.complete, *scope.deltas)
                         if crl.revoked
                     ]
