@@ -196,14 +196,14 @@ def _trace(
     snapshot: Snapshot, data: bytes, options: DecodeOptions, limits: CertificateLimits, at: float
 ) -> dict[str, Any] | None:
     from authz.extauthz.decode import Undecodable, decode
-    from authz.extauthz.memo import PeerMemo
+    from authz.extauthz.memo import ClientMemo
     from authz.policy.explain import explain
 
     try:
         facts = decode(data, options)
     except Undecodable as error:
         return {"undecodable": str(error)}
-    return explain(snapshot, facts, at, PeerMemo(limits).peer_of)
+    return explain(snapshot, facts, at, ClientMemo(limits).client_of)
 
 
 def _is_number(text: str) -> bool:

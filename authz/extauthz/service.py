@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.extauthz.decision_id import decision_ids
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
-from authz.extauthz.memo import PeerMemo
+from authz.extauthz.memo import ClientMemo
 from authz.extauthz.upstream_headers import removals
 from authz.observability.log import RateLimit, get_logger
 from authz.policy.authorizer import authorize
@@ -69,17 +69,17 @@ class CheckService:
         limits: CertificateLimits,
         observer: Observer,
         clock: Callable[[], float] = time.time,
-        memo: PeerMemo | None = None,
+        memo: ClientMemo | None = None,
     ) -> None:
         self.snapshot: Snapshot | None = None
-        self.memo = memo or PeerMemo(limits)
+        self.memo = memo or ClientMemo(limits)
         self._options = options
         self._observer = observer
         self._clock = clock
         self._log_limit = RateLimit(LOG_INTERVAL_SECONDS)
         self._source = options.certificate_source
         self._observe = observer.observe
-        self._peer_of = self.memo.peer_of
+        self._client_of = self.memo.client_of
         self._ids = decision_ids()
         # Not shared between services: a decision remembers where it is counted.
         self._denied = {
@@ -103,7 +103,7 @@ class CheckService:
             else:
                 # The straight line, steps 3 to 5.
                 facts = decode(data, self._options)
-                decision = authorize(self.snapshot, facts, self._clock(), self._peer_of)
+                decision = authorize(self.snapshot, facts, self._clock(), self._client_of)
             if decision.ruling.verdict is _ALLOW:
                 # Only what is let through reaches an upstream.
                 complete, removed = removals(facts, decision.client)

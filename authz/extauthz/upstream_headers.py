@@ -62,8 +62,9 @@ _PROTECTED: Final = frozenset(
 # and its own tag and length; a line's length may take a second byte.
 _KEY: Final = 4
 _COLON: Final = 0x3A
-# Every protected name, and what looks like one, has one of these; names come in lower case.
-_has_protected: Final = re.compile(rb"c(?:f|lient)[-_]cert").search
+# Every protected name, and what looks like one, has these letters; names come in lower case. As a
+# pattern, because that finds a plain text twice as fast as `in` does (measured, 800 bytes).
+_has_protected: Final = re.compile(rb"cert").search
 
 
 def removals(facts: DecodedRequest, client: Client | None) -> tuple[bool, tuple[str, ...]]:

@@ -40,13 +40,15 @@ BUCKETS: Final = (
     1.0,
 )
 
+_FIRST: Final = BUCKETS[0]
+
 Export = dict[str, Any]
 
 _K = TypeVar("_K")
 
 
 class Memo(Protocol):
-    """What is read of the judgement memo (extauthz.memo.PeerMemo)."""
+    """What is read of the judgement memo (extauthz.memo.ClientMemo)."""
 
     hits: int
     misses: int
@@ -102,7 +104,8 @@ class Metrics:
         if cell is None:
             cell = decision.cell = self._cell(decision, source)
         cell[0] += 1
-        self._buckets[bisect_left(BUCKETS, seconds)] += 1
+        # Most checks are in the first.
+        self._buckets[0 if seconds <= _FIRST else bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
     def _cell(self, decision: Decision, source: CertificateSource) -> list[int]:

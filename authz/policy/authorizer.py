@@ -19,7 +19,7 @@ from authz.policy.paths import is_plain, readings
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
-    from authz.policy.client import Client, PeerFunction
+    from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
     from authz.policy.snapshot import Site, Snapshot
 
@@ -35,7 +35,7 @@ def authorize(
     snapshot: Snapshot | None,
     facts: RequestFacts,
     at: float,
-    peer_of: PeerFunction = judged,
+    client_of: ClientFunction = judged,
 ) -> Decision:
     """Decide one request at Unix time `at`. Never allows by default: every path names a verdict."""
     if snapshot is None:
@@ -53,8 +53,7 @@ def authorize(
         )
 
     # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
-    trust = site.trust
-    client = peer_of(facts, trust, at).client(trust, at)
+    client = client_of(facts, site.trust, at)
 
     # Where the rules read nothing but the client, the host and the path, the same three have been
     # decided before, as a rule. A larger request than is ample may cost more than is allowed.

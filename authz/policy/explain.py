@@ -17,7 +17,7 @@ from authz.policy.hosts import normalise_host
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
-    from authz.policy.client import Client, PeerFunction
+    from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
     from authz.policy.fields import FieldValues
     from authz.policy.snapshot import Site, Snapshot
@@ -27,10 +27,10 @@ def explain(
     snapshot: Snapshot | None,
     facts: RequestFacts,
     at: float,
-    peer_of: PeerFunction = judged,
+    client_of: ClientFunction = judged,
 ) -> dict[str, Any]:
     """The decision of `authorize` and its reasons, as JSON-able values."""
-    decision = authorize(snapshot, facts, at, peer_of)
+    decision = authorize(snapshot, facts, at, client_of)
     trace: dict[str, Any] = {
         "decision": {
             "verdict": decision.verdict.value,
@@ -50,7 +50,7 @@ def explain(
     trace["host"]["site"] = site.name
     trace["host"]["sni"] = facts.sni
     trace["host"]["misdirected"] = is_misdirected(snapshot, site, facts)
-    client = peer_of(facts, site.trust, at).client(site.trust, at)
+    client = client_of(facts, site.trust, at)
     trace["certificate"] = _certificate(client)
     target = facts.path.partition(b"?")[0]
     paths = path_readings(site, facts, target)
