@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 LOG_INTERVAL_SECONDS: Final = 10.0
 
 
+#: As many random bytes as a UUID has: what cf.random_seed is for at Cloudflare.
+SEED_BYTES: Final = 16
+
+
 #: A longer CheckRequest is denied unread. Envoy bounds headers (60 KB unless set otherwise) and the
 #: body (with_request_body), so nothing near it is ordinary.
 MAX_CHECK_BYTES: Final = 4 * 1024 * 1024
@@ -49,6 +53,11 @@ class Observer(Protocol):
 
 def _denied(reason: Reason) -> Decision:
     return Decision(verdict=Verdict.DENY, reason=reason)
+
+
+def draw_seed() -> bytes:
+    """The random bytes of one check, for rules that read cf.random_seed."""
+    return os.urandom(SEED_BYTES)
 
 
 _UNDECODABLE: Final = _denied(Reason.UNDECODABLE)
@@ -72,12 +81,14 @@ class CheckService:
         observer: Observer,
         clock: Callable[[], float] = time.time,
         memo: JudgementMemo | None = None,
+        seed: Callable[[], bytes] = draw_seed,
     ) -> None:
         self.snapshot: Snapshot | None = None
         self.memo = memo or JudgementMemo(limits)
         self._options = options
         self._observer = observer
         self._clock = clock
+        self._seed = seed
         self._log_limit = RateLimit(LOG_INTERVAL_SECONDS)
         # Unique without a system call per check: 64 random bits a process, then a counter.
         self._id_prefix = os.urandom(8).hex()
@@ -118,7 +129,7 @@ class CheckService:
             facts = decode(data, self._options)
         except Undecodable:
             return _UNDECODABLE, ()
-        decision = authorize(self.snapshot, facts, self._clock(), self.memo.judge)
+        decision = authorize(self.snapshot, facts, self._clock(), self.memo.judge, self._seed)
         # An answer that comes late is no answer: the caller has decided without us, and what is
         # counted should say so.
         if remaining is not None and time.perf_counter() - started >= remaining:

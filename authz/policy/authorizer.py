@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decision: one snapshot, one request, one answer.
 
-`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument and judging
-certificates a function. Its four steps are numbered as in architecture section 3; what ends a
-check outright is architecture 4.2.
+`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument, judging
+certificates and drawing random bytes are functions. Its four steps are numbered as in architecture
+section 3; what ends a check outright is architecture 4.2.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from authz.policy.facts import RequestFacts
     from authz.policy.ruleset import Outcome
     from authz.policy.snapshot import Site, Snapshot
+    from authz.policy.values import Seed
 
 
 def authorize(
@@ -30,8 +31,12 @@ def authorize(
     facts: RequestFacts,
     at: float,
     judge: JudgeFunction = judge_certificate,
+    seed: Seed = bytes,
 ) -> Decision:
-    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict."""
+    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict.
+
+    `seed` gives the check's random bytes, should a rule read them.
+    """
     if snapshot is None:
         return Decision(
             verdict=Verdict.DENY,
@@ -56,7 +61,7 @@ def authorize(
         return _deny(
             snapshot, facts, site.name, Reason.AMBIGUOUS_PATH, client, "more readings than judged"
         )
-    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
+    values = FieldValues(facts, client, site.name, target, at, snapshot.geo, seed)
     if site.budget.exceeded(facts, values, len(paths)):
         return _deny(snapshot, facts, site.name, Reason.EVALUATION_BUDGET, client)
     unknown = unknown_fields(values, site.ruleset.fields)

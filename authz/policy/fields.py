@@ -74,7 +74,7 @@ class FieldValues(RequestValues):
 
     def read_as(self, path: bytes) -> FieldValues:
         """The values of another reading of the same request; what is known already is kept."""
-        other = FieldValues(self.facts, self.client, self.site, path, self.at, self.geo)
+        other = FieldValues(self.facts, self.client, self.site, path, self.at, self.geo, self.seed)
         other.shared = self.shared
         other.update((name, value) for name, value in self.items() if name not in PATH_FIELDS)
         return other

@@ -94,7 +94,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "cf.schema_validation.*",
     ),
     _LLM: ("cf.llm.*",),
-    "only uuidv4() reads it, which Cloudflare allows in transform rules only": ("cf.random_seed",),
     _RESPONSE: (
         "http.response.*",
         "http.response.code",

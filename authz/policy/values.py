@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from authz.rules import Value
 
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Gives the random bytes of one check; called once at most, and only if a rule reads them.
+Seed: TypeAlias = "Callable[[], bytes]"
+
 
 class RequestValues(dict[str, Value]):
     """The ingredients of field values, and the values that were computed so far.
 
     `path` is the reading of the path (policy.paths), without the query. `at` is Unix seconds, `geo`
-    None when no GeoIP database is configured.
+    None when no GeoIP database is configured. `seed` is where random bytes come from; without one
+    there are none.
     """
 
-    __slots__ = ("at", "client", "facts", "geo", "path", "shared", "site")
+    __slots__ = ("at", "client", "facts", "geo", "path", "seed", "shared", "site")
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class RequestValues(dict[str, Value]):
         path: bytes,
         at: float,
         geo: GeoLookup | None = None,
+        seed: Seed = bytes,
     ) -> None:
         super().__init__()
         self.facts: RequestFacts = facts
@@ -42,6 +47,7 @@ class RequestValues(dict[str, Value]):
         self.path: bytes = path
         self.at: float = at
         self.geo: GeoLookup | None = geo
+        self.seed: Seed = seed
         #: What was taken apart once for several fields; the readings of one request share it.
         self.shared: dict[Callable[[Any], Any], Any] = {}
 

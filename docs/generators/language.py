@@ -114,10 +114,11 @@ def _function(function: Function) -> str:
     else:
         missing = "the result, when an argument is."
     limits = f"Limits: {function.limits}\n\n" if function.limits else ""
+    unconfirmed = f"Not confirmed: {function.unconfirmed}\n\n" if function.unconfirmed else ""
     return (
         f"## `{function.name}()`\n\n"
         f"```text\n{function.name}({', '.join(parameters)}) → {result}\n```\n\n"
-        f"{function.doc}\n\n{limits}Missing: {missing}\n\n"
+        f"{function.doc}\n\n{limits}{unconfirmed}Missing: {missing}\n\n"
         + example(rf"(?<![a-z_]){function.name}\(")
     )
 
