@@ -36,7 +36,8 @@ def check(
     policy: PolicyOption = None,
     config: ConfigOption = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Add how the decision came about.")
+        bool,
+        typer.Option("--explain", help="Add how the decision came about, down to every field."),
     ] = False,
     at: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it

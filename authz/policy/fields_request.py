@@ -278,7 +278,7 @@ _CONNECTION = (
         Bytes,
         # Every reading of the path has to see the same bytes, or it would be judged by chance.
         lambda v: v.once(_seed),
-        "16 random bytes, new for each request and the same for all its rules.",
+        "Sixteen random bytes, new for each request and the same for all its rules.",
         "the service itself, when a rule first reads it",
     ),
     entry("cf.threat_score", Int, lambda _: 0, "Always 0, as at Cloudflare."),

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from authz.rules.suggestions import hint_for_item, network_hint
+from authz.rules.address_suggestions import hint_for_item, network_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

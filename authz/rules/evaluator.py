@@ -205,7 +205,7 @@ def evaluate_argument(argument: Argument, values: Values) -> MaybeValue:
 
 
 def compare(node: Comparison, value: MaybeValue) -> bool:
-    """What a comparison says of one value of its left side."""
+    """The answer of a comparison whose left side has this value; the value itself is not read."""
     if value is None:
         return False
     right = node.right

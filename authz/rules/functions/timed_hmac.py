@@ -95,14 +95,13 @@ IS_TIMED_HMAC_VALID_V0: Final = Function(
     ),
     returns=Bool,
     bind=_bind,
-    doc="Whether the text ends in a MAC that fits the key, and was issued less than the time to live "
-    "ago: message, separator, ten digits of Unix time, `-`, MAC.",
+    doc="Whether the text ends in a MAC that fits the key and was issued less than the time to "
+    "live ago: message, separator, ten digits of Unix time, `-`, MAC.",
     limits="HMAC-SHA256 over message and time, without the separator; the key is not empty, times "
     'and lengths (in bytes) are not negative; the flag "s" takes URL-safe Base64 without padding, '
     "without it the MAC is standard Base64, URL-encoded; nothing follows the MAC.",
-    unconfirmed="The algorithm, the separator, URL encoding and the end of validity (`now < issued + "
-    "time to live`) are confirmed by tokens and rules that Cloudflare published. These are not: a "
-    "token from the future is valid, as that formula has it; no token with the flag "
-    '"s" was published; standard Base64 that is not URL-encoded, and `%2f` for `%2F`, are taken as '
-    "well.",
+    unconfirmed="A token from the future is valid: Cloudflare documents `now < issued + time to "
+    'live` and no other bound. No token with the flag "s" was published to compare with. Standard '
+    "Base64 that is not URL-encoded, or with `%2f` for `%2F`, is taken as well. (The algorithm, "
+    "the separator and URL encoding are those of tokens that Cloudflare published.)",
 )
