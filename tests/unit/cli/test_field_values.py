@@ -44,6 +44,7 @@ def test_every_field_of_the_catalogue_has_a_default() -> None:
         ("http.request.body.multipart.names", [["a"], []], ((b"a",), ())),
         ("http.host", {"base64": "/wD+"}, b"\xff\x00\xfe"),
         ("http.host", {"base64": ""}, b""),
+        ("http.host", "\ud800", b"\xed\xa0\x80"),
         ("http.request.headers", {"\udcff": [{"base64": "/w=="}]}, {b"\xff": (b"\xff",)}),
         ("http.request.jwt.claims.iat.sec", {"t": [1, -1]}, {b"t": (1, -1)}),
         ("authz.cert.san.ip", ["10.0.0.1"], (IPv4Address("10.0.0.1"),)),
@@ -141,6 +142,12 @@ def test_a_list_without_a_kind_is_of_the_left_sides(
         ('http.host in $o and http.hots eq "a"', {"o": []}, 'unknown field "http.hots"'),
         ("http.host in $O", {"O": []}, 'list name "O" cannot be used in expressions'),
         ("http.host in $p", {"o": []}, 'unknown list "$p"'),
+        ("http.host in $o and", {"o": []}, "expected a field or a function, found the end"),
+        (
+            "http.host in $a and ip.src in $b",
+            {"a": ["x"], "b": ["y"]},
+            'list "b", item 1: "y" is not an IP address or network',
+        ),
     ],
 )
 def test_a_list_that_does_not_fit_is_named(expression: str, lists: Any, message: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.rules import parse
+from authz.rules import Array, Bytes, Field, Map, Scheme, parse
 from authz.rules.trace import Element, Kind, Traced, trace
 from tests.factories.schemes import SCHEME, field_values
 
@@ -102,6 +102,18 @@ def test_an_element_without_the_index_is_passed_over() -> None:
     part = traced('any(http.request.headers[*][1] eq "b")').parts[0]
 
     assert part.elements == (Element(at='["x"][1]', value=b"b", result=True),)
+
+
+def test_a_key_behind_every_element() -> None:
+    scheme = Scheme(fields={"maps": Field("maps", Array(Map(Bytes)))})
+    values = {"maps": ({b"k": b"v"}, {}, {b"k": b"w"})}
+
+    part = trace(parse('any(maps[*]["k"] eq "w")', scheme), values).parts[0]
+
+    assert part.elements == (
+        Element(at='[0]["k"]', value=b"v", result=False),
+        Element(at='[2]["k"]', value=b"w", result=True),
+    )
 
 
 def test_no_element_of_a_missing_array() -> None:
