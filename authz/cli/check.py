@@ -216,14 +216,14 @@ def _trace(
     seed: Callable[[], bytes],
 ) -> dict[str, Any] | None:
     from authz.extauthz.decode import Undecodable, decode
-    from authz.extauthz.memo import JudgementMemo
+    from authz.extauthz.memo import PeerMemo
     from authz.policy.explain import explain
 
     try:
         facts = decode(data, options)
     except Undecodable as error:
         return {"undecodable": str(error)}
-    return explain(snapshot, facts, at, JudgementMemo(limits).judge, seed)
+    return explain(snapshot, facts, at, PeerMemo(limits).peer_of, seed)
 
 
 def _is_number(text: str) -> bool:
