@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import judge
-from authz.policy.client import NOBODY, Peer
+from authz.policy.client import NOBODY, peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
+    from authz.policy.client import Peer
     from authz.policy.facts import RequestFacts
 
     Judge = Callable[[Presented, TrustBundle, float, CertificateLimits], Judgement]
@@ -95,9 +96,9 @@ class PeerMemo:
         if judgement.certificate is not None:
             # What was needed to judge it is most of what it holds, and is read again on demand.
             judgement.certificate.shed()
-        peer = Peer(judgement)
-        self._remember(key, peer, 2 * (len(presented.certificate) + len(presented.chain)))
-        return peer
+        found = peer(judgement)
+        self._remember(key, found, 2 * (len(presented.certificate) + len(presented.chain)))
+        return found
 
     def _remember(self, key: Key, peer: Peer, size: int) -> None:
         size += _ENTRY_OVERHEAD

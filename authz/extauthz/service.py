@@ -64,11 +64,6 @@ def draw_seed() -> bytes:
     return os.urandom(SEED_BYTES)
 
 
-_UNDECODABLE: Final = _denied(Reason.UNDECODABLE)
-_DEADLINE_EXCEEDED: Final = _denied(Reason.DEADLINE_EXCEEDED)
-_INTERNAL_ERROR: Final = _denied(Reason.INTERNAL_ERROR)
-
-
 class CheckService:
     """Answers checks by the current snapshot.
 
@@ -98,6 +93,11 @@ class CheckService:
         self._observe = observer.observe
         self._peer_of = self.memo.peer_of
         self._ids = decision_ids()
+        # Not shared between services: a decision remembers where it is counted.
+        self._denied = {
+            reason: _denied(reason)
+            for reason in (Reason.UNDECODABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL_ERROR)
+        }
 
     def check(self, data: bytes, remaining: float | None = None) -> bytes:
         """Answer one serialised CheckRequest with a serialised CheckResponse. Never raises.
@@ -109,27 +109,29 @@ class CheckService:
         started = perf_counter()
         try:
             if remaining is not None and remaining <= 0:
-                decision = _DEADLINE_EXCEEDED
+                decision = self._denied[Reason.DEADLINE_EXCEEDED]
             elif len(data) > MAX_CHECK_BYTES:
-                decision = _UNDECODABLE
+                decision = self._denied[Reason.UNDECODABLE]
             else:
                 # The straight line, steps 3 to 5.
                 facts = decode(data, self._options)
                 decision = authorize(self.snapshot, facts, self._clock(), self._peer_of, self._seed)
-                # An answer that comes late is no answer: the caller has decided without us, and
-                # what is counted should say so.
-                if remaining is not None and perf_counter() - started >= remaining:
-                    decision = _DEADLINE_EXCEEDED
-            if decision[0].verdict is _ALLOW:
+            if decision.ruling.verdict is _ALLOW:
                 # Only what is let through reaches an upstream.
                 complete, removed = removals(facts, decision.client)
                 answer = encode(decision, next(self._ids), complete, removed)
             else:
                 answer = encode(decision, next(self._ids))
-            self._observe(decision, self._source, perf_counter() - started)
+            seconds = perf_counter() - started
+            # An answer that comes late is no answer: the caller has decided without us, and what
+            # is counted should say so.
+            if remaining is not None and seconds >= remaining:
+                decision = self._denied[Reason.DEADLINE_EXCEEDED]
+                answer = encode(decision, next(self._ids))
+            self._observe(decision, self._source, seconds)
             return answer
         except Undecodable:
-            return self._refuse(_UNDECODABLE, started)
+            return self._refuse(self._denied[Reason.UNDECODABLE], started)
         # BaseException, because a panic in a Rust extension is one, and because an exception that
         # escaped would become a gRPC error, which failure_mode_allow may turn into "allowed".
         # MemoryError and RecursionError deny like any other. KeyboardInterrupt and SystemExit
@@ -152,7 +154,9 @@ class CheckService:
         with suppress(BaseException):
             self._observer.internal_error()
         with suppress(BaseException):
-            self._observer.observe(_INTERNAL_ERROR, self._source, perf_counter() - started)
+            self._observer.observe(
+                self._denied[Reason.INTERNAL_ERROR], self._source, perf_counter() - started
+            )
         with suppress(BaseException):
             suppressed = self._log_limit.admit(time.monotonic())
             if suppressed is not None:
@@ -160,5 +164,5 @@ class CheckService:
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):
-            return encode(_INTERNAL_ERROR, next(self._ids))
+            return encode(self._denied[Reason.INTERNAL_ERROR], next(self._ids))
         return CONSTANT_DENIAL

@@ -58,6 +58,10 @@ _PROTECTED: Final = frozenset(
 )
 
 
+# Where the first key of a serialised header map begins: behind the tag and the length of its line
+# and its own tag and length; a line's length may take a second byte.
+_KEY: Final = 4
+_COLON: Final = 0x3A
 # Every protected name, and what looks like one, has one of these; names come in lower case.
 _has_protected: Final = re.compile(rb"c(?:f|lient)[-_]cert").search
 
@@ -72,10 +76,15 @@ def removals(facts: DecodedRequest, client: Client | None) -> tuple[bool, tuple[
     `cf_cert_verified` as HTTP_CF_CERT_VERIFIED. The shipped listener refuses underscores; not
     every listener does.
     """
-    shown = facts.view.header_map or b"".join(facts.view.headers)
-    # A key of five characters behind its tag and length. No header value has a line feed, so no
-    # client can pretend.
-    complete = b"\n\x05:path" in shown
+    shown = facts.view.header_map
+    if len(shown) > _KEY + 1:
+        # Envoy keeps pseudo headers before all others.
+        complete = shown[_KEY] == _COLON or shown[_KEY + 1] == _COLON
+    else:
+        shown = b"".join(facts.view.headers)
+        # A key of five characters behind its tag and length. No header value has a line feed, so
+        # no client can pretend.
+        complete = b"\n\x05:path" in shown
     if complete and _has_protected(shown) is None:
         return True, ()
     found = {name for name, _ in facts.headers if name.replace(b"_", b"-") in _PROTECTED}

@@ -19,7 +19,7 @@ from authz.policy.paths import is_plain, readings
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
-    from authz.policy.client import PeerFunction
+    from authz.policy.client import Client, PeerFunction
     from authz.policy.facts import RequestFacts
     from authz.policy.snapshot import Site, Snapshot
     from authz.policy.values import Seed
@@ -29,6 +29,7 @@ _NONE: frozenset[str] = frozenset()
 _ONE_READING: tuple[bytes, ...] = ()
 #: "?", as a number: looking for one byte is several times faster than looking for a string of one.
 _QUESTION_MARK = 0x3F
+_SLASH = 0x2F
 
 
 def authorize(
@@ -51,17 +52,41 @@ def authorize(
         return Decision(
             snapshot.rulings.refusal(Reason.UNKNOWN_HOST), UNJUDGED[facts.credential is not None]
         )
-    rulings = site.rulings
     if site.sni_matters and is_misdirected(snapshot, site, facts):
-        return Decision(rulings.refusal(Reason.MISDIRECTED), UNJUDGED[facts.credential is not None])
+        return Decision(
+            site.rulings.refusal(Reason.MISDIRECTED), UNJUDGED[facts.credential is not None]
+        )
 
     # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
     trust = site.trust
     client = peer_of(facts, trust, at).client(trust, at)
 
-    # (3) What do the rules see?  One set of values for each reading of the path.
+    # Where the rules read nothing but the client, the host and the path, the same three have been
+    # decided before, as a rule. A larger request than is ample may cost more than is allowed.
     path = facts.path
     target = path.partition(b"?")[0] if _QUESTION_MARK in path else path
+    if target and target[0] == _SLASH and facts.size <= site.settled_size:
+        key = (site, client, facts.host, target)
+        decision = snapshot.decided.get(key)
+        if decision is None:
+            decision = _by_rules(snapshot, site, client, facts, target, at, seed)
+            snapshot.remember(key, decision)
+        return decision
+    return _by_rules(snapshot, site, client, facts, target, at, seed)
+
+
+def _by_rules(
+    snapshot: Snapshot,
+    site: Site,
+    client: Client,
+    facts: RequestFacts,
+    target: bytes,
+    at: float,
+    seed: Seed,
+) -> Decision:
+    rulings = site.rulings
+
+    # (3) What do the rules see?  One set of values for each reading of the path.
     paths = _ONE_READING if is_plain(target) else path_readings(site, facts, target)
     if paths is None:
         return Decision(
@@ -90,9 +115,8 @@ def authorize(
                     client,
                     f'read as "{reading.decode("ascii", "backslashreplace")}" it is blocked',
                 )
-    return Decision(
-        ruling, client.standing, client, _UNKNOWN_INPUT if outcome.unknown_input else ""
-    )
+    detail = _UNKNOWN_INPUT if outcome.unknown_input else ""
+    return Decision(ruling, client.standing, client, detail)
 
 
 _UNKNOWN_INPUT = "the rule reads a body or headers that were cut short or are ambiguous"

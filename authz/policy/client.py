@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from authz.certs.judgement import NOT_PRESENTED, judge
 from authz.certs.outlook import Lookup, outlook_of
@@ -118,8 +118,38 @@ class _Settled:
     client: Client
 
 
-class Peer:
-    """A presented certificate whose path was judged by a trust bundle: worth remembering.
+class Peer(Protocol):
+    """What was presented, judged by a trust bundle: worth remembering."""
+
+    judgement: Judgement
+
+    def client(self, trust: TrustBundle, at: float) -> Client:
+        """Who this is at Unix time `at`, by the revocations of `trust`.
+
+        `trust` is a bundle with the digest of the one that judged.
+        """
+
+
+def peer(judgement: Judgement) -> Peer:
+    """The peer that was judged so."""
+    return _Holder(judgement) if judgement.failure is None else _Stranger(judgement)
+
+
+class _Stranger:
+    """Nobody, or a certificate that leads to no anchor: there is nothing to revoke."""
+
+    __slots__ = ("_client", "judgement")
+
+    def __init__(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+        self._client = Client(judgement, False, judgement.failure, judgement.detail)
+
+    def client(self, _trust: TrustBundle, _at: float) -> Client:
+        return self._client
+
+
+class _Holder:
+    """A certificate with a path to an anchor.
 
     Which sets of serial numbers have to be asked is worked out once for a bundle and a span of
     time; they are asked on every check.
@@ -132,10 +162,6 @@ class Peer:
         self._settled: _Settled | None = None
 
     def client(self, trust: TrustBundle, at: float) -> Client:
-        """Who this is at Unix time `at`, by the revocations of `trust`.
-
-        `trust` is a bundle with the digest of the one that judged.
-        """
         settled = self._settled
         if (
             settled is None
@@ -158,8 +184,6 @@ class Peer:
     def _asked(self, trust: TrustBundle, at: float) -> Client:
         """The client as the lists say at `at`, whatever was settled before."""
         judgement = self.judgement
-        if judgement.failure is not None:
-            return Client(judgement, False, judgement.failure, judgement.detail)
         status = revocation_of(judgement, trust, at)
         # A stale CRL under `strict` takes back `verified`, and revoked implies verified.
         return Client(
@@ -168,14 +192,16 @@ class Peer:
 
 
 #: Nobody: no certificate was presented.
-NOBODY = Peer(NOT_PRESENTED)
+NOBODY = peer(NOT_PRESENTED)
 
 
 def identify(presented: Presented, trust: TrustBundle, at: float) -> Client:
     """Judge what was presented by `trust` at Unix time `at`, anew and with the default limits."""
-    return Peer(judge(presented, trust, at, DEFAULT_LIMITS)).client(trust, at)
+    return peer(judge(presented, trust, at, DEFAULT_LIMITS)).client(trust, at)
 
 
 def judged(facts: RequestFacts, trust: TrustBundle, at: float) -> Peer:
     """The peer of a request, judged anew, with the default limits."""
-    return Peer(judge(facts.presented, trust, at, DEFAULT_LIMITS))
+    if facts.credential is None:
+        return NOBODY
+    return peer(judge(facts.presented, trust, at, DEFAULT_LIMITS))

@@ -74,6 +74,25 @@ _CLIENT_FIELDS: Final = frozenset(
 )
 
 
+#: Fields that depend on nothing but the client, the host and the path without its query.
+SETTLED_FIELDS: Final = frozenset(
+    {
+        *(name for name in _PRODUCERS if name.startswith(("cf.tls_client_auth.", "authz.cert."))),
+        "authz.site",
+        "cf.hostname.metadata",
+        "cf.threat_score",
+        "cf.worker.upstream_zone",
+        "cf.zone.name",
+        "cf.zone.plan",
+        "http.host",
+        "http.request.uri.path",
+        "http.request.uri.path.extension",
+        "raw.http.request.uri.path",
+        "raw.http.request.uri.path.extension",
+    }
+)
+
+
 class FieldValues(RequestValues):
     """Field values of one reading of one request, each computed when it is first read."""
 

@@ -268,6 +268,17 @@ def test_every_reading_of_the_path_sees_the_same_random_bytes() -> None:
     assert (drawn.times, decision.verdict) == (1, Verdict.ALLOW)
 
 
+def test_a_decision_that_hangs_on_random_bytes_is_never_remembered() -> None:
+    policy = snapshot(site(rule('cf.random_seed eq "a" and http.request.uri.path eq "/x"')))
+
+    verdicts = [
+        authorize(policy, facts(path=b"/x"), AT, seed=lambda seed=seed: seed).verdict  # type: ignore[misc]  # a default
+        for seed in (b"a", b"b", b"a")
+    ]
+
+    assert verdicts == [Verdict.DENY, Verdict.ALLOW, Verdict.DENY]
+
+
 def test_without_a_source_there_are_no_random_bytes() -> None:
     policy = snapshot(site(rule('cf.random_seed eq ""')))
 
