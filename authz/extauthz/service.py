@@ -8,6 +8,7 @@ decision is a denial with its own reason (architecture 4.2, ADR-0007).
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from time import perf_counter
@@ -34,6 +35,10 @@ _ALLOW: Final = Verdict.ALLOW
 LOG_INTERVAL_SECONDS: Final = 10.0
 
 
+#: As many random bytes as a UUID has: what cf.random_seed is for at Cloudflare.
+SEED_BYTES: Final = 16
+
+
 #: A longer CheckRequest is denied unread. Envoy bounds headers (60 KB unless set otherwise) and the
 #: body (with_request_body), so nothing near it is ordinary.
 MAX_CHECK_BYTES: Final = 4 * 1024 * 1024
@@ -54,6 +59,11 @@ def _denied(reason: Reason) -> Decision:
     return Decision(Ruling(verdict=Verdict.DENY, reason=reason), UNJUDGED[True])
 
 
+def draw_seed() -> bytes:
+    """The random bytes of one check, for rules that read cf.random_seed."""
+    return os.urandom(SEED_BYTES)
+
+
 class CheckService:
     """Answers checks by the current snapshot.
 
@@ -70,12 +80,14 @@ class CheckService:
         observer: Observer,
         clock: Callable[[], float] = time.time,
         memo: ClientMemo | None = None,
+        seed: Callable[[], bytes] = draw_seed,
     ) -> None:
         self.snapshot: Snapshot | None = None
         self.memo = memo or ClientMemo(limits)
         self._options = options
         self._observer = observer
         self._clock = clock
+        self._seed = seed
         self._log_limit = RateLimit(LOG_INTERVAL_SECONDS)
         self._source = options.certificate_source
         self._observe = observer.observe
@@ -103,7 +115,9 @@ class CheckService:
             else:
                 # The straight line, steps 3 to 5.
                 facts = decode(data, self._options)
-                decision = authorize(self.snapshot, facts, self._clock(), self._client_of)
+                decision = authorize(
+                    self.snapshot, facts, self._clock(), self._client_of, self._seed
+                )
             if decision.ruling.verdict is _ALLOW:
                 # Only what is let through reaches an upstream.
                 complete, removed = removals(facts, decision.client)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decision: one snapshot, one request, one answer.
 
-`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument and judging
-certificates a function. Its four steps are numbered as in architecture section 3; what ends a
-check outright is architecture 4.2.
+`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument, judging
+certificates and drawing random bytes are functions. Its four steps are numbered as in architecture
+section 3; what ends a check outright is architecture 4.2.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
     from authz.policy.snapshot import Site, Snapshot
+    from authz.policy.values import Seed
 
 _NO_SNAPSHOT = Ruling(verdict=Verdict.DENY, reason=Reason.NO_SNAPSHOT)
 _NONE: frozenset[str] = frozenset()
@@ -36,8 +37,12 @@ def authorize(
     facts: RequestFacts,
     at: float,
     client_of: ClientFunction = judged,
+    seed: Seed = bytes,
 ) -> Decision:
-    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict."""
+    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict.
+
+    `seed` gives the check's random bytes, should a rule read them.
+    """
     if snapshot is None:
         return Decision(_NO_SNAPSHOT, UNJUDGED[facts.credential is not None])
 
@@ -63,14 +68,20 @@ def authorize(
         key = (site, client, facts.host, target)
         decision = snapshot.decided.get(key)
         if decision is None:
-            decision = _by_rules(snapshot, site, client, facts, target, at)
+            decision = _by_rules(snapshot, site, client, facts, target, at, seed)
             snapshot.remember(key, decision)
         return decision
-    return _by_rules(snapshot, site, client, facts, target, at)
+    return _by_rules(snapshot, site, client, facts, target, at, seed)
 
 
 def _by_rules(
-    snapshot: Snapshot, site: Site, client: Client, facts: RequestFacts, target: bytes, at: float
+    snapshot: Snapshot,
+    site: Site,
+    client: Client,
+    facts: RequestFacts,
+    target: bytes,
+    at: float,
+    seed: Seed,
 ) -> Decision:
     rulings = site.rulings
 
@@ -83,7 +94,7 @@ def _by_rules(
             client,
             "more readings than judged",
         )
-    values = field_values(facts, client, site.name, target, at, snapshot.geo)
+    values = field_values(facts, client, site.name, target, at, snapshot.geo, seed)
     count = len(paths) or 1
     if (count > 1 or facts.size > site.budget.ample) and site.budget.exceeded(facts, values, count):
         return Decision(rulings.refusal(Reason.EVALUATION_BUDGET), client.standing, client)

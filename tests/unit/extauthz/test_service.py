@@ -12,11 +12,11 @@ from authz.certs.presented import DEFAULT_LIMITS
 from authz.extauthz import service as module
 from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
-from authz.extauthz.service import MAX_CHECK_BYTES, CheckService
+from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, draw_seed
 from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.factories.checks import check_request
 from tests.factories.pki import AT, presented, root
-from tests.factories.policies import snapshot
+from tests.factories.policies import rule, site, snapshot
 
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
@@ -50,6 +50,28 @@ def make(observer: Any = None, *, loaded: bool = True) -> CheckService:
     if loaded:
         made.snapshot = snapshot()
     return made
+
+
+def test_random_bytes_are_drawn_for_a_check_whose_rules_read_them_and_anew_for_each() -> None:
+    drawn: list[bytes] = []
+
+    def draw() -> bytes:
+        drawn.append(draw_seed())
+        return drawn[-1]
+
+    service = CheckService(DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT, seed=draw)
+    service.snapshot = snapshot()
+    service.check(REQUEST)
+    unread = len(drawn)
+    service.snapshot = snapshot(
+        site(rule("len(cf.random_seed) ne 16"), rule('cf.random_seed eq ""'))
+    )
+    answers = [reason(ask(service)) for _ in range(2)]
+
+    assert unread == 0
+    assert answers == ["default_action"] * 2
+    assert len(drawn) == len(set(drawn)) == 2
+    assert {len(one) for one in drawn} == {SEED_BYTES}
 
 
 def ask(service: CheckService, data: bytes = REQUEST, **more: Any) -> CheckResponse:
