@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
-    from authz.policy.client import Client, Settled
+    from authz.policy.client import Client
     from authz.policy.facts import RequestFacts
 
     Judge = Callable[[Presented, TrustBundle, float, CertificateLimits], Judgement]
@@ -37,21 +37,21 @@ _ENTRY_OVERHEAD: Final = 1536
 
 
 class _Entry:
-    """One judged certificate; `recent` is the clock's reference bit."""
+    """One judged certificate, and who it is."""
 
-    __slots__ = ("judgement", "recent", "settled", "size")
+    __slots__ = ("client", "judgement", "size")
 
-    def __init__(self, judgement: Judgement, settled: Settled, size: int) -> None:
+    def __init__(self, judgement: Judgement, client: Client, size: int) -> None:
         self.judgement = judgement
-        self.settled = settled
+        self.client = client
         self.size = size
-        self.recent = False
 
 
 class ClientMemo:
     """Judges certificates, remembering what it found.
 
-    Eviction is second chance (clock): an entry that was asked for since the hand last passed stays.
+    Eviction is second chance (clock; `Client.recent` is the reference bit): an entry that was asked
+    for since the hand last passed stays.
     A flood of certificates that are seen once therefore evicts itself, not the regular clients.
     A hit takes no lock: it reads one dict entry and sets a flag, each atomic under the interpreter
     lock; a race loses a flag or a count, never an answer.
@@ -85,37 +85,41 @@ class ClientMemo:
             return NOBODY
         entry = self._entries.get((credential, bundle.digest))
         if entry is not None:
-            settled = entry.settled
-            if settled.trust is bundle and settled.valid_from <= at < settled.valid_until:
-                entry.recent = True
+            client = entry.client
+            if client.trust is bundle and client.valid_from <= at < client.valid_until:
+                client.recent = True
                 self.hits += 1
-                for has, serial in settled.lookups:
+                for has, serial in client.lookups:
                     if has(serial):
                         return resolve(entry.judgement, bundle, at)
-                return settled.client
-        return self._unsettled(facts, bundle, at, entry)
+                return client
+        return self._settle(facts, bundle, at, entry)
 
-    def _unsettled(
+    def _settle(
         self, facts: RequestFacts, bundle: TrustBundle, at: float, entry: _Entry | None
     ) -> Client:
         """The first sight of a certificate, of other revocations, or of another span of time."""
-        if entry is not None and entry.judgement.valid_from <= at < entry.judgement.valid_until:
+        credential = facts.credential
+        judgement = None if entry is None else entry.judgement
+        if judgement is not None and judgement.valid_from <= at < judgement.valid_until:
             self.hits += 1
-            entry.recent = True
-            entry.settled = settle(entry.judgement, bundle, at)
-            # Not what was settled: a list may name it.
-            return resolve(entry.judgement, bundle, at)
-        presented = facts.presented
-        judgement = self._judge(presented, bundle, at, self._limits)
-        self.misses += 1
-        if judgement.certificate is not None:
-            # What was needed to judge it is most of what it holds, and is read again on demand.
-            judgement.certificate.shed()
-        key = (facts.credential, bundle.digest)
-        size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
-        settled = settle(judgement, bundle, at)
-        self._remember(key, _Entry(judgement, settled, size))
-        return settled.client
+        else:
+            judgement = self._judge(facts.presented, bundle, at, self._limits)
+            self.misses += 1
+            if judgement.certificate is not None:
+                # What was needed to judge it is most of what it holds, and is read again on demand.
+                judgement.certificate.shed()
+        client = settle(judgement, bundle, at)
+        client.recent = entry is not None
+        if entry is not None and entry.judgement is judgement:
+            client.credential = entry.client.credential
+            entry.client = client
+        else:
+            client.credential = credential
+            presented = facts.presented
+            size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
+            self._remember((credential, bundle.digest), _Entry(judgement, client, size))
+        return client
 
     def _remember(self, key: Key, entry: _Entry) -> None:
         size = entry.size
@@ -138,8 +142,8 @@ class ClientMemo:
         while True:
             key = next(iter(self._entries))
             entry = self._entries.pop(key)
-            if not entry.recent:
+            if not entry.client.recent:
                 self.bytes -= entry.size
                 return
-            entry.recent = False
+            entry.client.recent = False
             self._entries[key] = entry

@@ -8,7 +8,7 @@ certificate is refused on its next request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from authz.certs.revocation import revocation_of
 from authz.policy.decision import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from authz.certs.certificate import Certificate
     from authz.certs.failure import VerifyFailure
@@ -51,15 +51,27 @@ class Client:
         standing: the three facts, as a decision carries them.
         fingerprint: SHA-256 of the certificate, lower-case hex; `b""` without a readable one.
         values: field values that depend on nothing but the client, as far as a rule has read them.
+        trust: the bundle whose revocations it was settled by (`settle`), None for nobody's.
+        lookups: the sets of serial numbers that can say otherwise; asked on every check.
+        valid_from, valid_until: it is so for `valid_from <= at < valid_until`, Unix seconds, while
+            no look-up says otherwise; never, unless it was settled.
+        credential: the certificate as presented, one object for all checks.
+        recent: whether somebody asked since a memo last looked.
     """
 
     __slots__ = (
+        "credential",
         "detail",
         "failure",
         "fingerprint",
         "judgement",
+        "lookups",
+        "recent",
         "revoked",
         "standing",
+        "trust",
+        "valid_from",
+        "valid_until",
         "values",
     )
 
@@ -80,6 +92,12 @@ class Client:
             judgement.presented, failure is None, revoked, "" if failure is None else failure.value
         )
         self.values: dict[str, Value] = {}
+        self.trust: TrustBundle | None = None
+        self.lookups: tuple[Lookup, ...] = ()
+        self.valid_from = math.inf
+        self.valid_until = -math.inf
+        self.credential: Hashable | None = None
+        self.recent = False
 
     @property
     def presented(self) -> bool:
@@ -107,32 +125,19 @@ class Client:
         return path[1] if self.failure is None and len(path) > 1 else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settled:
-    """Who a judged certificate is, by the revocations of one bundle and for a span of time.
+def settle(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
+    """Who a judged certificate is from now on, unless one of its `lookups` says otherwise.
 
-    It is `client`, unless one of `lookups` says otherwise: which sets of serial numbers have to be
-    asked is worked out once, and they are asked on every check. Then, and outside of
-    `valid_from <= at < valid_until`, `resolve` says who it is.
+    Which sets of serial numbers have to be asked is worked out once, and they are asked on every
+    check. `trust` has the digest of the bundle that judged.
     """
-
-    trust: TrustBundle
-    valid_from: float
-    valid_until: float
-    lookups: tuple[Lookup, ...]
-    client: Client
-
-
-def settle(judgement: Judgement, trust: TrustBundle, at: float) -> Settled:
-    """What can be settled about a judgement of a bundle with the digest of `trust`."""
     outlook = outlook_of(judgement, trust, at)
-    return Settled(
-        trust,
-        max(outlook.valid_from, judgement.valid_from),
-        min(outlook.valid_until, judgement.valid_until),
-        outlook.lookups,
-        resolve(judgement, trust, at),
-    )
+    client = resolve(judgement, trust, at)
+    client.trust = trust
+    client.lookups = outlook.lookups
+    client.valid_from = max(outlook.valid_from, judgement.valid_from)
+    client.valid_until = min(outlook.valid_until, judgement.valid_until)
+    return client
 
 
 def resolve(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
@@ -146,8 +151,9 @@ def resolve(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
     )
 
 
-#: Nobody: no certificate was presented.
+#: Nobody: no certificate was presented, now or ever.
 NOBODY = Client(NOT_PRESENTED, False, NOT_PRESENTED.failure, NOT_PRESENTED.detail)
+NOBODY.valid_from, NOBODY.valid_until = -math.inf, math.inf
 
 
 def identify(presented: Presented, trust: TrustBundle, at: float) -> Client:

@@ -23,10 +23,9 @@ from authz.policy.unknown import UNSURE_FIELDS
 from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from authz.certs.trust import AuthorityModel
-    from authz.policy.client import Client
     from authz.policy.decision import Decision
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
@@ -38,11 +37,13 @@ if TYPE_CHECKING:
     )
     from authz.rules import Expression, Filter, NamedList, Scheme
 
-    DecisionKey = tuple["Site", Client, bytes, bytes]
+    DecisionKey = tuple[Hashable | None, bytes, bytes, str | None]
 
 
-#: Decisions remembered by a snapshot: some 4 MB.
+#: Decisions remembered by a snapshot, some 8 MB with their answers, and how many bytes of host,
+#: path and SNI are worth it.
 MAX_DECIDED: Final = 16_384
+MAX_DECIDED_KEY: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,13 +58,8 @@ class Site:
     paths: PathMode
     misdirected: Misdirected
     rulings: Rulings
-    #: Whether a request may reach this site over the TLS of one with different trust.
-    sni_matters: bool
     #: Whether a rule reads what may have been cut short on its way.
     may_be_unknown: bool
-    #: Up to this many bytes, a request's decision follows from the client, the host and the path;
-    #: -1 when the rules read anything else.
-    settled_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,11 +76,16 @@ class Snapshot:
     findings: tuple[PolicyFinding, ...]
     rulings: Rulings
     geo: GeoLookup | None = None
-    #: What `remember` was told, by site, client, host and path.
+    #: Whether a request may reach a site over the TLS of one with different trust.
+    sni_matters: bool = False
+    #: What `remember` was told, by credential, host, path and, where it matters, SNI.
     decided: dict[DecisionKey, Decision] = field(default_factory=dict)
 
     def remember(self, key: DecisionKey, decision: Decision) -> None:
         """Keep a decision that follows from its key."""
+        _, host, path, sni = key
+        if len(path) + len(host) + len(sni or "") > MAX_DECIDED_KEY:
+            return
         if len(self.decided) >= MAX_DECIDED:
             # The client chooses paths; clearing is rare, and cheaper than an order on every hit.
             self.decided.clear()
@@ -132,6 +133,7 @@ def compile_snapshot(
             for note in bundle.notes
         ]
         budget = Budget(rule.filter for rule in ruleset.rules)
+        settled_size = budget.ample if ruleset.fields <= SETTLED_FIELDS else -1
         site = Site(
             name=site_model.name,
             trust=bundle,
@@ -146,10 +148,9 @@ def compile_snapshot(
                 default_action=site_model.default_action,
                 upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
                 outcomes=ruleset.outcomes,
+                settled_size=settled_size,
             ),
-            sni_matters=several and site_model.misdirected is Misdirected.ANSWER_421,
             may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
-            settled_size=budget.ample if ruleset.fields <= SETTLED_FIELDS else -1,
         )
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
@@ -162,6 +163,8 @@ def compile_snapshot(
         findings=tuple(findings),
         rulings=Rulings(generation=generation),
         geo=geo,
+        sni_matters=several
+        and any(one.misdirected is Misdirected.ANSWER_421 for one in model.sites),
     )
 
 

@@ -99,4 +99,4 @@ def test_asking_by_the_outlook_is_asking_anew(model: AuthorityModel, moments: li
         status = revocation_of(judgement, bundle, at)
         if not any(has(serial) for has, serial in settled.lookups):
             assert not status.revoked
-            assert settled.client.failure is status.failure
+            assert settled.failure is status.failure
