@@ -9,7 +9,7 @@ is authz.rules; which values exist is policy.fields.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.policy.model import Action
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authz.policy.decision import BlockResponse
+    from authz.policy.rule_index import RuleIndex
     from authz.rules import Filter, Value
 
 
@@ -48,18 +49,30 @@ class Outcome:
     unknown_input: bool = False
 
 
+# What most requests come to.
+_NOTHING: Final = Outcome(None)
+
+
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """The rules of one site, account's before zone's. `fields` is every field a rule reads."""
+    """The rules of one site, account's before zone's. `fields` is every field a rule reads.
+
+    `index` leaves out rules that cannot match; without one, every rule is evaluated.
+    """
 
     rules: tuple[CompiledRule, ...]
     fields: frozenset[str]
+    index: RuleIndex | None = None
 
     def run(self, values: Mapping[str, Value], unknown: frozenset[str]) -> Outcome:
         """Evaluate in order. `unknown` are the fields whose value Envoy cut short."""
         logged: list[str] = []
         skipped: set[int] = set()
-        for position, rule in enumerate(self.rules):
+        rules, index = self.rules, self.index
+        # A rule that reads an unknown input may count as matching although it does not match.
+        some = range(len(rules)) if index is None or unknown else index.candidates(values)
+        for position in some:
+            rule = rules[position]
             if skipped and position in skipped:
                 continue
             if unknown and not unknown.isdisjoint(rule.filter.fields):
@@ -75,4 +88,4 @@ class Ruleset:
                 logged.append(rule.ref)
             else:
                 skipped |= rule.skipped_rules
-        return Outcome(None, tuple(logged))
+        return Outcome(None, tuple(logged)) if logged else _NOTHING
