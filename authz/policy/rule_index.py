@@ -97,23 +97,14 @@ class RuleIndex:
 
     def candidates(self, values: Mapping[str, Value]) -> tuple[int, ...]:
         """The positions of the rules that may match, in order. Reads no field but the indexed."""
-        first: _Bucket | None = None
-        several: list[_Bucket] | None = None
+        found: tuple[int, ...] = ()
         for name, find in self._lookups:
             bucket = find(values[name])
             if bucket is None:
                 continue
-            if first is None:
-                first = bucket
-            elif several is None:
-                several = [first, bucket]
-            else:
-                several.append(bucket)
-        if first is None:
-            return self._always
-        if several is not None:
-            return _merged(*(_open(bucket, values) for bucket in several))
-        return first if type(first) is tuple else _open(first, values)
+            more = bucket if isinstance(bucket, tuple) else bucket.candidates(values)
+            found = _merged(found, more) if found else more
+        return found or self._always
 
 
 class _Late:
@@ -126,15 +117,16 @@ class _Late:
         self._always = always
 
     def candidates(self, _values: Mapping[str, Value]) -> tuple[int, ...]:
+        """All of them, in order."""
         return _merged(self._own, self._always)
 
 
-def _open(bucket: _Bucket, values: Mapping[str, Value]) -> tuple[int, ...]:
-    return bucket if isinstance(bucket, tuple) else bucket.candidates(values)
-
-
-def _merged(*positions: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(set().union(*positions)))
+def _merged(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """The positions of both, in order and once."""
+    # Rules of a kind mostly stand together.
+    if not one or not other or one[-1] < other[0]:
+        return one + other
+    return tuple(sorted({*one, *other}))
 
 
 def index_of(expressions: Sequence[Expression], fewest: int = _FEWEST) -> RuleIndex | None:
