@@ -19,16 +19,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from authz.certs.judgement import judge
 from authz.policy.client import identify
-from authz.policy.fields import FieldValues
+from authz.policy.fields import field_values
 from authz.policy.rule_index import index_of
+from authz.policy.ruleset import Ruleset
 from benchmarks.rules import LENGTH, _rule_of
 from tests.factories.pki import AT, presented, root
 from tests.factories.policies import facts, rule, site, snapshot
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.policy.model import RuleModel
-    from authz.policy.ruleset import Outcome, Ruleset
+    from authz.policy.ruleset import Outcome
 
 RULES = 1000
 HOSTS = 200
@@ -48,7 +47,7 @@ LIMIT = 0.5
 HOST = HOSTS // 2
 _NOTHING: frozenset[str] = frozenset()
 
-_CLIENT = identify(presented(root().client("alice")), snapshot().sites[0].trust, AT, judge)
+_CLIENT = identify(presented(root().client("alice")), snapshot().sites[0].trust, AT)
 assert _CLIENT.verified
 assert _CLIENT.certificate
 _ALICE = _CLIENT.certificate.fingerprint_sha256
@@ -93,12 +92,17 @@ def ruleset(rules: list[RuleModel]) -> Ruleset:
     return snapshot(site(*rules)).sites[0].ruleset
 
 
+def in_order(rules: Ruleset) -> Ruleset:
+    """The same without its index."""
+    return Ruleset(rules.rules, rules.fields)
+
+
 def runner(rules: Ruleset) -> Callable[[], object]:
     """One run over a fresh request, which no rule matches: every candidate is evaluated."""
     request = facts(host=f"h{HOST}.example".encode(), path=_PATH)
 
     def run() -> Outcome:
-        return rules.run(FieldValues(request, _CLIENT, "api", _PATH, AT), _NOTHING)
+        return rules.run(field_values(request, _CLIENT, "api", _PATH, AT), _NOTHING)
 
     assert run().rule is None
     return run
@@ -139,7 +143,7 @@ def large() -> list[dict[str, Any]]:
             {
                 "indexed": runner(many),
                 "alone": runner(ruleset(alone)),
-                "in_order": runner(replace(many, index=None)),
+                "in_order": runner(in_order(many)),
             }
         )
         rows.append({"rules": name, **found})
@@ -150,11 +154,14 @@ def small() -> list[dict[str, Any]]:
     """Few rules, each on a host of its own: where an index begins to pay."""
     rows: list[dict[str, Any]] = []
     for number in FEW:
-        plain = replace(ruleset([host_rule(n + HOST) for n in range(number)]), index=None)
+        plain = in_order(ruleset([host_rule(n + HOST) for n in range(number)]))
         index = index_of([one.filter.expression for one in plain.rules], fewest=1)
         assert index
         found = measured(
-            {"indexed": runner(replace(plain, index=index)), "in_order": runner(plain)}
+            {
+                "indexed": runner(Ruleset(plain.rules, plain.fields, index)),
+                "in_order": runner(plain),
+            }
         )
         rows.append({"rules": number, **found})
     return rows

@@ -12,14 +12,16 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from authz.observability.log import lines_dropped
 
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
-    from authz.policy.decision import Decision
+    from authz.policy.decision import Decision, Ruling, Standing
     from authz.policy.snapshot import Snapshot
+
+    _Counts = dict[tuple[Ruling, Standing], int]
 
 #: Upper bounds of authz_check_duration_seconds. A check takes tens of microseconds when its
 #: certificate is remembered, a millisecond when it is not; Envoy gives up after 200 ms by default.
@@ -40,17 +42,35 @@ BUCKETS: Final = (
     1.0,
 )
 
+#: Combinations of ruling and client that are counted apart before they are added up. Every snapshot
+#: brings rulings of its own.
+MAX_COUNTS: Final = 4096
+
 Export = dict[str, Any]
+
+_K = TypeVar("_K")
 
 
 class Memo(Protocol):
-    """What is read of the judgement memo (extauthz.memo.JudgementMemo)."""
+    """What is read of the judgement memo (extauthz.memo.PeerMemo)."""
 
     hits: int
     misses: int
     bytes: int
 
     def __len__(self) -> int: ...
+
+
+class _Totals(NamedTuple):
+    """Counts by label values."""
+
+    checks: dict[str, int]
+    decisions: dict[tuple[str, str, str], int]
+    certificates: dict[tuple[str, str], int]
+
+
+def _add(counts: dict[_K, int], key: _K, n: int) -> None:
+    counts[key] = counts.get(key, 0) + n
 
 
 class Metrics:
@@ -66,9 +86,11 @@ class Metrics:
         self.transport = ""
         #: The judgement memo to report on, if there is one.
         self.memo: Memo | None = None
-        self._verdicts: dict[str, int] = {}
-        self._decisions: dict[tuple[str, str, str], int] = {}
-        self._certificates: dict[tuple[str, str], int] = {}
+        # Counted by what later becomes the labels. A scrape on another thread takes the pair, so
+        # that it never sees one without the other.
+        self._counts: _Counts = {}
+        self._counted = _Totals({}, {}, {}), self._counts
+        self._source: str = ""
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
         self._internal_errors = 0
@@ -79,23 +101,37 @@ class Metrics:
 
     def observe(self, decision: Decision, source: CertificateSource, seconds: float) -> None:
         """Count one check."""
-        verdicts = self._verdicts
-        verdict = decision.verdict
-        verdicts[verdict] = verdicts.get(verdict, 0) + 1
-        decisions = self._decisions
-        key = (decision.site, decision.action, decision.reason)
-        decisions[key] = decisions.get(key, 0) + 1
-        client = decision.client
-        if client is not None:
-            failure = client.failure
-            if failure is not None:
-                result = (failure.value, source.value)
-            else:
-                result = ("revoked" if client.revoked else "verified", source.value)
-            certificates = self._certificates
-            certificates[result] = certificates.get(result, 0) + 1
+        counts = self._counts
+        key = decision[:2]  # ruling and standing
+        self._source = source  # a setting: always the same
+        known = counts.get(key)
+        if known is None:
+            if len(counts) >= MAX_COUNTS:
+                self._fold()
+                counts = self._counts
+            counts[key] = 1
+        else:
+            counts[key] = known + 1
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
+
+    def _fold(self) -> None:
+        """Let go of rulings of snapshots that are gone."""
+        counts: _Counts = {}
+        self._counted = self._totals(), counts
+        self._counts = counts
+
+    def _totals(self) -> _Totals:
+        folded, counts = self._counted
+        totals = _Totals(dict(folded.checks), dict(folded.decisions), dict(folded.certificates))
+        source = self._source
+        for (ruling, standing), n in list(counts.items()):
+            _add(totals.checks, ruling.verdict.value, n)
+            _add(totals.decisions, (ruling.site, ruling.action, ruling.reason.value), n)
+            if standing.judged:
+                result = standing.failure or ("revoked" if standing.revoked else "verified")
+                _add(totals.certificates, (result, source), n)
+        return totals
 
     def internal_error(self) -> None:
         """Count one check that ended in an exception (and was denied)."""
@@ -117,12 +153,13 @@ class Metrics:
         The keys are those of the metrics' names; a list's last item is the value.
         """
         memo = self.memo
+        totals = self._totals()
         return {
             "worker": self.worker,
             "transport": self.transport,
-            "checks": [[verdict, n] for verdict, n in list(self._verdicts.items())],
-            "decisions": [[*key, n] for key, n in list(self._decisions.items())],
-            "certificates": [[*key, n] for key, n in list(self._certificates.items())],
+            "checks": [[verdict, n] for verdict, n in totals.checks.items()],
+            "decisions": [[*key, n] for key, n in totals.decisions.items()],
+            "certificates": [[*key, n] for key, n in totals.certificates.items()],
             "buckets": list(self._buckets),
             "seconds": self._seconds,
             "internal_errors": self._internal_errors,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from authz.rules.necessary import Key, necessary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from authz.rules import Expression, Value
     from authz.rules.necessary import Condition, Conditions, Known
@@ -218,7 +218,7 @@ def _chosen(known: list[Conditions], fewest: int) -> list[Condition | None]:
     return [
         condition
         if condition is None or kept.issuperset(condition)
-        else ranking.best(one for one in conditions if kept.issuperset(one))
+        else ranking.best(tuple(one for one in conditions if kept.issuperset(one)))
         for condition, conditions in zip(chosen, known, strict=True)
     ]
 
@@ -235,17 +235,19 @@ class _Ranking:
                 for key, constants in condition.items():
                     self._crowds.setdefault(key, Counter()).update(constants)
 
-    def best(self, conditions: Iterable[Condition]) -> Condition | None:
+    def best(self, conditions: Conditions) -> Condition | None:
         """The one to find a rule by, None without any."""
-        return min(conditions, key=self._rank, default=None)
+        if len(conditions) < 2:
+            return conditions[0] if conditions else None
+        return min(conditions, key=self._rank)
 
     def _rank(self, condition: Condition) -> tuple[int, bool, int, int, int]:
         crowd = max(
-            (self._crowds[key][one] for key, constants in condition.items() for one in constants),
-            default=0,
+            max(map(self._crowds[key].__getitem__, constants))
+            for key, constants in condition.items()
         )
         slow = any(key.field in _ADDRESSES for key in condition)
         # What many rules can be found by takes one look-up for them all.
-        users = min((self._users[key] for key in condition), default=0)
+        users = min(self._users[key] for key in condition)
         size = sum(map(len, condition.values()))
         return crowd // _CROWD, slow, len(condition), -users, size

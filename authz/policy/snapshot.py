@@ -16,9 +16,11 @@ from authz.policy.budget import Budget
 from authz.policy.fields import scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
-from authz.policy.model import Action
+from authz.policy.model import Action, Misdirected
 from authz.policy.rule_index import index_of
 from authz.policy.ruleset import CompiledRule, Ruleset
+from authz.policy.rulings import Rulings
+from authz.policy.unknown import UNSURE_FIELDS
 from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
         DefaultAction,
-        Misdirected,
         PathMode,
         PolicyModel,
         RuleModel,
@@ -48,7 +49,11 @@ class Site:
     default_action: DefaultAction
     paths: PathMode
     misdirected: Misdirected
-    upstream_headers: frozenset[str]
+    rulings: Rulings
+    #: Whether a request may reach this site over the TLS of one with different trust.
+    sni_matters: bool
+    #: Whether a rule reads what may have been cut short on its way.
+    may_be_unknown: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,6 +68,7 @@ class Snapshot:
     hosts: HostTable[Site]
     sites: tuple[Site, ...]
     findings: tuple[PolicyFinding, ...]
+    rulings: Rulings
     geo: GeoLookup | None = None
 
     def crl_next_updates(self) -> dict[tuple[str, str], float]:
@@ -91,13 +97,15 @@ def compile_snapshot(
     scheme = scheme_for(geo)
     lists = {item.name: compile_list(item) for item in model.lists}
     bundles: dict[tuple[AuthorityModel, ...], TrustBundle] = {}
+    for site_model in model.sites:
+        if site_model.trust not in bundles:
+            bundles[site_model.trust] = compile_trust(site_model.trust)
+    several = len({bundle.digest for bundle in bundles.values()}) > 1
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     findings: list[PolicyFinding] = []
     for site_model in model.sites:
-        bundle = bundles.get(site_model.trust)
-        if bundle is None:
-            bundle = bundles[site_model.trust] = compile_trust(site_model.trust)
+        bundle = bundles[site_model.trust]
         ruleset, found = _compile_rules(site_model, scheme, lists)
         findings += found
         findings += [
@@ -112,7 +120,15 @@ def compile_snapshot(
             default_action=site_model.default_action,
             paths=site_model.paths,
             misdirected=site_model.misdirected,
-            upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+            rulings=Rulings(
+                site=site_model.name,
+                generation=generation,
+                default_action=site_model.default_action,
+                upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+                outcomes=ruleset.outcomes,
+            ),
+            sni_matters=several and site_model.misdirected is Misdirected.ANSWER_421,
+            may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
         )
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
@@ -123,6 +139,7 @@ def compile_snapshot(
         hosts=hosts,
         sites=tuple(sites),
         findings=tuple(findings),
+        rulings=Rulings(generation=generation),
         geo=geo,
     )
 

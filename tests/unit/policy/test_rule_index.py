@@ -8,11 +8,10 @@ from unittest.mock import patch
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.presented import ABSENT
 from authz.policy import rule_index
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, field_values
 from authz.policy.rule_index import INDEXED, RuleIndex, index_of
 from authz.rules import Bytes, Int, Ip, parse
 from tests.factories.pki import AT
@@ -217,7 +216,7 @@ def test_a_client_may_choose_any_value_of_any_indexed_field() -> None:
     """Reading a field for the index may not fail where no rule would have read it."""
     bare = facts(host=b"\xff", path=b"", method=b"", sni=None, source_address="nonsense")
     trust = snapshot().sites[0].trust
-    values = FieldValues(bare, identify(ABSENT, trust, AT, judge), "api", b"", AT)
+    values = field_values(bare, identify(ABSENT, trust, AT), "api", b"", AT)
 
     for name in INDEXED:
         assert isinstance(values[name], bytes | int) or SCHEME.fields[name].type == Ip

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from authz.policy.model import Action, SkipParameters
+from authz.policy.ruleset import Ruleset
 from tests.factories.policies import rule, site, snapshot
 
 if TYPE_CHECKING:
     from authz.policy.model import RuleModel
-    from authz.policy.ruleset import Outcome, Ruleset
+    from authz.policy.ruleset import Outcome
 
 _NOTHING: frozenset[str] = frozenset()
 #: Enough for an index; none is about the host of the tests.
@@ -37,7 +37,7 @@ def way(request: pytest.FixtureRequest) -> str:
 def _ruleset(way: str, *rules: RuleModel) -> Ruleset:
     ruleset = snapshot(site(*_OTHERS[:10], *rules, *_OTHERS[10:])).sites[0].ruleset
     assert ruleset.index is not None
-    return ruleset if way == "found" else replace(ruleset, index=None)
+    return ruleset if way == "found" else Ruleset(ruleset.rules, ruleset.fields)
 
 
 def _run(ruleset: Ruleset, unknown: frozenset[str] = _NOTHING) -> Outcome:
