@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tests.factories.facts import RequestFacts
 
 _SLOW = settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 _SIMPLE = frozenset(
     name
