@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 from generators.errors import errors_page
+from generators.expression_commands import expression_commands_page
 from generators.language import fields_page, functions_page, operators_page
 from generators.rules_language import rules_language_page
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ from typer.testing import CliRunner
 
 from authz.cli.main import app
 from authz.cli.policy_test.document import TestDocument
+from authz.extauthz.service import SEED_BYTES
 from authz.settings import NOT_BUILT_YET, Settings
 from authz.sources.lines import MAX_SERIAL_DIGITS
 from authz.sources.policy_document import MAX_RESPONSE_BYTES, REFUSED_ACTIONS, PolicyDocument
@@ -171,6 +173,7 @@ The exit status is 0 when every case passed, 1 when one failed,
 
 Unknown keys are errors that name file, line and key.
 Paths start at the directory of the file of cases.
+`cf.random_seed` is {SEED_BYTES} zero bytes in every case, so that a case always ends the same way.
 Settings (`--config`) count as they do for `authz serve`:
 with `certificate_source: xfcc` the certificate arrives in that header.
 
@@ -216,6 +219,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "functions.md": lambda: _GENERATED + functions_page(),
     "operators.md": lambda: _GENERATED + operators_page(),
     "rules-language.md": lambda: _GENERATED + rules_language_page(),
+    "expression-commands.md": lambda: _GENERATED + expression_commands_page(),
     "errors.md": lambda: _GENERATED + errors_page(),
 }
 

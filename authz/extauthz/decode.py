@@ -82,10 +82,15 @@ def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
         raise Undecodable("no path")
     if not certificate and not attributes.HasField("source"):
         raise Undecodable("no source")
-    request = DecodedRequest(data, http, host, path, certificate or None, options)
+    request = DecodedRequest(data, attributes, http, host, path, certificate or None, options)
     if options.certificate_source is _XFCC:
         presented = request.presented
-        request.credential = None if presented.is_absent else presented
+        # What identifies it, hashed and compared faster than the object.
+        request.credential = (
+            None
+            if presented.is_absent
+            else (presented.certificate, presented.chain, presented.defect)
+        )
     # Envoy writes `path`, `host`, `method` and `scheme` with every byte that is not UTF-8 turned
     # into "!", while the upstream gets the bytes as sent: where we have the bytes, they count. A
     # text without "!" is what the bytes are.
@@ -102,16 +107,28 @@ class DecodedRequest:
     Reading a part that is not UTF-8 where it has to be, or malformed, raises Undecodable.
 
     Attributes:
-        view: request.http, its header map unparsed.
+        outer: the attributes, with little of them parsed.
+        view: their request.http, its header map unparsed.
     """
 
-    __slots__ = ("__dict__", "credential", "data", "host", "options", "path", "size", "view")
+    __slots__ = (
+        "__dict__",
+        "credential",
+        "data",
+        "host",
+        "options",
+        "outer",
+        "path",
+        "size",
+        "view",
+    )
 
     headers_truncated = False
 
     def __init__(
         self,
         data: bytes,
+        outer: CheckView.Attributes,
         view: CheckView.HttpRequest,
         host: bytes,
         path: bytes,
@@ -119,6 +136,7 @@ class DecodedRequest:
         options: DecodeOptions,
     ) -> None:
         self.data = data
+        self.outer = outer
         self.view = view
         self.host = host
         self.path = path
@@ -230,8 +248,8 @@ class DecodedRequest:
     @lazy
     def sni(self) -> str | None:
         """Three states: Envoy did not say, TLS without SNI, a name."""
-        attributes = self.attributes
-        return attributes.tls_session.sni if attributes.HasField("tls_session") else None
+        outer = self.outer
+        return outer.tls_session.sni if outer.HasField("tls_session") else None
 
     @lazy
     def presented(self) -> Presented:

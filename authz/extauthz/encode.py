@@ -62,38 +62,39 @@ def encode(
 
     `complete` and `removed` are what upstream_headers.removals says of an allowed request.
     """
-    ruling, standing, client, _ = decision
-    head = _head(ruling, standing)
-    if ruling.verdict is _ALLOW:
-        if ruling.upstream_headers or not complete:
-            head += _upstream(client, ruling.upstream_headers)
-            # Merged into the ok_response above: repeated fields of the two are joined.
-            removed = tuple(name for name in removed if "_" in name)
-        if removed:
-            head += _removing(removed)
+    answer = decision.answer
+    if answer is None:
+        answer = decision.answer = _beginning(decision)
+    answer += decision_id + _ID_AFTER
+    ruling = decision.ruling
+    if ruling.verdict is not _ALLOW:
+        return answer
+    if ruling.upstream_headers or not complete:
+        answer += _upstream(decision.client, ruling.upstream_headers)
+        # Merged into the ok_response above: repeated fields of the two are joined.
+        removed = tuple(name for name in removed if "_" in name)
+    return answer + _removing(removed) if removed else answer
+
+
+def _beginning(decision: Decision) -> bytes:
+    """Everything that does not belong to one check, up to the value of the decision id."""
+    head = _head(decision.ruling, decision.standing)
+    client = decision.client
     if client is None or not client.fingerprint:
-        return head + _ID_BEFORE + decision_id + _ID_AFTER
-    return (
-        head
-        + _FINGERPRINT_BEFORE
-        + client.fingerprint
-        + _FINGERPRINT_AFTER
-        + decision_id
-        + _ID_AFTER
-    )
+        return head + _ID_BEFORE
+    return head + _FINGERPRINT_BEFORE + client.fingerprint + _FINGERPRINT_AFTER
 
 
 @lru_cache(maxsize=2048)
 def _head(ruling: Ruling, standing: Standing) -> bytes:
-    """Status, denied response and those metadata that many checks share.
+    """Status, denied response and metadata.
 
     What is empty, false or zero is left out, as protobuf does it: an answer that fits into one
     small HTTP/2 frame is sent together with others (ADR-0021).
     """
     answer = CheckResponse()
     reason = ruling.reason
-    metadata: dict[str, bool | int | str | list[str]] = {}
-    if ruling.verdict is Verdict.ALLOW:
+    if ruling.verdict is _ALLOW:
         # Set, and equal to its default: Envoy would read a missing one as "allowed" as well, and
         # nobody should have to know that.
         answer.status.SetInParent()
@@ -102,11 +103,11 @@ def _head(ruling: Ruling, standing: Standing) -> bytes:
         code = DENIALS[reason].grpc_code if standing.presented else UNAUTHENTICATED
         answer.status.CopyFrom(Status(code=code, message=reason.value))
         answer.denied_response.CopyFrom(_denied(reason, ruling.response))
-    metadata = {
+    metadata: dict[str, bool | int | str | list[str]] = {
         "verdict": ruling.verdict.value,
         "reason": reason.value,
         "site": ruling.site,
-        "action": ruling.action if ruling.reason is Reason.RULE else "",
+        "action": ruling.action if reason is Reason.RULE else "",
         "rule": ruling.rule,
         "logged": list(ruling.logged),
         "generation": ruling.generation,

@@ -8,6 +8,7 @@ decision is a denial with its own reason (architecture 4.2, ADR-0007).
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from time import perf_counter
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.extauthz.decision_id import decision_ids
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
-from authz.extauthz.memo import PeerMemo
+from authz.extauthz.memo import ClientMemo
 from authz.extauthz.upstream_headers import removals
 from authz.observability.log import RateLimit, get_logger
 from authz.policy.authorizer import authorize
@@ -32,6 +33,10 @@ _ALLOW: Final = Verdict.ALLOW
 
 #: An internal error is logged with its traceback this often at most; each one is counted.
 LOG_INTERVAL_SECONDS: Final = 10.0
+
+
+#: As many random bytes as a UUID has: what cf.random_seed is for at Cloudflare.
+SEED_BYTES: Final = 16
 
 
 #: A longer CheckRequest is denied unread. Envoy bounds headers (60 KB unless set otherwise) and the
@@ -54,9 +59,9 @@ def _denied(reason: Reason) -> Decision:
     return Decision(Ruling(verdict=Verdict.DENY, reason=reason), UNJUDGED[True])
 
 
-_UNDECODABLE: Final = _denied(Reason.UNDECODABLE)
-_DEADLINE_EXCEEDED: Final = _denied(Reason.DEADLINE_EXCEEDED)
-_INTERNAL_ERROR: Final = _denied(Reason.INTERNAL_ERROR)
+def draw_seed() -> bytes:
+    """The random bytes of one check, for rules that read cf.random_seed."""
+    return os.urandom(SEED_BYTES)
 
 
 class CheckService:
@@ -74,18 +79,25 @@ class CheckService:
         limits: CertificateLimits,
         observer: Observer,
         clock: Callable[[], float] = time.time,
-        memo: PeerMemo | None = None,
+        memo: ClientMemo | None = None,
+        seed: Callable[[], bytes] = draw_seed,
     ) -> None:
         self.snapshot: Snapshot | None = None
-        self.memo = memo or PeerMemo(limits)
+        self.memo = memo or ClientMemo(limits)
         self._options = options
         self._observer = observer
         self._clock = clock
+        self._seed = seed
         self._log_limit = RateLimit(LOG_INTERVAL_SECONDS)
         self._source = options.certificate_source
         self._observe = observer.observe
-        self._peer_of = self.memo.peer_of
+        self._client_of = self.memo.client_of
         self._ids = decision_ids()
+        # Not shared between services: a decision remembers where it is counted.
+        self._denied = {
+            reason: _denied(reason)
+            for reason in (Reason.UNDECODABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL_ERROR)
+        }
 
     def check(self, data: bytes, remaining: float | None = None) -> bytes:
         """Answer one serialised CheckRequest with a serialised CheckResponse. Never raises.
@@ -97,27 +109,31 @@ class CheckService:
         started = perf_counter()
         try:
             if remaining is not None and remaining <= 0:
-                decision = _DEADLINE_EXCEEDED
+                decision = self._denied[Reason.DEADLINE_EXCEEDED]
             elif len(data) > MAX_CHECK_BYTES:
-                decision = _UNDECODABLE
+                decision = self._denied[Reason.UNDECODABLE]
             else:
                 # The straight line, steps 3 to 5.
                 facts = decode(data, self._options)
-                decision = authorize(self.snapshot, facts, self._clock(), self._peer_of)
-                # An answer that comes late is no answer: the caller has decided without us, and
-                # what is counted should say so.
-                if remaining is not None and perf_counter() - started >= remaining:
-                    decision = _DEADLINE_EXCEEDED
-            if decision[0].verdict is _ALLOW:
+                decision = authorize(
+                    self.snapshot, facts, self._clock(), self._client_of, self._seed
+                )
+            if decision.ruling.verdict is _ALLOW:
                 # Only what is let through reaches an upstream.
                 complete, removed = removals(facts, decision.client)
                 answer = encode(decision, next(self._ids), complete, removed)
             else:
                 answer = encode(decision, next(self._ids))
-            self._observe(decision, self._source, perf_counter() - started)
+            seconds = perf_counter() - started
+            # An answer that comes late is no answer: the caller has decided without us, and what
+            # is counted should say so.
+            if remaining is not None and seconds >= remaining:
+                decision = self._denied[Reason.DEADLINE_EXCEEDED]
+                answer = encode(decision, next(self._ids))
+            self._observe(decision, self._source, seconds)
             return answer
         except Undecodable:
-            return self._refuse(_UNDECODABLE, started)
+            return self._refuse(self._denied[Reason.UNDECODABLE], started)
         # BaseException, because a panic in a Rust extension is one, and because an exception that
         # escaped would become a gRPC error, which failure_mode_allow may turn into "allowed".
         # MemoryError and RecursionError deny like any other. KeyboardInterrupt and SystemExit
@@ -140,7 +156,9 @@ class CheckService:
         with suppress(BaseException):
             self._observer.internal_error()
         with suppress(BaseException):
-            self._observer.observe(_INTERNAL_ERROR, self._source, perf_counter() - started)
+            self._observer.observe(
+                self._denied[Reason.INTERNAL_ERROR], self._source, perf_counter() - started
+            )
         with suppress(BaseException):
             suppressed = self._log_limit.admit(time.monotonic())
             if suppressed is not None:
@@ -148,5 +166,5 @@ class CheckService:
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):
-            return encode(_INTERNAL_ERROR, next(self._ids))
+            return encode(self._denied[Reason.INTERNAL_ERROR], next(self._ids))
         return CONSTANT_DENIAL

@@ -18,10 +18,8 @@ from authz.observability.log import lines_dropped
 
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
-    from authz.policy.decision import Decision, Ruling, Standing
+    from authz.policy.decision import Decision
     from authz.policy.snapshot import Snapshot
-
-    _Counts = dict[tuple[Ruling, Standing], int]
 
 #: Upper bounds of authz_check_duration_seconds. A check takes tens of microseconds when its
 #: certificate is remembered, a millisecond when it is not; Envoy gives up after 200 ms by default.
@@ -42,9 +40,7 @@ BUCKETS: Final = (
     1.0,
 )
 
-#: Combinations of ruling and client that are counted apart before they are added up. Every snapshot
-#: brings rulings of its own.
-MAX_COUNTS: Final = 4096
+_FIRST: Final = BUCKETS[0]
 
 Export = dict[str, Any]
 
@@ -52,21 +48,27 @@ _K = TypeVar("_K")
 
 
 class Memo(Protocol):
-    """What is read of the judgement memo (extauthz.memo.PeerMemo)."""
+    """What is read of the judgement memo (extauthz.memo.ClientMemo)."""
 
-    hits: int
     misses: int
     bytes: int
 
     def __len__(self) -> int: ...
 
 
-class _Totals(NamedTuple):
-    """Counts by label values."""
+class _Labels(NamedTuple):
+    """Everything that the labels of a check are made of: few combinations, none of a client's."""
 
-    checks: dict[str, int]
-    decisions: dict[tuple[str, str, str], int]
-    certificates: dict[tuple[str, str], int]
+    verdict: str
+    site: str
+    action: str
+    reason: str
+    result: str
+    source: str
+
+
+_Decided = tuple[str, str, str]
+_Presented = tuple[str, str]
 
 
 def _add(counts: dict[_K, int], key: _K, n: int) -> None:
@@ -86,13 +88,10 @@ class Metrics:
         self.transport = ""
         #: The judgement memo to report on, if there is one.
         self.memo: Memo | None = None
-        # Counted by what later becomes the labels. A scrape on another thread takes the pair, so
-        # that it never sees one without the other.
-        self._counts: _Counts = {}
-        self._counted = _Totals({}, {}, {}), self._counts
-        self._source: str = ""
+        self._cells: dict[_Labels, list[int]] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._known_before = 0
         self._internal_errors = 0
         self._reload_failures: dict[str, int] = {}
         self._generation = 0
@@ -101,37 +100,52 @@ class Metrics:
 
     def observe(self, decision: Decision, source: CertificateSource, seconds: float) -> None:
         """Count one check."""
-        counts = self._counts
-        key = decision[:2]  # ruling and standing
-        self._source = source  # a setting: always the same
-        known = counts.get(key)
-        if known is None:
-            if len(counts) >= MAX_COUNTS:
-                self._fold()
-                counts = self._counts
-            counts[key] = 1
-        else:
-            counts[key] = known + 1
-        self._buckets[bisect_left(BUCKETS, seconds)] += 1
+        cell = decision.cell
+        if cell is None:
+            cell = decision.cell = self._cell(decision, source)
+        cell[0] += 1
+        # Most checks are in the first.
+        self._buckets[0 if seconds <= _FIRST else bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
-    def _fold(self) -> None:
-        """Let go of rulings of snapshots that are gone."""
-        counts: _Counts = {}
-        self._counted = self._totals(), counts
-        self._counts = counts
+    def _known(self, certificates: dict[_Presented, int]) -> int:
+        """Presented certificates that needed no judging.
 
-    def _totals(self) -> _Totals:
-        folded, counts = self._counted
-        totals = _Totals(dict(folded.checks), dict(folded.decisions), dict(folded.certificates))
-        source = self._source
-        for (ruling, standing), n in list(counts.items()):
-            _add(totals.checks, ruling.verdict.value, n)
-            _add(totals.decisions, (ruling.site, ruling.action, ruling.reason.value), n)
-            if standing.judged:
-                result = standing.failure or ("revoked" if standing.revoked else "verified")
-                _add(totals.certificates, (result, source), n)
-        return totals
+        Whatever remembered them: the memo, or a decision that was made for the same certificate.
+        """
+        judged = self.memo.misses if self.memo is not None else 0
+        presented = sum(n for (result, _), n in certificates.items() if result != "absent")
+        # A certificate is judged before its check is counted; a counter never goes back.
+        self._known_before = max(self._known_before, presented - judged)
+        return self._known_before
+
+    def _cell(self, decision: Decision, source: CertificateSource) -> list[int]:
+        ruling, standing = decision.ruling, decision.standing
+        if not standing.judged:
+            result = ""
+        else:
+            result = standing.failure or ("revoked" if standing.revoked else "verified")
+        labels = _Labels(
+            ruling.verdict.value,
+            ruling.site,
+            ruling.action,
+            ruling.reason.value,
+            result,
+            source.value,
+        )
+        return self._cells.setdefault(labels, [0])
+
+    def _totals(self) -> tuple[dict[str, int], dict[_Decided, int], dict[_Presented, int]]:
+        """Checks by verdict, by site, action and reason, and by what the certificate was."""
+        checks: dict[str, int] = {}
+        decisions: dict[_Decided, int] = {}
+        certificates: dict[_Presented, int] = {}
+        for labels, (n,) in list(self._cells.items()):
+            _add(checks, labels.verdict, n)
+            _add(decisions, (labels.site, labels.action, labels.reason), n)
+            if labels.result:
+                _add(certificates, (labels.result, labels.source), n)
+        return checks, decisions, certificates
 
     def internal_error(self) -> None:
         """Count one check that ended in an exception (and was denied)."""
@@ -153,19 +167,21 @@ class Metrics:
         The keys are those of the metrics' names; a list's last item is the value.
         """
         memo = self.memo
-        totals = self._totals()
+        checks, decisions, certificates = self._totals()
         return {
             "worker": self.worker,
             "transport": self.transport,
-            "checks": [[verdict, n] for verdict, n in totals.checks.items()],
-            "decisions": [[*key, n] for key, n in totals.decisions.items()],
-            "certificates": [[*key, n] for key, n in totals.certificates.items()],
+            "checks": [[verdict, n] for verdict, n in checks.items()],
+            "decisions": [[*key, n] for key, n in decisions.items()],
+            "certificates": [[*key, n] for key, n in certificates.items()],
             "buckets": list(self._buckets),
             "seconds": self._seconds,
             "internal_errors": self._internal_errors,
             "log_lines_dropped": lines_dropped(),
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
-            "memo": None if memo is None else [memo.hits, memo.misses, len(memo), memo.bytes],
+            "memo": None
+            if memo is None
+            else [self._known(certificates), memo.misses, len(memo), memo.bytes],
             "snapshot": None if self._created_at is None else [self._generation, self._created_at],
             "crl_next_updates": [[*key, at] for key, at in self._crl_next_updates.items()],
             "resident_bytes": resident_bytes() if self.transport else None,

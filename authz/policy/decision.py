@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,8 @@ class Ruling:
 
     Made once, when a snapshot is compiled, and compared by identity: later stages keep what they
     make of it. `rule` is the `ref` of the rule that decided, `""` when none did; `logged` the refs
-    of the `log` rules that matched.
+    of the `log` rules that matched. A request of at most `settled_size` bytes gets this ruling for
+    its client, host and path alone; -1 when the rules of the site read anything else.
     """
 
     verdict: Verdict
@@ -122,19 +123,36 @@ class Ruling:
     generation: int = 0
     response: BlockResponse | None = None
     upstream_headers: frozenset[str] = frozenset()
+    settled_size: int = -1
 
 
-class Decision(NamedTuple):
+class Decision:
     """The answer to one check: a ruling, on whom, and one sentence for people.
 
-    `client` is what was found out about the peer certificate, None when the check ended before
-    anybody asked. A named tuple because one is made for every check, and nothing is cheaper.
+    Many checks share one, so later stages keep in it what they made of it. Apart from that it does
+    not change.
+
+    Attributes:
+        ruling: what is said.
+        standing: what is known about the client.
+        client: what was found out about the peer certificate, None when the check ended before
+            anybody asked.
+        detail: one sentence for people, or `""`.
+        answer: the first part of the answer (extauthz.encode), None until it is made.
+        cell: where checks with this decision are counted (observability.metrics), None until then.
     """
 
-    ruling: Ruling
-    standing: Standing
-    client: Client | None = None
-    detail: str = ""
+    __slots__ = ("answer", "cell", "client", "detail", "ruling", "standing")
+
+    def __init__(
+        self, ruling: Ruling, standing: Standing, client: Client | None = None, detail: str = ""
+    ) -> None:
+        self.ruling = ruling
+        self.standing = standing
+        self.client = client
+        self.detail = detail
+        self.answer: bytes | None = None
+        self.cell: list[int] | None = None
 
     def __bool__(self) -> NoReturn:
         # `if decision:` would read as "allowed" and be true for a denial too.

@@ -29,6 +29,7 @@ class Rulings:
         site: the site's name, `""` where there is none.
         generation: the snapshot's number.
         outcomes: those of a ruleset that need no more than a look-up.
+        settled_size: as Ruling.settled_size.
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Rulings:
         "_default_action",
         "_generation",
         "_remembered",
+        "_settled_size",
         "_site",
         "_upstream_headers",
     )
@@ -48,11 +50,13 @@ class Rulings:
         default_action: DefaultAction = DefaultAction.BLOCK,
         upstream_headers: frozenset[str] = frozenset(),
         outcomes: Sequence[Outcome] = (),
+        settled_size: int = -1,
     ) -> None:
         self._site = site
         self._generation = generation
         self._default_action = default_action
         self._upstream_headers = upstream_headers
+        self._settled_size = settled_size
         self._remembered: dict[tuple[Reason, str, tuple[str, ...]], Ruling] = {}
         self._by_outcome = {outcome: self._make(outcome) for outcome in outcomes}
 
@@ -98,6 +102,7 @@ class Rulings:
                 action=self._default_action.value,
                 logged=outcome.logged,
                 generation=self._generation,
+                settled_size=self._settled_size,
                 upstream_headers=self._upstream_headers,
             )
         # A rule that ends evaluation either blocks or skips the rest; skipping the rest skips
@@ -110,6 +115,7 @@ class Rulings:
             rule=rule.ref,
             logged=outcome.logged,
             generation=self._generation,
+            settled_size=self._settled_size,
             response=rule.response,
             upstream_headers=self._upstream_headers,
         )

@@ -7,13 +7,13 @@ file and no clock. One Snapshot answers one check from beginning to end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from authz.certs.trust import TrustBundle, compile_trust
 from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
-from authz.policy.fields import scheme_for
+from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
 from authz.policy.model import Action, Misdirected
@@ -24,9 +24,10 @@ from authz.policy.unknown import UNSURE_FIELDS
 from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from authz.certs.trust import AuthorityModel
+    from authz.policy.decision import Decision
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
         DefaultAction,
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
         SiteModel,
     )
     from authz.rules import Expression, Filter, NamedList, Scheme
+
+    DecisionKey = tuple[Hashable | None, bytes, bytes, str | None]
+
+
+#: Decisions remembered by a snapshot, some 8 MB with their answers, and how many bytes of host,
+#: path and SNI are worth it.
+MAX_DECIDED: Final = 16_384
+MAX_DECIDED_KEY: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,8 +59,6 @@ class Site:
     paths: PathMode
     misdirected: Misdirected
     rulings: Rulings
-    #: Whether a request may reach this site over the TLS of one with different trust.
-    sni_matters: bool
     #: Whether a rule reads what may have been cut short on its way.
     may_be_unknown: bool
 
@@ -70,6 +77,20 @@ class Snapshot:
     findings: tuple[PolicyFinding, ...]
     rulings: Rulings
     geo: GeoLookup | None = None
+    #: Whether a request may reach a site over the TLS of one with different trust.
+    sni_matters: bool = False
+    #: What `remember` was told, by credential, host, path and, where it matters, SNI.
+    decided: dict[DecisionKey, Decision] = field(default_factory=dict)
+
+    def remember(self, key: DecisionKey, decision: Decision) -> None:
+        """Keep a decision that follows from its key."""
+        _, host, path, sni = key
+        if len(path) + len(host) + len(sni or "") > MAX_DECIDED_KEY:
+            return
+        if len(self.decided) >= MAX_DECIDED:
+            # The client chooses paths; clearing is rare, and cheaper than an order on every hit.
+            self.decided.clear()
+        self.decided[key] = decision
 
     def crl_next_updates(self) -> dict[tuple[str, str], float]:
         """Earliest nextUpdate (Unix seconds) of each authority with CRLs, by (site, authority)."""
@@ -112,11 +133,13 @@ def compile_snapshot(
             PolicyFinding(where=note.where, code="trust", message=note.message)
             for note in bundle.notes
         ]
+        budget = Budget(rule.filter for rule in ruleset.rules)
+        settled_size = budget.ample if ruleset.fields <= SETTLED_FIELDS else -1
         site = Site(
             name=site_model.name,
             trust=bundle,
             ruleset=ruleset,
-            budget=Budget(rule.filter for rule in ruleset.rules),
+            budget=budget,
             default_action=site_model.default_action,
             paths=site_model.paths,
             misdirected=site_model.misdirected,
@@ -126,8 +149,8 @@ def compile_snapshot(
                 default_action=site_model.default_action,
                 upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
                 outcomes=ruleset.outcomes,
+                settled_size=settled_size,
             ),
-            sni_matters=several and site_model.misdirected is Misdirected.ANSWER_421,
             may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
         )
         for host in site_model.hosts:
@@ -141,6 +164,8 @@ def compile_snapshot(
         findings=tuple(findings),
         rulings=Rulings(generation=generation),
         geo=geo,
+        sni_matters=several
+        and any(one.misdirected is Misdirected.ANSWER_421 for one in model.sites),
     )
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from authz.cli.explanation import lines, parts_of
 from authz.errors import ParseError, TypeCheckError
 from authz.rules import (
     Expression,
@@ -18,8 +20,11 @@ from authz.rules import (
     lint,
     parse,
 )
+from authz.rules.evaluator import evaluate_node
 from authz.rules.lists import ListKind, ListModel, compile_list
 from authz.rules.regex import RegexError, compile_regex
+from authz.rules.trace import Kind, Traced, trace
+from authz.rules.trace_json import trace_json
 from tests.factories.expressions import conditions, contexts
 from tests.factories.schemes import SCHEME
 
@@ -54,6 +59,29 @@ def test_compiled_and_reference_give_the_same_verdict(
 
     assert isinstance(verdict, bool)
     assert compile_expression(expression).matches(values) is verdict
+
+
+def _answers(part: Traced) -> bool | list[bool]:
+    if part.elements is None or part.kind is Kind.CALL:
+        return part.value is True
+    return [element.result is True for element in part.elements]
+
+
+@_SLOW
+@given(source=conditions(), values=contexts)
+def test_a_trace_says_what_the_evaluator_says(source: str, values: dict[str, Value]) -> None:
+    expression = parse(source, SCHEME)
+
+    traced = trace(expression, values)
+
+    assert traced.value is evaluate(expression, values)
+    pending = [(expression.root, traced)]
+    while pending:
+        node, part = pending.pop()
+        assert _answers(part) == evaluate_node(node, values)
+        pending += zip(parts_of(node), part.parts, strict=False)
+    assert len(json.dumps(trace_json(traced))) < 5_000_000
+    assert all(line.isprintable() for line in lines(traced))
 
 
 @_SLOW

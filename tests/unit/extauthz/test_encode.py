@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -236,6 +238,20 @@ def test_the_usual_allow_fits_into_a_frame_that_is_sent_together_with_others() -
     usual = allowed(client=client())
 
     assert len(encode(usual, ID, True, ())) <= 250
+
+
+def test_every_key_has_its_row_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/answer-metadata.md").read_text()
+    rows = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
+    keys: set[str] = set()
+    for decision in (
+        blocked(logged=("a",)),
+        blocked(client=client(revoked=True)),
+        blocked(client=client(failure=VerifyFailure.EXPIRED)),
+    ):
+        keys |= set(answer(decision).dynamic_metadata)
+
+    assert keys == rows
 
 
 def test_answers_of_two_generations_are_not_mixed_up() -> None:
