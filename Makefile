@@ -53,6 +53,7 @@ bench: setup ## microseconds of each stage of a check
 	$(BIN)/python benchmarks/stages.py
 bench-rules: setup ## compiling and evaluating rules: limits, and the worst case of evaluation
 	$(BIN)/python benchmarks/rules.py --check
+	$(BIN)/python benchmarks/rule_index.py --check
 fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
 	$(BIN)/python tests/fuzz/run.py
 

@@ -17,6 +17,7 @@ from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
 from authz.policy.model import Action, Misdirected
+from authz.policy.rule_index import index_of
 from authz.policy.ruleset import CompiledRule, Ruleset
 from authz.policy.rulings import Rulings
 from authz.policy.unknown import UNSURE_FIELDS
@@ -191,7 +192,8 @@ def _compile_rules(
         compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
     findings += lint_ruleset(parsed)
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
-    return Ruleset(tuple(compiled), fields), findings
+    index = index_of([expression for _, expression in parsed])
+    return Ruleset(tuple(compiled), fields, index), findings
 
 
 def _compile_rule(
