@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers that are measured: `authz serve` as an operator runs it, and those that allow all.
+
+Each is started on the servers' core, asked once over grpcio, and known by what a right answer of
+its looks like. `saturate` is the measurement: answers a second, all of them right.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+import psutil
+
+from authz.demo.stack import Authz, start_authz
+from authz.extauthz.transport import CHECK
+from authz.pb.ext_authz_pb2 import CheckResponse
+from benchmarks import h2load
+from benchmarks.cores import SERVER, on_core
+from benchmarks.figures import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from authz.demo.processes import Child, Children
+
+_FRAME: Final = 5
+_FIRST: Final = 500
+_PATIENCE: Final = 20.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """A running server; `authz` is set when it is ours and counts its decisions itself.
+
+    `cpu` has microseconds of processor time a check, one for each measurement: what other programs
+    take from the core meanwhile is not in it.
+    """
+
+    name: str
+    address: str
+    child: Child
+    authz: Authz | None = None
+    answer_bytes: int = 0
+    requests: int = 0
+    cpu: list[float] = field(default_factory=list)
+
+    def expect_allowed(self, message: bytes) -> None:
+        """Ask once, and remember how long a right answer is.
+
+        Raises:
+            BenchError: the answer is not an allow, or none at all.
+        """
+        with grpc.insecure_channel(self.address) as channel:
+            try:
+                data: bytes = channel.unary_unary(CHECK, None, None)(
+                    message, timeout=_PATIENCE, wait_for_ready=True
+                )
+            except grpc.RpcError as error:
+                raise BenchError(f"{self.name} does not answer: {error}") from error
+        answer = CheckResponse.FromString(data)
+        # An unset status would let the request pass in Envoy, but is nobody's decision.
+        if not answer.HasField("status") or answer.status.code != 0:
+            raise BenchError(f"{self.name} denied the check that is to be allowed:\n{answer}")
+        self.answer_bytes = _FRAME + len(data)
+
+    def saturate(self, body: Path, seconds: float) -> float:
+        """Answers a second, over as many checks as take about `seconds`.
+
+        Raises:
+            BenchError: an answer was wrong.
+        """
+        if not self.requests:
+            rate = self._measured(body, _FIRST).per_second
+            # The first requests of a server are slow ones; the second guess is the better.
+            rate = self._measured(body, max(_FIRST, int(rate * 0.2))).per_second
+            self.requests = max(_FIRST, int(rate * seconds))
+        before = self.cpu_seconds()
+        rate = self._measured(body, self.requests).per_second
+        self.cpu.append((self.cpu_seconds() - before) / self.requests * 1e6)
+        return rate
+
+    def _measured(self, body: Path, requests: int) -> h2load.Load:
+        before = self.allowed()
+        load = h2load.run(self.address, body, requests)
+        if load.data_bytes != requests * self.answer_bytes:
+            raise BenchError(
+                f"{self.name}: {requests} answers have {load.data_bytes} bytes, right ones would "
+                f"have {requests * self.answer_bytes}"
+            )
+        if before is not None:
+            self.expect_counted(before + requests)
+        return load
+
+    def allowed(self) -> int | None:
+        """How many checks it says it has allowed; None when it does not count."""
+        if self.authz is None:
+            return None
+        return int(self.authz.metric("authz_checks_total", verdict="allow"))
+
+    def expect_counted(self, allowed: int) -> None:
+        """Its own count must agree.
+
+        Raises:
+            BenchError: it does not.
+        """
+        counted = self.allowed()
+        if counted is not None and counted != allowed:
+            raise BenchError(f"{self.name} counts {counted} allowed checks, not {allowed}")
+
+    def processes(self) -> list[psutil.Process]:
+        """The process and its workers."""
+        process = psutil.Process(self.child.pid)
+        return [process, *process.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far."""
+        times = [process.cpu_times() for process in self.processes()]
+        return sum(one.user + one.system for one in times)
+
+    def resident_megabytes(self) -> list[float]:
+        """The resident set of each of its processes, its own first."""
+        return [process.memory_info().rss / 1e6 for process in self.processes()]
+
+
+def start_ours(
+    children: Children,
+    directory: Path,
+    policy: Path,
+    name: str = "authz",
+    *,
+    pinned: bool = True,
+    **grpc_settings: Any,
+) -> Server:
+    """`authz serve` with this policy file: metrics on, one worker and the transport of loopback."""
+    settings = {"policy": str(policy), "grpc": grpc_settings}
+    if pinned:
+        with on_core(SERVER):
+            authz = start_authz(children, directory, settings, name=name)
+    else:
+        authz = start_authz(children, directory, settings, name=name)
+    return Server(name=name, address=authz.grpc[0], child=authz.child, authz=authz)
+
+
+def start_peer(
+    children: Children,
+    directory: Path,
+    name: str,
+    program: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+) -> Server:
+    """A program that allows everything and says `listening ADDRESS` when it does."""
+    log = directory / f"{name}.log"
+    with on_core(SERVER):
+        child = children.start(name, program, log, environment)
+    found: list[str] = []
+
+    def listening() -> bool:
+        found[:] = re.findall(r"^listening (\S+)$", log.read_text(), re.MULTILINE)
+        return bool(found)
+
+    child.wait_until(listening, "it listened")
+    return Server(name=name, address=found[0], child=child)
+
+
+def python_peer(name: str, *options: str) -> list[str | Path]:
+    """The command of the peer in benchmarks/peers/NAME.py."""
+    return [sys.executable, Path(__file__).parent / "peers" / f"{name}.py", *options]
