@@ -28,6 +28,7 @@ _LABELS = {
     "ours": "`authz serve`, full decision, native",
     "native, parsed": "always allow, native loop, each check parsed",
     "native, unread": "always allow, native loop, checks unread",
+    "native, 1 thread": "always allow, native loop, parsed, one I/O thread",
     "grpc-go": "always allow, grpc-go, GOMAXPROCS=1",
     "ours, grpcio": "`authz serve`, full decision, grpcio",
     "grpcio": "always allow, grpcio",
@@ -63,6 +64,7 @@ def measure(plan: Plan) -> Result:
         result.ratio("full/go", "ours", "grpc-go")
         result.ratio("full/always-allow", "ours", "native, parsed")
         result.ratio("full/always-allow, unread", "ours", "native, unread")
+        result.ratio("full/always-allow, one I/O thread", "ours", "native, 1 thread")
         result.ratio("full/always-allow, grpcio", "ours, grpcio", "grpcio")
         result.notes.append(
             f"One CheckRequest of {len(message)} bytes, {len(check_for(None))} without its "
@@ -76,6 +78,12 @@ def _start(children: Children, directory: Path, policy: Path) -> dict[str, Serve
         "ours": start_ours(children, directory, policy),
         "native, parsed": start_peer(
             children, directory, "native-parsed", python_peer("native", "--parse")
+        ),
+        "native, 1 thread": start_peer(
+            children,
+            directory,
+            "native-one",
+            python_peer("native", "--parse", "--io-threads", "1"),
         ),
         "native, unread": start_peer(children, directory, "native", python_peer("native")),
         "ours, grpcio": start_ours(children, directory, policy, "authz-grpcio", transport="grpcio"),

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Allows every check over pygrpc-native's low-level loop; with --parse it reads each one first.
 
-    python benchmarks/peers/native.py [--parse]
+    python benchmarks/peers/native.py [--parse] [--io-threads N]
 
 The loop that `authz serve` has, without anything in it: the least a Python service can do.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
@@ -22,12 +24,18 @@ from authz.pb.ext_authz_pb2 import CheckRequest, CheckResponse, OkHttpResponse
 
 def main() -> None:
     """Serve until stopped."""
-    front = NativeGrpcFront("127.0.0.1:0", [(CHECK, False)])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parse", action="store_true")
+    parser.add_argument("--io-threads", type=int)
+    options = parser.parse_args()
+    # The library's own defaults unless asked otherwise: what somebody would write first.
+    more: dict[str, Any] = {"io_threads": options.io_threads} if options.io_threads else {}
+    front = NativeGrpcFront("127.0.0.1:0", [(CHECK, False)], **more)
     front.start()
     print(f"listening 127.0.0.1:{front.bound_port}", flush=True)
     answer = CheckResponse(status=Status(), ok_response=OkHttpResponse()).SerializeToString()
     receive, respond, parse = front.recv_batch, front.respond, CheckRequest.FromString
-    parsing = "--parse" in sys.argv[1:]
+    parsing = options.parse
     while (events := receive(64)) is not None:
         for _, call_id, _, payload, _ in events:
             if parsing:
