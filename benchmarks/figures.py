@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+#: A saturated server that got less of its core than this was held up by something else.
+QUIET_SHARE: Final = 0.85
 
 
 class BenchError(Exception):
@@ -20,36 +23,48 @@ class BenchError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One thing measured, one value a round. `note` stands in for values that could not be had.
+class Sample:
+    """One measurement of one round.
 
-    `cpu` is the server's processor time in microseconds a check, where that was measured too.
+    `cpu` is the server's processor time in microseconds a check, `share` the part of its core it
+    got; both are 0 where they were not measured.
     """
+
+    value: float
+    cpu: float = 0.0
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thing measured, once a round. `note` stands in for samples that could not be had."""
 
     label: str
     unit: str
-    values: tuple[float, ...] = ()
-    cpu: tuple[float, ...] = ()
+    samples: tuple[Sample, ...] = ()
     note: str = ""
 
     @property
-    def median(self) -> float:
-        """The middle of the rounds."""
-        return statistics.median(self.values)
+    def values(self) -> tuple[float, ...]:
+        """What was measured in each round."""
+        return tuple(sample.value for sample in self.samples)
+
+    @property
+    def cpu(self) -> float:
+        """Processor time of a check, 0 when it was not measured."""
+        return statistics.median(sample.cpu for sample in self.samples) if self.samples else 0.0
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the server shared its core, or had to wait for the client, most of the time."""
+        return bool(self.cpu) and statistics.median(one.share for one in self.samples) < QUIET_SHARE
 
     def as_json(self) -> dict[str, Any]:
         """For the results file."""
-        if not self.values:
-            return {"label": self.label, "unit": self.unit, "note": self.note}
-        return {
-            "label": self.label,
-            "unit": self.unit,
-            "median": rounded(self.median),
-            "low": rounded(min(self.values)),
-            "high": rounded(max(self.values)),
-            **({"cpu_microseconds": rounded(statistics.median(self.cpu))} if self.cpu else {}),
-            **({"note": self.note} if self.note else {}),
-        }
+        more: dict[str, Any] = {"cpu_microseconds": rounded(self.cpu)} if self.cpu else {}
+        if self.disturbed:
+            more["disturbed"] = True
+        return _summary(self.unit, self.values, self.note, "median") | {"label": self.label} | more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +83,7 @@ class Figure:
 
     def as_json(self) -> dict[str, Any]:
         """For the results file."""
-        if not self.values:
-            return {"unit": self.unit, "note": self.note}
-        return {
-            "unit": self.unit,
-            "value": rounded(statistics.median(self.values)),
-            "low": rounded(min(self.values)),
-            "high": rounded(max(self.values)),
-            **({"note": self.note} if self.note else {}),
-        }
+        return _summary(self.unit, self.values, self.note, "value")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,15 +96,23 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
     def ratio(self, key: str, over: str, under: str) -> None:
-        """Add the ratio of two rows, round by round; missing when a row is."""
-        a, b = self.rows.get(over), self.rows.get(under)
-        missing = [row.note for row in (a, b) if row is not None and not row.values]
-        if a is None or b is None or missing:
-            note = "; ".join(missing) or "not measured"
-            self.figures.append(Figure(key=key, unit="", note=note))
+        """Add the ratio of two rows, round by round; missing when a row is.
+
+        On a machine that was busy with other things, of the checks that a second of processor time
+        is enough for: waiting for the core is then not taken for work.
+        """
+        a, b = self.rows[over], self.rows[under]
+        missing = [row.note for row in (a, b) if not row.samples]
+        if missing:
+            self.figures.append(Figure(key=key, note="; ".join(missing)))
             return
-        rounds = tuple(x / y for x, y in zip(a.values, b.values, strict=True))
-        self.figures.append(Figure(key=key, unit="", values=rounds))
+        pairs = list(zip(a.samples, b.samples, strict=True))
+        if a.cpu and b.cpu and (a.disturbed or b.disturbed):
+            rounds = tuple(y.cpu / x.cpu for x, y in pairs)
+            note = "the machine was busy: by processor time"
+        else:
+            rounds, note = tuple(x.value / y.value for x, y in pairs), ""
+        self.figures.append(Figure(key=key, values=rounds, note=note))
 
     def as_json(self) -> dict[str, Any]:
         """For the results file."""
@@ -109,6 +124,14 @@ class Result:
         }
 
 
+def _summary(unit: str, values: Sequence[float], note: str, middle: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"unit": unit}
+    if values:
+        found[middle] = rounded(statistics.median(values))
+        found |= {"low": rounded(min(values)), "high": rounded(max(values))}
+    return found | ({"note": note} if note else {})
+
+
 def rounded(value: float) -> float:
     """Four significant digits: more is noise, and the committed file should stay readable."""
     short = float(f"{value:.4g}")
@@ -116,11 +139,11 @@ def rounded(value: float) -> float:
 
 
 def interleaved(
-    measures: Mapping[str, Callable[[], float]], rounds: int
-) -> dict[str, tuple[float, ...]]:
+    measures: Mapping[str, Callable[[], Sample]], rounds: int
+) -> dict[str, tuple[Sample, ...]]:
     """Each measure once a round, beginning with another one each time."""
     names: Sequence[str] = list(measures)
-    found: dict[str, list[float]] = {name: [] for name in names}
+    found: dict[str, list[Sample]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in (*names[first:], *names[:first]):

@@ -26,7 +26,8 @@ def table(result: Result) -> str:
     lines = [result.title]
     for row in result.rows.values():
         label = row.label.replace("`", "")
-        cpu = f"   {rounded(median(row.cpu)):g} µs of CPU each" if row.cpu else ""
+        cpu = f"   {rounded(row.cpu):g} µs of CPU each" if row.cpu else ""
+        cpu += ", machine busy" if row.disturbed else ""
         lines.append(f"  {label:52} {_values(row.values, row.unit, row.note)}{cpu}")
     for figure in result.figures:
         lines.append(f"  = {figure.key:50} {_values(figure.values, figure.unit, figure.note)}")
