@@ -8,6 +8,7 @@ error and a missing answer each have another length.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -51,16 +52,23 @@ def command(address: str, body: Path, requests: int, connections: int = CONNECTI
     ]
 
 
-def run(address: str, body: Path, requests: int) -> Load:
+def run(
+    address: str,
+    body: Path,
+    requests: int,
+    connections: int = CONNECTIONS,
+    *,
+    pinned: bool = True,
+) -> Load:
     """Send `requests` checks to a server and wait for all answers.
 
     Raises:
         BenchError: h2load is missing, failed or took too long, or requests failed.
     """
-    with on_core(CLIENT):
+    with on_core(CLIENT) if pinned else contextlib.nullcontext():
         try:
             done = subprocess.run(
-                command(address, body, requests),
+                command(address, body, requests, connections),
                 capture_output=True,
                 text=True,
                 timeout=PATIENCE,

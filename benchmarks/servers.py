@@ -108,11 +108,19 @@ class Server:
         return best
 
     def _h2load(self, body: Path, requests: int) -> h2load.Load:
-        load = h2load.run(self.address, body, requests)
-        if load.data_bytes != requests * self.answer_bytes:
+        return self.all_right(h2load.run(self.address, body, requests))
+
+    def all_right(self, load: h2load.Load) -> h2load.Load:
+        """The same load, when all of its answers were right.
+
+        Raises:
+            BenchError: they were not.
+        """
+        wanted = load.requests * self.answer_bytes
+        if load.data_bytes != wanted:
             raise BenchError(
-                f"{self.name}: {requests} answers have {load.data_bytes} bytes, right ones would "
-                f"have {requests * self.answer_bytes}"
+                f"{self.name}: {load.requests} answers have {load.data_bytes} bytes, right ones "
+                f"would have {wanted}"
             )
         return load
 
@@ -172,10 +180,12 @@ def start_peer(
     name: str,
     program: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
+    *,
+    core: int = SERVER,
 ) -> Server:
-    """A program that allows everything and says `listening ADDRESS` when it does."""
+    """A program that says `listening ADDRESS` when it is."""
     log = directory / f"{name}.log"
-    with on_core(SERVER):
+    with on_core(core):
         child = children.start(name, program, log, environment)
     found: list[str] = []
 

@@ -41,7 +41,7 @@ def measure(plan: Plan) -> Result:
         _lines(directory / "serials.txt", count, 20)
         _lines(directory / "fingerprints.txt", count, 32)
         small = write_policy(
-            directory / "none.yaml",
+            directory / "none-policy.yaml",
             [
                 site(
                     "api",
@@ -52,7 +52,7 @@ def measure(plan: Plan) -> Result:
             ],
         )
         large = write_policy(
-            directory / "million.yaml",
+            directory / "million-policy.yaml",
             [
                 site(
                     "api",

@@ -58,7 +58,7 @@ def measure(plan: Plan) -> Result:
         body = write_bodies(directory / "body", [message])
         servers = {
             name: start_ours(
-                children, directory, write_policy(directory / f"{name}.yaml", sites), name
+                children, directory, write_policy(directory / f"{name}-policy.yaml", sites), name
             )
             for name, sites in policies.items()
         }
