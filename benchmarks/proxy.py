@@ -21,6 +21,7 @@ from authz.demo.stack import Envoy, access_log_of, start_envoy
 from authz.settings import Settings
 from benchmarks import goload
 from benchmarks.cores import CLIENT, on_core
+from benchmarks.figures import BenchError
 from benchmarks.messages import HOST, PATH
 
 if TYPE_CHECKING:
@@ -41,9 +42,18 @@ class Proxy:
     client_options: Sequence[str]
 
     def send(self, seconds: float, rate: float = 0.0) -> goload.Load:
-        """Requests through it, every one to be answered with 200."""
+        """Requests through it, every one to be answered with 200.
+
+        Raises:
+            BenchError: one was not; the message has what Envoy says about the last of them.
+        """
         target = f"127.0.0.1:{self.envoy.port}"
-        return goload.run(target, seconds, *self.client_options, rate=rate)
+        try:
+            return goload.run(target, seconds, *self.client_options, rate=rate)
+        except BenchError as error:
+            wrong = [line for line in self.envoy.log_lines() if line.get("status") != 200]
+            last = f"; Envoy's log: {wrong[-1]}" if wrong else ""
+            raise BenchError(f"{self.envoy.child.name}: {error}{last}") from error
 
 
 def start_proxy(

@@ -3,7 +3,7 @@
 
 Checks come at half of what the worker can do, at fixed moments; latency counts from when a check
 was due, so one that waits behind a swap cannot hide it. The policy file is written anew, with a
-rule changed, as soon as the service says that the last one is in force: it swaps as often as it can.
+rule changed, as soon as the last one is in force: the service swaps as often as it can.
 """
 
 from __future__ import annotations
