@@ -8,7 +8,9 @@ passed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.figures import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +43,17 @@ class Limit:
         if self.at_least is not None:
             return f"≥ {self.at_least:g} {self.unit}".rstrip()
         return f"≤ {self.at_most:g} {self.unit}".rstrip()
+
+    def as_json(self, value: float | None) -> dict[str, Any]:
+        """For the results file, with what was measured."""
+        return {
+            "key": self.key,
+            "says": self.says,
+            "bound": self.bound,
+            "unit": self.unit,
+            "value": None if value is None else rounded(value),
+            "kept": self.keeps(value),
+        }
 
 
 LIMITS: Final = (

@@ -31,6 +31,17 @@ if TYPE_CHECKING:
     from authz.demo.processes import Children
     from benchmarks.policies import Authority
 
+#: What is shown of a request that went wrong: from the access log, and of the cluster it asked.
+_TELLING: Final = ("status", "details", "flags", "duration_ms", "reason", "rule")
+_STATS: Final = (
+    "health_check.attempt",
+    "health_check.failure",
+    "membership_healthy",
+    "upstream_rq_timeout",
+    "upstream_rq_rx_reset",
+    "upstream_rq_retry",
+    "upstream_cx_none_healthy",
+)
 _FILTER: Final = "envoy.filters.http.ext_authz"
 
 
@@ -52,8 +63,10 @@ class Proxy:
             return goload.run(target, seconds, *self.client_options, rate=rate)
         except BenchError as error:
             wrong = [line for line in self.envoy.log_lines() if line.get("status") != 200]
-            last = f"; Envoy's log: {wrong[-1]}" if wrong else ""
-            raise BenchError(f"{self.envoy.child.name}: {error}{last}") from error
+            last = [str({key: wrong[-1].get(key) for key in _TELLING})] if wrong else []
+            stats = [f"{name} {self.envoy.stat(f'cluster.authz.{name}')}" for name in _STATS]
+            said = "; ".join([str(error), *last, ", ".join(stats)])
+            raise BenchError(f"{self.envoy.child.name}: {said}") from error
 
 
 def start_proxy(

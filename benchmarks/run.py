@@ -28,7 +28,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from authz.errors import AuthzError
 from benchmarks import machine, printing
 from benchmarks.figures import BenchError, Result
-from benchmarks.limits import missed
+from benchmarks.limits import LIMITS, missed
 from benchmarks.plan import QUICK, Plan
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ GROUPS = (
     "swaps",
     "envoy",
 )
+#: Later than this after the start of a check, nothing is measured a second time.
+RETRY_SECONDS = 480.0
 
 
 def measure(group: str, plan: Plan) -> Result:
@@ -60,31 +62,37 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the groups that are asked for."""
     options = _parser().parse_args(arguments)
     plan = _plan(options)
+    groups = _groups(options.only, limited=options.check)
     started = time.monotonic()
     results: dict[str, Result] = {}
-    for group in _groups(options.only):
-        print(f"\n{group}: measuring …", file=sys.stderr, flush=True)
+    for group in groups:
+        _say(f"\n{group}: measuring …")
         try:
             results[group] = measure(group, plan)
-            if options.check and missed(results[group].figures, [group]):
-                print(f"{group}: a limit is missed; once more, longer", file=sys.stderr, flush=True)
+            in_time = time.monotonic() - started < RETRY_SECONDS
+            if options.check and in_time and missed(results[group].figures, [group]):
+                _say(f"{group}: a limit is missed; once more, with more rounds")
                 results[group] = measure(group, plan.more())
-        except BenchError as error:
-            print(f"{group}: {error}", file=sys.stderr)
-            return 2
-        except AuthzError as error:
-            print(f"{group}: {error.render()}", file=sys.stderr)
+        except (BenchError, AuthzError) as error:
+            _say(f"{group}: {error.render() if isinstance(error, AuthzError) else error}")
             return 2
         print(printing.table(results[group]), flush=True)
     print(f"\n{machine.one_line()}; {time.monotonic() - started:.0f} s in all")
-    if options.output:
-        _write(options.output, results, plan)
     if plan.quick:
         print("quick: small inputs and one short round prove no speed; no limit is looked at")
         return 0
     print(printing.limits(results))
+    if options.output:
+        if len(groups) < len(GROUPS):
+            print(f"{options.output} is not written: not all groups were measured")
+        else:
+            _write(options.output, results, plan)
     figures = [figure for result in results.values() for figure in result.figures]
     return int(bool(options.check and missed(figures, results)))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -96,20 +104,26 @@ def _plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _groups(only: str) -> list[str]:
+def _groups(only: str, *, limited: bool) -> list[str]:
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(GROUPS))
     if unknown:
         raise SystemExit(f"no group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    if not wanted and limited:
+        # What has no limit cannot miss it.
+        wanted = [limit.group for limit in LIMITS]
     return [name for name in GROUPS if not wanted or name in wanted]
 
 
 def _write(file: Path, results: dict[str, Result], plan: Plan) -> None:
+    values = {figure.key: figure.value for one in results.values() for figure in one.figures}
     document = {
         **machine.describe(),
         "rounds": plan.rounds,
+        "limits": [limit.as_json(values.get(limit.key)) for limit in LIMITS],
         "groups": {name: result.as_json() for name, result in results.items()},
     }
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

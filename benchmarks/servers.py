@@ -148,7 +148,7 @@ class Server:
     def cpu_seconds(self) -> float:
         """Processor time used so far."""
         times = [process.cpu_times() for process in self.processes()]
-        return sum(one.user + one.system for one in times)
+        return float(sum(one.user + one.system for one in times))
 
     def resident_megabytes(self) -> list[float]:
         """The resident set of each of its processes, its own first."""
