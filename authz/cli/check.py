@@ -196,14 +196,14 @@ def _trace(
     snapshot: Snapshot, data: bytes, options: DecodeOptions, limits: CertificateLimits, at: float
 ) -> dict[str, Any] | None:
     from authz.extauthz.decode import Undecodable, decode
-    from authz.extauthz.memo import JudgementMemo
+    from authz.extauthz.memo import PeerMemo
     from authz.policy.explain import explain
 
     try:
         facts = decode(data, options)
     except Undecodable as error:
         return {"undecodable": str(error)}
-    return explain(snapshot, facts, at, JudgementMemo(limits).judge)
+    return explain(snapshot, facts, at, PeerMemo(limits).peer_of)
 
 
 def _is_number(text: str) -> bool:

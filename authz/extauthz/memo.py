@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judgements remembered: one certificate judged once, not once per request.
+"""Peers remembered: one certificate judged once, not once per request.
 
 A judgement is remembered under what it depends on: the presented bytes, the digest of the trust
 bundle, and the span of time in which it holds. Revocation is no part of it: that is looked up on
@@ -13,41 +13,43 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import judge
+from authz.policy.client import NOBODY, peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
+    from authz.policy.client import Peer
+    from authz.policy.facts import RequestFacts
 
     Judge = Callable[[Presented, TrustBundle, float, CertificateLimits], Judgement]
-    Key = tuple[Presented, bytes]
+    Key = tuple[Hashable, bytes]
 
-#: Most judgements remembered at once.
-MAX_ENTRIES: Final = 4096
-#: Most bytes they may hold, as far as they can be counted: some 1,200 ordinary certificates. The
-#: process has to stay below 80 MB with the larger transport, too.
-MAX_BYTES: Final = 8 * 1024 * 1024
-# A judgement keeps the encoded certificate, its DER and what was read from it: about twice the
-# encoded bytes, and objects (6,000 different certificates grew a process by 5.4 KB for each).
-_ENTRY_OVERHEAD: Final = 4096
+#: Most certificates remembered at once.
+MAX_ENTRIES: Final = 16_384
+#: Most bytes they may hold, as far as they can be counted: some 12,000 ordinary certificates.
+MAX_BYTES: Final = 32 * 1024 * 1024
+# An entry keeps the certificate as it was presented, its DER, and objects. Of 10,000 different
+# certificates of 645 bytes (P-256), each grew a process by 2.6 KB.
+_ENTRY_OVERHEAD: Final = 1536
 
 
 class _Entry:
-    """One judgement; `recent` is the clock's reference bit."""
+    """One peer; `recent` is the clock's reference bit."""
 
-    __slots__ = ("judgement", "recent", "size", "valid_from", "valid_until")
+    __slots__ = ("peer", "recent", "size", "valid_from", "valid_until")
 
-    def __init__(self, judgement: Judgement, size: int) -> None:
-        self.judgement = judgement
-        self.valid_from = judgement.valid_from
-        self.valid_until = judgement.valid_until
+    def __init__(self, peer: Peer, size: int) -> None:
+        self.peer = peer
+        self.valid_from = peer.judgement.valid_from
+        self.valid_until = peer.judgement.valid_until
         self.size = size
         self.recent = False
 
 
-class JudgementMemo:
+class PeerMemo:
     """Judges certificates, remembering what it found.
 
     Eviction is second chance (clock): an entry that was asked for since the hand last passed stays.
@@ -77,24 +79,29 @@ class JudgementMemo:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def judge(self, presented: Presented, bundle: TrustBundle, at: float) -> Judgement:
-        """The judgement of `presented` by `bundle` at Unix time `at`, remembered if possible."""
-        if presented.is_absent:
-            return self._judge(presented, bundle, at, self._limits)
-        key = (presented, bundle.digest)
+    def peer_of(self, facts: RequestFacts, bundle: TrustBundle, at: float) -> Peer:
+        """The peer of a request, judged by `bundle` at Unix time `at`; remembered if possible."""
+        credential = facts.credential
+        if credential is None:
+            return NOBODY
+        key = (credential, bundle.digest)
         entry = self._entries.get(key)
         if entry is not None and entry.valid_from <= at < entry.valid_until:
             entry.recent = True
             self.hits += 1
-            return entry.judgement
+            return entry.peer
+        presented = facts.presented
         judgement = self._judge(presented, bundle, at, self._limits)
         self.misses += 1
-        self._remember(key, judgement)
-        return judgement
+        if judgement.certificate is not None:
+            # What was needed to judge it is most of what it holds, and is read again on demand.
+            judgement.certificate.shed()
+        found = peer(judgement)
+        self._remember(key, found, 2 * (len(presented.certificate) + len(presented.chain)))
+        return found
 
-    def _remember(self, key: Key, judgement: Judgement) -> None:
-        presented = key[0]
-        size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
+    def _remember(self, key: Key, peer: Peer, size: int) -> None:
+        size += _ENTRY_OVERHEAD
         if size > self._max_bytes:
             return
         with self._lock:
@@ -105,7 +112,7 @@ class JudgementMemo:
                 len(self._entries) >= self._max_entries or self.bytes + size > self._max_bytes
             ):
                 self._evict_one()
-            self._entries[key] = _Entry(judgement, size)
+            self._entries[key] = _Entry(peer, size)
             self.bytes += size
 
     def _evict_one(self) -> None:

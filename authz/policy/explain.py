@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from authz.certs.judgement import judge as judge_certificate
 from authz.policy.authorizer import authorize, is_misdirected, path_readings
-from authz.policy.client import Client, JudgeFunction, identify
-from authz.policy.fields import FieldValues
+from authz.policy.client import judged
+from authz.policy.fields import field_values
 from authz.policy.hosts import normalise_host
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
+    from authz.policy.client import Client, PeerFunction
     from authz.policy.facts import RequestFacts
+    from authz.policy.fields import FieldValues
     from authz.policy.snapshot import Site, Snapshot
 
 
@@ -26,10 +27,10 @@ def explain(
     snapshot: Snapshot | None,
     facts: RequestFacts,
     at: float,
-    judge: JudgeFunction = judge_certificate,
+    peer_of: PeerFunction = judged,
 ) -> dict[str, Any]:
     """The decision of `authorize` and its reasons, as JSON-able values."""
-    decision = authorize(snapshot, facts, at, judge)
+    decision = authorize(snapshot, facts, at, peer_of)
     trace: dict[str, Any] = {
         "decision": {
             "verdict": decision.verdict.value,
@@ -49,12 +50,12 @@ def explain(
     trace["host"]["site"] = site.name
     trace["host"]["sni"] = facts.sni
     trace["host"]["misdirected"] = is_misdirected(snapshot, site, facts)
-    client = identify(facts.presented, site.trust, at, judge)
+    client = peer_of(facts, site.trust, at).client(site.trust, at)
     trace["certificate"] = _certificate(client)
     target = facts.path.partition(b"?")[0]
     paths = path_readings(site, facts, target)
     trace["readings"] = None if paths is None else [_text(path) for path in paths]
-    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
+    values = field_values(facts, client, site.name, target, at, snapshot.geo)
     unknown = unknown_fields(values, site.ruleset.fields)
     trace["unknown_fields"] = sorted(unknown)
     trace["rules"] = [

@@ -7,33 +7,42 @@ file and no clock. One Snapshot answers one check from beginning to end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from authz.certs.trust import TrustBundle, compile_trust
 from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
-from authz.policy.fields import scheme_for
+from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
-from authz.policy.model import Action
+from authz.policy.model import Action, Misdirected
 from authz.policy.ruleset import CompiledRule, Ruleset
+from authz.policy.rulings import Rulings
+from authz.policy.unknown import UNSURE_FIELDS
 from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authz.certs.trust import AuthorityModel
+    from authz.policy.client import Client
+    from authz.policy.decision import Decision
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
         DefaultAction,
-        Misdirected,
         PathMode,
         PolicyModel,
         RuleModel,
         SiteModel,
     )
     from authz.rules import Expression, Filter, NamedList, Scheme
+
+    DecisionKey = tuple["Site", Client, bytes, bytes]
+
+
+#: Decisions remembered by a snapshot: some 4 MB.
+MAX_DECIDED: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +56,14 @@ class Site:
     default_action: DefaultAction
     paths: PathMode
     misdirected: Misdirected
-    upstream_headers: frozenset[str]
+    rulings: Rulings
+    #: Whether a request may reach this site over the TLS of one with different trust.
+    sni_matters: bool
+    #: Whether a rule reads what may have been cut short on its way.
+    may_be_unknown: bool
+    #: Up to this many bytes, a request's decision follows from the client, the host and the path;
+    #: -1 when the rules read anything else.
+    settled_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +78,17 @@ class Snapshot:
     hosts: HostTable[Site]
     sites: tuple[Site, ...]
     findings: tuple[PolicyFinding, ...]
+    rulings: Rulings
     geo: GeoLookup | None = None
+    #: What `remember` was told, by site, client, host and path.
+    decided: dict[DecisionKey, Decision] = field(default_factory=dict)
+
+    def remember(self, key: DecisionKey, decision: Decision) -> None:
+        """Keep a decision that follows from its key."""
+        if len(self.decided) >= MAX_DECIDED:
+            # The client chooses paths; clearing is rare, and cheaper than an order on every hit.
+            self.decided.clear()
+        self.decided[key] = decision
 
     def crl_next_updates(self) -> dict[tuple[str, str], float]:
         """Earliest nextUpdate (Unix seconds) of each authority with CRLs, by (site, authority)."""
@@ -90,28 +116,40 @@ def compile_snapshot(
     scheme = scheme_for(geo)
     lists = {item.name: compile_list(item) for item in model.lists}
     bundles: dict[tuple[AuthorityModel, ...], TrustBundle] = {}
+    for site_model in model.sites:
+        if site_model.trust not in bundles:
+            bundles[site_model.trust] = compile_trust(site_model.trust)
+    several = len({bundle.digest for bundle in bundles.values()}) > 1
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     findings: list[PolicyFinding] = []
     for site_model in model.sites:
-        bundle = bundles.get(site_model.trust)
-        if bundle is None:
-            bundle = bundles[site_model.trust] = compile_trust(site_model.trust)
+        bundle = bundles[site_model.trust]
         ruleset, found = _compile_rules(site_model, scheme, lists)
         findings += found
         findings += [
             PolicyFinding(where=note.where, code="trust", message=note.message)
             for note in bundle.notes
         ]
+        budget = Budget(rule.filter for rule in ruleset.rules)
         site = Site(
             name=site_model.name,
             trust=bundle,
             ruleset=ruleset,
-            budget=Budget(rule.filter for rule in ruleset.rules),
+            budget=budget,
             default_action=site_model.default_action,
             paths=site_model.paths,
             misdirected=site_model.misdirected,
-            upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+            rulings=Rulings(
+                site=site_model.name,
+                generation=generation,
+                default_action=site_model.default_action,
+                upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+                outcomes=ruleset.outcomes,
+            ),
+            sni_matters=several and site_model.misdirected is Misdirected.ANSWER_421,
+            may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
+            settled_size=budget.ample if ruleset.fields <= SETTLED_FIELDS else -1,
         )
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
@@ -122,6 +160,7 @@ def compile_snapshot(
         hosts=hosts,
         sites=tuple(sites),
         findings=tuple(findings),
+        rulings=Rulings(generation=generation),
         geo=geo,
     )
 

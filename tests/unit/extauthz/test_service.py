@@ -146,8 +146,8 @@ def test_a_deadline_that_has_passed_is_a_denial(remaining: float) -> None:
 
 
 def test_an_allow_that_comes_too_late_is_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([0.0, 0.3, 0.4])
-    monkeypatch.setattr(module.time, "perf_counter", lambda: next(times))
+    times = iter([0.0, 0.4])
+    monkeypatch.setattr(module, "perf_counter", lambda: next(times))
     recorder = Recorder()
 
     assert reason(ask(make(recorder), remaining=0.2)) == "deadline_exceeded"

@@ -15,8 +15,8 @@ from authz.certs.presented import CertificateSource
 from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS, render
 from authz.observability.metrics import BUCKETS, Metrics, counters_only
-from authz.policy.decision import Decision, Reason, Verdict
-from tests.factories.decisions import allowed, blocked
+from authz.policy.decision import Reason
+from tests.factories.decisions import allowed, blocked, refused
 
 ENVOY = CertificateSource.ENVOY
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
@@ -100,7 +100,7 @@ def test_the_histogram_is_cumulative() -> None:
 
 def test_an_outright_denial_has_the_action_deny() -> None:
     metrics = Metrics()
-    metrics.observe(Decision(verdict=Verdict.DENY, reason=Reason.UNKNOWN_HOST), ENVOY, 0.0001)
+    metrics.observe(refused(Reason.UNKNOWN_HOST), ENVOY, 0.0001)
 
     assert scrape(metrics.export())["authz_decisions_total", ("", "deny", "unknown_host")] == 1
 

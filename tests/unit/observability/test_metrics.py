@@ -12,8 +12,8 @@ import pytest
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
 from authz.observability.metrics import BUCKETS, Metrics, counters_only, resident_bytes
-from authz.policy.decision import Decision, Reason, Verdict
-from tests.factories.decisions import ANONYMOUS, allowed, blocked, client
+from authz.policy.decision import Reason
+from tests.factories.decisions import ANONYMOUS, allowed, blocked, client, refused
 from tests.factories.policies import snapshot
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_certificates_are_counted_by_what_was_found(found: Client, result: str) 
 
 def test_a_check_that_ended_before_anybody_asked_counts_no_certificate() -> None:
     metrics = Metrics()
-    metrics.observe(Decision(verdict=Verdict.DENY, reason=Reason.UNKNOWN_HOST), ENVOY, 0.0001)
+    metrics.observe(refused(Reason.UNKNOWN_HOST), ENVOY, 0.0001)
 
     assert metrics.export()["certificates"] == []
 
