@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HOST: Final = "api.example.com"
 PATH: Final = "/orders/2026/items?id=7"
+#: More paths than decisions are remembered for: in turn, each is decided anew.
+OTHER_PATHS: Final = 20_000
 #: What a browser or an API client sends besides.
 HEADERS: Final = (
     (
@@ -52,6 +54,11 @@ def check_for(certificate: Issued | None, *, host: str = HOST, path: str = PATH)
         certificate="" if certificate is None else url_encoded(certificate.pem),
     )
     return request.SerializeToString()
+
+
+def checks_of_paths(certificate: Issued, count: int) -> list[bytes]:
+    """That many checks, each for another path; else they are the same."""
+    return [check_for(certificate, path=f"/orders/2026/items/{n}?id=7") for n in range(count)]
 
 
 def framed(message: bytes) -> bytes:

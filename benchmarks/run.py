@@ -16,6 +16,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -60,6 +61,8 @@ def measure(group: str, plan: Plan) -> Result:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure the groups that are asked for."""
+    # Told to end, it ends like any other failure: children are stopped, files removed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     options = _parser().parse_args(arguments)
     plan = _plan(options)
     groups = _groups(options.only, limited=options.check)

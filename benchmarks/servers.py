@@ -19,7 +19,7 @@ import psutil
 from authz.demo.stack import Authz, start_authz
 from authz.extauthz.transport import CHECK
 from authz.pb.ext_authz_pb2 import CheckResponse
-from benchmarks import h2load
+from benchmarks import goload, h2load
 from benchmarks.cores import PINNED, SERVER, on_core
 from benchmarks.figures import QUIET_SHARE, BenchError, Sample
 
@@ -106,6 +106,15 @@ class Server:
             rate = self._h2load(body, max(_FIRST, int(rate * 0.2))).per_second
             self.requests = max(_FIRST, int(rate * seconds))
         return self.sample(lambda: self._h2load(body, self.requests))
+
+    def rotate(self, bodies: Path, seconds: float) -> Sample:
+        """Answers a second from the Go client, which sends the bodies of a file in turn.
+
+        Raises:
+            NoGoError: there is no Go to build it with.
+            BenchError: an answer was wrong.
+        """
+        return self.sample(lambda: goload.checks(self.address, bodies, seconds))
 
     def sample(self, load: Callable[[], Answered]) -> Sample:
         """What a load says, with the processor time it took; again when the core was shared.

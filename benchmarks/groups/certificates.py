@@ -58,7 +58,7 @@ def measure(plan: Plan) -> Result:
             _see_all(server, bodies[name], count)
         found = interleaved(
             {
-                name: partial(_saturate, server, bodies[name], plan.seconds * 1.5)
+                name: partial(server.rotate, bodies[name], plan.seconds * 1.5)
                 for name, server in servers.items()
             },
             plan.rounds,
@@ -79,7 +79,3 @@ def _see_all(server: Server, bodies: Path, count: int) -> None:
     sent = 0
     while sent < 1.2 * count:
         sent += goload.checks(server.address, bodies, 2.0 if count > _QUICK else 0.2).requests
-
-
-def _saturate(server: Server, bodies: Path, seconds: float) -> Sample:
-    return server.sample(lambda: goload.checks(server.address, bodies, seconds))

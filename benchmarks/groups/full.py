@@ -3,6 +3,9 @@
 
 Ours: the client's certificate presented and known, its chain verified, its fingerprint pinned, CRL
 and revoked serials looked up, a path compared, allowed, counted. Theirs: yes.
+
+h2load asks the same check over and over, and what follows from client, host and path is remembered
+(ADR-0021). So the same is measured with more paths in turn than are remembered, by the Go client.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Result, Row, interleaved
-from benchmarks.messages import check_for, write_bodies
+from benchmarks.messages import OTHER_PATHS, check_for, checks_of_paths, write_bodies
 from benchmarks.peers import go
 from benchmarks.plan import workshop
 from benchmarks.policies import full_policy, make_authority
@@ -32,6 +35,8 @@ _LABELS = {
     "grpc-go": "always allow, grpc-go, GOMAXPROCS=1",
     "ours, grpcio": "`authz serve`, full decision, grpcio",
     "grpcio": "always allow, grpcio",
+    "one path": "`authz serve`, native, one path, Go client",
+    "other paths": "`authz serve`, native, 20,000 paths in turn, Go client",
 }
 
 
@@ -45,10 +50,15 @@ def measure(plan: Plan) -> Result:
         servers = _start(children, directory, policy)
         for server in servers.values():
             server.expect_allowed(message)
-        found = interleaved(
-            {name: partial(one.saturate, body, plan.seconds) for name, one in servers.items()},
-            plan.rounds,
-        )
+        measures = {
+            name: partial(one.saturate, body, plan.seconds) for name, one in servers.items()
+        }
+        if "grpc-go" in servers:
+            paths = checks_of_paths(authority.client, plan.scaled(OTHER_PATHS, 20))
+            others = write_bodies(directory / "others", paths)
+            measures["one path"] = partial(servers["ours"].rotate, body, plan.seconds)
+            measures["other paths"] = partial(servers["ours"].rotate, others, plan.seconds)
+        found = interleaved(measures, plan.rounds)
         result = Result(title="A full decision, and servers that decide nothing")
         for name, label in _LABELS.items():
             samples = found.get(name, ())
@@ -59,6 +69,7 @@ def measure(plan: Plan) -> Result:
         result.ratio("full/always-allow, unread", "ours", "native, unread")
         result.ratio("full/always-allow, one I/O thread", "ours", "native, 1 thread")
         result.ratio("full/always-allow, grpcio", "ours, grpcio", "grpcio")
+        result.ratio("other paths/one path", "other paths", "one path")
         result.notes.append(
             f"One CheckRequest of {len(message)} bytes, {len(check_for(None))} without its "
             "certificate."
