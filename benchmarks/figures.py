@@ -22,6 +22,10 @@ class BenchError(Exception):
     """A measurement that cannot be made, or that measured the wrong thing."""
 
 
+class BenchTimeoutError(BenchError):
+    """A measurement that did not end in time: a machine that stood still is one reason."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One measurement of one round.

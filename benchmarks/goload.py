@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.cores import CLIENT, on_core
-from benchmarks.figures import BenchError
+from benchmarks.figures import BenchError, BenchTimeoutError
 from benchmarks.peers import go
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Beyond the time it is to send: the client's own limit is 20 s.
 _PATIENCE: Final = 40.0
+#: Its exit status when answers did not come in time.
+_LATE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ def run(target: str, seconds: float, *options: str, rate: float = 0.0) -> Load:
 
     Raises:
         NoGoError: there is no Go to build the client with.
+        BenchTimeoutError: answers did not come in time.
         BenchError: the client failed, or an answer was wrong.
     """
     program = go.program("load")
@@ -53,7 +56,11 @@ def run(target: str, seconds: float, *options: str, rate: float = 0.0) -> Load:
                 check=False,
             )
     except subprocess.TimeoutExpired as error:
-        raise BenchError(f"the load client was not done in {seconds + _PATIENCE:g} s") from error
+        raise BenchTimeoutError(
+            f"the load client was not done in {seconds + _PATIENCE:g} s"
+        ) from error
+    if done.returncode == _LATE:
+        raise BenchTimeoutError(f"the load client: {done.stderr.strip()}")
     if done.returncode != 0:
         raise BenchError(f"the load client: {done.stderr.strip()}")
     report: dict[str, Any] = json.loads(done.stdout)

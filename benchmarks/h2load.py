@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.extauthz.transport import CHECK
 from benchmarks.cores import CLIENT, on_core
-from benchmarks.figures import BenchError
+from benchmarks.figures import BenchError, BenchTimeoutError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,8 @@ def run(
     """Send `requests` checks to a server and wait for all answers.
 
     Raises:
-        BenchError: h2load is missing, failed or took too long, or requests failed.
+        BenchTimeoutError: it took too long.
+        BenchError: h2load is missing or failed, or requests failed.
     """
     with on_core(CLIENT) if pinned else contextlib.nullcontext():
         try:
@@ -75,7 +76,7 @@ def run(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise BenchError(f"h2load was not done after {PATIENCE:g} s") from error
+            raise BenchTimeoutError(f"h2load was not done after {PATIENCE:g} s") from error
     if done.returncode != 0:
         raise BenchError(f"h2load ended with {done.returncode}: {done.stdout}{done.stderr}")
     return parse(done.stdout, requests)

@@ -21,7 +21,7 @@ from authz.extauthz.transport import CHECK
 from authz.pb.ext_authz_pb2 import CheckResponse
 from benchmarks import goload, h2load
 from benchmarks.cores import PINNED, SERVER, on_core
-from benchmarks.figures import QUIET_SHARE, BenchError, Sample
+from benchmarks.figures import QUIET_SHARE, BenchError, BenchTimeoutError, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,9 +101,10 @@ class Server:
             BenchError: an answer was wrong.
         """
         if not self.requests:
-            rate = self._h2load(body, _FIRST).per_second
+            rate = self._measured(lambda: self._h2load(body, _FIRST)).value
             # The first requests of a server are slow ones; the second guess is the better.
-            rate = self._h2load(body, max(_FIRST, int(rate * 0.2))).per_second
+            second = max(_FIRST, int(rate * 0.2))
+            rate = self._measured(lambda: self._h2load(body, second)).value
             self.requests = max(_FIRST, int(rate * seconds))
         return self.sample(lambda: self._h2load(body, self.requests))
 
@@ -122,20 +123,32 @@ class Server:
         Raises:
             BenchError: an answer was wrong.
         """
-        best = Sample(value=0.0)
-        for _ in range(_patience.attempts if PINNED else 1):
-            allowed, cpu = self.allowed(), self.cpu_seconds()
-            done = load()
-            spent = self.cpu_seconds() - cpu
-            if allowed is not None:
-                self.expect_counted(allowed + done.requests)
-            share = spent * done.per_second / done.requests
-            if share > best.share:
-                best = Sample(value=done.per_second, cpu=spent / done.requests * 1e6, share=share)
-            if share >= QUIET_SHARE:
+        best = self._measured(load)
+        for _ in range(_patience.attempts - 1 if PINNED else 0):
+            if best.share >= QUIET_SHARE:
                 break
+            best = max(best, self._measured(load), key=lambda one: one.share)
         _patience.saw(best)
         return best
+
+    def _measured(self, load: Callable[[], Answered]) -> Sample:
+        try:
+            return self._counted(load)
+        except BenchTimeoutError:
+            # A machine that stood still for a while, say; twice is no accident.
+            return self._counted(load)
+
+    def _counted(self, load: Callable[[], Answered]) -> Sample:
+        allowed, cpu = self.allowed(), self.cpu_seconds()
+        done = load()
+        spent = self.cpu_seconds() - cpu
+        if allowed is not None:
+            self.expect_counted(allowed + done.requests)
+        return Sample(
+            value=done.per_second,
+            cpu=spent / done.requests * 1e6,
+            share=spent * done.per_second / done.requests,
+        )
 
     def _h2load(self, body: Path, requests: int) -> h2load.Load:
         return self.all_right(h2load.run(self.address, body, requests))

@@ -5,7 +5,7 @@
 // It does what h2load cannot: send different bodies in turn, present a client certificate, keep a
 // rate whatever the answers do (latency counts from when a request was due, so a server that stalls
 // cannot hide it), and read every answer. An answer that is not the expected one ends it with
-// status 1.
+// status 1, answers that do not come with status 3.
 //
 //	load -target 127.0.0.1:50051 -bodies FILE -seconds 2             as much as goes
 //	load -target 127.0.0.1:50051 -bodies FILE -seconds 5 -rate 8000  at a rate
@@ -79,7 +79,7 @@ func run(o options) error {
 	// Whatever happens, this ends: answers that never come are an error, not a wait.
 	patience := time.AfterFunc(time.Duration(o.seconds*float64(time.Second))+20*time.Second, func() {
 		fmt.Fprintln(os.Stderr, "load: answers are missing")
-		os.Exit(1)
+		os.Exit(3)
 	})
 	defer patience.Stop()
 	if o.rate > 0 {
