@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 from generators.errors import errors_page
+from generators.findings import findings_page
 from generators.language import fields_page, functions_page, operators_page
 from generators.rules_language import rules_language_page
 from pydantic import BaseModel
@@ -217,6 +218,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "operators.md": lambda: _GENERATED + operators_page(),
     "rules-language.md": lambda: _GENERATED + rules_language_page(),
     "errors.md": lambda: _GENERATED + errors_page(),
+    "findings.md": lambda: _GENERATED + findings_page(),
 }
 
 

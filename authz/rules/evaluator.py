@@ -65,8 +65,8 @@ def evaluate_node(node: Logical, values: Values) -> bool | list[bool]:
     if isinstance(node, Comparison):
         if node.left.each:
             elements = _elements(node.left, values) or []
-            return [_compare(node, element) for element in elements]
-        return _compare(node, _read(node.left, values))
+            return [compare(node, element) for element in elements]
+        return compare(node, _read(node.left, values))
     if isinstance(node, Not):
         answer = evaluate_node(node.operand, values)
         return [not one for one in answer] if isinstance(answer, list) else not answer
@@ -200,7 +200,8 @@ def _argument(argument: Argument, values: Values) -> MaybeValue:
 # Comparisons.
 
 
-def _compare(node: Comparison, value: MaybeValue) -> bool:
+def compare(node: Comparison, value: MaybeValue) -> bool:
+    """The answer of a comparison whose left side has this value; the value itself is not read."""
     if value is None:
         return False
     right = node.right
