@@ -94,6 +94,6 @@ class _Of:
 
 
 def _conditions(rule: LintRule) -> Iterable[object]:
-    """What a rule asks besides who the client is, and at last what it asks it about."""
+    """What a rule asks besides who the client is, and behind that what it asks it about."""
     asked = [leaf for leaf in leaves(rule.root) if CLIENT_FIELDS.isdisjoint(names(leaf))]
-    return dict.fromkeys([*asked, *map(subject_of, asked), None])
+    return dict.fromkeys([*asked, *map(subject_of, asked)])

@@ -19,7 +19,7 @@ from authz.rules.lint_finding import Finding, KnownAuthority, proposal
 from authz.rules.lint_slips import slips
 from authz.rules.lint_solver import Solver
 from authz.rules.lint_tree import conditions, replaced, simplified
-from authz.rules.lint_truth import explained
+from authz.rules.lint_truth import constant, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,4 +113,6 @@ def _mended(root: Logical, fact: Fact, facts: Sequence[Fact]) -> Logical | None:
         for cause in facts:
             if cause.fixed is not None:
                 mended = replaced(mended, cause.node, cause.fixed)
+        if constant(Solver(mended).vectors(mended)) is fact.value:
+            return None
     return None if fact.node in conditions(mended) else mended

@@ -41,6 +41,7 @@ from authz.rules.lint_worlds import (
     GOOD,
     ISSUED,
     PRESENTED_FIELD,
+    REFUSED,
     REVOKED,
     REVOKED_FIELD,
     UNVERIFIED,
@@ -67,18 +68,15 @@ def without_revoked(solver: Solver, role: Role) -> Logical | None:
     """The rule with revoked certificates treated as none at all."""
     root = solver.root
     simple = _tied(solver, REVOKED, negated(_REVOKED))
-    if REVOKED_FIELD not in names(root):
-        # Then a revoked certificate is to the new rule what an unverified one was to the old.
-        if not _treats_worse(solver, role, REVOKED) and _is_good(REVOKED_LEAK, simple, role):
-            return simple
-        return _first_good(REVOKED_LEAK, (_as_unverified(root, role, _REVOKED),), root, role)
-    unasked = simplified(replaced(root, _REVOKED, _FALSE))
-    proposals = [simple]
-    if not isinstance(unasked, Constant):
-        proposals.append(_tied(Solver(unasked), REVOKED, negated(_REVOKED)))
-    proposals.append(
-        replaced(root, Not(operand=_REVOKED), joined(Logic.OR, (Not(operand=_VERIFIED), _REVOKED)))
-    )
+    if not _is_worse(solver, role, REVOKED, REFUSED) and _is_good(REVOKED_LEAK, simple, role):
+        return simple
+    proposals: list[Logical] = []
+    if REVOKED_FIELD in names(root):
+        unasked = simplified(replaced(root, _REVOKED, _FALSE))
+        if not isinstance(unasked, Constant):
+            proposals.append(_tied(Solver(unasked), REVOKED, negated(_REVOKED)))
+        meant = joined(Logic.OR, (negated(_VERIFIED), _REVOKED))
+        proposals.append(replaced(root, negated(_REVOKED), meant))
     proposals.append(_as_unverified(root, role, _REVOKED))
     return _first_good(REVOKED_LEAK, proposals, root, role)
 
@@ -91,9 +89,13 @@ def with_issuer(solver: Solver, role: Role, skis: Sequence[str]) -> Logical | No
     known = Comparison(left=access_to(_ISSUER), operator=Operator.IN, right=right)
     root = solver.root
     simple = _tied(solver, ISSUED, known)
-    if not _treats_worse(solver, role, ISSUED) and _is_good(ISSUER_LEAK, simple, role):
+    if (
+        not _is_worse(solver, role, ISSUED, UNVERIFIED)
+        and not _is_worse(solver, role, REVOKED, REFUSED)
+        and _is_good(ISSUER_LEAK, simple, role)
+    ):
         return simple
-    foreign = joined(Logic.AND, (_VERIFIED, Not(operand=known)))
+    foreign = joined(Logic.AND, (_VERIFIED, negated(known)))
     return _first_good(ISSUER_LEAK, (_as_unverified(root, role, foreign),), root, role)
 
 
@@ -144,6 +146,8 @@ def _tied(solver: Solver, worlds: int, more: Logical) -> Logical:
     less = negated(more)
 
     def change(node: Logical) -> Logical | None:
+        if isinstance(node, Not) and isinstance(node.operand, Not):
+            return mapped(node.operand.operand, change)
         if isinstance(node, Not) and node.operand in grants:
             # `not (verified and …)` is one thing, `not verified or revoked` two.
             if isinstance(more, Not):
@@ -169,11 +173,12 @@ def _as_unverified(root: Logical, role: Role, whom: Logical) -> Logical:
     return joined(Logic.AND, (root, less))
 
 
-def _treats_worse(solver: Solver, role: Role, worlds: int) -> bool:
-    """Whether treating somebody as unverified can let in whom the rule keeps out."""
+def _is_worse(solver: Solver, role: Role, worlds: int, other: int) -> bool:
+    """Whether treating somebody like somebody else can let in whom the rule keeps out."""
     kept_out, let_in = (true_in, false_in) if role is Role.BLOCK else (false_in, true_in)
     return any(
-        kept_out(vector, worlds) and let_in(vector, UNVERIFIED)
+        # What is open may be either.
+        not let_in(vector, worlds) and not kept_out(vector, other)
         for vector in solver.vectors(solver.root)
     )
 

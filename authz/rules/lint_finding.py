@@ -14,8 +14,8 @@ from authz.rules.ast import (
     Constant,
     Literal,
     Not,
-    Quantifier,
     RegexLiteral,
+    Truth,
 )
 from authz.rules.formatter import format_logical
 from authz.rules.lint_tree import conditions
@@ -90,5 +90,8 @@ def _depth(part: Argument) -> int:
         return 1 + max(map(_depth, part.operands))
     if isinstance(part, Not):
         return 1 + _depth(part.operand)
+    if isinstance(part, Truth):
+        return _depth(part.operand)
     # A condition as an argument may stand in parentheses of its own.
-    return 2 + _depth(part.argument) if isinstance(part, Quantifier) else _depth(part.operand)
+    bare = isinstance(part.argument, Access | Comparison)
+    return 1 + (not bare) + _depth(part.argument)

@@ -84,7 +84,7 @@ def _keys_of_part(part: Form) -> list[Key]:
 
 
 def _commonness(keys: list[Key]) -> int:
-    return ("condition", "text", "about", "anything").index(str(keys[0][0])) if keys else 0
+    return ("text", "condition", "about", "anything").index(str(keys[0][0])) if keys else 0
 
 
 class _Search:

@@ -15,6 +15,7 @@ from authz.rules.ast import (
     Access,
     Call,
     Comparison,
+    Constant,
     FieldRef,
     Interval,
     ItemSet,
@@ -62,6 +63,8 @@ class Known:
 
 def leaf_truth(node: Logical) -> Known | None:
     """The truth of a condition that consists of no others, if it is the same for every request."""
+    if isinstance(node, Constant):
+        return Known(value=node.value, why="it says so")
     if isinstance(node, Truth):
         return _function_truth(node)
     if not isinstance(node, Comparison) or node.left.each:

@@ -33,12 +33,15 @@ ABSENT, UNVERIFIED, GOOD, REVOKED = 1, 2, 4, 8
 CLAIMING: Final = 16
 #: Verified and not revoked, and any of the trusted authorities issued it.
 ISSUED: Final = 32
+#: Revoked and yet not verified. There is no such client, but a rule that is changed to treat
+#: revoked certificates as unverified ones does with them what it did here.
+REFUSED: Final = 64
 
 #: The worlds in which nothing is up to anybody.
 CERTAIN: Final = ABSENT | UNVERIFIED | GOOD | REVOKED
-_WIDTH: Final = 6
+_WIDTH: Final = 7
 _ALL: Final = (1 << _WIDTH) - 1
-_OUTSIDE: Final = ABSENT | UNVERIFIED | CLAIMING
+_OUTSIDE: Final = ABSENT | UNVERIFIED | CLAIMING | REFUSED
 _INSIDE: Final = GOOD | REVOKED | ISSUED
 
 #: The worlds where a condition is true, and shifted by _WIDTH those where it is false.
@@ -99,7 +102,7 @@ _LEAF: Final = (
 )
 _FLAGS: Final = {
     VERIFIED_FIELD: _INSIDE,
-    REVOKED_FIELD: REVOKED,
+    REVOKED_FIELD: REVOKED | REFUSED,
     PRESENTED_FIELD: _ALL & ~ABSENT,
 }
 #: Fields whose value depends on the client.
@@ -190,9 +193,9 @@ def mixed_vectors(leaf: Logical) -> frozenset[Vector]:
     """
     read = CLIENT_FIELDS.intersection(field.name for field in fields_of(leaf))
     inside = read - _LEAF - {PRESENTED_FIELD, REVOKED_FIELD}
-    groups = [ABSENT, UNVERIFIED | CLAIMING, GOOD | ISSUED, REVOKED]
+    groups = [ABSENT, UNVERIFIED | CLAIMING, GOOD | ISSUED, REVOKED, REFUSED]
     if REVOKED_FIELD not in read:
-        groups[2:] = [_INSIDE]
+        groups = [ABSENT, UNVERIFIED | CLAIMING | REFUSED, _INSIDE]
     if not inside:
         groups[1:3] = [groups[1] | groups[2]]
     is_open = (CLAIMING if read & CLAIMS else 0) | (ISSUED if read & IDENTITY else 0)

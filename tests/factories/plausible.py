@@ -87,8 +87,21 @@ def _leaf(draw: st.DrawFn, names: tuple[str, ...]) -> str:
         return f"{name} {operator} {draw(_set(items) if operator == 'in' else _ADDRESS)}"
     operator = draw(
         st.sampled_from(
-            ["eq", "eq", "ne", "in", "in", "lt", "ge", "contains", "matches"]
-            + ["wildcard", "strict wildcard", "starts_with", "ends_with"]
+            [
+                "eq",
+                "eq",
+                "ne",
+                "in",
+                "in",
+                "lt",
+                "ge",
+                "contains",
+                "matches",
+                "wildcard",
+                "strict wildcard",
+                "starts_with",
+                "ends_with",
+            ]
         )
     )
     if operator in ("starts_with", "ends_with"):

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authz.rules import KnownAuthority, Role, evaluate, lint, parse
-from authz.rules.ast import Expression
 from authz.rules.evaluator import evaluate_node
 from authz.rules.lint_implication import implies
 from authz.rules.lint_normal import normal
@@ -23,6 +22,7 @@ from tests.factories.schemes import SCHEME
 
 if TYPE_CHECKING:
     from authz.rules import Finding, Value
+    from authz.rules.ast import Expression
 
 _AUTHORITIES = (
     KnownAuthority(name="acme", skis=("AA11",)),

@@ -107,14 +107,26 @@ def test_every_kind_of_finding_has_an_example_that_has_it(kind: object) -> None:
         ),
         " xor ".join(f'http.cookie contains "{chr(97 + n % 26)}{n % 7}"' for n in range(110)),
         "http.cookie in {" + " ".join(f'"{n:x}"' for n in range(600)) + '} and http.cookie ne "1"',
-        "test.numbers[0] in {" + " ".join(str(2 * n) for n in range(700)) + "} or test.numbers[0] lt 5",
+        "test.numbers[0] in {"
+        + " ".join(str(2 * n) for n in range(700))
+        + "} or test.numbers[0] lt 5",
         f"not {_V} and (" + " or ".join(f'http.cookie matches "a{n}+"' for n in range(60)) + ")",
         "not " * 127 + f"({_V})",
         "(ssl xor " * 128 + "ssl" + ")" * 128,
         "(ssl and not (" * 42 + _V + "))" * 42,
         "lower(" * 128 + "http.host" + ")" * 128 + ' eq "A"',
     ],
-    ids=["linked", "contains", "texts", "numbers", "patterns", "not", "xor", "alternating", "calls"],
+    ids=[
+        "linked",
+        "contains",
+        "texts",
+        "numbers",
+        "patterns",
+        "not",
+        "xor",
+        "alternating",
+        "calls",
+    ],
 )
 def test_the_largest_expressions_are_looked_through_in_no_time(source: str) -> None:
     expression = parse(source, SCHEME)

@@ -54,7 +54,7 @@ def _findings(source: str, scheme: Scheme = SCHEME) -> list[tuple[str, str]]:
         # A condition and its opposite.
         'http.host eq "a" and not http.host eq "a"',
         'http.host matches "a" and not http.host matches "a"',
-        'any(http.request.headers.names[*] eq "a") and not any(http.request.headers.names[*] eq "a")',
+        'any(test.hex_list[*] eq "a") and not any(test.hex_list[*] eq "a")',
         "ssl and not ssl",
         # Numbers between bounds.
         f"{_PORT} gt 5 and {_PORT} lt 3",
@@ -131,7 +131,7 @@ def test_conditions_that_leave_nothing_out_are_always_true(source: str) -> None:
         f"{_PORT} gt 4 and {_PORT} & 1",
         f"{_PORT} gt 4 and {_PORT} lt 6",
         # Independent conditions, also several of them.
-        "ssl or ip.src eq 10.0.0.1 and http.cookie eq \"a\" xor ssl",
+        'ssl or ip.src eq 10.0.0.1 and http.cookie eq "a" xor ssl',
         f"{_V} and not {_R}",
         f"{_V} or {_R}",
     ],
