@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import typer.main
 from generators.errors import errors_page
 from generators.expression_commands import expression_commands_page
+from generators.findings import findings_page
 from generators.language import fields_page, functions_page, operators_page
 from generators.performance import performance_page
 from generators.rules_language import rules_language_page
@@ -224,6 +225,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "expression-commands.md": lambda: _GENERATED + expression_commands_page(),
     "errors.md": lambda: _GENERATED + errors_page(),
     "performance.md": lambda: _MEASURED + performance_page(),
+    "findings.md": lambda: _GENERATED + findings_page(),
 }
 
 

@@ -15,7 +15,7 @@ from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
 from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
-from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
+from authz.policy.lint import PolicyFinding, authorities_of, lint_rules
 from authz.policy.model import Action, Misdirected
 from authz.policy.rule_index import index_of
 from authz.policy.ruleset import CompiledRule, Ruleset
@@ -127,8 +127,8 @@ def compile_snapshot(
     findings: list[PolicyFinding] = []
     for site_model in model.sites:
         bundle = bundles[site_model.trust]
-        ruleset, found = _compile_rules(site_model, scheme, lists)
-        findings += found
+        ruleset, parsed = _compile_rules(site_model, scheme, lists)
+        findings += lint_rules(parsed, authorities_of(bundle))
         findings += [
             PolicyFinding(where=note.where, code="trust", message=note.message)
             for note in bundle.notes
@@ -171,11 +171,10 @@ def compile_snapshot(
 
 def _compile_rules(
     site: SiteModel, scheme: Scheme, lists: Mapping[str, NamedList]
-) -> tuple[Ruleset, list[PolicyFinding]]:
+) -> tuple[Ruleset, list[tuple[RuleModel, Expression]]]:
     enabled = [rule for rule in site.rules if rule.enabled]
     positions = {rule.ref: position for position, rule in enumerate(enabled)}
     known = {rule.ref for rule in site.rules}
-    findings: list[PolicyFinding] = []
     compiled: list[CompiledRule] = []
     parsed: list[tuple[RuleModel, Expression]] = []
     for rule in site.rules:
@@ -188,12 +187,10 @@ def _compile_rules(
         if not rule.enabled:
             continue
         parsed.append((rule, expression))
-        findings += lint_rule(rule, expression, authorities=len(site.trust))
         compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
-    findings += lint_ruleset(parsed)
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
     index = index_of([expression for _, expression in parsed])
-    return Ruleset(tuple(compiled), fields, index), findings
+    return Ruleset(tuple(compiled), fields, index), parsed
 
 
 def _compile_rule(

@@ -104,29 +104,6 @@ def test_a_filter_reads_only_the_fields_it_names(source: str, values: dict[str, 
     assert compiled.matches(named) is compiled.matches(values)
 
 
-@_SLOW
-@given(source=conditions(), authorities=st.integers(0, 3))
-def test_lint_is_total_and_its_suggestions_are_expressions(source: str, authorities: int) -> None:
-    for finding in lint(parse(source, SCHEME), authorities=authorities):
-        assert finding.code
-        if finding.suggestion is not None:
-            parse(finding.suggestion, SCHEME)
-
-
-@_SLOW
-@given(source=conditions(), values=contexts)
-def test_what_lint_calls_constant_is_constant(source: str, values: dict[str, Value]) -> None:
-    expression = parse(source, SCHEME)
-    whole = [
-        finding
-        for finding in lint(expression)
-        if finding.span == expression.root.span and finding.code in ("always_true", "never_true")
-    ]
-    # Facts about the shapes of real values (paths, methods, headers) do not hold for made-up ones.
-    if whole and not any(name.startswith("http.") for name in expression.fields):
-        assert evaluate(expression, values) is (whole[0].code == "always_true")
-
-
 _FRAGMENTS = st.sampled_from(
     [
         *("ssl", "http.host", "ip.src", "cf.edge.server_port", "http.request.headers"),
