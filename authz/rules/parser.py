@@ -33,7 +33,7 @@ from authz.rules.calls import make_call
 from authz.rules.lexer import lex_name, skip_space, trimmed
 from authz.rules.literals import lex_argument_literal, lex_index, lex_operator, lex_right
 from authz.rules.parser_errors import described, expected, trailing, unknown_name, unsupported
-from authz.rules.problems import Problem, found, shown
+from authz.rules.problems import Problem, found
 from authz.rules.strings import starts_raw
 from authz.rules.suggestions import hint_for_operator, hint_for_trailing
 from authz.rules.types import BOOLS, Array, Bool, Bytes, Int, Ip, Map, Type
@@ -61,9 +61,6 @@ _LOGIC: Final = re.compile(
     "|".join(f"({'|'.join(map(re.escape, texts))})" for texts in LOGIC_NOTATIONS.values())
 )
 _NOT: Final = re.compile("|".join(NOT_NOTATIONS))
-# An argument that begins like this is a name and nothing else; 0x18 is one, too (surprise 55).
-_NAME_ONLY: Final = re.compile(r"[0-9A-Za-z_]{0,2}[G-Zg-z_]")
-_HEX_NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]+")
 _QUANTIFIER: Final = re.compile(r"(any|all)[ \r\n]*\(")
 _COMPARABLE: Final = (Ip, Bytes, Int)
 _NO_LISTS: Final[Mapping[str, NamedList]] = MappingProxyType({})
@@ -360,16 +357,7 @@ class _Parser:
             return self._logical()
         name = source[start : lex_name(source, start, end)]
         if name not in self.scheme.fields and name not in self.scheme.functions:
-            literal = None
-            if not _NAME_ONLY.match(source, start, end):
-                literal = lex_argument_literal(source, start, end)
-            elif _HEX_NUMBER.fullmatch(name):
-                raise Problem.EXPECTED_ARGUMENT.error(
-                    source,
-                    (start, start + len(name)),
-                    found=shown(name),
-                    hint=f"numbers among arguments are not hexadecimal: write {int(name, 16)}",
-                )
+            literal = lex_argument_literal(source, start, end)
             if literal is not None:
                 after = skip_space(source, literal.span[1], end)
                 if not name or source.startswith((",", ")"), after, end):

@@ -43,17 +43,14 @@ class RegexError(Exception):
 
 def compile_regex(pattern: str) -> Regex:
     """Compile a pattern. Raises RegexError."""
-    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        # rurex panics while it describes some of these ("[b-a\\").
-        raise RegexError("incomplete escape", len(pattern) - 1, None)
     try:
         compiled = rurex.compile_set([pattern.encode()])
     except rurex.PatternError as error:
         offset = _offset(pattern, error.pos)
         raise RegexError(_reason(error.msg), offset, hint_for_regex(pattern)) from None
     except BaseException as error:
-        # rurex panics while it describes some errors in non-ASCII patterns ("(?é)"); a panic is no
-        # Exception, its class cannot be imported, and nobody above would catch it.
+        # rurex panics while it describes some errors ("(?é)", "[b-a\\"). A panic is no Exception,
+        # its class cannot be imported, and nobody above would catch it.
         if type(error).__name__ != "PanicException":
             raise
         raise RegexError("malformed pattern", None, hint_for_regex(pattern)) from None
