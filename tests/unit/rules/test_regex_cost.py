@@ -15,6 +15,7 @@ from authz.rules.regex_cost import SMALL, choices, microseconds_per_kibibyte
         ("abc", 0),
         ("a.c", 1),
         ("[ab][^]c]", 2),
+        ("[[:alpha:]_][a[^b]&&c]x", 2),
         (r"\d\w\.\x41\[", 2),
         ("a|b", 1),
         ("a*b+c?", 3),
