@@ -83,7 +83,7 @@ def test_a_pattern_error_without_a_place_points_at_the_whole_pattern() -> None:
         (
             "08",
             '"08" is not an octal number',
-            "a number that starts with 0 is octal; drop the 0 for decimal, or write 0x",
+            "a number that starts with 0 is octal; drop the 0 for decimal",
         ),
     ],
 )
