@@ -120,8 +120,7 @@ class CheckService:
                 )
             if decision.ruling.verdict is _ALLOW:
                 # Only what is let through reaches an upstream.
-                complete, removed = removals(facts, decision.client)
-                answer = encode(decision, next(self._ids), complete, removed)
+                answer = encode(decision, next(self._ids), removals(facts, decision.client))
             else:
                 answer = encode(decision, next(self._ids))
             seconds = perf_counter() - started
