@@ -29,8 +29,6 @@ _HOSTS4: Final = {str(bits): 2 ** (32 - bits) - 1 for bits in range(33)} | {"": 
 _HOSTS6: Final = {str(bits): 2 ** (128 - bits) - 1 for bits in range(129)} | {"": 0}
 _UPPER_HOSTS6: Final = {str(bits): 2 ** (64 - bits) - 1 for bits in range(65)}
 _PREFIX: Final = re.compile(r"[0-9]{1,3}")
-# What ipaddress takes as well; what inet_pton makes of anything else depends on the system.
-_IPV6: Final = re.compile(r"[0-9A-Fa-f:]{2,39}")
 
 
 class BadAddressError(Exception):
@@ -60,18 +58,21 @@ def pack_addresses(items: Sequence[str]) -> bytes:
     four: list[int] = []
     upper: list[int] = []
     six: list[int] = []
-    octets, hosts4, plain, pton, inet6 = (
-        _OCTETS,
-        _HOSTS4,
-        _IPV6.fullmatch,
-        socket.inet_pton,
-        socket.AF_INET6,
-    )
-    number_of, upper_hosts, hosts6, zeros = int.from_bytes, _UPPER_HOSTS6, _HOSTS6, bytes(8)
+    octets, hosts4, upper_hosts, hosts6 = _OCTETS, _HOSTS4, _UPPER_HOSTS6, _HOSTS6
+    pton, inet6, number_of, zeros = socket.inet_pton, socket.AF_INET6, int.from_bytes, bytes(8)
     for position, item in enumerate(items):
         address, slash, prefix = item.partition("/")
         try:
-            if plain(address):
+            if ":" not in address:
+                first, second, third, fourth = address.split(".")
+                number = (
+                    octets[first] << 24 | octets[second] << 16 | octets[third] << 8 | octets[fourth]
+                )
+                hosts = hosts4[prefix]
+                if not number & hosts and (prefix or not slash):
+                    four.append(number << 32 | number | hosts)
+                    continue
+            else:
                 raw = pton(inet6, address)
                 if prefix in upper_hosts:
                     number, hosts = number_of(raw[:8]), upper_hosts[prefix]
@@ -83,15 +84,6 @@ def pack_addresses(items: Sequence[str]) -> bytes:
                     if not number & hosts and (prefix or not slash):
                         six.append(number << 128 | number | hosts)
                         continue
-            else:
-                first, second, third, fourth = address.split(".")
-                number = (
-                    octets[first] << 24 | octets[second] << 16 | octets[third] << 8 | octets[fourth]
-                )
-                hosts = hosts4[prefix]
-                if not number & hosts and (prefix or not slash):
-                    four.append(number << 32 | number | hosts)
-                    continue
         except (OSError, KeyError, ValueError):
             pass
         _read(item, position, four, six)

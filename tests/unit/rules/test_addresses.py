@@ -81,6 +81,16 @@ def test_a_bad_item_is_named_by_its_position(item: str, problem: str) -> None:
     assert (caught.value.position, caught.value.problem) == (1, problem)
 
 
+def shortened(address: str) -> str:
+    """Another spelling, or none at all."""
+    return address.replace("0000", "0").replace(":0:0:", "::", 1)
+
+
+_six = st.builds(
+    lambda groups, end: ":".join([f"{group:04x}" for group in groups]) + end,
+    st.lists(st.sampled_from([0, 1, 0xDB8, 0xFFFF]), min_size=6, max_size=9),
+    st.sampled_from(["", ":", "::", ":1.2.3.4", ":1.2.3"]),
+)
 _networks = st.tuples(st.integers(0, 2**32 - 1), st.integers(20, 32)).map(
     lambda pair: ip_network((pair[0] % 2**14, pair[1]), strict=False)
 )
@@ -95,6 +105,25 @@ def test_a_set_answers_like_a_search_through_its_items(
     for probe in probes:
         address = ip_address(probe)
         assert ranges.has(address) is any(address in net for net in networks)  # type: ignore[operator]
+
+
+@given(text=st.text("0123456789abcdefF:.%g ", max_size=24) | _six | _six.map(shortened))
+def test_an_address_is_what_the_standard_library_takes_for_one(text: str) -> None:
+    """The system reads the common forms, and reads them as ipaddress does."""
+    try:
+        expected = ip_address(text.strip())
+    except ValueError:
+        expected = None
+    if "%" in text or ".." in text:
+        return
+    try:
+        ranges = read(text)
+    except BadAddressError:
+        assert expected is None
+    else:
+        assert expected is not None
+        assert ranges.has(expected)
+        assert len(ranges) == 1
 
 
 def test_intervals_of_both_families_stay_apart() -> None:
