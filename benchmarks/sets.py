@@ -4,14 +4,16 @@
     python benchmarks/sets.py [--json] [--check]
 
 - for each kind, 10, 1,000 and 1,000,000 members: seconds of processor time from the text of a file
-  to the packed set, its size, and the time of a look-up, of members and of others, with the loop
-  around it taken off. "as held" is the form that is used (few members are Python objects), "packed"
-  is the packed form whatever the size. Each is the best of many short runs over 10,000 probes in
-  random order, so the processor's caches help a small set and hardly a large one.
+  to the packed set, its size, and the time of a look-up with the loop around it taken off.
+  "as held" is the form that is used (few members are Python objects), "packed" is the packed form
+  whatever the size, "no member" the packed form asked for what it has not: 10,000 probes in runs of
+  200, each the best of several, so that what is measured is not who else uses the machine. "first"
+  is the median of each run's first time, which finds a large set out of the processor's caches.
 - a CRL of a million entries: seconds and memory to read it
 - a million serial numbers, strings and IPv6 networks in one snapshot: what the files take, how long
   a fresh process needs to map and verify them, for how long at a time another thread of it was kept
-  waiting meanwhile, and its memory: private, and shared with every other process that maps them
+  waiting meanwhile (and how long with nothing to wait for: the machine's own), and its memory:
+  private, and shared with every other process that maps them
 - one revocation on top: bytes written, and the same for loading it
 
 `--check` ends with 1 when a limit is missed. Absolute times belong to the machine.
@@ -22,6 +24,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -190,29 +193,35 @@ def measure(kind: Kind, members: int) -> dict[str, Any]:
         "members": members,
         "seconds": seconds,
         "bytes": len(section),
-        "held": nanoseconds(held, inside),
-        "packed": nanoseconds(packed, inside),
-        "packed_other": nanoseconds(packed, outside),
+        "held": nanoseconds(held, inside)[0],
+        "packed": nanoseconds(packed, inside)[0],
+        "packed_other": nanoseconds(packed, outside)[0],
+        "packed_first": nanoseconds(packed, list(map(kind.probe, source.choices(lines, k=PROBES))))[
+            1
+        ],
     }
 
 
-def nanoseconds(has: Callable[[Any], bool], probes: Sequence[Any]) -> float:
-    """The time of one call, without the loop; the mean of short runs, each the best of several."""
-    total = 0.0
+def nanoseconds(has: Callable[[Any], bool], probes: Sequence[Any]) -> tuple[float, float]:
+    """The time of one call without the loop: of the best runs, and of first ones."""
+    bests: list[float] = []
+    firsts: list[float] = []
     for start in range(0, len(probes), RUN):
         run = probes[start : start + RUN]
-        best = loop = float("inf")
+        times: list[float] = []
+        loops: list[float] = []
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            for probe in run:
-                has(probe)
-            middle = time.perf_counter()
             for _probe in run:
                 pass
-            best = min(best, middle - started)
-            loop = min(loop, time.perf_counter() - middle)
-        total += best - loop
-    return total / len(probes) * 1e9
+            middle = time.perf_counter()
+            for probe in run:
+                has(probe)
+            times.append(time.perf_counter() - middle)
+            loops.append(middle - started)
+        bests.append(min(times) - min(loops))
+        firsts.append(times[0] - min(loops))
+    return statistics.median(bests) / RUN * 1e9, statistics.median(firsts) / RUN * 1e9
 
 
 def crl(entries: int) -> dict[str, Any]:
@@ -318,6 +327,8 @@ def map_child(first: Path, second: Path) -> dict[str, Any]:
     before = _rollup()
     ticker = threading.Thread(target=tick)
     ticker.start()
+    time.sleep(0.3)
+    idle, gaps[0] = gaps[0], 0.0
     started = time.perf_counter()
     content = read_snapshot(first)
     compiled = compile_snapshot(content.model, 1, 0.0)
@@ -337,6 +348,7 @@ def map_child(first: Path, second: Path) -> dict[str, Any]:
     return {
         "map_seconds": seconds,
         "longest_wait_milliseconds": gaps[0] * 1000,
+        "longest_wait_idle_milliseconds": idle * 1000,
         "revocation_seconds": revocation,
         **{name: after[name] - before[name] for name in after},
     }
@@ -389,11 +401,15 @@ def main() -> int:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    print(f"{'':18}{'members':>10}{'load s':>9}{'bytes':>12}  ns: as held   packed   no member")
+    print(
+        f"{'':18}{'members':>10}{'load s':>9}{'bytes':>12}"
+        "  ns: as held   packed   no member   first"
+    )
     for row in figures["sets"]:
         print(
             f"{row['kind']:18}{row['members']:>10,}{row['seconds']:9.2f}{row['bytes']:>12,}"
             f"{row['held']:14.0f}{row['packed']:9.0f}{row['packed_other']:12.0f}"
+            f"{row['packed_first']:8.0f}"
         )
     for name in ("crl", "snapshot"):
         print(f"\n{name}:")

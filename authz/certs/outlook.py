@@ -13,16 +13,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.certs.authority import RevocationMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from authz.certs.judgement import Judgement
-    from authz.certs.revocation import ScopeCrls
+    from authz.certs.revocation import AuthorityRevocation, ScopeCrls
+    from authz.certs.serials import Serials
     from authz.certs.trust import TrustBundle
+    from authz.packed import IntegerSet
+
+#: Lists of at most so many serial numbers are asked about together.
+SMALL: Final = 1024
 
 #: A membership test and the serial number to ask it about.
 Lookup = tuple[Callable[[int], bool], int]
@@ -50,14 +55,16 @@ def outlook_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Outlook:
         certificates = path.certificates
         for certificate, issuer in pairwise(certificates):
             serial = certificate.serial_number
-            if own:
+            # Whatever the small lists say of this serial number.
+            lookups.append((bundle.listed.__contains__, serial))
+            if own is not None and len(own) > SMALL:
                 lookups.append((own.has, serial))
             for listing in bundle.listing:
                 for scope in listing.by_issuer_key.get(issuer.spki, ()):
                     lookups += [
                         (crl.revoked.has, serial)
                         for crl in (*scope.complete, *scope.deltas)
-                        if crl.revoked
+                        if len(crl.revoked) > SMALL
                     ]
                     moments.update(_moments(scope))
     return Outlook(
@@ -65,6 +72,20 @@ def outlook_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Outlook:
         valid_from=max((one for one in moments if one <= at), default=-math.inf),
         valid_until=min((one for one in moments if one > at), default=math.inf),
     )
+
+
+def union_of_small(revocations: Iterable[AuthorityRevocation]) -> frozenset[int]:
+    """The serial numbers on all lists that are small enough to be kept twice."""
+    found: set[int] = set()
+    for one in revocations:
+        lists: list[Serials | IntegerSet] = [one.serials]
+        for scopes in one.by_issuer_key.values():
+            for scope in scopes:
+                lists += [crl.revoked for crl in (*scope.complete, *scope.deltas)]
+        for serials in lists:
+            if len(serials) <= SMALL:
+                found.update(serials)
+    return frozenset(found)
 
 
 def _moments(scope: ScopeCrls) -> Iterator[float]:

@@ -13,7 +13,7 @@ from authz.certs.profile import MAX_SERIAL_BITS
 from authz.packed import IntegerSet, Section, pack_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 #: Changes that are kept beside the base before they are folded into it, and serial numbers that
 #: are kept without one: about 400 KB in every process.
@@ -32,25 +32,30 @@ class Serials:
         PolicyError: the base is damaged.
     """
 
-    __slots__ = ("_empty", "has")
+    __slots__ = ("_added", "_base", "_restored", "has")
 
     has: Callable[[int], bool]
 
     def __init__(
-        self, base: Section | None, added: Iterable[int] = (), restored: Iterable[int] = ()
+        self, base: Section | None = None, added: Iterable[int] = (), restored: Iterable[int] = ()
     ) -> None:
+        packed = None if base is None else IntegerSet(base)
+        self._base: IntegerSet | tuple[()] = packed or ()
         changed = frozenset(added)
-        if base is None:
-            self._empty = not changed
+        if packed is None:
+            self._added, self._restored = changed, frozenset[int]()
             self.has = changed.__contains__
         else:
-            packed = IntegerSet(base)
-            self._empty = not len(packed) and not changed
-            self.has = _changed(packed.has, changed, frozenset(restored))
+            self._restored = frozenset(filter(packed.has, restored)) - changed
+            self._added = frozenset(one for one in changed if not packed.has(one))
+            self.has = _changed(packed.has, self._added, self._restored)
 
-    def __bool__(self) -> bool:
-        """Whether there may be any."""
-        return not self._empty
+    def __len__(self) -> int:
+        return len(self._base) + len(self._added) - len(self._restored)
+
+    def __iter__(self) -> Iterator[int]:
+        yield from (serial for serial in self._base if serial not in self._restored)
+        yield from self._added
 
 
 def _changed(

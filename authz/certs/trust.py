@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from authz.certs.authority import AuthorityModel, RevocationMode
 from authz.certs.certificate import Certificate
 from authz.certs.crl import compile_crl, read_crl
+from authz.certs.outlook import union_of_small
 from authz.certs.profile import check_authority_certificate
 from authz.certs.revocation import AuthorityRevocation, compile_revocation
 from authz.certs.serials import Serials
@@ -72,6 +73,8 @@ class TrustBundle:
 
     `digest` covers anchors, intermediates and names only: it changes exactly when judgements must
     be made anew, and not when a CRL does. `listing` are the authorities whose CRLs are looked at.
+    `listed` are the serial numbers on the small lists of all authorities: one question instead of
+    many, for the certificates that are on none.
     """
 
     authorities: tuple[Authority, ...]
@@ -81,6 +84,7 @@ class TrustBundle:
     revocation_by_authority: Mapping[str, AuthorityRevocation]
     listing: tuple[AuthorityRevocation, ...] = ()
     notes: tuple[TrustNote, ...] = ()
+    listed: frozenset[int] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -148,6 +152,7 @@ def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
             if one.revocation.mode is not RevocationMode.OFF and one.revocation.by_issuer_key
         ),
         notes=tuple(notes),
+        listed=union_of_small(authority.revocation for authority in authorities),
     )
 
 

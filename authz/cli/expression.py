@@ -13,7 +13,8 @@ from authz.cli import messages
 from authz.cli.options import ConfigOption, JsonOption, PolicyOption, geo_of, group, settings_of
 
 if TYPE_CHECKING:
-    from authz.rules import Expression, NamedList, Scheme
+    from authz.policy.model import PolicyModel
+    from authz.rules import Expression, Finding, KnownAuthority, NamedList, Scheme
 
 app = group("Expressions of the Rules language.")
 
@@ -31,40 +32,51 @@ def check(
 ) -> None:
     """Say whether an expression can be used, or point at what is wrong.
 
-    $lists are those of the policy, and fields of places need a GeoIP database in the settings. Ends
-    with 0 when it can be used, with 2 when it cannot.
+    Warns about what is probably not meant, as of the condition of a block rule. $lists and the
+    authorities that certificates may come from are those of the policy, and fields of places need a
+    GeoIP database in the settings. Ends with 0 when it can be used, with 2 when it cannot.
     """
     from authz.errors import ExpressionError
     from authz.policy.fields import scheme_for
     from authz.rules import format_expression, lint
 
-    lists = _lists(config, policy)
+    model = _model(config, policy)
     try:
-        expression = _parsed(text, lists, scheme_for(geo_of(settings_of(config))))
+        expression = _parsed(text, _lists_of(model), scheme_for(geo_of(settings_of(config))))
     except ExpressionError as error:
         if not json:
             raise
         messages.result_json({"valid": False, "error": messages.error_json(error)})
         raise typer.Exit(2) from None
-    findings = lint(expression)
+    findings = lint(expression, authorities=_authorities_of(model))
     if json:
         messages.result_json(
             {
                 "valid": True,
                 "expression": format_expression(expression),
                 "fields": sorted(expression.fields),
-                "warnings": [
-                    {"code": one.code, "message": one.message, "suggestion": one.suggestion}
-                    for one in findings
-                ],
+                "warnings": [_warning(one, expression.source) for one in findings if one.certain],
+                "notes": [_warning(one, expression.source) for one in findings if not one.certain],
             }
         )
         return
     for found in findings:
-        messages.warning(found.message)
-        if found.suggestion:
-            messages.hint(f"write: {found.suggestion}")
+        (messages.warning if found.certain else messages.note)(found.message)
+        if found.advice:
+            messages.hint(found.advice)
     messages.result("ok")
+
+
+def _warning(found: Finding, source: str) -> dict[str, Any]:
+    start = found.span[0]
+    return {
+        "code": found.code,
+        "message": found.message,
+        "suggestion": found.suggestion,
+        "hint": found.hint,
+        "line": source.count("\n", 0, start) + 1,
+        "column": start - source.rfind("\n", 0, start),
+    }
 
 
 @app.command("fmt")
@@ -88,64 +100,42 @@ def explain(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show which sub-expression says what."""
-    from authz.cli.explanation import explain as explained
+    """Show what every part of an expression gives.
+
+    Conditions, comparisons with the value they have on their left, calls, indexes, fields, and the
+    elements of [*]. What is behind a decided "and" or "or" is marked as not reached. The shape of
+    the JSON is described in docs/reference/expression-commands.md.
+    """
+    from authz.cli.explanation import lines
     from authz.cli.field_values import values_of
+    from authz.rules.trace import trace
+    from authz.rules.trace_json import trace_json
 
     values = values_of(_json_option(fields))
-    tree = explained(_parsed(text, _lists(config, policy)), values)
+    traced = trace(_parsed(text, _lists(config, policy)), values)
     if json:
-        messages.result_json(tree.as_json())
+        messages.result_json(trace_json(traced))
         return
-    for line in tree.lines():
-        messages.result(line)
+    for line in lines(traced):
+        messages.result(messages.printable(line))
 
 
 @app.command("eval")
 def eval_(config: ConfigOption = None) -> None:
     """Evaluate expressions, a JSON object a line in and out.
 
-    In: {"expression": …, "fields": {name: value}, "lists": {name: {"kind": …, "items": […]}}}.
-    Out: {"result": true} or {"error": {"message": …, "line": 1, "column": 5, "hint": …}}.
+    In: {"expression": …, "fields": {name: value}, "lists": {name: […]}, "id": …}; fields that are
+    left out are empty, an id is echoed, other keys are ignored. Out, at once for every line:
+    {"id": …, "result": true} or {"id": …, "error": {"message": …, "line": 1, "column": 5, "hint":
+    …}}. The whole protocol is in docs/reference/expression-commands.md.
     """
-    import json
+    from authz.cli.evaluation import answer
 
     settings_of(config)
     for line in sys.stdin.buffer:
-        # A line for every line, in ASCII: whoever pairs them up need not know our locale.
-        sys.stdout.write(json.dumps(_evaluated(line)) + "\n")
+        sys.stdout.write(answer(line) + "\n")
+        # Whoever talks to us line by line waits for this one before the next.
         sys.stdout.flush()
-
-
-def _evaluated(line: bytes) -> dict[str, Any]:
-    import json
-
-    from authz.cli.field_values import parse_with_lists, values_of
-    from authz.errors import AuthzError, ExpressionError, SettingsError
-    from authz.rules import compile_expression
-
-    try:
-        given = json.loads(line)
-        if not isinstance(given, dict) or not isinstance(given.get("expression"), str):
-            raise SettingsError("the line has no expression", hint='write {"expression": "ssl"}')
-        unknown = sorted(given.keys() - {"expression", "fields", "lists"})
-        if unknown:
-            raise SettingsError(
-                f'unknown key "{unknown[0]}"', hint="known here: expression, fields, lists"
-            )
-        expression = parse_with_lists(given["expression"], given.get("lists", {}))
-        values = values_of(given.get("fields", {}))
-        return {"result": compile_expression(expression).matches(values)}
-    except (ValueError, RecursionError) as error:
-        return {"error": _error(f"the line is not JSON: {error}", None, None, None)}
-    except ExpressionError as error:
-        return {"error": _error(error.message, error.line, error.column, error.hint)}
-    except AuthzError as error:
-        return {"error": _error(str(error), None, None, error.hint)}
-
-
-def _error(message: str, line: int | None, column: int | None, hint: str | None) -> dict[str, Any]:
-    return {"message": message, "line": line, "column": column, "hint": hint}
 
 
 def _parsed(text: str, lists: dict[str, NamedList], scheme: Scheme | None = None) -> Expression:
@@ -157,15 +147,35 @@ def _parsed(text: str, lists: dict[str, NamedList], scheme: Scheme | None = None
     return parse(source, SCHEME if scheme is None else scheme, lists)
 
 
-def _lists(config: Path | None, policy: Path | None) -> dict[str, NamedList]:
-    """The lists of the policy, if there is one."""
+def _model(config: Path | None, policy: Path | None) -> PolicyModel | None:
+    """The policy, if there is one."""
     settings = settings_of(config, policy)
     if settings.policy is None:
-        return {}
-    from authz.rules import compile_list
+        return None
     from authz.sources.policy_file import load_policy
 
-    return {item.name: compile_list(item) for item in load_policy(settings.policy).model.lists}
+    return load_policy(settings.policy).model
+
+
+def _lists(config: Path | None, policy: Path | None) -> dict[str, NamedList]:
+    """The lists of the policy, if there is one."""
+    return _lists_of(_model(config, policy))
+
+
+def _lists_of(model: PolicyModel | None) -> dict[str, NamedList]:
+    from authz.rules import compile_list
+
+    return {} if model is None else {item.name: compile_list(item) for item in model.lists}
+
+
+def _authorities_of(model: PolicyModel | None) -> tuple[KnownAuthority, ...] | None:
+    """The authorities of the site that has the most of them; None without a policy."""
+    if model is None:
+        return None
+    from authz.certs.trust import compile_trust
+    from authz.policy.lint import authorities_of
+
+    return authorities_of(compile_trust(max((site.trust for site in model.sites), key=len)))
 
 
 def _json_option(text: str | None) -> Any:

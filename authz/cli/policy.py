@@ -123,6 +123,7 @@ def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
             "where": found.where,
             "message": f'rule "{found.rule}": {found.message}' if found.rule else found.message,
             "hint": found.hint,
+            "suggestion": found.suggestion,
             "code": found.code,
         }
         for found in snapshot.findings

@@ -24,14 +24,12 @@ from authz.extauthz.body_extent import BODY_HEADERS, body_extent
 from authz.extauthz.client_address import client_address
 from authz.extauthz.peer import from_envoy, from_xfcc
 from authz.pb.check_view_pb2 import CheckView
-from authz.pb.ext_authz_pb2 import CheckRequest
+from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from google.protobuf.struct_pb2 import Struct, Value
-
-    from authz.pb.ext_authz_pb2 import AttributeContext
 
 #: "!", as a number: looking for one byte is several times faster than looking for a string of one.
 _MARK: Final = 0x21
@@ -82,10 +80,15 @@ def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
         raise Undecodable("no path")
     if not certificate and not attributes.HasField("source"):
         raise Undecodable("no source")
-    request = DecodedRequest(data, http, host, path, certificate or None, options)
+    request = DecodedRequest(data, attributes, http, host, path, certificate or None, options)
     if options.certificate_source is _XFCC:
         presented = request.presented
-        request.credential = None if presented.is_absent else presented
+        # What identifies it, hashed and compared faster than the object.
+        request.credential = (
+            None
+            if presented.is_absent
+            else (presented.certificate, presented.chain, presented.defect)
+        )
     # Envoy writes `path`, `host`, `method` and `scheme` with every byte that is not UTF-8 turned
     # into "!", while the upstream gets the bytes as sent: where we have the bytes, they count. A
     # text without "!" is what the bytes are.
@@ -102,16 +105,28 @@ class DecodedRequest:
     Reading a part that is not UTF-8 where it has to be, or malformed, raises Undecodable.
 
     Attributes:
-        view: request.http, its header map unparsed.
+        outer: the attributes, with little of them parsed.
+        view: their request.http, its header map unparsed.
     """
 
-    __slots__ = ("__dict__", "credential", "data", "host", "options", "path", "size", "view")
+    __slots__ = (
+        "__dict__",
+        "credential",
+        "data",
+        "host",
+        "options",
+        "outer",
+        "path",
+        "size",
+        "view",
+    )
 
     headers_truncated = False
 
     def __init__(
         self,
         data: bytes,
+        outer: CheckView.Attributes,
         view: CheckView.HttpRequest,
         host: bytes,
         path: bytes,
@@ -119,6 +134,7 @@ class DecodedRequest:
         options: DecodeOptions,
     ) -> None:
         self.data = data
+        self.outer = outer
         self.view = view
         self.host = host
         self.path = path
@@ -230,8 +246,13 @@ class DecodedRequest:
     @lazy
     def sni(self) -> str | None:
         """Three states: Envoy did not say, TLS without SNI, a name."""
-        attributes = self.attributes
-        return attributes.tls_session.sni if attributes.HasField("tls_session") else None
+        outer = self.outer
+        if not outer.HasField("tls_session"):
+            return None
+        try:
+            return AttributeContext.TLSSession.FromString(outer.tls_session).sni
+        except DecodeError as error:
+            raise Undecodable("the TLS session cannot be read") from error
 
     @lazy
     def presented(self) -> Presented:

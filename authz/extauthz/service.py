@@ -8,6 +8,7 @@ decision is a denial with its own reason (architecture 4.2, ADR-0007).
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from time import perf_counter
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.extauthz.decision_id import decision_ids
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
-from authz.extauthz.memo import PeerMemo
+from authz.extauthz.memo import ClientMemo
 from authz.extauthz.upstream_headers import removals
 from authz.observability.log import RateLimit, get_logger
 from authz.policy.authorizer import authorize
@@ -32,6 +33,10 @@ _ALLOW: Final = Verdict.ALLOW
 
 #: An internal error is logged with its traceback this often at most; each one is counted.
 LOG_INTERVAL_SECONDS: Final = 10.0
+
+
+#: As many random bytes as a UUID has: what cf.random_seed is for at Cloudflare.
+SEED_BYTES: Final = 16
 
 
 #: A longer CheckRequest is denied unread. Envoy bounds headers (60 KB unless set otherwise) and the
@@ -54,6 +59,11 @@ def _denied(reason: Reason) -> Decision:
     return Decision(Ruling(verdict=Verdict.DENY, reason=reason), UNJUDGED[True])
 
 
+def draw_seed() -> bytes:
+    """The random bytes of one check, for rules that read cf.random_seed."""
+    return os.urandom(SEED_BYTES)
+
+
 class CheckService:
     """Answers checks by the current snapshot.
 
@@ -69,17 +79,19 @@ class CheckService:
         limits: CertificateLimits,
         observer: Observer,
         clock: Callable[[], float] = time.time,
-        memo: PeerMemo | None = None,
+        memo: ClientMemo | None = None,
+        seed: Callable[[], bytes] = draw_seed,
     ) -> None:
         self.snapshot: Snapshot | None = None
-        self.memo = memo or PeerMemo(limits)
+        self.memo = memo or ClientMemo(limits)
         self._options = options
         self._observer = observer
         self._clock = clock
+        self._seed = seed
         self._log_limit = RateLimit(LOG_INTERVAL_SECONDS)
         self._source = options.certificate_source
         self._observe = observer.observe
-        self._peer_of = self.memo.peer_of
+        self._client_of = self.memo.client_of
         self._ids = decision_ids()
         # Not shared between services: a decision remembers where it is counted.
         self._denied = {
@@ -103,11 +115,12 @@ class CheckService:
             else:
                 # The straight line, steps 3 to 5.
                 facts = decode(data, self._options)
-                decision = authorize(self.snapshot, facts, self._clock(), self._peer_of)
+                decision = authorize(
+                    self.snapshot, facts, self._clock(), self._client_of, self._seed
+                )
             if decision.ruling.verdict is _ALLOW:
                 # Only what is let through reaches an upstream.
-                complete, removed = removals(facts, decision.client)
-                answer = encode(decision, next(self._ids), complete, removed)
+                answer = encode(decision, next(self._ids), removals(facts, decision.client))
             else:
                 answer = encode(decision, next(self._ids))
             seconds = perf_counter() - started

@@ -40,7 +40,7 @@ RETRY_SECONDS = 10.0
 SETTLE_SECONDS = 0.2
 
 #: How long Python lets a load run on while a check waits. Costs the load some per cent.
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 
 #: Reloads in a row that found files changing under them before somebody is told: about 7 s.
 MAX_UNSETTLED = 10
@@ -105,7 +105,7 @@ class PolicySource:
             SettingsError: a GeoIP file cannot be used and has no earlier copy.
         """
         interval = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_SECONDS)
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             self._load(settled=settled)
         finally:

@@ -40,15 +40,16 @@ BUCKETS: Final = (
     1.0,
 )
 
+_FIRST: Final = BUCKETS[0]
+
 Export = dict[str, Any]
 
 _K = TypeVar("_K")
 
 
 class Memo(Protocol):
-    """What is read of the judgement memo (extauthz.memo.PeerMemo)."""
+    """What is read of the judgement memo (extauthz.memo.ClientMemo)."""
 
-    hits: int
     misses: int
     bytes: int
 
@@ -90,6 +91,7 @@ class Metrics:
         self._cells: dict[_Labels, list[int]] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._known_before = 0
         self._internal_errors = 0
         self._reload_failures: dict[str, int] = {}
         self._generation = 0
@@ -102,8 +104,20 @@ class Metrics:
         if cell is None:
             cell = decision.cell = self._cell(decision, source)
         cell[0] += 1
-        self._buckets[bisect_left(BUCKETS, seconds)] += 1
+        # Most checks are in the first.
+        self._buckets[0 if seconds <= _FIRST else bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
+
+    def _known(self, certificates: dict[_Presented, int]) -> int:
+        """Presented certificates that needed no judging.
+
+        Whatever remembered them: the memo, or a decision that was made for the same certificate.
+        """
+        judged = self.memo.misses if self.memo is not None else 0
+        presented = sum(n for (result, _), n in certificates.items() if result != "absent")
+        # A certificate is judged before its check is counted; a counter never goes back.
+        self._known_before = max(self._known_before, presented - judged)
+        return self._known_before
 
     def _cell(self, decision: Decision, source: CertificateSource) -> list[int]:
         ruling, standing = decision.ruling, decision.standing
@@ -165,7 +179,9 @@ class Metrics:
             "internal_errors": self._internal_errors,
             "log_lines_dropped": lines_dropped(),
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
-            "memo": None if memo is None else [memo.hits, memo.misses, len(memo), memo.bytes],
+            "memo": None
+            if memo is None
+            else [self._known(certificates), memo.misses, len(memo), memo.bytes],
             "snapshot": None if self._created_at is None else [self._generation, self._created_at],
             "crl_next_updates": [[*key, at] for key, at in self._crl_next_updates.items()],
             "resident_bytes": resident_bytes() if self.transport else None,

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from authz.packed.search import Part, pack_part, search, search_halves
+from authz.packed.search import Part, pack_part, search, search_few, search_halves
 from authz.packed.section import (
     HEADER_BYTES,
     SMALL,
@@ -149,6 +149,18 @@ class IntervalSet:
         self.has = _membership(
             search(four, small), search(upper, small), search_halves(inner, small)
         )
+
+    @classmethod
+    def of(cls, four: Iterable[int], six: Iterable[int]) -> IntervalSet:
+        """A few intervals, as `pack_intervals` takes them; nothing is packed."""
+        firsts4, lasts4 = _merged(list(four), 32)
+        firsts6, lasts6 = _merged(list(six), 128)
+        made = cls.__new__(cls)
+        made._count = len(firsts4) + len(firsts6)
+        made.has = _membership(
+            search_few(firsts4, lasts4), lambda _: False, search_few(firsts6, lasts6)
+        )
+        return made
 
     def __len__(self) -> int:
         return self._count

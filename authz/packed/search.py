@@ -108,7 +108,7 @@ def search(part: Part, small: int) -> Callable[[int], bool]:
     """Whether a number is in an interval of a part with the columns first and last."""
     firsts, lasts = part.columns
     if part.count <= small:
-        return _search_few(firsts.tolist(), lasts.tolist())
+        return search_few(firsts.tolist(), lasts.tolist())
     (base, top, shift, _), tables = part.root()
     starts, final = part.starts, part.count - 1
 
@@ -139,7 +139,7 @@ def search_halves(part: Part, small: int) -> Callable[[int], bool]:
     if part.count <= small:
         pairs = zip(uppers, firsts, lasts, strict=True)
         both = [(upper << 64 | first, upper << 64 | last) for upper, first, last in pairs]
-        return _search_few([first for first, _ in both], [last for _, last in both])
+        return search_few([first for first, _ in both], [last for _, last in both])
     (base, top, shift, _), tables = part.root()
     starts, count = part.starts, part.count
 
@@ -170,7 +170,9 @@ def search_halves(part: Part, small: int) -> Callable[[int], bool]:
     return has
 
 
-def _search_few(firsts: list[int], lasts: list[int]) -> Callable[[int], bool]:
+def search_few(firsts: list[int], lasts: list[int]) -> Callable[[int], bool]:
+    """The same for a few intervals, sorted and without overlaps, that are Python numbers."""
+
     def has(number: int) -> bool:
         at = bisect_right(firsts, number)
         return at > 0 and number <= lasts[at - 1]

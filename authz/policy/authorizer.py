@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decision: one snapshot, one request, one answer.
 
-`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument and judging
-certificates a function. Its four steps are numbered as in architecture section 3; what ends a
-check outright is architecture 4.2.
+`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument, judging
+certificates and drawing random bytes are functions. Its four steps are numbered as in architecture
+section 3; what ends a check outright is architecture 4.2.
 """
 
 from __future__ import annotations
@@ -19,59 +19,81 @@ from authz.policy.paths import is_plain, readings
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
-    from authz.policy.client import Client, PeerFunction
+    from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
     from authz.policy.snapshot import Site, Snapshot
+    from authz.policy.values import Seed
 
 _NO_SNAPSHOT = Ruling(verdict=Verdict.DENY, reason=Reason.NO_SNAPSHOT)
 _NONE: frozenset[str] = frozenset()
 _ONE_READING: tuple[bytes, ...] = ()
 #: "?", as a number: looking for one byte is several times faster than looking for a string of one.
 _QUESTION_MARK = 0x3F
-_SLASH = 0x2F
 
 
 def authorize(
     snapshot: Snapshot | None,
     facts: RequestFacts,
     at: float,
-    peer_of: PeerFunction = judged,
+    client_of: ClientFunction = judged,
+    seed: Seed = bytes,
 ) -> Decision:
-    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict."""
+    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict.
+
+    `seed` gives the check's random bytes, should a rule read them.
+    """
+    credential = facts.credential
     if snapshot is None:
-        return Decision(_NO_SNAPSHOT, UNJUDGED[facts.credential is not None])
-
-    # (1) Which site is this host? Unknown, or reached over another site's TLS: no answer from us.
-    site = snapshot.hosts.find(facts.host)
-    if site is None:
-        return Decision(
-            snapshot.rulings.refusal(Reason.UNKNOWN_HOST), UNJUDGED[facts.credential is not None]
-        )
-    if site.sni_matters and is_misdirected(snapshot, site, facts):
-        return Decision(
-            site.rulings.refusal(Reason.MISDIRECTED), UNJUDGED[facts.credential is not None]
-        )
-
-    # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
-    trust = site.trust
-    client = peer_of(facts, trust, at).client(trust, at)
-
-    # Where the rules read nothing but the client, the host and the path, the same three have been
-    # decided before, as a rule. A larger request than is ample may cost more than is allowed.
+        return Decision(_NO_SNAPSHOT, UNJUDGED[credential is not None])
     path = facts.path
     target = path.partition(b"?")[0] if _QUESTION_MARK in path else path
-    if target and target[0] == _SLASH and facts.size <= site.settled_size:
-        key = (site, client, facts.host, target)
-        decision = snapshot.decided.get(key)
-        if decision is None:
-            decision = _by_rules(snapshot, site, client, facts, target, at)
-            snapshot.remember(key, decision)
-        return decision
-    return _by_rules(snapshot, site, client, facts, target, at)
+    host = facts.host
+
+    # Where everything follows from certificate, host and path, it was decided before, as a rule.
+    # Whose certificate it is holds for a while and by the lists as they are: that is asked anew.
+    key = (credential, host, target, facts.sni if snapshot.sni_matters else None)
+    known = snapshot.decided.get(key)
+    if known is not None and facts.size <= known.ruling.settled_size:
+        client = known.client
+        if client is not None and client.valid_from <= at < client.valid_until:
+            for has, serial in client.lookups:
+                if has(serial):
+                    break
+            else:
+                client.recent = True
+                return known
+
+    # (1) Which site is this host? Unknown, or reached over another site's TLS: no answer from us.
+    site = snapshot.hosts.find(host)
+    if site is None:
+        return Decision(
+            snapshot.rulings.refusal(Reason.UNKNOWN_HOST), UNJUDGED[credential is not None]
+        )
+    if snapshot.sni_matters and is_misdirected(snapshot, site, facts):
+        return Decision(site.rulings.refusal(Reason.MISDIRECTED), UNJUDGED[credential is not None])
+
+    # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
+    client = client_of(facts, site.trust, at)
+
+    decision = _by_rules(snapshot, site, client, facts, target, at, seed)
+    # Not a path with several readings: how much they may cost depends on the rest of the request.
+    if (
+        facts.size <= decision.ruling.settled_size
+        and client.valid_from <= at < client.valid_until
+        and is_plain(target)
+    ):
+        snapshot.remember((client.credential, *key[1:]), decision)
+    return decision
 
 
 def _by_rules(
-    snapshot: Snapshot, site: Site, client: Client, facts: RequestFacts, target: bytes, at: float
+    snapshot: Snapshot,
+    site: Site,
+    client: Client,
+    facts: RequestFacts,
+    target: bytes,
+    at: float,
+    seed: Seed,
 ) -> Decision:
     rulings = site.rulings
 
@@ -84,7 +106,7 @@ def _by_rules(
             client,
             "more readings than judged",
         )
-    values = field_values(facts, client, site.name, target, at, snapshot.geo)
+    values = field_values(facts, client, site.name, target, at, snapshot.geo, seed)
     count = len(paths) or 1
     if (count > 1 or facts.size > site.budget.ample) and site.budget.exceeded(facts, values, count):
         return Decision(rulings.refusal(Reason.EVALUATION_BUDGET), client.standing, client)

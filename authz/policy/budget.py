@@ -34,7 +34,11 @@ _LEAST: Final = 1024
 _SEPARATORS: Final = 4
 _CERTIFICATE: Final = 65.0
 _CONTAINER: Final = 1.0 + ELEMENT
-_REQUEST: Final = ("http.", "raw.", "ip.", "cf.edge.", "cf.ray_id", "cf.worker.")
+# The random bytes are no part of that text either, and shorter than `_LEAST`.
+_REQUEST: Final = (
+    *("http.", "raw.", "ip.", "cf.edge.", "cf.ray_id", "cf.worker."),
+    "cf.random_seed",
+)
 _PEER: Final = ("cf.tls_client_auth.", "authz.cert.")
 # Metadata of other filters is not counted in the text.
 _ELSEWHERE: Final = ("http.request.jwt.",)

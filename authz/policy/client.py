@@ -2,15 +2,15 @@
 """Who the client is: presented, verified, revoked (architecture 4.1).
 
 Three independent facts about the peer certificate of one check. Judging the path belongs to
-authz.certs and may be remembered, in a `Peer`; revocation is looked up here on every check, so that
-a revoked certificate is refused on its next request.
+authz.certs and may be remembered; revocation is looked up on every check, so that a revoked
+certificate is refused on its next request.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from authz.certs.judgement import NOT_PRESENTED, judge
 from authz.certs.outlook import Lookup, outlook_of
@@ -19,7 +19,7 @@ from authz.certs.revocation import revocation_of
 from authz.policy.decision import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from authz.certs.certificate import Certificate
     from authz.certs.failure import VerifyFailure
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from authz.policy.facts import RequestFacts
     from authz.rules import Value
 
-    #: `peer_of(facts, bundle, at)`: `judged` below, or a memo in front of it.
-    PeerFunction = Callable[[RequestFacts, TrustBundle, float], "Peer"]
+    #: `client_of(facts, bundle, at)`: `judged` below, or a memo in front of it.
+    ClientFunction = Callable[[RequestFacts, TrustBundle, float], "Client"]
 
 
 @lru_cache(maxsize=256)
@@ -51,15 +51,27 @@ class Client:
         standing: the three facts, as a decision carries them.
         fingerprint: SHA-256 of the certificate, lower-case hex; `b""` without a readable one.
         values: field values that depend on nothing but the client, as far as a rule has read them.
+        trust: the bundle whose revocations it was settled by (`settle`), None for nobody's.
+        lookups: the sets of serial numbers that can say otherwise; asked on every check.
+        valid_from, valid_until: it is so for `valid_from <= at < valid_until`, Unix seconds, while
+            no look-up says otherwise; never, unless it was settled.
+        credential: the certificate as presented, one object for all checks.
+        recent: whether somebody asked since a memo last looked.
     """
 
     __slots__ = (
+        "credential",
         "detail",
         "failure",
         "fingerprint",
         "judgement",
+        "lookups",
+        "recent",
         "revoked",
         "standing",
+        "trust",
+        "valid_from",
+        "valid_until",
         "values",
     )
 
@@ -80,6 +92,12 @@ class Client:
             judgement.presented, failure is None, revoked, "" if failure is None else failure.value
         )
         self.values: dict[str, Value] = {}
+        self.trust: TrustBundle | None = None
+        self.lookups: tuple[Lookup, ...] = ()
+        self.valid_from = math.inf
+        self.valid_until = -math.inf
+        self.credential: Hashable | None = None
+        self.recent = False
 
     @property
     def presented(self) -> bool:
@@ -107,101 +125,44 @@ class Client:
         return path[1] if self.failure is None and len(path) > 1 else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Settled:
-    """The client unless a look-up says "revoked", for one bundle and a span of time."""
+def settle(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
+    """Who a judged certificate is from now on, unless one of its `lookups` says otherwise.
 
-    trust: TrustBundle | None
-    valid_from: float
-    valid_until: float
-    lookups: tuple[Lookup, ...]
-    client: Client
-
-
-class Peer(Protocol):
-    """What was presented, judged by a trust bundle: worth remembering."""
-
-    judgement: Judgement
-
-    def client(self, trust: TrustBundle, at: float) -> Client:
-        """Who this is at Unix time `at`, by the revocations of `trust`.
-
-        `trust` is a bundle with the digest of the one that judged.
-        """
-
-
-def peer(judgement: Judgement) -> Peer:
-    """The peer that was judged so."""
-    return _Holder(judgement) if judgement.failure is None else _Stranger(judgement)
-
-
-class _Stranger:
-    """Nobody, or a certificate that leads to no anchor: there is nothing to revoke."""
-
-    __slots__ = ("_client", "judgement")
-
-    def __init__(self, judgement: Judgement) -> None:
-        self.judgement = judgement
-        self._client = Client(judgement, False, judgement.failure, judgement.detail)
-
-    def client(self, _trust: TrustBundle, _at: float) -> Client:
-        return self._client
-
-
-class _Holder:
-    """A certificate with a path to an anchor.
-
-    Which sets of serial numbers have to be asked is worked out once for a bundle and a span of
-    time; they are asked on every check.
+    Which sets of serial numbers have to be asked is worked out once, and they are asked on every
+    check. `trust` has the digest of the bundle that judged.
     """
-
-    __slots__ = ("_settled", "judgement")
-
-    def __init__(self, judgement: Judgement) -> None:
-        self.judgement = judgement
-        self._settled: _Settled | None = None
-
-    def client(self, trust: TrustBundle, at: float) -> Client:
-        settled = self._settled
-        if (
-            settled is None
-            or settled.trust is not trust
-            or not settled.valid_from <= at < settled.valid_until
-        ):
-            settled = self._settle(trust, at)
-        for has, serial in settled.lookups:
-            if has(serial):
-                return self._asked(trust, at)
-        return settled.client
-
-    def _settle(self, trust: TrustBundle, at: float) -> _Settled:
-        outlook = outlook_of(self.judgement, trust, at)
-        settled = self._settled = _Settled(
-            trust, outlook.valid_from, outlook.valid_until, outlook.lookups, self._asked(trust, at)
-        )
-        return settled
-
-    def _asked(self, trust: TrustBundle, at: float) -> Client:
-        """The client as the lists say at `at`, whatever was settled before."""
-        judgement = self.judgement
-        status = revocation_of(judgement, trust, at)
-        # A stale CRL under `strict` takes back `verified`, and revoked implies verified.
-        return Client(
-            judgement, status.revoked and status.failure is None, status.failure, status.detail
-        )
+    outlook = outlook_of(judgement, trust, at)
+    client = resolve(judgement, trust, at)
+    client.trust = trust
+    client.lookups = outlook.lookups
+    client.valid_from = max(outlook.valid_from, judgement.valid_from)
+    client.valid_until = min(outlook.valid_until, judgement.valid_until)
+    return client
 
 
-#: Nobody: no certificate was presented.
-NOBODY = peer(NOT_PRESENTED)
+def resolve(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
+    """Who a judged certificate is at Unix time `at`, asking every list anew."""
+    if judgement.failure is not None:
+        return Client(judgement, False, judgement.failure, judgement.detail)
+    status = revocation_of(judgement, trust, at)
+    # A stale CRL under `strict` takes back `verified`, and revoked implies verified.
+    return Client(
+        judgement, status.revoked and status.failure is None, status.failure, status.detail
+    )
+
+
+#: Nobody: no certificate was presented, now or ever.
+NOBODY = Client(NOT_PRESENTED, False, NOT_PRESENTED.failure, NOT_PRESENTED.detail)
+NOBODY.valid_from, NOBODY.valid_until = -math.inf, math.inf
 
 
 def identify(presented: Presented, trust: TrustBundle, at: float) -> Client:
-    """Judge what was presented by `trust` at Unix time `at`, anew and with the default limits."""
-    return peer(judge(presented, trust, at, DEFAULT_LIMITS)).client(trust, at)
-
-
-def judged(facts: RequestFacts, trust: TrustBundle, at: float) -> Peer:
-    """The peer of a request, judged anew, with the default limits."""
-    if facts.credential is None:
+    """Who presents this at Unix time `at`, judged anew and with the default limits."""
+    if presented.is_absent:
         return NOBODY
-    return peer(judge(facts.presented, trust, at, DEFAULT_LIMITS))
+    return resolve(judge(presented, trust, at, DEFAULT_LIMITS), trust, at)
+
+
+def judged(facts: RequestFacts, trust: TrustBundle, at: float) -> Client:
+    """Who sent a request, judged anew and with the default limits."""
+    return identify(facts.presented, trust, at)

@@ -110,7 +110,8 @@ class Ruling:
 
     Made once, when a snapshot is compiled, and compared by identity: later stages keep what they
     make of it. `rule` is the `ref` of the rule that decided, `""` when none did; `logged` the refs
-    of the `log` rules that matched.
+    of the `log` rules that matched. A request of at most `settled_size` bytes gets this ruling for
+    its client, host and path alone; -1 when the rules of the site read anything else.
     """
 
     verdict: Verdict
@@ -122,6 +123,7 @@ class Ruling:
     generation: int = 0
     response: BlockResponse | None = None
     upstream_headers: frozenset[str] = frozenset()
+    settled_size: int = -1
 
 
 class Decision:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from authz.policy.client import Client
     from authz.policy.facts import RequestFacts
     from authz.policy.geo import GeoLookup
+    from authz.policy.values import Seed
     from authz.rules import Value
 
 #: The order is that of the documentation: request, body, connection, Cloudflare's, ours.
@@ -105,7 +106,7 @@ class FieldValues(RequestValues):
 
     def read_as(self, path: bytes) -> FieldValues:
         """The values of another reading of the same request; what is known already is kept."""
-        other = field_values(self.facts, self.client, self.site, path, self.at, self.geo)
+        other = field_values(self.facts, self.client, self.site, path, self.at, self.geo, self.seed)
         other._shared = self.shared
         other.update((name, value) for name, value in self.items() if name not in PATH_FIELDS)
         return other
@@ -118,8 +119,9 @@ def field_values(
     path: bytes,
     at: float,
     geo: GeoLookup | None = None,
+    seed: Seed = bytes,
 ) -> FieldValues:
-    """The values of one reading of one request."""
+    """The values of one reading of one request; without a `seed` there are no random bytes."""
     values = FieldValues(client.values)
     values["http.request.uri.path"] = values.path = path
     values.facts = facts
@@ -127,6 +129,7 @@ def field_values(
     values.site = site
     values.at = at
     values.geo = geo
+    values.seed = seed
     return values
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from authz.certs.trust import compile_trust
+from authz.policy.rule_index import needed_by
 from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
     from authz.policy.model import RuleModel
     from authz.policy.ruleset import Ruleset
     from authz.rules import Filter, ListModel, NamedList, Scheme
+    from authz.rules.necessary import Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteRules:
     """The rules of a site, compiled: they are the same wherever the same rules are.
 
-    `filters` are those of all its rules, in order, of disabled ones as well.
+    `expressions` are those of all its rules, in order, of disabled ones as well.
     """
 
-    filters: tuple[Filter, ...]
+    expressions: tuple[CompiledExpression, ...]
     ruleset: Ruleset
     budget: Budget
 
@@ -45,10 +47,16 @@ class _Bundle:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Filter:
-    """`lists` are those that the expression may name, as they were when it was compiled."""
+class CompiledExpression:
+    """An expression, compiled.
+
+    Args:
+        needed: what an index of rules can find it by.
+        lists: those that it may name, as they were when it was compiled.
+    """
 
     filter: Filter
+    needed: Conditions
     lists: frozenset[NamedList]
 
 
@@ -59,14 +67,14 @@ class Parts:
         scheme: what the expressions were parsed against.
     """
 
-    __slots__ = ("_bundles", "_earlier", "_filters", "_lists", "_rules", "_seen", "scheme")
+    __slots__ = ("_bundles", "_earlier", "_expressions", "_lists", "_rules", "_seen", "scheme")
 
     def __init__(self, scheme: Scheme, earlier: Parts | None = None) -> None:
         self.scheme = scheme
         self._earlier = earlier
         self._lists: dict[ListModel, NamedList] = {}
         self._bundles: dict[tuple[AuthorityModel, ...], _Bundle] = {}
-        self._filters: dict[str, _Filter] = {}
+        self._expressions: dict[str, CompiledExpression] = {}
         self._rules: dict[tuple[Any, ...], SiteRules] = {}
         # By the identity of the models: sites that share their rules are many.
         self._seen: dict[int, SiteRules] = {}
@@ -111,7 +119,7 @@ class Parts:
         self._bundles[key] = kept
         return kept.bundle
 
-    def filter(self, text: str, lists: Mapping[str, NamedList]) -> Filter:
+    def expression(self, text: str, lists: Mapping[str, NamedList]) -> CompiledExpression:
         """The expression, compiled.
 
         Raises:
@@ -120,33 +128,42 @@ class Parts:
         # A name in a string is no list, and does no harm here.
         named = (name for name in lists if f"${name}" in text) if "$" in text else ()
         asked = frozenset(lists[name] for name in named)
-        kept = self._filters.get(text)
+        kept = self._expressions.get(text)
         if kept is None and self._earlier is not None:
-            kept = self._earlier._filters.get(text)
+            kept = self._earlier._expressions.get(text)
         if kept is None or kept.lists != asked:
-            kept = _Filter(compile_expression(parse(text, self.scheme, lists)), asked)
-        self._filters[text] = kept
-        return kept.filter
+            parsed = parse(text, self.scheme, lists)
+            kept = CompiledExpression(compile_expression(parsed), needed_by(parsed), asked)
+        self._expressions[text] = kept
+        return kept
 
     def rules(
         self,
         models: Sequence[RuleModel],
-        filter_of: Callable[[RuleModel], Filter],
-        make: Callable[[tuple[Filter, ...]], SiteRules],
+        expression_of: Callable[[RuleModel], CompiledExpression],
+        make: Callable[[tuple[CompiledExpression, ...]], SiteRules],
     ) -> SiteRules:
-        """These rules, compiled: `filter_of` each, and `make` of all where they are not known."""
+        """These rules, compiled: `expression_of` each, and `make` of all where they are new."""
         seen = self._seen.get(id(models))
         if seen is not None:
             return seen
-        filters = tuple(map(filter_of, models))
+        expressions = tuple(map(expression_of, models))
         key = tuple(map(_content, models))
         kept = self._rules.get(key)
         if kept is None and self._earlier is not None:
             kept = self._earlier._rules.get(key)
-        if kept is None or kept.filters != filters:
-            kept = make(filters)
+        if kept is None or kept.expressions != expressions:
+            kept = make(expressions)
         self._rules[key] = self._seen[id(models)] = kept
         return kept
+
+    def release(self) -> list[object]:
+        """All that was kept, for whoever frees it piece by piece; then nothing is."""
+        pieces: list[object] = []
+        for kept in (self._expressions, self._rules, self._lists, self._bundles):
+            pieces += kept.values()
+            kept.clear()
+        return pieces
 
 
 def _content(rule: RuleModel) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authz.policy.decision import BlockResponse
+    from authz.policy.rule_index import RuleIndex
     from authz.rules import Filter, Value
 
 
@@ -60,15 +61,22 @@ class Ruleset:
     Attributes:
         rules: the enabled rules, in order.
         fields: every field a rule reads.
+        index: leaves out rules that cannot match; without one, every rule is evaluated.
         outcomes: of evaluations that logged nothing and knew every input: one for each rule that
             ends them, and NOTHING_MATCHED.
     """
 
-    __slots__ = ("_ended_by", "fields", "rules")
+    __slots__ = ("_ended_by", "fields", "index", "rules")
 
-    def __init__(self, rules: tuple[CompiledRule, ...], fields: frozenset[str]) -> None:
+    def __init__(
+        self,
+        rules: tuple[CompiledRule, ...],
+        fields: frozenset[str],
+        index: RuleIndex | None = None,
+    ) -> None:
         self.rules = rules
         self.fields = fields
+        self.index = index
         self._ended_by = tuple(Outcome(rule) for rule in rules)
 
     @property
@@ -80,7 +88,11 @@ class Ruleset:
         """Evaluate in order. `unknown` are the fields whose value Envoy cut short."""
         logged: list[str] = []
         skipped: set[int] = set()
-        for position, rule in enumerate(self.rules):
+        rules, index = self.rules, self.index
+        # A rule that reads an unknown input may count as matching although it does not match.
+        some = range(len(rules)) if index is None or unknown else index.candidates(values)
+        for position in some:
+            rule = rules[position]
             if skipped and position in skipped:
                 continue
             if unknown and not unknown.isdisjoint(rule.filter.fields):

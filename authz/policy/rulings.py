@@ -29,6 +29,7 @@ class Rulings:
     Args:
         site: the site's name, `""` where there is none.
         generation: the snapshot's number.
+        settled_size: as Ruling.settled_size.
 
     A ruling is made when it is first needed: a new generation of a thousand rules on two hundred
     sites makes none.
@@ -39,6 +40,7 @@ class Rulings:
         "_default_action",
         "_generation",
         "_remembered",
+        "_settled_size",
         "_site",
         "_upstream_headers",
     )
@@ -50,11 +52,13 @@ class Rulings:
         generation: int,
         default_action: DefaultAction = DefaultAction.BLOCK,
         upstream_headers: frozenset[str] = frozenset(),
+        settled_size: int = -1,
     ) -> None:
         self._site = site
         self._generation = generation
         self._default_action = default_action
         self._upstream_headers = upstream_headers
+        self._settled_size = settled_size
         self._remembered: dict[tuple[Reason, str, tuple[str, ...]], Ruling] = {}
         self._by_outcome: dict[Outcome, Ruling] = {}
 
@@ -106,6 +110,7 @@ class Rulings:
                 action=self._default_action.value,
                 logged=outcome.logged,
                 generation=self._generation,
+                settled_size=self._settled_size,
                 upstream_headers=self._upstream_headers,
             )
         # A rule that ends evaluation either blocks or skips the rest; skipping the rest skips
@@ -118,6 +123,7 @@ class Rulings:
             rule=rule.ref,
             logged=outcome.logged,
             generation=self._generation,
+            settled_size=self._settled_size,
             response=rule.response,
             upstream_headers=self._upstream_headers,
         )

@@ -9,24 +9,25 @@ the snapshot before is taken from there (policy.parts).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
 from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
-from authz.policy.lint import PolicyFinding, lint_rule, lint_ruleset
+from authz.policy.lint import PolicyFinding, authorities_of, lint_rules
 from authz.policy.model import Action, Misdirected
-from authz.policy.parts import Parts, SiteRules
+from authz.policy.parts import CompiledExpression, Parts, SiteRules
+from authz.policy.rule_index import index_by
 from authz.policy.ruleset import CompiledRule, Ruleset
 from authz.policy.rulings import Rulings
 from authz.policy.unknown import UNSURE_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from authz.certs.trust import TrustBundle
-    from authz.policy.client import Client
     from authz.policy.decision import Decision
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
@@ -37,12 +38,15 @@ if TYPE_CHECKING:
         SiteModel,
     )
     from authz.rules import Filter, NamedList
+    from authz.rules.lint import KnownAuthority
 
-    DecisionKey = tuple["Site", Client, bytes, bytes]
+    DecisionKey = tuple[Hashable | None, bytes, bytes, str | None]
 
 
-#: Decisions remembered by a snapshot: some 4 MB.
+#: Decisions remembered by a snapshot, some 8 MB with their answers, and how many bytes of host,
+#: path and SNI are worth it.
 MAX_DECIDED: Final = 16_384
+MAX_DECIDED_KEY: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,13 +61,8 @@ class Site:
     paths: PathMode
     misdirected: Misdirected
     rulings: Rulings
-    #: Whether a request may reach this site over the TLS of one with different trust.
-    sni_matters: bool
     #: Whether a rule reads what may have been cut short on its way.
     may_be_unknown: bool
-    #: Up to this many bytes, a request's decision follows from the client, the host and the path;
-    #: -1 when the rules read anything else.
-    settled_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,11 +81,16 @@ class Snapshot:
     rulings: Rulings
     parts: Parts
     geo: GeoLookup | None = None
-    #: What `remember` was told, by site, client, host and path.
+    #: Whether a request may reach a site over the TLS of one with different trust.
+    sni_matters: bool = False
+    #: What `remember` was told, by credential, host, path and, where it matters, SNI.
     decided: dict[DecisionKey, Decision] = field(default_factory=dict)
 
     def remember(self, key: DecisionKey, decision: Decision) -> None:
         """Keep a decision that follows from its key."""
+        _, host, path, sni = key
+        if len(path) + len(host) + len(sni or "") > MAX_DECIDED_KEY:
+            return
         if len(self.decided) >= MAX_DECIDED:
             # The client chooses paths; clearing is rare, and cheaper than an order on every hit.
             self.decided.clear()
@@ -132,20 +136,20 @@ def compile_snapshot(
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     findings: list[PolicyFinding] = []
-    linted: dict[tuple[int, int], list[PolicyFinding]] = {}
+    linted: dict[tuple[int, Sequence[KnownAuthority]], list[PolicyFinding]] = {}
     for site_model, bundle in zip(model.sites, bundles, strict=True):
         compiled = _compile_rules(site_model, parts, lists)
         if lint:
             # Sites that share their rules are many, and what there is to say is the same.
-            key = id(site_model.rules), len(site_model.trust)
+            key = id(site_model.rules), authorities_of(bundle)
             if key not in linted:
-                linted[key] = _lint(site_model, compiled)
+                linted[key] = _lint(site_model, compiled, key[1])
             findings += linted[key]
             findings += [
                 PolicyFinding(where=note.where, code="trust", message=note.message)
                 for note in bundle.notes
             ]
-        site = _site(site_model, compiled, bundle, generation, several=several)
+        site = _site(site_model, compiled, bundle, generation)
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
         sites.append(site)
@@ -159,12 +163,12 @@ def compile_snapshot(
         rulings=Rulings(generation=generation),
         parts=parts,
         geo=geo,
+        sni_matters=several
+        and any(one.misdirected is Misdirected.ANSWER_421 for one in model.sites),
     )
 
 
-def _site(
-    model: SiteModel, compiled: SiteRules, bundle: TrustBundle, generation: int, *, several: bool
-) -> Site:
+def _site(model: SiteModel, compiled: SiteRules, bundle: TrustBundle, generation: int) -> Site:
     ruleset, budget = compiled.ruleset, compiled.budget
     return Site(
         name=model.name,
@@ -179,49 +183,46 @@ def _site(
             generation=generation,
             default_action=model.default_action,
             upstream_headers=frozenset(kind.value for kind in model.upstream_headers),
+            settled_size=budget.ample if ruleset.fields <= SETTLED_FIELDS else -1,
         ),
-        sni_matters=several and model.misdirected is Misdirected.ANSWER_421,
         may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
-        settled_size=budget.ample if ruleset.fields <= SETTLED_FIELDS else -1,
     )
 
 
-def _lint(site: SiteModel, compiled: SiteRules) -> list[PolicyFinding]:
-    findings: list[PolicyFinding] = []
+def _lint(
+    site: SiteModel, compiled: SiteRules, authorities: Sequence[KnownAuthority]
+) -> list[PolicyFinding]:
     enabled = [
-        (rule, filter_.expression)
-        for rule, filter_ in zip(site.rules, compiled.filters, strict=True)
+        (rule, one.filter.expression)
+        for rule, one in zip(site.rules, compiled.expressions, strict=True)
         if rule.enabled
     ]
-    for rule, expression in enabled:
-        findings += lint_rule(rule, expression, authorities=len(site.trust))
-    findings += lint_ruleset(enabled)
-    return findings
+    return list(lint_rules(enabled, authorities))
 
 
 def _compile_rules(site: SiteModel, parts: Parts, lists: Mapping[str, NamedList]) -> SiteRules:
-    def filter_of(rule: RuleModel) -> Filter:
+    def expression_of(rule: RuleModel) -> CompiledExpression:
         # A disabled rule must be right as well: it is one click from being enabled.
         try:
-            return parts.filter(rule.expression, lists)
+            return parts.expression(rule.expression, lists)
         except AuthzError as error:
             error.where = error.where or rule.expression_where or rule.where
             raise
 
-    return parts.rules(site.rules, filter_of, lambda filters: _site_rules(site.rules, filters))
+    return parts.rules(site.rules, expression_of, partial(_site_rules, site.rules))
 
 
-def _site_rules(rules: Sequence[RuleModel], filters: tuple[Filter, ...]) -> SiteRules:
-    enabled = [
-        (rule, filter_) for rule, filter_ in zip(rules, filters, strict=True) if rule.enabled
-    ]
+def _site_rules(
+    rules: Sequence[RuleModel], expressions: tuple[CompiledExpression, ...]
+) -> SiteRules:
+    enabled = [(rule, one) for rule, one in zip(rules, expressions, strict=True) if rule.enabled]
     positions = {rule.ref: position for position, (rule, _) in enumerate(enabled)}
     known = {rule.ref for rule in rules}
-    compiled = tuple(_compile_rule(rule, filter_, positions, known) for rule, filter_ in enabled)
+    compiled = tuple(_compile_rule(rule, one.filter, positions, known) for rule, one in enabled)
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
     return SiteRules(
-        filters=filters,
-        ruleset=Ruleset(compiled, fields),
+        expressions=expressions,
+        ruleset=Ruleset(compiled, fields, index_by([one.needed for _, one in enabled])),
         budget=Budget(rule.filter for rule in compiled),
     )
 

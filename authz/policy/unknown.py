@@ -48,6 +48,9 @@ UNSURE_FIELDS: Final = _HEADER_DEPENDENT | _OF_THE_BODY
 _TAKEN_APART = FORM_FIELDS | MULTIPART_FIELDS
 _NONE: frozenset[str] = frozenset()
 
+#: Every field that can be unknown.
+UNKNOWABLE: Final = _HEADER_DEPENDENT | _OF_THE_BODY
+
 
 def unknown_fields(values: RequestValues, read: frozenset[str]) -> frozenset[str]:
     """Which of the fields `read` have no value that can be relied on in this request."""

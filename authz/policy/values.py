@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from authz.rules import Value
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from authz.policy.geo import GeoLookup
 
 T = TypeVar("T")
+
+#: Gives the random bytes of one check; called once at most, and only if a rule reads them.
+Seed: TypeAlias = "Callable[[], bytes]"
 
 
 class RequestValues(dict[str, Value]):
@@ -30,9 +33,10 @@ class RequestValues(dict[str, Value]):
         path: the reading of the path (policy.paths), without the query.
         at: Unix seconds.
         geo: None when no GeoIP database is configured.
+        seed: where random bytes come from, called when a rule first reads them.
     """
 
-    __slots__ = ("_shared", "at", "client", "facts", "geo", "path", "site")
+    __slots__ = ("_shared", "at", "client", "facts", "geo", "path", "seed", "site")
 
     facts: RequestFacts
     client: Client
@@ -40,6 +44,7 @@ class RequestValues(dict[str, Value]):
     path: bytes
     at: float
     geo: GeoLookup | None
+    seed: Seed
     _shared: dict[Callable[[Any], Any], Any]
 
     def once(self, compute: Callable[[RequestValues], T]) -> T:

@@ -18,7 +18,7 @@ from authz.rules.compiler import Filter, compile_expression
 from authz.rules.evaluator import evaluate
 from authz.rules.formatter import format_expression
 from authz.rules.functions.model import Function
-from authz.rules.lint import Finding, lint
+from authz.rules.lint import Finding, KnownAuthority, Role, lint
 from authz.rules.lists import ListKind, ListModel, NamedList, compile_list
 from authz.rules.parser import MAX_LENGTH, MAX_NESTING, MAX_REGEXES, parse
 from authz.rules.scheme import Field, Scheme
@@ -48,10 +48,12 @@ __all__ = [
     "Function",
     "Int",
     "Ip",
+    "KnownAuthority",
     "ListKind",
     "ListModel",
     "Map",
     "NamedList",
+    "Role",
     "Scheme",
     "Type",
     "Value",

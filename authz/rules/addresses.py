@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets of IP addresses, read from a list's items or an expression's set (packed.intervals).
 
-An item is an address, a network without host bits, or `first..last`, in canonical notation: a set
-in an expression also takes `10/8` and `010.0.0.1`, which in a file are more likely slips. A million
-items are read in less than a second, which is why the common forms are not left to ipaddress: it
-takes several microseconds for each.
+An item is an address, a network without host bits, or `first..last`. A network may be cut short on
+the right as in a set (`10/8`, surprise 36): a prefix length leaves no doubt. An address may not: a
+set reads `10.1` as 10.1.0.0, other programs as 10.0.0.1. Nor may numbers have leading zeros. A
+million items are read in about a second, which is why the common forms are not left to ipaddress:
+it takes several microseconds for each.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import socket
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from authz.packed import IntervalSet, Section, pack_intervals
-from authz.rules.suggestions import network_hint
+from authz.packed import IntervalSet, pack_intervals
+from authz.rules.address_suggestions import hint_for_item, network_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,8 +30,6 @@ _HOSTS4: Final = {str(bits): 2 ** (32 - bits) - 1 for bits in range(33)} | {"": 
 _HOSTS6: Final = {str(bits): 2 ** (128 - bits) - 1 for bits in range(129)} | {"": 0}
 _UPPER_HOSTS6: Final = {str(bits): 2 ** (64 - bits) - 1 for bits in range(65)}
 _PREFIX: Final = re.compile(r"[0-9]{1,3}")
-# What ipaddress takes as well; what inet_pton makes of anything else depends on the system.
-_IPV6: Final = re.compile(r"[0-9A-Fa-f:]{2,39}")
 
 
 class BadAddressError(Exception):
@@ -44,7 +43,7 @@ class BadAddressError(Exception):
 
 
 def interval_set(intervals: Iterable[tuple[Address, Address]]) -> IntervalSet:
-    """A set of intervals, each of one family."""
+    """A set of a few intervals, each of one family."""
     four: list[int] = []
     six: list[int] = []
     for first, last in intervals:
@@ -52,7 +51,7 @@ def interval_set(intervals: Iterable[tuple[Address, Address]]) -> IntervalSet:
             four.append(int(first) << 32 | int(last))
         else:
             six.append(int(first) << 128 | int(last))
-    return IntervalSet(Section(pack_intervals(four, (), six)))
+    return IntervalSet.of(four, six)
 
 
 def pack_addresses(items: Sequence[str]) -> bytes:
@@ -60,18 +59,21 @@ def pack_addresses(items: Sequence[str]) -> bytes:
     four: list[int] = []
     upper: list[int] = []
     six: list[int] = []
-    octets, hosts4, plain, pton, inet6 = (
-        _OCTETS,
-        _HOSTS4,
-        _IPV6.fullmatch,
-        socket.inet_pton,
-        socket.AF_INET6,
-    )
-    number_of, upper_hosts, hosts6, zeros = int.from_bytes, _UPPER_HOSTS6, _HOSTS6, bytes(8)
+    octets, hosts4, upper_hosts, hosts6 = _OCTETS, _HOSTS4, _UPPER_HOSTS6, _HOSTS6
+    pton, inet6, number_of, zeros = socket.inet_pton, socket.AF_INET6, int.from_bytes, bytes(8)
     for position, item in enumerate(items):
         address, slash, prefix = item.partition("/")
         try:
-            if plain(address):
+            if ":" not in address:
+                first, second, third, fourth = address.split(".")
+                number = (
+                    octets[first] << 24 | octets[second] << 16 | octets[third] << 8 | octets[fourth]
+                )
+                hosts = hosts4[prefix]
+                if not number & hosts and (prefix or not slash):
+                    four.append(number << 32 | number | hosts)
+                    continue
+            else:
                 raw = pton(inet6, address)
                 if prefix in upper_hosts:
                     number, hosts = number_of(raw[:8]), upper_hosts[prefix]
@@ -83,15 +85,6 @@ def pack_addresses(items: Sequence[str]) -> bytes:
                     if not number & hosts and (prefix or not slash):
                         six.append(number << 128 | number | hosts)
                         continue
-            else:
-                first, second, third, fourth = address.split(".")
-                number = (
-                    octets[first] << 24 | octets[second] << 16 | octets[third] << 8 | octets[fourth]
-                )
-                hosts = hosts4[prefix]
-                if not number & hosts and (prefix or not slash):
-                    four.append(number << 32 | number | hosts)
-                    continue
         except (OSError, KeyError, ValueError):
             pass
         _read(item, position, four, six)
@@ -111,22 +104,31 @@ def _read(item: str, position: int, four: list[int], six: list[int]) -> None:
         start, stop = int(first), int(last)
     else:
         address, slash, prefix = text.partition("/")
-        first = _address(address)
+        first = _address(address) or (_cut_short(address) if slash else None)
         if first is None:
-            raise BadAddressError(position, "is not an IP address or network")
+            hint = hint_for_item(text)
+            raise BadAddressError(position, "is not an IP address or network", hint)
         width = first.max_prefixlen
         if slash and (not _PREFIX.fullmatch(prefix) or int(prefix) > width):
             raise BadAddressError(position, f"has no prefix length from 0 to {width}")
         hosts = (1 << (width - int(prefix))) - 1 if slash else 0
         start = int(first)
         if start & hosts:
-            hint = network_hint(text)
+            hint = network_hint(f"{first}/{prefix}")
             raise BadAddressError(position, "has bits set beyond its prefix length", hint)
         stop = start | hosts
     if isinstance(first, IPv4Address):
         four.append(start << 32 | stop)
     else:
         six.append(start << 128 | stop)
+
+
+def _cut_short(text: str) -> IPv4Address | None:
+    """The address of a network that is written without its last numbers: `10` of `10/8`."""
+    octets = text.split(".")
+    if len(octets) > 3 or not all(octet in _OCTETS for octet in octets):
+        return None
+    return IPv4Address(".".join((octets + ["0"] * 3)[:4]))
 
 
 def _address(text: str) -> Address | None:

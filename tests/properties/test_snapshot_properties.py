@@ -138,10 +138,8 @@ def _says(snapshot: Snapshot) -> list[Any]:
         [d.standing for d in decided],
         snapshot.findings,
         snapshot.crl_next_updates(),
-        [
-            (s.name, s.trust.digest, s.settled_size, s.may_be_unknown, s.sni_matters)
-            for s in snapshot.sites
-        ],
+        snapshot.sni_matters,
+        [(s.name, s.trust.digest, s.may_be_unknown) for s in snapshot.sites],
         [(s.budget.ample, s.ruleset.fields, len(s.ruleset.rules)) for s in snapshot.sites],
     ]
 

@@ -119,6 +119,7 @@ class Coverage:
         for site_model, site in zip(model.sites, snapshot.sites, strict=True):
             places = {rule.ref: rule.where for rule in site_model.rules}
             rules = tuple(self._watched(rule, site, places) for rule in site.ruleset.rules)
+            # Without an index: it would leave out what is false, and that is what is watched.
             watched = replace(site, ruleset=Ruleset(rules, site.ruleset.fields))
             for host in site_model.hosts:
                 hosts.add(host, watched, where=site_model.where)

@@ -8,16 +8,18 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authz.certs.certificate import Certificate
 from authz.certs.judgement import judge
-from authz.certs.outlook import outlook_of
+from authz.certs.outlook import SMALL, outlook_of
 from authz.certs.revocation import revocation_of
 from authz.certs.trust import AuthorityModel, RevocationMode, compile_trust
-from authz.policy.client import peer
+from authz.policy.client import settle
 from tests.factories.pki import AT, DAY, authority, intermediate, presented, root
 
 _CA = intermediate()
 _SERIAL = 0xA11CE
 _ALICE = _CA.client("alice", serial=_SERIAL)
+_CA_SERIAL = Certificate.from_der(_CA.der).serial_number
 _ALICE_PRESENTED = presented(_ALICE, _CA)
 
 
@@ -37,8 +39,18 @@ def test_every_certificate_but_the_anchor_is_asked_about() -> None:
 
     outlook = outlook_of(judge(_ALICE_PRESENTED, bundle, AT), bundle, AT)
 
-    # Alice by the list and by her CA's CRL; the CA by the list and by the root's.
-    assert len(outlook.lookups) == 4
+    assert [serial for _, serial in outlook.lookups] == [_SERIAL, _CA_SERIAL]
+    assert bundle.listed == {1, 2, 3}
+
+
+def test_a_large_list_is_asked_by_itself() -> None:
+    crl = _CA.crl(range(1, SMALL + 2)).der
+    bundle = compile_trust([authority(root(), _CA, crls=[crl], revoked_serials=[9_999])])
+
+    outlook = outlook_of(judge(_ALICE_PRESENTED, bundle, AT), bundle, AT)
+
+    assert bundle.listed == {9_999}
+    assert [serial for _, serial in outlook.lookups] == [_SERIAL, _SERIAL, _CA_SERIAL]
 
 
 def test_it_ends_when_a_list_goes_stale_and_when_one_comes_into_force() -> None:
@@ -79,11 +91,12 @@ def _models(draw: st.DrawFn) -> AuthorityModel:
 def test_asking_by_the_outlook_is_asking_anew(model: AuthorityModel, moments: list[float]) -> None:
     bundle = compile_trust([model])
     judgement = judge(_ALICE_PRESENTED, bundle, AT)
-    holder = peer(judgement)
+    settled = settle(judgement, bundle, moments[0])
 
     for at in moments:
-        client, status = holder.client(bundle, at), revocation_of(judgement, bundle, at)
-        assert (client.revoked, client.failure) == (
-            status.revoked and status.failure is None,
-            status.failure,
-        )
+        if not settled.valid_from <= at < settled.valid_until:
+            settled = settle(judgement, bundle, at)
+        status = revocation_of(judgement, bundle, at)
+        if not any(has(serial) for has, serial in settled.lookups):
+            assert not status.revoked
+            assert settled.failure is status.failure

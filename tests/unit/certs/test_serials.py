@@ -23,6 +23,18 @@ def test_the_base_counts_but_for_what_was_restored() -> None:
     assert [serial for serial in range(12) if serials.has(serial)] == [1, 3, 9]
 
 
+def test_they_are_counted_and_gone_through() -> None:
+    for serials, members in (
+        (Serials(), []),
+        (Serials(None, (5, 7)), [5, 7]),
+        (Serials(pack_serials([1, 2, 3]), (9, 3), (2, 8)), [1, 3, 9]),
+        (Serials(pack_serials([1, 2]), (1,), (1, 2)), [1]),
+    ):
+        assert sorted(serials) == members
+        assert len(serials) == len(members)
+        assert [serial for serial in range(12) if serials.has(serial)] == members
+
+
 def test_a_base_alone_is_asked_directly() -> None:
     assert [n for n in range(5) if Serials(pack_serials([1, 3])).has(n)] == [1, 3]
 

@@ -70,12 +70,12 @@ def test_bytes_that_are_no_protobuf_are_undecodable() -> None:
 
 
 def test_text_that_is_not_utf_8_is_undecodable_when_it_is_asked_for() -> None:
-    data = check_request(sni="sni").SerializeToString().replace(b"sni", b"s\xffi")
+    data = check_request().SerializeToString().replace(b"198.51.100.7", b"198.51.\xff00.7")
 
     read = decode(data, OPTIONS)
 
     with pytest.raises(Undecodable):
-        read.sni  # noqa: B018
+        read.peer_address  # noqa: B018
 
 
 def test_an_empty_message_is_undecodable() -> None:

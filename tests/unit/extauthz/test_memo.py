@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import math
 import threading
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import Judgement
 from authz.certs.presented import ABSENT, DEFAULT_LIMITS, CertificateSource, Presented
-from authz.extauthz.memo import PeerMemo
+from authz.certs.trust import compile_trust
+from authz.extauthz.memo import ClientMemo
 from tests.factories.facts import RequestFacts
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def bundle(digest: bytes = b"a") -> TrustBundle:
-    return cast("TrustBundle", SimpleNamespace(digest=digest))
+    return replace(compile_trust([]), digest=digest)
 
 
 def presented(number: int = 0, size: int = 100) -> Presented:
@@ -34,16 +36,21 @@ class Judge:
 
     def __call__(self, *_: Any) -> Judgement:
         self.calls += 1
-        return Judgement(presented=True, valid_from=self.span[0], valid_until=self.span[1])
+        return Judgement(
+            presented=True,
+            failure=VerifyFailure.UNKNOWN_ISSUER,
+            valid_from=self.span[0],
+            valid_until=self.span[1],
+        )
 
 
-def ask(remembered: PeerMemo, certificate: Presented, trust: TrustBundle, at: float) -> Judgement:
+def ask(remembered: ClientMemo, certificate: Presented, trust: TrustBundle, at: float) -> Judgement:
     facts = RequestFacts(method=b"GET", host=b"a", path=b"/", presented=certificate)
-    return remembered.peer_of(facts, trust, at).judgement
+    return remembered.client_of(facts, trust, at).judgement
 
 
-def memo(judge: Judge, **bounds: int) -> PeerMemo:
-    return PeerMemo(DEFAULT_LIMITS, judge=judge, **bounds)
+def memo(judge: Judge, **bounds: int) -> ClientMemo:
+    return ClientMemo(DEFAULT_LIMITS, judge=judge, **bounds)
 
 
 def test_the_same_certificate_is_judged_once() -> None:

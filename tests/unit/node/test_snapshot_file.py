@@ -160,6 +160,15 @@ def test_another_version_of_the_layout_is_not_guessed_at(
         read_snapshot(file)
 
 
+def test_a_model_of_another_program_is_not_guessed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_file, "encode_model", lambda _: (b"\xc0", []))
+    file = write_snapshot(tmp_path, MODEL, 1, 0.0)
+    with pytest.raises(PolicyError, match="it cannot be decoded"):
+        read_snapshot(file)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="No such file") as caught:
         read_snapshot(tmp_path / "1-x.snapshot")

@@ -71,6 +71,16 @@ def test_another_modulus_is_tried_when_a_bucket_is_crowded(monkeypatch: pytest.M
     assert max(map(len, found)) < 64
 
 
+def test_buckets_that_stay_crowded_are_still_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "_CROWD", 0)
+    members = [b"%d" % number for number in range(2000)]
+
+    found = StringSet(Section(pack_strings(members)), small=0)
+
+    assert all(map(found.has, members))
+    assert sorted(found) == sorted(members)
+
+
 def test_one_member_many_times_is_one_member() -> None:
     hashing, found = spread([b"a", b"b"] * 5000, READING)
 

@@ -102,6 +102,19 @@ def test_networks_of_64_bits_and_wider_take_half_the_room() -> None:
     assert len(pack_intervals((), networks)) < 0.75 * len(pack_intervals((), (), inner))
 
 
+def test_a_few_intervals_need_no_section() -> None:
+    found = IntervalSet.of(
+        [four("10.0.0.5", "10.0.0.9"), four("10.0.0.1", "10.0.0.6")],
+        [six("::", "ffff::"), six("::5", "::6")],
+    )
+
+    assert len(found) == 2
+    assert [n for n in range(12) if found.has(IPv4Address(f"10.0.0.{n}"))] == list(range(1, 10))
+    assert found.has(IPv6Address("ffff::"))
+    assert not found.has(IPv6Address("ffff::1"))
+    assert not found.has(None)
+
+
 def test_many_numbers_are_sorted_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "_AT_ONCE", 1000)
     source = random.Random(7)

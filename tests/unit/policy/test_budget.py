@@ -50,6 +50,17 @@ def test_what_no_rule_searches_costs_nothing() -> None:
     assert not _exceeded('http.host eq "$N" or http.cookie contains "$N"', request, rules=1000)
 
 
+def test_random_bytes_are_counted_without_being_drawn() -> None:
+    def never() -> bytes:
+        raise AssertionError
+
+    policy = _policy('substring(cf.random_seed, 0, 1) lt "\\x40" and http.host eq "$N"', 1000)
+    request = facts(headers=((b"cookie", b"v" * 2000),))
+    values = field_values(request, ANONYMOUS, "api", b"/", AT, seed=never)
+
+    assert not policy.sites[0].budget.exceeded(request, values, 32)
+
+
 def test_many_readings_of_a_large_request_are_too_much() -> None:
     assert _exceeded('http.cookie contains "n$N"', _LARGE, rules=1000, readings=32)
 

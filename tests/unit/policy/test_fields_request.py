@@ -21,6 +21,17 @@ def _values(**changes: Any) -> FieldValues:
     return field_values(request, client, "api", request.path.partition(b"?")[0], AT)
 
 
+def test_readings_of_a_request_share_its_random_bytes_whichever_draws_them() -> None:
+    request = facts()
+    client = identify(request.presented, compile_trust(()), AT)
+    drawn = iter([b"first", b"second"])
+    values = field_values(request, client, "api", b"/", AT, seed=lambda: next(drawn))
+
+    readings = [values.read_as(b"/a"), values.read_as(b"/b"), values]
+
+    assert [one["cf.random_seed"] for one in readings] == [b"first"] * 3
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

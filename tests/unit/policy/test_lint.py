@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is probably not meant in a ruleset: rules nothing reaches, and unverified claims."""
+"""What is probably not meant in a policy: what its rules say each, and beside each other."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.policy.fields import SCHEME
-from authz.policy.lint import CLAIMS
+from authz.certs.certificate import Certificate
+from authz.certs.trust import compile_trust
+from authz.policy.lint import authorities_of, lint_rules
+from authz.policy.lint_catalogue import POLICY_KINDS
 from authz.policy.model import Action, SkipParameters
+from authz.rules import KnownAuthority
+from tests.factories.pki import authority, intermediate, root
 from tests.factories.policies import rule, site, snapshot
 
 if TYPE_CHECKING:
@@ -17,8 +21,14 @@ if TYPE_CHECKING:
     from authz.policy.model import RuleModel
 
 _REST = SkipParameters(current=True)
-_SUBJECT = "cf.tls_client_auth.cert_subject_dn"
-_VERIFIED = "cf.tls_client_auth.cert_verified and not cf.tls_client_auth.cert_revoked"
+_TLS = "cf.tls_client_auth."
+_V, _R = _TLS + "cert_verified", _TLS + "cert_revoked"
+_SUBJECT = _TLS + "cert_subject_dn"
+_A, _B = 'http.request.uri.path in {"/a"}', 'http.request.uri.path in {"/b"}'
+
+
+def _ski(name: str = "Test Root CA") -> str:
+    return Certificate.from_der(root(name).der).ski
 
 
 def _skip(expression: str, ref: str, skip: SkipParameters = _REST) -> RuleModel:
@@ -29,140 +39,185 @@ def _findings(*rules: RuleModel, **changes: Any) -> list[PolicyFinding]:
     return list(snapshot(site(*rules, **changes)).findings)
 
 
-def _codes(*rules: RuleModel) -> list[tuple[str, str]]:
-    return [(found.rule, found.code) for found in _findings(*rules)]
+def _codes(*rules: RuleModel, **changes: Any) -> list[tuple[str, str]]:
+    return [(found.rule, found.code) for found in _findings(*rules, **changes)]
 
 
-def test_rules_behind_a_block_that_always_matches_are_unreachable() -> None:
-    found = _findings(
-        rule("true", ref="all"), rule("ssl", ref="a", where="p:9"), rule("not ssl", ref="b")
-    )
-
-    assert [(one.rule, one.code) for one in found] == [("a", "unreachable"), ("b", "unreachable")]
-    assert found[0].where == "p:9"
-    assert '"all"' in found[0].message
+# Revoked certificates.
 
 
-def test_a_block_behind_a_skip_that_always_matches_blocks_nothing() -> None:
-    assert _codes(_skip("not ssl", "open"), rule("ssl", ref="a")) == []
-    (found,) = _findings(_skip("true", "open"), rule("ssl", ref="a"))
+def test_a_rule_is_judged_by_its_action() -> None:
+    verified = f"{_V} and {_A}"
 
-    assert (found.rule, found.code) == ("a", "never_blocks")
-    assert found.hint == 'give "open" a condition, or move it behind this rule'
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        rule("true", ref="log", action=Action.LOG),
-        _skip("true", "some", SkipParameters(rules=("x",))),
-        rule("true", ref="off", enabled=False),
-    ],
-    ids=["log", "skip of one rule", "disabled"],
-)
-def test_rules_that_do_not_end_evaluation_leave_the_others_reachable(first: RuleModel) -> None:
-    assert _codes(first, rule("ssl", ref="x")) == []
-
-
-def test_a_rule_that_another_may_leave_out_hides_nothing() -> None:
-    leave_out = _skip("ssl", "s", SkipParameters(rules=("all",)))
-
-    assert _codes(leave_out, rule("true", ref="all"), rule("ssl", ref="a")) == []
-
-
-def test_the_same_rule_twice_is_found_whatever_its_spelling() -> None:
-    found = _findings(
-        rule('ssl && http.host == "a"', ref="a"), rule('ssl and http.host eq "a"', ref="b")
-    )
-
-    assert [(one.rule, one.code, one.message) for one in found] == [
-        ("b", "same_rule_twice", 'rule "a" says the same')
+    assert _codes(rule(f"not {_V}", ref="b")) == [("b", "revoked_not_checked")]
+    assert _codes(rule(f"not {_V}", ref="b", action=Action.LOG)) == []
+    assert _codes(_skip(verified, "s")) == [("s", "revoked_not_checked")]
+    assert _codes(rule(verified, ref="b")) == []
+    assert _codes(_skip(verified, "s", SkipParameters(rules=("x",))), rule("ssl", ref="x")) == [
+        ("s", "revoked_not_checked")
+    ]
+    assert _codes(_skip(verified, "s", SkipParameters(without_effect=("products",)))) == [
+        ("s", "skip_without_effect")
     ]
 
 
-def test_the_same_condition_behind_one_that_ended_evaluation_is_unreachable() -> None:
-    assert _codes(_skip("ssl", "a"), rule("ssl", ref="b")) == [("b", "unreachable")]
-    assert _codes(rule("ssl", ref="a", action=Action.LOG), rule("ssl", ref="b")) == []
+def test_the_hint_has_the_corrected_expression_and_so_has_the_finding() -> None:
+    (found,) = _findings(rule(f"not {_V} and {_A}", ref="b", where="p:3"))
+
+    assert found.where == "p:3"
+    assert found.suggestion == f"(not {_V} or {_R}) and {_A}"
+    assert found.hint == f"write: {found.suggestion}"
+    assert _codes(rule(found.suggestion)) == []
 
 
-def test_a_logged_rule_and_its_double_behind_a_block_are_told_apart() -> None:
-    log = rule("ssl", ref="a", action=Action.LOG)
+@pytest.mark.parametrize(
+    "guard", [_R, f"{_R} and {_A}", f'{_R} and http.request.uri.path in {{"/b" "/a"}}']
+)
+def test_a_rule_of_its_own_for_revoked_certificates_protects_the_others(guard: str) -> None:
+    """Cloudflare: "add a new mTLS rule or add a new expression to the default rule"."""
+    default, new = rule(f"not {_V} and {_A}", ref="default"), rule(guard, ref="new")
 
-    assert _codes(log, rule("ssl", ref="b"), rule("ssl", ref="c")) == [("c", "same_rule_twice")]
+    assert _codes(new, default) == []
+    # The new one is behind the old one unless somebody moves it.
+    assert _codes(default, new) == []
 
 
-def test_a_name_is_believed_only_of_a_verified_certificate() -> None:
-    (found,) = _findings(rule(f'not {_SUBJECT} contains "OU=Staff" and http.host eq "a"'))
+@pytest.mark.parametrize("guard", [f"{_R} and {_B}", f"{_R} and {_A} and ssl"])
+def test_a_rule_for_revoked_certificates_elsewhere_protects_nothing(guard: str) -> None:
+    default = rule(f"not {_V} and {_A}", ref="default")
 
-    assert found.code == "unverified_claim"
-    assert found.message.startswith(f"{_SUBJECT} is what the certificate says")
-    assert found.hint == (
-        f'write: not ({_VERIFIED} and {_SUBJECT} contains "OU=Staff") and http.host eq "a"'
+    assert _codes(rule(guard, ref="new"), default) == [("default", "revoked_not_checked")]
+
+
+def test_several_rules_protect_together() -> None:
+    default = rule(f'not {_V} and http.request.uri.path in {{"/a" "/b"}}', ref="default")
+    one, other = rule(f"{_R} and {_A}", ref="one"), rule(f"{_R} and {_B}", ref="other")
+
+    assert _codes(one, default) == [("default", "revoked_not_checked")]
+    assert _codes(one, default, other) == []
+
+
+def test_a_rule_that_may_be_left_out_or_does_not_block_protects_nothing() -> None:
+    default = rule(f"not {_V} and {_A}", ref="default")
+    found = [("default", "revoked_not_checked")]
+
+    assert (
+        _codes(_skip("ssl", "s", SkipParameters(rules=("new",))), rule(_R, ref="new"), default)
+        == found
+    )
+    assert _codes(rule(_R, ref="new", action=Action.LOG), default) == found
+    assert _codes(rule(_R, ref="new", enabled=False), default) == found
+
+
+def test_a_rule_behind_protects_unless_somebody_is_let_in_before_it() -> None:
+    default, new = rule(f"not {_V} and {_A}", ref="default"), rule(_R, ref="new")
+    office = _skip("ip.src in {10.0.0.0/8}", "office")
+    good = _skip(f"{_V} and not {_R} and ssl", "good")
+
+    assert _codes(default, office, new) == [("default", "revoked_not_checked")]
+    assert _codes(office, default, new) == []
+    # Whom this one lets in is not revoked.
+    assert _codes(default, good, new) == []
+    assert _codes(default, _skip("ssl", "s", SkipParameters(rules=("default",))), new) == []
+
+
+def test_a_skip_is_protected_only_by_what_stands_before_it() -> None:
+    skip, new = _skip(f"{_V} and {_A}", "s"), rule(_R, ref="new")
+
+    assert _codes(new, skip) == []
+    assert _codes(skip, new) == [("s", "revoked_not_checked")]
+    # A rule that leaves out another one goes on to those behind it.
+    part = _skip(f"{_V} and {_A}", "s", SkipParameters(rules=("x",)))
+    assert _codes(part, rule("not ssl", ref="x"), new) == []
+
+
+# Several authorities.
+
+
+def test_the_authorities_of_a_site_are_its_trust_with_the_key_identifiers() -> None:
+    both = authority(root(), intermediate(), name="acme")
+    trust = compile_trust((both, authority(root("Other CA"), name="beta")))
+    below = Certificate.from_der(intermediate().der).ski
+
+    assert authorities_of(trust) == (
+        KnownAuthority(name="acme", skis=(_ski(), below)),
+        KnownAuthority(name="beta", skis=(_ski("Other CA"),)),
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (
-            rule(f'{_SUBJECT} ne "CN=a"'),
-            f'write: not ({_VERIFIED} and {_SUBJECT} eq "CN=a")',
-        ),
-        (
-            _skip(f'{_SUBJECT} eq "CN=a" or ssl', "s"),
-            f'write: {_VERIFIED} and {_SUBJECT} eq "CN=a" or ssl',
-        ),
-        (
-            rule('not any(authz.cert.san.dns[*] eq "a.example.com")'),
-            f'write: not ({_VERIFIED} and any(authz.cert.san.dns[*] eq "a.example.com"))',
-        ),
-        (
-            rule(f'not (ssl and starts_with(lower({_SUBJECT}), "cn=a"))'),
-            f'write: not (ssl and ({_VERIFIED} and starts_with(lower({_SUBJECT}), "cn=a")))',
-        ),
-        # Whom a list keeps out shows another certificate: verified or not changes nothing.
-        (rule('cf.tls_client_auth.cert_serial in {"0A" "0B"}'), None),
-        (rule(f'ssl xor {_SUBJECT} eq "CN=a"'), None),
-    ],
-)
-def test_the_corrected_expression_is_named_where_there_is_one(
-    given: RuleModel, expected: str | None
-) -> None:
-    (found,) = _findings(given)
+def test_any_authority_is_found_where_a_site_has_several_and_the_correction_names_them() -> None:
+    trust = (authority(root(), name="acme"), authority(root("Other CA"), name="beta"))
 
-    assert (found.code, found.hint) == ("unverified_claim", expected)
+    (found,) = _findings(rule(f"not {_V} or {_R}", ref="b"), trust=trust)
+
+    assert (found.rule, found.code) == ("b", "issuer_not_checked")
+    assert found.suggestion == (
+        f'not ({_V} and {_TLS}cert_issuer_ski in {{"{_ski()}" "{_ski("Other CA")}"}}) or {_R}'
+    )
+    assert found.hint == f"keep the issuers that this rule is for; write: {found.suggestion}"
+    assert f"acme ({_ski()})" in found.message
+    assert _codes(rule(found.suggestion), trust=trust) == []
 
 
-def test_the_suggestion_has_no_finding() -> None:
-    (found,) = _findings(rule(f'not {_SUBJECT} contains "OU=Staff"'))
+def test_a_rule_for_other_issuers_protects_the_others() -> None:
+    trust = (authority(root(), name="acme"), authority(root("Other CA"), name="beta"))
+    default = rule(f"not {_V} or {_R}", ref="default")
+    new = rule(f'{_V} and not {_TLS}cert_issuer_ski in {{"AA"}}', ref="new")
 
-    assert found.hint is not None
-    assert _findings(rule(found.hint.removeprefix("write: "))) == []
+    assert _codes(default, new, trust=trust) == []
+    assert _codes(new, default, trust=trust) == []
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        f'{_SUBJECT} eq "a" and cf.tls_client_auth.cert_issuer_ski eq "8204"',
-        'cf.tls_client_auth.cert_fingerprint_sha256 eq "' + "ab" * 32 + '"',
-        f'not authz.cert.failure eq "" or {_SUBJECT} eq "a"',
-    ],
-)
-def test_an_issuer_a_fingerprint_and_a_failure_are_verified_facts(expression: str) -> None:
-    assert _codes(rule(expression)) == []
+# Certificates that nobody verified.
 
 
 def test_behind_a_rule_that_blocks_everybody_unverified_names_can_be_believed() -> None:
-    unverified = "not cf.tls_client_auth.cert_verified or cf.tls_client_auth.cert_revoked"
+    unverified = rule(f"not {_V} or {_R}", ref="first")
     staff = rule(f'not {_SUBJECT} contains "OU=Staff"', ref="staff")
 
-    assert _codes(rule(unverified, ref="first"), staff) == []
-    assert _codes(staff, rule(unverified, ref="last")) == [("staff", "unverified_claim")]
+    assert _codes(staff) == [("staff", "unverified_claim")]
+    assert _codes(unverified, staff) == []
+    # Whoever comes past it is blocked a little later.
+    assert _codes(staff, unverified) == []
+    assert _codes(staff, _skip("ssl", "s"), unverified) == [("staff", "unverified_claim")]
+    assert _codes(rule(f"(not {_V} or {_R}) and {_A}", ref="first"), staff) == [
+        ("staff", "unverified_claim")
+    ]
 
 
 def test_a_log_rule_may_read_what_it_likes() -> None:
     assert _codes(rule(f'{_SUBJECT} contains "x"', action=Action.LOG)) == []
 
 
-def test_every_claim_is_a_field() -> None:
-    assert SCHEME.fields.keys() >= CLAIMS
+# What one rule says.
+
+
+def test_parameters_without_effect_are_named() -> None:
+    (found,) = _findings(
+        _skip("ssl", "s", SkipParameters(current=True, without_effect=("phases",)))
+    )
+
+    assert (found.code, found.message) == ("skip_without_effect", "phases: no effect here")
+
+
+def test_findings_of_rules_come_before_those_of_the_ruleset() -> None:
+    assert _codes(rule("ssl", ref="a"), rule("ssl and http.host in {}", ref="b")) == [
+        ("b", "never_true"),
+        ("b", "never_true"),
+    ]
+    assert _codes(
+        rule("ssl", ref="a"), rule("ssl", ref="a2"), rule("http.host in {}", ref="c")
+    ) == [
+        ("c", "never_true"),
+        ("a2", "same_rule_twice"),
+    ]
+
+
+def test_without_rules_there_is_nothing_to_say() -> None:
+    assert list(lint_rules((), ())) == []
+
+
+def test_every_kind_of_finding_is_explained_once() -> None:
+    codes = [kind.code for kind in POLICY_KINDS]
+
+    assert len(codes) == len(set(codes))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the lint finds in one expression: every code, explained, with an example that has it.
+
+The reference page (docs/reference/findings.md) is made from this and from what the lint says of the
+examples. Findings about whole policies are in authz.policy.lint_catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of finding.
+
+    Args:
+        doc: what it is and what to do, in Markdown.
+        example: an expression that has it, as the condition of a block rule.
+    """
+
+    code: str
+    doc: str
+    example: str
+
+
+KINDS: Final = (
+    Kind(
+        code="revoked_not_checked",
+        doc="""\
+The rule treats a client without a verified certificate and one with a revoked certificate
+differently, to the advantage of the latter.
+A revoked certificate counts as verified (as at Cloudflare), so asking for `cert_verified` alone
+lets revoked certificates in.
+
+What counts is what the rule does, whatever else a request has in it: `cert_revoked` somewhere else
+in the expression is no excuse, and neither is `not cert_verified and not cert_revoked`.
+For a `block` rule it is looked for a request that is blocked without a verified certificate and not
+with a revoked one; for a `skip` rule for one that skips with a revoked certificate as with a good
+one, and not without.
+A separate `block` rule on `cert_revoked` is fine,
+as long as it covers what this rule covers and whoever this rule lets in comes to it.
+`authz expression check` does not know the action and takes `block`, as in Cloudflare's own mTLS
+rule.""",
+        example='not cf.tls_client_auth.cert_verified and http.request.uri.path in {"/admin"}',
+    ),
+    Kind(
+        code="issuer_not_checked",
+        doc="""\
+The site trusts several authorities and the rule takes a certificate of any of them.
+Comparing an issuer field, a fingerprint or `authz.cert.spki_sha256` ties it to one;
+names do not, since every authority may certify every name.
+The proposal names the issuers (`cert_issuer_ski`) of all authorities of the site:
+keep those that are meant.
+
+`authz expression check` says so as a note, unless it is given a policy:
+then it takes the site with the most authorities.""",
+        example="not cf.tls_client_auth.cert_verified or cf.tls_client_auth.cert_revoked",
+    ),
+    Kind(
+        code="unverified_claim",
+        doc="""\
+Who is let in depends on what a certificate says about itself, a name for example, although nobody
+has verified it. Anybody can make a certificate that says anything.
+Issuer fields, fingerprints (SHA-256) and keys are fine: they are empty or unforgeable.
+So is a rule beside one that blocks everybody unverified.""",
+        example='not cf.tls_client_auth.cert_subject_dn contains "OU=Staff"',
+    ),
+    Kind(
+        code="presented_not_verified",
+        doc="""\
+Whoever presents a certificate is let in, verified or not.
+`cert_presented` says that there was one, and anybody can make one.""",
+        example='not cf.tls_client_auth.cert_presented and http.host eq "api.example.com"',
+    ),
+    Kind(
+        code="never_true",
+        doc="""\
+A condition is true for no request, and why: a host with capital letters, a port beyond 65535,
+two values that cannot both be.
+It is said only where it is certain, whatever is missing in a request;
+lists and elements of arrays are not looked at.""",
+        example='http.host eq "Example.com" and ssl',
+    ),
+    Kind(
+        code="always_true",
+        doc="""\
+A condition is true for every request, and why.
+`true` as the whole expression is meant and not found.""",
+        example='http.host ne "a.example.com" or http.host ne "b.example.com"',
+    ),
+    Kind(
+        code="literal_never_equal",
+        doc="""\
+A literal that the value is never equal to, in a condition that is not constant:
+a fingerprint, serial number or key identifier with colons, of another length or not hexadecimal;
+one host of a set with capital letters; the name of a header with capital letters.""",
+        example='cf.tls_client_auth.cert_serial eq "0A:1B:2C"',
+    ),
+    Kind(
+        code="unlikely_literal",
+        doc="""\
+A literal that no ordinary request has, although nothing rules it out:
+a method in small letters, a path with a query, port 0.""",
+        example='http.request.method in {"POST" "put"}',
+    ),
+)

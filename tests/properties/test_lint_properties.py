@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the lint says is true of every request, and what it proposes is what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from authz.policy.lint import lint_rules
+from authz.policy.model import Action, RuleModel, SkipParameters
+from authz.rules import KnownAuthority, Role, evaluate, lint, parse
+from authz.rules.evaluator import evaluate_node
+from authz.rules.lint_implication import implies
+from authz.rules.lint_normal import normal
+from authz.rules.lint_solver import Solver
+from authz.rules.lint_tree import leaves
+from authz.rules.lint_truth import explained
+from authz.rules.lint_worlds import REVOKED_FIELD, VERIFIED_FIELD
+from tests.factories.expressions import conditions, contexts
+from tests.factories.plausible import client_conditions, plausible, related_conditions
+from tests.factories.schemes import SCHEME
+
+if TYPE_CHECKING:
+    from authz.rules import Expression, Finding, Value
+
+_AUTHORITIES = (
+    KnownAuthority(name="acme", skis=("AA11",)),
+    KnownAuthority(name="beta", skis=("BB22", "CC33")),
+)
+_MANY = settings(
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+_ANY = st.one_of(conditions(), related_conditions(), client_conditions())
+_ROLES = st.sampled_from([None, *Role])
+#: What certificates are let in is told of the whole expression, everything else of a place in it.
+_OF_THE_WHOLE = ("revoked_not_checked", "issuer_not_checked", "presented_not_verified")
+
+
+@_MANY
+@given(source=st.one_of(conditions(), related_conditions()), values=contexts)
+def test_a_condition_that_is_proved_constant_is(source: str, values: dict[str, Value]) -> None:
+    real = plausible(values)
+
+    for fact in explained(Solver(parse(source, SCHEME).root)):
+        assert evaluate_node(fact.node, real) is fact.value, fact.message
+
+
+@_MANY
+@given(source=st.one_of(related_conditions(), client_conditions()), values=contexts)
+def test_every_condition_in_an_expression_has_one_of_the_vectors_that_are_possible(
+    source: str, values: dict[str, Value]
+) -> None:
+    """Also of the conditions that are not constant, in the world that the request is in."""
+    root = parse(source, SCHEME).root
+    solver = Solver(root)
+    real = plausible(values)
+    world = 8 if real[REVOKED_FIELD] else 4 if real[VERIFIED_FIELD] else 2
+
+    for node in (root, *leaves(root)):
+        truths = {bool(vector & world) for vector in solver.vectors(node)}
+        assert evaluate_node(node, real) in truths
+
+
+@_MANY
+@given(source=_ANY, role=_ROLES)
+def test_a_proposed_expression_can_be_used_and_has_not_the_finding_it_is_for(
+    source: str, role: Role | None
+) -> None:
+    def found(text: str) -> tuple[Finding, ...]:
+        return lint(parse(text, SCHEME), role=role, authorities=_AUTHORITIES)
+
+    for finding in found(source):
+        start, end = finding.span
+        assert 0 <= start < end <= len(source)
+        if finding.suggestion is None:
+            continue
+        left = found(finding.suggestion)
+        if finding.code in _OF_THE_WHOLE:
+            assert finding.code not in [one.code for one in left], finding.suggestion
+        else:
+            told = [(one.code, one.message) for one in left]
+            assert (finding.code, finding.message) not in told, finding.suggestion
+
+
+@_MANY
+@given(source=client_conditions(), values=contexts, role=st.sampled_from([Role.BLOCK, Role.ADMIT]))
+def test_a_proposal_lets_in_nobody_whom_the_rule_kept_out(
+    source: str, values: dict[str, Value], role: Role
+) -> None:
+    real = plausible(values)
+    if real[VERIFIED_FIELD] and not real[REVOKED_FIELD] and role is Role.BLOCK:
+        # A good certificate may be what the rule was meant to let in.
+        return
+    kept_out = evaluate(parse(source, SCHEME), real) is (role is Role.BLOCK)
+
+    for finding in lint(parse(source, SCHEME), role=role, authorities=_AUTHORITIES):
+        if kept_out and finding.suggestion and finding.code in _OF_THE_WHOLE:
+            proposed = parse(finding.suggestion, SCHEME)
+            assert evaluate(proposed, real) is (role is Role.BLOCK), finding.suggestion
+
+
+@_MANY
+@given(source=client_conditions(), values=contexts)
+def test_a_block_rule_without_finding_keeps_revoked_certificates_out_like_none(
+    source: str, values: dict[str, Value]
+) -> None:
+    expression = parse(source, SCHEME)
+    codes = [finding.code for finding in lint(expression, role=Role.BLOCK)]
+    if "revoked_not_checked" in codes:
+        return
+    # The same request from an unverified client, with whatever the leaf says of itself.
+    unverified = plausible({**values, VERIFIED_FIELD: False, REVOKED_FIELD: False})
+    revoked = plausible({**values, VERIFIED_FIELD: True, REVOKED_FIELD: True})
+
+    if evaluate(expression, unverified):
+        assert evaluate(expression, revoked)
+
+
+@_MANY
+@given(one=_ANY, other=_ANY, values=contexts)
+def test_what_is_seen_to_imply_a_condition_is_true_only_where_that_is(
+    one: str, other: str, values: dict[str, Value]
+) -> None:
+    real = plausible(values)
+    pairs = [(one, other), (f"{one} and {other}", other), (one, f"{other} or {one}")]
+
+    for left, right in pairs:
+        first, second = parse(left, SCHEME), parse(right, SCHEME)
+        if implies(normal(first.root), normal(second.root)) and evaluate(first, real):
+            assert evaluate(second, real)
+
+
+@_MANY
+@given(one=_ANY, other=_ANY, values=contexts)
+def test_conditions_of_one_form_are_the_same(
+    one: str, other: str, values: dict[str, Value]
+) -> None:
+    def form_of(text: str) -> object:
+        return normal(parse(text, SCHEME).root)
+
+    # "and" binds tighter than "or" and "xor": only in parentheses is it the same either way.
+    assert form_of(f"({one}) and ({other})") == form_of(f"({other}) && ({one})")
+    assert form_of(f"({one}) or ({other})") == form_of(f"({other}) || ({one}) || ({one})")
+    assert form_of(f"not (({one}) or ({other}))") == form_of(f"not ({one}) and !({other})")
+    if form_of(one) == form_of(other):
+        assert evaluate(parse(one, SCHEME), values) is evaluate(parse(other, SCHEME), values)
+
+
+# Whole policies.
+
+_ACTIONS = st.sampled_from([Action.BLOCK, Action.BLOCK, Action.SKIP, Action.LOG])
+_POLICIES = st.lists(st.tuples(_ACTIONS, client_conditions(depth=2)), min_size=1, max_size=4)
+_REST = SkipParameters(current=True)
+_UNREACHED = ("unreachable", "never_blocks")
+
+
+def _parsed(policy: list[tuple[Action, str]]) -> list[tuple[RuleModel, Expression]]:
+    return [
+        (
+            RuleModel(
+                ref=str(number),
+                expression=text,
+                action=action,
+                skip=_REST if action is Action.SKIP else None,
+            ),
+            parse(text, SCHEME),
+        )
+        for number, (action, text) in enumerate(policy)
+    ]
+
+
+def _ending(
+    rules: list[tuple[RuleModel, Expression]], values: dict[str, Value]
+) -> tuple[int, Action | None]:
+    """Where evaluation ends and what ends it; behind the last rule if nothing does."""
+    for number, (model, expression) in enumerate(rules):
+        if model.action is not Action.LOG and evaluate(expression, values):
+            return number, model.action
+    return len(rules), None
+
+
+@_MANY
+@given(policy=_POLICIES, values=contexts)
+def test_a_rule_that_is_said_to_be_unreached_is(
+    policy: list[tuple[Action, str]], values: dict[str, Value]
+) -> None:
+    rules = _parsed(policy)
+    real = plausible(values)
+    end, _ = _ending(rules, real)
+
+    for found in lint_rules(rules, ()):
+        if found.code in _UNREACHED:
+            number = int(found.rule)
+            assert number > end or not evaluate(rules[number][1], real)
+
+
+@_MANY
+@given(policy=_POLICIES, values=contexts)
+def test_a_policy_without_finding_lets_a_revoked_certificate_in_no_sooner_than_none(
+    policy: list[tuple[Action, str]], values: dict[str, Value]
+) -> None:
+    rules = _parsed(policy)
+    if any(found.code == "revoked_not_checked" for found in lint_rules(rules, ())):
+        return
+    # The same request from three clients, with whatever the certificate says of itself.
+    none = plausible({**values, VERIFIED_FIELD: False, REVOKED_FIELD: False})
+    good = plausible({**values, VERIFIED_FIELD: True, REVOKED_FIELD: False})
+    revoked = plausible({**values, VERIFIED_FIELD: True, REVOKED_FIELD: True})
+    for model, expression in rules:
+        if model.action is Action.SKIP and evaluate(expression, revoked):
+            # An exception for revoked certificates alone is somebody's express wish.
+            assume(evaluate(expression, good))
+
+    if _ending(rules, none)[1] is Action.BLOCK:
+        assert _ending(rules, revoked)[1] is Action.BLOCK
