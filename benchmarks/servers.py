@@ -18,6 +18,7 @@ import psutil
 
 from authz.demo.stack import Authz, start_authz
 from authz.extauthz.transport import CHECK
+from authz.extauthz.transport.native import _IO_THREADS
 from authz.pb.ext_authz_pb2 import CheckResponse
 from benchmarks import goload, h2load
 from benchmarks.cores import PINNED, SERVER, on_core
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from authz.demo.processes import Child, Children
 
+#: What makes the native peer's transport the same as ours.
+AS_OURS: Final = ("--io-threads", str(_IO_THREADS))
+_PEERS: Final = Path(__file__).parent / "peers"
 _FRAME: Final = 5
 _FIRST: Final = 500
 _PATIENCE: Final = 20.0
@@ -248,6 +252,11 @@ def start_peer(
     return Server(name=name, address=found[0], child=child)
 
 
-def python_peer(name: str, *options: str) -> list[str | Path]:
-    """The command of the peer in benchmarks/peers/NAME.py."""
-    return [sys.executable, Path(__file__).parent / "peers" / f"{name}.py", *options]
+def native_peer(*options: str) -> list[str | Path]:
+    """The command of the peer on the native loop."""
+    return [sys.executable, _PEERS / "native.py", *options]
+
+
+def grpcio_peer() -> list[str | Path]:
+    """The command of the peer on grpcio."""
+    return [sys.executable, _PEERS / "grpcio.py"]
