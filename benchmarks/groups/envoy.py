@@ -18,7 +18,7 @@ from benchmarks.peers import go
 from benchmarks.plan import workshop
 from benchmarks.policies import full_policy, make_authority
 from benchmarks.proxy import Proxy, start_proxy
-from benchmarks.servers import python_peer, start_ours, start_peer
+from benchmarks.servers import AS_OURS, native_peer, start_ours, start_peer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def _start(
 ) -> tuple[dict[str, Proxy], Server]:
     ours = start_ours(children, directory, full_policy(directory / "policy.yaml", authority))
     ours.expect_allowed(check_for(authority.client))
-    allow = start_peer(children, directory, "allow", python_peer("native", "--parse"))
+    allow = start_peer(children, directory, "allow", native_peer("--parse", *AS_OURS))
     upstream = start_peer(children, directory, "upstream", [go.program("upstream")], core=CLIENT)
     asked = {"none": None, "always allow": allow.address, "ours": ours.address}
     proxies = {

@@ -19,7 +19,7 @@ from benchmarks.messages import OTHER_PATHS, check_for, checks_of_paths, write_b
 from benchmarks.peers import go
 from benchmarks.plan import workshop
 from benchmarks.policies import full_policy, make_authority
-from benchmarks.servers import Server, python_peer, start_ours, start_peer
+from benchmarks.servers import AS_OURS, Server, grpcio_peer, native_peer, start_ours, start_peer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _LABELS = {
     "ours": "`authz serve`, full decision, native",
-    "native, parsed": "always allow, native loop, each check parsed",
-    "native, unread": "always allow, native loop, checks unread",
-    "native, 1 thread": "always allow, native loop, parsed, one I/O thread",
+    "native, parsed": "always allow, native loop set as ours, each check parsed",
+    "native, unread": "always allow, native loop set as ours, checks unread",
+    "native, defaults": "always allow, native loop as the library sets it, each check parsed",
     "grpc-go": "always allow, grpc-go, GOMAXPROCS=1",
     "ours, grpcio": "`authz serve`, full decision, grpcio",
     "grpcio": "always allow, grpcio",
@@ -67,7 +67,7 @@ def measure(plan: Plan) -> Result:
         result.ratio("full/go", "ours", "grpc-go")
         result.ratio("full/always-allow", "ours", "native, parsed")
         result.ratio("full/always-allow, unread", "ours", "native, unread")
-        result.ratio("full/always-allow, one I/O thread", "ours", "native, 1 thread")
+        result.ratio("full/always-allow, library defaults", "ours", "native, defaults")
         result.ratio("full/always-allow, grpcio", "ours, grpcio", "grpcio")
         result.ratio("other paths/one path", "other paths", "one path")
         result.notes.append(
@@ -81,17 +81,14 @@ def _start(children: Children, directory: Path, policy: Path) -> dict[str, Serve
     servers = {
         "ours": start_ours(children, directory, policy),
         "native, parsed": start_peer(
-            children, directory, "native-parsed", python_peer("native", "--parse")
+            children, directory, "native-parsed", native_peer("--parse", *AS_OURS)
         ),
-        "native, 1 thread": start_peer(
-            children,
-            directory,
-            "native-one",
-            python_peer("native", "--parse", "--io-threads", "1"),
+        "native, unread": start_peer(children, directory, "native", native_peer(*AS_OURS)),
+        "native, defaults": start_peer(
+            children, directory, "native-defaults", native_peer("--parse")
         ),
-        "native, unread": start_peer(children, directory, "native", python_peer("native")),
         "ours, grpcio": start_ours(children, directory, policy, "authz-grpcio", transport="grpcio"),
-        "grpcio": start_peer(children, directory, "grpcio", python_peer("grpcio")),
+        "grpcio": start_peer(children, directory, "grpcio", grpcio_peer()),
     }
     try:
         program = go.program("allow")
