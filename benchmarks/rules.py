@@ -83,12 +83,26 @@ TESTS = (
     'matches "a[ab]{40}c"',
     'matches "(?i)(union|select).{0,50}from"',
     'matches "(a|b|ab)*c"',
+    'matches "(?u)\\b.*\\b.*!"',
+    'matches "(?iu)\\w{100}!"',
     'wildcard "*a*b*c*d*"',
     'strict wildcard "*aab*baa*c"',
     'in {"a" "b" "c"}',
     'eq "a"',
 )
-PIECES = (b"ab", b"a", b"%41", b"a&", b"a=;", b"%2525", b"/a", b"{", b"YWI", b"1-1234567890")
+PIECES = (
+    b"ab",
+    b"a",
+    b"%41",
+    b"a&",
+    b"a=;",
+    b"%2525",
+    b"/a",
+    b"{",
+    b"YWI",
+    b"1-1234567890",
+    "aé".encode(),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ Cloudflare has more actions than this service can carry out. Each is refused by 
 {refused}
 ## Files with one item a line
 
-`items_file` and `revoked_serials_file`: UTF-8, one item a line.
+`items_file` and `revoked_serials_file`: UTF-8, one item a line, a million of them if need be.
 Blanks around an item and empty lines are dropped;
 `#` begins a comment at the beginning of a line or after a blank.
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from authz.certs.judgement import Judgement
     from authz.certs.revocation import AuthorityRevocation, ScopeCrls
+    from authz.certs.serials import Serials
     from authz.certs.trust import TrustBundle
+    from authz.packed import IntegerSet
 
 #: Lists of at most so many serial numbers are asked about together.
 SMALL: Final = 1024
@@ -49,18 +51,18 @@ def outlook_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Outlook:
     moments: set[float] = set()
     for path in judgement.paths:
         rules = bundle.revocation_by_authority[path.authority]
-        own = rules.serials if rules.mode is not RevocationMode.OFF else ()
+        own = rules.serials if rules.mode is not RevocationMode.OFF else None
         certificates = path.certificates
         for certificate, issuer in pairwise(certificates):
             serial = certificate.serial_number
             # Whatever the small lists say of this serial number.
             lookups.append((bundle.listed.__contains__, serial))
-            if len(own) > SMALL:
-                lookups.append((own.__contains__, serial))
+            if own is not None and len(own) > SMALL:
+                lookups.append((own.has, serial))
             for listing in bundle.listing:
                 for scope in listing.by_issuer_key.get(issuer.spki, ()):
                     lookups += [
-                        (crl.revoked.__contains__, serial)
+                        (crl.revoked.has, serial)
                         for crl in (*scope.complete, *scope.deltas)
                         if len(crl.revoked) > SMALL
                     ]
@@ -76,7 +78,7 @@ def union_of_small(revocations: Iterable[AuthorityRevocation]) -> frozenset[int]
     """The serial numbers on all lists that are small enough to be kept twice."""
     found: set[int] = set()
     for one in revocations:
-        lists = [one.serials]
+        lists: list[Serials | IntegerSet] = [one.serials]
         for scopes in one.by_issuer_key.values():
             for scope in scopes:
                 lists += [crl.revoked for crl in (*scope.complete, *scope.deltas)]

@@ -24,14 +24,12 @@ from authz.extauthz.body_extent import BODY_HEADERS, body_extent
 from authz.extauthz.client_address import client_address
 from authz.extauthz.peer import from_envoy, from_xfcc
 from authz.pb.check_view_pb2 import CheckView
-from authz.pb.ext_authz_pb2 import CheckRequest
+from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from google.protobuf.struct_pb2 import Struct, Value
-
-    from authz.pb.ext_authz_pb2 import AttributeContext
 
 #: "!", as a number: looking for one byte is several times faster than looking for a string of one.
 _MARK: Final = 0x21
@@ -72,6 +70,17 @@ def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
         attributes = CheckView.FromString(data).attributes
     except DecodeError as error:
         raise Undecodable("not a CheckRequest") from error
+    return decode_rest(data, attributes, options)
+
+
+def decode_rest(
+    data: bytes, attributes: CheckView.Attributes, options: DecodeOptions
+) -> DecodedRequest:
+    """The request of `data`, whose view is `attributes`.
+
+    Raises:
+        Undecodable: attributes, request.http, path or source are missing.
+    """
     http = attributes.request.http
     host = http.host
     path = http.path
@@ -249,7 +258,12 @@ class DecodedRequest:
     def sni(self) -> str | None:
         """Three states: Envoy did not say, TLS without SNI, a name."""
         outer = self.outer
-        return outer.tls_session.sni if outer.HasField("tls_session") else None
+        if not outer.HasField("tls_session"):
+            return None
+        try:
+            return AttributeContext.TLSSession.FromString(outer.tls_session).sni
+        except DecodeError as error:
+            raise Undecodable("the TLS session cannot be read") from error
 
     @lazy
     def presented(self) -> Presented:

@@ -18,8 +18,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from authz.extauthz.upstream_headers import (
-    CF_CERT_HEADERS,
-    RFC9440_HEADERS,
     header_value,
     is_believed,
     upstream_headers,
@@ -55,12 +53,11 @@ _BODIES: Final = {403: "access denied\n", 421: "misdirected request\n"}
 def encode(
     decision: Decision,
     decision_id: bytes,
-    complete: bool = False,
     removed: tuple[str, ...] = (),
 ) -> bytes:
     """The serialised CheckResponse for `decision`; `decision_id` is DECISION_ID_LENGTH long.
 
-    `complete` and `removed` are what upstream_headers.removals says of an allowed request.
+    `removed` is what upstream_headers.removals says of an allowed request.
     """
     answer = decision.answer
     if answer is None:
@@ -69,9 +66,10 @@ def encode(
     ruling = decision.ruling
     if ruling.verdict is not _ALLOW:
         return answer
-    if ruling.upstream_headers or not complete:
+    if ruling.upstream_headers:
+        # Sets and removes every name that is written as it should be. What is removed besides is
+        # merged into the same ok_response: repeated fields of the two are joined.
         answer += _upstream(decision.client, ruling.upstream_headers)
-        # Merged into the ok_response above: repeated fields of the two are joined.
         removed = tuple(name for name in removed if "_" in name)
     return answer + _removing(removed) if removed else answer
 
@@ -137,8 +135,6 @@ def _upstream(client: Client | None, families: frozenset[str]) -> bytes:
     """The serialised `ok_response`: what the upstream is told, and what is taken off."""
     if not is_believed(client) or client.certificate is None:
         return _STRANGER
-    if not families:
-        return _VERIFIED
     issuer = client.issuer
     key = (
         client.certificate.fingerprint_sha256,
@@ -195,8 +191,6 @@ _FINGERPRINT_AFTER: Final = _after + _ID_BEFORE
 
 #: `ok_response` for a client that is not verified, or revoked.
 _STRANGER: Final = _ok_response(*upstream_headers(None, frozenset()))
-#: `ok_response` for a verified client at a site that sends no certificate headers.
-_VERIFIED: Final = _ok_response((), (*CF_CERT_HEADERS, *RFC9440_HEADERS))
 
 # Answers with certificate headers, by certificate; mostly 2 to 4 KiB each.
 _REMEMBERED_LIMIT: Final = 1024

@@ -67,8 +67,21 @@ _COLON: Final = 0x3A
 _has_protected: Final = re.compile(rb"cert").search
 
 
-def removals(facts: DecodedRequest, client: Client | None) -> tuple[bool, tuple[str, ...]]:
-    """Whether we were shown all headers, and which of them the upstream must not see.
+def nothing_to_remove(header_map: bytes) -> bool:
+    """True when a serialised header map shows all headers and none that has to be taken off.
+
+    False says nothing: `removals` looks at the names.
+    """
+    return (
+        len(header_map) > _KEY + 1
+        # Envoy keeps pseudo headers before all others, and shows them unless it shows a choice.
+        and (header_map[_KEY] == _COLON or header_map[_KEY + 1] == _COLON)
+        and _has_protected(header_map) is None
+    )
+
+
+def removals(facts: DecodedRequest, client: Client | None) -> tuple[str, ...]:
+    """The names of the request's headers that the upstream must not see.
 
     Envoy shows the pseudo headers with the others unless `allowed_headers` makes it choose; then
     names that we cannot see may be there, and every name has to be taken off.
@@ -87,12 +100,14 @@ def removals(facts: DecodedRequest, client: Client | None) -> tuple[bool, tuple[
         # no client can pretend.
         complete = b"\n\x05:path" in shown
     if complete and _has_protected(shown) is None:
-        return True, ()
+        return ()
     found = {name for name, _ in facts.headers if name.replace(b"_", b"-") in _PROTECTED}
+    if not complete:
+        found |= _PROTECTED
     if is_believed(client):
         # Envoy wrote it, or a proxy it trusts.
         found.discard(XFCC_HEADER.encode())
-    return complete, tuple(sorted(name.decode() for name in found))
+    return tuple(sorted(name.decode() for name in found))
 
 
 def is_believed(client: Client | None) -> TypeGuard[Client]:

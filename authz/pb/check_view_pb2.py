@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61uthz/pb/check_view.proto\x12\x0e\x61uthz.envoy.v3\"\xb2\x05\n\tCheckView\x12\x38\n\nattributes\x18\x01 \x01(\x0b\x32$.authz.envoy.v3.CheckView.Attributes\x1a,\n\x04Peer\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\x0c\x1a\xba\x01\n\x0bHttpRequest\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0e\n\x06method\x18\x02 \x01(\x0c\x12\x0f\n\x07headers\x18\x03 \x03(\x0c\x12\x0c\n\x04path\x18\x04 \x01(\x0c\x12\x0c\n\x04host\x18\x05 \x01(\x0c\x12\x0e\n\x06scheme\x18\x06 \x01(\x0c\x12\x0c\n\x04size\x18\t \x01(\x03\x12\x10\n\x08protocol\x18\n \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x0b \x01(\x0c\x12\x10\n\x08raw_body\x18\x0c \x01(\x0c\x12\x12\n\nheader_map\x18\r \x01(\x0c\x1aL\n\x07Request\x12\x0c\n\x04time\x18\x01 \x01(\x0c\x12\x33\n\x04http\x18\x02 \x01(\x0b\x32%.authz.envoy.v3.CheckView.HttpRequest\x1a\x19\n\nTLSSession\x12\x0b\n\x03sni\x18\x01 \x01(\t\x1a\x96\x02\n\nAttributes\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.authz.envoy.v3.CheckView.Peer\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\x0c\x12\x32\n\x07request\x18\x04 \x01(\x0b\x32!.authz.envoy.v3.CheckView.Request\x12\x1a\n\x12\x63ontext_extensions\x18\n \x03(\x0c\x12\x18\n\x10metadata_context\x18\x0b \x01(\x0c\x12\x39\n\x0btls_session\x18\x0c \x01(\x0b\x32$.authz.envoy.v3.CheckView.TLSSession\x12\x1e\n\x16route_metadata_context\x18\r \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61uthz/pb/check_view.proto\x12\x0e\x61uthz.envoy.v3\"\x86\x05\n\tCheckView\x12\x38\n\nattributes\x18\x01 \x01(\x0b\x32$.authz.envoy.v3.CheckView.Attributes\x1a,\n\x04Peer\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\x0c\x1a\xba\x01\n\x0bHttpRequest\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0e\n\x06method\x18\x02 \x01(\x0c\x12\x0f\n\x07headers\x18\x03 \x03(\x0c\x12\x0c\n\x04path\x18\x04 \x01(\x0c\x12\x0c\n\x04host\x18\x05 \x01(\x0c\x12\x0e\n\x06scheme\x18\x06 \x01(\x0c\x12\x0c\n\x04size\x18\t \x01(\x03\x12\x10\n\x08protocol\x18\n \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x0b \x01(\x0c\x12\x10\n\x08raw_body\x18\x0c \x01(\x0c\x12\x12\n\nheader_map\x18\r \x01(\x0c\x1aL\n\x07Request\x12\x0c\n\x04time\x18\x01 \x01(\x0c\x12\x33\n\x04http\x18\x02 \x01(\x0b\x32%.authz.envoy.v3.CheckView.HttpRequest\x1a\x85\x02\n\nAttributes\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.authz.envoy.v3.CheckView.Peer\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\x0c\x12\x32\n\x07request\x18\x04 \x01(\x0b\x32!.authz.envoy.v3.CheckView.Request\x12\x1a\n\x12\x63ontext_extensions\x18\n \x03(\x0c\x12\x18\n\x10metadata_context\x18\x0b \x01(\x0c\x12\x18\n\x0btls_session\x18\x0c \x01(\x0cH\x00\x88\x01\x01\x12\x1e\n\x16route_metadata_context\x18\r \x01(\x0c\x42\x0e\n\x0c_tls_sessionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,15 +32,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authz.pb.check_view_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHECKVIEW']._serialized_start=46
-  _globals['_CHECKVIEW']._serialized_end=736
+  _globals['_CHECKVIEW']._serialized_end=692
   _globals['_CHECKVIEW_PEER']._serialized_start=117
   _globals['_CHECKVIEW_PEER']._serialized_end=161
   _globals['_CHECKVIEW_HTTPREQUEST']._serialized_start=164
   _globals['_CHECKVIEW_HTTPREQUEST']._serialized_end=350
   _globals['_CHECKVIEW_REQUEST']._serialized_start=352
   _globals['_CHECKVIEW_REQUEST']._serialized_end=428
-  _globals['_CHECKVIEW_TLSSESSION']._serialized_start=430
-  _globals['_CHECKVIEW_TLSSESSION']._serialized_end=455
-  _globals['_CHECKVIEW_ATTRIBUTES']._serialized_start=458
-  _globals['_CHECKVIEW_ATTRIBUTES']._serialized_end=736
+  _globals['_CHECKVIEW_ATTRIBUTES']._serialized_start=431
+  _globals['_CHECKVIEW_ATTRIBUTES']._serialized_end=692
 # @@protoc_insertion_point(module_scope)

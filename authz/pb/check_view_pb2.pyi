@@ -47,11 +47,6 @@ class CheckView(_message.Message):
         time: bytes
         http: CheckView.HttpRequest
         def __init__(self, time: _Optional[bytes] = ..., http: _Optional[_Union[CheckView.HttpRequest, _Mapping]] = ...) -> None: ...
-    class TLSSession(_message.Message):
-        __slots__ = ("sni",)
-        SNI_FIELD_NUMBER: _ClassVar[int]
-        sni: str
-        def __init__(self, sni: _Optional[str] = ...) -> None: ...
     class Attributes(_message.Message):
         __slots__ = ("source", "destination", "request", "context_extensions", "metadata_context", "tls_session", "route_metadata_context")
         SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -66,9 +61,9 @@ class CheckView(_message.Message):
         request: CheckView.Request
         context_extensions: _containers.RepeatedScalarFieldContainer[bytes]
         metadata_context: bytes
-        tls_session: CheckView.TLSSession
+        tls_session: bytes
         route_metadata_context: bytes
-        def __init__(self, source: _Optional[_Union[CheckView.Peer, _Mapping]] = ..., destination: _Optional[bytes] = ..., request: _Optional[_Union[CheckView.Request, _Mapping]] = ..., context_extensions: _Optional[_Iterable[bytes]] = ..., metadata_context: _Optional[bytes] = ..., tls_session: _Optional[_Union[CheckView.TLSSession, _Mapping]] = ..., route_metadata_context: _Optional[bytes] = ...) -> None: ...
+        def __init__(self, source: _Optional[_Union[CheckView.Peer, _Mapping]] = ..., destination: _Optional[bytes] = ..., request: _Optional[_Union[CheckView.Request, _Mapping]] = ..., context_extensions: _Optional[_Iterable[bytes]] = ..., metadata_context: _Optional[bytes] = ..., tls_session: _Optional[bytes] = ..., route_metadata_context: _Optional[bytes] = ...) -> None: ...
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     attributes: CheckView.Attributes
     def __init__(self, attributes: _Optional[_Union[CheckView.Attributes, _Mapping]] = ...) -> None: ...

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import NOT_PRESENTED, judge
 from authz.certs.outlook import Lookup, outlook_of
 from authz.certs.presented import DEFAULT_LIMITS
 from authz.certs.revocation import revocation_of
-from authz.policy.decision import Standing
+from authz.policy.decision import Decision, Ruling, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -59,7 +59,11 @@ class Client:
         recent: whether somebody asked since a memo last looked.
     """
 
+    #: Decisions that are kept: of one snapshot there are few, and a client may outlive many.
+    MAX_DECISIONS: Final = 16
+
     __slots__ = (
+        "_decisions",
         "credential",
         "detail",
         "failure",
@@ -98,6 +102,16 @@ class Client:
         self.valid_until = -math.inf
         self.credential: Hashable | None = None
         self.recent = False
+        self._decisions: dict[Ruling, Decision] = {}
+
+    def decision(self, ruling: Ruling) -> Decision:
+        """The decision that says `ruling` of this client: one object for all checks."""
+        found = self._decisions.get(ruling)
+        if found is None:
+            if len(self._decisions) >= self.MAX_DECISIONS:
+                self._decisions.clear()
+            found = self._decisions[ruling] = Decision(ruling, self.standing, self)
+        return found
 
     @property
     def presented(self) -> bool:
