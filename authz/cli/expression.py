@@ -76,6 +76,7 @@ def _warning(found: Finding, source: str) -> dict[str, Any]:
         "hint": found.hint,
         "line": source.count("\n", 0, start) + 1,
         "column": start - source.rfind("\n", 0, start),
+        "span": found.span,
     }
 
 
