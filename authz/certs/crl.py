@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One CRL, read, checked against its issuer and reduced to sets of serial numbers.
+"""One CRL, read, checked against its issuer and reduced to packed sets of serial numbers.
 
 Everything that could make a CRL say less than it seems (an indirect CRL, a partition by reason, a
 critical extension nobody here knows) is refused when it is loaded, so that looking a serial up
@@ -8,15 +8,21 @@ later needs no conditions beyond its scope and its times. RFC 5280 §5 and §6.3
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography import exceptions, x509
+from cryptography import x509
 
+from authz.certs.authority import CrlModel
+from authz.certs.crl_entries import read_entries, signed_part
+from authz.certs.serials import pack_serials
+from authz.certs.signature import crl_signed_by
 from authz.errors import CertificateError, MalformedCertificateError, UnsupportedCertificateError
+from authz.packed import IntegerSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from authz.certs.certificate import Certificate
 
@@ -30,17 +36,11 @@ _KNOWN = (
     x509.AuthorityInformationAccess,
     x509.IssuerAlternativeName,
 )
-_KNOWN_ENTRY = (x509.CRLReason, x509.InvalidityDate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompiledCrl:
-    """A CRL whose signature has been checked. Times are Unix seconds.
-
-    `scope` tells partitions of one issuer apart; a CRL covers end-entity certificates, CA
-    certificates or both. `base_number` is None for a complete CRL. `removed` are the serials of a
-    delta with the reason removeFromCRL.
-    """
+    """A CRL for look-ups; what is what, `CrlModel` says."""
 
     spki: bytes
     issuer: str
@@ -51,12 +51,33 @@ class CompiledCrl:
     scope: bytes
     covers_end_entity: bool
     covers_ca: bool
-    revoked: frozenset[int]
-    removed: frozenset[int]
+    revoked: IntegerSet
+    removed: IntegerSet
 
 
-def compile_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CompiledCrl:
-    """Read a CRL of one of `issuers`.
+def compile_crl(model: CrlModel) -> CompiledCrl:
+    """A CRL that was read, ready for look-ups.
+
+    Raises:
+        PolicyError: its serial numbers are damaged.
+    """
+    return CompiledCrl(
+        spki=model.spki,
+        issuer=model.issuer,
+        number=None if model.number is None else int.from_bytes(model.number),
+        base_number=None if model.base_number is None else int.from_bytes(model.base_number),
+        this_update=model.this_update,
+        next_update=model.next_update,
+        scope=model.scope,
+        covers_end_entity=model.covers_end_entity,
+        covers_ca=model.covers_ca,
+        revoked=IntegerSet(model.revoked),
+        removed=IntegerSet(model.removed),
+    )
+
+
+def read_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CrlModel:
+    """Read a CRL of one of `issuers` and check its signature.
 
     Raises:
         MalformedCertificateError: the bytes are not a CRL.
@@ -86,7 +107,7 @@ def compile_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> Co
             hint="RFC 5280 §5.1.2.5 requires it: issue the CRL with one",
             where=where,
         )
-    issuer = _issuer_of(crl, issuer_name, issuers, where)
+    issuer = _issuer_of(crl, der, issuer_name, issuers, where)
     scope = _scope_of(extensions, where)
     number = base_number = None
     for extension in extensions:
@@ -94,12 +115,13 @@ def compile_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> Co
             number = extension.value.crl_number
         elif isinstance(extension.value, x509.DeltaCRLIndicator):
             base_number = extension.value.crl_number
-    revoked, removed = _serials(crl, where)
-    return CompiledCrl(
+    revoked, removed = read_entries(der, where)
+    return CrlModel(
+        sha256=hashlib.sha256(der).digest(),
         spki=issuer.spki,
         issuer=issuer.subject_dn,
-        number=number,
-        base_number=base_number,
+        number=_octets(number),
+        base_number=_octets(base_number),
         this_update=crl.last_update_utc.timestamp(),
         next_update=next_update.timestamp(),
         scope=scope.public_bytes() if scope else b"",
@@ -109,13 +131,18 @@ def compile_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> Co
         covers_ca=not (
             scope and (scope.only_contains_user_certs or scope.only_contains_attribute_certs)
         ),
-        revoked=revoked,
-        removed=removed,
+        revoked=pack_serials(revoked),
+        removed=pack_serials(removed),
     )
+
+
+def _octets(number: int | None) -> bytes | None:
+    return None if number is None else number.to_bytes(number.bit_length() // 8 + 1)
 
 
 def _issuer_of(
     crl: x509.CertificateRevocationList,
+    der: bytes,
     name: bytes,
     issuers: Sequence[Certificate],
     where: str,
@@ -128,13 +155,9 @@ def _issuer_of(
             hint="add the CA certificate that issued it to certificates, or the CRL elsewhere",
             where=where,
         )
+    signed = signed_part(der)
     for issuer in named:
-        try:
-            # The key is one of the kinds that trust.py lets through, which all sign CRLs.
-            signed = crl.is_signature_valid(issuer.parsed.public_key())  # type: ignore[arg-type]
-        except (exceptions.UnsupportedAlgorithm, ValueError, TypeError):
-            signed = False
-        if signed:
+        if crl_signed_by(crl, signed, issuer):
             usage = issuer.extension(x509.KeyUsage)
             # RFC 5280 §6.3.3 (f).
             if usage is not None and not usage.crl_sign:
@@ -177,42 +200,3 @@ def _scope_of(
             where=where,
         )
     return scope
-
-
-def _serials(
-    crl: x509.CertificateRevocationList, where: str
-) -> tuple[frozenset[int], frozenset[int]]:
-    removed: set[int] = set()
-    try:
-        # One set and no copy of it: a list may have a million entries.
-        revoked = frozenset(_revoked(crl, removed, where))
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as why:
-        raise MalformedCertificateError(
-            "an entry of the CRL cannot be read",
-            hint="openssl crl -in FILE -text shows what is in it",
-            where=where,
-        ) from why
-    return revoked, frozenset(removed)
-
-
-def _revoked(crl: x509.CertificateRevocationList, removed: set[int], where: str) -> Iterator[int]:
-    """The serials that are revoked; those that a delta takes away go to `removed`."""
-    for entry in crl:
-        taken_away = False
-        for extension in entry.extensions:
-            value = extension.value
-            if isinstance(value, x509.CRLReason):
-                taken_away = value.reason is x509.ReasonFlags.remove_from_crl
-            elif isinstance(value, x509.CertificateIssuer) or (
-                extension.critical and not isinstance(value, _KNOWN_ENTRY)
-            ):
-                raise UnsupportedCertificateError(
-                    f"an entry has the extension {extension.oid.dotted_string}, "
-                    "which is not supported",
-                    hint="RFC 5280 §5.3: such a CRL must not be used",
-                    where=where,
-                )
-        if taken_away:
-            removed.add(entry.serial_number)
-        else:
-            yield entry.serial_number

@@ -39,6 +39,16 @@ def read(data: bytes, offset: int = 0) -> tuple[Element, int]:
     Raises:
         MalformedCertificateError: it is cut short or not DER.
     """
+    tag, start, end = span(data, offset)
+    return Element(tag=tag, content=data[start:end], raw=data[offset:end]), end
+
+
+def span(data: bytes, offset: int) -> tuple[int, int, int]:
+    """The tag of the element at `offset`, and where its content begins and ends; copies nothing.
+
+    Raises:
+        MalformedCertificateError: it is cut short or not DER.
+    """
     try:
         tag, length = data[offset], data[offset + 1]
     except IndexError:
@@ -55,7 +65,7 @@ def read(data: bytes, offset: int = 0) -> tuple[Element, int]:
     end = start + length
     if end > len(data):
         raise malformed("is cut short")
-    return Element(tag=tag, content=data[start:end], raw=data[offset:end]), end
+    return tag, start, end
 
 
 def children(content: bytes) -> list[Element]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from authz.certs.certificate import Certificate
     from authz.certs.crl import CompiledCrl
     from authz.certs.judgement import Judgement
+    from authz.certs.serials import Serials
     from authz.certs.trust import TrustBundle
 
 
@@ -82,14 +83,14 @@ class ScopeCrls:
         """
         complete, delta = self.in_use(at)
         since = float("-inf") if complete is None else complete.this_update
-        if delta is not None and serial in delta.revoked:
+        if delta is not None and delta.revoked.has(serial):
             return True
-        restored = delta is not None and serial in delta.removed
-        if complete is not None and serial in complete.revoked and not restored:
+        restored = delta is not None and delta.removed.has(serial)
+        if complete is not None and complete.revoked.has(serial) and not restored:
             return True
-        return any(serial in crl.revoked for crl in self.complete if crl.this_update > since) or (
+        return any(crl.revoked.has(serial) for crl in self.complete if crl.this_update > since) or (
             complete is not None
-            and any(serial in crl.revoked for crl in self.deltas if crl.this_update > at)
+            and any(crl.revoked.has(serial) for crl in self.deltas if crl.this_update > at)
         )
 
     def staleness(self, at: float, issuer: str) -> str:
@@ -105,7 +106,7 @@ class AuthorityRevocation:
     """Everything one authority says about revocation."""
 
     mode: RevocationMode
-    serials: frozenset[int]
+    serials: Serials
     by_issuer_key: Mapping[bytes, tuple[ScopeCrls, ...]]
     source_missing: bool
 
@@ -130,7 +131,7 @@ def compile_revocation(
     *,
     mode: RevocationMode,
     crls: Sequence[CompiledCrl],
-    serials: Sequence[int],
+    serials: Serials,
     sources_configured: int,
 ) -> AuthorityRevocation:
     """Arrange an authority's CRLs and serial numbers for `revocation_of`."""
@@ -139,7 +140,7 @@ def compile_revocation(
         grouped.setdefault(crl.spki, {}).setdefault(crl.scope, []).append(crl)
     return AuthorityRevocation(
         mode=mode,
-        serials=frozenset(serials),
+        serials=serials,
         by_issuer_key={
             spki: tuple(_scope(members) for members in scopes.values())
             for spki, scopes in grouped.items()
@@ -178,7 +179,7 @@ def revocation_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Revoc
         certificates = path.certificates
         for index in range(len(certificates) - 1):
             certificate, issuer = certificates[index], certificates[index + 1]
-            if counts and certificate.serial_number in rules.serials:
+            if counts and rules.serials.has(certificate.serial_number):
                 revoked = revoked or _revoked(certificate, "by the list of revoked serials")
             # A key's CRL counts whichever authority brought it; whether it is stale matters for
             # the authority that the path leads to.

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from cryptography import exceptions
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from authz.certs.certificate import Certificate
 
 #: RSA PKCS #1 and PSS, ECDSA: the algorithms of the library's verification profile.
@@ -24,6 +27,7 @@ _ALGORITHMS = frozenset(
         "1.2.840.10045.4.3.4",
     }
 )
+_RSA = (padding.PKCS1v15, padding.PSS)
 _DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -55,3 +59,23 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> Signed:
     except (exceptions.InvalidSignature, exceptions.UnsupportedAlgorithm, ValueError, TypeError):
         return Signed.NO
     return Signed.YES
+
+
+def crl_signed_by(crl: x509.CertificateRevocationList, signed: bytes, issuer: Certificate) -> bool:
+    """Whether the key of `issuer` signed `crl`, whose signed part is `signed` as it was read.
+
+    The library's own answer writes the signed part anew: 0.6 s for a million entries, in which
+    nothing else runs.
+    """
+    key = issuer.parsed.public_key()
+    try:
+        how, digest = crl.signature_algorithm_parameters, crl.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and digest and isinstance(how, _RSA):
+            key.verify(crl.signature, signed, how, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+            key.verify(crl.signature, signed, how)
+        else:
+            return False
+    except (exceptions.InvalidSignature, exceptions.UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from authz.certs.authority import AuthorityModel, RevocationMode
 from authz.certs.certificate import Certificate
-from authz.certs.crl import compile_crl
+from authz.certs.crl import compile_crl, read_crl
+from authz.certs.outlook import union_of_small
 from authz.certs.profile import check_authority_certificate
 from authz.certs.revocation import AuthorityRevocation, compile_revocation
+from authz.certs.serials import Serials
 from authz.certs.signature import Signed, signed_by
 from authz.errors import CertificateError
 
@@ -32,6 +34,7 @@ __all__ = [
     "TrustBundle",
     "TrustNote",
     "compile_trust",
+    "read_certificates",
 ]
 
 
@@ -70,6 +73,8 @@ class TrustBundle:
 
     `digest` covers anchors, intermediates and names only: it changes exactly when judgements must
     be made anew, and not when a CRL does. `listing` are the authorities whose CRLs are looked at.
+    `listed` are the serial numbers on the small lists of all authorities: one question instead of
+    many, for the certificates that are on none.
     """
 
     authorities: tuple[Authority, ...]
@@ -79,6 +84,7 @@ class TrustBundle:
     revocation_by_authority: Mapping[str, AuthorityRevocation]
     listing: tuple[AuthorityRevocation, ...] = ()
     notes: tuple[TrustNote, ...] = ()
+    listed: frozenset[int] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -146,6 +152,7 @@ def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
             if one.revocation.mode is not RevocationMode.OFF and one.revocation.by_issuer_key
         ),
         notes=tuple(notes),
+        listed=union_of_small(authority.revocation for authority in authorities),
     )
 
 
@@ -156,18 +163,14 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
             hint="name at least one CA certificate under certificates",
             where=model.where,
         )
-    # A file that repeats a certificate is no mistake worth refusing.
-    certificates = list(
-        dict.fromkeys(
-            _read(der, position, model) for position, der in enumerate(model.certificates, 1)
-        )
-    )
+    certificates = read_certificates(model)
     anchors, intermediates = _split(certificates)
-    crls = [compile_crl(der, certificates, where=model.where) for der in model.crls]
+    read = model.read_crls or [read_crl(der, certificates, where=model.where) for der in model.crls]
+    crls = [compile_crl(one) for one in read]
     revocation = compile_revocation(
         mode=model.revocation,
         crls=crls,
-        serials=model.revoked_serials,
+        serials=Serials(model.revoked_base, model.revoked_serials, model.restored_serials),
         sources_configured=model.crl_sources_configured,
     )
     for crl in crls:
@@ -186,6 +189,20 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
         notes.append(TrustNote(where=model.where, message=message))
     return Authority(
         name=model.name, anchors=anchors, intermediates=intermediates, revocation=revocation
+    )
+
+
+def read_certificates(model: AuthorityModel) -> list[Certificate]:
+    """An authority's certificates, each once.
+
+    Raises:
+        CertificateError: one cannot be used.
+    """
+    # A file that repeats a certificate is no mistake worth refusing.
+    return list(
+        dict.fromkeys(
+            _read(der, position, model) for position, der in enumerate(model.certificates, 1)
+        )
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime
+from functools import cache
 from pathlib import Path  # noqa: TC003 - typer evaluates it
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -19,6 +20,8 @@ from authz.cli import messages
 from authz.cli.options import ConfigOption, PolicyOption, settings_of, snapshot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authz.certs.presented import CertificateLimits, CertificateSource
     from authz.extauthz.decode import DecodeOptions
     from authz.policy.decision import Decision
@@ -33,7 +36,8 @@ def check(
     policy: PolicyOption = None,
     config: ConfigOption = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Add how the decision came about.")
+        bool,
+        typer.Option("--explain", help="Add how the decision came about, down to every field."),
     ] = False,
     at: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
@@ -129,12 +133,21 @@ class _Recorder:
 
 
 def decide(
-    settings: Settings, snapshot: Snapshot, data: bytes, at: float, *, with_trace: bool
+    settings: Settings,
+    snapshot: Snapshot,
+    data: bytes,
+    at: float,
+    *,
+    with_trace: bool,
+    seed: bytes | None = None,
 ) -> dict[str, Any]:
-    """The decision of CheckService on `data` at Unix time `at`, as JSON-able values."""
+    """The decision of CheckService on `data` at Unix time `at`, as JSON-able values.
+
+    `seed` is what cf.random_seed shall be; random when it is None.
+    """
     from authz.certs.presented import CertificateLimits, CertificateSource
     from authz.extauthz.decode import DecodeOptions
-    from authz.extauthz.service import CheckService
+    from authz.extauthz.service import CheckService, draw_seed
 
     options = DecodeOptions(
         certificate_source=CertificateSource(settings.certificate_source),
@@ -146,13 +159,15 @@ def decide(
         chain_length=settings.limits.chain_length,
     )
     recorder = _Recorder()
-    service = CheckService(options, limits, recorder, clock=lambda: at)
+    # Drawn once: the trace explains the decision that was made.
+    draw = cache(draw_seed if seed is None else lambda: seed)
+    service = CheckService(options, limits, recorder, clock=lambda: at, seed=draw)
     service.snapshot = snapshot
     answer = service.check(data)
     assert recorder.decision is not None
     described = _describe(recorder.decision, answer)
     if with_trace:
-        described["explain"] = _trace(snapshot, data, options, limits, at)
+        described["explain"] = _trace(snapshot, data, options, limits, at, draw)
     return described
 
 
@@ -193,17 +208,22 @@ def _describe(decision: Decision, answer: bytes) -> dict[str, Any]:
 
 
 def _trace(
-    snapshot: Snapshot, data: bytes, options: DecodeOptions, limits: CertificateLimits, at: float
+    snapshot: Snapshot,
+    data: bytes,
+    options: DecodeOptions,
+    limits: CertificateLimits,
+    at: float,
+    seed: Callable[[], bytes],
 ) -> dict[str, Any] | None:
     from authz.extauthz.decode import Undecodable, decode
-    from authz.extauthz.memo import JudgementMemo
+    from authz.extauthz.memo import ClientMemo
     from authz.policy.explain import explain
 
     try:
         facts = decode(data, options)
     except Undecodable as error:
         return {"undecodable": str(error)}
-    return explain(snapshot, facts, at, JudgementMemo(limits).judge)
+    return explain(snapshot, facts, at, ClientMemo(limits).client_of, seed)
 
 
 def _is_number(text: str) -> bool:

@@ -1,60 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which sub-expression said what: a condition as a tree of conditions with their values.
+"""A traced expression for a person: one line for each part, two blanks a level.
 
-Values come from the reference evaluator, one sub-expression at a time, so a part that the whole
-would not have reached (`false and …`) has its value, too.
+    true   not ssl and any(lower(http.request.headers["x"][*])[*] eq "b")
+      true   not ssl
+        false  ssl
+      true   any(lower(http.request.headers["x"][*])[*] eq "b")
+        each   lower(http.request.headers["x"][*])[*] eq "b"  (1 of 2 true)
+          false  [0]  "a"
+          true   [1]  "b"
+
+What is left out is counted. The tree itself is authz.rules.trace, its JSON form trace_json.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from authz.rules import Bool, evaluate, format_expression
 from authz.rules.ast import Access, Combination, Not, Quantifier
+from authz.rules.formatter import format_bytes
+from authz.rules.trace import Kind
+from authz.rules.trace_json import MAX_ELEMENTS, clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
-    from authz.rules import Expression, Value
     from authz.rules.ast import Logical
+    from authz.rules.trace import Traced
+    from authz.rules.types import MaybeValue
+
+# Characters of a line that one value may take, more or less.
+_ROOM: Final = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """One condition, its value, and the conditions it is made of.
-
-    `value` is None for a condition that has one answer per element of an array.
-    """
-
-    text: str
-    value: bool | None
-    parts: tuple[Explained, ...] = ()
-
-    def lines(self, depth: int = 0) -> Iterator[str]:
-        """The tree for a person, two blanks a level."""
-        shown = "each" if self.value is None else str(self.value).lower()
-        yield f"{'  ' * depth}{shown:<5}  {self.text}"
-        for part in self.parts:
-            yield from part.lines(depth + 1)
-
-    def as_json(self) -> dict[str, Any]:
-        """The tree as JSON-able values."""
-        return {
-            "expression": self.text,
-            "value": self.value,
-            "parts": [part.as_json() for part in self.parts],
-        }
+def lines(part: Traced, depth: int = 0, *, reached: bool = True) -> Iterator[str]:
+    """The tree of a traced expression, the whole first."""
+    indent = "  " * depth
+    note = "" if part.reached is reached else "  (not reached)"
+    yield f"{indent}{_value(part)}  {part.text}{_remark(part)}{note}"
+    yield from _elements(part, f"{indent}  ")
+    for one in part.parts:
+        if not _is_said(part, one):
+            yield from lines(one, depth + 1, reached=part.reached)
 
 
-def explain(expression: Expression, values: Mapping[str, Value]) -> Explained:
-    """What every condition of `expression` says about `values`."""
-    root = expression.root
-    return Explained(
-        text=format_expression(expression),
-        value=evaluate(expression, values) if root.type == Bool else None,
-        parts=tuple(explain(replace(expression, root=part), values) for part in parts_of(root)),
-    )
+def brief(value: MaybeValue, room: int = _ROOM) -> str:
+    """A value in the notation of literals, shortened to about so many characters."""
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, bytes):
+        if len(value) <= room:
+            return format_bytes(value)
+        return f"{format_bytes(clipped(value, room))}... of {len(value):,} bytes"
+    if isinstance(value, tuple | list):
+        return f"[{_joined([('', item) for item in value], room)}]"
+    if isinstance(value, dict):
+        pairs = [(f"{brief(key, room)}: ", value[key]) for key in sorted(value)[: MAX_ELEMENTS + 1]]
+        return f"{{{_joined(pairs, room, len(value))}}}"
+    return str(value)
 
 
 def parts_of(node: Logical) -> tuple[Logical, ...]:
@@ -68,3 +72,52 @@ def parts_of(node: Logical) -> tuple[Logical, ...]:
             return (argument,)
         case _:
             return ()
+
+
+def _value(part: Traced) -> str:
+    if part.elements is not None and part.kind is not Kind.CALL:
+        return "each "
+    return f"{brief(part.value):<5}"
+
+
+def _remark(part: Traced) -> str:
+    """What a comparison has on its left, how many elements said yes."""
+    if part.elements is not None and part.kind is not Kind.CALL:
+        true = sum(element.result is True for element in part.elements)
+        return f"  ({true} of {len(part.elements)} true)"
+    return f"  (it is {brief(part.parts[0].value)})" if part.kind is Kind.COMPARISON else ""
+
+
+def _is_said(part: Traced, one: Traced) -> bool:
+    """Whether the line of a comparison, or its elements, say all there is of its left side."""
+    return part.kind is Kind.COMPARISON and one.kind is Kind.FIELD
+
+
+def _elements(part: Traced, indent: str) -> Iterator[str]:
+    elements = part.elements or ()
+    for element in elements[:MAX_ELEMENTS]:
+        shown = brief(element.value)
+        if part.kind is Kind.CALL:
+            result = "gives nothing" if element.result is None else f"-> {brief(element.result)}"
+            yield f"{indent}{element.at}  {shown} {result}"
+        else:
+            value = "" if element.value is None else f"  {shown}"
+            yield f"{indent}{brief(element.result):<5}  {element.at}{value}"
+    if rest := elements[MAX_ELEMENTS:]:
+        true = sum(element.result is True for element in rest)
+        counted = f", {true} of them true" if part.kind is not Kind.CALL else ""
+        yield f"{indent}and {len(rest)} more{counted}"
+
+
+def _joined(items: Sequence[tuple[str, MaybeValue]], room: int, number: int | None = None) -> str:
+    """Named values as far as there is room, and how many are left out."""
+    number = len(items) if number is None else number
+    texts: list[str] = []
+    for name, value in items[:MAX_ELEMENTS]:
+        if texts and room <= 0:
+            break
+        texts.append(f"{name}{brief(value, max(room, 10))}")
+        room -= len(texts[-1]) + 2
+    if number > len(texts):
+        texts.append(f"and {number - len(texts)} more")
+    return ", ".join(texts)

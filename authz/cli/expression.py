@@ -101,64 +101,42 @@ def explain(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show which sub-expression says what."""
-    from authz.cli.explanation import explain as explained
+    """Show what every part of an expression gives.
+
+    Conditions, comparisons with the value they have on their left, calls, indexes, fields, and the
+    elements of [*]. What is behind a decided "and" or "or" is marked as not reached. The shape of
+    the JSON is described in docs/reference/expression-commands.md.
+    """
+    from authz.cli.explanation import lines
     from authz.cli.field_values import values_of
+    from authz.rules.trace import trace
+    from authz.rules.trace_json import trace_json
 
     values = values_of(_json_option(fields))
-    tree = explained(_parsed(text, _lists(config, policy)), values)
+    traced = trace(_parsed(text, _lists(config, policy)), values)
     if json:
-        messages.result_json(tree.as_json())
+        messages.result_json(trace_json(traced))
         return
-    for line in tree.lines():
-        messages.result(line)
+    for line in lines(traced):
+        messages.result(messages.printable(line))
 
 
 @app.command("eval")
 def eval_(config: ConfigOption = None) -> None:
     """Evaluate expressions, a JSON object a line in and out.
 
-    In: {"expression": …, "fields": {name: value}, "lists": {name: {"kind": …, "items": […]}}}.
-    Out: {"result": true} or {"error": {"message": …, "line": 1, "column": 5, "hint": …}}.
+    In: {"expression": …, "fields": {name: value}, "lists": {name: […]}, "id": …}; fields that are
+    left out are empty, an id is echoed, other keys are ignored. Out, at once for every line:
+    {"id": …, "result": true} or {"id": …, "error": {"message": …, "line": 1, "column": 5, "hint":
+    …}}. The whole protocol is in docs/reference/expression-commands.md.
     """
-    import json
+    from authz.cli.evaluation import answer
 
     settings_of(config)
     for line in sys.stdin.buffer:
-        # A line for every line, in ASCII: whoever pairs them up need not know our locale.
-        sys.stdout.write(json.dumps(_evaluated(line)) + "\n")
+        sys.stdout.write(answer(line) + "\n")
+        # Whoever talks to us line by line waits for this one before the next.
         sys.stdout.flush()
-
-
-def _evaluated(line: bytes) -> dict[str, Any]:
-    import json
-
-    from authz.cli.field_values import parse_with_lists, values_of
-    from authz.errors import AuthzError, ExpressionError, SettingsError
-    from authz.rules import compile_expression
-
-    try:
-        given = json.loads(line)
-        if not isinstance(given, dict) or not isinstance(given.get("expression"), str):
-            raise SettingsError("the line has no expression", hint='write {"expression": "ssl"}')
-        unknown = sorted(given.keys() - {"expression", "fields", "lists"})
-        if unknown:
-            raise SettingsError(
-                f'unknown key "{unknown[0]}"', hint="known here: expression, fields, lists"
-            )
-        expression = parse_with_lists(given["expression"], given.get("lists", {}))
-        values = values_of(given.get("fields", {}))
-        return {"result": compile_expression(expression).matches(values)}
-    except (ValueError, RecursionError) as error:
-        return {"error": _error(f"the line is not JSON: {error}", None, None, None)}
-    except ExpressionError as error:
-        return {"error": _error(error.message, error.line, error.column, error.hint)}
-    except AuthzError as error:
-        return {"error": _error(str(error), None, None, error.hint)}
-
-
-def _error(message: str, line: int | None, column: int | None, hint: str | None) -> dict[str, Any]:
-    return {"message": message, "line": line, "column": column, "hint": hint}
 
 
 def _parsed(text: str, lists: dict[str, NamedList], scheme: Scheme | None = None) -> Expression:

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Field values and named lists as JSON, for `authz expression`.
 
-Text is UTF-8; fields that are left out are "", false, 0, 0.0.0.0 or empty.
+Text is UTF-8, bytes that are no text are `{"base64": "…"}`; fields that are left out are "", false,
+0, 0.0.0.0 or empty. docs/reference/expression-commands.md has the whole of it.
 """
 
 from __future__ import annotations
 
+import binascii
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from authz.errors import AuthzError, ParseError, PolicyError, SettingsError, TypeCheckError
+from authz.errors import ParseError, PolicyError, SettingsError, TypeCheckError
 from authz.policy.fields import SCHEME
 from authz.rules import (
     Array,
@@ -29,11 +32,24 @@ from authz.rules.types import INT_MAX, INT_MIN
 from authz.settings.problems import describe, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authz.rules import Expression, Type, Value
 
 
 # Three kinds for each list without one: more lists than anybody writes into one line.
 _MAX_CHOICES = 729
+
+
+# How a value of each type is written.
+_EXAMPLES: Final = {
+    "Bool": "true or false",
+    "Int": "a number without fraction, of at most 64 bits: 443",
+    "Bytes": 'a text: "…", or {"base64": "…"}',
+    "Ip": 'an address as a text: "192.0.2.1"',
+    "Array": "an array: […]",
+    "Map": "an object: {…}",
+}
 
 
 class Values(dict[str, "Value"]):
@@ -65,7 +81,7 @@ def values_of(given: Any) -> Values:
 
 
 def parse_with_lists(source: str, given: Any) -> Expression:
-    """Parse with the lists of a JSON object: `{name: {"kind": …, "items": […]}}` or `{name: […]}`.
+    """Parse with the lists of a JSON object: `{name: […]}` or `{name: {"kind": …, "items": […]}}`.
 
     A list without a kind is of the kind that the expression compares it with. Lists that the
     expression does not name are not looked at.
@@ -75,37 +91,50 @@ def parse_with_lists(source: str, given: Any) -> Expression:
         SettingsError: the lists are not that.
         PolicyError: an item that does not fit its list.
     """
-    models: dict[str, list[ListModel]] = {}
-    for name, value in _object(given, "lists").items():
-        if f"${name}" not in source:
-            continue
-        what = f'the list "{name}"'
-        whole = value if isinstance(value, dict) else {"items": value}
-        items = whole.get("items")
-        if not isinstance(items, list) or any(
-            isinstance(item, bool) or not isinstance(item, (str, int)) for item in items
-        ):
-            raise SettingsError(
-                f"{what} has no list of items", hint='write {"kind": "ip", "items": ["10.0.0.0/8"]}'
-            )
-        kinds = [whole["kind"]] if "kind" in whole else _kinds(items)
-        if any(kind not in list(ListKind) for kind in kinds):
-            hint = did_you_mean(str(kinds[0]), ListKind)
-            raise SettingsError(f"{what} is of no known kind: {describe(kinds[0])}", hint=hint)
-        texts = tuple(map(str, items))
-        models[name] = [
-            ListModel(name=name, kind=ListKind(kind), items=texts, where=what) for kind in kinds
-        ]
-    first: AuthzError | None = None
-    for choice in islice(product(*models.values()), _MAX_CHOICES):
+    models = {
+        name: _models(name, value)
+        for name, value in _object(given, "lists").items()
+        if f"${name}" in source
+    }
+    likeliest = [choices[0] for choices in models.values()]
+    try:
+        return _parse(source, likeliest)
+    except ParseError:
+        raise
+    except (TypeCheckError, PolicyError) as error:
+        first = error
+    for choice in islice(product(*models.values()), 1, _MAX_CHOICES):
+        # Which kinds the expression asks for shows without the items; then they have to fit.
         try:
-            return parse(source, SCHEME, {model.name: compile_list(model) for model in choice})
-        except ParseError:
-            raise
-        except (TypeCheckError, PolicyError) as error:
-            first = first or error
-    assert first is not None
+            _parse(source, [replace(model, items=()) for model in choice])
+        except TypeCheckError:
+            continue
+        return _parse(source, choice)
     raise first
+
+
+def _parse(source: str, models: Iterable[ListModel]) -> Expression:
+    return parse(source, SCHEME, {model.name: compile_list(model) for model in models})
+
+
+def _models(name: str, value: Any) -> list[ListModel]:
+    """What a list may be, the likeliest first."""
+    what = f'the list "{name}"'
+    whole = value if isinstance(value, dict) else {"items": value}
+    items = whole.get("items")
+    if not isinstance(items, list) or any(
+        isinstance(item, bool) or not isinstance(item, (str, int)) for item in items
+    ):
+        raise SettingsError(
+            f"{what} has no list of items",
+            hint='write ["10.0.0.0/8"] or {"kind": "ip", "items": ["10.0.0.0/8"]}',
+        )
+    kinds = [whole["kind"]] if "kind" in whole else _kinds(items)
+    if any(kind not in list(ListKind) for kind in kinds):
+        hint = did_you_mean(str(kinds[0]), ListKind)
+        raise SettingsError(f"{what} is of no known kind: {describe(kinds[0])}", hint=hint)
+    texts = tuple(map(str, items))
+    return [ListModel(name=name, kind=ListKind(kind), items=texts) for kind in kinds]
 
 
 def _object(given: Any, what: str) -> dict[str, Any]:
@@ -145,11 +174,13 @@ def _bytes(text: str) -> bytes:
 
 def _value(value: Any, kind: Type, what: str) -> Value:
     if isinstance(kind, Array) and isinstance(value, list):
-        return tuple(_value(item, kind.of, what) for item in value)
+        return tuple(_value(item, kind.of, f"{what}[{n}]") for n, item in enumerate(value))
     if isinstance(kind, Map) and isinstance(value, dict):
-        return {_bytes(key): _value(item, kind.of, what) for key, item in value.items()}
+        return {_bytes(key): _value(one, kind.of, f'{what}["{key}"]') for key, one in value.items()}
     if kind == Bytes and isinstance(value, str):
         return _bytes(value)
+    if kind == Bytes and isinstance(value, dict) and list(value) == ["base64"]:
+        return _base64(value["base64"], what)
     if kind == Bool and isinstance(value, bool):
         return value
     if (
@@ -164,4 +195,15 @@ def _value(value: Any, kind: Type, what: str) -> Value:
             return ip_address(value)
         except ValueError:
             raise SettingsError(f'{what}: "{value}" is not an IP address') from None
-    raise SettingsError(f"{what} is of type {kind}, not {describe(value)}")
+    given = "null" if value is None else describe(value)
+    hint = f"write {_EXAMPLES[kind.name.partition('(')[0]]}"
+    raise SettingsError(f"{what} is of type {kind}, not {given}", hint=hint)
+
+
+def _base64(text: Any, what: str) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except (ValueError, TypeError):
+        raise SettingsError(
+            f"{what}: {describe(text)} is not Base64", hint='write {"base64": "/w=="}'
+        ) from None

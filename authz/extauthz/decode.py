@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CheckRequest bytes into RequestFacts: what Envoy said, decoded and no more.
+"""CheckRequest bytes into RequestFacts: what Envoy said, decoded when it is asked for.
 
 Lives here: protobuf parsing, which of two spellings of a value counts (raw bytes before sanitised
-text), the body's completeness, the client's address. Does not live here: which certificate counts
-(peer.py), what hosts and paths mean (policy). Nothing is trusted or normalised.
-Source: envoy.service.auth.v3.AttributeContext.
+text), what a request must have. Does not live here: which certificate counts (peer.py), how much of
+the body there is (body_extent.py), what hosts and paths mean (policy). Nothing is trusted or
+normalised. Source: envoy.service.auth.v3.AttributeContext.
+
+Most rules read the host, the path and the certificate. Those come from `CheckView`, which leaves
+everything else unparsed; the first question for anything else parses the whole (ADR-0021).
 """
 
 from __future__ import annotations
@@ -15,24 +18,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError
 
-from authz.certs.presented import CertificateSource
+from authz.certs.lazy import lazy
+from authz.certs.presented import ABSENT, CertificateSource, Presented
+from authz.extauthz.body_extent import BODY_HEADERS, body_extent
 from authz.extauthz.client_address import client_address
 from authz.extauthz.peer import from_envoy, from_xfcc
-from authz.pb.ext_authz_pb2 import CheckRequest
-from authz.policy.facts import RequestFacts
+from authz.pb.check_view_pb2 import CheckView
+from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from google.protobuf.struct_pb2 import Struct, Value
 
-    from authz.pb.ext_authz_pb2 import AttributeContext
-
-#: Headers that say how much of the body there is, next to what was forwarded of it.
-_BODY_HEADERS: Final = frozenset(("content-length", "x-envoy-auth-partial-body"))
-#: RFC 9110 9.3: methods whose requests usually have no content.
-_WITHOUT_BODY: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"TRACE", b"CONNECT"))
-_NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+#: "!", as a number: looking for one byte is several times faster than looking for a string of one.
+_MARK: Final = 0x21
+_XFCC: Final = CertificateSource.XFCC
 _NO_TEXT: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_METADATA: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -59,139 +60,246 @@ class DecodeOptions:
     client_ip_trusted_hops: int = 0
 
 
-def decode(data: bytes, options: DecodeOptions) -> RequestFacts:
+def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
     """Read one CheckRequest.
 
     Raises:
         Undecodable: not protobuf, or attributes, request.http, path or source are missing.
     """
     try:
-        attributes = CheckRequest.FromString(data).attributes
+        attributes = CheckView.FromString(data).attributes
     except DecodeError as error:
         raise Undecodable("not a CheckRequest") from error
-    request = attributes.request
-    http = request.http
-    method = http.method.encode()
+    http = attributes.request.http
+    host = http.host
+    path = http.path
+    certificate = attributes.source.certificate
     # A missing message reads as one with empty fields, so an empty path covers a missing http,
     # request and attributes as well. Only CONNECT (RFC 9110 9.3.6) has no path.
-    text_path = http.path
-    if not text_path and method != b"CONNECT":
+    if not path and http.method != b"CONNECT":
         raise Undecodable("no path")
-    if not attributes.HasField("source"):
+    if not certificate and not attributes.HasField("source"):
         raise Undecodable("no source")
-    source = attributes.source
-
-    headers, pseudo, body_headers = _headers(http)
+    request = DecodedRequest(data, attributes, http, host, path, certificate or None, options)
+    if options.certificate_source is _XFCC:
+        presented = request.presented
+        # What identifies it, hashed and compared faster than the object.
+        request.credential = (
+            None
+            if presented.is_absent
+            else (presented.certificate, presented.chain, presented.defect)
+        )
     # Envoy writes `path`, `host`, `method` and `scheme` with every byte that is not UTF-8 turned
-    # into "!", while the upstream gets the bytes as sent: where we have the bytes, they count.
-    host = pseudo.get(":authority")
-    path = pseudo.get(":path")
-    body = http.raw_body or http.body.encode()
-    body_size, body_truncated = _body_extent(method, len(body), http.size, body_headers)
-    peer = source.address.socket_address
-    peer_address = peer.address
-    destination = attributes.destination.address.socket_address
-    extensions = attributes.context_extensions
-    return RequestFacts(
-        method=pseudo.get(":method") or method,
-        host=http.host.encode() if host is None else host,
-        path=path or text_path.encode(),
-        scheme=pseudo.get(":scheme") or http.scheme.encode(),
-        protocol=http.protocol.encode(),
-        headers=headers,
-        body=body,
-        body_size=body_size,
-        body_truncated=body_truncated,
-        request_id=http.id,
-        time_seconds=request.time.seconds,
-        time_nanos=request.time.nanos,
-        source_address=(
-            client_address(peer_address, headers, options.client_ip_trusted_hops)
-            if options.client_ip_trusted_hops
-            else peer_address
-        ),
-        peer_address=peer_address,
-        peer_port=peer.port_value,
-        destination_address=destination.address,
-        destination_port=destination.port_value,
-        # Three states: Envoy did not say, TLS without SNI, a name.
-        sni=attributes.tls_session.sni if attributes.HasField("tls_session") else None,
-        presented=(
-            from_envoy(source.certificate)
-            if options.certificate_source is CertificateSource.ENVOY
-            else from_xfcc(headers, options.xfcc_trusted_hops, source.certificate)
-        ),
-        context_extensions=dict(extensions) if extensions else _NO_TEXT,
-        metadata=_metadata(attributes) if attributes.HasField("metadata_context") else _NO_METADATA,
+    # into "!", while the upstream gets the bytes as sent: where we have the bytes, they count. A
+    # text without "!" is what the bytes are.
+    if _MARK in path or _MARK in host:
+        pseudo = request.pseudo_headers
+        request.path = pseudo.get(b":path") or path
+        request.host = pseudo.get(b":authority", host)
+    return request
+
+
+class DecodedRequest:
+    """The RequestFacts of one CheckRequest (policy.facts says what each is).
+
+    Reading a part that is not UTF-8 where it has to be, or malformed, raises Undecodable.
+
+    Attributes:
+        outer: the attributes, with little of them parsed.
+        view: their request.http, its header map unparsed.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "credential",
+        "data",
+        "host",
+        "options",
+        "outer",
+        "path",
+        "size",
+        "view",
     )
+
+    headers_truncated = False
+
+    def __init__(
+        self,
+        data: bytes,
+        outer: CheckView.Attributes,
+        view: CheckView.HttpRequest,
+        host: bytes,
+        path: bytes,
+        credential: Hashable | None,
+        options: DecodeOptions,
+    ) -> None:
+        self.data = data
+        self.outer = outer
+        self.view = view
+        self.host = host
+        self.path = path
+        self.credential = credential
+        self.options = options
+        self.size = len(data)
+
+    @lazy
+    def attributes(self) -> AttributeContext:
+        """Everything, parsed."""
+        try:
+            return CheckRequest.FromString(self.data).attributes
+        except DecodeError as error:
+            raise Undecodable("a part of the CheckRequest cannot be read") from error
+
+    @lazy
+    def _lines(self) -> tuple[tuple[tuple[bytes, bytes], ...], dict[bytes, bytes]]:
+        return _headers(self.attributes.request.http)
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Headers in order, without pseudo headers."""
+        return self._lines[0]
+
+    @property
+    def pseudo_headers(self) -> Mapping[bytes, bytes]:
+        """The pseudo headers as bytes; empty without encode_raw_headers."""
+        return self._lines[1]
+
+    @lazy
+    def method(self) -> bytes:
+        """The method as sent."""
+        text = self.view.method
+        return (self.pseudo_headers.get(b":method") or text) if _MARK in text else text
+
+    @lazy
+    def scheme(self) -> bytes:
+        """The scheme as sent."""
+        text = self.view.scheme
+        return (self.pseudo_headers.get(b":scheme") or text) if _MARK in text else text
+
+    @property
+    def protocol(self) -> bytes:
+        """The protocol's name."""
+        return self.view.protocol
+
+    @property
+    def body(self) -> bytes:
+        """What was forwarded of the body."""
+        return self.view.raw_body or self.view.body
+
+    @lazy
+    def _extent(self) -> tuple[int, bool]:
+        about = {name: value for name, value in self.headers if name in BODY_HEADERS}
+        return body_extent(self.method, len(self.body), self.view.size, about)
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the whole body, -1 when unknown."""
+        return self._extent[0]
+
+    @property
+    def body_truncated(self) -> bool:
+        """Whether there may be more of the body."""
+        return self._extent[1]
+
+    @lazy
+    def request_id(self) -> str:
+        """Envoy's request id."""
+        return self.attributes.request.http.id
+
+    @lazy
+    def time_seconds(self) -> int:
+        """Unix seconds, 0 when Envoy did not say."""
+        return self.attributes.request.time.seconds
+
+    @lazy
+    def time_nanos(self) -> int:
+        """Nanoseconds of that second."""
+        return self.attributes.request.time.nanos
+
+    @lazy
+    def source_address(self) -> str:
+        """The client's address after the trusted hops."""
+        hops = self.options.client_ip_trusted_hops
+        peer = self.peer_address
+        return client_address(peer, self.headers, hops) if hops else peer
+
+    @lazy
+    def peer_address(self) -> str:
+        """The TCP peer's address."""
+        return self.attributes.source.address.socket_address.address
+
+    @lazy
+    def peer_port(self) -> int:
+        """The TCP peer's port."""
+        return self.attributes.source.address.socket_address.port_value
+
+    @lazy
+    def destination_address(self) -> str:
+        """The address that took the request."""
+        return self.attributes.destination.address.socket_address.address
+
+    @lazy
+    def destination_port(self) -> int:
+        """The port that took the request."""
+        return self.attributes.destination.address.socket_address.port_value
+
+    @lazy
+    def sni(self) -> str | None:
+        """Three states: Envoy did not say, TLS without SNI, a name."""
+        outer = self.outer
+        if not outer.HasField("tls_session"):
+            return None
+        try:
+            return AttributeContext.TLSSession.FromString(outer.tls_session).sni
+        except DecodeError as error:
+            raise Undecodable("the TLS session cannot be read") from error
+
+    @lazy
+    def presented(self) -> Presented:
+        """The peer certificate that counts."""
+        options = self.options
+        if options.certificate_source is not _XFCC:
+            # Bytes that are no text are no PEM either, and judged as such.
+            text = self.credential
+            return from_envoy(text.decode(errors="replace")) if isinstance(text, bytes) else ABSENT
+        own = self.attributes.source.certificate
+        return from_xfcc(self.headers, options.xfcc_trusted_hops, own)
+
+    @lazy
+    def context_extensions(self) -> Mapping[str, str]:
+        """The route's context extensions."""
+        extensions = self.attributes.context_extensions
+        return dict(extensions) if extensions else _NO_TEXT
+
+    @lazy
+    def metadata(self) -> Mapping[str, Any]:
+        """What other filters left, by namespace."""
+        attributes = self.attributes
+        return _metadata(attributes) if attributes.HasField("metadata_context") else _NO_METADATA
 
 
 def _headers(
     http: AttributeContext.HttpRequest,
-) -> tuple[tuple[tuple[bytes, bytes], ...], Mapping[str, bytes], Mapping[str, bytes]]:
-    """Headers in order without pseudo headers; raw pseudo headers; headers about the body."""
+) -> tuple[tuple[tuple[bytes, bytes], ...], dict[bytes, bytes]]:
+    """Headers in order without pseudo headers; raw pseudo headers."""
     headers: list[tuple[bytes, bytes]] = []
-    body_headers: dict[str, bytes] = {}
+    pseudo: dict[bytes, bytes] = {}
     lines = http.header_map.headers
     if not lines:
         # Without encode_raw_headers: a map, repeats already joined with ",".
         for key, text in http.headers.items():
-            if key[:1] == ":":
-                continue
-            name = key.lower()
-            value = text.encode()
-            headers.append((name.encode(), value))
-            if name in _BODY_HEADERS:
-                body_headers[name] = value
-        return tuple(headers), _NOTHING, body_headers
-    pseudo: dict[str, bytes] = {}
+            if key[:1] != ":":
+                headers.append((key.lower().encode(), text.encode()))
+        return tuple(headers), pseudo
     for line in lines:
-        name = line.key.lower()
+        name = line.key.lower().encode()
         # Envoy fills raw_value; other callers of the API may write value.
         value = line.raw_value or line.value.encode()
-        if name[:1] == ":":
-            if pseudo.setdefault(name, value) != value:
-                raise Undecodable("a pseudo header twice")
-            continue
-        headers.append((name.encode(), value))
-        if name in _BODY_HEADERS:
-            body_headers[name] = value
-    return tuple(headers), pseudo, body_headers
-
-
-def _body_extent(
-    method: bytes, seen: int, received: int, headers: Mapping[str, bytes]
-) -> tuple[int, bool]:
-    """The body's size (-1 unknown) and whether `seen` bytes of it are less than all.
-
-    Envoy drops a client's own x-envoy-auth-partial-body. The flag alone is not believed when it
-    says "whole": it was wrong for bodies longer than the limit before now, so a content-length
-    beyond what we have counts as cut short.
-    """
-    flag = headers.get("x-envoy-auth-partial-body")
-    declared = headers.get("content-length", b"")
-    if declared.isdigit() and len(declared) < 19:
-        size = int(declared)
-    elif flag == b"false":
-        size = seen
-    else:
-        size = received if not declared and received > seen else -1
-    if flag is not None:
-        if flag == b"false":
-            return size, size > seen
-        # Cut short. Without content-length what Envoy counted so far is no size either.
-        return (size if declared else -1), True
-    if size >= 0 or declared:
-        # A length that is no number says that there is a body, and not how long it is.
-        return size, size > seen or size < 0
-    if seen:
-        return seen, False
-    # No flag and no length. Envoy forwards no body without with_request_body, and a body that is
-    # streamed (chunked, or HTTP/2 without content-length) then looks like none: Envoy has taken
-    # transfer-encoding off. Only methods that usually have none get the benefit of the doubt.
-    if method not in _WITHOUT_BODY:
-        return -1, True
-    return max(received, 0), False
+        if name[:1] != b":":
+            headers.append((name, value))
+        elif pseudo.setdefault(name, value) != value:
+            raise Undecodable("a pseudo header twice")
+    return tuple(headers), pseudo
 
 
 def _metadata(attributes: AttributeContext) -> dict[str, Any]:

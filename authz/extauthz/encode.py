@@ -18,9 +18,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from authz.extauthz.upstream_headers import (
-    CF_CERT_HEADERS,
-    RFC9440_HEADERS,
     header_value,
+    is_believed,
     upstream_headers,
 )
 from authz.pb.core_pb2 import HeaderValue, HeaderValueOption, HttpStatus, Status
@@ -28,21 +27,22 @@ from authz.pb.ext_authz_pb2 import CheckResponse, DeniedHttpResponse, OkHttpResp
 from authz.policy.decision import (
     DENIALS,
     UNAUTHENTICATED,
+    UNJUDGED,
     BlockResponse,
-    Decision,
     Reason,
+    Ruling,
     Verdict,
 )
 
 if TYPE_CHECKING:
     from authz.extauthz.upstream_headers import Headers
     from authz.policy.client import Client
+    from authz.policy.decision import Decision, Standing
 
-# google.rpc.Code
-_OK: Final = 0
+_ALLOW: Final = Verdict.ALLOW
 
 #: Length of every decision id: the parts of an answer are put together by known lengths.
-DECISION_ID_LENGTH: Final = 28
+DECISION_ID_LENGTH: Final = 20
 _FINGERPRINT_LENGTH: Final = 64
 
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -50,79 +50,72 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _BODIES: Final = {403: "access denied\n", 421: "misdirected request\n"}
 
 
-def encode(decision: Decision, decision_id: str, lookalikes: tuple[str, ...] = ()) -> bytes:
+def encode(
+    decision: Decision,
+    decision_id: bytes,
+    removed: tuple[str, ...] = (),
+) -> bytes:
     """The serialised CheckResponse for `decision`; `decision_id` is DECISION_ID_LENGTH long.
 
-    `lookalikes` are further request headers to take off before the upstream sees them.
+    `removed` is what upstream_headers.removals says of an allowed request.
     """
+    answer = decision.answer
+    if answer is None:
+        answer = decision.answer = _beginning(decision)
+    answer += decision_id + _ID_AFTER
+    ruling = decision.ruling
+    if ruling.verdict is not _ALLOW:
+        return answer
+    if ruling.upstream_headers:
+        # Sets and removes every name that is written as it should be. What is removed besides is
+        # merged into the same ok_response: repeated fields of the two are joined.
+        answer += _upstream(decision.client, ruling.upstream_headers)
+        removed = tuple(name for name in removed if "_" in name)
+    return answer + _removing(removed) if removed else answer
+
+
+def _beginning(decision: Decision) -> bytes:
+    """Everything that does not belong to one check, up to the value of the decision id."""
+    head = _head(decision.ruling, decision.standing)
     client = decision.client
-    head = _head(
-        decision.verdict,
-        decision.reason,
-        decision.site,
-        decision.action,
-        decision.rule,
-        decision.logged,
-        decision.generation,
-        decision.response,
-        decision.anonymous,
-        None if client is None else (client.presented, client.verified, client.revoked),
-        "" if client is None or client.failure is None else client.failure.value,
-    )
-    certificate = None if client is None else client.certificate
-    if certificate is None:
-        own = _NO_FINGERPRINT
-    else:
-        fingerprint = certificate.fingerprint_sha256.encode()
-        own = _FINGERPRINT_BEFORE + fingerprint + _FINGERPRINT_AFTER
-    if decision.verdict is Verdict.ALLOW:
-        head += _upstream(client, decision.upstream_headers)
-        if lookalikes:
-            # Merged into the ok_response above: repeated fields of the two are joined.
-            head += _ok_response((), lookalikes)
-    return head + own + decision_id.encode() + _ID_AFTER
+    if client is None or not client.fingerprint:
+        return head + _ID_BEFORE
+    return head + _FINGERPRINT_BEFORE + client.fingerprint + _FINGERPRINT_AFTER
 
 
 @lru_cache(maxsize=2048)
-def _head(
-    verdict: Verdict,
-    reason: Reason,
-    site: str,
-    action: str,
-    rule: str,
-    logged: tuple[str, ...],
-    generation: int,
-    response: BlockResponse | None,
-    anonymous: bool,
-    client: tuple[bool, bool, bool] | None,
-    failure: str,
-) -> bytes:
-    """Status, denied response and those metadata that many checks share."""
-    presented, verified, revoked = client or (False, False, False)
+def _head(ruling: Ruling, standing: Standing) -> bytes:
+    """Status, denied response and metadata.
+
+    What is empty, false or zero is left out, as protobuf does it: an answer that fits into one
+    small HTTP/2 frame is sent together with others (ADR-0021).
+    """
     answer = CheckResponse()
-    if verdict is Verdict.ALLOW:
-        answer.status.CopyFrom(Status(code=_OK, message=reason.value))
+    reason = ruling.reason
+    if ruling.verdict is _ALLOW:
+        # Set, and equal to its default: Envoy would read a missing one as "allowed" as well, and
+        # nobody should have to know that.
+        answer.status.SetInParent()
     else:
         # gRPC's own distinction: 16 when nobody said who they are, 7 when that is not enough.
-        code = UNAUTHENTICATED if anonymous else DENIALS[reason].grpc_code
+        code = DENIALS[reason].grpc_code if standing.presented else UNAUTHENTICATED
         answer.status.CopyFrom(Status(code=code, message=reason.value))
-        answer.denied_response.CopyFrom(_denied(reason, response))
-    metadata = answer.dynamic_metadata
-    metadata.update(
-        {
-            "verdict": verdict.value,
-            "reason": reason.value,
-            "site": site,
-            "action": action,
-            "rule": rule,
-            "logged": list(logged),
-            "generation": generation,
-            "presented": presented,
-            "verified": verified,
-            "revoked": revoked,
-            "failure": failure,
-        }
-    )
+        answer.denied_response.CopyFrom(_denied(reason, ruling.response))
+    metadata: dict[str, bool | int | str | list[str]] = {
+        "verdict": ruling.verdict.value,
+        "reason": reason.value,
+        "site": ruling.site,
+        "action": ruling.action if reason is Reason.RULE else "",
+        "rule": ruling.rule,
+        "logged": list(ruling.logged),
+        "generation": ruling.generation,
+        # Verified implies it.
+        "presented": standing.judged and standing.presented and not standing.verified,
+        "verified": standing.verified,
+        "revoked": standing.revoked,
+        "failure": standing.failure,
+    }
+    answer.dynamic_metadata.update({name: value for name, value in metadata.items() if value})
     return answer.SerializeToString()
 
 
@@ -140,10 +133,8 @@ def _denied(reason: Reason, response: BlockResponse | None) -> DeniedHttpRespons
 
 def _upstream(client: Client | None, families: frozenset[str]) -> bytes:
     """The serialised `ok_response`: what the upstream is told, and what is taken off."""
-    if client is None or not client.verified or client.revoked or client.certificate is None:
+    if not is_believed(client) or client.certificate is None:
         return _STRANGER
-    if not families:
-        return _VERIFIED
     issuer = client.issuer
     key = (
         client.certificate.fingerprint_sha256,
@@ -169,6 +160,11 @@ def _ok_response(headers: Headers, removed: tuple[str, ...]) -> bytes:
     ).SerializeToString()
 
 
+@lru_cache(maxsize=256)
+def _removing(names: tuple[str, ...]) -> bytes:
+    return _ok_response((), names)
+
+
 def _set_header(name: str, value: str) -> HeaderValueOption:
     return HeaderValueOption(
         header=HeaderValue(key=name, value=value),
@@ -192,18 +188,15 @@ def _around(name: str, length: int) -> tuple[bytes, bytes]:
 _ID_BEFORE, _ID_AFTER = _around("decision_id", DECISION_ID_LENGTH)
 _FINGERPRINT_BEFORE, _after = _around("fingerprint", _FINGERPRINT_LENGTH)
 _FINGERPRINT_AFTER: Final = _after + _ID_BEFORE
-_NO_FINGERPRINT: Final = _metadata("fingerprint", "") + _ID_BEFORE
 
 #: `ok_response` for a client that is not verified, or revoked.
 _STRANGER: Final = _ok_response(*upstream_headers(None, frozenset()))
-#: `ok_response` for a verified client at a site that sends no certificate headers.
-_VERIFIED: Final = _ok_response((), (*CF_CERT_HEADERS, *RFC9440_HEADERS))
 
-# Answers with certificate headers, by certificate; at most some 16 KiB each.
-_REMEMBERED_LIMIT: Final = 256
+# Answers with certificate headers, by certificate; mostly 2 to 4 KiB each.
+_REMEMBERED_LIMIT: Final = 1024
 _remembered: dict[tuple[str, str, tuple[bytes, ...], frozenset[str]], bytes] = {}
 
 #: The answer when nothing else can be made any more.
 CONSTANT_DENIAL: Final = _head(
-    Verdict.DENY, Reason.INTERNAL_ERROR, "", "", "", (), 0, None, False, None, ""
+    Ruling(verdict=Verdict.DENY, reason=Reason.INTERNAL_ERROR), UNJUDGED[True]
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judgements remembered: one certificate judged once, not once per request.
+"""Clients remembered: one certificate judged once, not once per request.
 
 A judgement is remembered under what it depends on: the presented bytes, the digest of the trust
 bundle, and the span of time in which it holds. Revocation is no part of it: that is looked up on
@@ -13,44 +13,45 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import judge
+from authz.policy.client import NOBODY, resolve, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
+    from authz.policy.client import Client
+    from authz.policy.facts import RequestFacts
 
     Judge = Callable[[Presented, TrustBundle, float, CertificateLimits], Judgement]
-    Key = tuple[Presented, bytes]
+    Key = tuple[Hashable, bytes]
 
-#: Most judgements remembered at once.
-MAX_ENTRIES: Final = 4096
-#: Most bytes they may hold, as far as they can be counted: some 1,200 ordinary certificates. The
-#: process has to stay below 80 MB with the larger transport, too.
-MAX_BYTES: Final = 8 * 1024 * 1024
-# A judgement keeps the encoded certificate, its DER and what was read from it: about twice the
-# encoded bytes, and objects (6,000 different certificates grew a process by 5.4 KB for each).
-_ENTRY_OVERHEAD: Final = 4096
+#: Most certificates remembered at once.
+MAX_ENTRIES: Final = 16_384
+#: Most bytes they may hold, as far as they can be counted: some 12,000 ordinary certificates.
+MAX_BYTES: Final = 32 * 1024 * 1024
+# An entry keeps the certificate as it was presented, its DER, and objects. Of 10,000 different
+# certificates of 645 bytes (P-256), each grew a process by 2.6 KB.
+_ENTRY_OVERHEAD: Final = 1536
 
 
 class _Entry:
-    """One judgement; `recent` is the clock's reference bit."""
+    """One judged certificate, and who it is."""
 
-    __slots__ = ("judgement", "recent", "size", "valid_from", "valid_until")
+    __slots__ = ("client", "judgement", "size")
 
-    def __init__(self, judgement: Judgement, size: int) -> None:
+    def __init__(self, judgement: Judgement, client: Client, size: int) -> None:
         self.judgement = judgement
-        self.valid_from = judgement.valid_from
-        self.valid_until = judgement.valid_until
+        self.client = client
         self.size = size
-        self.recent = False
 
 
-class JudgementMemo:
+class ClientMemo:
     """Judges certificates, remembering what it found.
 
-    Eviction is second chance (clock): an entry that was asked for since the hand last passed stays.
+    Eviction is second chance (clock; `Client.recent` is the reference bit): an entry that was asked
+    for since the hand last passed stays.
     A flood of certificates that are seen once therefore evicts itself, not the regular clients.
     A hit takes no lock: it reads one dict entry and sets a flag, each atomic under the interpreter
     lock; a race loses a flag or a count, never an answer.
@@ -77,24 +78,51 @@ class JudgementMemo:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def judge(self, presented: Presented, bundle: TrustBundle, at: float) -> Judgement:
-        """The judgement of `presented` by `bundle` at Unix time `at`, remembered if possible."""
-        if presented.is_absent:
-            return self._judge(presented, bundle, at, self._limits)
-        key = (presented, bundle.digest)
-        entry = self._entries.get(key)
-        if entry is not None and entry.valid_from <= at < entry.valid_until:
-            entry.recent = True
-            self.hits += 1
-            return entry.judgement
-        judgement = self._judge(presented, bundle, at, self._limits)
-        self.misses += 1
-        self._remember(key, judgement)
-        return judgement
+    def client_of(self, facts: RequestFacts, bundle: TrustBundle, at: float) -> Client:
+        """Who sent a request, by `bundle` at Unix time `at`; judged before, if possible."""
+        credential = facts.credential
+        if credential is None:
+            return NOBODY
+        entry = self._entries.get((credential, bundle.digest))
+        if entry is not None:
+            client = entry.client
+            if client.trust is bundle and client.valid_from <= at < client.valid_until:
+                client.recent = True
+                self.hits += 1
+                for has, serial in client.lookups:
+                    if has(serial):
+                        return resolve(entry.judgement, bundle, at)
+                return client
+        return self._settle(facts, bundle, at, entry)
 
-    def _remember(self, key: Key, judgement: Judgement) -> None:
-        presented = key[0]
-        size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
+    def _settle(
+        self, facts: RequestFacts, bundle: TrustBundle, at: float, entry: _Entry | None
+    ) -> Client:
+        """The first sight of a certificate, of other revocations, or of another span of time."""
+        credential = facts.credential
+        judgement = None if entry is None else entry.judgement
+        if judgement is not None and judgement.valid_from <= at < judgement.valid_until:
+            self.hits += 1
+        else:
+            judgement = self._judge(facts.presented, bundle, at, self._limits)
+            self.misses += 1
+            if judgement.certificate is not None:
+                # What was needed to judge it is most of what it holds, and is read again on demand.
+                judgement.certificate.shed()
+        client = settle(judgement, bundle, at)
+        client.recent = entry is not None
+        if entry is not None and entry.judgement is judgement:
+            client.credential = entry.client.credential
+            entry.client = client
+        else:
+            client.credential = credential
+            presented = facts.presented
+            size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
+            self._remember((credential, bundle.digest), _Entry(judgement, client, size))
+        return client
+
+    def _remember(self, key: Key, entry: _Entry) -> None:
+        size = entry.size
         if size > self._max_bytes:
             return
         with self._lock:
@@ -105,7 +133,7 @@ class JudgementMemo:
                 len(self._entries) >= self._max_entries or self.bytes + size > self._max_bytes
             ):
                 self._evict_one()
-            self._entries[key] = _Entry(judgement, size)
+            self._entries[key] = entry
             self.bytes += size
 
     def _evict_one(self) -> None:
@@ -114,8 +142,8 @@ class JudgementMemo:
         while True:
             key = next(iter(self._entries))
             entry = self._entries.pop(key)
-            if not entry.recent:
+            if not entry.client.recent:
                 self.bytes -= entry.size
                 return
-            entry.recent = False
+            entry.client.recent = False
             self._entries[key] = entry

@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from itertools import count
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
+from authz.extauthz.decision_id import decision_ids
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
-from authz.extauthz.memo import JudgementMemo
-from authz.extauthz.upstream_headers import lookalikes
+from authz.extauthz.memo import ClientMemo
+from authz.extauthz.upstream_headers import removals
 from authz.observability.log import RateLimit, get_logger
 from authz.policy.authorizer import authorize
-from authz.policy.decision import Decision, Reason, Verdict
+from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
     from authz.certs.presented import CertificateLimits, CertificateSource
     from authz.policy.snapshot import Snapshot
 
+_ALLOW: Final = Verdict.ALLOW
+
 #: An internal error is logged with its traceback this often at most; each one is counted.
 LOG_INTERVAL_SECONDS: Final = 10.0
+
+
+#: As many random bytes as a UUID has: what cf.random_seed is for at Cloudflare.
+SEED_BYTES: Final = 16
 
 
 #: A longer CheckRequest is denied unread. Envoy bounds headers (60 KB unless set otherwise) and the
@@ -48,12 +55,13 @@ class Observer(Protocol):
 
 
 def _denied(reason: Reason) -> Decision:
-    return Decision(verdict=Verdict.DENY, reason=reason)
+    # Nobody looked for a certificate; "unauthenticated" is said only of who is known to have none.
+    return Decision(Ruling(verdict=Verdict.DENY, reason=reason), UNJUDGED[True])
 
 
-_UNDECODABLE: Final = _denied(Reason.UNDECODABLE)
-_DEADLINE_EXCEEDED: Final = _denied(Reason.DEADLINE_EXCEEDED)
-_INTERNAL_ERROR: Final = _denied(Reason.INTERNAL_ERROR)
+def draw_seed() -> bytes:
+    """The random bytes of one check, for rules that read cf.random_seed."""
+    return os.urandom(SEED_BYTES)
 
 
 class CheckService:
@@ -71,17 +79,25 @@ class CheckService:
         limits: CertificateLimits,
         observer: Observer,
         clock: Callable[[], float] = time.time,
-        memo: JudgementMemo | None = None,
+        memo: ClientMemo | None = None,
+        seed: Callable[[], bytes] = draw_seed,
     ) -> None:
         self.snapshot: Snapshot | None = None
-        self.memo = memo or JudgementMemo(limits)
+        self.memo = memo or ClientMemo(limits)
         self._options = options
         self._observer = observer
         self._clock = clock
+        self._seed = seed
         self._log_limit = RateLimit(LOG_INTERVAL_SECONDS)
-        # Unique without a system call per check: 64 random bits a process, then a counter.
-        self._id_prefix = os.urandom(8).hex()
-        self._ids = count()
+        self._source = options.certificate_source
+        self._observe = observer.observe
+        self._client_of = self.memo.client_of
+        self._ids = decision_ids()
+        # Not shared between services: a decision remembers where it is counted.
+        self._denied = {
+            reason: _denied(reason)
+            for reason in (Reason.UNDECODABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL_ERROR)
+        }
 
     def check(self, data: bytes, remaining: float | None = None) -> bytes:
         """Answer one serialised CheckRequest with a serialised CheckResponse. Never raises.
@@ -90,14 +106,33 @@ class CheckService:
             data: the request as it came.
             remaining: seconds until the caller gives up; None when it did not say.
         """
-        started = time.perf_counter()
+        started = perf_counter()
         try:
-            decision, removed = self._decide(data, started, remaining)
-            answer = encode(decision, self._next_id(), removed)
-            self._observer.observe(
-                decision, self._options.certificate_source, time.perf_counter() - started
-            )
+            if remaining is not None and remaining <= 0:
+                decision = self._denied[Reason.DEADLINE_EXCEEDED]
+            elif len(data) > MAX_CHECK_BYTES:
+                decision = self._denied[Reason.UNDECODABLE]
+            else:
+                # The straight line, steps 3 to 5.
+                facts = decode(data, self._options)
+                decision = authorize(
+                    self.snapshot, facts, self._clock(), self._client_of, self._seed
+                )
+            if decision.ruling.verdict is _ALLOW:
+                # Only what is let through reaches an upstream.
+                answer = encode(decision, next(self._ids), removals(facts, decision.client))
+            else:
+                answer = encode(decision, next(self._ids))
+            seconds = perf_counter() - started
+            # An answer that comes late is no answer: the caller has decided without us, and what
+            # is counted should say so.
+            if remaining is not None and seconds >= remaining:
+                decision = self._denied[Reason.DEADLINE_EXCEEDED]
+                answer = encode(decision, next(self._ids))
+            self._observe(decision, self._source, seconds)
             return answer
+        except Undecodable:
+            return self._refuse(self._denied[Reason.UNDECODABLE], started)
         # BaseException, because a panic in a Rust extension is one, and because an exception that
         # escaped would become a gRPC error, which failure_mode_allow may turn into "allowed".
         # MemoryError and RecursionError deny like any other. KeyboardInterrupt and SystemExit
@@ -106,25 +141,14 @@ class CheckService:
         except BaseException as error:  # noqa: BLE001 - the one blind except
             return self._fail(error, started)
 
-    def _decide(
-        self, data: bytes, started: float, remaining: float | None
-    ) -> tuple[Decision, tuple[str, ...]]:
-        """The decision, and look-alikes of certificate headers that the request carried."""
-        if remaining is not None and remaining <= 0:
-            return _DEADLINE_EXCEEDED, ()
-        if len(data) > MAX_CHECK_BYTES:
-            return _UNDECODABLE, ()
+    def _refuse(self, decision: Decision, started: float) -> bytes:
+        """Answer a check whose request turned out to be unreadable."""
         try:
-            facts = decode(data, self._options)
-        except Undecodable:
-            return _UNDECODABLE, ()
-        decision = authorize(self.snapshot, facts, self._clock(), self.memo.judge)
-        # An answer that comes late is no answer: the caller has decided without us, and what is
-        # counted should say so.
-        if remaining is not None and time.perf_counter() - started >= remaining:
-            return _DEADLINE_EXCEEDED, ()
-        # Only what is let through reaches an upstream.
-        return decision, lookalikes(facts.headers) if decision.verdict is Verdict.ALLOW else ()
+            answer = encode(decision, next(self._ids))
+            self._observe(decision, self._source, perf_counter() - started)
+            return answer
+        except BaseException as error:  # noqa: BLE001 - the same boundary
+            return self._fail(error, started)
 
     def _fail(self, error: BaseException, started: float) -> bytes:
         # Whatever is broken may break here again, so each step stands alone.
@@ -132,7 +156,7 @@ class CheckService:
             self._observer.internal_error()
         with suppress(BaseException):
             self._observer.observe(
-                _INTERNAL_ERROR, self._options.certificate_source, time.perf_counter() - started
+                self._denied[Reason.INTERNAL_ERROR], self._source, perf_counter() - started
             )
         with suppress(BaseException):
             suppressed = self._log_limit.admit(time.monotonic())
@@ -141,8 +165,5 @@ class CheckService:
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):
-            return encode(_INTERNAL_ERROR, self._next_id())
+            return encode(self._denied[Reason.INTERNAL_ERROR], next(self._ids))
         return CONSTANT_DENIAL
-
-    def _next_id(self) -> str:
-        return f"{self._id_prefix}{next(self._ids):012x}"

@@ -9,15 +9,15 @@ in the request would be the client's own invention.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import quote
 
 from authz.certs.rfc9440 import client_cert, client_cert_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from authz.certs.certificate import Certificate
+    from authz.extauthz.decode import DecodedRequest
     from authz.policy.client import Client
 
 CF_CERT: Final = "cf-cert"
@@ -58,20 +58,52 @@ _PROTECTED: Final = frozenset(
 )
 
 
-def lookalikes(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
-    """Names in the request that some upstreams cannot tell from a certificate header.
+# Where the first key of a serialised header map begins: behind the tag and the length of its line
+# and its own tag and length; a line's length may take a second byte.
+_KEY: Final = 4
+_COLON: Final = 0x3A
+# Every protected name, and what looks like one, has these letters; names come in lower case. As a
+# pattern, because that finds a plain text twice as fast as `in` does (measured, 800 bytes).
+_has_protected: Final = re.compile(rb"cert").search
 
-    CGI and WSGI write both `cf-cert-verified` and `cf_cert_verified` as HTTP_CF_CERT_VERIFIED. The
-    shipped listener refuses underscores; not every listener does.
+
+def removals(facts: DecodedRequest, client: Client | None) -> tuple[str, ...]:
+    """The names of the request's headers that the upstream must not see.
+
+    Envoy shows the pseudo headers with the others unless `allowed_headers` makes it choose; then
+    names that we cannot see may be there, and every name has to be taken off.
+
+    Some upstreams cannot tell two names apart: CGI and WSGI write both `cf-cert-verified` and
+    `cf_cert_verified` as HTTP_CF_CERT_VERIFIED. The shipped listener refuses underscores; not
+    every listener does.
     """
-    return tuple(
-        sorted(
-            {
-                name.decode()
-                for name, _ in headers
-                if b"_" in name and name.replace(b"_", b"-") in _PROTECTED
-            }
-        )
+    shown = facts.view.header_map
+    if len(shown) > _KEY + 1:
+        # Envoy keeps pseudo headers before all others.
+        complete = shown[_KEY] == _COLON or shown[_KEY + 1] == _COLON
+    else:
+        shown = b"".join(facts.view.headers)
+        # A key of five characters behind its tag and length. No header value has a line feed, so
+        # no client can pretend.
+        complete = b"\n\x05:path" in shown
+    if complete and _has_protected(shown) is None:
+        return ()
+    found = {name for name, _ in facts.headers if name.replace(b"_", b"-") in _PROTECTED}
+    if not complete:
+        found |= _PROTECTED
+    if is_believed(client):
+        # Envoy wrote it, or a proxy it trusts.
+        found.discard(XFCC_HEADER.encode())
+    return tuple(sorted(name.decode() for name in found))
+
+
+def is_believed(client: Client | None) -> TypeGuard[Client]:
+    """Whether the upstream is told who the client is (architecture 4.4)."""
+    return (
+        client is not None
+        and client.verified
+        and not client.revoked
+        and client.certificate is not None
     )
 
 
@@ -79,7 +111,7 @@ def upstream_headers(
     client: Client | None, families: frozenset[str]
 ) -> tuple[Headers, tuple[str, ...]]:
     """`(to set, to remove)`. No name is in both: Envoy removes after setting."""
-    if client is None or not client.verified or client.revoked or client.certificate is None:
+    if not is_believed(client) or client.certificate is None:
         return (), (*CF_CERT_HEADERS, *RFC9440_HEADERS, XFCC_HEADER)
     headers: list[tuple[str, str]] = []
     if CF_CERT in families:

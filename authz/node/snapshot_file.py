@@ -1,73 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
 """The snapshot file: a policy model on its way from the supervisor to the workers.
 
-Lives here: the layout, writing (temporary file, fsync, atomic rename, the last three kept) and
-reading with every checksum verified. Not here: compiling (policy.snapshot) and deciding when to
-write (node.supervisor). ADR-0006 says why it looks like this.
+Lives here: the layout, writing (the last three files are kept) and reading with every checksum
+verified. Not here: what the model is written as (snapshot_model.py), large sections
+(section_files.py), compiling (policy.snapshot) and deciding when to write (node.supervisor).
+ADR-0006 says why it looks like this.
 
 Layout, integers little-endian:
 
     8 bytes   magic "AUTHZSNP"
     4 bytes   version of the layout
     4 bytes   length of the header
-    header    MessagePack: generation, created_at and a table of sections
+    header    MessagePack: generation, created_at, and where the model and the sections are
     32 bytes  SHA-256 of everything above
-    sections  each at a multiple of 8, with its own SHA-256 in the table
+    the model and the small sections, each at a multiple of 8
 
-A section's hash is its identity: a reader that has a section with that hash need not read it again,
-and the large ones (sets of packed serial numbers) can be mapped instead of read. The file's name
-holds the SHA-256 of the header, which covers the sections' hashes and so the whole file.
+A section is a packed set (authz.packed) that the model names by its SHA-256. A large one lies in
+`sections/`, is mapped and not read, and a reader that has one with this hash uses what it has. The
+file's name holds the SHA-256 of the header, which covers the hashes of the model and the sections,
+and so everything.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import mmap
-import os
 import re
 import struct
-import tempfile
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from authz.errors import PolicyError
-from authz.policy.model import PolicyModel, SiteModel
+from authz.node.section_files import (
+    DIRECTORY,
+    map_section,
+    prune_sections,
+    sync_directory,
+    write_section,
+    write_whole,
+)
+from authz.node.snapshot_model import decode_model, encode_model
+from authz.packed import Section
+from authz.policy.model import PolicyModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from authz.certs.trust import AuthorityModel
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 MAGIC = b"AUTHZSNP"
-VERSION = 1
+VERSION = 2
 
 #: How many snapshot files stay in the directory: the one in force, the one a slow worker may still
 #: be reading, and the one before, to look at after a bad change.
 KEPT = 3
 
+#: Sections of this size and above have files of their own.
+LARGE: Final = 64 * 1024
+
 _PREFIX = struct.Struct("<8sII")
 _DIGEST_BYTES = 32
 _ALIGNMENT = 8
 _NAME = re.compile(r"(?P<generation>\d{1,18})-(?P<sha256>[0-9a-f]{64})\.snapshot")
+_NONE: Final[Mapping[bytes, Section]] = MappingProxyType({})
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the table. `offset` counts from the first byte after the header's hash.
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something is. `offset` counts from the first byte after the header's hash, rounded up
+    to the alignment; it is None for a section with a file of its own."""
 
-    `kind` is `model` or `serials`; `name` says whose (`0/1`: second authority of the first site);
-    `width` is the size of one entry of a packed set, 0 elsewhere.
-    """
-
-    kind: str
-    name: str
     sha256: bytes
-    offset: int
     length: int
-    width: int = 0
+    offset: int | None
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,50 +80,42 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     generation: int
     created_at: float
-    sections: tuple[Section, ...]
+    model: Entry
+    sections: tuple[Entry, ...]
 
 
 class SnapshotContent(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was read and verified."""
+    """A file that was read and verified; `sections` by their hash, for the next one to be read."""
 
     generation: int
     created_at: float
     model: PolicyModel
+    sections: dict[bytes, Section]
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_model = msgspec.msgpack.Decoder(PolicyModel).decode
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 
 
 def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: float) -> Path:
     """Write `model` as generation `generation`, made at Unix time `at`, and return the file.
 
-    The file appears under its name complete and on disk, or not at all. Older ones beyond `KEPT`
-    are removed.
+    The file appears under its name complete and on disk, and after its sections, or not at all.
+    Older ones beyond `KEPT` are removed.
 
     Raises:
         PolicyError: the directory cannot be written to.
     """
-    header, body = _encode_file(model, generation, at)
-    name = f"{generation}-{hashlib.sha256(header).hexdigest()}.snapshot"
-    target = directory / name
+    header, body, large = _encode_file(model, generation, at)
+    digest = hashlib.sha256(header)
+    target = directory / f"{generation}-{digest.hexdigest()}.snapshot"
     try:
         # The model may hold what the operator regards as private (lists of addresses).
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=directory)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(header)
-                file.write(hashlib.sha256(header).digest())
-                file.writelines(body)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).rename(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        _sync_directory(directory)
+        for section in large:
+            write_section(directory / DIRECTORY, section)
+        write_whole(target, [header, digest.digest(), *body])
+        sync_directory(directory)
         _prune(directory, keep=target)
     except OSError as error:
         raise PolicyError(
@@ -129,21 +126,34 @@ def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: flo
     return target
 
 
-def read_snapshot(file: Path) -> SnapshotContent:
+def read_snapshot(file: Path, known: Mapping[bytes, Section] = _NONE) -> SnapshotContent:
     """Read and verify one file.
+
+    Args:
+        known: sections that are at hand, by their hash; they are not read or verified again.
 
     Raises:
         PolicyError: unreadable, cut short, changed, or of another version.
     """
     try:
-        with file.open("rb") as opened:
-            size = os.fstat(opened.fileno()).st_size
-            if size < _PREFIX.size + _DIGEST_BYTES:
-                raise _damaged(file, "it is too short")
-            with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return _decode_file(file, mapped)
+        data = file.read_bytes()
+        header, start = _read_header(file, data)
+        sections = {
+            entry.sha256: known.get(entry.sha256) or _read_section(file, data, start, entry)
+            for entry in header.sections
+        }
+        model = decode_model(_inline(file, data, start, header.model), sections)
     except OSError as error:
         raise _damaged(file, error.strerror or str(error)) from error
+    except (msgspec.MsgspecError, LookupError) as error:
+        # The hash was right: another version of the program wrote it.
+        raise _damaged(file, f"it cannot be decoded: {error}") from error
+    return SnapshotContent(
+        generation=header.generation,
+        created_at=header.created_at,
+        model=model,
+        sections=sections,
+    )
 
 
 def next_generation(directory: Path) -> int:
@@ -154,47 +164,41 @@ def next_generation(directory: Path) -> int:
     return max((generation for generation, _ in _files(directory)), default=0) + 1
 
 
-def _encode_file(model: PolicyModel, generation: int, at: float) -> tuple[bytes, list[bytes]]:
-    sections: list[Section] = []
+# --- writing -------------------------------------------------------------------------------------
+
+
+def _encode_file(
+    model: PolicyModel, generation: int, at: float
+) -> tuple[bytes, list[bytes], list[Section]]:
+    """The header, what follows its hash, and the sections that get files of their own."""
+    encoded, named = encode_model(model)
+    small = [Section(encoded), *(section for section in named if len(section) < LARGE)]
+    large = [section for section in named if len(section) >= LARGE]
+    entries: list[Entry] = []
     body: list[bytes] = []
     offset = 0
-    for kind, name, data, width in _sections_of(model):
-        digest = hashlib.sha256(data).digest()
-        sections.append(
-            Section(
-                kind=kind, name=name, sha256=digest, offset=offset, length=len(data), width=width
-            )
-        )
-        padding = -len(data) % _ALIGNMENT
-        body += [data, bytes(padding)]
-        offset += len(data) + padding
-    header = _encode(Header(generation=generation, created_at=at, sections=tuple(sections)))
+    for section in small:
+        entries.append(Entry(sha256=section.sha256, length=len(section), offset=offset))
+        padding = -len(section) % _ALIGNMENT
+        body += [bytes(section.data), bytes(padding)]
+        offset += len(section) + padding
+    entries += [Entry(sha256=one.sha256, length=len(one), offset=None) for one in large]
+    header = _encode(
+        Header(generation=generation, created_at=at, model=entries[0], sections=tuple(entries[1:]))
+    )
     # Padded so that the sections start aligned; MessagePack's decoder wants the exact length.
     start = _PREFIX.size + len(header) + _DIGEST_BYTES
     body.insert(0, bytes(-start % _ALIGNMENT))
-    return _PREFIX.pack(MAGIC, VERSION, len(header)) + header, body
+    return _PREFIX.pack(MAGIC, VERSION, len(header)) + header, body, large
 
 
-def _sections_of(model: PolicyModel) -> Iterator[tuple[str, str, bytes, int]]:
-    """Kind, name, bytes and entry width of every section; the model without what is packed."""
-    sites: list[SiteModel] = []
-    packed: list[tuple[str, str, bytes, int]] = []
-    for site_index, site in enumerate(model.sites):
-        trust: list[AuthorityModel] = []
-        for index, authority in enumerate(site.trust):
-            serials = authority.revoked_serials
-            if serials:
-                # MessagePack's integers end at 64 bits, serial numbers at 160 (RFC 5280 4.1.2.2).
-                width = max((serial.bit_length() + 7) // 8 for serial in serials) or 1
-                data = b"".join(serial.to_bytes(width, "big") for serial in sorted(serials))
-                packed.append(("serials", f"{site_index}/{index}", data, width))
-            trust.append(replace(authority, revoked_serials=()))
-        sites.append(replace(site, trust=tuple(trust)))
-    yield "model", "", _encode(replace(model, sites=tuple(sites))), 0
-    yield from packed
+# --- reading -------------------------------------------------------------------------------------
 
 
-def _decode_file(file: Path, data: mmap.mmap) -> SnapshotContent:
+def _read_header(file: Path, data: bytes) -> tuple[Header, int]:
+    """The verified header, and where offsets count from."""
+    if len(data) < _PREFIX.size + _DIGEST_BYTES:
+        raise _damaged(file, "it is too short")
     magic, version, header_length = _PREFIX.unpack_from(data)
     if magic != MAGIC:
         raise _damaged(file, "it is not a snapshot")
@@ -208,38 +212,28 @@ def _decode_file(file: Path, data: mmap.mmap) -> SnapshotContent:
     named = _NAME.fullmatch(file.name)
     if named is not None and named["sha256"] != digest.hexdigest():
         raise _damaged(file, "its content is not the one its name promises")
-    start += -start % _ALIGNMENT
+    return _decode_header(data[_PREFIX.size : header_end]), start + -start % _ALIGNMENT
+
+
+def _inline(file: Path, data: bytes, start: int, entry: Entry) -> bytes:
+    begin = start + (entry.offset or 0)
+    content = data[begin : begin + entry.length]
+    if hashlib.sha256(content).digest() != entry.sha256:
+        raise _damaged(file, "the checksum of a section is wrong")
+    return content
+
+
+def _read_section(file: Path, data: bytes, start: int, entry: Entry) -> Section:
+    if entry.offset is not None:
+        return Section(_inline(file, data, start, entry), entry.sha256)
+    path = file.parent / DIRECTORY / entry.sha256.hex()
     try:
-        header = _decode_header(data[_PREFIX.size : header_end])
-        contents: dict[tuple[str, str], bytes] = {}
-        widths: dict[str, int] = {}
-        for section in header.sections:
-            begin = start + section.offset
-            content = data[begin : begin + section.length]
-            if hashlib.sha256(content).digest() != section.sha256:
-                raise _damaged(file, f'the checksum of its section "{section.kind}" is wrong')
-            contents[section.kind, section.name] = content
-            widths[section.name] = section.width
-        model = _decode_model(contents.pop(("model", "")))
-    except (msgspec.MsgspecError, KeyError) as error:
-        # The hashes were right: another version of the program wrote it.
-        raise _damaged(file, f"it cannot be decoded: {error}") from error
-    for (_, name), packed in contents.items():
-        model = _with_serials(model, name, packed, widths[name])
-    return SnapshotContent(generation=header.generation, created_at=header.created_at, model=model)
-
-
-def _with_serials(model: PolicyModel, name: str, packed: bytes, width: int) -> PolicyModel:
-    site_index, _, index = name.partition("/")
-    site = model.sites[int(site_index)]
-    serials = tuple(
-        int.from_bytes(packed[at : at + width], "big") for at in range(0, len(packed), width)
-    )
-    trust = list(site.trust)
-    trust[int(index)] = replace(trust[int(index)], revoked_serials=serials)
-    sites = list(model.sites)
-    sites[int(site_index)] = replace(site, trust=tuple(trust))
-    return replace(model, sites=tuple(sites))
+        section = map_section(path, entry.sha256, entry.length)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if section is None:
+        raise _damaged(path, "its content is not the one its name promises")
+    return section
 
 
 def _damaged(file: Path, why: str) -> PolicyError:
@@ -248,6 +242,9 @@ def _damaged(file: Path, why: str) -> PolicyError:
         where=str(file),
         hint="the supervisor writes a new one on SIGHUP or when the policy changes",
     )
+
+
+# --- the directory -------------------------------------------------------------------------------
 
 
 def _files(directory: Path) -> list[tuple[int, Path]]:
@@ -261,15 +258,19 @@ def _files(directory: Path) -> list[tuple[int, Path]]:
 
 
 def _prune(directory: Path, keep: Path) -> None:
-    for _, path in _files(directory)[:-KEPT]:
-        if path != keep:
+    used: set[bytes] = set()
+    files = [path for _, path in _files(directory)]
+    for path in files:
+        if path != keep and path not in files[-KEPT:]:
             path.unlink(missing_ok=True)
+        else:
+            used.update(_sections_of(path))
+    prune_sections(directory / DIRECTORY, used)
 
 
-def _sync_directory(directory: Path) -> None:
-    # Without it a power cut may forget the rename (fsync(2), notes).
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sections_of(file: Path) -> Iterator[bytes]:
+    """The sections that a file names; a file that cannot be used names none."""
+    with contextlib.suppress(OSError, PolicyError, msgspec.MsgspecError):
+        header, _ = _read_header(file, file.read_bytes())
+        for entry in header.sections:
+            yield entry.sha256

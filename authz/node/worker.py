@@ -41,8 +41,11 @@ from authz.observability.log import configure_logging, get_logger
 from authz.policy.snapshot import compile_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import msgspec
 
+    from authz.packed import Section
     from authz.policy.geo import GeoLookup
 
 #: Exit status of a worker that cannot serve because of the settings: usage or configuration.
@@ -61,6 +64,8 @@ class Worker:
         self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
+        # Of the snapshot in force: what the next one shares with it is not mapped again.
+        self._sections: Mapping[bytes, Section] = {}
 
     def run(self) -> int:
         """Serve until told to drain; the exit status."""
@@ -93,7 +98,7 @@ class Worker:
     def _load(self, order: Load) -> bool:
         began = time.monotonic()
         try:
-            content = read_snapshot(Path(order.file))
+            content = read_snapshot(Path(order.file), self._sections)
             snapshot = compile_snapshot(
                 content.model, content.generation, content.created_at, _databases(order)
             )
@@ -115,6 +120,7 @@ class Worker:
             )
             return False
         self._endpoint.swap(snapshot)
+        self._sections = content.sections
         self._say(Loaded(generation=snapshot.generation, seconds=time.monotonic() - began))
         return True
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from authz.observability.log import lines_dropped
 
@@ -40,17 +40,39 @@ BUCKETS: Final = (
     1.0,
 )
 
+_FIRST: Final = BUCKETS[0]
+
 Export = dict[str, Any]
+
+_K = TypeVar("_K")
 
 
 class Memo(Protocol):
-    """What is read of the judgement memo (extauthz.memo.JudgementMemo)."""
+    """What is read of the judgement memo (extauthz.memo.ClientMemo)."""
 
-    hits: int
     misses: int
     bytes: int
 
     def __len__(self) -> int: ...
+
+
+class _Labels(NamedTuple):
+    """Everything that the labels of a check are made of: few combinations, none of a client's."""
+
+    verdict: str
+    site: str
+    action: str
+    reason: str
+    result: str
+    source: str
+
+
+_Decided = tuple[str, str, str]
+_Presented = tuple[str, str]
+
+
+def _add(counts: dict[_K, int], key: _K, n: int) -> None:
+    counts[key] = counts.get(key, 0) + n
 
 
 class Metrics:
@@ -66,11 +88,10 @@ class Metrics:
         self.transport = ""
         #: The judgement memo to report on, if there is one.
         self.memo: Memo | None = None
-        self._verdicts: dict[str, int] = {}
-        self._decisions: dict[tuple[str, str, str], int] = {}
-        self._certificates: dict[tuple[str, str], int] = {}
+        self._cells: dict[_Labels, list[int]] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._known_before = 0
         self._internal_errors = 0
         self._reload_failures: dict[str, int] = {}
         self._generation = 0
@@ -79,23 +100,52 @@ class Metrics:
 
     def observe(self, decision: Decision, source: CertificateSource, seconds: float) -> None:
         """Count one check."""
-        verdicts = self._verdicts
-        verdict = decision.verdict
-        verdicts[verdict] = verdicts.get(verdict, 0) + 1
-        decisions = self._decisions
-        key = (decision.site, decision.action, decision.reason)
-        decisions[key] = decisions.get(key, 0) + 1
-        client = decision.client
-        if client is not None:
-            failure = client.failure
-            if failure is not None:
-                result = (failure.value, source.value)
-            else:
-                result = ("revoked" if client.revoked else "verified", source.value)
-            certificates = self._certificates
-            certificates[result] = certificates.get(result, 0) + 1
-        self._buckets[bisect_left(BUCKETS, seconds)] += 1
+        cell = decision.cell
+        if cell is None:
+            cell = decision.cell = self._cell(decision, source)
+        cell[0] += 1
+        # Most checks are in the first.
+        self._buckets[0 if seconds <= _FIRST else bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
+
+    def _known(self, certificates: dict[_Presented, int]) -> int:
+        """Presented certificates that needed no judging.
+
+        Whatever remembered them: the memo, or a decision that was made for the same certificate.
+        """
+        judged = self.memo.misses if self.memo is not None else 0
+        presented = sum(n for (result, _), n in certificates.items() if result != "absent")
+        # A certificate is judged before its check is counted; a counter never goes back.
+        self._known_before = max(self._known_before, presented - judged)
+        return self._known_before
+
+    def _cell(self, decision: Decision, source: CertificateSource) -> list[int]:
+        ruling, standing = decision.ruling, decision.standing
+        if not standing.judged:
+            result = ""
+        else:
+            result = standing.failure or ("revoked" if standing.revoked else "verified")
+        labels = _Labels(
+            ruling.verdict.value,
+            ruling.site,
+            ruling.action,
+            ruling.reason.value,
+            result,
+            source.value,
+        )
+        return self._cells.setdefault(labels, [0])
+
+    def _totals(self) -> tuple[dict[str, int], dict[_Decided, int], dict[_Presented, int]]:
+        """Checks by verdict, by site, action and reason, and by what the certificate was."""
+        checks: dict[str, int] = {}
+        decisions: dict[_Decided, int] = {}
+        certificates: dict[_Presented, int] = {}
+        for labels, (n,) in list(self._cells.items()):
+            _add(checks, labels.verdict, n)
+            _add(decisions, (labels.site, labels.action, labels.reason), n)
+            if labels.result:
+                _add(certificates, (labels.result, labels.source), n)
+        return checks, decisions, certificates
 
     def internal_error(self) -> None:
         """Count one check that ended in an exception (and was denied)."""
@@ -117,18 +167,21 @@ class Metrics:
         The keys are those of the metrics' names; a list's last item is the value.
         """
         memo = self.memo
+        checks, decisions, certificates = self._totals()
         return {
             "worker": self.worker,
             "transport": self.transport,
-            "checks": [[verdict, n] for verdict, n in list(self._verdicts.items())],
-            "decisions": [[*key, n] for key, n in list(self._decisions.items())],
-            "certificates": [[*key, n] for key, n in list(self._certificates.items())],
+            "checks": [[verdict, n] for verdict, n in checks.items()],
+            "decisions": [[*key, n] for key, n in decisions.items()],
+            "certificates": [[*key, n] for key, n in certificates.items()],
             "buckets": list(self._buckets),
             "seconds": self._seconds,
             "internal_errors": self._internal_errors,
             "log_lines_dropped": lines_dropped(),
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
-            "memo": None if memo is None else [memo.hits, memo.misses, len(memo), memo.bytes],
+            "memo": None
+            if memo is None
+            else [self._known(certificates), memo.misses, len(memo), memo.bytes],
             "snapshot": None if self._created_at is None else [self._generation, self._created_at],
             "crl_next_updates": [[*key, at] for key, at in self._crl_next_updates.items()],
             "resident_bytes": resident_bytes() if self.transport else None,

@@ -1,83 +1,136 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decision: one snapshot, one request, one answer.
 
-`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument and judging
-certificates a function. Its four steps are numbered as in architecture section 3; what ends a
-check outright is architecture 4.2.
+`authorize` does no I/O, reads no clock and keeps nothing: the time is an argument, judging
+certificates and drawing random bytes are functions. Its four steps are numbered as in architecture
+section 3; what ends a check outright is architecture 4.2.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.certs.judgement import judge as judge_certificate
 from authz.certs.presented import CertificateSource
-from authz.policy.client import Client, JudgeFunction, identify
-from authz.policy.decision import Decision, Reason, Verdict
-from authz.policy.fields import PATH_FIELDS, FieldValues
-from authz.policy.model import DefaultAction, Misdirected, PathMode
-from authz.policy.paths import readings
+from authz.policy.client import judged
+from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
+from authz.policy.fields import PATH_FIELDS, field_values
+from authz.policy.model import Misdirected, PathMode
+from authz.policy.paths import is_plain, readings
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
+    from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
-    from authz.policy.ruleset import Outcome
     from authz.policy.snapshot import Site, Snapshot
+    from authz.policy.values import Seed
+
+_NO_SNAPSHOT = Ruling(verdict=Verdict.DENY, reason=Reason.NO_SNAPSHOT)
+_NONE: frozenset[str] = frozenset()
+_ONE_READING: tuple[bytes, ...] = ()
+#: "?", as a number: looking for one byte is several times faster than looking for a string of one.
+_QUESTION_MARK = 0x3F
 
 
 def authorize(
     snapshot: Snapshot | None,
     facts: RequestFacts,
     at: float,
-    judge: JudgeFunction = judge_certificate,
+    client_of: ClientFunction = judged,
+    seed: Seed = bytes,
 ) -> Decision:
-    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict."""
+    """Decide one request at Unix time `at`. Never allows by default: every path names a verdict.
+
+    `seed` gives the check's random bytes, should a rule read them.
+    """
+    credential = facts.credential
     if snapshot is None:
-        return Decision(
-            verdict=Verdict.DENY,
-            reason=Reason.NO_SNAPSHOT,
-            anonymous=facts.presented.is_absent,
-        )
+        return Decision(_NO_SNAPSHOT, UNJUDGED[credential is not None])
+    path = facts.path
+    target = path.partition(b"?")[0] if _QUESTION_MARK in path else path
+    host = facts.host
+
+    # Where everything follows from certificate, host and path, it was decided before, as a rule.
+    # Whose certificate it is holds for a while and by the lists as they are: that is asked anew.
+    key = (credential, host, target, facts.sni if snapshot.sni_matters else None)
+    known = snapshot.decided.get(key)
+    if known is not None and facts.size <= known.ruling.settled_size:
+        client = known.client
+        if client is not None and client.valid_from <= at < client.valid_until:
+            for has, serial in client.lookups:
+                if has(serial):
+                    break
+            else:
+                client.recent = True
+                return known
 
     # (1) Which site is this host? Unknown, or reached over another site's TLS: no answer from us.
-    site = snapshot.hosts.find(facts.host)
+    site = snapshot.hosts.find(host)
     if site is None:
-        return _deny(snapshot, facts, "", Reason.UNKNOWN_HOST)
-    if is_misdirected(snapshot, site, facts):
-        return _deny(snapshot, facts, site.name, Reason.MISDIRECTED)
+        return Decision(
+            snapshot.rulings.refusal(Reason.UNKNOWN_HOST), UNJUDGED[credential is not None]
+        )
+    if snapshot.sni_matters and is_misdirected(snapshot, site, facts):
+        return Decision(site.rulings.refusal(Reason.MISDIRECTED), UNJUDGED[credential is not None])
 
     # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
-    client = identify(facts.presented, site.trust, at, judge)
+    client = client_of(facts, site.trust, at)
+
+    decision = _by_rules(snapshot, site, client, facts, target, at, seed)
+    # Not a path with several readings: how much they may cost depends on the rest of the request.
+    if (
+        facts.size <= decision.ruling.settled_size
+        and client.valid_from <= at < client.valid_until
+        and is_plain(target)
+    ):
+        snapshot.remember((client.credential, *key[1:]), decision)
+    return decision
+
+
+def _by_rules(
+    snapshot: Snapshot,
+    site: Site,
+    client: Client,
+    facts: RequestFacts,
+    target: bytes,
+    at: float,
+    seed: Seed,
+) -> Decision:
+    rulings = site.rulings
 
     # (3) What do the rules see?  One set of values for each reading of the path.
-    target = facts.path.partition(b"?")[0]
-    paths = path_readings(site, facts, target)
+    paths = _ONE_READING if is_plain(target) else path_readings(site, facts, target)
     if paths is None:
-        return _deny(
-            snapshot, facts, site.name, Reason.AMBIGUOUS_PATH, client, "more readings than judged"
+        return Decision(
+            rulings.refusal(Reason.AMBIGUOUS_PATH),
+            client.standing,
+            client,
+            "more readings than judged",
         )
-    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
-    if site.budget.exceeded(facts, values, len(paths)):
-        return _deny(snapshot, facts, site.name, Reason.EVALUATION_BUDGET, client)
-    unknown = unknown_fields(values, site.ruleset.fields)
+    values = field_values(facts, client, site.name, target, at, snapshot.geo, seed)
+    count = len(paths) or 1
+    if (count > 1 or facts.size > site.budget.ample) and site.budget.exceeded(facts, values, count):
+        return Decision(rulings.refusal(Reason.EVALUATION_BUDGET), client.standing, client)
+    ruleset = site.ruleset
+    unknown = unknown_fields(values, ruleset.fields) if site.may_be_unknown else _NONE
 
     # (4) The first terminating rule decides; every other reading has to agree.
-    decision = _decide(snapshot, site, client, site.ruleset.run(values, unknown))
-    if len(paths) > 1 and decision.verdict is Verdict.ALLOW:
-        for path in paths[1:]:
-            other = site.ruleset.run(values.read_as(path), unknown)
-            if _decide(snapshot, site, client, other).verdict is not Verdict.ALLOW:
-                rule = other.rule.ref if other.rule else ""
-                return _deny(
-                    snapshot,
-                    facts,
-                    site.name,
-                    Reason.AMBIGUOUS_PATH,
+    outcome = ruleset.run(values, unknown)
+    ruling = rulings.of(outcome)
+    if count > 1 and ruling.verdict is Verdict.ALLOW:
+        for reading in paths[1:]:
+            other = rulings.of(ruleset.run(values.read_as(reading), unknown))
+            if other.verdict is not Verdict.ALLOW:
+                return Decision(
+                    rulings.refusal(Reason.AMBIGUOUS_PATH, other.rule),
+                    client.standing,
                     client,
-                    f'read as "{path.decode("ascii", "backslashreplace")}" it is blocked',
-                    rule,
+                    f'read as "{reading.decode("ascii", "backslashreplace")}" it is blocked',
                 )
-    return decision
+    detail = _UNKNOWN_INPUT if outcome.unknown_input else ""
+    return Decision(ruling, client.standing, client, detail)
+
+
+_UNKNOWN_INPUT = "the rule reads a body or headers that were cut short or are ambiguous"
 
 
 def is_misdirected(snapshot: Snapshot, site: Site, facts: RequestFacts) -> bool:
@@ -112,59 +165,3 @@ def path_readings(site: Site, facts: RequestFacts, target: bytes) -> tuple[bytes
     if found is not None and len(found) > 1 and site.paths is PathMode.REFUSE:
         return None
     return found
-
-
-def _decide(snapshot: Snapshot, site: Site, client: Client, outcome: Outcome) -> Decision:
-    rule = outcome.rule
-    if rule is None:
-        allowed = site.default_action is DefaultAction.ALLOW
-        return Decision(
-            verdict=Verdict.ALLOW if allowed else Verdict.DENY,
-            reason=Reason.DEFAULT_ACTION,
-            site=site.name,
-            action=site.default_action.value,
-            logged=outcome.logged,
-            generation=snapshot.generation,
-            client=client,
-            anonymous=not client.presented,
-            upstream_headers=site.upstream_headers,
-        )
-    # A rule that ends evaluation either blocks or skips the rest; skipping the rest skips
-    # default_action too, or `default_action: block` could never let anybody in.
-    return Decision(
-        verdict=Verdict.ALLOW if rule.skips_rest else Verdict.DENY,
-        reason=Reason.RULE,
-        site=site.name,
-        action=rule.action.value,
-        rule=rule.ref,
-        logged=outcome.logged,
-        generation=snapshot.generation,
-        response=rule.response,
-        client=client,
-        anonymous=not client.presented,
-        upstream_headers=site.upstream_headers,
-        detail="the rule reads a body or headers that were cut short or are ambiguous"
-        if outcome.unknown_input
-        else "",
-    )
-
-
-def _deny(
-    snapshot: Snapshot,
-    facts: RequestFacts,
-    site: str,
-    reason: Reason,
-    client: Client | None = None,
-    detail: str = "",
-    rule: str = "",
-) -> Decision:
-    return Decision(
-        verdict=Verdict.DENY,
-        reason=reason,
-        site=site,
-        rule=rule,
-        generation=snapshot.generation,
-        client=client,
-        anonymous=facts.presented.is_absent,
-        detail=detail,
-    )

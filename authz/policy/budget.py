@@ -34,7 +34,11 @@ _LEAST: Final = 1024
 _SEPARATORS: Final = 4
 _CERTIFICATE: Final = 65.0
 _CONTAINER: Final = 1.0 + ELEMENT
-_REQUEST: Final = ("http.", "raw.", "ip.", "cf.edge.", "cf.ray_id", "cf.worker.")
+# The random bytes are no part of that text either, and shorter than `_LEAST`.
+_REQUEST: Final = (
+    *("http.", "raw.", "ip.", "cf.edge.", "cf.ray_id", "cf.worker."),
+    "cf.random_seed",
+)
 _PEER: Final = ("cf.tls_client_auth.", "authz.cert.")
 # Metadata of other filters is not counted in the text.
 _ELSEWHERE: Final = ("http.request.jwt.",)
@@ -43,7 +47,7 @@ _ELSEWHERE: Final = ("http.request.jwt.",)
 class Budget:
     """What the rules of one site cost."""
 
-    __slots__ = ("_bound", "_cost", "_fields")
+    __slots__ = ("_bound", "_cost", "_fields", "ample")
 
     def __init__(self, filters: Iterable[Filter]) -> None:
         filters = tuple(filters)
@@ -56,6 +60,9 @@ class Budget:
             sorted({name for names in self._cost for name in names} - {ANYTHING})
         )
         self._bound: tuple[float, ...] | None = _bound(self._cost)
+        #: A CheckRequest of this many bytes, read one way, is within the budget whatever it says;
+        #: -1 when that cannot be told from its size.
+        self.ample = -1 if self._bound is None else _ample(self._bound)
 
     def exceeded(self, facts: RequestFacts, values: Mapping[str, Value], readings: int) -> bool:
         """True when evaluating the rules on so many readings of the request is too much.
@@ -65,15 +72,28 @@ class Budget:
         text = len(facts.path) + len(facts.host) + len(facts.body) + _LEAST
         text += sum([len(name) + len(value) + _SEPARATORS for name, value in facts.headers])
         allowed = MAX_WORK / readings
-        if self._bound is not None:
-            work = 0.0
-            for coefficient in self._bound:
-                work = work * text + coefficient
-            if work <= allowed:
-                return False
+        if self._bound is not None and _value(self._bound, text) <= allowed:
+            return False
         sizes: dict[str, float] = {name: size_of(values[name]) for name in self._fields}
         sizes[ANYTHING] = text * _CONTAINER
         return value_of(self._cost, sizes) > allowed
+
+
+def _value(bound: tuple[float, ...], text: float) -> float:
+    work = 0.0
+    for coefficient in bound:
+        work = work * text + coefficient
+    return work
+
+
+def _ample(bound: tuple[float, ...]) -> int:
+    """The largest power of two that is certainly within the budget, without `_LEAST`; or -1."""
+    # A serialised request is longer than what `exceeded` adds up: every header costs six bytes of
+    # tags and lengths besides its texts, more than _SEPARATORS.
+    size = 2**30
+    while size and _value(bound, size + _LEAST) > MAX_WORK:
+        size //= 2
+    return size or -1
 
 
 def _bound(cost: Cost) -> tuple[float, ...] | None:

@@ -2,41 +2,102 @@
 """Who the client is: presented, verified, revoked (architecture 4.1).
 
 Three independent facts about the peer certificate of one check. Judging the path belongs to
-authz.certs and may be remembered; revocation is looked up here on every check, so that a revoked
+authz.certs and may be remembered; revocation is looked up on every check, so that a revoked
 certificate is refused on its next request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from authz.certs.judgement import Judgement
-from authz.certs.presented import Presented
+from authz.certs.judgement import NOT_PRESENTED, judge
+from authz.certs.outlook import Lookup, outlook_of
+from authz.certs.presented import DEFAULT_LIMITS
 from authz.certs.revocation import revocation_of
-from authz.certs.trust import TrustBundle
+from authz.policy.decision import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from authz.certs.certificate import Certificate
     from authz.certs.failure import VerifyFailure
+    from authz.certs.judgement import Judgement
+    from authz.certs.presented import Presented
+    from authz.certs.trust import TrustBundle
+    from authz.policy.facts import RequestFacts
+    from authz.rules import Value
 
-#: `judge(presented, bundle, at)`: authz.certs.judgement.judge itself, or a memo in front of it.
-JudgeFunction = Callable[[Presented, TrustBundle, float], Judgement]
+    #: `client_of(facts, bundle, at)`: `judged` below, or a memo in front of it.
+    ClientFunction = Callable[[RequestFacts, TrustBundle, float], "Client"]
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=256)
+def _standing(presented: bool, verified: bool, revoked: bool, failure: str) -> Standing:
+    return Standing(
+        judged=True, presented=presented, verified=verified, revoked=revoked, failure=failure
+    )
+
+
 class Client:
-    """The peer certificate of one check, judged.
+    """The peer certificate of one check, judged. Shared by the checks it is the same for.
 
-    `failure` is None exactly when the certificate is verified. `revoked` implies verified
-    (Cloudflare: both are true for a revoked certificate).
+    Attributes:
+        judgement: what was found out about the certificate.
+        revoked: implies verified (Cloudflare: both are true for a revoked certificate).
+        failure: why it is not verified, None exactly when it is.
+        detail: one sentence for people.
+        standing: the three facts, as a decision carries them.
+        fingerprint: SHA-256 of the certificate, lower-case hex; `b""` without a readable one.
+        values: field values that depend on nothing but the client, as far as a rule has read them.
+        trust: the bundle whose revocations it was settled by (`settle`), None for nobody's.
+        lookups: the sets of serial numbers that can say otherwise; asked on every check.
+        valid_from, valid_until: it is so for `valid_from <= at < valid_until`, Unix seconds, while
+            no look-up says otherwise; never, unless it was settled.
+        credential: the certificate as presented, one object for all checks.
+        recent: whether somebody asked since a memo last looked.
     """
 
-    judgement: Judgement
-    revoked: bool
-    failure: VerifyFailure | None
-    detail: str = ""
+    __slots__ = (
+        "credential",
+        "detail",
+        "failure",
+        "fingerprint",
+        "judgement",
+        "lookups",
+        "recent",
+        "revoked",
+        "standing",
+        "trust",
+        "valid_from",
+        "valid_until",
+        "values",
+    )
+
+    def __init__(
+        self,
+        judgement: Judgement,
+        revoked: bool,
+        failure: VerifyFailure | None,
+        detail: str = "",
+    ) -> None:
+        self.judgement = judgement
+        self.revoked = revoked
+        self.failure = failure
+        self.detail = detail
+        certificate = judgement.certificate
+        self.fingerprint = b"" if certificate is None else certificate.fingerprint_sha256.encode()
+        self.standing = _standing(
+            judgement.presented, failure is None, revoked, "" if failure is None else failure.value
+        )
+        self.values: dict[str, Value] = {}
+        self.trust: TrustBundle | None = None
+        self.lookups: tuple[Lookup, ...] = ()
+        self.valid_from = math.inf
+        self.valid_until = -math.inf
+        self.credential: Hashable | None = None
+        self.recent = False
 
     @property
     def presented(self) -> bool:
@@ -64,9 +125,23 @@ class Client:
         return path[1] if self.failure is None and len(path) > 1 else None
 
 
-def identify(presented: Presented, trust: TrustBundle, at: float, judge: JudgeFunction) -> Client:
-    """Judge the peer certificate by `trust` at Unix time `at`. Never raises for what it reads."""
-    judgement = judge(presented, trust, at)
+def settle(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
+    """Who a judged certificate is from now on, unless one of its `lookups` says otherwise.
+
+    Which sets of serial numbers have to be asked is worked out once, and they are asked on every
+    check. `trust` has the digest of the bundle that judged.
+    """
+    outlook = outlook_of(judgement, trust, at)
+    client = resolve(judgement, trust, at)
+    client.trust = trust
+    client.lookups = outlook.lookups
+    client.valid_from = max(outlook.valid_from, judgement.valid_from)
+    client.valid_until = min(outlook.valid_until, judgement.valid_until)
+    return client
+
+
+def resolve(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
+    """Who a judged certificate is at Unix time `at`, asking every list anew."""
     if judgement.failure is not None:
         return Client(judgement, False, judgement.failure, judgement.detail)
     status = revocation_of(judgement, trust, at)
@@ -74,3 +149,20 @@ def identify(presented: Presented, trust: TrustBundle, at: float, judge: JudgeFu
     return Client(
         judgement, status.revoked and status.failure is None, status.failure, status.detail
     )
+
+
+#: Nobody: no certificate was presented, now or ever.
+NOBODY = Client(NOT_PRESENTED, False, NOT_PRESENTED.failure, NOT_PRESENTED.detail)
+NOBODY.valid_from, NOBODY.valid_until = -math.inf, math.inf
+
+
+def identify(presented: Presented, trust: TrustBundle, at: float) -> Client:
+    """Who presents this at Unix time `at`, judged anew and with the default limits."""
+    if presented.is_absent:
+        return NOBODY
+    return resolve(judge(presented, trust, at, DEFAULT_LIMITS), trust, at)
+
+
+def judged(facts: RequestFacts, trust: TrustBundle, at: float) -> Client:
+    """Who sent a request, judged anew and with the default limits."""
+    return identify(facts.presented, trust, at)

@@ -82,13 +82,36 @@ class BlockResponse:
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The answer to one check. Build one with `allow` or `deny`.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """What is known about the client when a check ends: the three facts, and why not verified.
 
-    `rule` is the `ref` of the rule that decided, `""` when none did; `logged` the refs of the `log`
-    rules that matched; `client` what was found out about the peer certificate, None when the check
-    ended before anybody asked. `anonymous` is true when it is known that none was presented.
+    `judged` is false when the check ended before anybody asked; `presented` is then what was sent.
+    Few exist, made by `UNJUDGED` and policy.client, and they are compared by identity: later stages
+    keep what they make of each.
+    """
+
+    judged: bool
+    presented: bool
+    verified: bool = False
+    revoked: bool = False
+    failure: str = ""
+
+
+#: The standing of a client that nobody judged, by whether a certificate was presented.
+UNJUDGED: Mapping[bool, Standing] = MappingProxyType(
+    {sent: Standing(judged=False, presented=sent) for sent in (False, True)}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ruling:
+    """The part of a decision that many checks share: what a rule, a default or a refusal says.
+
+    Made once, when a snapshot is compiled, and compared by identity: later stages keep what they
+    make of it. `rule` is the `ref` of the rule that decided, `""` when none did; `logged` the refs
+    of the `log` rules that matched. A request of at most `settled_size` bytes gets this ruling for
+    its client, host and path alone; -1 when the rules of the site read anything else.
     """
 
     verdict: Verdict
@@ -99,11 +122,83 @@ class Decision:
     logged: tuple[str, ...] = ()
     generation: int = 0
     response: BlockResponse | None = None
-    client: Client | None = None
-    anonymous: bool = False
     upstream_headers: frozenset[str] = frozenset()
-    detail: str = ""
+    settled_size: int = -1
+
+
+class Decision:
+    """The answer to one check: a ruling, on whom, and one sentence for people.
+
+    Many checks share one, so later stages keep in it what they made of it. Apart from that it does
+    not change.
+
+    Attributes:
+        ruling: what is said.
+        standing: what is known about the client.
+        client: what was found out about the peer certificate, None when the check ended before
+            anybody asked.
+        detail: one sentence for people, or `""`.
+        answer: the first part of the answer (extauthz.encode), None until it is made.
+        cell: where checks with this decision are counted (observability.metrics), None until then.
+    """
+
+    __slots__ = ("answer", "cell", "client", "detail", "ruling", "standing")
+
+    def __init__(
+        self, ruling: Ruling, standing: Standing, client: Client | None = None, detail: str = ""
+    ) -> None:
+        self.ruling = ruling
+        self.standing = standing
+        self.client = client
+        self.detail = detail
+        self.answer: bytes | None = None
+        self.cell: list[int] | None = None
 
     def __bool__(self) -> NoReturn:
         # `if decision:` would read as "allowed" and be true for a denial too.
         raise TypeError("compare Decision.verdict; a Decision has no truth value")
+
+    @property
+    def verdict(self) -> Verdict:
+        """Allow or deny."""
+        return self.ruling.verdict
+
+    @property
+    def reason(self) -> Reason:
+        """Why."""
+        return self.ruling.reason
+
+    @property
+    def site(self) -> str:
+        """The site that answered, `""` when there was none."""
+        return self.ruling.site
+
+    @property
+    def action(self) -> str:
+        """What the rule or the default does."""
+        return self.ruling.action
+
+    @property
+    def rule(self) -> str:
+        """The `ref` of the rule that decided, `""` when none did."""
+        return self.ruling.rule
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The refs of the `log` rules that matched."""
+        return self.ruling.logged
+
+    @property
+    def generation(self) -> int:
+        """The snapshot that decided, 0 when there was none."""
+        return self.ruling.generation
+
+    @property
+    def response(self) -> BlockResponse | None:
+        """The rule's own answer."""
+        return self.ruling.response
+
+    @property
+    def anonymous(self) -> bool:
+        """True when it is known that no certificate was presented."""
+        return not self.standing.presented

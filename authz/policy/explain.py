@@ -2,34 +2,43 @@
 """The same decision with its working shown, for `authz check --explain`.
 
 `explain` calls `authorize` for the decision and then lists what led to it: how the host was read,
-how the certificate was judged, which readings the path has, what each rule said. It is never on
-the check path.
+how the certificate was judged, which readings the path has, what each rule said and every part of
+its expression (authz.rules.trace). It is never on the check path.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from authz.certs.judgement import judge as judge_certificate
 from authz.policy.authorizer import authorize, is_misdirected, path_readings
-from authz.policy.client import Client, JudgeFunction, identify
-from authz.policy.fields import FieldValues
+from authz.policy.client import judged
+from authz.policy.fields import field_values
 from authz.policy.hosts import normalise_host
+from authz.policy.model import Action
 from authz.policy.unknown import unknown_fields
+from authz.rules.trace import trace as traced
+from authz.rules.trace_json import trace_json
 
 if TYPE_CHECKING:
+    from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
+    from authz.policy.fields import FieldValues
     from authz.policy.snapshot import Site, Snapshot
+    from authz.policy.values import Seed
 
 
 def explain(
     snapshot: Snapshot | None,
     facts: RequestFacts,
     at: float,
-    judge: JudgeFunction = judge_certificate,
+    client_of: ClientFunction = judged,
+    seed: Seed = bytes,
 ) -> dict[str, Any]:
     """The decision of `authorize` and its reasons, as JSON-able values."""
-    decision = authorize(snapshot, facts, at, judge)
+    # The same random bytes for the decision and for its reasons.
+    seed = cache(seed)
+    decision = authorize(snapshot, facts, at, client_of, seed)
     trace: dict[str, Any] = {
         "decision": {
             "verdict": decision.verdict.value,
@@ -49,12 +58,12 @@ def explain(
     trace["host"]["site"] = site.name
     trace["host"]["sni"] = facts.sni
     trace["host"]["misdirected"] = is_misdirected(snapshot, site, facts)
-    client = identify(facts.presented, site.trust, at, judge)
+    client = client_of(facts, site.trust, at)
     trace["certificate"] = _certificate(client)
     target = facts.path.partition(b"?")[0]
     paths = path_readings(site, facts, target)
     trace["readings"] = None if paths is None else [_text(path) for path in paths]
-    values = FieldValues(facts, client, site.name, target, at, snapshot.geo)
+    values = field_values(facts, client, site.name, target, at, snapshot.geo, seed)
     unknown = unknown_fields(values, site.ruleset.fields)
     trace["unknown_fields"] = sorted(unknown)
     trace["rules"] = [
@@ -91,14 +100,26 @@ def _certificate(client: Client) -> dict[str, Any]:
 
 
 def _rules(site: Site, values: FieldValues, unknown: frozenset[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "rule": rule.ref,
-            "action": rule.action.value,
-            "expression": rule.filter.expression.source,
-            "matches": None
-            if not unknown.isdisjoint(rule.filter.fields)
-            else rule.filter.matches(values),
-        }
-        for rule in site.ruleset.rules
-    ]
+    """What every rule says, also those that evaluation does not come to (`reached` is false)."""
+    found: list[dict[str, Any]] = []
+    skipped: set[int] = set()
+    ended = False
+    for position, rule in enumerate(site.ruleset.rules):
+        known = unknown.isdisjoint(rule.filter.fields)
+        matches = rule.filter.matches(values) if known else None
+        reached = not ended and position not in skipped
+        found.append(
+            {
+                "rule": rule.ref,
+                "action": rule.action.value,
+                "expression": rule.filter.expression.source,
+                "matches": matches,
+                "reached": reached,
+                "trace": trace_json(traced(rule.filter.expression, values)),
+            }
+        )
+        # As Ruleset.run has it, unknown input included (architecture 4.8 and 4.9).
+        if reached and (rule.action is Action.BLOCK if matches is None else matches):
+            ended = rule.action is Action.BLOCK or rule.skips_rest
+            skipped |= rule.skipped_rules
+    return found

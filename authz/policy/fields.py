@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authz.policy.catalogue import Entry, Producer
+    from authz.policy.client import Client
+    from authz.policy.facts import RequestFacts
     from authz.policy.geo import GeoLookup
+    from authz.policy.values import Seed
     from authz.rules import Value
 
 #: The order is that of the documentation: request, body, connection, Cloudflare's, ours.
@@ -63,6 +66,33 @@ PATH_FIELDS: Final = frozenset(
 _GEO_FIELDS: Final = fields_geo.CITY_FIELDS | fields_geo.ASN_FIELDS
 
 
+#: Fields that depend on nothing but the client: remembered with it, but for what is large.
+_CLIENT_FIELDS: Final = frozenset(
+    name
+    for name in _PRODUCERS
+    if name.startswith(("cf.tls_client_auth.", "authz.cert.")) and "rfc9440" not in name
+)
+
+
+#: Fields that depend on nothing but the client, the host and the path without its query.
+SETTLED_FIELDS: Final = frozenset(
+    {
+        *(name for name in _PRODUCERS if name.startswith(("cf.tls_client_auth.", "authz.cert."))),
+        "authz.site",
+        "cf.hostname.metadata",
+        "cf.threat_score",
+        "cf.worker.upstream_zone",
+        "cf.zone.name",
+        "cf.zone.plan",
+        "http.host",
+        "http.request.uri.path",
+        "http.request.uri.path.extension",
+        "raw.http.request.uri.path",
+        "raw.http.request.uri.path.extension",
+    }
+)
+
+
 class FieldValues(RequestValues):
     """Field values of one reading of one request, each computed when it is first read."""
 
@@ -70,14 +100,37 @@ class FieldValues(RequestValues):
 
     def __missing__(self, name: str) -> Value:
         value = self[name] = _PRODUCERS[name](self)
+        if name in _CLIENT_FIELDS:
+            self.client.values[name] = value
         return value
 
     def read_as(self, path: bytes) -> FieldValues:
         """The values of another reading of the same request; what is known already is kept."""
-        other = FieldValues(self.facts, self.client, self.site, path, self.at, self.geo)
-        other.shared = self.shared
+        other = field_values(self.facts, self.client, self.site, path, self.at, self.geo, self.seed)
+        other._shared = self.shared
         other.update((name, value) for name, value in self.items() if name not in PATH_FIELDS)
         return other
+
+
+def field_values(
+    facts: RequestFacts,
+    client: Client,
+    site: str,
+    path: bytes,
+    at: float,
+    geo: GeoLookup | None = None,
+    seed: Seed = bytes,
+) -> FieldValues:
+    """The values of one reading of one request; without a `seed` there are no random bytes."""
+    values = FieldValues(client.values)
+    values["http.request.uri.path"] = values.path = path
+    values.facts = facts
+    values.client = client
+    values.site = site
+    values.at = at
+    values.geo = geo
+    values.seed = seed
+    return values
 
 
 def scheme_for(geo: GeoLookup | None) -> Scheme:

@@ -64,6 +64,10 @@ def _milliseconds(values: RequestValues) -> int:
     return facts.time_nanos // 1_000_000 if facts.time_seconds else int(values.at % 1 * 1000)
 
 
+def _seed(values: RequestValues) -> bytes:
+    return values.seed()
+
+
 def _sent_path(values: RequestValues) -> bytes:
     return values.facts.path.partition(b"?")[0]
 
@@ -268,6 +272,14 @@ _CONNECTION = (
         lambda v: v.facts.request_id.encode(),
         "Envoy's request id.",
         "`request.http.id`",
+    ),
+    entry(
+        "cf.random_seed",
+        Bytes,
+        # Every reading of the path has to see the same bytes, or it would be judged by chance.
+        lambda v: v.once(_seed),
+        "Sixteen random bytes, new for each request and the same for all its rules.",
+        "the service itself, when a rule first reads it",
     ),
     entry("cf.threat_score", Int, lambda _: 0, "Always 0, as at Cloudflare."),
     entry("cf.worker.upstream_zone", Bytes, lambda _: b"", "Always empty: no Workers."),

@@ -29,6 +29,7 @@ _MALWARE = "a malware scanner of your own (ClamAV) would supply it"
 _PASSWORDS = "a service that knows leaked passwords (Have I Been Pwned) would supply it"
 _OPENAPI = "an OpenAPI validator of your own would supply it"
 _LLM = "Cloudflare's firewall for AI computes it; there is no equivalent here"
+_PACKET = "it describes a packet; Cloudflare has it in network firewall rules only"
 _RESPONSE = "it belongs to the response; this service decides before there is one"
 
 # `.*` at the end is a family: every name below that is not listed itself is refused likewise.
@@ -94,7 +95,13 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "cf.schema_validation.*",
     ),
     _LLM: ("cf.llm.*",),
-    "only uuidv4() reads it, which Cloudflare allows in transform rules only": ("cf.random_seed",),
+    _PACKET: (
+        "icmp.*",
+        "tcp.*",
+        "udp.*",
+        *("ip.dst", "ip.dst.*", "ip.hdr_len", "ip.len", "ip.opt.*", "ip.proto", "ip.proto.*"),
+        "ip.ttl",
+    ),
     _RESPONSE: (
         "http.response.*",
         "http.response.code",

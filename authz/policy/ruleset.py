@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authz.policy.decision import BlockResponse
+    from authz.policy.rule_index import RuleIndex
     from authz.rules import Filter, Value
 
 
@@ -35,9 +36,11 @@ class CompiledRule:
     skipped_rules: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """What a ruleset said: the rule that ended evaluation (None: none did) and what it logged.
+
+    Compared by identity: those in `Ruleset.outcomes` are the same objects on every run.
 
     `unknown_input` is true when `rule` counted as matching only because Envoy cut short the body or
     the headers that it reads.
@@ -48,18 +51,48 @@ class Outcome:
     unknown_input: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ruleset:
-    """The rules of one site, account's before zone's. `fields` is every field a rule reads."""
+#: No rule ended evaluation, and nothing was logged.
+NOTHING_MATCHED = Outcome(None)
 
-    rules: tuple[CompiledRule, ...]
-    fields: frozenset[str]
+
+class Ruleset:
+    """The rules of one site, account's before zone's.
+
+    Attributes:
+        rules: the enabled rules, in order.
+        fields: every field a rule reads.
+        index: leaves out rules that cannot match; without one, every rule is evaluated.
+        outcomes: of evaluations that logged nothing and knew every input: one for each rule that
+            ends them, and NOTHING_MATCHED.
+    """
+
+    __slots__ = ("_ended_by", "fields", "index", "rules")
+
+    def __init__(
+        self,
+        rules: tuple[CompiledRule, ...],
+        fields: frozenset[str],
+        index: RuleIndex | None = None,
+    ) -> None:
+        self.rules = rules
+        self.fields = fields
+        self.index = index
+        self._ended_by = tuple(Outcome(rule) for rule in rules)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes that are shared."""
+        return (*self._ended_by, NOTHING_MATCHED)
 
     def run(self, values: Mapping[str, Value], unknown: frozenset[str]) -> Outcome:
         """Evaluate in order. `unknown` are the fields whose value Envoy cut short."""
         logged: list[str] = []
         skipped: set[int] = set()
-        for position, rule in enumerate(self.rules):
+        rules, index = self.rules, self.index
+        # A rule that reads an unknown input may count as matching although it does not match.
+        some = range(len(rules)) if index is None or unknown else index.candidates(values)
+        for position in some:
+            rule = rules[position]
             if skipped and position in skipped:
                 continue
             if unknown and not unknown.isdisjoint(rule.filter.fields):
@@ -70,9 +103,9 @@ class Ruleset:
             if not rule.filter.matches(values):
                 continue
             if rule.action is Action.BLOCK or rule.skips_rest:
-                return Outcome(rule, tuple(logged))
+                return Outcome(rule, tuple(logged)) if logged else self._ended_by[position]
             if rule.action is Action.LOG:
                 logged.append(rule.ref)
             else:
                 skipped |= rule.skipped_rules
-        return Outcome(None, tuple(logged))
+        return Outcome(None, tuple(logged)) if logged else NOTHING_MATCHED

@@ -7,33 +7,44 @@ file and no clock. One Snapshot answers one check from beginning to end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from authz.certs.trust import TrustBundle, compile_trust
 from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
-from authz.policy.fields import scheme_for
+from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, authorities_of, lint_rules
-from authz.policy.model import Action
+from authz.policy.model import Action, Misdirected
+from authz.policy.rule_index import index_of
 from authz.policy.ruleset import CompiledRule, Ruleset
+from authz.policy.rulings import Rulings
+from authz.policy.unknown import UNSURE_FIELDS
 from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from authz.certs.trust import AuthorityModel
+    from authz.policy.decision import Decision
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
         DefaultAction,
-        Misdirected,
         PathMode,
         PolicyModel,
         RuleModel,
         SiteModel,
     )
     from authz.rules import Expression, Filter, NamedList, Scheme
+
+    DecisionKey = tuple[Hashable | None, bytes, bytes, str | None]
+
+
+#: Decisions remembered by a snapshot, some 8 MB with their answers, and how many bytes of host,
+#: path and SNI are worth it.
+MAX_DECIDED: Final = 16_384
+MAX_DECIDED_KEY: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +58,9 @@ class Site:
     default_action: DefaultAction
     paths: PathMode
     misdirected: Misdirected
-    upstream_headers: frozenset[str]
+    rulings: Rulings
+    #: Whether a rule reads what may have been cut short on its way.
+    may_be_unknown: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +75,22 @@ class Snapshot:
     hosts: HostTable[Site]
     sites: tuple[Site, ...]
     findings: tuple[PolicyFinding, ...]
+    rulings: Rulings
     geo: GeoLookup | None = None
+    #: Whether a request may reach a site over the TLS of one with different trust.
+    sni_matters: bool = False
+    #: What `remember` was told, by credential, host, path and, where it matters, SNI.
+    decided: dict[DecisionKey, Decision] = field(default_factory=dict)
+
+    def remember(self, key: DecisionKey, decision: Decision) -> None:
+        """Keep a decision that follows from its key."""
+        _, host, path, sni = key
+        if len(path) + len(host) + len(sni or "") > MAX_DECIDED_KEY:
+            return
+        if len(self.decided) >= MAX_DECIDED:
+            # The client chooses paths; clearing is rare, and cheaper than an order on every hit.
+            self.decided.clear()
+        self.decided[key] = decision
 
     def crl_next_updates(self) -> dict[tuple[str, str], float]:
         """Earliest nextUpdate (Unix seconds) of each authority with CRLs, by (site, authority)."""
@@ -90,28 +118,40 @@ def compile_snapshot(
     scheme = scheme_for(geo)
     lists = {item.name: compile_list(item) for item in model.lists}
     bundles: dict[tuple[AuthorityModel, ...], TrustBundle] = {}
+    for site_model in model.sites:
+        if site_model.trust not in bundles:
+            bundles[site_model.trust] = compile_trust(site_model.trust)
+    several = len({bundle.digest for bundle in bundles.values()}) > 1
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     findings: list[PolicyFinding] = []
     for site_model in model.sites:
-        bundle = bundles.get(site_model.trust)
-        if bundle is None:
-            bundle = bundles[site_model.trust] = compile_trust(site_model.trust)
+        bundle = bundles[site_model.trust]
         ruleset, parsed = _compile_rules(site_model, scheme, lists)
         findings += lint_rules(parsed, authorities_of(bundle))
         findings += [
             PolicyFinding(where=note.where, code="trust", message=note.message)
             for note in bundle.notes
         ]
+        budget = Budget(rule.filter for rule in ruleset.rules)
+        settled_size = budget.ample if ruleset.fields <= SETTLED_FIELDS else -1
         site = Site(
             name=site_model.name,
             trust=bundle,
             ruleset=ruleset,
-            budget=Budget(rule.filter for rule in ruleset.rules),
+            budget=budget,
             default_action=site_model.default_action,
             paths=site_model.paths,
             misdirected=site_model.misdirected,
-            upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+            rulings=Rulings(
+                site=site_model.name,
+                generation=generation,
+                default_action=site_model.default_action,
+                upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
+                outcomes=ruleset.outcomes,
+                settled_size=settled_size,
+            ),
+            may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
         )
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
@@ -122,7 +162,10 @@ def compile_snapshot(
         hosts=hosts,
         sites=tuple(sites),
         findings=tuple(findings),
+        rulings=Rulings(generation=generation),
         geo=geo,
+        sni_matters=several
+        and any(one.misdirected is Misdirected.ANSWER_421 for one in model.sites),
     )
 
 
@@ -146,7 +189,8 @@ def _compile_rules(
         parsed.append((rule, expression))
         compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
-    return Ruleset(tuple(compiled), fields), parsed
+    index = index_of([expression for _, expression in parsed])
+    return Ruleset(tuple(compiled), fields, index), parsed
 
 
 def _compile_rule(

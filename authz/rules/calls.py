@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.rules.ast import Access, Argument, Call, Literal
+from authz.rules.ast import Access, Argument, Call, Comparison, Literal
 from authz.rules.functions.model import ArgumentError, ArgumentKind
 from authz.rules.problems import Problem
 from authz.rules.types import Array, Type
@@ -89,7 +89,9 @@ def _check_argument(function: Function, position: int, argument: Argument, sourc
         )
     if not parameter.takes(argument.type):
         hint = None
-        if argument.type.element is not None and parameter.takes(argument.type.element):
+        if isinstance(argument, Comparison):
+            hint = f"close the parenthesis before the operator: {name}(field) == value"
+        elif argument.type.element is not None and parameter.takes(argument.type.element):
             hint = "apply it to every element: field[*]"
         elif literal and parameter.expects == "Bytes":
             hint = "put the text in quotes"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from authz.rules.addresses import Ranges
+from authz.rules.addresses import interval_set
 from authz.rules.ast import Interval, ItemSet, ListRef, Literal, Operator, RegexLiteral
 from authz.rules.runtime import address_test, number_test
 from authz.rules.types import Bytes, Int
@@ -95,7 +95,7 @@ def _members(node: Comparison, right: ItemSet, name: Name) -> ComparisonText:
             [(cast("int", one.first), cast("int", one.last)) for one in intervals], name
         )
     pairs = [(cast("Address", one.first), cast("Address", one.last)) for one in intervals]
-    function = name(Ranges.of(pairs).has)
+    function = name(interval_set(pairs).has)
     return ComparisonText(write=lambda left: f"{function}({left})", takes_missing=True)
 
 

@@ -66,7 +66,7 @@ def evaluate_node(node: Logical, values: Values) -> bool | list[bool]:
         if node.left.each:
             elements = _elements(node.left, values) or []
             return [compare(node, element) for element in elements]
-        return compare(node, _read(node.left, values))
+        return compare(node, read_access(node.left, values))
     if isinstance(node, Not):
         answer = evaluate_node(node.operand, values)
         return [not one for one in answer] if isinstance(answer, list) else not answer
@@ -78,7 +78,7 @@ def evaluate_node(node: Logical, values: Values) -> bool | list[bool]:
 def _test(operand: Access, values: Values) -> bool | list[bool]:
     if operand.each:
         return [element is True for element in _elements(operand, values) or []]
-    value = _read(operand, values)
+    value = read_access(operand, values)
     if isinstance(value, bool):
         return value
     # Missing: false for a Bool, no answers at all for an Array(Bool).
@@ -106,7 +106,7 @@ def _combination(node: Combination, values: Values) -> bool | list[bool]:
 
 def _quantifier(quantity: Quantity, argument: Access | Logical, values: Values) -> bool:
     if isinstance(argument, Access):
-        value = _read(argument, values)
+        value = read_access(argument, values)
         if value is None:
             # A missing array given directly makes even all() false (surprise 49).
             return False
@@ -119,7 +119,7 @@ def _quantifier(quantity: Quantity, argument: Access | Logical, values: Values) 
 # Values.
 
 
-def _read(access: Access, values: Values) -> MaybeValue:
+def read_access(access: Access, values: Values) -> MaybeValue:
     """The value of an access without `[*]`."""
     value = _base(access, values)
     for step in access.steps:
@@ -172,27 +172,31 @@ def _base(access: Access, values: Values) -> MaybeValue:
 
 def _call(call: Call, values: Values) -> MaybeValue:
     if not call.mapped:
-        return _apply(call, [_argument(argument, values) for argument in call.arguments])
+        return apply_call(
+            call, [evaluate_argument(argument, values) for argument in call.arguments]
+        )
     first, *others = call.arguments
     elements = _elements(cast("Access", first), values)
     if elements is None:
         return None
-    rest = [_argument(argument, values) for argument in others]
-    results = (_apply(call, [element, *rest]) for element in elements)
+    rest = [evaluate_argument(argument, values) for argument in others]
+    results = (apply_call(call, [element, *rest]) for element in elements)
     return tuple(result for result in results if result is not None)
 
 
-def _apply(call: Call, arguments: list[MaybeValue]) -> MaybeValue:
+def apply_call(call: Call, arguments: list[MaybeValue]) -> MaybeValue:
+    """The result of a function for the arguments of one element."""
     if None in arguments and not call.function.handles_missing:
         return None
     return call.implementation(*arguments)
 
 
-def _argument(argument: Argument, values: Values) -> MaybeValue:
+def evaluate_argument(argument: Argument, values: Values) -> MaybeValue:
+    """The value of an argument that has no `[*]`; answers, if it is a condition that has one."""
     if isinstance(argument, Literal):
         return argument.value
     if isinstance(argument, Access):
-        return _read(argument, values)
+        return read_access(argument, values)
     answer = evaluate_node(argument, values)
     return tuple(answer) if isinstance(answer, list) else answer
 

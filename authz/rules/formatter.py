@@ -52,6 +52,21 @@ def format_logical(node: Logical) -> str:
     return _logical(node, 0)
 
 
+def format_argument(argument: Argument) -> str:
+    """The canonical text of an argument, also of a field or call with its indexes."""
+    return _argument(argument)
+
+
+def format_right(right: Right) -> str:
+    """The canonical text of what stands to the right of an operator."""
+    return _right(right)
+
+
+def format_bytes(value: bytes) -> str:
+    """A byte string as a quoted literal: readable where it is text, byte escapes elsewhere."""
+    return _quoted(value)
+
+
 def _logical(node: Logical, binding: int) -> str:
     """The text of a node, in parentheses if it binds looser than its place asks for."""
     if isinstance(node, Constant):

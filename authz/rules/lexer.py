@@ -80,7 +80,7 @@ def lex_int(source: str, at: int, end: int) -> tuple[int, int]:
     if not _DIGITS_OF[radix].fullmatch(source, first, stop):
         hint = None
         if radix == 8:
-            hint = "a number that starts with 0 is octal; drop the 0 for decimal, or write 0x"
+            hint = "a number that starts with 0 is octal; drop the 0 for decimal"
         elif source[at:stop].rstrip("abcdefABCDEF") != source[at:stop]:
             hint = "put a space after the number"
         raise Problem.PARSE_INT.error(

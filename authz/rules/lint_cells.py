@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
 
-from authz.rules.addresses import Ranges
+from authz.rules.addresses import interval_set
 from authz.rules.ast import (
     Access,
     Comparison,
@@ -152,4 +152,6 @@ def _address_test(leaf: Comparison) -> Callable[[Address], bool | None]:
     if not isinstance(right, ItemSet):
         return lambda address: compare(leaf, address)
     items = cast("tuple[Interval, ...]", right.items)
-    return Ranges.of((cast("Address", one.first), cast("Address", one.last)) for one in items).has
+    return interval_set(
+        (cast("Address", one.first), cast("Address", one.last)) for one in items
+    ).has

@@ -56,8 +56,10 @@ _ORDERING: Final = frozenset(
     (Operator.EQ, Operator.NE, Operator.GE, Operator.LE, Operator.GT, Operator.LT)
 )
 _INDEX_MAX: Final = 2**32 - 1
-# The first characters of the literals that an argument may be without quotes.
-_BARE_LITERAL: Final = re.compile(r"[0-9A-Fa-f:./+-]")
+# How the literals begin that an argument may be without quotes. Letters beyond F among the first
+# three characters make it a name, and 0x18 with it (measured; the engine looks no further).
+_BARE_LITERAL: Final = re.compile(r"(?![0-9A-Za-z_]{0,2}[G-Zg-z_])[0-9A-Fa-f:./+-]")
+_HEX_NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]+(?![0-9A-Za-z_])")
 
 
 def lex_operator(source: str, at: int, end: int) -> tuple[Operator | None, int]:
@@ -221,6 +223,13 @@ def lex_argument_literal(source: str, at: int, end: int) -> Literal | None:
     if source.startswith(('"', "r"), at, end):
         text, stop = lex_bytes(source, at, end)
         return Literal(value=text, type=Bytes, span=(at, stop))
+    if number := _HEX_NUMBER.match(source, at, end):
+        raise Problem.EXPECTED_ARGUMENT.error(
+            source,
+            (at, number.end()),
+            found=shown(number.group()),
+            hint=f"numbers among arguments are not hexadecimal: write {int(number.group(), 16)}",
+        )
     if not _BARE_LITERAL.match(source, at, end):
         return None
     for kind in (Ip, Int, Bytes):
@@ -229,4 +238,7 @@ def lex_argument_literal(source: str, at: int, end: int) -> Literal | None:
         except ParseError:
             continue
         return literal
+    if source[at].isdigit():
+        # Say what is wrong with the number, not that it is no field.
+        lex_int(source, at, end)
     return None

@@ -228,7 +228,8 @@ class _Parser:
         self.depth -= 1
         # A value given directly counts with its own type: any(f(x[*])[*]) is refused although
         # any((f(x[*])[*])) is not (surprise 53).
-        if isinstance(argument, Literal) or argument.type != BOOLS:
+        each = isinstance(argument, Access) and argument.each
+        if isinstance(argument, Literal) or argument.type != BOOLS or each:
             raise Problem.QUANTIFIER_TYPE.error(
                 self.source,
                 argument.span,

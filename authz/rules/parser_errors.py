@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from authz.rules.ast import Access, Combination, Truth
-from authz.rules.functions import NOT_IN_CUSTOM_RULES
+from authz.rules.ast import Access, Combination, Not, Truth
+from authz.rules.functions import NOT_HERE, NOT_IN_CUSTOM_RULES
 from authz.rules.lexer import skip_space
+from authz.rules.name_suggestions import hint_for_field, hint_for_function, hint_for_name
 from authz.rules.problems import Problem, found, shown
-from authz.rules.suggestions import (
-    did_you_mean,
-    hint_for_name,
-    hint_for_operand,
-    hint_for_trailing,
-)
-from authz.rules.types import Map
+from authz.rules.suggestions import hint_for_operand, hint_for_trailing
+from authz.rules.types import Bytes, Int, Ip, Map
 
 if TYPE_CHECKING:
     from authz.errors import ExpressionError
     from authz.rules.ast import Argument, Logical, Operator, Span
     from authz.rules.scheme import Scheme
+
+
+# What compares values of a type on which another operator was tried.
+_INSTEAD: Final = {
+    Int: "numbers are compared with eq, ne, lt, le, gt and ge, or in {80 443 8000..8999}",
+    Ip: "addresses are compared with eq and ne, or in {10.0.0.0/8 2001:db8::/32}",
+    Bytes: "it is for numbers; conditions are joined with and or &&",
+}
 
 
 def expected(source: str, at: int, end: int, what: str, hint: str | None) -> ExpressionError:
@@ -32,14 +36,16 @@ def expected(source: str, at: int, end: int, what: str, hint: str | None) -> Exp
 
 def trailing(source: str, at: int, end: int, root: Logical) -> ExpressionError:
     """Something is left over behind the expression."""
-    last = root.operands[-1] if isinstance(root, Combination) else root
+    last = root
+    while isinstance(last, Combination | Not):
+        last = last.operands[-1] if isinstance(last, Combination) else last.operand
     hint = hint_for_trailing(source, at, end, after_bool=isinstance(last, Truth))
     return Problem.TRAILING.error(source, (at, end), found=found(source, at, end), hint=hint)
 
 
 def unsupported(source: str, span: Span, operator: Operator, left: Access) -> ExpressionError:
     """An operator that does not work on the type of its left side."""
-    hint = None
+    hint = _INSTEAD.get(left.type)
     if isinstance(left.type, Map):
         hint = 'compare the value of a key: field["name"][0] == value'
     elif left.type.element is not None:
@@ -68,13 +74,16 @@ def unknown_name(
     if called and name in NOT_IN_CUSTOM_RULES:
         where = NOT_IN_CUSTOM_RULES[name]
         return Problem.REFUSED_FUNCTION.error(source, span, name=name, where=where)
-    known = [*scheme.functions, "any", "all"] if called else list(scheme.fields)
+    if called and name in NOT_HERE:
+        return Problem.MISSING_FUNCTION.error(source, span, name=name, reason=NOT_HERE[name])
+    look_up = hint_for_function if called else hint_for_field
+    hint = None if called else hint_for_name(name, source, start, end, after_logic=after_logic)
     return Problem.UNKNOWN_NAME.error(
         source,
         span,
         what="function" if called else "field",
         name=shown(name)[1:-1],
-        hint=hint_for_name(name, source, start, end) or did_you_mean(name, known),
+        hint=hint or look_up(name, scheme),
     )
 
 

@@ -65,6 +65,7 @@ class Problem(Enum):
         TypeCheckError,
         "{name}() is not available in custom rules, only in {where}",
     )
+    MISSING_FUNCTION = (TypeCheckError, "{name}() does not exist here: {reason}")
     UNSUPPORTED_OPERATOR = (TypeCheckError, "{operator} does not work on a value of type {type}")
     NOT_BOOL = (TypeCheckError, "the expression has type {type}, it must be Bool")
     MIXED_TYPES = (TypeCheckError, "{logic} joins a {first} and a {second}")

@@ -2,9 +2,9 @@
 """Regular expressions: the only module that knows the engine (rurex, Rust's regex crate on bytes).
 
 The language is that of Rust's regex crate with Unicode off (Cloudflare 3d; surprises 59 to 68), in
-linear time on any input. rurex refuses a few forms that the crate itself accepts, because Python's
-`re` refuses them; `regex_rewrite` turns those into equal ones. It also accepts the flag `a`, which
-the crate does not know, and leading flags named twice, which the crate refuses.
+linear time on any input. A pattern is compiled as a set of one: rurex takes the patterns of a set
+as the crate does, to the last character and to the last byte of the size limit, while a single one
+must also pass for Python's `re`, which refuses `a**`, `a{2}0*` and flags in the middle.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import rurex
 
-from authz.rules.regex_rewrite import FlagError, rewrite
 from authz.rules.suggestions import hint_for_regex
 
 if TYPE_CHECKING:
@@ -44,18 +43,17 @@ class RegexError(Exception):
 
 def compile_regex(pattern: str) -> Regex:
     """Compile a pattern. Raises RegexError."""
-    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        # The engine's front end panics on some of these ("[b-a\\") instead of saying so.
-        raise RegexError("incomplete escape", len(pattern) - 1, None)
     try:
-        equal = rewrite(pattern)
-    except FlagError as error:
-        raise RegexError(str(error), error.offset, hint_for_regex(pattern)) from None
-    try:
-        compiled = rurex.compile((pattern if equal is None else equal).encode())
+        compiled = rurex.compile_set([pattern.encode()])
     except rurex.PatternError as error:
-        offset = _offset(pattern, error.pos) if equal is None else None
+        offset = _offset(pattern, error.pos)
         raise RegexError(_reason(error.msg), offset, hint_for_regex(pattern)) from None
+    except BaseException as error:
+        # rurex panics while it describes some errors ("(?é)", "[b-a\\"). A panic is no Exception,
+        # its class cannot be imported, and nobody above would catch it.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RegexError("malformed pattern", None, hint_for_regex(pattern)) from None
     return Regex(pattern=pattern, is_match=compiled.is_match)
 
 

@@ -1,32 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hints for the usual slips: what to write instead.
+"""Hints for the usual slips in the grammar: what to write instead.
 
 Hints are looked for only after something was found to be wrong, and never change what is accepted.
-Each function looks at one situation and gives a sentence or None.
+Each function looks at one situation and gives a sentence or None. Unknown names are in
+name_suggestions.py.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# difflib takes quadratic time; nobody misspells a name as long as this.
-_LONGEST_NAME: Final = 80
+#: difflib takes quadratic time; nobody misspells a name as long as this.
+LONGEST_NAME: Final = 80
 _WORD: Final = re.compile(r"[A-Za-z_]+")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-_KEYWORDS: Final = frozenset(
-    (
-        *("not", "and", "or", "xor", "any", "all", "in", "eq", "ne", "ge", "le", "gt", "lt"),
-        *("contains", "matches", "wildcard"),
-    )
+#: The operators that are words and follow a value.
+COMPARISON_WORDS: Final = frozenset(
+    ("in", "eq", "ne", "ge", "le", "gt", "lt", "contains", "matches", "wildcard", "bitwise_and")
 )
+#: Every word of the grammar.
+KEYWORDS: Final = COMPARISON_WORDS | {"not", "and", "or", "xor", "any", "all"}
+#: For a comparison without its left side.
+REPEAT_FIELD: Final = 'repeat the field, x == "/a" or x == "/b", or use a set, x in {"/a" "/b"}'
 # Everything that editors and chat programs put in the place of a straight double quote.
 _QUOTES: Final = "'`\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019"
+_BOOL_ALONE: Final = "a Bool value stands alone: write it as it is, or not before it"
+_NOT_FIRST: Final = "not comes before the whole comparison: not x in {…}"
+# Names that begin like this are fields; other texts with dots are host names without quotes.
+_FIELD_ROOTS: Final = ("http.", "raw.", "cf.", "ip.", "authz.")
+_OPERATOR_BEFORE: Final = re.compile(
+    r"(==|!=|>=|<=|[<>~&]|eq|ne|ge|le|gt|lt|contains|matches|wildcard|in)[ \r\n]*\Z"
+)
+# What to do about { behind an operator.
+_NOT_A_SET: Final = {
+    **dict.fromkeys(("==", "eq"), "a set { } can only follow in: write x in {…}"),
+    **dict.fromkeys(("!=", "ne"), "a set { } can only follow in: write not x in {…}"),
+    **dict.fromkeys(("matches", "~"), 'one pattern follows; alternatives are written "a|b"'),
+    "contains": 'one text follows: join comparisons with or, or use matches "a|b"',
+    "wildcard": "one pattern follows: join comparisons with or",
+}
+# Words that other languages have where this one has an operator.
+_OPERATORS: Final = {
+    "is": "equality is written == or eq, its opposite != or ne",
+    "like": "use wildcard or matches",
+    "ilike": "use wildcard or matches",
+    "rlike": "use matches",
+    "regex": "use matches",
+    "regexp": "use matches",
+    "between": "use a range: in {1..5}, or ge and le",
+    **dict.fromkeys(("has", "include", "includes", "having"), "use contains"),
+    **dict.fromkeys(
+        ("exists", "present", "is_set", "isset"), 'whether a map has a key is has_key(map, "name")'
+    ),
+    **dict.fromkeys(
+        ("starts_with", "startswith", "starts", "begins_with", "begins"),
+        'it is a function: starts_with(field, "text")',
+    ),
+    **dict.fromkeys(
+        ("ends_with", "endswith", "ends"), 'it is a function: ends_with(field, "text")'
+    ),
+}
 _COMPARISONS: Final = ("==", "!=", ">=", "<=", ">", "<", "eq ", "ne ", "ge ", "le ", "gt ", "lt ")
 _LOOK_AROUND: Final = re.compile(r"\(\?<?[=!]")
 _BACK_REFERENCE: Final = re.compile(r"\\[0-9]|\(\?P[=>]")
@@ -35,32 +73,22 @@ _BACK_REFERENCE: Final = re.compile(r"\\[0-9]|\(\?P[=>]")
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The known name that is closest to a misspelt one."""
     name = name.lower()
-    if len(name) > _LONGEST_NAME:
+    if len(name) > LONGEST_NAME:
         return None
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     return f'did you mean "{close[0]}"?' if close else None
 
 
-def hint_for_name(name: str, source: str, at: int, end: int) -> str | None:
-    """For an unknown name: keywords in capitals, literals on the left, true and false."""
-    lower = name.lower()
-    if lower != name and lower in _KEYWORDS:
-        return f'keywords are written in lower case: "{lower}"'
-    if name in _KEYWORDS:
-        return f'"{name}" joins two conditions; one is missing here'
-    if name in ("true", "false"):
-        return f'"{name}" can only be the whole expression; write a Bool field alone, or not field'
-    if name[0].isdigit():
-        return "the field comes first: write field == value"
-    if source.startswith(("not", "NOT", "Not"), at, end) and len(name) > 3:
-        return "put a space after not"
-    return None
-
-
 def hint_for_operator(source: str, at: int, end: int) -> str | None:
     """For a place where a comparison operator should be."""
+    if source.startswith("=~", at, end):
+        return "a regular expression follows ~ or matches"
     if source.startswith("=", at, end):
         return "equality is written == or eq"
+    if source.startswith("!~", at, end):
+        return 'not comes before the whole comparison: not x matches "…"'
+    if source.startswith("!", at, end) and source[at + 1 : at + 2].isalpha():
+        return _NOT_FIRST
     if at >= end or source.startswith((")", "and", "or"), at, end):
         if source.startswith(")", at, end):
             return "parentheses group conditions, never a value; compare the value inside"
@@ -68,19 +96,15 @@ def hint_for_operator(source: str, at: int, end: int) -> str | None:
     if source.startswith("\t", at, end):
         return "use spaces between words; a tab is not accepted"
     if source.startswith("not", at, end):
-        return "not comes before the whole comparison: not x in {…}"
+        return _NOT_FIRST
     if source.startswith("[", at, end):
         return "no space before ["
     if source.startswith("strict", at, end):
         return "strict wildcard is written with exactly one space"
     word = _word(source, at, end)
-    if word != word.lower() and word.lower() in _KEYWORDS:
+    if word != word.lower() and word.lower() in KEYWORDS:
         return f'keywords are written in lower case: "{word.lower()}"'
-    if word in ("is", "like", "starts_with", "ends_with", "startswith", "endswith"):
-        if word.startswith(("starts", "ends")):
-            return f'it is a function: {word.replace("swith", "s_with")}(field, "text")'
-        return "equality is written == or eq" if word != "like" else "use wildcard or matches"
-    return did_you_mean(word, sorted(_KEYWORDS)) if word else None
+    return _OPERATORS.get(word.lower()) or (did_you_mean(word, sorted(KEYWORDS)) if word else None)
 
 
 def hint_for_trailing(source: str, at: int, end: int, *, after_bool: bool) -> str | None:
@@ -88,12 +112,14 @@ def hint_for_trailing(source: str, at: int, end: int, *, after_bool: bool) -> st
     if source.startswith("\t", at, end):
         return "use spaces between words; a tab is not accepted"
     word = _word(source, at, end)
-    if word != word.lower() and word.lower() in _KEYWORDS:
+    if word != word.lower() and word.lower() in KEYWORDS:
         return f'keywords are written in lower case: "{word.lower()}"'
     if source.startswith(("==", "!=", "eq ", "ne ", "in ", "="), at, end):
-        if after_bool:
-            return "a Bool value stands alone: write it as it is, or not before it"
-        return "comparisons cannot be chained: join them with and"
+        return _BOOL_ALONE if after_bool else "comparisons cannot be chained: join them with and"
+    if after_bool and word.lower() == "is":
+        return _BOOL_ALONE
+    if source.startswith(",", at, end):
+        return 'several values are a set, without commas: x in {"/a" "/b"}'
     if source.startswith(_COMPARISONS, at, end):
         return "comparisons cannot be chained: join them with and"
     if source.startswith("#", at, end) and source[at - 1] in '"#':
@@ -108,6 +134,8 @@ def hint_for_trailing(source: str, at: int, end: int, *, after_bool: bool) -> st
         return "an expression has no semicolon"
     if source.startswith("%", at, end):
         return "addresses have no zone here"
+    if source[at - 1].isdigit() and re.match(r"[._][0-9]", source[at:end]):
+        return "a number is a run of digits, without fraction and without _"
     if source[at : at + 1].isalnum() and source[at - 1].isdigit():
         return "numbers are decimal, 0x and hexadecimal digits, or 0 and octal digits"
     return "join conditions with and, or, xor"
@@ -118,14 +146,16 @@ def hint_for_operand(source: str, at: int, end: int, *, after_logic: bool) -> st
     if source.startswith("\t", at, end):
         return "use spaces between words; a tab is not accepted"
     if source.startswith(('"', 'r"'), at, end):
-        if after_logic:
-            return 'repeat the field, x == "/a" or x == "/b", or use a set, x in {"/a" "/b"}'
-        return "the field comes first: write field == value"
+        return REPEAT_FIELD if after_logic else "the field comes first: write field == value"
+    if after_logic and source.startswith(("==", "!=", "<", ">", "~"), at, end):
+        return REPEAT_FIELD
+    if source.startswith(("&", "|", "^"), at, end):
+        return "a condition is missing between two operators" if after_logic else None
     if source.startswith(("\u200b", "\ufeff"), at, end):
         return "there is an invisible character here"
-    if at >= end and after_logic:
-        return "a condition must follow"
-    return None
+    if at < end and source[at] in _QUOTES:
+        return "the field comes first: write field == value"
+    return "a condition must follow" if at >= end and after_logic else None
 
 
 def hint_for_text(source: str, at: int, end: int) -> str | None:
@@ -138,13 +168,18 @@ def hint_for_text(source: str, at: int, end: int) -> str | None:
     if at < end and source[at] in _QUOTES:
         return 'texts stand in plain double quotes: "text"'
     if source.startswith("{", at, end):
-        return "a set { } can only follow in"
+        before = _OPERATOR_BEFORE.search(source, 0, at)
+        return _NOT_A_SET.get(before[1] if before else "", "a set { } can only follow in")
+    if source.startswith(('("', "('"), at, end):
+        return 'a value does not stand in parentheses; several are a set: in {"/a" "/b"}'
     if source.startswith("(", at, end):
         return "a value does not stand in parentheses"
     if source.startswith("\t", at, end):
         return "use spaces between words; a tab is not accepted"
     if source.startswith("$", at, end):
         return "a list can only follow in"
+    if source.startswith("!==", at - 2):
+        return "inequality is written != or ne"
     if source.startswith(("=", "~"), at, end):
         return "equality is written == or eq, a regular expression follows ~ or matches"
     stop = at
@@ -153,9 +188,9 @@ def hint_for_text(source: str, at: int, end: int) -> str | None:
     text = source[at:stop]
     if not text:
         return None
-    if (_NAME.fullmatch(text) and "." in text) or source.startswith("(", stop, end):
+    if text.startswith(_FIELD_ROOTS) or source.startswith("(", stop, end):
         return "the right side is a literal; two fields cannot be compared with each other"
-    return f'put the text in quotes: "{text[:_LONGEST_NAME]}"'
+    return f'put the text in quotes: "{text[:LONGEST_NAME]}"'
 
 
 def hint_for_escape(kind: str) -> str:
@@ -192,14 +227,6 @@ def hint_for_address(text: str) -> str | None:
     return None
 
 
-def network_hint(text: str) -> str | None:
-    """The network that an address with host bits set belongs to."""
-    try:
-        return f"write {ip_interface(text).network}"
-    except ValueError:
-        return None
-
-
 def hint_for_membership(source: str, at: int, end: int) -> str:
     """For something other than { or $ after in."""
     if source.startswith(("(", "["), at, end):
@@ -207,11 +234,18 @@ def hint_for_membership(source: str, at: int, end: int) -> str:
     stop = at
     while stop < end and source[stop] not in " \r\n)":
         stop += 1
-    return f"write a set, in {{{source[at : min(stop, at + 40)]}}}, or a list, in $name"
+    text = source[at : min(stop, at + 40)]
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", text):
+        return f'a list is written in ${text}, a set in {{"{text}"}}'
+    if re.fullmatch(r'"[0-9A-Fa-f:./]+"', text) and source.startswith("ip."):
+        text = text.strip('"')
+    return f"write a set, in {{{text}}}, or a list, in $name"
 
 
 def hint_for_regex(pattern: str) -> str | None:
     """For a regular expression that is refused."""
+    if pattern.startswith("*"):
+        return f'a star repeats what stands before it; a pattern with stars: wildcard "{pattern}"'
     if _LOOK_AROUND.search(pattern):
         return "look-around is not supported; combine two conditions with and not"
     if r"\Z" in pattern:
@@ -232,5 +266,5 @@ def hint_for_regex(pattern: str) -> str | None:
 
 
 def _word(source: str, at: int, end: int) -> str:
-    match = _WORD.match(source, at, min(end, at + _LONGEST_NAME))
+    match = _WORD.match(source, at, min(end, at + LONGEST_NAME))
     return match.group() if match else ""

@@ -254,7 +254,12 @@ class ListDocument(Section):
     kind: Literal["ip", "hostname", "asn", "string", "integer"] = Field(
         description="What its items are."
     )
-    items: list[Item] | None = Field(default=None, description="The items.")
+    items: list[Item] | None = Field(
+        default=None,
+        description="The items: an address, network (`10.0.0.0/8`, `10/8`) or range "
+        "(`10.0.0.1..10.0.0.9`); a host name, `*.` for any depth below; an AS number; a text; "
+        "a whole number.",
+    )
     items_file: Text | None = Field(
         default=None,
         description="A file with more items, one a line; `#` begins a comment.",

@@ -11,7 +11,7 @@ certificates and list items are judged later, by policy.snapshot; nothing is cac
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -35,9 +35,10 @@ from authz.sources.policy_rules import build_rules
 from authz.sources.policy_trust import build_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from authz.certs.authority import AuthorityModel
     from authz.sources.policy_document import SiteDocument
 
 
@@ -55,12 +56,15 @@ class LoadedPolicy:
     digest: str
 
 
-def load_policy(path: Path, reader: FileReader | None = None) -> LoadedPolicy:
+def load_policy(
+    path: Path, reader: FileReader | None = None, earlier: PolicyModel | None = None
+) -> LoadedPolicy:
     """Read a policy file and the files it names.
 
     Args:
         reader: given by callers that watch files: after a failure as well, its `contents` say
             which files were looked at.
+        earlier: the policy as it was loaded before: large sets that are the same are kept.
 
     Raises:
         PolicyError: with file, line and key; further problems are in `others`.
@@ -76,13 +80,25 @@ def load_policy(path: Path, reader: FileReader | None = None) -> LoadedPolicy:
             building.report(problem.path, problem.message, problem.hint)
         building.check()
         raise
-    model = _build(policy, building)
+    model = _build(policy, building, earlier or PolicyModel(sites=()))
     building.check()
     return LoadedPolicy(
         model=model,
         files=tuple(reader.contents),
         contents=dict(reader.contents),
         digest=_digest(reader),
+    )
+
+
+def large_parts(model: PolicyModel) -> PolicyModel:
+    """What `load_policy` can make use of as `earlier`, without the files' own bytes."""
+    sites: list[SiteModel] = []
+    for site in model.sites:
+        trust = [replace(one, crls=()) for one in site.trust if one.read_crls or one.revoked_base]
+        if trust:
+            sites.append(SiteModel(name=site.name, hosts=(), trust=tuple(trust)))
+    return PolicyModel(
+        sites=tuple(sites), lists=tuple(one for one in model.lists if one.packed is not None)
     )
 
 
@@ -106,8 +122,9 @@ def _read(path: Path, reader: FileReader) -> YamlDocument:
     return document
 
 
-def _build(policy: PolicyDocument, building: Building) -> PolicyModel:
+def _build(policy: PolicyDocument, building: Building, earlier: PolicyModel) -> PolicyModel:
     seen: dict[str, int] = {}
+    trust = {site.name: site.trust for site in earlier.sites}
     sites: list[SiteModel] = []
     for index, document in enumerate(policy.sites):
         if document.name in seen:
@@ -117,15 +134,21 @@ def _build(policy: PolicyDocument, building: Building) -> PolicyModel:
                 f"sites[{seen[document.name]}] has the name already",
             )
         seen.setdefault(document.name, index)
-        sites.append(_site(document, building, ("sites", index)))
-    return PolicyModel(sites=tuple(sites), lists=build_lists(policy.lists, building))
+        sites.append(_site(document, building, ("sites", index), trust.get(document.name, ())))
+    lists = {one.name: one for one in earlier.lists}
+    return PolicyModel(sites=tuple(sites), lists=build_lists(policy.lists, building, lists))
 
 
-def _site(document: SiteDocument, building: Building, place: tuple[str | int, ...]) -> SiteModel:
+def _site(
+    document: SiteDocument,
+    building: Building,
+    place: tuple[str | int, ...],
+    earlier: Sequence[AuthorityModel],
+) -> SiteModel:
     return SiteModel(
         name=document.name,
         hosts=tuple(document.hosts),
-        trust=build_trust(document.trust, building, (*place, "trust")),
+        trust=build_trust(document.trust, building, (*place, "trust"), earlier),
         default_action=DefaultAction(document.default_action),
         paths=PathMode(document.paths),
         misdirected=Misdirected(document.misdirected),

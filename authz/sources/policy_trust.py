@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """From `trust` in policy.yaml to AuthorityModel: PEM, CRL and serial files are read here.
 
-Bytes are split into certificates and CRLs; whether those are any good is for certs.trust. A file
-that is named and missing is an error even under `revocation: soft`: a typo must not look like a CA
-without revocations.
+Bytes are split into certificates and CRLs; whether those are any good is for certs.trust. Large
+CRLs and many serial numbers are packed, once for all processes; an authority that certs.trust will
+refuse stays as it is, so that everything else that is wrong is found as well. A file that is named
+and missing is an error even under `revocation: soft`: a typo must not look like a CA without
+revocations.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from authz.certs.packing import pack_authority
 from authz.certs.pem import split_crls, split_pem
+from authz.certs.serials import MAX_CHANGES
 from authz.certs.trust import AuthorityModel, RevocationMode
 from authz.errors import AuthzError, CertificateError, PolicyError
-from authz.sources.lines import items_of, parse_serial, serials_of
+from authz.sources.lines import parse_serial, read_serials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,10 +26,22 @@ if TYPE_CHECKING:
     from authz.sources.policy_document import TrustDocument
 
 
+#: CRLs with more bytes than this in all (a thousand entries) are read and packed here.
+PACKED_FROM: Final = 32 * 1024
+
+
 def build_trust(
-    documents: Sequence[TrustDocument], building: Building, place: Place
+    documents: Sequence[TrustDocument],
+    building: Building,
+    place: Place,
+    earlier: Sequence[AuthorityModel] = (),
 ) -> tuple[AuthorityModel, ...]:
-    """Every authority of a site; problems are reported to `building`."""
+    """Every authority of a site; problems are reported to `building`.
+
+    Args:
+        earlier: the site's authorities as they were built before; what is the same is kept.
+    """
+    before = {one.name: one for one in earlier}
     seen: set[str] = set()
     authorities: list[AuthorityModel] = []
     for index, document in enumerate(documents):
@@ -37,12 +53,14 @@ def build_trust(
                 "give it a name of its own, or list its files under the first one",
             )
         seen.add(document.name)
-        authorities.append(_authority(document, building, here))
+        authorities.append(_authority(document, building, here, before.get(document.name)))
     return tuple(authorities)
 
 
-def _authority(document: TrustDocument, building: Building, place: Place) -> AuthorityModel:
-    return AuthorityModel(
+def _authority(
+    document: TrustDocument, building: Building, place: Place, earlier: AuthorityModel | None
+) -> AuthorityModel:
+    model = AuthorityModel(
         name=document.name,
         certificates=_blocks(document.certificates, split_pem, building, (*place, "certificates")),
         crls=_blocks(document.crls, split_crls, building, (*place, "crls")),
@@ -51,6 +69,12 @@ def _authority(document: TrustDocument, building: Building, place: Place) -> Aut
         crl_sources_configured=len(document.crls),
         where=building.where(place),
     )
+    if len(model.revoked_serials) <= MAX_CHANGES and sum(map(len, model.crls)) <= PACKED_FROM:
+        return model
+    try:
+        return pack_authority(model, earlier)
+    except CertificateError:
+        return model
 
 
 def _blocks(
@@ -84,7 +108,7 @@ def _serials(document: TrustDocument, building: Building, place: Place) -> tuple
         data = building.read(here, name)
         if data is not None:
             try:
-                found += serials_of(items_of(data))
+                found += read_serials(data)
             except AuthzError as error:
                 building.report_error(here, name, error)
     return tuple(found)

@@ -11,7 +11,7 @@ from authz.policy.fields import CATALOGUE
 from authz.policy.refused_fields import REFUSED
 from authz.rules import Bytes, Field, Int, Ip, Scheme, parse
 from authz.rules.ast import Logic, Operator
-from authz.rules.functions import CUSTOM_RULES_FUNCTIONS, NOT_IN_CUSTOM_RULES
+from authz.rules.functions import CUSTOM_RULES_FUNCTIONS, NOT_HERE, NOT_IN_CUSTOM_RULES
 from authz.rules.functions.model import ArgumentKind
 from authz.rules.literals import NOTATIONS
 from authz.rules.parser import LOGIC_NOTATIONS, NOT_NOTATIONS
@@ -65,6 +65,7 @@ def functions_page() -> str:
     refused = "".join(
         f"| `{n}()` | {where} |\n" for n, where in sorted(NOT_IN_CUSTOM_RULES.items())
     )
+    missing = "".join(f"| `{n}()` | {why} |\n" for n, why in sorted(NOT_HERE.items()))
     return f"""\
 # Functions
 
@@ -93,7 +94,14 @@ Cloudflare has these elsewhere; an expression that calls one is an error that sa
 
 | function | only in |
 |---|---|
-{refused}"""
+{refused}
+## Functions that cannot exist here
+
+Cloudflare has these in custom rules; an expression that calls one is an error that says why.
+
+| function | why not |
+|---|---|
+{missing}"""
 
 
 def _function(function: Function) -> str:
@@ -114,10 +122,11 @@ def _function(function: Function) -> str:
     else:
         missing = "the result, when an argument is."
     limits = f"Limits: {function.limits}\n\n" if function.limits else ""
+    unconfirmed = f"Not confirmed: {function.unconfirmed}\n\n" if function.unconfirmed else ""
     return (
         f"## `{function.name}()`\n\n"
         f"```text\n{function.name}({', '.join(parameters)}) → {result}\n```\n\n"
-        f"{function.doc}\n\n{limits}Missing: {missing}\n\n"
+        f"{function.doc}\n\n{limits}{unconfirmed}Missing: {missing}\n\n"
         + example(rf"(?<![a-z_]){function.name}\(")
     )
 

@@ -108,8 +108,8 @@ The vectors in `tests/vectors/rules` are the same facts for programs:
 
 `authz expression check` says whether an expression can be used and points at what is wrong,
 `authz expression fmt` prints its canonical form,
-`authz expression explain` shows the value of each condition in it,
-`authz expression eval` evaluates many.
+[`authz expression explain`](expression-commands.md) shows the value of every part of it,
+[`authz expression eval`](expression-commands.md#authz-expression-eval) evaluates many.
 
 ## Types
 

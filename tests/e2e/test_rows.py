@@ -10,6 +10,7 @@ import pytest
 from authz.demo.client import Answer
 from authz.demo.run import deviations
 from authz.demo.scenario import ROWS, Row
+from authz.extauthz.encode import DECISION_ID_LENGTH
 from tests.e2e.harness import http_client, send, unique
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def test_row(demo_stack: Stack, row: Row, version: str) -> None:
     assert deviations(row, answer, logged, demo_stack.credentials) == []
     assert logged["protocol"] == version == response.http_version
     if row.reason:
-        assert len(logged["decision_id"]) == 28
+        assert len(logged["decision_id"]) == DECISION_ID_LENGTH
         assert logged["verdict"] == ("allow" if row.status == 200 else "deny")
 
 

@@ -11,7 +11,7 @@ from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import NOT_PRESENTED, Judgement
 from authz.certs.paths import Path
 from authz.policy.client import Client
-from authz.policy.decision import Decision, Reason, Verdict
+from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 from tests.factories.pki import root
 
 if TYPE_CHECKING:
@@ -43,26 +43,36 @@ def client(
 
 def allowed(**changes: Any) -> Decision:
     """Nothing matched and the default lets it through."""
-    decision = Decision(
+    ruling = Ruling(
         verdict=Verdict.ALLOW,
         reason=Reason.DEFAULT_ACTION,
         site="api",
         action="allow",
         generation=7,
-        client=client(),
     )
-    return replace(decision, **changes)
+    return _changed(ruling, changes)
 
 
 def blocked(**changes: Any) -> Decision:
     """A rule blocked."""
-    decision = Decision(
+    ruling = Ruling(
         verdict=Verdict.DENY,
         reason=Reason.RULE,
         site="api",
         action="block",
         rule="protect-admin",
         generation=7,
-        client=client(),
     )
-    return replace(decision, **changes)
+    return _changed(ruling, changes)
+
+
+def refused(reason: Reason, *, presented: bool = True, **changes: Any) -> Decision:
+    """Denied before anybody asked who the client is."""
+    ruling = Ruling(verdict=Verdict.DENY, reason=reason, **changes)
+    return Decision(ruling, UNJUDGED[presented])
+
+
+def _changed(ruling: Ruling, changes: dict[str, Any]) -> Decision:
+    who = changes.pop("client") if "client" in changes else client()
+    standing = UNJUDGED[True] if who is None else who.standing
+    return Decision(replace(ruling, **changes), standing, who)

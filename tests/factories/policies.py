@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from authz.policy.facts import RequestFacts
 from authz.policy.model import Action, PolicyModel, RuleModel, SiteModel
 from authz.policy.snapshot import compile_snapshot
+from tests.factories.facts import RequestFacts
 from tests.factories.pki import AT, authority, root
 
 if TYPE_CHECKING:

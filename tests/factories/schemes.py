@@ -46,6 +46,7 @@ _FIELDS: Final = (
     Field("http.request.uri", Bytes),
     Field("http.request.uri.args.names", _TEXTS),
     Field("http.request.uri.path", Bytes),
+    Field("http.request.uri.query", Bytes),
     Field("http.user_agent", Bytes),
     Field("ip.src", Ip),
     Field("ssl", Bool),

@@ -12,7 +12,7 @@ from authz.errors import AuthzError
 from authz.policy.fields import SCHEME
 from authz.policy.lint_catalogue import POLICY_KINDS
 from authz.policy.refused_fields import REFUSED
-from authz.rules.functions import CUSTOM_RULES_FUNCTIONS, NOT_IN_CUSTOM_RULES
+from authz.rules.functions import CUSTOM_RULES_FUNCTIONS, NOT_HERE, NOT_IN_CUSTOM_RULES
 from authz.rules.lint_catalogue import KINDS
 from authz.rules.literals import NOTATIONS
 from authz.rules.parser import LOGIC_NOTATIONS, NOT_NOTATIONS
@@ -85,6 +85,11 @@ def test_a_function_that_custom_rules_may_not_use_has_a_vector(name: str) -> Non
     assert any(message.startswith(f"{name}() is not available") for message in MESSAGES)
 
 
+@pytest.mark.parametrize("name", NOT_HERE)
+def test_a_function_that_cannot_exist_has_a_vector(name: str) -> None:
+    assert any(message.startswith(f"{name}() does not exist here") for message in MESSAGES)
+
+
 @pytest.mark.parametrize("notation", OPERATORS)
 def test_an_operator_has_vectors_in_each_notation(notation: str) -> None:
     pattern = re.escape(notation)
@@ -128,7 +133,7 @@ def test_every_function_has_its_heading() -> None:
     text = (REFERENCE / "functions.md").read_text()
 
     assert not [name for name in CUSTOM_RULES_FUNCTIONS if f"## `{name}()`\n" not in text]
-    assert not [name for name in NOT_IN_CUSTOM_RULES if f"| `{name}()` |" not in text]
+    assert not [n for n in (*NOT_IN_CUSTOM_RULES, *NOT_HERE) if f"| `{n}()` |" not in text]
 
 
 def test_every_operator_has_its_heading() -> None:

@@ -46,7 +46,17 @@ def test_no_unowned_marks_are_left(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["certs", "policy", "rules", "geo", "extauthz", "observability", "sources", "settings"],
+    [
+        "packed",
+        "certs",
+        "policy",
+        "rules",
+        "geo",
+        "extauthz",
+        "observability",
+        "sources",
+        "settings",
+    ],
 )
 def test_unit_tests_mirror_the_package(package: str) -> None:
     """Every module has a unit test of its name, or is tested under a package's."""

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from authz.cli.explanation import lines, parts_of
 from authz.errors import ParseError, TypeCheckError
 from authz.rules import (
     Expression,
@@ -18,8 +20,11 @@ from authz.rules import (
     lint,
     parse,
 )
+from authz.rules.evaluator import evaluate_node
 from authz.rules.lists import ListKind, ListModel, compile_list
 from authz.rules.regex import RegexError, compile_regex
+from authz.rules.trace import Kind, Traced, trace
+from authz.rules.trace_json import trace_json
 from tests.factories.expressions import conditions, contexts
 from tests.factories.schemes import SCHEME
 
@@ -54,6 +59,29 @@ def test_compiled_and_reference_give_the_same_verdict(
 
     assert isinstance(verdict, bool)
     assert compile_expression(expression).matches(values) is verdict
+
+
+def _answers(part: Traced) -> bool | list[bool]:
+    if part.elements is None or part.kind is Kind.CALL:
+        return part.value is True
+    return [element.result is True for element in part.elements]
+
+
+@_SLOW
+@given(source=conditions(), values=contexts)
+def test_a_trace_says_what_the_evaluator_says(source: str, values: dict[str, Value]) -> None:
+    expression = parse(source, SCHEME)
+
+    traced = trace(expression, values)
+
+    assert traced.value is evaluate(expression, values)
+    pending = [(expression.root, traced)]
+    while pending:
+        node, part = pending.pop()
+        assert _answers(part) == evaluate_node(node, values)
+        pending += zip(parts_of(node), part.parts, strict=False)
+    assert len(json.dumps(trace_json(traced))) < 5_000_000
+    assert all(line.isprintable() for line in lines(traced))
 
 
 @_SLOW
@@ -115,7 +143,9 @@ def test_what_the_checker_accepts_never_fails_at_run_time(
         assert compile_expression(expression).matches(values) is evaluate(expression, values)
 
 
-_ATOMS = st.sampled_from(["a", "B", ".", "[ab]", "\\x61", "(?:ab)", "(b)", "\\b"])
+_ATOMS = st.sampled_from(
+    ["a", "B", ".", "[ab]", "\\x61", "\\x{41}", "(?:ab)", "(b)", "\\b", "0", ","]
+)
 _REPETITIONS = st.lists(st.sampled_from(["*", "+", "?", "{2}", "{0,2}?", "*?"]), max_size=3)
 
 
@@ -142,10 +172,8 @@ def _patterns(draw: st.DrawFn, depth: int = 3) -> tuple[str, str]:
 
 
 @_SLOW
-@given(pair=_patterns(), texts=st.lists(st.text(alphabet="aAbB", max_size=6), max_size=8))
-def test_rewritten_patterns_match_like_the_explicit_ones(
-    pair: tuple[str, str], texts: list[str]
-) -> None:
+@given(pair=_patterns(), texts=st.lists(st.text(alphabet="aAbB0,", max_size=6), max_size=8))
+def test_patterns_match_like_the_explicit_ones(pair: tuple[str, str], texts: list[str]) -> None:
     compact, explicit = compile_regex(f"^(?:{pair[0]})$"), compile_regex(f"^(?:{pair[1]})$")
 
     for text in texts:
@@ -153,7 +181,7 @@ def test_rewritten_patterns_match_like_the_explicit_ones(
 
 
 @settings(max_examples=1000, deadline=None, database=None)
-@given(pattern=st.text(alphabet="ab*+?|()[]^$.{}\\#:-iux2, \n", max_size=30))
+@given(pattern=st.text(alphabet="ab*+?|()[]^$.{}\\#:-iux2<>P, \né", max_size=30))
 def test_any_pattern_compiles_or_is_refused_with_a_place(pattern: str) -> None:
     try:
         compile_regex(pattern)

@@ -86,7 +86,8 @@ def look(chain: Chain, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             id="allowed-headers",
             where=where,
-            what="rules see only some headers: what is left out looks like not sent",
+            what="rules see only some headers: what is left out looks like not sent, and a forged "
+            "certificate header among it is not taken off when disallowed_headers hides it",
             do="remove allowed_headers and disallowed_headers",
         )
 

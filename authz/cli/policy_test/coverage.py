@@ -112,12 +112,15 @@ class Coverage:
 
     def watch(self, model: PolicyModel, snapshot: Snapshot) -> Snapshot:
         """A snapshot that decides as `snapshot` and is watched."""
+        from authz.policy.ruleset import Ruleset
+
         hosts: HostTable[Site] = HostTable()
         sites = []
         for site_model, site in zip(model.sites, snapshot.sites, strict=True):
             places = {rule.ref: rule.where for rule in site_model.rules}
             rules = tuple(self._watched(rule, site, places) for rule in site.ruleset.rules)
-            watched = replace(site, ruleset=replace(site.ruleset, rules=rules))
+            # Without an index: it would leave out what is false, and that is what is watched.
+            watched = replace(site, ruleset=Ruleset(rules, site.ruleset.fields))
             for host in site_model.hosts:
                 hosts.add(host, watched, where=site_model.where)
             sites.append(watched)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.presented import CertificateSource
 from authz.cli.check import decide
@@ -13,6 +13,7 @@ from authz.cli.options import geo_of, policy_path
 from authz.cli.policy_test.coverage import Coverage
 from authz.cli.policy_test.document import NONE
 from authz.cli.policy_test.request import check_request
+from authz.extauthz.service import SEED_BYTES
 from authz.policy.snapshot import compile_snapshot
 from authz.sources.policy_file import load_policy
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from authz.cli.policy_test.loading import Case, TestFile
     from authz.policy.snapshot import Snapshot
     from authz.settings import Settings
+
+
+#: What cf.random_seed is in every case: a test has to have the same result each time.
+SEED: Final = bytes(SEED_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,7 @@ def run(files: Sequence[TestFile], settings: Settings) -> Run:
 def _run(path: Path, case: Case, snapshot: Snapshot, settings: Settings) -> Result:
     data = check_request(case, CertificateSource(settings.certificate_source))
     started = time.perf_counter()
-    decision = decide(settings, snapshot, data, case.at, with_trace=False)
+    decision = decide(settings, snapshot, data, case.at, with_trace=False, seed=SEED)
     seconds = time.perf_counter() - started
     return Result(
         file=path,

@@ -3,7 +3,8 @@
 
 `CUSTOM_RULES_FUNCTIONS` is what a `Scheme` offers unless told otherwise. `any` and `all` are not
 here: they are grammar (`ast.Quantifier`). Functions that Cloudflare has for other phases are
-`NOT_IN_CUSTOM_RULES`, so that a rule that names one is told why it cannot work.
+`NOT_IN_CUSTOM_RULES`, those of its other products `NOT_HERE`, so that a rule that names one is told
+why it cannot work.
 """
 
 from __future__ import annotations
@@ -56,6 +57,15 @@ CUSTOM_RULES_FUNCTIONS: Final[Mapping[str, Function]] = MappingProxyType(
             URL_DECODE,
         )
     }
+)
+
+_TOKENS: Final = (
+    "it belongs to Cloudflare's API Shield; Envoy's jwt_authn filter verifies tokens, and "
+    "http.request.jwt.claims.* are the claims of those that passed"
+)
+# Name -> why it is not here although custom rules may use it at Cloudflare.
+NOT_HERE: Final[Mapping[str, str]] = MappingProxyType(
+    {"is_jwt_present": _TOKENS, "is_jwt_valid": _TOKENS}
 )
 
 # Name -> where Cloudflare allows it instead.

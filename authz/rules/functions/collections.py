@@ -12,7 +12,12 @@ from authz.rules.types import Array, Bool, Bytes, Int, Ip, MaybeValue, Type, Val
 def _has_value_type(arguments: tuple[Type, ...]) -> Type:
     held = arguments[0].element
     if held != arguments[1]:
-        raise ArgumentError(1, f"has_value looks for {held} here, this is {arguments[1]}")
+        nested = held is not None and held.element is not None
+        raise ArgumentError(
+            1,
+            f"has_value looks for {held} here, this is {arguments[1]}",
+            "look into one of them: has_value(field[…], value)" if nested else None,
+        )
     return Bool
 
 

@@ -98,6 +98,7 @@ class Function:
         may_be_missing: the result may be missing although no argument is.
         doc: one sentence for the reference page.
         limits: what its arguments must be besides their types; for the reference page.
+        unconfirmed: what is our reading of Cloudflare's documentation and could not be observed.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Function:
     may_be_missing: bool = False
     doc: str = ""
     limits: str = ""
+    unconfirmed: str = ""
 
     @property
     def minimum(self) -> int:

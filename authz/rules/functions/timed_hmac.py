@@ -3,7 +3,8 @@
 
 The text is message, separator, ten digits of UNIX time, "-", MAC: in the words of the
 documentation `(.+)(.*)(\\d{10})-(.{43,})`. The MAC is HMAC-SHA256 over message and time, without
-the separator. The time comes as an argument; nothing here reads a clock.
+the separator; five tokens that were published with it are among the vectors
+(tests/vectors/rules/timed_hmac.rules). The time comes as an argument; nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def _bind(literals: tuple[LiteralValue | None, ...]) -> Implementation:
         if len(head) <= skipped or given is None:
             return False
         expected = hmac.digest(secret, message + time, "sha256")
-        return hmac.compare_digest(given, expected) and now - int(time) <= ttl
+        # Cloudflare, "Configure token authentication": now < issued + lifetime. There is no bound
+        # in the other direction.
+        return hmac.compare_digest(given, expected) and now < int(time) + ttl
 
     return valid
 
@@ -82,7 +85,7 @@ IS_TIMED_HMAC_VALID_V0: Final = Function(
     name="is_timed_hmac_valid_v0",
     parameters=(
         Parameter(name="key", accepts=(Bytes,), kind=ArgumentKind.LITERAL),
-        Parameter(name="message with MAC", accepts=(Bytes,)),
+        Parameter(name="message with MAC", accepts=(Bytes,), kind=ArgumentKind.NOT_LITERAL),
         Parameter(name="time to live", accepts=(Int,), kind=ArgumentKind.LITERAL),
         Parameter(name="current time", accepts=(Int,)),
     ),
@@ -92,8 +95,13 @@ IS_TIMED_HMAC_VALID_V0: Final = Function(
     ),
     returns=Bool,
     bind=_bind,
-    doc="Whether the text carries a MAC that fits the key and is not older than the time to live.",
-    limits="HMAC-SHA256 over message and ten digits of Unix time; the key is not empty, times and "
-    'lengths are not negative; the flag "s" takes URL-safe Base64 without padding, without it the '
-    "MAC is standard Base64, URL-encoded.",
+    doc="Whether the text ends in a MAC that fits the key and was issued less than the time to "
+    "live ago: message, separator, ten digits of Unix time, `-`, MAC.",
+    limits="HMAC-SHA256 over message and time, without the separator; the key is not empty, times "
+    'and lengths (in bytes) are not negative; the flag "s" takes URL-safe Base64 without padding, '
+    "without it the MAC is standard Base64, URL-encoded; nothing follows the MAC.",
+    unconfirmed="A token from the future is valid: Cloudflare documents `now < issued + time to "
+    'live` and no other bound. No token with the flag "s" was published to compare with. Standard '
+    "Base64 that is not URL-encoded, or with `%2f` for `%2F`, is taken as well. (The algorithm, "
+    "the separator and URL encoding are those of tokens that Cloudflare published.)",
 )

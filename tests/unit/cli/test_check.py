@@ -12,7 +12,7 @@ from authz.extauthz.decode import DecodeOptions
 from authz.pb.ext_authz_pb2 import CheckRequest
 from authz.settings import Settings
 from tests.factories.pki import AT, root, url_encoded
-from tests.factories.policies import snapshot
+from tests.factories.policies import rule, site, snapshot
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,28 @@ def test_the_limits_of_the_settings_count() -> None:
 
     assert decided["certificate"]["failure"] == "too_large"
     assert decided["explain"]["certificate"]["failure"] == "too_large"
+
+
+def test_the_trace_explains_the_decision_that_was_made_with_its_random_bytes() -> None:
+    policy = snapshot(site(rule('substring(cf.random_seed, 0, 1) lt "\\x80"')))
+
+    for _ in range(20):
+        decided = decide(Settings(), policy, request(), AT, with_trace=True)
+        trace = decided["explain"]
+
+        assert trace["decision"]["verdict"] == decided["verdict"]
+        assert trace["rules"][0]["rules"][0]["matches"] is (decided["verdict"] == "deny")
+
+
+def test_random_bytes_that_are_given_are_those() -> None:
+    policy = snapshot(site(rule('cf.random_seed eq "abc"')))
+
+    verdicts = [
+        decide(Settings(), policy, request(), AT, with_trace=False, seed=seed)["verdict"]
+        for seed in (b"abc", None)
+    ]
+
+    assert verdicts == ["deny", "allow"]
 
 
 def test_what_cannot_be_decoded_is_denied_and_explained() -> None:

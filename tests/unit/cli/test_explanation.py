@@ -1,39 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which sub-expression said what."""
+"""The tree of a trace as a person reads it."""
 
 from __future__ import annotations
 
-from authz.cli.explanation import explain
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.cli.explanation import brief, lines
 from authz.cli.field_values import values_of
 from authz.policy.fields import SCHEME
 from authz.rules import parse
+from authz.rules.trace import trace
+
+if TYPE_CHECKING:
+    from authz.rules.types import MaybeValue
 
 
-def lines(expression: str, **fields: object) -> list[str]:
-    return list(explain(parse(expression, SCHEME, {}), values_of(fields)).lines())
+def shown(expression: str, **fields: Any) -> list[str]:
+    return list(lines(trace(parse(expression, SCHEME, {}), values_of(fields))))
 
 
-def test_a_part_that_would_not_be_reached_has_its_value_too() -> None:
-    assert lines('ssl and http.host eq "a"', **{"http.host": "a"}) == [
-        'false  ssl and http.host eq "a"',
+def test_a_comparison_says_what_it_has_on_its_left() -> None:
+    assert shown('http.host eq "a"', **{"http.host": "b"}) == [
+        'false  http.host eq "a"  (it is "b")'
+    ]
+
+
+def test_a_part_that_is_not_reached_has_its_value_and_is_marked_once() -> None:
+    assert shown('ssl and not (http.host eq "a" and ssl)', **{"http.host": "a"}) == [
+        'false  ssl and not (http.host eq "a" and ssl)',
         "  false  ssl",
-        '  true   http.host eq "a"',
+        '  true   not (http.host eq "a" and ssl)  (not reached)',
+        '    false  http.host eq "a" and ssl',
+        '      true   http.host eq "a"  (it is "a")',
+        "      false  ssl",
     ]
 
 
-def test_conditions_on_every_element_have_no_single_value() -> None:
-    assert lines('not any(http.request.headers.names[*] eq "a")') == [
-        'true   not any(http.request.headers.names[*] eq "a")',
-        '  false  any(http.request.headers.names[*] eq "a")',
-        '    each   http.request.headers.names[*] eq "a"',
+def test_elements_calls_and_indexes() -> None:
+    given = {"http.request.headers": {"x": ["A", "b"]}}
+
+    assert shown('any(lower(http.request.headers["x"][*])[*] eq "b")', **given) == [
+        'true   any(lower(http.request.headers["x"][*])[*] eq "b")',
+        '  each   lower(http.request.headers["x"][*])[*] eq "b"  (1 of 2 true)',
+        '    false  [0]  "a"',
+        '    true   [1]  "b"',
+        '    ["a", "b"]  lower(http.request.headers["x"][*])',
+        '      [0]  "A" -> "a"',
+        '      [1]  "b" -> "b"',
+        '      ["A", "b"]  http.request.headers["x"]',
+        '        {"x": ["A", "b"]}  http.request.headers',
     ]
 
 
-def test_the_tree_as_json() -> None:
-    tree = explain(parse("not ssl", SCHEME, {}), values_of({}))
+def test_what_is_missing_says_so() -> None:
+    assert shown('http.request.headers["x"][0] ne "b"') == [
+        'false  http.request.headers["x"][0] ne "b"  (it is missing)',
+        '  missing  http.request.headers["x"][0]',
+        '    missing  http.request.headers["x"]',
+        "      {}     http.request.headers",
+    ]
 
-    assert tree.as_json() == {
-        "expression": "not ssl",
-        "value": True,
-        "parts": [{"expression": "ssl", "value": False, "parts": []}],
-    }
+
+def test_rows_of_conditions_and_results_that_are_left_out() -> None:
+    given = {"http.request.headers.names": ["!"]}
+
+    assert shown('any((not decode_base64(http.request.headers.names[*])[*] eq "a"))', **given) == [
+        'false  any(not decode_base64(http.request.headers.names[*])[*] eq "a")',
+        '  each   not decode_base64(http.request.headers.names[*])[*] eq "a"  (0 of 0 true)',
+        '    each   decode_base64(http.request.headers.names[*])[*] eq "a"  (0 of 0 true)',
+        "      []     decode_base64(http.request.headers.names[*])",
+        '        [0]  "!" gives nothing',
+        '        ["!"]  http.request.headers.names',
+    ]
+
+
+def test_many_elements_are_counted() -> None:
+    given = {"http.request.headers.names": ["a", "b", "b"] * 7}
+    found = shown('any(http.request.headers.names[*] eq "a")', **given)
+    call = shown('any(starts_with(http.request.headers.names[*], "a"))', **given)
+
+    assert found[1] == '  each   http.request.headers.names[*] eq "a"  (7 of 21 true)'
+    assert found[-1] == "    and 11 more, 3 of them true"
+    assert "    and 11 more" in call
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "missing"),
+        (True, "true"),
+        (-5, "-5"),
+        (IPv4Address("10.0.0.1"), "10.0.0.1"),
+        (b"a\x1b\xff", r'"a\x1b\xff"'),
+        (b"x" * 2000, f'"{"x" * 60}"... of 2,000 bytes'),
+        ((), "[]"),
+        ((b"a", b"b"), '["a", "b"]'),
+        ([1, 2], "[1, 2]"),
+        ((b"x" * 50, b"y" * 50, b"z"), f'["{"x" * 50}", "{"y" * 10}"... of 50 bytes, and 1 more]'),
+        (tuple(range(12)), "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, and 2 more]"),
+        ({b"b": 1, b"a": 2}, '{"a": 2, "b": 1}'),
+        (
+            {b"%02d" % n: n for n in range(30)},
+            '{"00": 0, "01": 1, "02": 2, "03": 3, "04": 4, "05": 5, "06": 6, and 23 more}',
+        ),
+    ],
+)
+def test_a_value_takes_part_of_a_line(value: MaybeValue, text: str) -> None:
+    assert brief(value) == text

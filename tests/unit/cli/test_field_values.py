@@ -40,6 +40,15 @@ def test_every_field_of_the_catalogue_has_a_default() -> None:
         ("ip.src", "::1", IPv6Address("::1")),
         ("http.request.headers", {"x": ["1", "2"]}, {b"x": (b"1", b"2")}),
         ("http.request.headers.names", ["a"], (b"a",)),
+        ("http.request.headers.names", [], ()),
+        ("http.request.body.multipart.names", [["a"], []], ((b"a",), ())),
+        ("http.host", {"base64": "/wD+"}, b"\xff\x00\xfe"),
+        ("http.host", {"base64": ""}, b""),
+        ("http.host", "\ud800", b"\xed\xa0\x80"),
+        ("http.request.headers", {"\udcff": [{"base64": "/w=="}]}, {b"\xff": (b"\xff",)}),
+        ("http.request.jwt.claims.iat.sec", {"t": [1, -1]}, {b"t": (1, -1)}),
+        ("authz.cert.san.ip", ["10.0.0.1"], (IPv4Address("10.0.0.1"),)),
+        ("http.request.timestamp.sec", -(2**63), -(2**63)),
     ],
 )
 def test_values_become_those_of_the_language(name: str, given: Any, value: Any) -> None:
@@ -63,7 +72,24 @@ def test_values_become_those_of_the_language(name: str, given: Any, value: Any) 
         ({"ip.src": "1.2.3"}, 'the field "ip.src": "1.2.3" is not an IP address'),
         (
             {"http.request.headers": {"x": "1"}},
-            'the field "http.request.headers" is of type Array(Bytes), not the text "1"',
+            'the field "http.request.headers"["x"] is of type Array(Bytes), not the text "1"',
+        ),
+        (
+            {"http.request.headers": {"x": ["1", 2]}},
+            'the field "http.request.headers"["x"][1] is of type Bytes, not the number 2',
+        ),
+        (
+            {"http.request.jwt.claims.iat.sec": {"t": ["5"]}},
+            'the field "http.request.jwt.claims.iat.sec"["t"][0] is of type Int, not the text "5"',
+        ),
+        ({"http.host": None}, 'the field "http.host" is of type Bytes, not null'),
+        ({"http.host": {"base64": "/w="}}, 'the field "http.host": the text "/w=" is not Base64'),
+        ({"http.host": {"base64": 1}}, 'the field "http.host": the number 1 is not Base64'),
+        ({"http.host": {"base32": ""}}, 'the field "http.host" is of type Bytes, not a mapping'),
+        ({"ip.src": 1}, 'the field "ip.src" is of type Ip, not the number 1'),
+        (
+            {"cf.edge.server_port": 443.0},
+            'the field "cf.edge.server_port" is of type Int, not the number 443.0',
         ),
     ],
 )
@@ -95,6 +121,50 @@ def test_a_list_without_a_kind_is_of_the_left_sides(
 
     values = values_of({expression.split(" ", maxsplit=1)[0]: value})
     assert compile_expression(parsed).matches(values) is result
+
+
+@pytest.mark.parametrize(
+    ("expression", "lists", "message"),
+    [
+        ("ip.src in $o", {"o": ["x"]}, 'list "o", item 1: "x" is not an IP address or network'),
+        ("ip.src in $o", {"o": ["10.0.0.1/8"]}, 'item 1: "10.0.0.1/8" has bits set'),
+        ("cf.edge.server_port in $o", {"o": ["x"]}, 'item 1: "x" is not a decimal number'),
+        (
+            "http.host in $o and ip.src in $o",
+            {"o": []},
+            'the list "$o" holds Bytes, the left side is Ip',
+        ),
+        (
+            "http.host in $o",
+            {"o": {"kind": "ip", "items": []}},
+            'the list "$o" holds Ip, the left side is Bytes',
+        ),
+        ('http.host in $o and http.hots eq "a"', {"o": []}, 'unknown field "http.hots"'),
+        ("http.host in $O", {"O": []}, 'list name "O" cannot be used in expressions'),
+        ("http.host in $p", {"o": []}, 'unknown list "$p"'),
+        ("http.host in $o and", {"o": []}, "expected a field or a function, found the end"),
+        (
+            "http.host in $a and ip.src in $b",
+            {"a": ["x"], "b": ["y"]},
+            'list "b", item 1: "y" is not an IP address or network',
+        ),
+    ],
+)
+def test_a_list_that_does_not_fit_is_named(expression: str, lists: Any, message: str) -> None:
+    with pytest.raises(AuthzError) as caught:
+        parse_with_lists(expression, lists)
+
+    assert message in str(caught.value)
+
+
+def test_several_lists_are_each_of_their_left_sides_kind() -> None:
+    parsed = parse_with_lists(
+        "http.host in $a and ip.src in $b and cf.edge.server_port in $c",
+        {"a": ["10.0.0.1"], "b": ["10/8", "::1..::9"], "c": ["443", 80]},
+    )
+    values = values_of({"http.host": "10.0.0.1", "ip.src": "10.1.2.3", "cf.edge.server_port": 80})
+
+    assert compile_expression(parsed).matches(values)
 
 
 def test_a_byte_that_is_no_text_can_be_written() -> None:

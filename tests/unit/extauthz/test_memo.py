@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import math
 import threading
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import Judgement
 from authz.certs.presented import ABSENT, DEFAULT_LIMITS, CertificateSource, Presented
-from authz.extauthz.memo import JudgementMemo
+from authz.certs.trust import compile_trust
+from authz.extauthz.memo import ClientMemo
+from tests.factories.facts import RequestFacts
 
 if TYPE_CHECKING:
     from authz.certs.trust import TrustBundle
 
 
 def bundle(digest: bytes = b"a") -> TrustBundle:
-    return cast("TrustBundle", SimpleNamespace(digest=digest))
+    return replace(compile_trust([]), digest=digest)
 
 
 def presented(number: int = 0, size: int = 100) -> Presented:
@@ -33,29 +36,39 @@ class Judge:
 
     def __call__(self, *_: Any) -> Judgement:
         self.calls += 1
-        return Judgement(presented=True, valid_from=self.span[0], valid_until=self.span[1])
+        return Judgement(
+            presented=True,
+            failure=VerifyFailure.UNKNOWN_ISSUER,
+            valid_from=self.span[0],
+            valid_until=self.span[1],
+        )
 
 
-def memo(judge: Judge, **bounds: int) -> JudgementMemo:
-    return JudgementMemo(DEFAULT_LIMITS, judge=judge, **bounds)
+def ask(remembered: ClientMemo, certificate: Presented, trust: TrustBundle, at: float) -> Judgement:
+    facts = RequestFacts(method=b"GET", host=b"a", path=b"/", presented=certificate)
+    return remembered.client_of(facts, trust, at).judgement
+
+
+def memo(judge: Judge, **bounds: int) -> ClientMemo:
+    return ClientMemo(DEFAULT_LIMITS, judge=judge, **bounds)
 
 
 def test_the_same_certificate_is_judged_once() -> None:
     judge = Judge()
     remembered = memo(judge)
 
-    first = remembered.judge(presented(), bundle(), 0)
+    first = ask(remembered, presented(), bundle(), 0)
 
-    assert remembered.judge(presented(), bundle(), 1) is first
+    assert ask(remembered, presented(), bundle(), 1) is first
     assert (judge.calls, remembered.hits, remembered.misses) == (1, 1, 1)
 
 
 def test_another_trust_bundle_is_another_judgement() -> None:
     judge = Judge()
     remembered = memo(judge)
-    remembered.judge(presented(), bundle(b"a"), 0)
+    ask(remembered, presented(), bundle(b"a"), 0)
 
-    remembered.judge(presented(), bundle(b"b"), 0)
+    ask(remembered, presented(), bundle(b"b"), 0)
 
     assert judge.calls == 2
 
@@ -69,7 +82,7 @@ def test_another_chain_source_or_defect_is_another_judgement() -> None:
         Presented(certificate="a", source=CertificateSource.XFCC),
         Presented(certificate="a", defect="d"),
     ):
-        remembered.judge(one, bundle(), 0)
+        ask(remembered, one, bundle(), 0)
 
     assert judge.calls == 4
 
@@ -77,38 +90,38 @@ def test_another_chain_source_or_defect_is_another_judgement() -> None:
 def test_a_judgement_holds_from_its_first_instant_to_before_its_last() -> None:
     judge = Judge(valid_from=10, valid_until=20)
     remembered = memo(judge)
-    remembered.judge(presented(), bundle(), 15)
+    ask(remembered, presented(), bundle(), 15)
 
-    remembered.judge(presented(), bundle(), 10)
-    remembered.judge(presented(), bundle(), 19.999)
+    ask(remembered, presented(), bundle(), 10)
+    ask(remembered, presented(), bundle(), 19.999)
     assert judge.calls == 1
-    remembered.judge(presented(), bundle(), 20)
+    ask(remembered, presented(), bundle(), 20)
     assert judge.calls == 2
 
 
 def test_a_clock_that_goes_back_is_noticed() -> None:
     judge = Judge(valid_from=10, valid_until=20)
     remembered = memo(judge)
-    remembered.judge(presented(), bundle(), 15)
+    ask(remembered, presented(), bundle(), 15)
 
-    remembered.judge(presented(), bundle(), 9)
+    ask(remembered, presented(), bundle(), 9)
 
     assert judge.calls == 2
 
 
 def test_judging_again_replaces_and_is_not_counted_twice() -> None:
     remembered = memo(Judge(valid_from=10, valid_until=20))
-    remembered.judge(presented(), bundle(), 15)
+    ask(remembered, presented(), bundle(), 15)
     size = remembered.bytes
 
-    remembered.judge(presented(), bundle(), 25)
+    ask(remembered, presented(), bundle(), 25)
 
     assert (len(remembered), remembered.bytes) == (1, size)
 
 
 def test_no_certificate_is_not_worth_remembering() -> None:
     remembered = memo(Judge())
-    remembered.judge(ABSENT, bundle(), 0)
+    ask(remembered, ABSENT, bundle(), 0)
 
     assert (len(remembered), remembered.hits, remembered.misses) == (0, 0, 0)
 
@@ -116,7 +129,7 @@ def test_no_certificate_is_not_worth_remembering() -> None:
 def test_the_number_of_entries_is_bounded() -> None:
     remembered = memo(Judge(), max_entries=3)
     for number in range(10):
-        remembered.judge(presented(number), bundle(), 0)
+        ask(remembered, presented(number), bundle(), 0)
 
     assert len(remembered) == 3
 
@@ -124,7 +137,7 @@ def test_the_number_of_entries_is_bounded() -> None:
 def test_the_bytes_are_bounded() -> None:
     remembered = memo(Judge(), max_bytes=50_000)
     for number in range(50):
-        remembered.judge(presented(number, size=8_000), bundle(), 0)
+        ask(remembered, presented(number, size=8_000), bundle(), 0)
         assert remembered.bytes <= 50_000
 
     assert len(remembered) == 2
@@ -134,7 +147,7 @@ def test_what_is_larger_than_everything_is_judged_and_forgotten() -> None:
     judge = Judge()
     remembered = memo(judge, max_bytes=50_000)
     for _ in range(2):
-        remembered.judge(presented(size=64_000), bundle(), 0)
+        ask(remembered, presented(size=64_000), bundle(), 0)
 
     assert (judge.calls, len(remembered), remembered.bytes) == (2, 0, 0)
 
@@ -143,10 +156,10 @@ def test_a_flood_of_strangers_does_not_evict_a_regular() -> None:
     judge = Judge()
     remembered = memo(judge, max_entries=8)
     regular = presented(999_999)
-    remembered.judge(regular, bundle(), 0)
+    ask(remembered, regular, bundle(), 0)
     for number in range(200):
-        remembered.judge(presented(number), bundle(), 0)
-        remembered.judge(regular, bundle(), 0)
+        ask(remembered, presented(number), bundle(), 0)
+        ask(remembered, regular, bundle(), 0)
 
     assert judge.calls == 201
 
@@ -155,9 +168,9 @@ def test_when_everything_is_in_use_one_still_goes() -> None:
     remembered = memo(Judge(), max_entries=4)
     for _ in range(2):
         for number in range(4):
-            remembered.judge(presented(number), bundle(), 0)
+            ask(remembered, presented(number), bundle(), 0)
 
-    remembered.judge(presented(100), bundle(), 0)
+    ask(remembered, presented(100), bundle(), 0)
 
     assert len(remembered) == 4
 
@@ -167,7 +180,7 @@ def test_many_threads_leave_the_books_in_order() -> None:
 
     def work(seed: int) -> None:
         for number in range(500):
-            remembered.judge(presented((number * seed) % 40), bundle(), 0)
+            ask(remembered, presented((number * seed) % 40), bundle(), 0)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in (1, 3, 7, 11)]
     for thread in threads:

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authz.certs.failure import VerifyFailure
+from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.upstream_headers import (
     CF_CERT_HEADERS,
     MAX_VALUE_BYTES,
     RFC9440_HEADERS,
     XFCC_HEADER,
     header_value,
-    lookalikes,
+    removals,
     upstream_headers,
 )
+from tests.factories.checks import check_request
 from tests.factories.decisions import ANONYMOUS, client
 from tests.factories.pki import intermediate, root
 
@@ -134,20 +138,71 @@ def test_a_hostile_name_reaches_the_upstream_harmless() -> None:
     )
 
 
-def test_underscore_copies_of_certificate_headers_are_found() -> None:
-    headers = [
-        (b"cf_cert_verified", b"true"),
-        (b"cf-cert_subject-dn", b"CN=admin"),
-        (b"x_forwarded_client_cert", b"Hash=0"),
-        (b"client_cert", b":AA==:"),
-        (b"client_cert", b"twice"),
-        (b"cf-cert-verified", b"no underscore"),
-        (b"x_request_id", b"1"),
-    ]
+# --- what is taken off the request ----------------------------------------------------------
 
-    assert lookalikes(headers) == (
-        "cf-cert_subject-dn",
-        "cf_cert_verified",
-        "client_cert",
-        "x_forwarded_client_cert",
+COPIES = [
+    ("cf_cert_verified", b"true"),
+    ("cf-cert_subject-dn", b"CN=admin"),
+    ("x_forwarded_client_cert", b"Hash=0"),
+    ("client_cert", b":AA==:"),
+    ("client_cert", b"twice"),
+    ("cf-cert-verified", b"no underscore"),
+    ("x-forwarded-client-cert", b"Hash=0"),
+    ("x_request_id", b"1"),
+]
+SEEN = (
+    "cf-cert-verified",
+    "cf-cert_subject-dn",
+    "cf_cert_verified",
+    "client_cert",
+    "x-forwarded-client-cert",
+    "x_forwarded_client_cert",
+)
+
+
+def request(headers: list[tuple[str, bytes]], *, raw: bool = True, shown: bool = True) -> Any:
+    message = check_request(headers=headers, raw=raw)
+    if not shown:
+        http = message.attributes.request.http
+        kept = [line for line in http.header_map.headers if line.key[:1] != ":"]
+        del http.header_map.headers[:]
+        http.header_map.headers.extend(kept)
+    return decode(message.SerializeToString(), DecodeOptions())
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["header_map", "headers"])
+def test_copies_of_certificate_headers_are_found_and_what_looks_like_them(raw: bool) -> None:
+    assert removals(request(COPIES, raw=raw), ANONYMOUS) == SEEN
+
+
+def test_what_envoy_forwards_of_a_verified_client_stays() -> None:
+    found = set(SEEN) - {"x-forwarded-client-cert"}
+
+    assert removals(request(COPIES), client()) == tuple(sorted(found))
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["header_map", "headers"])
+def test_an_ordinary_request_has_nothing_to_remove(raw: bool) -> None:
+    headers = [("accept", b"*/*"), ("x-path", b":path"), ("certificate", b"cf cert")]
+
+    assert removals(request(headers, raw=raw), client()) == ()
+
+
+def test_headers_without_pseudo_headers_may_not_be_all() -> None:
+    """`allowed_headers` of ext_authz hides the others, pseudo headers among them."""
+    every = {*CF_CERT_HEADERS, *RFC9440_HEADERS}
+
+    assert set(removals(request([("accept", b"*/*")], shown=False), client())) == every
+    assert set(removals(request(COPIES, shown=False), ANONYMOUS)) == {*every, *SEEN, XFCC_HEADER}
+
+
+@given(
+    name=st.sampled_from(sorted({*CF_CERT_HEADERS, "client-cert", "client-cert-chain"})),
+    data=st.data(),
+)
+def test_every_way_to_write_a_protected_name_is_found(name: str, data: st.DataObject) -> None:
+    written = "".join(
+        data.draw(st.sampled_from("-_")) if letter == "-" else letter for letter in name
     )
+
+    assert removals(request([(written, b"x")]), client()) == (written,)

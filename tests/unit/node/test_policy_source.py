@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from authz.certs.serials import MAX_CHANGES
 from authz.errors import CertificateError, ParseError, PolicyError, TypeCheckError
+from authz.node import policy_source
 from authz.node.policy_source import (
     MAX_FINDINGS_LOGGED,
     MAX_UNSETTLED,
@@ -16,9 +19,10 @@ from authz.node.policy_source import (
     PolicySource,
     kind_of,
 )
+from authz.node.snapshot_file import read_snapshot, write_snapshot
 from authz.observability.log import flush
 from authz.observability.metrics import Metrics
-from tests.factories.pki import AT
+from tests.factories.pki import AT, root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +43,8 @@ class _Source:
         self.file = directory / "policy.yaml"
         self.file.write_text(GOOD)
         self.published: list[Snapshot] = []
+        self.models: list[PolicyModel] = []
+        self.gives_back: Callable[[PolicyModel], PolicyModel | None] = lambda _: None
         self.disk_is_full = False
         self.now = AT
         self.metrics = Metrics()
@@ -66,11 +72,13 @@ class _Source:
 
         self.while_asleep = write
 
-    def publish(self, model: PolicyModel, snapshot: Snapshot) -> None:
+    def publish(self, model: PolicyModel, snapshot: Snapshot) -> PolicyModel | None:
         assert [site.name for site in model.sites] == [site.name for site in snapshot.sites]
         if self.disk_is_full:
             raise PolicyError("cannot write the snapshot")
         self.published.append(snapshot)
+        self.models.append(model)
+        return self.gives_back(model)
 
 
 @pytest.fixture
@@ -273,3 +281,77 @@ def test_a_list_that_is_empty_for_a_moment_revokes_nothing_less(made: _Source) -
     with pytest.raises(PolicyError, match="is empty"):
         made.source.reload()
     assert len(made.published) == 1
+
+
+# --- large sets ----------------------------------------------------------------------------------
+
+
+def many(made: _Source, *more: str) -> None:
+    """A policy with a large list and so many revoked serial numbers that they are packed."""
+    directory = made.file.parent
+    (directory / "ca.pem").write_bytes(root().pem)
+    (directory / "agents.txt").write_text("".join(f"agent {n}\n" for n in range(2000)))
+    revoked = [f"{n:X}" for n in range(1, MAX_CHANGES + 2)]
+    (directory / "revoked.txt").write_text("\n".join([*revoked, *more]) + "\n")
+    made.file.write_text(
+        "sites:\n"
+        '  - {name: api, hosts: ["*"], trust: [{name: acme, certificates: [ca.pem], '
+        "revoked_serials_file: revoked.txt}]}\n"
+        "lists: {agents: {kind: string, items_file: agents.txt}}\n"
+    )
+
+
+def test_what_is_large_and_the_same_is_not_packed_again(made: _Source) -> None:
+    many(made)
+    made.source.load()
+    many(made, "FFFFFFFF")
+    made.source.load()
+
+    first, second = made.models
+    assert second.lists[0].packed is first.lists[0].packed
+    (before,), (after,) = first.sites[0].trust, second.sites[0].trust
+    assert after.revoked_base is before.revoked_base
+    assert (before.revoked_serials, after.revoked_serials) == ((), (0xFFFFFFFF,))
+    serials = made.published[1].sites[0].trust.revocation_by_authority["acme"].serials
+    assert serials.has(0xFFFFFFFF)
+    assert serials.has(1)
+
+
+def test_the_next_policy_is_compared_with_what_publishing_gave_back(
+    made: _Source, tmp_path: Path
+) -> None:
+    many(made)
+    made.gives_back = lambda model: (
+        read_snapshot(write_snapshot(tmp_path / "snapshots", model, 1, AT)).model
+    )
+    made.source.load()
+    made.source.load()
+
+    (before,), (after,) = made.models[0].sites[0].trust, made.models[1].sites[0].trust
+    assert after.revoked_base == before.revoked_base
+    assert after.revoked_base is not before.revoked_base
+
+
+def test_memory_is_given_back_after_a_large_load_only(
+    made: _Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[int] = []
+    monkeypatch.setattr(policy_source, "release_memory", lambda: released.append(1))
+    made.source.load()
+    assert released == []
+    many(made)
+    made.source.load()
+    assert released == [1]
+
+
+def test_checks_wait_less_while_a_policy_is_loaded_and_as_ever_afterwards(made: _Source) -> None:
+    usual = sys.getswitchinterval()
+    seen: list[float] = []
+    made.gives_back = lambda _: seen.append(sys.getswitchinterval())
+    made.source.load()
+    assert seen == [pytest.approx(policy_source.SWITCH_SECONDS)]
+    assert sys.getswitchinterval() == usual
+    made.file.write_text(BAD)
+    with pytest.raises(PolicyError):
+        made.source.load()
+    assert sys.getswitchinterval() == usual

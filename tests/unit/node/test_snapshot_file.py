@@ -4,14 +4,27 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.certs.trust import AuthorityModel, RevocationMode
+from authz.certs.judgement import judge
+from authz.certs.packing import pack_authority
+from authz.certs.revocation import revocation_of
+from authz.certs.serials import Serials, pack_serials
+from authz.certs.trust import AuthorityModel, RevocationMode, compile_trust
 from authz.errors import PolicyError
-from authz.node import snapshot_file
-from authz.node.snapshot_file import KEPT, next_generation, read_snapshot, write_snapshot
+from authz.node import section_files, snapshot_file
+from authz.node.section_files import DIRECTORY
+from authz.node.snapshot_file import (
+    KEPT,
+    LARGE,
+    next_generation,
+    read_snapshot,
+    write_snapshot,
+)
 from authz.policy.decision import BlockResponse
 from authz.policy.model import (
     Action,
@@ -24,7 +37,8 @@ from authz.policy.model import (
     SkipParameters,
     UpstreamHeaders,
 )
-from authz.rules.lists import ListKind, ListModel
+from authz.rules.lists import ListKind, ListModel, pack_list
+from tests.factories.pki import AT, authority, presented, root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +62,13 @@ MODEL = PolicyModel(
                     where="policy.yaml:5: sites[0].trust[0]",
                 ),
                 AuthorityModel(name="plain", certificates=(b"der",)),
-                AuthorityModel(name="zero", certificates=(b"der",), revoked_serials=(0,)),
+                AuthorityModel(
+                    name="zero",
+                    certificates=(b"der",),
+                    revoked_serials=(0,),
+                    revoked_base=pack_serials([7, 8]),
+                    restored_serials=(7,),
+                ),
             ),
             default_action=DefaultAction.BLOCK,
             paths=PathMode.REFUSE,
@@ -74,7 +94,10 @@ MODEL = PolicyModel(
         ),
         SiteModel(name="open", hosts=("www.example.com",)),
     ),
-    lists=(ListModel(name="office", kind=ListKind.IP, items=("10.0.0.0/8",)),),
+    lists=(
+        ListModel(name="office", kind=ListKind.IP, items=("10.0.0.0/8",)),
+        pack_list(ListModel(name="hosts", kind=ListKind.HOSTNAME, items=("a.b", "*.c.d"))),
+    ),
 )
 
 
@@ -106,7 +129,7 @@ def test_a_change_anywhere_that_matters_is_noticed(tmp_path: Path) -> None:
         unused += 1
         assert whole[position] == 0
         assert content.model == MODEL
-    assert unused < 8 * 4
+    assert unused < 8 * 6
 
 
 def test_a_file_cut_short_anywhere_is_not_used(tmp_path: Path) -> None:
@@ -130,10 +153,19 @@ def test_the_content_of_another_generation_under_this_name_is_not_used(tmp_path:
 def test_another_version_of_the_layout_is_not_guessed_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_file, "VERSION", 2)
+    monkeypatch.setattr(snapshot_file, "VERSION", 3)
     file = write_snapshot(tmp_path, MODEL, 1, 0.0)
     monkeypatch.undo()
-    with pytest.raises(PolicyError, match="version 2"):
+    with pytest.raises(PolicyError, match="version 3"):
+        read_snapshot(file)
+
+
+def test_a_model_of_another_program_is_not_guessed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_file, "encode_model", lambda _: (b"\xc0", []))
+    file = write_snapshot(tmp_path, MODEL, 1, 0.0)
+    with pytest.raises(PolicyError, match="it cannot be decoded"):
         read_snapshot(file)
 
 
@@ -184,7 +216,126 @@ def test_a_failed_write_leaves_no_temporary_file(
     def no_space(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(snapshot_file.os, "fsync", no_space)
-    with pytest.raises(PolicyError, match="No space left"):
-        write_snapshot(tmp_path, MODEL, 1, 0.0)
-    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(section_files.os, "fsync", no_space)
+    for model in (MODEL, large(1)):
+        with pytest.raises(PolicyError, match="No space left"):
+            write_snapshot(tmp_path, model, 1, 0.0)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+# --- large sections ------------------------------------------------------------------------------
+
+
+def large(number: int, *changes: int) -> PolicyModel:
+    """A policy with a large list and many serial numbers, others for every `number`."""
+    trust = AuthorityModel(
+        name="acme",
+        certificates=(b"der",),
+        revoked_base=pack_serials(range(number << 100, (number << 100) + 6000)),
+        revoked_serials=changes,
+    )
+    items = tuple(f"item {index}" for index in range(9000))
+    return PolicyModel(
+        sites=(SiteModel(name="api", hosts=("*",), trust=(trust,)),),
+        lists=(pack_list(ListModel(name="agents", kind=ListKind.STRING, items=items)),),
+    )
+
+
+def sections_in(directory: Path) -> dict[str, int]:
+    """Name and inode of the section files."""
+    return {path.name: path.stat().st_ino for path in (directory / DIRECTORY).iterdir()}
+
+
+def test_large_sections_lie_in_files_of_their_own_and_are_mapped(tmp_path: Path) -> None:
+    model = large(1)
+    file = write_snapshot(tmp_path, model, 1, 0.0)
+    content = read_snapshot(file)
+    assert content.model == model
+    assert len(sections_in(tmp_path)) == 2
+    assert file.stat().st_size < LARGE
+    for section in content.sections.values():
+        assert isinstance(section.data, mmap.mmap)
+        assert hashlib.sha256(section.data).digest() == section.sha256
+        path = tmp_path / DIRECTORY / section.sha256.hex()
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / DIRECTORY).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_revocation_writes_no_section(tmp_path: Path) -> None:
+    write_snapshot(tmp_path, large(1), 1, 0.0)
+    before = sections_in(tmp_path)
+    file = write_snapshot(tmp_path, large(1, 5), 2, 0.0)
+    assert sections_in(tmp_path) == before
+    assert file.stat().st_size < 2000
+    assert read_snapshot(file).model == large(1, 5)
+
+
+def test_a_section_that_is_at_hand_is_not_read_again(tmp_path: Path) -> None:
+    first = read_snapshot(write_snapshot(tmp_path, large(1), 1, 0.0))
+    second = write_snapshot(tmp_path, large(2), 2, 0.0)
+    (agents,) = [one.packed.members for one in first.model.lists if one.packed]
+    (tmp_path / DIRECTORY / agents.sha256.hex()).unlink()
+    content = read_snapshot(second, first.sections)
+    assert content.model == large(2)
+    assert content.sections[agents.sha256] is first.sections[agents.sha256]
+    with pytest.raises(PolicyError, match="No such file"):
+        read_snapshot(second)
+
+
+def test_sections_go_with_the_last_snapshot_that_names_them(tmp_path: Path) -> None:
+    for generation in range(1, KEPT + 3):
+        write_snapshot(tmp_path, large(generation), generation, 0.0)
+        # One for the list, which all share, and one for each snapshot's serial numbers.
+        assert len(sections_in(tmp_path)) == 1 + min(generation, KEPT)
+    for generation in range(KEPT + 3, 2 * KEPT + 3):
+        write_snapshot(tmp_path, MODEL, generation, 0.0)
+    assert sections_in(tmp_path) == {}
+
+
+def test_what_a_reader_has_mapped_outlives_its_file(tmp_path: Path) -> None:
+    content = read_snapshot(write_snapshot(tmp_path, large(1), 1, 0.0))
+    for generation in range(2, KEPT + 3):
+        write_snapshot(tmp_path, MODEL, generation, 0.0)
+    assert sections_in(tmp_path) == {}
+    (authority,) = content.model.sites[0].trust
+    assert Serials(authority.revoked_base).has((1 << 100) + 5999)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "grow", "empty", "gone"])
+def test_a_damaged_section_is_not_used_and_written_anew(tmp_path: Path, damage: str) -> None:
+    file = write_snapshot(tmp_path, large(1), 1, 0.0)
+    for path in (tmp_path / DIRECTORY).iterdir():
+        whole = path.read_bytes()
+        changed = {
+            "flip": whole[:-1] + bytes([whole[-1] ^ 1]),
+            "cut": whole[:-1],
+            "grow": whole + b"x",
+            "empty": b"",
+        }
+        path.unlink()
+        if damage != "gone":
+            path.write_bytes(changed[damage])
+        with pytest.raises(PolicyError, match="cannot use the snapshot") as caught:
+            read_snapshot(file)
+        assert caught.value.where == str(path)
+        again = write_snapshot(tmp_path, large(1), 2, 0.0)
+        assert read_snapshot(again).model == large(1)
+        assert path.read_bytes() == whole
+
+
+def test_a_damaged_snapshot_that_is_kept_names_no_sections(tmp_path: Path) -> None:
+    first = write_snapshot(tmp_path, large(1), 1, 0.0)
+    first.write_bytes(b"damaged")
+    write_snapshot(tmp_path, MODEL, 2, 0.0)
+    assert sections_in(tmp_path) == {}
+
+
+def test_crls_that_were_read_are_not_written_in_der(tmp_path: Path) -> None:
+    packed = pack_authority(authority(crls=[root().crl([5]).der]))
+    model = PolicyModel(sites=(SiteModel(name="api", hosts=("*",), trust=(packed,)),))
+    content = read_snapshot(write_snapshot(tmp_path, model, 1, 0.0))
+    (read,) = content.model.sites[0].trust
+    assert read == replace(packed, crls=())
+    bundle = compile_trust([read])
+    alice = judge(presented(root().client("alice", serial=5)), bundle, AT)
+    assert revocation_of(alice, bundle, AT).revoked

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,9 +28,11 @@ from authz.node.messages import (
     ToSupervisor,
     ToWorker,
 )
+from authz.node.section_files import DIRECTORY
 from authz.node.snapshot_file import write_snapshot
 from authz.node.worker import EXIT_CONFIGURATION, Worker
 from authz.policy.model import Action, PolicyModel
+from authz.rules.lists import ListKind, ListModel, pack_list
 from tests.factories.pki import AT
 from tests.factories.policies import rule, site
 
@@ -111,6 +114,24 @@ def test_later_generations_are_loaded_without_another_start(
         one.channel.send(_load(tmp_path, generation))
     kinds = [type(one.channel.receive()) for _ in range(3)]
     assert kinds == [Loaded, Ready, Loaded]
+
+
+def test_what_two_generations_share_is_mapped_once(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    items = tuple(f"agent {number}" for number in range(9000))
+    agents = pack_list(ListModel(name="agents", kind=ListKind.STRING, items=items))
+    model = replace(GOOD, lists=(agents,))
+    one = talk()
+    first, second = _load(tmp_path, 1, model), _load(tmp_path, 2, model)
+    one.channel.send(first)
+    said = [one.channel.receive() for _ in range(2)]
+    # Whoever has it does not look for it again.
+    (section,) = (tmp_path / DIRECTORY).iterdir()
+    section.unlink()
+    one.channel.send(second)
+    said.append(one.channel.receive())
+    assert [type(message) for message in said] == [Loaded, Ready, Loaded]
 
 
 def test_metrics_are_sent_under_the_number_that_asked(

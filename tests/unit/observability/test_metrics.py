@@ -12,8 +12,8 @@ import pytest
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
 from authz.observability.metrics import BUCKETS, Metrics, counters_only, resident_bytes
-from authz.policy.decision import Decision, Reason, Verdict
-from tests.factories.decisions import ANONYMOUS, allowed, blocked, client
+from authz.policy.decision import Reason
+from tests.factories.decisions import ANONYMOUS, allowed, blocked, client, refused
 from tests.factories.policies import snapshot
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_certificates_are_counted_by_what_was_found(found: Client, result: str) 
 
 def test_a_check_that_ended_before_anybody_asked_counts_no_certificate() -> None:
     metrics = Metrics()
-    metrics.observe(Decision(verdict=Verdict.DENY, reason=Reason.UNKNOWN_HOST), ENVOY, 0.0001)
+    metrics.observe(refused(Reason.UNKNOWN_HOST), ENVOY, 0.0001)
 
     assert metrics.export()["certificates"] == []
 
@@ -112,10 +112,9 @@ def test_an_export_survives_json() -> None:
 def test_of_a_process_that_is_gone_only_counters_remain() -> None:
     metrics = Metrics("1")
     metrics.transport = "native"
-    metrics.memo = type("Memo", (SimpleNamespace,), {"__len__": lambda _: 3})(
-        hits=5, misses=2, bytes=99
-    )
-    metrics.observe(blocked(), ENVOY, 0.0001)
+    metrics.memo = type("Memo", (SimpleNamespace,), {"__len__": lambda _: 3})(misses=2, bytes=99)
+    for _ in range(7):
+        metrics.observe(blocked(), ENVOY, 0.0001)
     metrics.snapshot_loaded(snapshot())
 
     rest = counters_only(metrics.export())
@@ -141,3 +140,17 @@ def test_only_a_process_that_answers_checks_reports_its_memory() -> None:
 
 def test_a_process_renders_itself() -> None:
     assert b"authz_checks_total" in Metrics().render()
+
+
+def test_a_certificate_that_was_remembered_anywhere_counts_as_known_and_never_less() -> None:
+    metrics = Metrics()
+    metrics.memo = memo = type("Memo", (SimpleNamespace,), {"__len__": lambda _: 1})(
+        misses=1, bytes=9
+    )
+    for who in (client(), client(), client(revoked=True), ANONYMOUS):
+        metrics.observe(allowed(client=who), ENVOY, 0.0001)
+    assert metrics.export()["memo"][0] == 2
+
+    memo.misses = 2  # judged, and not counted yet
+
+    assert metrics.export()["memo"][0] == 2

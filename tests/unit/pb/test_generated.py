@@ -16,7 +16,12 @@ PROTOS = sorted(path.relative_to(ROOT / "protos") for path in (ROOT / "protos").
 
 
 def test_there_is_something_to_generate() -> None:
-    assert [path.name for path in PROTOS] == ["core.proto", "ext_authz.proto", "health.proto"]
+    assert [path.name for path in PROTOS] == [
+        "check_view.proto",
+        "core.proto",
+        "ext_authz.proto",
+        "health.proto",
+    ]
 
 
 def test_generating_again_gives_the_committed_files(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import ABSENT, CertificateSource, Presented
-from authz.policy.authorizer import authorize
+from authz.policy.authorizer import authorize, path_readings
 from authz.policy.decision import BlockResponse, Decision, Reason, Verdict
 from authz.policy.model import (
     Action,
@@ -224,6 +224,65 @@ def test_every_reading_of_an_allow_list_has_to_be_on_it() -> None:
     assert authorize(policy, facts(path=b"/public"), AT).verdict is Verdict.ALLOW
     assert authorize(policy, facts(path=b"/public;/../admin"), AT).verdict is Verdict.DENY
     assert authorize(policy, facts(path=b"/admin/..;/public"), AT).verdict is Verdict.DENY
+
+
+class _Drawn:
+    """A source of random bytes that counts: 00…, 01…, 02…."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> bytes:
+        self.times += 1
+        return bytes([self.times - 1]) * 16
+
+
+def test_random_bytes_are_drawn_once_and_only_when_a_rule_comes_to_them() -> None:
+    drawn = _Drawn()
+    policy = snapshot(
+        site(
+            rule('http.request.uri.path eq "/x" and cf.random_seed eq ""', ref="one"),
+            rule('http.request.uri.path eq "/x" and len(cf.random_seed) ne 16', ref="two"),
+        )
+    )
+
+    authorize(policy, facts(path=b"/y"), AT, seed=drawn)
+    unread = drawn.times
+    decision = authorize(policy, facts(path=b"/x"), AT, seed=drawn)
+
+    assert (unread, drawn.times, decision.verdict) == (0, 1, Verdict.ALLOW)
+
+
+def test_every_reading_of_the_path_sees_the_same_random_bytes() -> None:
+    """The reading as sent does not come to them, so that the first other one draws them."""
+    drawn = _Drawn()
+    path = b"/a;b/c%20d"
+    expression = (
+        'not http.request.uri.path contains ";" and substring(cf.random_seed, 0, 1) ne "\\x00"'
+    )
+    policy = snapshot(site(rule(expression)))
+
+    decision = authorize(policy, facts(path=path), AT, seed=drawn)
+
+    assert len(path_readings(policy.sites[0], facts(path=path), path) or ()) > 2
+    assert (drawn.times, decision.verdict) == (1, Verdict.ALLOW)
+
+
+def test_a_decision_that_hangs_on_random_bytes_is_never_remembered() -> None:
+    policy = snapshot(site(rule('cf.random_seed eq "a" and http.request.uri.path eq "/x"')))
+
+    verdicts = [
+        authorize(policy, facts(path=b"/x"), AT, seed=lambda seed=seed: seed).verdict  # type: ignore[misc]  # a default
+        for seed in (b"a", b"b", b"a")
+    ]
+
+    assert verdicts == [Verdict.DENY, Verdict.ALLOW, Verdict.DENY]
+
+
+def test_without_a_source_there_are_no_random_bytes() -> None:
+    policy = snapshot(site(rule('cf.random_seed eq ""')))
+
+    assert authorize(policy, facts(), AT).verdict is Verdict.DENY
 
 
 def test_refuse_refuses_every_path_with_two_readings() -> None:

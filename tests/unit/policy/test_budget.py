@@ -9,13 +9,14 @@ import pytest
 
 from authz.policy.authorizer import authorize
 from authz.policy.decision import Reason, Verdict
-from authz.policy.fields import FieldValues
+from authz.policy.fields import field_values
+from tests.factories.decisions import ANONYMOUS
 from tests.factories.pki import AT
 from tests.factories.policies import facts, rule, site, snapshot
 
 if TYPE_CHECKING:
-    from authz.policy.facts import RequestFacts
     from authz.policy.snapshot import Snapshot
+    from tests.factories.facts import RequestFacts
 
 _LARGE = facts(headers=((b"cookie", b"v" * 60_000),))
 _MANY_ARGUMENTS = facts(path=b"/?" + b"a&" * 30_000)
@@ -29,7 +30,7 @@ def _policy(expression: str, rules: int) -> Snapshot:
 
 def _exceeded(expression: str, request: RequestFacts, *, rules: int = 1, readings: int = 1) -> bool:
     policy = _policy(expression, rules)
-    values = FieldValues(request, None, "api", request.path, AT)  # type: ignore[arg-type]  # not read
+    values = field_values(request, ANONYMOUS, "api", request.path, AT)
     return policy.sites[0].budget.exceeded(request, values, readings)
 
 
@@ -47,6 +48,17 @@ def test_what_no_rule_searches_costs_nothing() -> None:
     request = facts(body=b"x" * 10_000_000)
 
     assert not _exceeded('http.host eq "$N" or http.cookie contains "$N"', request, rules=1000)
+
+
+def test_random_bytes_are_counted_without_being_drawn() -> None:
+    def never() -> bytes:
+        raise AssertionError
+
+    policy = _policy('substring(cf.random_seed, 0, 1) lt "\\x40" and http.host eq "$N"', 1000)
+    request = facts(headers=((b"cookie", b"v" * 2000),))
+    values = field_values(request, ANONYMOUS, "api", b"/", AT, seed=never)
+
+    assert not policy.sites[0].budget.exceeded(request, values, 32)
 
 
 def test_many_readings_of_a_large_request_are_too_much() -> None:

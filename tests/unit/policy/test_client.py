@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from authz.certs.failure import VerifyFailure
-from authz.certs.judgement import judge
 from authz.certs.presented import ABSENT, Presented
 from authz.certs.trust import AuthorityModel, compile_trust
 from authz.policy.client import Client, identify
@@ -16,7 +15,7 @@ _ALICE = root().client("alice")
 
 
 def _client(certificate: Presented, *trust: AuthorityModel, at: float = AT) -> Client:
-    return identify(certificate, compile_trust(trust or (authority(),)), at, judge)
+    return identify(certificate, compile_trust(trust or (authority(),)), at)
 
 
 def test_a_good_certificate_is_presented_and_verified() -> None:

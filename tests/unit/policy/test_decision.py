@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from authz.policy.decision import DENIALS, Decision, Reason, Verdict
+from authz.policy.decision import DENIALS, Decision, Reason
+from tests.factories.decisions import refused
 
 
 def test_a_decision_has_no_truth_value() -> None:
     with pytest.raises(TypeError, match="truth value"):
-        bool(Decision(verdict=Verdict.DENY, reason=Reason.RULE))
+        bool(refused(Reason.RULE))
 
 
 def test_a_verdict_and_a_reason_are_required() -> None:

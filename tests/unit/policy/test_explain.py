@@ -9,6 +9,7 @@ import pytest
 
 from authz.policy.authorizer import authorize
 from authz.policy.explain import explain
+from authz.policy.model import Action, SkipParameters
 from tests.factories.pki import AT, presented, root, self_signed
 from tests.factories.policies import facts, rule, site, snapshot
 
@@ -57,6 +58,66 @@ def test_a_rule_on_input_that_was_cut_short_is_unknown() -> None:
     trace = explain(_POLICY, facts(headers_truncated=True), AT)
 
     assert [one["matches"] for one in trace["rules"][0]["rules"]] == [False, None]
+
+
+def test_each_rule_has_the_value_of_every_part_of_its_expression() -> None:
+    trace = explain(_POLICY, facts(path=b"/admin"), AT)
+    root = trace["rules"][0]["rules"][0]["trace"]
+
+    assert (root["kind"], root["value"]) == ("and", True)
+    assert [part["value"] for part in root["parts"]] == [True, True]
+    assert root["parts"][1]["operand"] == "/admin"
+
+
+def test_a_rule_that_evaluation_does_not_come_to_is_shown_and_says_so() -> None:
+    policy = snapshot(
+        site(
+            rule("ssl", ref="skip", action=Action.SKIP, skip=SkipParameters(rules=("left-out",))),
+            rule("ssl", ref="left-out"),
+            rule("not ssl", ref="seen"),
+            rule("ssl", ref="log", action=Action.LOG),
+            rule("ssl", ref="block"),
+            rule("ssl", ref="behind"),
+        )
+    )
+
+    shown = explain(policy, facts(), AT)["rules"][0]["rules"]
+
+    assert {one["rule"]: one["reached"] for one in shown} == {
+        "skip": True,
+        "left-out": False,
+        "seen": True,
+        "log": True,
+        "block": True,
+        "behind": False,
+    }
+    assert all(one["matches"] for one in shown if one["rule"] != "seen")
+
+
+def test_a_rule_on_unknown_input_ends_evaluation_only_if_it_blocks() -> None:
+    agent = 'http.user_agent contains "x"'
+    policy = snapshot(
+        site(rule(agent, ref="log", action=Action.LOG), rule(agent), rule("ssl", ref="behind"))
+    )
+
+    shown = explain(policy, facts(headers_truncated=True), AT)["rules"][0]["rules"]
+
+    assert [(one["matches"], one["reached"]) for one in shown] == [
+        (None, True),
+        (None, True),
+        (True, False),
+    ]
+
+
+def test_the_reasons_see_the_random_bytes_that_the_decision_saw() -> None:
+    drawn = iter(b"%c" % n for n in range(256))
+    policy = snapshot(site(rule('cf.random_seed eq "\\x00"')))
+
+    trace = explain(policy, facts(path=b"/a;b"), AT, seed=lambda: next(drawn))
+
+    assert trace["decision"]["reason"] == "rule"
+    assert [one["rules"][0]["matches"] for one in trace["rules"]] == [True]
+    assert next(drawn) == b"\x01"
 
 
 def test_the_certificate_is_shown_with_its_failure_and_without_secrets() -> None:

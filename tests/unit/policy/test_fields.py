@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.errors import ExpressionError, TypeCheckError
 from authz.policy.client import identify
-from authz.policy.fields import PATH_FIELDS, SCHEME, FieldValues, scheme_for
+from authz.policy.fields import PATH_FIELDS, SCHEME, FieldValues, field_values, scheme_for
 from authz.policy.fields_geo import ASN_FIELDS, CITY_FIELDS, COUNTRY_FIELDS
 from authz.policy.refused_fields import REFUSED
 from authz.rules import parse
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 def _values(reading: bytes = b"", **changes: Any) -> FieldValues:
     request = facts(**changes)
-    client = identify(request.presented, compile_trust((authority(root()),)), AT, judge)
-    return FieldValues(request, client, "api", reading or request.path.partition(b"?")[0], AT)
+    client = identify(request.presented, compile_trust((authority(root()),)), AT)
+    return field_values(request, client, "api", reading or request.path.partition(b"?")[0], AT)
 
 
 def test_every_field_has_a_value_of_its_type_for_a_bare_request() -> None:

@@ -10,10 +10,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, FieldValues, field_values
 from authz.rules import compile_expression, parse
 from tests.factories.pki import AT, authority, presented, root, self_signed
 from tests.factories.policies import facts
@@ -30,8 +29,8 @@ _SAN: list[x509.GeneralName] = [
 
 def _values(**changes: Any) -> FieldValues:
     request = facts(**changes)
-    client = identify(request.presented, compile_trust((authority(),)), AT, judge)
-    return FieldValues(request, client, "api", request.path, AT)
+    client = identify(request.presented, compile_trust((authority(),)), AT)
+    return field_values(request, client, "api", request.path, AT)
 
 
 def test_alternative_names_by_kind_in_the_order_of_the_certificate() -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, FieldValues, field_values
 from authz.rules import compile_expression, parse
 from tests.factories.bodies import BOUNDARY, FORM_TYPE, MULTIPART_TYPE, multipart_body
 from tests.factories.pki import AT
@@ -28,8 +27,8 @@ def _values(body: bytes, content_type: bytes, **changes: Any) -> FieldValues:
     request = facts(
         body=body, body_size=len(body), headers=((b"content-type", content_type),), **changes
     )
-    client = identify(request.presented, compile_trust(()), AT, judge)
-    return FieldValues(request, client, "api", b"/", AT)
+    client = identify(request.presented, compile_trust(()), AT)
+    return field_values(request, client, "api", b"/", AT)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +96,8 @@ def test_expressions_of_cloudflares_documentation(expression: str) -> None:
 
 def test_the_size_may_be_more_than_what_was_forwarded() -> None:
     request = facts(body=b"ab", body_size=10, body_truncated=True)
-    client = identify(request.presented, compile_trust(()), AT, judge)
-    values = FieldValues(request, client, "api", b"/", AT)
+    client = identify(request.presented, compile_trust(()), AT)
+    values = field_values(request, client, "api", b"/", AT)
 
     assert values[_BODY + "size"] == 10
     assert values[_BODY + "raw"] == b"ab"

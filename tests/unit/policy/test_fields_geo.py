@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.policy.authorizer import authorize
 from authz.policy.client import identify
 from authz.policy.decision import Verdict
-from authz.policy.fields import FieldValues
+from authz.policy.fields import FieldValues, field_values
 from authz.policy.fields_geo import ASN_FIELDS, CITY_FIELDS, COUNTRY_FIELDS
 from authz.policy.geo import Place
 from authz.policy.model import PolicyModel
@@ -42,8 +41,8 @@ _KNOWN = "198.51.100.7"
 
 def _values(geo: Places | None, address: str = _KNOWN) -> FieldValues:
     request = facts(source_address=address)
-    client = identify(request.presented, compile_trust(()), AT, judge)
-    return FieldValues(request, client, "api", b"/", AT, geo)
+    client = identify(request.presented, compile_trust(()), AT)
+    return field_values(request, client, "api", b"/", AT, geo)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, FieldValues, field_values
 from authz.policy.fields_metadata import JWT_NAMESPACE
 from authz.rules import compile_expression, parse
 from tests.factories.checks import check_request
@@ -23,8 +22,8 @@ _CLAIMS = "http.request.jwt.claims."
 
 
 def _of(request: Any) -> FieldValues:
-    client = identify(request.presented, compile_trust(()), AT, judge)
-    return FieldValues(request, client, "api", b"/", AT)
+    client = identify(request.presented, compile_trust(()), AT)
+    return field_values(request, client, "api", b"/", AT)
 
 
 def _values(**tokens: object) -> FieldValues:

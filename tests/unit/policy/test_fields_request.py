@@ -8,18 +8,28 @@ from typing import Any
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.policy.client import identify
-from authz.policy.fields import FieldValues
+from authz.policy.fields import FieldValues, field_values
 from tests.factories.pki import AT
 from tests.factories.policies import facts
 
 
 def _values(**changes: Any) -> FieldValues:
     request = facts(**changes)
-    client = identify(request.presented, compile_trust(()), AT, judge)
-    return FieldValues(request, client, "api", request.path.partition(b"?")[0], AT)
+    client = identify(request.presented, compile_trust(()), AT)
+    return field_values(request, client, "api", request.path.partition(b"?")[0], AT)
+
+
+def test_readings_of_a_request_share_its_random_bytes_whichever_draws_them() -> None:
+    request = facts()
+    client = identify(request.presented, compile_trust(()), AT)
+    drawn = iter([b"first", b"second"])
+    values = field_values(request, client, "api", b"/", AT, seed=lambda: next(drawn))
+
+    readings = [values.read_as(b"/a"), values.read_as(b"/b"), values]
+
+    assert [one["cf.random_seed"] for one in readings] == [b"first"] * 3
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, FieldValues, field_values
 from tests.factories.pki import AT, authority, fixed_key, intermediate, presented, root, self_signed
 from tests.factories.policies import facts
 
@@ -23,8 +22,8 @@ _ISSUER = [name for name in _NAMES if ".cert_issuer_" in name]
 
 def _values(**changes: Any) -> FieldValues:
     request = facts(**changes)
-    client = identify(request.presented, compile_trust((authority(),)), AT, judge)
-    return FieldValues(request, client, "api", request.path, AT)
+    client = identify(request.presented, compile_trust((authority(),)), AT)
+    return field_values(request, client, "api", request.path, AT)
 
 
 def _value(name: str, **changes: Any) -> object:

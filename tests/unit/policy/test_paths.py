@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from authz.policy.paths import MAX_READINGS, readings
+from authz.policy.paths import MAX_READINGS, is_plain, readings
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,26 @@ def test_a_path_whose_readings_take_long_to_find_has_none(path: bytes) -> None:
 
 def test_a_long_path_with_ordinary_escapes_has_its_readings() -> None:
     assert readings(b"/" + b"x%20" * 2_000) is not None
+
+
+_PIECES = st.sampled_from(
+    ["/", "/", "a", "admin", ".", "..", ";", "%2e", "%", "\\", "#", "\0", "-", "~", "é", "%2f"]
+)
+
+
+@given(path=st.lists(_PIECES, max_size=12).map("".join))
+def test_a_plain_path_has_one_reading(path: str) -> None:
+    if is_plain(path.encode()):
+        assert readings(path.encode()) == (path.encode(),)
+
+
+@pytest.mark.parametrize("path", [b"/", b"/a", b"/a/", b"/a/b-c_d.e", b"/100$", b"/a@b:c"])
+def test_ordinary_paths_are_plain(path: bytes) -> None:
+    assert is_plain(path)
+
+
+@pytest.mark.parametrize(
+    "path", [b"", b"a", b"*", b"//", b"/a//b", b"/.", b"/a/..", b"/a;b", b"/%41"]
+)
+def test_what_may_be_read_in_two_ways_is_not_plain(path: bytes) -> None:
+    assert not is_plain(path)

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.policy.authorizer import authorize
 from authz.policy.client import identify
 from authz.policy.decision import Verdict
 from authz.policy.explain import explain
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, field_values
 from authz.policy.model import Action, SkipParameters
 from authz.policy.unknown import unknown_fields
 from tests.factories.bodies import FORM_TYPE, MULTIPART_TYPE, multipart_body
@@ -42,8 +41,8 @@ _KNOWN_OF_THE_BODY = {_BODY + "size", _BODY + "truncated"}
 
 def _unknown(read: frozenset[str] = _ALL, **changes: Any) -> frozenset[str]:
     request = facts(**changes)
-    client = identify(request.presented, compile_trust(()), AT, judge)
-    return unknown_fields(FieldValues(request, client, "api", b"/", AT), read)
+    client = identify(request.presented, compile_trust(()), AT)
+    return unknown_fields(field_values(request, client, "api", b"/", AT), read)
 
 
 def _typed(content_type: bytes, body: bytes) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from authz.certs.failure import VerifyFailure
-from authz.certs.judgement import judge
 from authz.certs.trust import compile_trust
 from authz.policy.client import identify
-from authz.policy.fields import SCHEME, FieldValues
+from authz.policy.fields import SCHEME, field_values
 from authz.rules import Bytes, Int, parse
 from authz.rules.lint_domain import (
     FAILURES,
@@ -73,9 +72,9 @@ def test_values_of_real_requests_have_the_shapes_that_are_claimed(
     changes: dict[str, object],
 ) -> None:
     request = facts(**changes)
-    client = identify(request.presented, compile_trust((authority(root()),)), AT, judge)
+    client = identify(request.presented, compile_trust((authority(root()),)), AT)
     target = request.path.partition(b"?")[0]
-    values = FieldValues(request, client, "api", target, AT)
+    values = field_values(request, client, "api", target, AT)
 
     for field in SCHEME.fields.values():
         value = values[field.name]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -18,6 +19,7 @@ from authz.rules import (
     evaluate,
     parse,
 )
+from authz.rules.lists import pack_list
 from tests.factories.schemes import SCHEME, field_values
 
 
@@ -95,6 +97,51 @@ def test_hex_fields_match_a_list_in_either_case(kind: ListKind) -> None:
         assert evaluate(expression, values) is verdict
         assert compile_expression(expression).matches(values) is verdict
     assert not lists["pins"].has_folded()(None)
+
+
+@pytest.mark.parametrize("items", [("0A1B", "FF"), ("0A1B", "ff"), ("0a1b", "fF"), ("0A1B", "x")])
+def test_hex_fields_match_whatever_case_the_list_is_in(items: tuple[str, ...]) -> None:
+    has = _list(ListKind.STRING, *items).has_folded()
+
+    for value in (b"0A1B", b"0a1b", b"0a1B"):
+        assert has(value)
+    for value in (b"0A1", b"A1B", b""):
+        assert not has(value)
+    assert has(b"Ff") is (items[1] != "x")
+    assert not has(None)
+
+
+def test_a_packed_list_is_the_same_list() -> None:
+    for kind, items, inside in (
+        (ListKind.HOSTNAME, ("a.b", "*.c.d"), b"x.c.d"),
+        (ListKind.STRING, ("0A", "0b"), b"0A"),
+        (ListKind.INTEGER, ("5",), 5),
+    ):
+        model = ListModel(name="some", kind=kind, items=items, where="here")
+        packed = pack_list(model, b"origin")
+        assert packed.items == ()
+        assert packed.packed is not None
+        assert packed.packed.origin == b"origin"
+        assert compile_list(packed).has(inside)  # type: ignore[arg-type]  # of the kind's type
+        assert compile_list(packed).size == len(items)
+
+
+def test_a_bad_item_of_a_file_is_named_with_its_line() -> None:
+    items, lines = ("1", "2", "x"), (4, 9)
+    model = ListModel(name="l", kind=ListKind.ASN, items=items, file="f.txt", lines=lines)
+
+    with pytest.raises(PolicyError, match=r'^list "l", "f.txt" line 9: "x" is not an AS number'):
+        compile_list(model)
+    with pytest.raises(PolicyError, match=r'^list "l", item 1: "y" is not an AS number'):
+        compile_list(replace(model, items=("y", "2", "3")))
+
+
+def test_a_long_value_full_of_dots_is_no_work() -> None:
+    names = _list(ListKind.HOSTNAME, "*.example.com", "*.org")
+
+    assert not names.has(b"." * 10**6)
+    assert names.has(b"a." * 10**6 + b"example.com")
+    assert not names.has(b"a." * 10**6 + b"example.net")
 
 
 @pytest.mark.acceptance

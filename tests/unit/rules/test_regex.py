@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+import rurex
 
 from authz.rules.regex import RegexError, compile_regex
 
@@ -24,6 +25,10 @@ from authz.rules.regex import RegexError, compile_regex
         (r"(?x)^\x{41} {2}$", b"AA", True),
         (r"^\x{41}{2}{2}$", b"AAAA", True),
         (r"^[\x{41}]{2}$", b"AA", True),
+        (r"^\x{41}90*$", b"A900", True),
+        ("^a{2}0*b{1}1{2}$", b"aa00b11", True),
+        ("^a{0},*}?$", b",,}", True),
+        ("(?x)^a$ # \\", b"a", True),
         ("N(?i)ODE", b"Node", True),
         ("N(?i)ODE", b"node", False),
         (r"\xff", b"\xff", True),
@@ -40,11 +45,15 @@ def test_matching_is_on_bytes_and_unanchored(pattern: str, value: bytes, matches
     [
         ("ab(?=c)", 2),
         ("é(?=c)", 1),
-        ("(?a)b", 2),
+        ("(?a)b", 1),
         *(("(?ii)a", 3), ("(?mm)a", 3), ("(?imi)a", 4), ("a(?ii)b", 4)),
         ("ab\\", 2),
-        ("[b-a\\", 4),
-        ("a**(?=c)", None),
+        ("a**(?=c)", 3),
+        ("a(?i)(?=c)", 5),
+        # The engine panics while it describes these.
+        ("(?É)", None),
+        ("[b-a\\", None),
+        ("a(?<é>b)(?<é>c)", None),
         ("(?:a{1000}){1000}", None),
     ],
 )
@@ -61,3 +70,34 @@ def test_an_unknown_place_is_kept_unknown() -> None:
         compile_regex("(" * 251 + ")" * 251)
 
     assert "nested" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("pattern", "most"),
+    [
+        ("a{%d}", 327_675),
+        ("(a){%d}", 327_675),
+        (r"\w{%d}", 109_225),
+        (r"(?u:\w){%d}", 209),
+        (".{%d}", 131_070),
+        ("[ab]{%d}", 145_633),
+        ("(?:a{10}){%d}", 32_767),
+        ("é{%d}", 163_837),
+    ],
+)
+def test_a_pattern_may_be_as_large_as_the_reference_engine_allows(pattern: str, most: int) -> None:
+    compile_regex(pattern % most)
+
+    with pytest.raises(RegexError, match="size limit"):
+        compile_regex(pattern % (most + 1))
+
+
+def test_only_a_panic_of_the_engine_counts_as_a_bad_pattern(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_patterns: list[bytes]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rurex, "compile_set", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compile_regex("a")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.certs.authority import RevocationMode
+from authz.certs.serials import MAX_CHANGES, Serials
+from authz.certs.trust import compile_trust
 from authz.errors import CertificateError, MalformedCertificateError, PolicyError
 from authz.node.policy_source import PolicySource
 from authz.observability.metrics import Metrics
@@ -15,7 +17,7 @@ from authz.settings.yaml_document import YamlDocument
 from authz.sources.building import Building
 from authz.sources.files import FileReader
 from authz.sources.policy_document import TrustDocument
-from authz.sources.policy_trust import build_trust
+from authz.sources.policy_trust import PACKED_FROM, build_trust
 from tests.factories.pki import AT, root
 
 if TYPE_CHECKING:
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from authz.certs.authority import AuthorityModel
 
 
-def build(directory: Path, **trust: Any) -> AuthorityModel:
+def build(directory: Path, earlier: AuthorityModel | None = None, **trust: Any) -> AuthorityModel:
     building = Building(directory / "policy.yaml", YamlDocument(""), FileReader())
     document = TrustDocument.model_validate({"name": "x", "certificates": ["ca.pem"], **trust})
-    (authority,) = build_trust([document], building, ("trust",))
+    (authority,) = build_trust([document], building, ("trust",), [earlier] if earlier else [])
     building.check()
     return authority
 
@@ -65,6 +67,53 @@ def test_serials_in_the_policy_and_in_a_file(directory: Path) -> None:
     authority = build(directory, revoked_serials=["FF"], revoked_serials_file="revoked.txt")
 
     assert authority.revoked_serials == (0xFF, 0x0A, 0x0B01)
+
+
+def test_many_serials_are_packed(directory: Path) -> None:
+    (directory / "revoked.txt").write_text("".join(f"{n:x}\n" for n in range(1, MAX_CHANGES + 2)))
+
+    authority = build(directory, revoked_serials=["FFFFFFFF"], revoked_serials_file="revoked.txt")
+
+    assert authority.revoked_serials == ()
+    serials = Serials(authority.revoked_base)
+    assert serials.has(1)
+    assert serials.has(MAX_CHANGES + 1)
+    assert serials.has(0xFFFFFFFF)
+    assert not serials.has(MAX_CHANGES + 2)
+
+
+def test_a_revocation_among_many_is_a_change(directory: Path) -> None:
+    many = "".join(f"{n:x}\n" for n in range(1, MAX_CHANGES + 2))
+    (directory / "revoked.txt").write_text(many)
+    first = build(directory, revoked_serials_file="revoked.txt")
+    (directory / "revoked.txt").write_text(many.removeprefix("1\n") + "FFFFFFFF\n")
+
+    again = build(directory, first, revoked_serials_file="revoked.txt")
+
+    assert again.revoked_base is first.revoked_base
+    assert (again.revoked_serials, again.restored_serials) == ((0xFFFFFFFF,), (1,))
+
+
+def test_a_large_crl_is_read_once(directory: Path) -> None:
+    large = root().crl(range(1, 2000)).der
+    assert len(large) > PACKED_FROM
+    (directory / "a.crl").write_bytes(large)
+
+    first = build(directory, crls=["a.crl"])
+    assert len(first.read_crls) == 1
+    assert first.crls == (large,)
+    again = build(directory, first, crls=["a.crl"])
+    assert again.read_crls[0] is first.read_crls[0]
+
+
+def test_an_authority_that_cannot_be_used_is_left_for_the_compiler(directory: Path) -> None:
+    (directory / "a.crl").write_bytes(root("Other Root CA").crl(range(1, 2000)).der)
+
+    authority = build(directory, crls=["a.crl"])
+
+    assert authority.read_crls == ()
+    with pytest.raises(CertificateError, match="issued by none of this authority"):
+        compile_trust([authority])
 
 
 @pytest.mark.parametrize("mode", list(RevocationMode))

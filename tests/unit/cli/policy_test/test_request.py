@@ -16,7 +16,7 @@ from authz.extauthz.decode import DecodeOptions, decode
 from tests.factories.pki import AT, root
 
 if TYPE_CHECKING:
-    from authz.policy.facts import RequestFacts
+    from tests.factories.facts import RequestFacts
 
 _ALICE = root().client("alice", at=AT)
 

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An authority with large CRLs or many revoked serial numbers, read once for all processes.
+
+What takes seconds and memory (checking a CRL's signature, going through a million entries) is done
+by whoever loads a policy; the others get packed sets and trust them as they trust the anchors that
+come with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from authz.certs.crl import read_crl
+from authz.certs.serials import rebase
+from authz.certs.trust import read_certificates
+
+if TYPE_CHECKING:
+    from authz.certs.authority import AuthorityModel, CrlModel
+    from authz.packed import Section
+
+
+def pack_authority(model: AuthorityModel, earlier: AuthorityModel | None = None) -> AuthorityModel:
+    """The same authority with its CRLs read and many serial numbers packed.
+
+    Args:
+        earlier: the authority as it was packed before: what is the same is not made again.
+
+    Raises:
+        CertificateError: a certificate or CRL cannot be used; `compile_trust` would say the same.
+    """
+    certificates = read_certificates(model)
+    base: Section | None = None
+    known: dict[bytes, CrlModel] = {}
+    if earlier is not None:
+        base = earlier.revoked_base
+        # Who may have signed a CRL depends on the certificates.
+        if earlier.certificates == model.certificates:
+            known = {crl.sha256: crl for crl in earlier.read_crls}
+    base, revoked, restored = rebase(base, model.revoked_serials)
+    return replace(
+        model,
+        read_crls=tuple(
+            known.get(hashlib.sha256(der).digest())
+            or read_crl(der, certificates, where=model.where)
+            for der in model.crls
+        ),
+        revoked_base=base,
+        revoked_serials=revoked,
+        restored_serials=restored,
+    )

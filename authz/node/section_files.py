@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Large sections in files of their own, `sections/<SHA-256>`, mapped by every process.
+
+A snapshot file names them by their hash, so snapshots that share a section share its file: a
+revocation beside a million serial numbers writes some kilobytes. A file appears complete and on
+disk or not at all, is never written to, and goes when no snapshot that is kept names it. Whoever
+has mapped it keeps what it mapped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.packed import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from authz.packed import Buffer
+
+DIRECTORY = "sections"
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_TEMPORARY = re.compile(r"\..*\.tmp")
+
+
+def write_section(directory: Path, section: Section) -> None:
+    """Make sure that `directory` has the section; a file that was damaged is written anew.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    target = directory / section.sha256.hex()
+    with contextlib.suppress(OSError, ValueError):
+        if map_section(target, section.sha256, len(section)) is not None:
+            return
+    write_whole(target, [section.data])
+    sync_directory(directory)
+
+
+def map_section(file: Path, sha256: bytes, length: int) -> Section | None:
+    """The section in a file, mapped; None if it is not the one with this hash.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with file.open("rb") as opened:
+        if os.fstat(opened.fileno()).st_size != length:
+            return None
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    # hashlib lets the other threads run meanwhile.
+    if hashlib.sha256(mapped).digest() != sha256:
+        return None
+    return Section(mapped, sha256)
+
+
+def prune_sections(directory: Path, used: Collection[bytes]) -> None:
+    """Remove the sections that no snapshot names, and what an interrupted write left.
+
+    Raises:
+        OSError: the directory cannot be read or changed.
+    """
+    names = {sha256.hex() for sha256 in used}
+    if directory.is_dir():
+        for path in list(directory.iterdir()):
+            if path.name not in names and (
+                _NAME.fullmatch(path.name) or _TEMPORARY.fullmatch(path.name)
+            ):
+                path.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, parts: Iterable[Buffer]) -> None:
+    """Write a file that appears under its name complete and on disk, or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).rename(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory last.
+
+    Raises:
+        OSError: the system cannot.
+    """
+    # Without it a power cut may forget the rename (fsync(2), notes).
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Through the real Envoy with client certificates: ours, always allow, and no ext_authz at all.
+
+First as much as goes; then all three at the same rate, half of what always-allow can do, so that
+their latencies can be compared.
+"""
+
+from __future__ import annotations
+
+import statistics
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.cores import CLIENT
+from benchmarks.figures import BenchError, Figure, Result, Row, Sample, interleaved
+from benchmarks.messages import check_for
+from benchmarks.peers import go
+from benchmarks.plan import workshop
+from benchmarks.policies import full_policy, make_authority
+from benchmarks.proxy import Proxy, start_proxy
+from benchmarks.servers import AS_OURS, native_peer, start_ours, start_peer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from authz.demo.processes import Children
+    from benchmarks import goload
+    from benchmarks.plan import Plan
+    from benchmarks.policies import Authority
+    from benchmarks.servers import Server
+
+_LABELS: Final = {
+    "none": "no ext_authz",
+    "always allow": "always allow, native loop, each check parsed",
+    "ours": "`authz serve`, full decision",
+}
+_ATTEMPTS: Final = 3
+_FIGURE: Final = "envoy/always-allow"
+
+
+def measure(plan: Plan) -> Result:
+    """Requests a second, then p50 and p99 at one rate for all."""
+    result = Result(title="Through Envoy, with client certificates")
+    try:
+        go.program("load")
+    except go.NoGoError:
+        result.figures.append(Figure(key=_FIGURE, note=go.NO_GO))
+        return result
+    with workshop() as (directory, children):
+        authority = make_authority(directory)
+        proxies, ours = _start(children, directory, authority)
+        for proxy in proxies.values():
+            proxy.send(0.2)
+        seconds = plan.seconds * 1.5
+        found = interleaved(
+            {
+                name: partial(_requests, proxy, result, seconds, ours if name == "ours" else None)
+                for name, proxy in proxies.items()
+            },
+            plan.rounds,
+        )
+        for name, label in _LABELS.items():
+            result.rows[name] = Row(label=label, unit="requests/s", samples=found[name])
+        result.ratio(_FIGURE, "ours", "always allow")
+        result.ratio("envoy/no ext_authz", "ours", "none")
+        rate = statistics.median(result.rows["always allow"].values) / 2
+        _latencies(result, proxies, plan, rate)
+    return result
+
+
+def _start(
+    children: Children, directory: Path, authority: Authority
+) -> tuple[dict[str, Proxy], Server]:
+    ours = start_ours(children, directory, full_policy(directory / "policy.yaml", authority))
+    ours.expect_allowed(check_for(authority.client))
+    allow = start_peer(children, directory, "allow", native_peer("--parse", *AS_OURS))
+    upstream = start_peer(children, directory, "upstream", [go.program("upstream")], core=CLIENT)
+    asked = {"none": None, "always allow": allow.address, "ours": ours.address}
+    proxies = {
+        name: start_proxy(
+            children, directory, authority, upstream.address, f"envoy-{number}", address
+        )
+        for number, (name, address) in enumerate(asked.items())
+    }
+    return proxies, ours
+
+
+def _patiently(proxy: Proxy, result: Result, seconds: float, rate: float = 0.0) -> goload.Load:
+    """A load of right answers alone; again when Envoy gave up on a check, and that is noted.
+
+    On a machine that is busy with other things, checks wait longer than Envoy does. What is
+    measured then is not the speed of anything.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return proxy.send(seconds, rate)
+        except BenchError as error:
+            result.notes.append(f"measured again, because: {error}")
+    return proxy.send(seconds, rate)
+
+
+def _requests(proxy: Proxy, result: Result, seconds: float, ours: Server | None) -> Sample:
+    before = ours.allowed() if ours else None
+    load = _patiently(proxy, result, seconds)
+    if ours and before is not None:
+        asked = (ours.allowed() or 0) - before
+        if asked < load.requests:
+            raise BenchError(f"{load.requests} requests went through Envoy, {asked} were checked")
+    return Sample(value=load.per_second)
+
+
+def _latencies(result: Result, proxies: dict[str, Proxy], plan: Plan, rate: float) -> None:
+    seconds = 0.3 if plan.quick else max(3.0, 2 * plan.seconds)
+    loads: dict[str, list[tuple[float, float]]] = {name: [] for name in proxies}
+
+    def at_rate(name: str) -> Sample:
+        load = _patiently(proxies[name], result, seconds, rate)
+        loads[name].append((load.p50, load.p99))
+        return Sample(value=load.p50)
+
+    interleaved({name: partial(at_rate, name) for name in proxies}, plan.rounds)
+    for index, percentile in enumerate(("p50", "p99")):
+        for name, label in _LABELS.items():
+            samples = tuple(Sample(value=pair[index]) for pair in loads[name])
+            result.rows[f"{percentile}, {name}"] = Row(
+                label=f"{percentile}: {label}", unit="ms", samples=samples
+            )
+    result.notes.append(f"Latencies at {rate:.0f} requests a second.")

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package main
+
+import "time"
+
+func sharpen() {}
+
+func sleep(d time.Duration) { time.Sleep(d) }

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped Envoy in front of a server, with client certificates, and requests through it.
+
+The configuration is the one that `authz envoy config` writes; without a server to ask, its
+ext_authz filter is taken out and nothing else. Envoy, the application behind it and the client
+share a core; who is asked has the other one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from authz.demo.envoy_config import render_envoy_config
+from authz.demo.envoy_options import EnvoyOptions
+from authz.demo.pki import make_root
+from authz.demo.stack import Envoy, access_log_of, start_envoy
+from authz.settings import Settings
+from benchmarks import goload
+from benchmarks.cores import CLIENT, on_core
+from benchmarks.figures import BenchError
+from benchmarks.messages import HOST, PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from authz.demo.processes import Children
+    from benchmarks.policies import Authority
+
+#: What is shown of a request that went wrong: from the access log, and of the cluster it asked.
+_TELLING: Final = ("status", "details", "flags", "duration_ms", "reason", "rule")
+_STATS: Final = (
+    "health_check.attempt",
+    "health_check.failure",
+    "membership_healthy",
+    "upstream_rq_timeout",
+    "upstream_rq_rx_reset",
+    "upstream_rq_retry",
+    "upstream_cx_none_healthy",
+)
+_FILTER: Final = "envoy.filters.http.ext_authz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A running Envoy and how its client presents itself."""
+
+    envoy: Envoy
+    client_options: Sequence[str]
+
+    def send(self, seconds: float, rate: float = 0.0) -> goload.Load:
+        """Requests through it, every one to be answered with 200.
+
+        Raises:
+            BenchError: one was not; the message has what Envoy says about the last of them.
+        """
+        target = f"127.0.0.1:{self.envoy.port}"
+        try:
+            return goload.run(target, seconds, *self.client_options, rate=rate)
+        except BenchError as error:
+            wrong = [line for line in self.envoy.log_lines() if line.get("status") != 200]
+            last = [str({key: wrong[-1].get(key) for key in _TELLING})] if wrong else []
+            stats = [f"{name} {self.envoy.stat(f'cluster.authz.{name}')}" for name in _STATS]
+            said = "; ".join([str(error), *last, ", ".join(stats)])
+            raise BenchError(f"{self.envoy.child.name}: {said}") from error
+
+
+def start_proxy(
+    children: Children,
+    directory: Path,
+    authority: Authority,
+    upstream: str,
+    name: str,
+    authz: str | None,
+) -> Proxy:
+    """Envoy in front of `upstream`, asking `authz` or nobody."""
+    certificate, key, server_ca = _server_files(directory)
+    options = EnvoyOptions(
+        listen="127.0.0.1:0",
+        admin="127.0.0.1:0",
+        certificate=str(certificate),
+        key=str(key),
+        upstream=upstream,
+        authz=(authz or "127.0.0.1:9",),
+        access_log=str(access_log_of(directory, name)),
+    )
+    config = render_envoy_config(Settings(), options)
+    with on_core(CLIENT):
+        envoy = start_envoy(
+            children, directory, config if authz else _without_authz(config), name=name
+        )
+    if authz:
+        envoy.child.wait_until(lambda: envoy.sees_healthy(1), "its authz cluster was healthy")
+    client = directory / "client.pem"
+    client_key = directory / "client.key"
+    client.write_bytes(authority.client.chain_pem)
+    client_key.write_bytes(authority.client.key_pem)
+    return Proxy(
+        envoy=envoy,
+        client_options=(
+            *("-get", PATH, "-authority", HOST, "-ca", str(server_ca)),
+            *("-cert", str(client), "-key", str(client_key)),
+        ),
+    )
+
+
+def _server_files(directory: Path) -> tuple[Path, Path, Path]:
+    certificate, key, ca = (directory / f"server.{end}" for end in ("crt", "key", "ca"))
+    if not ca.exists():
+        root = make_root("Bench Server CA")
+        server = root.server(HOST)
+        certificate.write_bytes(server.chain_pem)
+        key.write_bytes(server.key_pem)
+        ca.write_bytes(root.pem)
+    return certificate, key, ca
+
+
+def _without_authz(config: str) -> str:
+    """The same configuration without the filter and without the cluster that it asks."""
+    document: dict[str, Any] = yaml.safe_load(config)
+    resources = document["static_resources"]
+    for listener in resources["listeners"]:
+        for chain in listener["filter_chains"]:
+            for network in chain["filters"]:
+                manager = network["typed_config"]
+                manager["http_filters"] = [
+                    one for one in manager["http_filters"] if one["name"] != _FILTER
+                ]
+    resources["clusters"] = [one for one in resources["clusters"] if one["name"] != "authz"]
+    # JSON is YAML.
+    return json.dumps(document)

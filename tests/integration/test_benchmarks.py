@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks work, and refuse to measure wrong answers. No speed is asserted here."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.envoy_binary import find_envoy
+from authz.demo.processes import Children
+from authz.errors import DemoError
+from benchmarks import goload
+from benchmarks.figures import BenchError
+from benchmarks.messages import check_for, write_bodies
+from benchmarks.peers import go
+from benchmarks.policies import Authority, full_policy, make_authority
+from benchmarks.run import GROUPS
+from benchmarks.servers import Server, start_ours
+from tests.conftest import required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Groups that measure nothing without the Go client; the others only lack a row.
+NEED_GO = {"certificates", "swaps", "envoy"}
+NEED_H2LOAD = set(GROUPS) - {"micro", "first-sight", "certificates", "envoy"}
+
+
+def need(what: str, missing: str) -> None:
+    """Skip, or fail where it is required."""
+    if required(what):
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def need_h2load() -> None:
+    if shutil.which("h2load") is None:
+        need("h2load", "no h2load (nghttp2-client)")
+
+
+def need_go() -> None:
+    """Go, and its modules: the first build fetches them."""
+    try:
+        go.program("load")
+        go.program("upstream")
+    except BenchError as error:
+        need("go", str(error))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_measures_right_answers(group: str) -> None:
+    if group in NEED_GO:
+        need_go()
+    if group in NEED_H2LOAD:
+        need_h2load()
+    if group == "envoy":
+        try:
+            find_envoy()
+        except DemoError as error:
+            need("e2e", error.message)
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "run.py", "--quick", "--only", group],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "not measured" not in done.stdout or shutil.which("go") is None
+    assert re.search(r"\d (µs|ms|MB|checks/s|requests/s)", done.stdout), done.stdout
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return make_authority(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path: Path, authority: Authority) -> Iterator[Server]:
+    """Ours, which knows what a right answer to the pinned certificate looks like."""
+    with Children() as children:
+        policy = full_policy(tmp_path / "policy.yaml", authority)
+        running = start_ours(children, tmp_path, policy)
+        running.expect_allowed(check_for(authority.client))
+        yield running
+
+
+@pytest.fixture
+def denied(tmp_path: Path, authority: Authority) -> Path:
+    """The body of a check that the policy denies."""
+    return write_bodies(tmp_path / "denied", [check_for(authority.root.client("mallory"))])
+
+
+def test_a_server_that_denies_is_not_measured(server: Server, authority: Authority) -> None:
+    with pytest.raises(BenchError, match="denied the check that is to be allowed"):
+        server.expect_allowed(check_for(None))
+
+
+def test_denials_under_load_are_not_taken_for_answers(server: Server, denied: Path) -> None:
+    need_h2load()
+    with pytest.raises(BenchError, match=r"answers have .* bytes, right ones would have"):
+        server.saturate(denied, 0.1)
+
+
+def test_denials_of_the_go_client_are_not_taken_for_answers(server: Server, denied: Path) -> None:
+    need_go()
+    with pytest.raises(BenchError, match="answers were wrong, such as: denied with code 7"):
+        goload.checks(server.address, denied, 0.2)
+
+
+def test_a_group_that_does_not_exist_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "run.py", "--only", "fool"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "no group fool; there are micro," in done.stderr

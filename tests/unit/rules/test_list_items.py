@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the items of a list are packed as; which items are good is in test_lists.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.packed import IntegerSet, StringSet
+from authz.rules.list_items import BadItemError, Letters, ListKind, pack_items
+
+
+def test_names_and_suffixes_are_apart() -> None:
+    packed = pack_items(ListKind.HOSTNAME, ["a.example", "*.B.example", "*.c.example", "*.x.org"])
+
+    assert list(StringSet(packed.members)) == [b"a.example"]
+    assert packed.suffixes is not None
+    assert sorted(StringSet(packed.suffixes)) == [b"b.example", b"c.example", b"x.org"]
+    assert packed.suffix_lengths == (5, 9)
+    assert packed.size == 4
+
+
+def test_a_list_without_suffixes_has_no_set_of_them() -> None:
+    packed = pack_items(ListKind.HOSTNAME, ["a.example"])
+
+    assert (packed.suffixes, packed.suffix_lengths) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("items", "letters", "folded"),
+    [
+        ([], Letters.LOWER, None),
+        (["12", "34"], Letters.LOWER, None),
+        (["0a", "ff", "Not Hex"], Letters.LOWER, None),
+        (["0A", "FF", "not hex"], Letters.UPPER, None),
+        (["0A", "ff"], Letters.MIXED, {b"0a"}),
+        (["0a", "fF", "FF", "XY"], Letters.MIXED, {b"ff"}),
+    ],
+)
+def test_only_hexadecimal_members_are_folded_and_only_when_they_differ(
+    items: list[str], letters: Letters, folded: set[bytes] | None
+) -> None:
+    packed = pack_items(ListKind.STRING, items)
+
+    assert packed.letters is letters
+    assert (None if packed.folded is None else set(StringSet(packed.folded))) == folded
+
+
+def test_the_size_counts_what_was_written_and_the_set_what_is_in_it() -> None:
+    packed = pack_items(ListKind.INTEGER, ["7", "007", "7"])
+
+    assert packed.size == 3
+    assert list(IntegerSet(packed.members)) == [7]
+
+
+def test_a_bad_item_is_named_by_its_position() -> None:
+    with pytest.raises(BadItemError) as caught:
+        pack_items(ListKind.ASN, ["1", "AS0", "x"])
+
+    assert (caught.value.position, caught.value.problem) == (2, "is not an AS number")
+    assert caught.value.hint == "write 64496 or AS64496"
