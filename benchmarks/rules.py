@@ -22,13 +22,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from authz.certs.trust import compile_trust
 from authz.policy.authorizer import authorize
 from authz.policy.budget import MAX_WORK
+from authz.policy.client import identify
 from authz.policy.decision import Reason
 from authz.policy.fields import SCHEME, FieldValues, field_values
 from authz.policy.lint import lint_rules
@@ -229,7 +231,7 @@ def _measured(source: str, kind: str, request: RequestFacts) -> Found:
 
 
 def _values(request: RequestFacts) -> FieldValues:
-    client: Any = None  # No field of the search asks who the client is.
+    client = identify(request.presented, compile_trust(()), AT)
     return field_values(request, client, "api", request.path.partition(b"?")[0], AT)
 
 

@@ -176,7 +176,8 @@ def _authorities_of(model: PolicyModel | None) -> tuple[KnownAuthority, ...] | N
     from authz.certs.trust import compile_trust
     from authz.policy.lint import authorities_of
 
-    return authorities_of(compile_trust(max((site.trust for site in model.sites), key=len)))
+    trust = max((site.trust for site in model.sites), key=len, default=())
+    return authorities_of(compile_trust(trust))
 
 
 def _json_option(text: str | None) -> Any:
