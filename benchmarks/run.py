@@ -30,7 +30,7 @@ from authz.errors import AuthzError
 from benchmarks import machine, printing
 from benchmarks.figures import BenchError, Result
 from benchmarks.limits import LIMITS, missed
-from benchmarks.plan import QUICK, Plan
+from benchmarks.plan import CHECK, QUICK, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def _say(text: str) -> None:
 def _plan(options: argparse.Namespace) -> Plan:
     if options.quick:
         return QUICK
-    plan = Plan()
+    plan = CHECK if options.check else Plan()
     return replace(
         plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds
     )

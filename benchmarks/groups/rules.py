@@ -57,7 +57,7 @@ def measure(plan: Plan) -> Result:
         measures = {
             name: partial(one.saturate, body, plan.seconds) for name, one in servers.items()
         }
-        if go.version():
+        if go.version() and not plan.brief:
             paths = plan.scaled(OTHER_PATHS, HOSTS) // HOSTS
             for name, which in {"one": [asked] * HOSTS, "ruleset": hosts}.items():
                 bodies = _bodies(directory / f"{name}-bodies", authority, which, paths)
@@ -67,11 +67,13 @@ def measure(plan: Plan) -> Result:
     labels = _LABELS | {f"{name} in turn": label for name, label in _IN_TURN.items()}
     for name, label in labels.items():
         samples = found.get(name, ())
-        note = "" if samples else go.NO_GO
-        result.rows[name] = Row(label=label, unit="checks/s", samples=samples, note=note)
+        if samples or not go.version():
+            note = "" if samples else go.NO_GO
+            result.rows[name] = Row(label=label, unit="checks/s", samples=samples, note=note)
     result.ratio("1,000 rules/1 rule", "ruleset", "one")
     result.ratio("1,000 rules in 200 sites/1 rule", "sites", "one")
-    result.ratio("1,000 rules/1 rule, paths in turn", "ruleset in turn", "one in turn")
+    if "one in turn" in result.rows:
+        result.ratio("1,000 rules/1 rule, paths in turn", "ruleset in turn", "one in turn")
     return result
 
 
