@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from authz.demo.processes import Child, Children
 
 #: What makes the native peer's transport the same as ours.
-AS_OURS: Final = ("--io-threads", str(_IO_THREADS))
+AS_OURS: Final = ("--io-threads", str(_IO_THREADS), "--details")
 _PEERS: Final = Path(__file__).parent / "peers"
 _FRAME: Final = 5
 _FIRST: Final = 500

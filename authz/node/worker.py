@@ -100,7 +100,12 @@ class Worker:
         try:
             content = read_snapshot(Path(order.file), self._sections)
             snapshot = compile_snapshot(
-                content.model, content.generation, content.created_at, _databases(order)
+                content.model,
+                content.generation,
+                content.created_at,
+                _databases(order),
+                previous=self._endpoint.snapshot,
+                lint=False,
             )
         except AuthzError as error:
             kept = self._endpoint.snapshot

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from authz.policy.fields import SCHEME
-from authz.rules.cost import ANYTHING, ELEMENT, cost_of, size_of, total, value_of
+from authz.rules.cost import ANYTHING, ELEMENT, size_of, total, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ class Budget:
         producing: Cost = {
             (name,): _PRODUCING for name in read if SCHEME.fields[name].type.element is not None
         }
-        self._cost: Cost = total([*(cost_of(one.expression) for one in filters), producing])
+        self._cost: Cost = total([*(one.cost for one in filters), producing])
         self._fields: tuple[str, ...] = tuple(
             sorted({name for names in self._cost for name in names} - {ANYTHING})
         )

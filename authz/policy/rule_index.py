@@ -134,10 +134,20 @@ def index_of(expressions: Sequence[Expression], fewest: int = _FEWEST) -> RuleIn
 
     Fewer rules are evaluated faster than found.
     """
-    if len(expressions) < fewest:
+    return index_by([needed_by(expression) for expression in expressions], fewest)
+
+
+def needed_by(expression: Expression) -> Conditions:
+    """What the expression needs in order to be true, as an index can look it up."""
+    return necessary(expression, INDEXED)
+
+
+def index_by(known: list[Conditions], fewest: int = _FEWEST) -> RuleIndex | None:
+    """The same, of rules that need this (`needed_by` each)."""
+    if len(known) < fewest:
         return None
-    builder = _Builder([necessary(expression, INDEXED) for expression in expressions], fewest)
-    return builder.index(tuple(range(len(expressions))), (), frozenset(), fewest)
+    builder = _Builder(known, fewest)
+    return builder.index(tuple(range(len(known))), (), frozenset(), fewest)
 
 
 class _Builder:

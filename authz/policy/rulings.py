@@ -13,13 +13,14 @@ from authz.policy.decision import Reason, Ruling, Verdict
 from authz.policy.model import DefaultAction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from authz.policy.ruleset import Outcome
 
 #: Rulings remembered beside those of the rules. Each set of `log` rules that match together makes
 #: one, so the client has a say in how many there are.
 _MAX_REMEMBERED = 1024
+
+#: Rulings of rules; more rules than that a site hardly has.
+_MAX_RULES = 65_536
 
 
 class Rulings:
@@ -28,8 +29,10 @@ class Rulings:
     Args:
         site: the site's name, `""` where there is none.
         generation: the snapshot's number.
-        outcomes: those of a ruleset that need no more than a look-up.
         settled_size: as Ruling.settled_size.
+
+    A ruling is made when it is first needed: a new generation of a thousand rules on two hundred
+    sites makes none.
     """
 
     __slots__ = (
@@ -49,7 +52,6 @@ class Rulings:
         generation: int,
         default_action: DefaultAction = DefaultAction.BLOCK,
         upstream_headers: frozenset[str] = frozenset(),
-        outcomes: Sequence[Outcome] = (),
         settled_size: int = -1,
     ) -> None:
         self._site = site
@@ -58,7 +60,7 @@ class Rulings:
         self._upstream_headers = upstream_headers
         self._settled_size = settled_size
         self._remembered: dict[tuple[Reason, str, tuple[str, ...]], Ruling] = {}
-        self._by_outcome = {outcome: self._make(outcome) for outcome in outcomes}
+        self._by_outcome: dict[Outcome, Ruling] = {}
 
     def of(self, outcome: Outcome) -> Ruling:
         """The ruling for what the rules said."""
@@ -66,6 +68,12 @@ class Rulings:
         if ruling is not None:
             return ruling
         rule = outcome.rule
+        if not outcome.logged and not outcome.unknown_input:
+            # One of those that a ruleset shares (Ruleset.outcomes).
+            if len(self._by_outcome) >= _MAX_RULES:
+                self._by_outcome.clear()
+            ruling = self._by_outcome[outcome] = self._make(outcome)
+            return ruling
         reason = Reason.DEFAULT_ACTION if rule is None else Reason.RULE
         key = (reason, "" if rule is None else rule.ref, outcome.logged)
         return self._remembered.get(key) or self._remember(key, self._make(outcome))

@@ -2,31 +2,32 @@
 """A policy compiled for answering checks: immutable, numbered, swapped whole.
 
 `compile_snapshot` turns a PolicyModel into a Snapshot or says what is wrong with it; it reads no
-file and no clock. One Snapshot answers one check from beginning to end.
+file and no clock. One Snapshot answers one check from beginning to end. What did not change since
+the snapshot before is taken from there (policy.parts).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from authz.certs.trust import TrustBundle, compile_trust
 from authz.errors import AuthzError, PolicyError
 from authz.policy.budget import Budget
 from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, authorities_of, lint_rules
 from authz.policy.model import Action, Misdirected
-from authz.policy.rule_index import index_of
+from authz.policy.parts import CompiledExpression, Parts, SiteRules
+from authz.policy.rule_index import index_by
 from authz.policy.ruleset import CompiledRule, Ruleset
 from authz.policy.rulings import Rulings
 from authz.policy.unknown import UNSURE_FIELDS
-from authz.rules import compile_expression, compile_list, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from authz.certs.trust import AuthorityModel
+    from authz.certs.trust import TrustBundle
     from authz.policy.decision import Decision
     from authz.policy.geo import GeoLookup
     from authz.policy.model import (
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
         RuleModel,
         SiteModel,
     )
-    from authz.rules import Expression, Filter, NamedList, Scheme
+    from authz.rules import Filter, NamedList
+    from authz.rules.lint import KnownAuthority
 
     DecisionKey = tuple[bytes, bytes, bytes, bytes]
 
@@ -67,7 +69,8 @@ class Site:
 class Snapshot:
     """Everything a check needs. `created_at` is Unix seconds; `sites` in the policy's order.
 
-    `geo` answers for the fields of places, None when no GeoIP database is configured.
+    `geo` answers for the fields of places, None when no GeoIP database is configured; `parts` are
+    for the next snapshot.
     """
 
     generation: int
@@ -76,6 +79,7 @@ class Snapshot:
     sites: tuple[Site, ...]
     findings: tuple[PolicyFinding, ...]
     rulings: Rulings
+    parts: Parts
     geo: GeoLookup | None = None
     #: Whether a request may reach a site over the TLS of one with different trust.
     sni_matters: bool = False
@@ -102,11 +106,21 @@ class Snapshot:
 
 
 def compile_snapshot(
-    model: PolicyModel, generation: int, at: float, geo: GeoLookup | None = None
+    model: PolicyModel,
+    generation: int,
+    at: float,
+    geo: GeoLookup | None = None,
+    *,
+    previous: Snapshot | None = None,
+    lint: bool = True,
 ) -> Snapshot:
     """Compile `model` as generation number `generation`, at Unix time `at`.
 
     A rule that asks for places is refused where `geo` cannot answer.
+
+    Args:
+        previous: where parts that did not change are taken from.
+        lint: whether to look for findings; whoever answers checks leaves that to others.
 
     Raises:
         PolicyError: no sites, two sites for one host, a rule without effect, a bad list.
@@ -115,47 +129,31 @@ def compile_snapshot(
     """
     if not model.sites:
         raise PolicyError("the policy has no sites", hint='add one with hosts: ["*"]')
-    scheme = scheme_for(geo)
-    lists = {item.name: compile_list(item) for item in model.lists}
-    bundles: dict[tuple[AuthorityModel, ...], TrustBundle] = {}
-    for site_model in model.sites:
-        if site_model.trust not in bundles:
-            bundles[site_model.trust] = compile_trust(site_model.trust)
-    several = len({bundle.digest for bundle in bundles.values()}) > 1
+    parts = Parts(scheme_for(geo), None if previous is None else previous.parts)
+    lists = {item.name: parts.named_list(item) for item in model.lists}
+    bundles = [parts.bundle(site.trust, placed=lint) for site in model.sites]
+    several = len({bundle.digest for bundle in bundles}) > 1
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     findings: list[PolicyFinding] = []
-    for site_model in model.sites:
-        bundle = bundles[site_model.trust]
-        ruleset, parsed = _compile_rules(site_model, scheme, lists)
-        findings += lint_rules(parsed, authorities_of(bundle))
-        findings += [
-            PolicyFinding(where=note.where, code="trust", message=note.message)
-            for note in bundle.notes
-        ]
-        budget = Budget(rule.filter for rule in ruleset.rules)
-        settled_size = budget.ample if ruleset.fields <= SETTLED_FIELDS else -1
-        site = Site(
-            name=site_model.name,
-            trust=bundle,
-            ruleset=ruleset,
-            budget=budget,
-            default_action=site_model.default_action,
-            paths=site_model.paths,
-            misdirected=site_model.misdirected,
-            rulings=Rulings(
-                site=site_model.name,
-                generation=generation,
-                default_action=site_model.default_action,
-                upstream_headers=frozenset(kind.value for kind in site_model.upstream_headers),
-                outcomes=ruleset.outcomes,
-                settled_size=settled_size,
-            ),
-            may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
-        )
+    linted: dict[tuple[int, Sequence[KnownAuthority]], list[PolicyFinding]] = {}
+    for site_model, bundle in zip(model.sites, bundles, strict=True):
+        compiled = _compile_rules(site_model, parts, lists)
+        if lint:
+            # Sites that share their rules are many, and what there is to say is the same.
+            key = id(site_model.rules), authorities_of(bundle)
+            if key not in linted:
+                linted[key] = _lint(site_model, compiled, key[1])
+            findings += linted[key]
+            findings += [
+                PolicyFinding(where=note.where, code="trust", message=note.message)
+                for note in bundle.notes
+            ]
+        site = _site(site_model, compiled, bundle, generation)
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
         sites.append(site)
+    parts.finish()
     return Snapshot(
         generation=generation,
         created_at=at,
@@ -163,34 +161,70 @@ def compile_snapshot(
         sites=tuple(sites),
         findings=tuple(findings),
         rulings=Rulings(generation=generation),
+        parts=parts,
         geo=geo,
         sni_matters=several
         and any(one.misdirected is Misdirected.ANSWER_421 for one in model.sites),
     )
 
 
-def _compile_rules(
-    site: SiteModel, scheme: Scheme, lists: Mapping[str, NamedList]
-) -> tuple[Ruleset, list[tuple[RuleModel, Expression]]]:
-    enabled = [rule for rule in site.rules if rule.enabled]
-    positions = {rule.ref: position for position, rule in enumerate(enabled)}
-    known = {rule.ref for rule in site.rules}
-    compiled: list[CompiledRule] = []
-    parsed: list[tuple[RuleModel, Expression]] = []
-    for rule in site.rules:
+def _site(model: SiteModel, compiled: SiteRules, bundle: TrustBundle, generation: int) -> Site:
+    ruleset, budget = compiled.ruleset, compiled.budget
+    return Site(
+        name=model.name,
+        trust=bundle,
+        ruleset=ruleset,
+        budget=budget,
+        default_action=model.default_action,
+        paths=model.paths,
+        misdirected=model.misdirected,
+        rulings=Rulings(
+            site=model.name,
+            generation=generation,
+            default_action=model.default_action,
+            upstream_headers=frozenset(kind.value for kind in model.upstream_headers),
+            settled_size=budget.ample if ruleset.fields <= SETTLED_FIELDS else -1,
+        ),
+        may_be_unknown=not ruleset.fields.isdisjoint(UNSURE_FIELDS),
+    )
+
+
+def _lint(
+    site: SiteModel, compiled: SiteRules, authorities: Sequence[KnownAuthority]
+) -> list[PolicyFinding]:
+    enabled = [
+        (rule, one.filter.expression)
+        for rule, one in zip(site.rules, compiled.expressions, strict=True)
+        if rule.enabled
+    ]
+    return list(lint_rules(enabled, authorities))
+
+
+def _compile_rules(site: SiteModel, parts: Parts, lists: Mapping[str, NamedList]) -> SiteRules:
+    def expression_of(rule: RuleModel) -> CompiledExpression:
         # A disabled rule must be right as well: it is one click from being enabled.
         try:
-            expression = parse(rule.expression, scheme, lists)
+            return parts.expression(rule.expression, lists)
         except AuthzError as error:
             error.where = error.where or rule.expression_where or rule.where
             raise
-        if not rule.enabled:
-            continue
-        parsed.append((rule, expression))
-        compiled.append(_compile_rule(rule, compile_expression(expression), positions, known))
+
+    return parts.rules(site.rules, expression_of, partial(_site_rules, site.rules))
+
+
+def _site_rules(
+    rules: Sequence[RuleModel], expressions: tuple[CompiledExpression, ...]
+) -> SiteRules:
+    enabled = [(rule, one) for rule, one in zip(rules, expressions, strict=True) if rule.enabled]
+    positions = {rule.ref: position for position, (rule, _) in enumerate(enabled)}
+    known = {rule.ref for rule in rules}
+    compiled = tuple(_compile_rule(rule, one.filter, positions, known) for rule, one in enabled)
     fields = frozenset[str]().union(*(rule.filter.fields for rule in compiled))
-    index = index_of([expression for _, expression in parsed])
-    return Ruleset(tuple(compiled), fields, index), parsed
+    return SiteRules(
+        expressions=expressions,
+        ruleset=Ruleset(compiled, fields, index_by([one.needed for _, one in enabled])),
+        budget=Budget(rule.filter for rule in compiled),
+    )
 
 
 def _compile_rule(

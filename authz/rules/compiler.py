@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authz.rules.codegen import Emitter
+from authz.rules.cost import cost_of
 from authz.rules.evaluator import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from authz.rules.ast import Expression
+    from authz.rules.cost import Cost
     from authz.rules.types import Value
 
     Matcher = Callable[[Mapping[str, Value]], bool]
@@ -31,16 +33,23 @@ class Filter:
     Args:
         matches: the verdict for field values; reads `values[name]` only where it has to.
         fields: the names that it may read.
+        cost: the most that evaluating it may cost.
     """
 
     expression: Expression
     matches: Matcher
     fields: frozenset[str]
+    cost: Cost
 
 
 def compile_expression(expression: Expression) -> Filter:
     """The expression as a function; answers exactly as `evaluate` does."""
-    return Filter(expression=expression, matches=_generate(expression), fields=expression.fields)
+    return Filter(
+        expression=expression,
+        matches=_generate(expression),
+        fields=expression.fields,
+        cost=cost_of(expression),
+    )
 
 
 def _generate(expression: Expression) -> Matcher:
