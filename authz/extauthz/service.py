@@ -80,8 +80,6 @@ class CheckService:
     """Answers checks by the current snapshot.
 
     Attributes:
-        snapshot: what decides; None until a policy is loaded (every check is then denied).
-            Assigning it is the whole of a reload: each check reads it exactly once.
         memo: the remembered judgements, shared by all snapshots.
     """
 
@@ -94,7 +92,7 @@ class CheckService:
         memo: ClientMemo | None = None,
         seed: Callable[[], bytes] = draw_seed,
     ) -> None:
-        self.snapshot: Snapshot | None = None
+        self._snapshot: Snapshot | None = None
         self.memo = memo or ClientMemo(limits)
         self._options = options
         self._observer = observer
@@ -113,6 +111,17 @@ class CheckService:
             reason: _denied(reason)
             for reason in (Reason.UNDECODABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL_ERROR)
         }
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What decides; None until a policy is loaded (every check is then denied)."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot | None) -> None:
+        # One assignment is the whole of a reload: each check reads it exactly once.
+        self._snapshot = snapshot
+        self.memo.let_go([site.trust for site in snapshot.sites] if snapshot else ())
 
     def check(self, data: bytes, remaining: float | None = None) -> bytes:
         """Answer one serialised CheckRequest with a serialised CheckResponse. Never raises.
@@ -134,7 +143,7 @@ class CheckService:
             http = view.request.http
             host, path, certificate = http.host, http.path, view.source.certificate
             at = self._clock()
-            snapshot = self.snapshot
+            snapshot = self._snapshot
             decision = facts = target = None
             if (
                 self._recalls
