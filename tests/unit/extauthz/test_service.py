@@ -139,7 +139,7 @@ def test_the_snapshot_is_read_once_per_check() -> None:
         reads = 0
 
         def __getattribute__(self, name: str) -> Any:
-            if name == "snapshot":
+            if name == "_snapshot":
                 Counted.reads += 1
             return super().__getattribute__(name)
 
