@@ -44,6 +44,8 @@ def main() -> None:
     while (events := receive(64)) is not None:
         for event in events:
             call_id, method, payload = event[1], event[2], event[3]
+            if payload is None:
+                continue  # The caller went away.
             if method:
                 respond(call_id, SERVING)
                 continue
