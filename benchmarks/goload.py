@@ -73,6 +73,6 @@ def run(target: str, seconds: float, *options: str, rate: float = 0.0) -> Load:
     )
 
 
-def checks(address: str, bodies: Path, seconds: float, rate: float = 0.0) -> Load:
-    """Checks to a gRPC server, all of which are to be allowed."""
-    return run(address, seconds, "-bodies", str(bodies), rate=rate)
+def checks(address: str, bodies: Path, seconds: float, rate: float = 0.0, first: int = 0) -> Load:
+    """Checks to a gRPC server, all of which are to be allowed; `first` of the bodies begins."""
+    return run(address, seconds, "-bodies", str(bodies), "-first", str(first), rate=rate)

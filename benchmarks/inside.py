@@ -78,11 +78,11 @@ def stages(policy: Path, authority: Authority, paths: int = OTHER_PATHS) -> Stag
     trust, ruleset = site.trust, site.ruleset
     data = check_for(authority.client)
     others = checks_of_paths(authority.client, paths)
-    options, at, peer_of = DecodeOptions(), time.time(), service.memo.peer_of
+    options, at, client_of = DecodeOptions(), time.time(), service.memo.client_of
     facts = decode(data, options)
     target = facts.path.partition(b"?")[0]
-    client = peer_of(facts, trust, at).client(trust, at)
-    decision = authorize(snapshot, facts, at, peer_of)
+    client = client_of(facts, trust, at)
+    decision = authorize(snapshot, facts, at, client_of)
     text = pinned(authority.client)
     expression = parse(text, SCHEME, {})
     identifier = next(decision_ids())
@@ -94,12 +94,12 @@ def stages(policy: Path, authority: Authority, paths: int = OTHER_PATHS) -> Stag
         parse=lambda: parse(text, SCHEME, {}),
         compile=lambda: compile_expression(expression),
         verify_cold=lambda: judge(facts.presented, trust, at),
-        verify_remembered=lambda: peer_of(facts, trust, at).client(trust, at),
+        verify_remembered=lambda: client_of(facts, trust, at),
         evaluate=lambda: ruleset.run(
             field_values(facts, client, site.name, target, at, None), frozenset()
         ),
-        encode=lambda: encode(decision, identifier, True),
-        authorize=lambda: authorize(snapshot, facts, at, peer_of),
+        encode=lambda: encode(decision, identifier),
+        authorize=lambda: authorize(snapshot, facts, at, client_of),
         check=lambda: service.check(data),
         check_other_paths=lambda: service.check(next(turns)),
     )

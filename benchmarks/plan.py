@@ -23,11 +23,13 @@ class Plan:
         rounds: interleaved rounds; ratios are medians over them.
         seconds: about how long one measurement of one round takes.
         quick: small inputs, one short round: shows that everything works, proves no speed.
+        brief: only what a limit is about, not what is merely good to know.
     """
 
     rounds: int = 5
     seconds: float = 1.2
     quick: bool = False
+    brief: bool = False
 
     def more(self) -> Plan:
         """For a second look at something that missed its limit."""
@@ -38,6 +40,7 @@ class Plan:
         return quick if self.quick else count
 
 
+CHECK = Plan(rounds=7, seconds=1.0, brief=True)
 QUICK = Plan(rounds=1, seconds=0.1, quick=True)
 
 

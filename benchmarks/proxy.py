@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shipped Envoy in front of a server, with client certificates, and requests through it.
 
-The configuration is the one that `authz envoy config` writes; without a server to ask, its
-ext_authz filter is taken out and nothing else. Envoy, the application behind it and the client
-share a core; who is asked has the other one.
+The configuration is the one that `authz envoy config` writes, but for its patience: on a machine
+that is busy with other things a check is to be slow, not to fail. Without a server to ask, the
+ext_authz filter is taken out. Envoy, the application behind it and the client share a core; who is
+asked has the other one.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ _STATS: Final = (
     "upstream_rq_retry",
     "upstream_cx_none_healthy",
 )
+#: How long Envoy waits for an answer, instead of half a second.
+_WAIT: Final = "5s"
 _FILTER: Final = "envoy.filters.http.ext_authz"
 
 
@@ -65,7 +68,7 @@ class Proxy:
             wrong = [line for line in self.envoy.log_lines() if line.get("status") != 200]
             last = [str({key: wrong[-1].get(key) for key in _TELLING})] if wrong else []
             stats = [f"{name} {self.envoy.stat(f'cluster.authz.{name}')}" for name in _STATS]
-            said = "; ".join([str(error), *last, ", ".join(stats)])
+            said = "; ".join([str(error), *last, f"authz cluster: {', '.join(stats)}"])
             raise BenchError(f"{self.envoy.child.name}: {said}") from error
 
 
@@ -91,7 +94,7 @@ def start_proxy(
     config = render_envoy_config(Settings(), options)
     with on_core(CLIENT):
         envoy = start_envoy(
-            children, directory, config if authz else _without_authz(config), name=name
+            children, directory, _changed(config, asks=authz is not None), name=name
         )
     if authz:
         envoy.child.wait_until(lambda: envoy.sees_healthy(1), "its authz cluster was healthy")
@@ -119,17 +122,24 @@ def _server_files(directory: Path) -> tuple[Path, Path, Path]:
     return certificate, key, ca
 
 
-def _without_authz(config: str) -> str:
-    """The same configuration without the filter and without the cluster that it asks."""
+def _changed(config: str, *, asks: bool) -> str:
+    """The configuration with patience, or without the filter and the cluster that it asks."""
     document: dict[str, Any] = yaml.safe_load(config)
     resources = document["static_resources"]
     for listener in resources["listeners"]:
         for chain in listener["filter_chains"]:
             for network in chain["filters"]:
                 manager = network["typed_config"]
-                manager["http_filters"] = [
-                    one for one in manager["http_filters"] if one["name"] != _FILTER
-                ]
-    resources["clusters"] = [one for one in resources["clusters"] if one["name"] != "authz"]
+                filters = manager["http_filters"]
+                for one in filters:
+                    if one["name"] == _FILTER:
+                        service = one["typed_config"]["grpc_service"]
+                        service["timeout"] = _WAIT
+                        # Envoy takes the longest back-off for the time of each try as well.
+                        service["retry_policy"]["retry_back_off"]["max_interval"] = _WAIT
+                if not asks:
+                    manager["http_filters"] = [one for one in filters if one["name"] != _FILTER]
+    if not asks:
+        resources["clusters"] = [one for one in resources["clusters"] if one["name"] != "authz"]
     # JSON is YAML.
     return json.dumps(document)

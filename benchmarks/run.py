@@ -30,7 +30,7 @@ from authz.errors import AuthzError
 from benchmarks import machine, printing
 from benchmarks.figures import BenchError, Result
 from benchmarks.limits import LIMITS, missed
-from benchmarks.plan import QUICK, Plan
+from benchmarks.plan import CHECK, QUICK, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     groups = _groups(options.only, limited=options.check)
     started = time.monotonic()
     results: dict[str, Result] = {}
+    failed: list[str] = []
     for group in groups:
         _say(f"\n{group}: measuring …")
         try:
@@ -78,18 +79,23 @@ def main(arguments: Sequence[str]) -> int:
                 results[group] = measure(group, plan.more())
         except (BenchError, AuthzError) as error:
             _say(f"{group}: {error.render() if isinstance(error, AuthzError) else error}")
-            return 2
+            failed.append(group)
+            continue
         print(printing.table(results[group]), flush=True)
     print(f"\n{machine.one_line()}; {time.monotonic() - started:.0f} s in all")
+    if failed:
+        print(f"could not be measured: {', '.join(failed)}")
     if plan.quick:
         print("quick: small inputs and one short round prove no speed; no limit is looked at")
-        return 0
+        return 2 if failed else 0
     print(printing.limits(results))
     if options.output:
-        if len(groups) < len(GROUPS):
+        if len(results) < len(GROUPS):
             print(f"{options.output} is not written: not all groups were measured")
         else:
             _write(options.output, results, plan)
+    if failed:
+        return 2
     figures = [figure for result in results.values() for figure in result.figures]
     return int(bool(options.check and missed(figures, results)))
 
@@ -101,7 +107,7 @@ def _say(text: str) -> None:
 def _plan(options: argparse.Namespace) -> Plan:
     if options.quick:
         return QUICK
-    plan = Plan()
+    plan = CHECK if options.check else Plan()
     return replace(
         plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds
     )

@@ -18,6 +18,7 @@ import psutil
 
 from authz.demo.stack import Authz, start_authz
 from authz.extauthz.transport import CHECK
+from authz.extauthz.transport.native import _IO_THREADS
 from authz.pb.ext_authz_pb2 import CheckResponse
 from benchmarks import goload, h2load
 from benchmarks.cores import PINNED, SERVER, on_core
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from authz.demo.processes import Child, Children
 
+#: What makes the native peer's transport the same as ours.
+AS_OURS: Final = ("--io-threads", str(_IO_THREADS), "--details")
+_PEERS: Final = Path(__file__).parent / "peers"
 _FRAME: Final = 5
 _FIRST: Final = 500
 _PATIENCE: Final = 20.0
@@ -74,6 +78,7 @@ class Server:
     authz: Authz | None = None
     answer_bytes: int = 0
     requests: int = 0
+    turns: int = 0
 
     def expect_allowed(self, message: bytes) -> None:
         """Ask once, and remember how long a right answer is.
@@ -115,7 +120,14 @@ class Server:
             NoGoError: there is no Go to build it with.
             BenchError: an answer was wrong.
         """
-        return self.sample(lambda: goload.checks(self.address, bodies, seconds))
+
+        def load() -> goload.Load:
+            # Where the last load ended, or the last bodies of a long file would never be sent.
+            done = goload.checks(self.address, bodies, seconds, first=self.turns)
+            self.turns += done.requests
+            return done
+
+        return self.sample(load)
 
     def sample(self, load: Callable[[], Answered]) -> Sample:
         """What a load says, with the processor time it took; again when the core was shared.
@@ -240,6 +252,11 @@ def start_peer(
     return Server(name=name, address=found[0], child=child)
 
 
-def python_peer(name: str, *options: str) -> list[str | Path]:
-    """The command of the peer in benchmarks/peers/NAME.py."""
-    return [sys.executable, Path(__file__).parent / "peers" / f"{name}.py", *options]
+def native_peer(*options: str) -> list[str | Path]:
+    """The command of the peer on the native loop."""
+    return [sys.executable, _PEERS / "native.py", *options]
+
+
+def grpcio_peer() -> list[str | Path]:
+    """The command of the peer on grpcio."""
+    return [sys.executable, _PEERS / "grpcio.py"]

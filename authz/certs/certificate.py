@@ -30,8 +30,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 #: hostile certificate must not be able to make it warn.
 _ECDSA_WITH_NULL = bytes.fromhex("2a8648ce3d0403"), der_reader.NULL
 
-# What `shed` drops. Texts that a rule asked for stay: they are what is asked for again.
-_LARGE = ("parsed", "extensions", "outline", "subject_attributes", "issuer_attributes", "key")
+# What stays when a certificate is shed: small, and asked for on many checks.
+_KEPT = frozenset({"der", "serial_number", "fingerprint_sha256", "not_before_at", "not_after_at"})
 
 
 class Certificate:
@@ -87,9 +87,11 @@ class Certificate:
         return certificate
 
     def shed(self) -> None:
-        """Drop what is large and can be read again: for a certificate that is kept for long."""
-        for name in _LARGE:
-            self.__dict__.pop(name, None)
+        """Drop what can be read again: for a certificate that is kept for long."""
+        kept = self.__dict__
+        if len(kept) > len(_KEPT):
+            for name in kept.keys() - _KEPT:
+                del kept[name]
 
     @lazy
     def outline(self) -> der_reader.Outline:

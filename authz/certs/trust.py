@@ -67,7 +67,7 @@ class TrustNote:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class TrustBundle:
     """The authorities of a site, ready to verify with.
 

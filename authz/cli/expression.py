@@ -76,6 +76,7 @@ def _warning(found: Finding, source: str) -> dict[str, Any]:
         "hint": found.hint,
         "line": source.count("\n", 0, start) + 1,
         "column": start - source.rfind("\n", 0, start),
+        "span": found.span,
     }
 
 
@@ -175,7 +176,8 @@ def _authorities_of(model: PolicyModel | None) -> tuple[KnownAuthority, ...] | N
     from authz.certs.trust import compile_trust
     from authz.policy.lint import authorities_of
 
-    return authorities_of(compile_trust(max((site.trust for site in model.sites), key=len)))
+    trust = max((site.trust for site in model.sites), key=len, default=())
+    return authorities_of(compile_trust(trust))
 
 
 def _json_option(text: str | None) -> Any:

@@ -124,6 +124,7 @@ def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
             "message": f'rule "{found.rule}": {found.message}' if found.rule else found.message,
             "hint": found.hint,
             "suggestion": found.suggestion,
+            "span": found.span,
             "code": found.code,
         }
         for found in snapshot.findings

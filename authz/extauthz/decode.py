@@ -70,6 +70,17 @@ def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
         attributes = CheckView.FromString(data).attributes
     except DecodeError as error:
         raise Undecodable("not a CheckRequest") from error
+    return decode_rest(data, attributes, options)
+
+
+def decode_rest(
+    data: bytes, attributes: CheckView.Attributes, options: DecodeOptions
+) -> DecodedRequest:
+    """The request of `data`, whose view is `attributes`.
+
+    Raises:
+        Undecodable: attributes, request.http, path or source are missing.
+    """
     http = attributes.request.http
     host = http.host
     path = http.path

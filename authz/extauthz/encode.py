@@ -148,6 +148,8 @@ def _upstream(client: Client | None, families: frozenset[str]) -> bytes:
             # Rare, and cheaper than keeping an order on every hit.
             _remembered.clear()
         found = _remembered[key] = _ok_response(*upstream_headers(client, families))
+        # What they were read out of stays with the client otherwise, and clients are many.
+        client.certificate.shed()
     return found
 
 
@@ -192,8 +194,8 @@ _FINGERPRINT_AFTER: Final = _after + _ID_BEFORE
 #: `ok_response` for a client that is not verified, or revoked.
 _STRANGER: Final = _ok_response(*upstream_headers(None, frozenset()))
 
-# Answers with certificate headers, by certificate; mostly 2 to 4 KiB each.
-_REMEMBERED_LIMIT: Final = 1024
+# Answers with certificate headers, by certificate; mostly 2 to 4 KiB each, at most some 16.
+_REMEMBERED_LIMIT: Final = 512
 _remembered: dict[tuple[str, str, tuple[bytes, ...], frozenset[str]], bytes] = {}
 
 #: The answer when nothing else can be made any more.

@@ -16,7 +16,7 @@ from authz.certs.judgement import judge
 from authz.policy.client import NOBODY, resolve, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable
 
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
@@ -29,21 +29,24 @@ if TYPE_CHECKING:
 
 #: Most certificates remembered at once.
 MAX_ENTRIES: Final = 16_384
-#: Most bytes they may hold, as far as they can be counted: some 12,000 ordinary certificates.
-MAX_BYTES: Final = 32 * 1024 * 1024
-# An entry keeps the certificate as it was presented, its DER, and objects. Of 10,000 different
-# certificates of 645 bytes (P-256), each grew a process by 2.6 KB.
-_ENTRY_OVERHEAD: Final = 1536
+#: Most bytes they may hold, as far as they can be counted: some 11,000 ordinary certificates.
+MAX_BYTES: Final = 40 * 1024 * 1024
+# An entry keeps the certificate as it was presented, its DER, objects, and a decision: 10,000
+# certificates of 645 bytes (P-256, as presented) grew a process by 3.7 KB each.
+_ENTRY_OVERHEAD: Final = 2400
 
 
 class _Entry:
-    """One judged certificate, and who it is."""
+    """One judged certificate, and who it is by the revocations in force, when that was asked."""
 
-    __slots__ = ("client", "judgement", "size")
+    __slots__ = ("client", "credential", "judgement", "size")
 
-    def __init__(self, judgement: Judgement, client: Client, size: int) -> None:
+    def __init__(
+        self, credential: Hashable, judgement: Judgement, client: Client, size: int
+    ) -> None:
+        self.credential = credential
         self.judgement = judgement
-        self.client = client
+        self.client: Client | None = client
         self.size = size
 
 
@@ -86,7 +89,11 @@ class ClientMemo:
         entry = self._entries.get((credential, bundle.digest))
         if entry is not None:
             client = entry.client
-            if client.trust is bundle and client.valid_from <= at < client.valid_until:
+            if (
+                client is not None
+                and client.trust is bundle
+                and client.valid_from <= at < client.valid_until
+            ):
                 client.recent = True
                 self.hits += 1
                 for has, serial in client.lookups:
@@ -94,6 +101,18 @@ class ClientMemo:
                         return resolve(entry.judgement, bundle, at)
                 return client
         return self._settle(facts, bundle, at, entry)
+
+    def let_go(self, bundles: Collection[TrustBundle]) -> None:
+        """Drop what was settled by other bundles than these, and keep the judgements.
+
+        Otherwise every client would hold the lists of revoked serials that were in force when it
+        was last seen. Some microseconds for a hundred entries, on the thread that swaps.
+        """
+        live = set(map(id, bundles))
+        for entry in list(self._entries.values()):
+            client = entry.client
+            if client is not None and id(client.trust) not in live:
+                entry.client = None
 
     def _settle(
         self, facts: RequestFacts, bundle: TrustBundle, at: float, entry: _Entry | None
@@ -111,14 +130,15 @@ class ClientMemo:
                 judgement.certificate.shed()
         client = settle(judgement, bundle, at)
         client.recent = entry is not None
+        client.credential = credential
         if entry is not None and entry.judgement is judgement:
-            client.credential = entry.client.credential
+            client.credential = entry.credential
             entry.client = client
         else:
-            client.credential = credential
             presented = facts.presented
             size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
-            self._remember((credential, bundle.digest), _Entry(judgement, client, size))
+            made = _Entry(credential, judgement, client, size)
+            self._remember((credential, bundle.digest), made)
         return client
 
     def _remember(self, key: Key, entry: _Entry) -> None:
@@ -142,7 +162,7 @@ class ClientMemo:
         while True:
             key = next(iter(self._entries))
             entry = self._entries.pop(key)
-            if not entry.client.recent:
+            if entry.client is None or not entry.client.recent:
                 self.bytes -= entry.size
                 return
             entry.client.recent = False

@@ -67,6 +67,19 @@ _COLON: Final = 0x3A
 _has_protected: Final = re.compile(rb"cert").search
 
 
+def nothing_to_remove(header_map: bytes) -> bool:
+    """True when a serialised header map shows all headers and none that has to be taken off.
+
+    False says nothing: `removals` looks at the names.
+    """
+    return (
+        len(header_map) > _KEY + 1
+        # Envoy keeps pseudo headers before all others, and shows them unless it shows a choice.
+        and (header_map[_KEY] == _COLON or header_map[_KEY + 1] == _COLON)
+        and _has_protected(header_map) is None
+    )
+
+
 def removals(facts: DecodedRequest, client: Client | None) -> tuple[str, ...]:
     """The names of the request's headers that the upstream must not see.
 

@@ -15,7 +15,7 @@ from authz.policy.client import judged
 from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 from authz.policy.fields import PATH_FIELDS, field_values
 from authz.policy.model import Misdirected, PathMode
-from authz.policy.paths import is_plain, readings
+from authz.policy.paths import is_plain, readings, target_of
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _NO_SNAPSHOT = Ruling(verdict=Verdict.DENY, reason=Reason.NO_SNAPSHOT)
 _NONE: frozenset[str] = frozenset()
 _ONE_READING: tuple[bytes, ...] = ()
-#: "?", as a number: looking for one byte is several times faster than looking for a string of one.
-_QUESTION_MARK = 0x3F
 
 
 def authorize(
@@ -42,48 +40,24 @@ def authorize(
 
     `seed` gives the check's random bytes, should a rule read them.
     """
-    credential = facts.credential
     if snapshot is None:
-        return Decision(_NO_SNAPSHOT, UNJUDGED[credential is not None])
-    path = facts.path
-    target = path.partition(b"?")[0] if _QUESTION_MARK in path else path
-    host = facts.host
-
-    # Where everything follows from certificate, host and path, it was decided before, as a rule.
-    # Whose certificate it is holds for a while and by the lists as they are: that is asked anew.
-    key = (credential, host, target, facts.sni if snapshot.sni_matters else None)
-    known = snapshot.decided.get(key)
-    if known is not None and facts.size <= known.ruling.settled_size:
-        client = known.client
-        if client is not None and client.valid_from <= at < client.valid_until:
-            for has, serial in client.lookups:
-                if has(serial):
-                    break
-            else:
-                client.recent = True
-                return known
+        return Decision(_NO_SNAPSHOT, UNJUDGED[facts.credential is not None])
 
     # (1) Which site is this host? Unknown, or reached over another site's TLS: no answer from us.
-    site = snapshot.hosts.find(host)
+    site = snapshot.hosts.find(facts.host)
     if site is None:
         return Decision(
-            snapshot.rulings.refusal(Reason.UNKNOWN_HOST), UNJUDGED[credential is not None]
+            snapshot.rulings.refusal(Reason.UNKNOWN_HOST), UNJUDGED[facts.credential is not None]
         )
     if snapshot.sni_matters and is_misdirected(snapshot, site, facts):
-        return Decision(site.rulings.refusal(Reason.MISDIRECTED), UNJUDGED[credential is not None])
+        return Decision(
+            site.rulings.refusal(Reason.MISDIRECTED), UNJUDGED[facts.credential is not None]
+        )
 
     # (2) Who is the client? Certificate trouble is a fact for the rules, never a denial by itself.
     client = client_of(facts, site.trust, at)
 
-    decision = _by_rules(snapshot, site, client, facts, target, at, seed)
-    # Not a path with several readings: how much they may cost depends on the rest of the request.
-    if (
-        facts.size <= decision.ruling.settled_size
-        and client.valid_from <= at < client.valid_until
-        and is_plain(target)
-    ):
-        snapshot.remember((client.credential, *key[1:]), decision)
-    return decision
+    return _by_rules(snapshot, site, client, facts, at, seed)
 
 
 def _by_rules(
@@ -91,13 +65,13 @@ def _by_rules(
     site: Site,
     client: Client,
     facts: RequestFacts,
-    target: bytes,
     at: float,
     seed: Seed,
 ) -> Decision:
     rulings = site.rulings
 
     # (3) What do the rules see?  One set of values for each reading of the path.
+    target = target_of(facts.path)
     paths = _ONE_READING if is_plain(target) else path_readings(site, facts, target)
     if paths is None:
         return Decision(
@@ -126,8 +100,9 @@ def _by_rules(
                     client,
                     f'read as "{reading.decode("ascii", "backslashreplace")}" it is blocked',
                 )
-    detail = _UNKNOWN_INPUT if outcome.unknown_input else ""
-    return Decision(ruling, client.standing, client, detail)
+    if outcome.unknown_input:
+        return Decision(ruling, client.standing, client, _UNKNOWN_INPUT)
+    return client.decision(ruling)
 
 
 _UNKNOWN_INPUT = "the rule reads a body or headers that were cut short or are ambiguous"

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import NOT_PRESENTED, judge
 from authz.certs.outlook import Lookup, outlook_of
 from authz.certs.presented import DEFAULT_LIMITS
 from authz.certs.revocation import revocation_of
-from authz.policy.decision import Standing
+from authz.policy.decision import Decision, Ruling, Standing
+from authz.rules.cost import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -59,7 +60,14 @@ class Client:
         recent: whether somebody asked since a memo last looked.
     """
 
+    #: Decisions that are kept: of one snapshot there are few, and a client may outlive many.
+    MAX_DECISIONS: Final = 16
+    #: Bytes of field values that are kept: whoever connects chooses names, and how many.
+    MAX_VALUES: Final = 1024
+
     __slots__ = (
+        "_decisions",
+        "_room",
         "credential",
         "detail",
         "failure",
@@ -98,6 +106,31 @@ class Client:
         self.valid_until = -math.inf
         self.credential: Hashable | None = None
         self.recent = False
+        self._decisions: dict[Ruling, Decision] = {}
+        self._room = self.MAX_VALUES
+
+    def keep(self, name: str, value: Value) -> None:
+        """Keep a field's value that depends on nothing but the client, if it is small.
+
+        What it was read out of is dropped again: a client is remembered for long, with thousands of
+        others.
+        """
+        size = size_of(value) + len(name)
+        if size <= self._room and name not in self.values:
+            self._room -= size
+            self.values[name] = value
+        certificate = self.judgement.certificate
+        if certificate is not None:
+            certificate.shed()
+
+    def decision(self, ruling: Ruling) -> Decision:
+        """The decision that says `ruling` of this client: one object for all checks."""
+        found = self._decisions.get(ruling)
+        if found is None:
+            if len(self._decisions) >= self.MAX_DECISIONS:
+                self._decisions.clear()
+            found = self._decisions[ruling] = Decision(ruling, self.standing, self)
+        return found
 
     @property
     def presented(self) -> bool:

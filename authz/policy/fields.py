@@ -66,11 +66,9 @@ PATH_FIELDS: Final = frozenset(
 _GEO_FIELDS: Final = fields_geo.CITY_FIELDS | fields_geo.ASN_FIELDS
 
 
-#: Fields that depend on nothing but the client: remembered with it, but for what is large.
+#: Fields that depend on nothing but the client: small values are remembered with it.
 _CLIENT_FIELDS: Final = frozenset(
-    name
-    for name in _PRODUCERS
-    if name.startswith(("cf.tls_client_auth.", "authz.cert.")) and "rfc9440" not in name
+    name for name in _PRODUCERS if name.startswith(("cf.tls_client_auth.", "authz.cert."))
 )
 
 
@@ -101,7 +99,7 @@ class FieldValues(RequestValues):
     def __missing__(self, name: str) -> Value:
         value = self[name] = _PRODUCERS[name](self)
         if name in _CLIENT_FIELDS:
-            self.client.values[name] = value
+            self.client.keep(name, value)
         return value
 
     def read_as(self, path: bytes) -> FieldValues:

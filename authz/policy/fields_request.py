@@ -85,7 +85,12 @@ def _accepted_languages(values: RequestValues) -> tuple[bytes, ...]:
 
 
 _LINE = (
-    entry("http.request.method", Bytes, lambda v: v.facts.method, "HTTP method, upper case."),
+    entry(
+        "http.request.method",
+        Bytes,
+        lambda v: v.facts.method,
+        "HTTP method as sent; those that HTTP defines are upper case.",
+    ),
     entry("http.request.uri", Bytes, lambda v: _uri(v, v.path), "Path and query."),
     entry("http.request.uri.path", Bytes, lambda v: v.path, "Path without the query."),
     entry(

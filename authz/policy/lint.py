@@ -58,7 +58,7 @@ def lint_rules(
         for found in lint_solved(
             rule.solver, role=rule.role, authorities=authorities, guards=guards.of(position)
         ):
-            yield rule.finding(found.code, found.message, found.advice, found.suggestion)
+            yield rule.finding_of(found)
         skip = rule.model.skip
         if skip is not None and skip.without_effect:
             # Architecture 4.8: products and other phases mean something at Cloudflare only.

@@ -76,9 +76,10 @@ class _Of:
                 and rule.model.ref not in left_out
                 and not rule.expression.fields.isdisjoint(leak.told_by)
             ):
-                if all(map(leak.stops, rule.solver.vectors(rule.root))):
+                stops = set(map(leak.stops, rule.solver.vectors(rule.root)))
+                if stops == {True}:
                     self.unconditional.append(position)
-                else:
+                elif True in stops:
                     for condition in _conditions(rule):
                         self._by_condition.setdefault(condition, []).append(position)
         self._barriers.append(len(rules))

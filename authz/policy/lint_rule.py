@@ -13,8 +13,8 @@ from authz.rules.lint_solver import Solver
 
 if TYPE_CHECKING:
     from authz.policy.model import RuleModel
-    from authz.rules import Expression
-    from authz.rules.ast import Logical
+    from authz.rules import Expression, Finding
+    from authz.rules.ast import Logical, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,8 @@ class PolicyFinding:
     """Something in a policy that can be used and is probably not meant.
 
     `code` is a stable word for what it is, `rule` the ref of the rule it is about or `""`.
-    `suggestion` is the rule's expression as it was probably meant; `hint` has it as well.
+    `suggestion` is the rule's expression as it was probably meant; `hint` has it as well. `span` is
+    the place in the rule's expression, for findings that have one.
     """
 
     where: str
@@ -31,6 +32,7 @@ class PolicyFinding:
     rule: str = ""
     hint: str | None = None
     suggestion: str | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,17 +79,22 @@ class LintRule:
         """
         return not self.skips_rest or self.expression.fields.isdisjoint(UNKNOWABLE)
 
-    def finding(
-        self, code: str, message: str, hint: str | None, suggestion: str | None = None
-    ) -> PolicyFinding:
-        """A finding about this rule."""
+    def finding(self, code: str, message: str, hint: str) -> PolicyFinding:
+        """A finding about this rule as a whole."""
+        return PolicyFinding(
+            where=self.model.where, rule=self.model.ref, code=code, message=message, hint=hint
+        )
+
+    def finding_of(self, found: Finding) -> PolicyFinding:
+        """A finding about this rule's expression."""
         return PolicyFinding(
             where=self.model.where,
             rule=self.model.ref,
-            code=code,
-            message=message,
-            hint=hint,
-            suggestion=suggestion,
+            code=found.code,
+            message=found.message,
+            hint=found.advice,
+            suggestion=found.suggestion,
+            span=found.span,
         )
 
 

@@ -41,6 +41,15 @@ _SLASHES = re.compile(rb"/{2,}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
+#: "?", as a number: looking for one byte is several times faster than looking for a string of one.
+_QUESTION_MARK = 0x3F
+
+
+def target_of(path: bytes) -> bytes:
+    """The path of a request target, without its query."""
+    return path.partition(b"?")[0] if _QUESTION_MARK in path else path
+
+
 def _decode(path: bytes) -> bytes:
     return _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), path)
 

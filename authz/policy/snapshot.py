@@ -25,7 +25,7 @@ from authz.policy.rulings import Rulings
 from authz.policy.unknown import UNSURE_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from authz.certs.trust import TrustBundle
     from authz.policy.decision import Decision
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from authz.rules import Filter, NamedList
     from authz.rules.lint import KnownAuthority
 
-    DecisionKey = tuple[Hashable | None, bytes, bytes, str | None]
+    DecisionKey = tuple[bytes, bytes, bytes, bytes]
 
 
-#: Decisions remembered by a snapshot, some 8 MB with their answers, and how many bytes of host,
-#: path and SNI are worth it.
+#: Decisions remembered by a snapshot, some 4 MB, and how many bytes of host, path and TLS session
+#: are worth it.
 MAX_DECIDED: Final = 16_384
 MAX_DECIDED_KEY: Final = 512
 
@@ -83,13 +83,13 @@ class Snapshot:
     geo: GeoLookup | None = None
     #: Whether a request may reach a site over the TLS of one with different trust.
     sni_matters: bool = False
-    #: What `remember` was told, by credential, host, path and, where it matters, SNI.
+    #: What `remember` was told, by what the decisions follow from (extauthz.service).
     decided: dict[DecisionKey, Decision] = field(default_factory=dict)
 
     def remember(self, key: DecisionKey, decision: Decision) -> None:
-        """Keep a decision that follows from its key."""
-        _, host, path, sni = key
-        if len(path) + len(host) + len(sni or "") > MAX_DECIDED_KEY:
+        """Keep a decision that follows from its key: certificate, host, path, TLS session."""
+        _, host, path, tls = key
+        if len(path) + len(host) + len(tls) > MAX_DECIDED_KEY:
             return
         if len(self.decided) >= MAX_DECIDED:
             # The client chooses paths; clearing is rare, and cheaper than an order on every hit.

@@ -14,6 +14,7 @@ import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
+from authz.rules.address_suggestions import hint_for_item
 from authz.rules.ast import Interval
 from authz.rules.problems import Problem, found, shown
 from authz.rules.suggestions import hint_for_address, hint_for_number
@@ -116,11 +117,22 @@ def parse_address(text: str) -> Address | None:
 def _address_text(source: str, at: int, end: int) -> int:
     match = _ADDRESS.match(source, at, end)
     if not match:
-        hint = "write the address without quotes" if source.startswith('"', at, end) else None
+        hint = _EXPECTED_IP_HINTS.get(source[at:end][:1])
         raise Problem.EXPECTED_IP.error(
             source, (at, min(at + 1, end)), found=found(source, at, end), hint=hint
         )
     return match.end()
+
+
+# An item of a set as it was probably meant: up to what ends one.
+_ITEM: Final = re.compile(r"[^ \r\n{}]+")
+_EXPECTED_IP_HINTS: Final = {
+    '"': "write the address without quotes",
+    "-": "a range is written first..last, without spaces",
+    ",": "items are separated by spaces",
+    "*": "write a network, 10.0.0.0/8, or a range, first..last",
+    "$": "a list stands alone: ip.src in $name",
+}
 
 
 def lex_ip(source: str, at: int, end: int) -> tuple[Address, int]:
@@ -144,13 +156,24 @@ def lex_ip_item(source: str, at: int, end: int) -> tuple[Interval, int]:
         left, _, right = text.partition("..")
         first, last = parse_address(left), parse_address(right)
         if first is None or last is None:
-            raise Problem.PARSE_NETWORK.error(source, span, text=shown(text))
+            raise Problem.PARSE_NETWORK.error(
+                source,
+                span,
+                text=shown(text),
+                hint="both ends of a range are whole addresses",
+            )
         if type(first) is not type(last) or int(last) < int(first):
             raise Problem.RANGE_BOUNDS.error(source, span, text=shown(text))
         return Interval(first=first, last=last), stop
     network = _network(text)
     if network is None:
-        raise Problem.PARSE_NETWORK.error(source, span, text=shown(text))
+        item = _ITEM.match(source, at, end)
+        raise Problem.PARSE_NETWORK.error(
+            source,
+            span,
+            text=shown(text),
+            hint=hint_for_item(item.group() if item else text),
+        )
     base, width, bits = network
     hosts = 2 ** (width - bits) - 1
     make = IPv4Address if width == 32 else IPv6Address

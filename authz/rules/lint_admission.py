@@ -107,8 +107,6 @@ def _any_issuer(
     skis = dict.fromkeys(ski for one in authorities for ski in one.skis)
     basis = solver if meant is solver.root else Solver(meant)
     fixed = with_issuer(basis, role, tuple(skis))
-    if fixed is None and basis is not solver:
-        fixed = with_issuer(solver, role, tuple(skis))
     return Finding(
         code="issuer_not_checked",
         message=f"{len(authorities)} authorities are trusted here and a certificate of any of them "

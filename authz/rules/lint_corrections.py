@@ -193,8 +193,6 @@ def _first_good(
 
 
 def _is_good(leak: Leak, proposal: Logical, role: Role) -> bool:
-    if any(isinstance(leaf, Constant) for leaf in leaves(proposal)):
-        return False
     solver = Solver(proposal)
     return not leaks(leak, solver, role) and solver.exact
 

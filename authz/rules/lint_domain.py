@@ -244,8 +244,7 @@ def _misplaced(access: Access, text: bytes, *, whole: bool) -> Fault | None:
     if found is None or not text:
         return None
     beginning, others = found
-    if text.startswith(beginning) or text in others:
+    possible = text in others if whole else any(other.startswith(text) for other in others)
+    if text.startswith(beginning) or possible:
         return None
-    if whole or not any(other.startswith(text) for other in others):
-        return Fault(why=f'a path begins with "{beginning.decode()}"', fixed=beginning + text)
-    return None
+    return Fault(why=f'a path begins with "{beginning.decode()}"', fixed=beginning + text)

@@ -62,21 +62,34 @@ def slips(node: Comparison, *, constant: bool) -> Iterator[Slip]:
     """
     if node.left.hex:
         yield from _of_hex(node)
-    elif node.left.each or not constant:
-        yield from _of_texts(node)
-        yield from _of_numbers(node)
-    if not node.left.each:
+    elif not node.left.each:
+        if not constant:
+            yield from _of_texts(node)
+            yield from _of_numbers(node)
         yield from _unusual(node)
     else:
-        lowered = lower_case_headers(node.left)
-        if lowered is not None:
-            yield Slip(
-                code="literal_never_equal",
-                message="there is no such header: header names are lower case here",
-                span=node.left.span,
-                node=node,
-                fixed=replace(node, left=lowered),
-            )
+        yield from _of_elements(node)
+
+
+def _of_elements(node: Comparison) -> Iterator[Slip]:
+    """Slips of a comparison of elements, on whose left there may be one as well."""
+    found = [*_of_texts(node), *_of_numbers(node)]
+    lowered = lower_case_headers(node.left)
+    if lowered is None:
+        yield from found
+        return
+    # What is wrong on both sides is mended together.
+    mended = next((slip.fixed for slip in found if isinstance(slip.fixed, Comparison)), node)
+    fixed = replace(mended, left=lowered)
+    yield Slip(
+        code="literal_never_equal",
+        message="there is no such header: header names are lower case here",
+        span=node.left.span,
+        node=node,
+        fixed=fixed,
+    )
+    for slip in found:
+        yield slip if slip.fixed is None else replace(slip, fixed=fixed)
 
 
 def hex_fault(name: str, text: bytes) -> Fault | None:

@@ -16,7 +16,6 @@ from authz.rules.ast import (
     Comparison,
     Constant,
     FieldRef,
-    Literal,
     Logic,
     Not,
     Quantifier,
@@ -171,9 +170,3 @@ def short(node: Logical) -> str:
     """A condition as a message names it."""
     text = format_logical(node)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def literal_bytes(node: Comparison) -> bytes | None:
-    """The text on the right side, when it is one literal text."""
-    right = node.right
-    return right.value if isinstance(right, Literal) and isinstance(right.value, bytes) else None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -145,6 +146,16 @@ def _lex_members(
     return ItemSet(items=items, span=(start, at + 1)), at + 1
 
 
+#: By the type of the left side: which lists go with it.
+_LIST_HINTS: Final[Mapping[Type, str]] = MappingProxyType(
+    {
+        Bytes: "a list of kind string or hostname goes with text",
+        Int: "a list of kind integer or asn goes with numbers",
+        Ip: "a list of kind ip goes with addresses",
+    }
+)
+
+
 def _lex_list(
     source: str, at: int, end: int, kind: Type, lists: Mapping[str, NamedList]
 ) -> tuple[ListRef, int]:
@@ -158,7 +169,9 @@ def _lex_list(
         )
         raise Problem.UNKNOWN_LIST.error(source, span, name=name, hint=hint)
     if named.holds != kind:
-        raise Problem.LIST_TYPE.error(source, span, name=name, holds=named.holds, type=kind)
+        raise Problem.LIST_TYPE.error(
+            source, span, name=name, holds=named.holds, type=kind, hint=_LIST_HINTS.get(kind)
+        )
     return ListRef(name=name, list=named, span=span), stop
 
 

@@ -31,7 +31,7 @@ def measure(plan: Plan) -> Result:
         "verify: a certificate, remembered": stage.verify_remembered,
         "evaluate: field values and one rule": stage.evaluate,
         "encode: decision to CheckResponse": stage.encode,
-        "authorize: client, host and path seen before": stage.authorize,
+        "authorize: a known client, decided anew": stage.authorize,
         "check: everything, bytes to bytes": stage.check,
         "check: everything, another path each time": stage.check_other_paths,
     }

@@ -27,7 +27,7 @@ def reference_allows(
 ) -> bool:
     """True when the policy lets the request in."""
     site = snapshot.hosts.find(facts.host)
-    if site is None or is_misdirected(snapshot, site, facts):
+    if site is None or (snapshot.sni_matters and is_misdirected(snapshot, site, facts)):
         return False
     site_model = next(item for item in model.sites if item.name == site.name)
     client = identify(facts.presented, site.trust, at)

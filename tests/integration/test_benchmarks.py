@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from benchmarks.messages import check_for, write_bodies
 from benchmarks.peers import go
 from benchmarks.policies import Authority, full_policy, make_authority
 from benchmarks.run import GROUPS
-from benchmarks.servers import Server, start_ours
+from benchmarks.servers import AS_OURS, Server, native_peer, start_ours, start_peer
 from tests.conftest import required
 
 if TYPE_CHECKING:
@@ -114,6 +115,23 @@ def test_denials_of_the_go_client_are_not_taken_for_answers(server: Server, deni
     need_go()
     with pytest.raises(BenchError, match="answers were wrong, such as: denied with code 7"):
         goload.checks(server.address, denied, 0.2)
+
+
+def test_the_native_peer_outlives_a_client_that_dies(tmp_path: Path, authority: Authority) -> None:
+    need_go()
+    message = check_for(authority.client)
+    body = write_bodies(tmp_path / "body", [message])
+    with Children() as children:
+        peer = start_peer(children, tmp_path, "peer", native_peer("--parse", *AS_OURS))
+        command = [go.program("load"), "-target", peer.address, "-bodies", body, "-seconds", "60"]
+        for _ in range(5):
+            before = peer.cpu_seconds()
+            load = children.start("load", command, tmp_path / "load.log")
+            load.wait_until(lambda spent=before: peer.cpu_seconds() > spent + 0.1, "it was busy")
+            load.send_signal(signal.SIGKILL)
+            load.wait()
+
+            peer.expect_allowed(message)
 
 
 def test_a_group_that_does_not_exist_is_refused() -> None:

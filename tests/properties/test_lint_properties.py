@@ -79,7 +79,8 @@ def test_a_proposed_expression_can_be_used_and_has_not_the_finding_it_is_for(
         left = found(finding.suggestion)
         if finding.code in _OF_THE_WHOLE:
             assert finding.code not in [one.code for one in left], finding.suggestion
-        else:
+        elif "… is " not in finding.message:
+            # Cut short, a message may be that of another condition with the same beginning.
             told = [(one.code, one.message) for one in left]
             assert (finding.code, finding.message) not in told, finding.suggestion
 

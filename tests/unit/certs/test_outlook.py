@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.judgement import judge
 from authz.certs.outlook import SMALL, outlook_of
 from authz.certs.revocation import revocation_of
+from authz.certs.serials import pack_serials
 from authz.certs.trust import AuthorityModel, RevocationMode, compile_trust
 from authz.policy.client import settle
 from tests.factories.pki import AT, DAY, authority, intermediate, presented, root
@@ -51,6 +53,22 @@ def test_a_large_list_is_asked_by_itself() -> None:
 
     assert bundle.listed == {9_999}
     assert [serial for _, serial in outlook.lookups] == [_SERIAL, _SERIAL, _CA_SERIAL]
+
+
+def test_many_serials_of_an_authority_are_asked_by_themselves() -> None:
+    many = list(range(1, SMALL + 1))
+    for model in (
+        authority(root(), _CA, revoked_serials=[*many, _SERIAL]),
+        replace(authority(root(), _CA), revoked_base=pack_serials([*many, _SERIAL])),
+    ):
+        bundle = compile_trust([model])
+
+        outlook = outlook_of(judge(_ALICE_PRESENTED, bundle, AT), bundle, AT)
+
+        assert bundle.listed == frozenset()
+        asked = [(has(serial), serial) for has, serial in outlook.lookups]
+        assert (True, _SERIAL) in asked
+        assert (False, _CA_SERIAL) in asked
 
 
 def test_it_ends_when_a_list_goes_stale_and_when_one_comes_into_force() -> None:

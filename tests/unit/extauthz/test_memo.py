@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -190,3 +192,30 @@ def test_many_threads_leave_the_books_in_order() -> None:
 
     sizes = sum(entry.size for entry in remembered._entries.values())
     assert (remembered.bytes, len(remembered)) == (sizes, 16)
+
+
+def test_what_was_settled_by_revocations_that_are_gone_is_let_go_and_the_judgement_stays() -> None:
+    judge = Judge()
+    remembered = memo(judge)
+    old, new = bundle(), bundle()
+    watched = weakref.ref(old)
+    ask(remembered, presented(), old, 0)
+
+    remembered.let_go([new])
+    del old
+    gc.collect()
+
+    assert watched() is None
+    ask(remembered, presented(), new, 0)
+    assert judge.calls == 1
+
+
+def test_what_was_settled_by_a_bundle_that_stays_is_kept() -> None:
+    remembered = memo(Judge())
+    kept = bundle()
+    facts = RequestFacts(method=b"GET", host=b"a", path=b"/", presented=presented())
+    first = remembered.client_of(facts, kept, 0)
+
+    remembered.let_go([kept])
+
+    assert remembered.client_of(facts, kept, 0) is first

@@ -7,9 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authz.certs.certificate import Certificate
-from authz.certs.presented import DEFAULT_LIMITS
+from authz.certs.presented import DEFAULT_LIMITS, CertificateSource
 from authz.extauthz import service as module
 from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
@@ -20,7 +22,6 @@ from tests.factories.pki import AT, authority, presented, root
 from tests.factories.policies import rule, site, snapshot
 
 if TYPE_CHECKING:
-    from authz.certs.presented import CertificateSource
     from authz.policy.decision import Decision
 
 REQUEST = check_request().SerializeToString()
@@ -138,7 +139,7 @@ def test_the_snapshot_is_read_once_per_check() -> None:
         reads = 0
 
         def __getattribute__(self, name: str) -> Any:
-            if name == "snapshot":
+            if name == "_snapshot":
                 Counted.reads += 1
             return super().__getattribute__(name)
 
@@ -169,7 +170,7 @@ def test_a_deadline_that_has_passed_is_a_denial(remaining: float) -> None:
 
 
 def test_an_allow_that_comes_too_late_is_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([0.0, 0.4])
+    times = iter([0.0, 0.3, 0.4])
     monkeypatch.setattr(module, "perf_counter", lambda: next(times))
     recorder = Recorder()
 
@@ -201,7 +202,7 @@ def _raise(error: BaseException) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("stage", ["decode", "authorize"])
+@pytest.mark.parametrize("stage", ["decode_rest", "authorize"])
 @pytest.mark.parametrize("error", FAULTS, ids=lambda e: type(e).__name__)
 def test_whatever_breaks_on_the_way_is_denied_and_counted(
     monkeypatch: pytest.MonkeyPatch, stage: str, error: BaseException
@@ -309,7 +310,7 @@ def test_a_remembered_decision_is_not_given_to_another_certificate_host_path_or_
         given = {"host": "a.test", "sni": "a.test", "path": "/admin", "certificate": alice}
         answers = {
             ask(service, check_request(**{**given, **changes}).SerializeToString()).status.code
-            for _ in range(2)
+            for _ in range(3)
         }
         assert len(answers) == 1
         return answers.pop()
@@ -331,3 +332,94 @@ def test_asterisk_and_connect_are_judged_by_their_method() -> None:
     )
 
     assert reason(ask(service, check_request(path="*").SerializeToString())) == "ambiguous_path"
+
+
+_RULES = (
+    rule('http.request.uri.path eq "/a" and not cf.tls_client_auth.cert_verified', ref="a"),
+    rule('http.host eq "b.test" and cf.tls_client_auth.cert_revoked', ref="b"),
+    rule('http.request.uri.path.extension eq "exe"', ref="e"),
+)
+_ALICE, _EVE = root().client("alice", serial=0xA11CE), root("Other Root").client("eve")
+_CERTIFICATES = ("", presented(_ALICE).certificate, presented(_EVE).certificate)
+
+
+@given(
+    requests=st.lists(
+        st.fixed_dictionaries(
+            {
+                "path": st.sampled_from(
+                    ["/a", "/a?q=1", "/b", "/%61", "*", "/a;x", "/x.exe", "/!"]
+                ),
+                "host": st.sampled_from(["a.test", "b.test", "B.test:443", "c.test", "!.test"]),
+                "sni": st.sampled_from([None, "", "a.test", "b.test"]),
+                "certificate": st.sampled_from(_CERTIFICATES),
+                "method": st.sampled_from(["GET", "OPTIONS"]),
+                "headers": st.sampled_from([(), (("h", b"v" * 70_000),), (("cf-cert-ski", b"x"),)]),
+            }
+        ),
+        max_size=12,
+    ),
+    revoked=st.booleans(),
+)
+def test_a_service_with_a_memory_answers_as_one_without(
+    requests: list[dict[str, Any]], revoked: bool
+) -> None:
+    trust = (authority(root(), revoked_serials=[0xA11CE] if revoked else []),)
+    policy = (
+        site(*_RULES, hosts=("a.test", "b.test"), trust=trust),
+        site(rule(), name="c", hosts=("c.test",), trust=(authority(root("Other Root"), name="o"),)),
+    )
+    remembering = make()
+    remembering.snapshot = snapshot(*policy)
+
+    for given_request in requests:
+        data = check_request(**given_request).SerializeToString()
+        fresh = make()
+        fresh.snapshot = snapshot(*policy)
+        ask(remembering, data)
+        ask(remembering, data)
+        old, new = ask(remembering, data), ask(fresh, data)
+        for answer in (old, new):
+            answer.dynamic_metadata.fields.pop("decision_id")
+        assert old == new
+
+
+def test_what_is_asked_for_again_is_kept() -> None:
+    recorder = Recorder()
+    service = make(recorder)
+    for path in ("/b?one", "/b?two", "/b?three", "/c"):
+        ask(service, check_request(path=path).SerializeToString())
+
+    assert service.snapshot is not None
+    assert [path for _, _, path, _ in service.snapshot.decided] == [b"/b"]
+    assert recorder.decisions[1] is recorder.decisions[2]
+
+
+@pytest.mark.parametrize("field", ["http.request.method", "http.user_agent", "http.request.uri"])
+def test_a_rule_that_reads_more_is_asked_every_time(field: str) -> None:
+    service = make()
+    service.snapshot = snapshot(site(rule(), rule(f'{field} eq "x"', ref="more")))
+    for _ in range(3):
+        ask(service)
+
+    assert service.snapshot.decided == {}
+
+
+def test_without_a_source_nothing_is_remembered_or_recalled() -> None:
+    service = make()
+    public = check_request(path="/public")
+    for _ in range(3):
+        assert ask(service, public.SerializeToString()).status.code == 0
+    public.attributes.ClearField("source")
+
+    assert reason(ask(service, public.SerializeToString())) == "undecodable"
+
+
+def test_a_certificate_in_the_headers_is_looked_for_every_time() -> None:
+    options = DecodeOptions(certificate_source=CertificateSource.XFCC)
+    service = CheckService(options, DEFAULT_LIMITS, Recorder(), clock=lambda: AT)
+    service.snapshot = snapshot()
+    for _ in range(3):
+        ask(service)
+
+    assert service.snapshot.decided == {}

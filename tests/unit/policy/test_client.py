@@ -9,6 +9,9 @@ from authz.certs.failure import VerifyFailure
 from authz.certs.presented import ABSENT, Presented
 from authz.certs.trust import AuthorityModel, compile_trust
 from authz.policy.client import Client, identify
+from authz.policy.decision import Reason, Ruling, Verdict
+from authz.rules.cost import size_of
+from tests.factories.decisions import client
 from tests.factories.pki import AT, DAY, authority, fixed_key, presented, root, self_signed
 
 _ALICE = root().client("alice")
@@ -59,3 +62,39 @@ def test_an_unverified_certificate_can_be_read_but_has_no_issuer() -> None:
 
     assert client.certificate is not None
     assert client.issuer is None
+
+
+def test_of_a_client_only_small_values_are_kept() -> None:
+    who = client()
+    who.keep("authz.cert.san.dns", tuple(b"name%d" % n for n in range(1000)))
+    who.keep("cf.tls_client_auth.cert_subject_dn", b"CN=alice")
+    for number in range(1000):
+        who.keep(f"field{number}", b"v" * 20)
+
+    assert who.values["cf.tls_client_auth.cert_subject_dn"] == b"CN=alice"
+    assert "authz.cert.san.dns" not in who.values
+    assert (
+        sum(len(name) + size_of(value) for name, value in who.values.items()) <= Client.MAX_VALUES
+    )
+
+
+def test_what_a_value_was_read_out_of_is_dropped() -> None:
+    who = client()
+    assert who.certificate is not None
+    text = who.certificate.subject_dn
+    assert "parsed" in vars(who.certificate)
+
+    who.keep("cf.tls_client_auth.cert_subject_dn", text.encode())
+
+    assert "parsed" not in vars(who.certificate)
+    assert who.certificate.subject_dn == text
+
+
+def test_decisions_of_old_rulings_do_not_pile_up() -> None:
+    who = client()
+    first = who.decision(Ruling(verdict=Verdict.DENY, reason=Reason.RULE))
+    assert who.decision(first.ruling) is first
+    for _ in range(100):
+        who.decision(Ruling(verdict=Verdict.DENY, reason=Reason.RULE))
+
+    assert len(who._decisions) <= Client.MAX_DECISIONS

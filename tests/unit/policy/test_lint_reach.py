@@ -219,5 +219,5 @@ def test_a_thousand_rules_are_compared_in_no_time() -> None:
     started = time.perf_counter()
 
     assert list(unreached(known)) == []
-    # A sixth of a second is usual.
-    assert time.perf_counter() - started < 3
+    # A sixth of a second is usual; comparing each with each takes minutes.
+    assert time.perf_counter() - started < 10

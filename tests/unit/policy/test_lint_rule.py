@@ -8,7 +8,7 @@ import pytest
 from authz.policy.fields import SCHEME
 from authz.policy.lint_rule import LintRule, left_out_by_name
 from authz.policy.model import Action, RuleModel, SkipParameters
-from authz.rules import Role, parse
+from authz.rules import Finding, Role, parse
 from tests.factories.policies import rule
 
 
@@ -58,8 +58,14 @@ def test_rules_that_another_names_may_be_left_out() -> None:
     assert left_out_by_name(rules) == {"a", "b", "c"}
 
 
-def test_a_finding_is_about_the_rule() -> None:
-    found = _lint_rule(rule("ssl", ref="r", where="p:1")).finding("code", "message", "hint", "ssl")
+def test_a_finding_is_about_the_rule_or_about_a_place_in_its_expression() -> None:
+    given = _lint_rule(rule("ssl", ref="r", where="p:1"))
+    found = Finding(code="c", message="m", span=(0, 3), suggestion="not ssl", hint="do")
 
-    assert (found.where, found.rule, found.code) == ("p:1", "r", "code")
-    assert (found.message, found.hint, found.suggestion) == ("message", "hint", "ssl")
+    whole, place = given.finding("code", "message", "hint"), given.finding_of(found)
+
+    assert (whole.where, whole.rule, whole.code) == ("p:1", "r", "code")
+    assert (whole.message, whole.hint, whole.span) == ("message", "hint", None)
+    assert (place.where, place.rule, place.code) == ("p:1", "r", "c")
+    assert (place.hint, place.suggestion) == ("do; write: not ssl", "not ssl")
+    assert place.span == (0, 3)

@@ -63,4 +63,4 @@ def test_an_expression_is_compiled_even_when_the_stack_is_almost_full() -> None:
         return compile_expression(expression) if frames == 0 else deep(frames - 1)
 
     values = field_values({"ssl": True})
-    assert deep(700).matches(values) is evaluate(expression, values)
+    assert deep(500).matches(values) is evaluate(expression, values)

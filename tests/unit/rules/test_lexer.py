@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from authz.errors import ParseError
+from authz.rules import parse
 from authz.rules.ast import Interval
 from authz.rules.lexer import (
     lex_int,
@@ -19,6 +20,7 @@ from authz.rules.lexer import (
     skip_space,
     trimmed,
 )
+from tests.factories.schemes import SCHEME
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,22 @@ def test_a_bad_list_name_is_refused(text: str) -> None:
 
 def test_a_list_name_ends_at_a_capital() -> None:
     assert lex_list_name("a..b_1X", 0, 7) == ("a..b_1", 6)
+
+
+@pytest.mark.parametrize(
+    ("item", "hint"),
+    [
+        ("10.0.0.0-10.0.0.9", "a range is written first..last, without spaces"),
+        ("10.0.0.*", "write 10.0.0.0/24"),
+        ("10.0.0.1:80", "an address has no port"),
+        ("10.0.0.1...10.0.0.9", "both ends of a range are whole addresses"),
+        ('"10.0.0.1"', "write the address without quotes"),
+        ("*", "write a network, 10.0.0.0/8, or a range, first..last"),
+        ("$office", "a list stands alone: ip.src in $name"),
+    ],
+)
+def test_a_slip_in_a_set_of_addresses_is_answered_with_what_to_write(item: str, hint: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse(f"ip.src in {{{item}}}", SCHEME)
+
+    assert caught.value.hint == hint

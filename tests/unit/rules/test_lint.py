@@ -135,5 +135,5 @@ def test_the_largest_expressions_are_looked_through_in_no_time(source: str) -> N
     for role in Role:
         lint(expression, role=role)
 
-    # A tenth of a second is the most that was seen, on a machine that did nothing else.
-    assert time.perf_counter() - started < 2
+    # A tenth of a second is the most that was seen; what explodes takes minutes.
+    assert time.perf_counter() - started < 10

@@ -131,6 +131,17 @@ def test_usual_literals_are_fine(source: str) -> None:
     assert _slips(source) == []
 
 
+def test_what_is_wrong_on_both_sides_is_mended_together() -> None:
+    source = 'any(lower(http.request.headers["Via"][*])[*] eq "A")'
+    mended = 'any(lower(http.request.headers["via"][*])[*] eq "a")'
+
+    assert _slips(source) == [("literal_never_equal", mended)] * 2
+    assert _slips(mended) == []
+    # What cannot be mended on the right does not keep the left from being mended.
+    broken = 'any(http.request.headers["Via"][*] in {})'
+    assert _slips(broken) == [("literal_never_equal", 'any(http.request.headers["via"][*] in {})')]
+
+
 def test_a_literal_that_makes_the_whole_condition_constant_is_told_once() -> None:
     codes = [one.code for one in lint(parse('http.host in {"A" "B"} and ssl', PRODUCT))]
 

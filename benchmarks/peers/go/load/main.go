@@ -26,7 +26,7 @@ import (
 type options struct {
 	target, bodies, path, get, authority string
 	ca, certificate, key                 string
-	connections, streams                 int
+	connections, streams, first          int
 	seconds, rate                        float64
 	status                               string
 }
@@ -35,6 +35,7 @@ func parseFlags() options {
 	var o options
 	flag.StringVar(&o.target, "target", "", "HOST:PORT to connect to")
 	flag.StringVar(&o.bodies, "bodies", "", "gRPC mode: file of framed messages, sent in turn")
+	flag.IntVar(&o.first, "first", 0, "gRPC mode: which message is sent first")
 	flag.StringVar(&o.path, "path", "/envoy.service.auth.v3.Authorization/Check", "gRPC method")
 	flag.StringVar(&o.get, "get", "", "HTTP mode: the path to GET")
 	flag.StringVar(&o.authority, "authority", "localhost", ":authority, and the name for TLS")
@@ -70,6 +71,7 @@ func run(o options) error {
 		return err
 	}
 	work := &work{kind: kind}
+	work.turn.Store(int64(o.first))
 	connections := make([]*connection, o.connections)
 	for i := range connections {
 		if connections[i], err = dial(o.target, secure, work); err != nil {
