@@ -1,24 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """The composition root of `authz serve`: from settings to a running node, and to its end.
 
-The only place that builds adapters and wires them; owns the clock and the files the core is fed
-with. One worker is one process that does it all; several are worker processes under a supervisor
-(ADR-0014). How each part works is in authz.node.
+The only place that builds adapters and wires them; owns the clock and reads files for the core.
+One worker is one process that does it all; several are worker processes under a supervisor. Neither
+reads a policy: a loader does, and ends (ADR-0014). How each part works is in authz.node.
 
-    1 settings, logging     2 listeners that can be refused early     3 policy, compiled
-    4 transport up, health SERVING     5 metrics, watching for changes     6 drain
+    1 settings, as a plan       2 listeners that can be refused early, the loader at work
+    3 snapshot, compiled        4 transport up, health SERVING
+    5 metrics, watching         6 drain
+
+`serve` does it all in this process but for the loader. `serve_launched` is what `authz serve` runs:
+step 1 is then done by the process that goes on as the first loader (node.launch).
 """
 
 from __future__ import annotations
 
+import os
 import queue
+import shutil
 import signal
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from authz.errors import SettingsError
+import msgspec
+
+from authz.errors import AuthzError, PolicyError
 from authz.node.addresses_file import AddressesFile
 from authz.node.http_server import MetricsServer, Readiness, open_listener
+from authz.node.loader_process import Forked, LoaderProcess, start_loader
+from authz.node.messages import Ready
+from authz.node.plan import plan_of
+from authz.node.policy_source import PolicyFiles, PolicySource
 from authz.node.reloader import Reloader
 from authz.node.signals import STOP_SIGNALS, Signals
 from authz.observability.log import configure_logging, flush, get_logger
@@ -26,15 +40,13 @@ from authz.settings import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from authz.node.messages import EndpointConfig, Ready
-    from authz.node.policy_source import PolicySource
+    from authz.node.launch import Launched
+    from authz.node.loader_messages import Built
+    from authz.node.plan import Plan
     from authz.node.supervisor import Event
-    from authz.policy.model import PolicyModel
-    from authz.policy.snapshot import Snapshot
+    from authz.observability.metrics import Metrics
     from authz.settings import Settings
-    from authz.sources.geoip import GeoFiles
 
 #: SIGUSR2 replaces workers; where there are none it must not end the process, its default action.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
@@ -47,206 +59,227 @@ def serve(settings: Settings) -> int:
         AuthzError: settings, policy or an address cannot be used: the command's status is then 2.
             Only before the first check is answered; later, what worked stays in force.
     """
-    configure_logging(settings.log.format, settings.log.level)
-    if settings.policy is None:
-        raise SettingsError(
-            "there is no policy to answer by",
-            where="policy",
-            hint="name a policy file with --policy or the key policy",
-        )
-    _check_tls(settings)
+    plan = plan_of(settings)
+    arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with Signals(SIGNALS, arrived.put) as signals:
+        return _run(plan, start_loader(), signals, arrived)
+
+
+def serve_launched(launched: Launched) -> int:
+    """The same, with the settings and the loader of `launched`; raises what `serve` does."""
+    arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with Signals(SIGNALS, arrived.put) as signals:
+        loader = LoaderProcess(Forked(launched.child), launched.end)
+        signals.on_stop = loader.kill
+        plan = loader.plan()
+        if plan is None:
+            # It has said what is wrong, or somebody has stopped us.
+            return 0 if signals.stopping else loader.wait()
+        return _run(plan, loader, signals, arrived)
+
+
+def _run(
+    plan: Plan, loader: LoaderProcess, signals: Signals, arrived: queue.SimpleQueue[Event]
+) -> int:
+    configure_logging(plan.log_format, plan.log_level)
     try:
-        if settings.grpc.workers == 1:
-            _serve_alone(settings, settings.policy)
-        else:
-            _serve_supervised(settings, settings.policy)
+        with ExitStack() as stack:
+            # Whatever goes wrong from here on, no process stays behind.
+            stack.callback(loader.kill)
+            serve_as = _serve_alone if plan.workers == 1 else _serve_supervised
+            serve_as(plan, loader, signals, arrived, stack)
+    except AuthzError:
+        # What is missing because somebody ended it is not wrong.
+        if not signals.stopping:
+            raise
     finally:
         flush()  # what was logged comes before what the command says about an error
     return 0
 
 
-def _check_tls(settings: Settings) -> None:
-    """Refuse unusable TLS files before anything is loaded, while their keys can still be named."""
-    tls = settings.grpc.tls
-    if tls is None:
-        return
-    from authz.extauthz.transport import TlsFiles
-    from authz.extauthz.transport.tls_files import load
-
-    files = TlsFiles(certificate=tls.certificate, key=tls.key, client_ca=tls.client_ca)
-    load(files, lambda key: settings.where("grpc", "tls", key))
-
-
-def endpoint_config(settings: Settings, listen: str, *, reuse_port: bool = False) -> EndpointConfig:
-    """The part of the settings that answering checks needs, for one listener at `listen`."""
-    from authz.node.messages import EndpointConfig
-
-    tls = settings.grpc.tls
-    return EndpointConfig(
-        listen=listen,
-        transport=settings.grpc.transport,
-        reuse_port=reuse_port,
-        certificate=None if tls is None else str(tls.certificate),
-        key=None if tls is None else str(tls.key),
-        client_ca=None if tls is None or tls.client_ca is None else str(tls.client_ca),
-        certificate_source=settings.certificate_source,
-        xfcc_trusted_hops=settings.xfcc.trusted_hops,
-        client_ip_trusted_hops=settings.client_ip.trusted_hops,
-        certificate_bytes=settings.limits.certificate_bytes,
-        chain_length=settings.limits.chain_length,
-    )
-
-
-def _serve_alone(settings: Settings, policy: Path) -> None:
+def _serve_alone(
+    plan: Plan,
+    loader: LoaderProcess,
+    signals: Signals,
+    arrived: queue.SimpleQueue[Event],
+    stack: ExitStack,
+) -> None:
     from authz.node.endpoint import Endpoint
-    from authz.node.messages import Ready
-    from authz.node.policy_source import PolicySource
+    from authz.node.giving_way import giving_way
+    from authz.node.installer import Installer
 
-    arrived: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
-    with ExitStack() as stack:
-        signals = stack.enter_context(Signals(SIGNALS, arrived.put))
-        endpoint = Endpoint(endpoint_config(settings, settings.grpc.listen))
+    stack.enter_context(giving_way())
+    endpoint = Endpoint(plan.endpoint)
+    installer = Installer(endpoint)
 
-        def readiness() -> Readiness:
-            return _readiness(endpoint.serving, endpoint.draining, reloader)
+    def publish(built: Built) -> None:
+        copies = built.geo.copies
+        installer.install(built.file, copies.get("city"), copies.get("asn"))
 
-        http = _metrics_server(settings, stack, endpoint.metrics.render, readiness)
-        source = PolicySource(
-            policy,
-            publish=lambda _, snapshot: endpoint.swap(snapshot),
-            metrics=endpoint.metrics,
-            geoip=_geo_files(settings),
-        )
-        source.load()
-        if signals.stopping:
-            return
-        transport = endpoint.start()
-        reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
-        if http is not None:
-            http.start()
-        reloader.start()
-        ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
-        _announce(settings, stack, [ready], source, http)
-        while (received := arrived.get()) not in STOP_SIGNALS:
-            if received == signal.SIGHUP:
-                reloader.request()
-        get_logger().info("draining")
-        reloader.stop()
-        endpoint.drain()
-        get_logger().info("stopped")
+    source = _policy_source(plan, stack, publish, endpoint.metrics)
+    signals.on_stop = source.stop
+    source.begin(loader)
+    reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
+
+    def readiness() -> Readiness:
+        return _readiness(endpoint.serving, endpoint.draining, reloader)
+
+    http = _metrics_server(plan, stack, endpoint.metrics.render, readiness)
+    endpoint.prepare()
+    source.load()
+    if signals.stopping:
+        return
+    transport = endpoint.start()
+    if http is not None:
+        http.start()
+    reloader.start()
+    ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
+    _announce(plan, stack, [ready], source, http)
+    while (received := arrived.get()) not in STOP_SIGNALS:
+        if received == signal.SIGHUP:
+            reloader.request()
+    get_logger().info("draining")
+    reloader.stop()
+    endpoint.drain()
+    get_logger().info("stopped")
 
 
-def _serve_supervised(settings: Settings, policy: Path) -> None:
+def _serve_supervised(
+    plan: Plan,
+    loader: LoaderProcess,
+    signals: Signals,
+    arrived: queue.SimpleQueue[Event],
+    stack: ExitStack,
+) -> None:
     from authz.node.addresses import reserve, worker_addresses
     from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
     from authz.node.messages import Configure
     from authz.node.supervisor import Published, Supervisor
 
-    grpc = settings.grpc
-    snapshots = settings.data_dir / "snapshots"
-    inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    with ExitStack() as stack:
-        signals = stack.enter_context(Signals(SIGNALS, inbox.put))
-        addresses = worker_addresses(
-            parse_address(grpc.listen), grpc.workers, port_per_worker=grpc.port_per_worker
-        )
-        reservation = reserve(addresses, shared=not grpc.port_per_worker)
-        stack.callback(reservation.close)
+    addresses = worker_addresses(
+        parse_address(plan.endpoint.listen), plan.workers, port_per_worker=plan.port_per_worker
+    )
+    reservation = reserve(addresses, shared=not plan.port_per_worker)
+    stack.callback(reservation.close)
 
-        def publish(model: PolicyModel, snapshot: Snapshot) -> PolicyModel:
-            file = write_snapshot(snapshots, model, snapshot.generation, snapshot.created_at)
-            # Large sets are then pages that the workers share, not copies of this process.
-            mapped = read_snapshot(file).model
-            copies = {} if geoip is None else geoip.copies
-            inbox.put(
-                Published(
-                    snapshot.generation,
-                    str(file),
-                    geoip_city=_text(copies.get("city")),
-                    geoip_asn=_text(copies.get("asn")),
-                )
+    def publish(built: Built) -> None:
+        copies = built.geo.copies
+        arrived.put(
+            Published(
+                built.generation,
+                built.file,
+                geoip_city=copies.get("city"),
+                geoip_asn=copies.get("asn"),
             )
-            return mapped
+        )
 
-        def reload() -> None:
-            reloader.request()
+    def reload() -> None:
+        reloader.request()
 
-        supervisor = Supervisor(
-            [
-                Configure(
-                    index=index,
+    supervisor = Supervisor(
+        [
+            Configure(
+                index=index,
+                endpoint=msgspec.structs.replace(
+                    plan.endpoint,
+                    listen=str(address),
                     # Next to the reservation, a worker can only bind with SO_REUSEPORT.
-                    endpoint=endpoint_config(
-                        settings, str(address), reuse_port=not address.is_unix
-                    ),
-                    log_format=settings.log.format,
-                    log_level=settings.log.level,
-                    drain_seconds=DRAIN_SECONDS,
-                    grace_seconds=GRACE_SECONDS,
-                )
-                for index, address in enumerate(reservation.addresses)
-            ],
-            inbox=inbox,
-            reload=reload,
-            serving=lambda ready: _announce(settings, stack, ready, source, http),
-        )
-        # Whatever goes wrong from here on, no worker stays behind.
-        signals.on_second_stop = supervisor.kill
-        stack.callback(supervisor.kill)
+                    reuse_port=not address.is_unix,
+                ),
+                log_format=plan.log_format,
+                log_level=plan.log_level,
+                drain_seconds=DRAIN_SECONDS,
+                grace_seconds=GRACE_SECONDS,
+            )
+            for index, address in enumerate(reservation.addresses)
+        ],
+        inbox=arrived,
+        reload=reload,
+        serving=lambda ready: _announce(plan, stack, ready, source, http),
+    )
+    signals.on_second_stop = supervisor.kill
+    stack.callback(supervisor.kill)
+    source = _policy_source(plan, stack, publish, supervisor.metrics.own)
+    signals.on_stop = source.stop
+    source.begin(loader)
+    reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
 
-        def readiness() -> Readiness:
-            return _readiness(supervisor.ready, supervisor.stopping, reloader)
+    def readiness() -> Readiness:
+        return _readiness(supervisor.ready, supervisor.stopping, reloader)
 
-        http = _metrics_server(settings, stack, supervisor.metrics.render, readiness)
-        supervisor.start()
-        # The workers import while this process does: what reads policies comes after their start.
-        from authz.node.policy_source import PolicySource
-        from authz.node.snapshot_file import next_generation, read_snapshot, write_snapshot
-
-        geoip = _geo_files(settings)
-        source = PolicySource(
-            policy,
-            publish=publish,
-            metrics=supervisor.metrics.own,
-            generation=next_generation(snapshots),
-            geoip=geoip,
-        )
-        source.load()
-        if signals.stopping:
-            return
-        reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
-        if http is not None:
-            http.start()
-        reloader.start()
-        stack.callback(reloader.stop)
-        supervisor.run()
-        get_logger().info("stopped")
+    http = _metrics_server(plan, stack, supervisor.metrics.render, readiness)
+    # The workers import while the loader loads.
+    supervisor.start()
+    source.load()
+    if signals.stopping:
+        return
+    if http is not None:
+        http.start()
+    reloader.start()
+    stack.callback(reloader.stop)
+    supervisor.run()
+    get_logger().info("stopped")
 
 
-def _geo_files(settings: Settings) -> GeoFiles | None:
-    """The GeoIP files of the settings, None when there are none; nothing is read yet."""
-    named = settings.geoip
-    if named.city is None and named.asn is None:
-        return None
-    from authz.sources.geoip import GeoFiles
+def _policy_source(
+    plan: Plan, stack: ExitStack, publish: Callable[[Built], None], metrics: Metrics
+) -> PolicySource:
+    directory = _own_directory(Path(plan.data_dir), stack)
+    return PolicySource(
+        PolicyFiles(
+            policy=Path(plan.policy),
+            snapshots=directory / "snapshots",
+            geoip={kind: Path(path) for kind, path in plan.geoip.items()},
+            geo_directory=directory / "geoip",
+        ),
+        publish=publish,
+        metrics=metrics,
+        log_format=plan.log_format,
+        log_level=plan.log_level,
+    )
 
-    return GeoFiles(city=named.city, asn=named.asn, directory=settings.data_dir / "geoip")
 
+def _own_directory(data_dir: Path, stack: ExitStack) -> Path:
+    """Where snapshots go: the data directory, or on a read-only disk a temporary one.
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    Raises:
+        PolicyError: neither can be written to.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(data_dir, os.W_OK | os.X_OK):
+            return data_dir
+        reason = "it may not be written to"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix="authz-"))
+    except OSError as error:
+        raise PolicyError(
+            f"there is nowhere to keep a snapshot: {reason}; {error.strerror or error}",
+            where=str(data_dir),
+            hint="give the user that runs authz a data_dir with space where it may write",
+        ) from error
+    stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+    get_logger().warning(
+        "the data directory cannot be used; a temporary one is, and generations begin at 1",
+        data_dir=str(data_dir),
+        reason=reason,
+        temporary=str(temporary),
+    )
+    return temporary
 
 
 def _metrics_server(
-    settings: Settings,
+    plan: Plan,
     stack: ExitStack,
     render: Callable[[], bytes],
     readiness: Callable[[], Readiness],
 ) -> MetricsServer | None:
     """The server, not started: it only has its address, which is refused early or not at all."""
-    if not settings.metrics.active:
+    if plan.metrics is None:
         return None
-    address = parse_address(settings.metrics.listen)
+    address = parse_address(plan.metrics)
     server = MetricsServer(
         open_listener(address.host, address.port), render=render, readiness=readiness
     )
@@ -264,7 +297,7 @@ def _readiness(ready: bool, draining: bool, reloader: Reloader) -> Readiness:
 
 
 def _announce(
-    settings: Settings,
+    plan: Plan,
     stack: ExitStack,
     ready: Sequence[Ready],
     source: PolicySource,
@@ -273,12 +306,11 @@ def _announce(
     log = get_logger()
     addresses = list(dict.fromkeys(one.address for one in ready))
     metrics = None if http is None else http.address
-    written = AddressesFile(settings.data_dir)
+    written = AddressesFile(Path(plan.data_dir))
     stack.callback(written.remove)
     written.write(grpc=addresses, metrics=metrics)
-    without_effect = settings.without_effect()
-    if without_effect:
-        log.warning("settings without effect in this release", keys=list(without_effect))
+    if plan.without_effect:
+        log.warning("settings without effect in this release", keys=list(plan.without_effect))
     log.info(
         "serving",
         addresses=addresses,
@@ -286,6 +318,6 @@ def _announce(
         transport=ready[0].transport,
         why=ready[0].why,
         generation=source.generation,
-        policy=str(settings.policy),
+        policy=plan.policy,
         workers=len(ready),
     )

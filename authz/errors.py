@@ -12,7 +12,8 @@
     │   ├── UnsupportedCertificateError
     │   └── CertificateTooLargeError
     ├── TransportError                   a listener that cannot be opened
-    └── DemoError                        the demo, or the Envoy it needs, cannot run
+    ├── DemoError                        the demo, or the Envoy it needs, cannot run
+    └── LoaderError                      the process that loads a policy came to no end
 
 Client's fault is a value (`VerifyFailure`, `Reason`), operator's fault is one of these, ours is a
 bug: any other exception that escapes a public function is a defect. Each leaf has an integer
@@ -157,3 +158,9 @@ class DemoError(AuthzError):
     """The demo, or a program it needs (Envoy), cannot be started."""
 
     code = 1600
+
+
+class LoaderError(AuthzError):
+    """The process that loads a policy died, or took too long."""
+
+    code = 1700

@@ -9,9 +9,8 @@ and stops when a CheckResponse is in hand. Memory is the resident set of every p
 checks, after 1,000 checks with a certificate and a scrape of the metrics.
 
 The limits are for what `authz serve` does unless told otherwise: one process, native transport.
-Exit status 1 when they are missed. Of the other forms, one grpcio process comes close to the memory
-limit and, in a fresh environment, beyond it: its resident set then has 5 MB more of grpcio's shared
-library, clean pages that the kernel maps ahead.
+Exit status 1 when they are missed. What loads the policy is a process of its own, which is gone by
+then (ADR-0014); its memory is not counted.
 """
 
 from __future__ import annotations

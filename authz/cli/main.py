@@ -7,7 +7,6 @@ configuration. Start-up time is a feature: subcommands import what they need whe
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -15,7 +14,6 @@ import typer
 from authz import __version__
 from authz.cli import check, demo, envoy, expression, fingerprint, messages, policy, serve
 from authz.cli.doctor import command as doctor
-from authz.errors import AuthzError
 
 app = typer.Typer(
     help="Cloudflare's mTLS rules as an external authorizer for Envoy.",
@@ -53,13 +51,5 @@ app.command("doctor")(doctor.doctor)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its status."""
-    # A lone surrogate in a file's text must not turn a message into a traceback.
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-    try:
+    with messages.reporting():
         app(arguments, prog_name=messages.PROGRAM)
-    except AuthzError as error:
-        messages.report(error)
-        sys.exit(2)

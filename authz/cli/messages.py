@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from authz.errors import AuthzError
+
 if TYPE_CHECKING:
-    from authz.errors import AuthzError
+    from collections.abc import Iterator
 
 PROGRAM = "authz"
 
@@ -49,6 +52,21 @@ def note(text: str) -> None:
 def hint(text: str) -> None:
     """Say what to do about the line above."""
     _say("hint", text)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Print an error that ends the command, and exit with status 2: usage or configuration."""
+    # A lone surrogate in a file's text must not turn a message into a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except AuthzError as error:
+        report(error)
+        sys.exit(2)
 
 
 def report(fault: AuthzError) -> None:

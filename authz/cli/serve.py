@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`authz serve`: options into settings, then authz.app."""
+"""`authz serve`: options into settings, then authz.app; as a rule in the child of node.launch."""
 
 from __future__ import annotations
 
@@ -66,6 +66,13 @@ def serve(
         if value is not None
     ]
     settings = settings_of(config, policy, overrides)
+    from authz.node.launch import child_end
+
+    end = child_end()
+    if end is not None:
+        from authz.node.loader import prepare
+
+        prepare(settings, end)
     from authz.app import serve as run
 
     raise typer.Exit(run(settings))

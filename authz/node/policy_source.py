@@ -1,49 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy file put in force: loaded, compiled, numbered, published; and watched.
+"""The policy in force and its files: loaded by a process of its own, published, watched.
 
-Runs in a process of its own or in the supervisor, never in a worker. What publishing means is the
-caller's: assigning a snapshot, or a file for the workers.
+Runs in a process that answers checks alone, or in the supervisor, never in a worker. Neither reads
+a policy: node.loader does. What publishing means is the caller's: swapping a snapshot in, or
+telling the workers.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from authz.errors import AuthzError, CertificateError, ExpressionError, PolicyError
-from authz.node.memory import release_memory
+from authz.errors import (
+    AuthzError,
+    CertificateError,
+    ExpressionError,
+    LoaderError,
+    PolicyError,
+)
+from authz.node.faults import error_of
+from authz.node.loader_messages import GeoState, LoadPolicy, Refused, Unsettled
+from authz.node.loader_process import start_loader
 from authz.observability.log import get_logger
-from authz.policy.model import PolicyModel
-from authz.policy.snapshot import compile_snapshot
-from authz.sources.files import FileReader
-from authz.sources.policy_file import large_parts, load_policy
 from authz.sources.watch import ContentWatcher, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
+    from authz.node.loader_messages import Built, Findings
+    from authz.node.loader_process import LoaderProcess
     from authz.observability.metrics import Metrics
-    from authz.policy.geo import GeoLookup
-    from authz.policy.snapshot import Snapshot
-    from authz.sources.geoip import GeoFiles
 
-#: Lint findings written to the log at a load; `authz policy validate` shows them all.
-MAX_FINDINGS_LOGGED = 20
+#: How long after something else than its content kept a policy out of force it is tried again.
+RETRY_SECONDS: Final = 10.0
 
-#: How long after a valid policy could not be handed over it is tried again.
-RETRY_SECONDS = 10.0
+#: Reloads in a row that found files being written before somebody is told: some 7 s.
+MAX_UNSETTLED: Final = 10
 
-#: How long files must stay as they were read before a reload puts them in force. A file that is
-#: written in place is empty first and half there later, and half a policy may well be valid.
-SETTLE_SECONDS = 0.2
 
-#: How long Python lets a load run on while a check waits. Costs the load some per cent.
-SWITCH_SECONDS = 0.0005
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFiles:
+    """Where everything is.
 
-#: Reloads in a row that found files changing under them before somebody is told: about 7 s.
-MAX_UNSETTLED = 10
+    Args:
+        policy: the policy file.
+        snapshots: the directory of snapshot files.
+        geoip: GeoIP files by setting (`city`, `asn`), copied to `geo_directory`.
+    """
+
+    policy: Path
+    snapshots: Path
+    geoip: Mapping[str, Path]
+    geo_directory: Path
 
 
 class PolicySource:
@@ -53,107 +63,125 @@ class PolicySource:
     tried again.
 
     Args:
-        publish: puts a valid snapshot in force; the last step of a load. What it returns is the
-            model to compare the next one with, if it has a better one (with mapped sections).
-        generation: the number of the first one.
+        publish: puts what was built in force; the last step of a load.
         metrics: counts failed reloads.
-        geoip: the GeoIP files, when any are configured. One that cannot be used does not keep the
-            policy from being loaded: its last good copy stays.
-        sleep: waits for files to settle.
+        log_format, log_level: of the loader's own lines.
+        start: starts a loader.
+
+    Attributes:
+        generation: the number of the last generation that was published, 0 before the first.
     """
 
     def __init__(
         self,
-        path: Path,
+        files: PolicyFiles,
         *,
-        publish: Callable[[PolicyModel, Snapshot], PolicyModel | None],
+        publish: Callable[[Built], None],
         metrics: Metrics,
-        generation: int = 1,
+        log_format: str = "json",
+        log_level: str = "info",
         clock: Callable[[], float] = time.time,
-        geoip: GeoFiles | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        start: Callable[[], LoaderProcess] = start_loader,
     ) -> None:
-        self._path = path
+        self.generation = 0
+        self._loader: LoaderProcess | None = None
+        self._stopped = False
+        self._files = files
         self._publish = publish
         self._metrics = metrics
-        self._next = generation
+        self._log = (log_format, log_level)
         self._clock = clock
-        self._geoip = geoip
+        self._start = start
+        self._geo = GeoState()
+        self._earlier: str | None = None
         self._watcher = ContentWatcher({}, clock)
+        self._watched: tuple[Path, ...] = ()
         self._retry_at: float | None = None
-        self._sleep = sleep
         self._unsettled = 0
-        self._large = PolicyModel(sites=())
 
-    @property
-    def generation(self) -> int:
-        """The number of the last generation that was published."""
-        return self._next - 1
+    def begin(self, loader: LoaderProcess | None = None, *, settled: bool = False) -> None:
+        """Have the policy loaded; `load` waits for it.
+
+        Args:
+            loader: one that was started before, and was not asked yet.
+            settled: do nothing when a file is being written, and let `changed` ask for another
+                load.
+
+        Raises:
+            LoaderError: no loader can be started.
+        """
+        # If anything but the content is at fault (a full disk), that deserves another try.
+        self._retry_at = self._clock() + RETRY_SECONDS
+        self._loader = loader or self._start()
+        self._loader.on_findings = self._log_findings
+        self._loader.ask(self._order(settled=settled))
 
     def load(self, *, settled: bool = False) -> None:
         """Put the policy in force.
 
-        Checks come first meanwhile: other threads wait for a fraction of a millisecond, not for
-        the usual five.
-
-        Args:
-            settled: do nothing when a file changes while it is read or shortly after, and let
-                `changed` ask for another load.
-
         Raises:
             PolicyError, ExpressionError, CertificateError: what was in force still is.
             SettingsError: a GeoIP file cannot be used and has no earlier copy.
+            LoaderError: the loader came to no end.
         """
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
         try:
-            self._load(settled=settled)
+            if self._loader is None:
+                self.begin(settled=settled)
+            assert self._loader is not None
+            answer = self._loader.answer()
+        except LoaderError:
+            # What it read is not known: what is there now counts as tried.
+            self._watch(contents_of(self._watched))
+            raise
         finally:
-            sys.setswitchinterval(interval)
-        if self._large.sites or self._large.lists:
-            release_memory()
-
-    def _load(self, *, settled: bool) -> None:
-        reader = FileReader()
-        geo = self._databases()
-        stands = True
-        try:
-            try:
-                loaded = load_policy(self._path, reader, self._large)
-                snapshot = compile_snapshot(loaded.model, self._next, self._clock(), geo)
-            finally:
-                stands = not settled or self._has_settled(reader)
-                if stands:
-                    self._watcher.watch(reader.contents)
-        except AuthzError:
-            # What is wrong with half a file is no reason to alarm anybody.
-            if stands:
-                raise
-        if not stands:
+            self._loader = None
+        self._geo = answer.geo
+        for fault in answer.geo_faults:
+            self._metrics.reload_failed("geoip")
+            get_logger().error(
+                "a GeoIP database cannot be used; the last good copy stays",
+                reason=str(error_of(fault)),
+                hint=fault.hint,
+            )
+        if isinstance(answer, Unsettled):
+            self._not_settled()
             return
-        # If this fails (a full disk) the content is not at fault and deserves another try.
-        self._retry_at = self._clock() + RETRY_SECONDS
-        self._large = large_parts(self._publish(loaded.model, snapshot) or loaded.model)
+        self._unsettled = 0
+        self._watch({Path(path): digest for path, digest in answer.contents.items()})
+        if isinstance(answer, Refused):
+            if not answer.retry:
+                self._retry_at = None
+            raise error_of(answer.fault)
+        self._publish(answer)
         self._retry_at = None
-        self._next += 1
-        self._log(snapshot, len(loaded.files))
+        self.generation = answer.generation
+        self._earlier = answer.file
+        get_logger().info(
+            "policy loaded",
+            policy=str(self._files.policy),
+            generation=answer.generation,
+            sites=answer.sites,
+            files=len(answer.contents) - len(self._files.geoip),
+        )
 
     def reload(self) -> None:
-        """Put the policy in force once its files keep still; raises what `load` does."""
+        """Put the policy in force unless its files are being written; raises what `load` does."""
         self.load(settled=True)
 
     def changed(self) -> bool:
         """Whether a file differs from what the last `load` saw, or that could not be published."""
+        if self._stopped:
+            return False
         if self._unsettled:
             return True
         if self._retry_at is not None and self._clock() >= self._retry_at:
-            return True
-        if self._geoip is not None and self._geoip.changed():
             return True
         return bool(self._watcher.poll_once())
 
     def failed(self, error: AuthzError) -> None:
         """Count and log a reload that failed."""
+        if self._stopped:
+            return  # it was ended, by `stop`
         self._metrics.reload_failed(kind_of(error))
         get_logger().error(
             "the policy cannot be used; the last good one stays",
@@ -163,51 +191,61 @@ class PolicySource:
             further=len(error.others),
         )
 
-    def _has_settled(self, reader: FileReader) -> bool:
-        """Whether the files still are as they were read, a moment later."""
-        self._sleep(SETTLE_SECONDS)
-        if contents_of(reader.contents) == reader.contents:
-            self._unsettled = 0
-            return True
+    def stop(self) -> None:
+        """End a loader that is at work: whatever it loads is not wanted any more."""
+        self._stopped = True
+        loader = self._loader
+        if loader is not None:
+            loader.kill()
+
+    def _order(self, *, settled: bool) -> LoadPolicy:
+        log_format, log_level = self._log
+        return LoadPolicy(
+            policy=str(self._files.policy),
+            snapshots=str(self._files.snapshots),
+            generation=self.generation + 1,
+            earlier=self._earlier,
+            settled=settled,
+            geoip={kind: str(path) for kind, path in self._files.geoip.items()},
+            geo_directory=str(self._files.geo_directory),
+            geo=self._geo,
+            log_format=log_format,
+            log_level=log_level,
+        )
+
+    def _watch(self, contents: Mapping[Path, str | None]) -> None:
+        self._watched = tuple(contents)
+        self._watcher.watch(contents)
+
+    def _not_settled(self) -> None:
+        self._retry_at = None
         self._unsettled += 1
         if self._unsettled % MAX_UNSETTLED == 0:
             raise PolicyError(
                 "the policy or a file it names changes again and again while it is read",
-                where=str(self._path),
+                where=str(self._files.policy),
                 hint="write the new content to another file and rename it over the old one",
             )
-        return False
 
-    def _databases(self) -> GeoLookup | None:
-        if self._geoip is None:
-            return None
-        for error in self._geoip.refresh():
-            self._metrics.reload_failed("geoip")
-            get_logger().error(
-                "a GeoIP database cannot be used; the last good copy stays",
-                reason=str(error),
-                hint=error.hint,
-            )
-        return self._geoip.open()
-
-    def _log(self, snapshot: Snapshot, files: int) -> None:
-        log = get_logger().bind(policy=str(self._path), generation=snapshot.generation)
-        log.info("policy loaded", sites=len(snapshot.sites), files=files)
-        for found in snapshot.findings[:MAX_FINDINGS_LOGGED]:
+    def _log_findings(self, found: Findings) -> None:
+        log = get_logger().bind(policy=str(self._files.policy), generation=self.generation)
+        for one in found.first:
             log.warning(
                 "lint",
-                where=found.where,
-                rule=found.rule,
-                code=found.code,
-                finding=found.message,
-                hint=found.hint,
+                where=one.where,
+                rule=one.rule,
+                code=one.code,
+                finding=one.finding,
+                hint=one.hint,
             )
-        if len(snapshot.findings) > MAX_FINDINGS_LOGGED:
-            log.warning("more findings: authz policy validate", findings=len(snapshot.findings))
+        if found.count > len(found.first):
+            log.warning("more findings: authz policy validate", findings=found.count)
 
 
 def kind_of(error: AuthzError) -> str:
-    """The label of `authz_reload_failures_total`: whose content was wrong."""
+    """The label of `authz_reload_failures_total`: whose content was wrong, or `loader`."""
+    if isinstance(error, LoaderError):
+        return "loader"
     if isinstance(error, CertificateError):
         return "certificate"
     return "expression" if isinstance(error, ExpressionError) else "policy"

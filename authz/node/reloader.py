@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: How often the files are looked at. A revocation should count within a second of its file.
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 
 
 class Reloader:

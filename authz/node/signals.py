@@ -30,6 +30,7 @@ class Signals:
 
     Attributes:
         stopping: a stop signal came.
+        on_stop: called at the first stop signal, before it is put; must not block.
         on_second_stop: called before the process ends at once; must not block.
     """
 
@@ -41,6 +42,7 @@ class Signals:
         self._former: list[tuple[signal.Signals, _Handler]] = []
         self._former_fd = -1
         self.stopping = False
+        self.on_stop: Callable[[], None] | None = None
         self.on_second_stop: Callable[[], None] | None = None
 
     def __enter__(self) -> Signals:
@@ -75,6 +77,8 @@ class Signals:
                     self.on_second_stop()
                 os._exit(128 + received)
             self.stopping = True
+            if self.on_stop is not None:
+                self.on_stop()
         self._put(received)
 
 

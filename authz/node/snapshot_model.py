@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from authz.packed import Section
-from authz.policy.model import PolicyModel, SiteModel
+from authz.policy.model import PolicyModel, RuleModel, SiteModel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,8 +33,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
+    """`rules` are those of the sites, each tuple once: there are sites by the hundred that share
+    theirs. `rules_of` says which are whose."""
+
     model: PolicyModel
     changes: tuple[Change, ...]
+    rules: tuple[tuple[RuleModel, ...], ...]
+    rules_of: tuple[int, ...]
 
 
 def encode_model(model: PolicyModel) -> tuple[bytes, list[Section]]:
@@ -73,12 +78,16 @@ def decode_model(data: bytes, sections: Mapping[bytes, Section]) -> PolicyModel:
             restored_serials=tuple(map(int.from_bytes, change.restored)),
         )
         sites[change.site] = replace(site, trust=tuple(trust))
+    for index, site in enumerate(sites):
+        sites[index] = replace(site, rules=body.rules[body.rules_of[index]])
     return replace(body.model, sites=tuple(sites))
 
 
 def _body_of(model: PolicyModel) -> _Body:
     changes: list[Change] = []
     sites: list[SiteModel] = []
+    rules: dict[int, tuple[RuleModel, ...]] = {id(site.rules): site.rules for site in model.sites}
+    positions = {identity: position for position, identity in enumerate(rules)}
     for site_index, site in enumerate(model.sites):
         trust: list[AuthorityModel] = []
         for index, authority in enumerate(site.trust):
@@ -93,8 +102,13 @@ def _body_of(model: PolicyModel) -> _Body:
                 )
             crls = () if authority.read_crls else authority.crls
             trust.append(replace(authority, revoked_serials=(), restored_serials=(), crls=crls))
-        sites.append(replace(site, trust=tuple(trust)))
-    return _Body(model=replace(model, sites=tuple(sites)), changes=tuple(changes))
+        sites.append(replace(site, trust=tuple(trust), rules=()))
+    return _Body(
+        model=replace(model, sites=tuple(sites)),
+        changes=tuple(changes),
+        rules=tuple(rules.values()),
+        rules_of=tuple(positions[id(site.rules)] for site in model.sites),
+    )
 
 
 def _octets(serials: Collection[int]) -> tuple[bytes, ...]:

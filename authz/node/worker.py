@@ -17,12 +17,13 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz.errors import AuthzError
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.endpoint import Endpoint
+from authz.node.giving_way import giving_way
+from authz.node.installer import Installer
 from authz.node.messages import (
     Collect,
     Configure,
@@ -36,17 +37,10 @@ from authz.node.messages import (
     ToWorker,
 )
 from authz.node.signals import Signals
-from authz.node.snapshot_file import read_snapshot
 from authz.observability.log import configure_logging, get_logger
-from authz.policy.snapshot import compile_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import msgspec
-
-    from authz.packed import Section
-    from authz.policy.geo import GeoLookup
 
 #: Exit status of a worker that cannot serve because of the settings: usage or configuration.
 EXIT_CONFIGURATION = 2
@@ -64,8 +58,7 @@ class Worker:
         self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
-        # Of the snapshot in force: what the next one shares with it is not mapped again.
-        self._sections: Mapping[bytes, Section] = {}
+        self._installer = Installer(self._endpoint)
 
     def run(self) -> int:
         """Serve until told to drain; the exit status."""
@@ -98,15 +91,7 @@ class Worker:
     def _load(self, order: Load) -> bool:
         began = time.monotonic()
         try:
-            content = read_snapshot(Path(order.file), self._sections)
-            snapshot = compile_snapshot(
-                content.model,
-                content.generation,
-                content.created_at,
-                _databases(order),
-                previous=self._endpoint.snapshot,
-                lint=False,
-            )
+            snapshot = self._installer.install(order.file, order.geoip_city, order.geoip_asn)
         except AuthzError as error:
             kept = self._endpoint.snapshot
             self._endpoint.metrics.reload_failed("snapshot")
@@ -124,8 +109,6 @@ class Worker:
                 )
             )
             return False
-        self._endpoint.swap(snapshot)
-        self._sections = content.sections
         self._say(Loaded(generation=snapshot.generation, seconds=time.monotonic() - began))
         return True
 
@@ -145,24 +128,13 @@ class Worker:
             return
 
 
-def _databases(order: Load) -> GeoLookup | None:
-    if order.geoip_city is None and order.geoip_asn is None:
-        return None
-    from authz.geo.database import open_databases
-
-    city, asn = (
-        None if name is None else Path(name) for name in (order.geoip_city, order.geoip_asn)
-    )
-    return open_databases(city, asn)
-
-
 def main(arguments: list[str]) -> int:
     """Serve on behalf of the supervisor at the other end of file descriptor `arguments[0]`."""
     inbox: _Inbox = queue.SimpleQueue()
     # Control-C goes to the whole group of processes; the supervisor says what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with Signals((signal.SIGTERM,), inbox.put):
+    with giving_way(), Signals((signal.SIGTERM,), inbox.put):
         channel: Channel[ToWorker] = Channel(socket.socket(fileno=int(arguments[0])), ToWorker)
         configure = channel.receive()
         if not isinstance(configure, Configure):

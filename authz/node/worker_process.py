@@ -12,12 +12,11 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import authz
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.messages import Export, ToSupervisor
+from authz.node.python import safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +70,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, *_safe_path(), "-m", "authz.node.worker", str(theirs.fileno())],
+                [sys.executable, *safe_path(), "-m", "authz.node.worker", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
             )
@@ -127,10 +126,3 @@ class WorkerProcess:
         with self._condition:
             self._condition.notify_all()
         self._tell(Exited(self, status))
-
-
-def _safe_path() -> list[str]:
-    # `-m` puts the working directory first on the module path, where a stray file could take a
-    # module's place; but when authz is run from its own source tree, that is where it is found.
-    root = Path(authz.__file__).resolve().parent.parent
-    return [] if root == Path.cwd() else ["-P"]

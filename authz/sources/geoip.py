@@ -11,17 +11,15 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import SettingsError
 from authz.geo.database import open_asn, open_city, open_databases
 from authz.sources.files import UnreadableFileError, digest_of, read_file
-from authz.sources.watch import ContentWatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from authz.geo.database import GeoDatabases
 
@@ -36,6 +34,8 @@ class GeoFiles:
 
     Attributes:
         copies: the copy that counts, by the name of its setting (`city`, `asn`).
+        seen: the content of each file when it was last looked at, None for one that could not be
+            read. Both can be handed to the next `GeoFiles`, which then goes on from there.
     """
 
     def __init__(
@@ -44,18 +44,19 @@ class GeoFiles:
         city: Path | None,
         asn: Path | None,
         directory: Path,
-        clock: Callable[[], float] = time.time,
+        copies: Mapping[str, Path] | None = None,
+        seen: Mapping[str, str | None] | None = None,
     ) -> None:
         given = {"city": city, "asn": asn}
         self._files = {kind: path for kind, path in given.items() if path is not None}
         self._directory = directory
-        self._seen: dict[str, str | None] = {}
-        self._watcher = ContentWatcher({}, clock)
-        self.copies: dict[str, Path] = {}
+        self.copies = dict(copies or {})
+        self.seen = dict(seen or {})
 
-    def changed(self) -> bool:
-        """Whether a file differs from what the last `refresh` saw."""
-        return bool(self._watcher.poll_once())
+    @property
+    def contents(self) -> dict[Path, str | None]:
+        """What the last `refresh` saw, by file: for whoever watches them."""
+        return {path: self.seen.get(kind) for kind, path in self._files.items()}
 
     def refresh(self) -> tuple[SettingsError, ...]:
         """Take over the files that changed; what is wrong with those that could not be.
@@ -71,7 +72,6 @@ class GeoFiles:
                 if kind not in self.copies:
                     raise
                 errors.append(error)
-        self._watcher.watch({path: self._seen[kind] for kind, path in self._files.items()})
         return tuple(errors)
 
     def open(self) -> GeoDatabases | None:
@@ -83,14 +83,14 @@ class GeoFiles:
         return open_databases(self.copies.get("city"), self.copies.get("asn"))
 
     def _take_over(self, kind: str, path: Path) -> None:
-        before, self._seen[kind] = self._seen.get(kind), None
+        before, self.seen[kind] = self.seen.get(kind), None
         try:
             data = read_file(path)
         except UnreadableFileError as error:
             raise SettingsError(
                 f'the database "{path}" {error.reason}', where=f"geoip.{kind}", hint=error.hint
             ) from None
-        digest = self._seen[kind] = digest_of(data)
+        digest = self.seen[kind] = digest_of(data)
         if digest == before:
             return
         copy = self._directory / f"{kind}-{digest}.mmdb"

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from authz.sources.files import UnreadableFileError, digest_of, read_file
+from authz.sources.files import digest_of_file
 
 if TYPE_CHECKING:
     import threading
@@ -41,7 +41,7 @@ class _Watched:
 
 def contents_of(paths: Iterable[Path]) -> dict[Path, str | None]:
     """The digest of each file, None for one that cannot be read."""
-    return {path: _content(path) for path in paths}
+    return {path: digest_of_file(path) for path in paths}
 
 
 class ContentWatcher:
@@ -77,7 +77,7 @@ class ContentWatcher:
         stamp = _stamp(path)
         if stamp is not None and stamp == seen.stamp:
             return False
-        changed = _content(path) != seen.content
+        changed = digest_of_file(path) != seen.content
         seen.stamp = None
         # The stamp was taken before the content: a write in between shows in the next stamp.
         if stamp is not None and not changed and self._is_settled(stamp):
@@ -118,10 +118,3 @@ def _stamp(path: Path) -> _Stamp | None:
         status.st_mtime_ns,
         status.st_ctime_ns,
     )
-
-
-def _content(path: Path) -> str | None:
-    try:
-        return digest_of(read_file(path))
-    except UnreadableFileError:
-        return None

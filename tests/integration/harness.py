@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -134,8 +135,19 @@ class Node:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes, oldest first."""
-        children = psutil.Process(self.process.pid).children()
-        return sorted(children, key=lambda child: (child.create_time(), child.pid))
+        return self._children("authz.node.worker")
+
+    def loaders(self) -> list[psutil.Process]:
+        """The processes that load a changed policy: none, as a rule."""
+        return self._children("authz.node.loader")
+
+    def _children(self, module: str) -> list[psutil.Process]:
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if module in child.cmdline():
+                    found.append((child.create_time(), child.pid, child))
+        return [child for *_, child in sorted(found)]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the main process."""

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from authz.app import endpoint_config, serve
+from authz.app import serve
 from authz.errors import PolicyError, SettingsError, TransportError
 from authz.node.reloader import Reloader
 from authz.settings import Override, load_settings
@@ -132,27 +132,3 @@ def test_several_workers_on_one_unix_socket_are_refused_before_anything_starts(
     with pytest.raises(TransportError, match="Unix socket"):
         serve(settings)
     assert not (tmp_path / "data").exists()
-
-
-def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:
-    settings = _settings(
-        tmp_path,
-        **{
-            "grpc.transport": "grpcio",
-            "certificate_source": "xfcc",
-            "xfcc.trusted_hops": 2,
-            "client_ip.trusted_hops": 3,
-            "limits.certificate_bytes": 2048,
-            "limits.chain_length": 4,
-            "grpc.tls.certificate": str(tmp_path / "c.pem"),
-            "grpc.tls.key": str(tmp_path / "k.pem"),
-            "grpc.tls.client_ca": str(tmp_path / "ca.pem"),
-        },
-    )
-    config = endpoint_config(settings, "127.0.0.1:7", reuse_port=True)
-    assert (config.listen, config.transport, config.reuse_port) == ("127.0.0.1:7", "grpcio", True)
-    assert (config.certificate_source, config.xfcc_trusted_hops) == ("xfcc", 2)
-    assert (config.client_ip_trusted_hops, config.certificate_bytes) == (3, 2048)
-    assert config.chain_length == 4
-    assert (config.certificate, config.key) == (str(tmp_path / "c.pem"), str(tmp_path / "k.pem"))
-    assert config.client_ca == str(tmp_path / "ca.pem")

@@ -26,6 +26,10 @@ _RELOADED: Final = {
         "changed TLS files of the gRPC port could not be used; the last good ones were kept",
         "give grpc.tls a certificate and its key; the log says what is wrong with them",
     ),
+    "loader": (
+        "the process that loads a changed policy died or took too long; the last good one was kept",
+        "the log says how it ended; give the service more memory if the system killed it",
+    ),
     "geoip": (
         "a changed GeoIP database could not be used; the last good copy was kept",
         "replace the file; the log says what is wrong with it",

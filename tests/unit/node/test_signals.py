@@ -32,6 +32,19 @@ def test_the_first_stop_signal_is_an_item_and_a_fact() -> None:
         assert signals.stopping
 
 
+def test_the_first_stop_signal_is_told_before_it_is_an_item() -> None:
+    arrived: queue.SimpleQueue[object] = queue.SimpleQueue()
+    with Signals([signal.SIGTERM, signal.SIGUSR2], arrived.put) as signals:
+        signals.on_stop = lambda: arrived.put("told")
+        signal.raise_signal(signal.SIGUSR2)
+        signal.raise_signal(signal.SIGTERM)
+        assert [arrived.get(timeout=10) for _ in range(3)] == [
+            signal.SIGUSR2,
+            "told",
+            signal.SIGTERM,
+        ]
+
+
 def test_a_signal_is_noticed_while_the_main_thread_is_busy_elsewhere() -> None:
     arrived: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
     main_thread_is_done = threading.Event()

@@ -10,6 +10,7 @@ from authz.certs.authority import AuthorityModel
 from authz.certs.serials import pack_serials
 from authz.node.snapshot_model import Change, decode_model, encode_model
 from authz.policy.model import PolicyModel, SiteModel
+from tests.factories.policies import rule
 
 BASE = pack_serials([1, 2])
 
@@ -28,6 +29,29 @@ def test_a_section_of_several_authorities_is_named_once() -> None:
 
     assert sections == [BASE]
     assert decode_model(data, {BASE.sha256: BASE}) == whole
+
+
+def test_sites_that_share_their_rules_share_them_afterwards_and_take_no_more_bytes() -> None:
+    rules = tuple(rule(ref=f"r{number}") for number in range(50))
+    sites = [SiteModel(name=f"s{n}", hosts=(f"h{n}",), rules=rules) for n in range(20)]
+    other = SiteModel(name="o", hosts=("*",), rules=rules[:1])
+    whole = PolicyModel(sites=(*sites, other))
+
+    data, _ = encode_model(whole)
+    read = decode_model(data, {})
+
+    assert read == whole
+    assert len({id(site.rules) for site in read.sites}) == 2
+    assert len(data) < 2 * len(encode_model(PolicyModel(sites=tuple(sites[:1])))[0])
+
+
+@pytest.mark.parametrize("rules_of", [[], [7]])
+def test_rules_that_are_missing_are_an_error(rules_of: list[int]) -> None:
+    data, _ = encode_model(model())
+    body = msgspec.msgpack.decode(data)
+
+    with pytest.raises(LookupError):
+        decode_model(msgspec.msgpack.encode(body | {"rules_of": rules_of}), {})
 
 
 def test_a_section_that_is_missing_is_an_error() -> None:

@@ -11,12 +11,13 @@ from authz.certs.authority import RevocationMode
 from authz.certs.serials import MAX_CHANGES, Serials
 from authz.certs.trust import compile_trust
 from authz.errors import CertificateError, MalformedCertificateError, PolicyError
-from authz.node.policy_source import PolicySource
-from authz.observability.metrics import Metrics
+from authz.node.policy_source import kind_of
+from authz.policy.snapshot import compile_snapshot
 from authz.settings.yaml_document import YamlDocument
 from authz.sources.building import Building
 from authz.sources.files import FileReader
 from authz.sources.policy_document import TrustDocument
+from authz.sources.policy_file import load_policy
 from authz.sources.policy_trust import PACKED_FROM, build_trust
 from tests.factories.pki import AT, root
 
@@ -188,16 +189,13 @@ def test_a_reload_that_fails_is_counted_by_whose_content_was_wrong(
     trust = "{name: x, certificates: [ca.pem], crls: [a.crl], revoked_serials_file: revoked.txt}"
     policy = directory / "policy.yaml"
     policy.write_text(f'sites: [{{name: a, hosts: ["*"], trust: [{trust}]}}]\n')
-    metrics = Metrics()
-    source = PolicySource(policy, publish=lambda *_: None, metrics=metrics, clock=lambda: AT)
-    source.load()
+    compile_snapshot(load_policy(policy).model, 1, AT)
     spoil(directory)
 
     with pytest.raises(CertificateError if kind == "certificate" else PolicyError) as caught:
-        source.load()
-    source.failed(caught.value)
+        compile_snapshot(load_policy(policy).model, 1, AT)
 
-    assert metrics.export()["reload_failures"] == [[kind, 1]]
+    assert kind_of(caught.value) == kind
     assert str(caught.value.where).startswith(f"{policy}:1: sites[0].trust[0]")
 
 

@@ -21,13 +21,13 @@ class Files:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reads = 0
-        original = watch.read_file
+        original = watch.digest_of_file
 
-        def counted(path: Path) -> bytes:
+        def counted(path: Path) -> str | None:
             self.reads += 1
             return original(path)
 
-        monkeypatch.setattr(watch, "read_file", counted)
+        monkeypatch.setattr(watch, "digest_of_file", counted)
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings as plain data, refused while their keys can still be named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from authz.errors import SettingsError, TransportError
+from authz.node.plan import Plan, endpoint_config, plan_of
+from authz.settings import Override, load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from authz.settings import Settings
+
+
+def _settings(**changes: str | int) -> Settings:
+    return load_settings(
+        None,
+        [
+            Override(option=name, path=tuple(name.split(".")), value=value)
+            for name, value in {"policy": "policy.yaml", **changes}.items()
+        ],
+    )
+
+
+def test_a_plan_survives_being_sent() -> None:
+    plan = plan_of(
+        _settings(**{"grpc.workers": 3, "geoip.asn": "asn.mmdb", "metrics.listen": "off"})
+    )
+
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
+    assert (plan.workers, plan.geoip, plan.metrics) == (3, {"asn": "asn.mmdb"}, None)
+    assert plan.policy == "policy.yaml"
+    assert plan.without_effect == ("sds", "admin")
+
+
+def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:
+    settings = _settings(
+        **{
+            "grpc.transport": "grpcio",
+            "certificate_source": "xfcc",
+            "xfcc.trusted_hops": 2,
+            "client_ip.trusted_hops": 3,
+            "limits.certificate_bytes": 2048,
+            "limits.chain_length": 4,
+            "grpc.tls.certificate": str(tmp_path / "c.pem"),
+            "grpc.tls.key": str(tmp_path / "k.pem"),
+            "grpc.tls.client_ca": str(tmp_path / "ca.pem"),
+        },
+    )
+    config = endpoint_config(settings)
+    assert (config.listen, config.transport) == ("127.0.0.1:50051", "grpcio")
+    assert (config.certificate_source, config.xfcc_trusted_hops) == ("xfcc", 2)
+    assert (config.client_ip_trusted_hops, config.certificate_bytes) == (3, 2048)
+    assert config.chain_length == 4
+    assert (config.certificate, config.key) == (str(tmp_path / "c.pem"), str(tmp_path / "k.pem"))
+    assert config.client_ca == str(tmp_path / "ca.pem")
+
+
+def test_without_a_policy_there_is_nothing_to_answer_by() -> None:
+    with pytest.raises(SettingsError, match="no policy") as caught:
+        plan_of(load_settings(None, []))
+    assert "--policy" in str(caught.value.hint)
+
+
+def test_tls_files_that_cannot_be_used_are_named_by_their_key(tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.pem")
+    with pytest.raises(TransportError) as caught:
+        plan_of(_settings(**{"grpc.tls.certificate": missing, "grpc.tls.key": missing}))
+    assert "grpc.tls.certificate" in str(caught.value.where)
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    with pytest.raises(SettingsError, match="UTF-8"):
+        plan_of(_settings(policy="\udcff.yaml"))
