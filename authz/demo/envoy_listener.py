@@ -193,7 +193,8 @@ def _ext_authz(forwarding: Forwarding, options: EnvoyOptions) -> str:
         retry_on: connect-failure,refused-stream,reset,unavailable
         retry_back_off:
           base_interval: 0.01s
-          max_interval: 0.05s
+          # Envoy's gRPC client gives each try this long, too.
+          max_interval: 0.25s
         retry_host_predicate:
         - name: envoy.retry_host_predicates.previous_hosts
           typed_config:

@@ -18,6 +18,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from authz.extauthz.upstream_headers import (
+    CF_CERT_HEADERS,
+    RFC9440_HEADERS,
+    XFCC_HEADER,
     header_value,
     is_believed,
     upstream_headers,
@@ -70,7 +73,7 @@ def encode(
         # Sets and removes every name that is written as it should be. What is removed besides is
         # merged into the same ok_response: repeated fields of the two are joined.
         answer += _upstream(decision.client, ruling.upstream_headers)
-        removed = tuple(name for name in removed if "_" in name)
+        removed = tuple(name for name in removed if name not in _WRITTEN)
     return answer + _removing(removed) if removed else answer
 
 
@@ -190,6 +193,9 @@ def _around(name: str, length: int) -> tuple[bytes, bytes]:
 _ID_BEFORE, _ID_AFTER = _around("decision_id", DECISION_ID_LENGTH)
 _FINGERPRINT_BEFORE, _after = _around("fingerprint", _FINGERPRINT_LENGTH)
 _FINGERPRINT_AFTER: Final = _after + _ID_BEFORE
+
+# Names that `upstream_headers` sets or removes itself.
+_WRITTEN: Final = frozenset((*CF_CERT_HEADERS, *RFC9440_HEADERS, XFCC_HEADER))
 
 #: `ok_response` for a client that is not verified, or revoked.
 _STRANGER: Final = _ok_response(*upstream_headers(None, frozenset()))

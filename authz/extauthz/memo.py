@@ -77,6 +77,8 @@ class ClientMemo:
         self.bytes = 0
         self.hits = 0
         self.misses = 0
+        #: Bytes of what was evicted, until somebody sets it back.
+        self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -133,6 +135,7 @@ class ClientMemo:
         client.credential = credential
         if entry is not None and entry.judgement is judgement:
             client.credential = entry.credential
+            client.is_remembered = True
             entry.client = client
         else:
             presented = facts.presented
@@ -155,6 +158,8 @@ class ClientMemo:
                 self._evict_one()
             self._entries[key] = entry
             self.bytes += size
+            if entry.client is not None:
+                entry.client.is_remembered = True
 
     def _evict_one(self) -> None:
         # A dict keeps insertion order, so its first entry is where the hand points; an entry that
@@ -164,6 +169,9 @@ class ClientMemo:
             entry = self._entries.pop(key)
             if entry.client is None or not entry.client.recent:
                 self.bytes -= entry.size
+                self.evicted += entry.size
+                if entry.client is not None:
+                    entry.client.is_remembered = False
                 return
             entry.client.recent = False
             self._entries[key] = entry

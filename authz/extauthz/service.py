@@ -43,6 +43,9 @@ parse_view: Final = CheckView.FromString
 #: Paths that were seen lately are told from others by a byte in one of so many places.
 _DOORS: Final = 4096
 
+#: Bytes of clients, as the memo counts them, that remembered decisions may hold besides it.
+MAX_EVICTED: Final = 8 * 1024 * 1024
+
 #: An internal error is logged with its traceback this often at most; each one is counted.
 LOG_INTERVAL_SECONDS: Final = 10.0
 
@@ -93,7 +96,8 @@ class CheckService:
         seed: Callable[[], bytes] = draw_seed,
     ) -> None:
         self._snapshot: Snapshot | None = None
-        self.memo = memo or ClientMemo(limits)
+        # An empty memo is false.
+        self.memo = ClientMemo(limits) if memo is None else memo
         self._options = options
         self._observer = observer
         self._clock = clock
@@ -150,6 +154,8 @@ class CheckService:
                 and snapshot is not None
                 # Without a source there is nothing to decide about.
                 and (certificate or view.HasField("source"))
+                # Somewhere else it says which bytes were meant (extauthz.decode).
+                and not (_MARK in path or _MARK in host)
             ):
                 target = path.partition(b"?")[0] if _QUESTION_MARK in path else path
                 tls = view.tls_session if snapshot.sni_matters else b""
@@ -205,6 +211,8 @@ class CheckService:
         client, ruling = decision.client, decision.ruling
         if client is None or facts.size > ruling.settled_size:
             return
+        if client.credential is not None and not client.is_remembered:
+            return
         if not client.valid_from <= at < client.valid_until:
             return
         target = target_of(facts.path)
@@ -215,6 +223,10 @@ class CheckService:
         credential = client.credential
         if credential is None or isinstance(credential, bytes):
             tls = facts.outer.tls_session if snapshot.sni_matters else b""
+            if self.memo.evicted > MAX_EVICTED:
+                # Clients that the memo let go are held by the decisions about them.
+                snapshot.decided.clear()
+                self.memo.evicted = 0
             snapshot.remember((credential or b"", facts.host, target, tls), decision)
 
     def _refuse(self, reason: Reason, started: float) -> bytes:

@@ -62,6 +62,10 @@ _PROTECTED: Final = frozenset(
 # and its own tag and length; a line's length may take a second byte.
 _KEY: Final = 4
 _COLON: Final = 0x3A
+_ONE_BYTE: Final = 0x80
+_METHOD: Final = b"\n\x07:method"
+# Upstreams that make variables of header names fold what is no letter and no digit.
+_FOLDED: Final = bytes(code if chr(code).isalnum() and code < 0x80 else 0x2D for code in range(256))
 # Every protected name, and what looks like one, has these letters; names come in lower case. As a
 # pattern, because that finds a plain text twice as fast as `in` does (measured, 800 bytes).
 _has_protected: Final = re.compile(rb"cert").search
@@ -72,12 +76,26 @@ def nothing_to_remove(header_map: bytes) -> bool:
 
     False says nothing: `removals` looks at the names.
     """
-    return (
-        len(header_map) > _KEY + 1
-        # Envoy keeps pseudo headers before all others, and shows them unless it shows a choice.
-        and (header_map[_KEY] == _COLON or header_map[_KEY + 1] == _COLON)
-        and _has_protected(header_map) is None
-    )
+    return shows_all(header_map) and _has_protected(header_map) is None
+
+
+def shows_all(header_map: bytes) -> bool:
+    """True when a serialised header map begins with a pseudo header and has the method.
+
+    Envoy keeps pseudo headers before all others, and shows them unless `allowed_headers` makes it
+    choose. False for a first line of 16 KiB and more.
+    """
+    if len(header_map) <= _KEY + 1:
+        return False
+    # The length of a line, and so where its key begins, takes one byte or two (protobuf varints):
+    # the byte before the key is the key's length, which may be the code of a colon.
+    if header_map[1] < _ONE_BYTE:
+        key = _KEY
+    elif header_map[2] < _ONE_BYTE:
+        key = _KEY + 1
+    else:
+        return False
+    return header_map[key] == _COLON and _METHOD in header_map
 
 
 def removals(facts: DecodedRequest, client: Client | None) -> tuple[str, ...]:
@@ -91,17 +109,16 @@ def removals(facts: DecodedRequest, client: Client | None) -> tuple[str, ...]:
     every listener does.
     """
     shown = facts.view.header_map
-    if len(shown) > _KEY + 1:
-        # Envoy keeps pseudo headers before all others.
-        complete = shown[_KEY] == _COLON or shown[_KEY + 1] == _COLON
+    if shown:
+        complete = shows_all(shown)
     else:
         shown = b"".join(facts.view.headers)
-        # A key of five characters behind its tag and length. No header value has a line feed, so
-        # no client can pretend.
-        complete = b"\n\x05:path" in shown
+        # Keys behind their tag and length. No header value has a line feed, so no client can
+        # pretend.
+        complete = _METHOD in shown and b"\n\x05:path" in shown
     if complete and _has_protected(shown) is None:
         return ()
-    found = {name for name, _ in facts.headers if name.replace(b"_", b"-") in _PROTECTED}
+    found = {name for name, _ in facts.headers if name.translate(_FOLDED) in _PROTECTED}
     if not complete:
         found |= _PROTECTED
     if is_believed(client):

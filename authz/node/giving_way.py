@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: which every check that comes while a snapshot is compiled would wait.
 SWITCH_SECONDS: Final = 0.0005
 
-#: Old objects that are looked through for garbage in one go: some 3 ms.
+#: Old objects that are looked through for garbage in one go, so that a check waits little.
 MAX_TIDIED: Final = 20_000
 
 #: So many collections of the middle generation make one of everything: never.

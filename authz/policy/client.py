@@ -58,6 +58,7 @@ class Client:
             no look-up says otherwise; never, unless it was settled.
         credential: the certificate as presented, one object for all checks.
         recent: whether somebody asked since a memo last looked.
+        is_remembered: whether a memo holds it.
     """
 
     #: Decisions that are kept: of one snapshot there are few, and a client may outlive many.
@@ -72,6 +73,7 @@ class Client:
         "detail",
         "failure",
         "fingerprint",
+        "is_remembered",
         "judgement",
         "lookups",
         "recent",
@@ -106,6 +108,7 @@ class Client:
         self.valid_until = -math.inf
         self.credential: Hashable | None = None
         self.recent = False
+        self.is_remembered = False
         self._decisions: dict[Ruling, Decision] = {}
         self._room = self.MAX_VALUES
 

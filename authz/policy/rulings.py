@@ -59,7 +59,7 @@ class Rulings:
         self._default_action = default_action
         self._upstream_headers = upstream_headers
         self._settled_size = settled_size
-        self._remembered: dict[tuple[Reason, str, tuple[str, ...]], Ruling] = {}
+        self._remembered: dict[tuple[Reason, str | int, tuple[str, ...]], Ruling] = {}
         self._by_outcome: dict[Outcome, Ruling] = {}
 
     def of(self, outcome: Outcome) -> Ruling:
@@ -75,7 +75,8 @@ class Rulings:
             ruling = self._by_outcome[outcome] = self._make(outcome)
             return ruling
         reason = Reason.DEFAULT_ACTION if rule is None else Reason.RULE
-        key = (reason, "" if rule is None else rule.ref, outcome.logged)
+        # By the rule itself: two rules may have one ref, and say different things.
+        key = (reason, "" if rule is None else id(rule), outcome.logged)
         return self._remembered.get(key) or self._remember(key, self._make(outcome))
 
     def refusal(self, reason: Reason, rule: str = "") -> Ruling:
@@ -92,7 +93,7 @@ class Rulings:
             ),
         )
 
-    def _remember(self, key: tuple[Reason, str, tuple[str, ...]], ruling: Ruling) -> Ruling:
+    def _remember(self, key: tuple[Reason, str | int, tuple[str, ...]], ruling: Ruling) -> Ruling:
         if len(self._remembered) >= _MAX_REMEMBERED:
             # Rare, and cheaper than keeping an order on every hit.
             self._remembered.clear()

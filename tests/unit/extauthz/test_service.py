@@ -15,6 +15,7 @@ from authz.certs.presented import DEFAULT_LIMITS, CertificateSource
 from authz.extauthz import service as module
 from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
+from authz.extauthz.memo import ClientMemo
 from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, draw_seed
 from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.factories.checks import check_request
@@ -423,3 +424,18 @@ def test_a_certificate_in_the_headers_is_looked_for_every_time() -> None:
         ask(service)
 
     assert service.snapshot.decided == {}
+
+
+def test_clients_that_the_memo_let_go_are_not_held_by_what_was_decided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_EVICTED", 0)
+    memo = ClientMemo(DEFAULT_LIMITS, max_entries=1)
+    service = CheckService(DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT, memo=memo)
+    service.snapshot = snapshot()
+    for name in ("a", "b", "c"):
+        certificate = presented(root().client(name)).certificate
+        for _ in range(3):
+            ask(service, check_request(path="/x", certificate=certificate).SerializeToString())
+
+    assert len(service.snapshot.decided) == 1

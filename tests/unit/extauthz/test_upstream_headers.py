@@ -17,6 +17,7 @@ from authz.extauthz.upstream_headers import (
     RFC9440_HEADERS,
     XFCC_HEADER,
     header_value,
+    nothing_to_remove,
     removals,
     upstream_headers,
 )
@@ -206,3 +207,32 @@ def test_every_way_to_write_a_protected_name_is_found(name: str, data: st.DataOb
     )
 
     assert removals(request([(written, b"x")]), client()) == (written,)
+
+
+@pytest.mark.parametrize("length", [20, 66, 67, 68, 300, 16_400])
+@pytest.mark.parametrize("name", [57, 58, 59])
+def test_a_header_whose_name_is_as_long_as_a_colon_is_no_pseudo_header(
+    name: int, length: int
+) -> None:
+    """58 is the code of a colon, and the length of a key stands where a key may begin."""
+    headers = [("x" * name, b"v" * length), ("cf-cert-verified", b"true")]
+    shown = request(headers, shown=False)
+
+    assert not nothing_to_remove(shown.view.header_map)
+    assert "cf-cert-verified" in removals(shown, client())
+
+
+def test_a_single_pseudo_header_that_was_chosen_is_not_all_headers() -> None:
+    message = check_request(headers=[("x-a", b"1"), ("cf-cert-ski", b"AA")])
+    lines = message.attributes.request.http.header_map.headers
+    kept = [line for line in lines if line.key in (":path", "x-a")]
+    del lines[:]
+    lines.extend(kept)
+    shown = decode(message.SerializeToString(), DecodeOptions())
+
+    assert not nothing_to_remove(shown.view.header_map)
+    assert "cf-cert-ski" in removals(shown, client())
+
+
+def test_dots_look_like_dashes_to_some_upstreams() -> None:
+    assert removals(request([("cf.cert.verified", b"true")]), client()) == ("cf.cert.verified",)

@@ -57,3 +57,12 @@ def test_what_a_client_can_make_match_together_is_bounded() -> None:
         rulings.of(Outcome(None, (str(number),)))
 
     assert len(rulings._remembered) <= _MAX_REMEMBERED
+
+
+def test_two_rules_of_one_ref_have_a_ruling_each() -> None:
+    skipping = rule("ssl", ref="same", action=Action.SKIP, skip=SkipParameters(current=True))
+    made = snapshot(site(skipping, rule("ssl", ref="same"))).sites[0]
+    skips, blocks, _ = (Outcome(one.rule, ("l",)) for one in made.ruleset.outcomes)
+
+    assert made.rulings.of(skips).verdict is Verdict.ALLOW
+    assert made.rulings.of(blocks).verdict is Verdict.DENY
