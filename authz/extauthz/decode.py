@@ -301,6 +301,9 @@ def _headers(
         for key, text in http.headers.items():
             if key[:1] != ":":
                 headers.append((key.lower().encode(), text.encode()))
+            elif key == ":authority":
+                # What HTTP/1.1 calls it, and rules written for Cloudflare.
+                headers.append((b"host", text.encode()))
         return tuple(headers), pseudo
     for line in lines:
         name = line.key.lower().encode()
@@ -310,6 +313,9 @@ def _headers(
             headers.append((name, value))
         elif pseudo.setdefault(name, value) != value:
             raise Undecodable("a pseudo header twice")
+        elif name == b":authority":
+            # What HTTP/1.1 calls it, and rules written for Cloudflare.
+            headers.append((b"host", value))
     return tuple(headers), pseudo
 
 

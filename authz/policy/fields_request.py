@@ -47,6 +47,11 @@ def _uri(values: RequestValues, path: bytes) -> bytes:
 
 
 def _full_uri(values: RequestValues, path: bytes) -> bytes:
+    # Normalised as http.host is: a rule must not depend on case, port or a trailing dot.
+    return values.facts.scheme + b"://" + _host(values) + _uri(values, path)
+
+
+def _sent_full_uri(values: RequestValues, path: bytes) -> bytes:
     return values.facts.scheme + b"://" + values.facts.host + _uri(values, path)
 
 
@@ -122,7 +127,7 @@ _LINE = (
         "http.request.full_uri",
         Bytes,
         lambda v: _full_uri(v, v.path),
-        "`scheme://host/path?query`.",
+        "`scheme://host/path?query`, the host as in `http.host`.",
     ),
     entry("http.host", Bytes, _host, "Host, lower case, without port and trailing dot."),
     entry(
@@ -173,7 +178,8 @@ _HEADERS = (
         "http.request.headers.truncated",
         Bool,
         lambda v: v.facts.headers_truncated,
-        "True when not every header reached us.",
+        "Always false: Envoy shows all headers or those in `allowed_headers`, and does not say "
+        "which.",
     ),
     entry(
         "http.request.cookies",
@@ -212,7 +218,7 @@ _RAW = (
     entry(
         "raw.http.request.full_uri",
         Bytes,
-        lambda v: _full_uri(v, _sent_path(v)),
+        lambda v: _sent_full_uri(v, _sent_path(v)),
         "`scheme://host/path?query` as sent to us.",
     ),
     entry(

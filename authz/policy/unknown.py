@@ -33,6 +33,7 @@ _HEADER_FIELDS = frozenset(
         "http.request.headers",
         "http.request.headers.names",
         "http.request.headers.values",
+        "http.request.accepted_languages",
         "http.request.cookies",
         "http.cookie",
         "http.referer",

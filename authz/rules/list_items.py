@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final
 
 from authz.packed import Section, pack_integers, pack_strings
@@ -169,14 +170,25 @@ def _hostnames(items: Sequence[str]) -> PackedItems:
 
 
 def _hostname(item: str, position: int) -> str:
-    """A name that is not plain: with a final dot, an IPv6 address, or not ASCII."""
+    """A name that is not plain: with a final dot, an IPv6 address, or not ASCII.
+
+    Written as http.host writes it (policy.hosts): addresses short and in brackets, names as UTS 46
+    maps them.
+    """
     name = item.lower().removesuffix(".")
-    if _HOSTNAME.fullmatch(name) or _ADDRESS_HOST.fullmatch(name):
+    if _HOSTNAME.fullmatch(name):
         return name
+    if _ADDRESS_HOST.fullmatch(name):
+        try:
+            return f"[{IPv6Address(name.removeprefix('[').removesuffix(']'))}]"
+        except ValueError:
+            raise BadItemError(position, "is not an IPv6 address", "write [2001:db8::1]") from None
     star, plain = ("*.", name[2:]) if name.startswith("*.") else ("", name)
     try:
-        ascii_name = star + plain.encode("idna").decode("ascii")
-    except UnicodeError:
+        import idna  # rarely needed, so not at start
+
+        ascii_name = star + idna.encode(plain, uts46=True).decode("ascii")
+    except UnicodeError:  # idna.IDNAError is one
         ascii_name = ""
     if not _HOSTNAME.fullmatch(ascii_name):
         hint = "write a name, or *. and a name" if "*" in name else "no scheme, port or path"

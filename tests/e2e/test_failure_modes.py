@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from authz.demo.scenario import ROWS, Row, policy_yaml
@@ -90,6 +91,9 @@ def test_a_service_that_is_gone_denies_unless_envoy_was_told_otherwise(
 @pytest.mark.parametrize("stack", [str], indirect=True, ids=["shipped"])
 def test_a_service_that_hangs_denies_within_the_time_limit(stack: Stack) -> None:
     stack.authz.child.send_signal(signal.SIGSTOP)
+    process = psutil.Process(stack.authz.child.pid)
+    # The signal is on its way when kill() returns; a thread may still answer.
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "it stopped")
     try:
         assert stack.get("api.localhost", "/", "valid").status == 503
     finally:

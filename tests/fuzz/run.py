@@ -87,6 +87,10 @@ def main() -> int:
     for name in names:
         print(f"{seen[name]:9}  {name.removeprefix(PROPERTIES + '/')}")
     passed = time.monotonic() - started
+    unseen = [name for name in names if not seen[name]]
+    if unseen:
+        print(f"{len(unseen)} properties have seen nothing: FUZZ_SECONDS is too short here")
+        return 1
     print(
         f"{seen.total()} examples, {rounds} runs of {len(names)} properties in {passed:.0f} s: fine"
     )

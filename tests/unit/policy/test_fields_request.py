@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from authz.certs.trust import compile_trust
+from authz.policy.authorizer import authorize
 from authz.policy.client import identify
+from authz.policy.decision import Verdict
 from authz.policy.fields import FieldValues, field_values
 from tests.factories.pki import AT
-from tests.factories.policies import facts
+from tests.factories.policies import facts, rule, site, snapshot
 
 
 def _values(**changes: Any) -> FieldValues:
@@ -43,7 +45,7 @@ def test_readings_of_a_request_share_its_random_bytes_whichever_draws_them() -> 
         ("http.request.uri.args", {b"x": (b"1",), b"y": (b"",)}),
         ("http.request.uri.args.names", (b"x", b"y")),
         ("http.request.uri.args.values", (b"1", b"")),
-        ("http.request.full_uri", b"https://API.example.com:443/a/B.Txt?x=1&y"),
+        ("http.request.full_uri", b"https://api.example.com/a/B.Txt?x=1&y"),
         ("http.host", b"api.example.com"),
         ("http.request.headers", {b"via": (b"1", b"2"), b"cookie": (b"a=1", b"b=2")}),
         ("http.request.headers.names", (b"via", b"cookie", b"via", b"cookie")),
@@ -104,3 +106,10 @@ def test_accepted_languages_are_ordered_by_weight(
 )
 def test_the_zone_is_the_site_and_has_nothing_else(name: str, expected: bytes) -> None:
     assert _values()[name] == expected
+
+
+@pytest.mark.parametrize("host", [b"api.example.com:443", b"API.example.com", b"api.example.com."])
+def test_a_rule_on_the_full_uri_does_not_depend_on_how_the_host_is_spelled(host: bytes) -> None:
+    policy = snapshot(site(rule('http.request.full_uri eq "https://api.example.com/admin"')))
+
+    assert authorize(policy, facts(host=host, path=b"/admin"), AT).verdict is Verdict.DENY

@@ -7,6 +7,7 @@ import pytest
 
 from authz.packed import IntegerSet, StringSet
 from authz.rules.list_items import BadItemError, Letters, ListKind, pack_items
+from authz.rules.lists import ListModel, compile_list
 
 
 def test_names_and_suffixes_are_apart() -> None:
@@ -58,3 +59,15 @@ def test_a_bad_item_is_named_by_its_position() -> None:
 
     assert (caught.value.position, caught.value.problem) == (2, "is not an AS number")
     assert caught.value.hint == "write 64496 or AS64496"
+
+
+def test_a_host_name_is_written_as_http_host_writes_it() -> None:
+    names = ListModel(
+        name="l", kind=ListKind.HOSTNAME, items=("straße.example.com", "::1", "[2001:DB8:0::1]")
+    )
+    listed = compile_list(names)
+
+    assert listed.has(b"xn--strae-oqa.example.com")
+    assert not listed.has(b"strasse.example.com")
+    assert listed.has(b"[::1]")
+    assert listed.has(b"[2001:db8::1]")
