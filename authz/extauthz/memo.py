@@ -115,6 +115,7 @@ class ClientMemo:
             client = entry.client
             if client is not None and id(client.trust) not in live:
                 entry.client = None
+                client.release()
 
     def _settle(
         self, facts: RequestFacts, bundle: TrustBundle, at: float, entry: _Entry | None
@@ -136,6 +137,8 @@ class ClientMemo:
         if entry is not None and entry.judgement is judgement:
             client.credential = entry.credential
             client.is_remembered = True
+            if entry.client is not None:
+                entry.client.release()
             entry.client = client
         else:
             presented = facts.presented
@@ -152,6 +155,8 @@ class ClientMemo:
             replaced = self._entries.pop(key, None)
             if replaced is not None:
                 self.bytes -= replaced.size
+                if replaced.client is not None:
+                    replaced.client.release()
             while self._entries and (
                 len(self._entries) >= self._max_entries or self.bytes + size > self._max_bytes
             ):
@@ -171,7 +176,7 @@ class ClientMemo:
                 self.bytes -= entry.size
                 self.evicted += entry.size
                 if entry.client is not None:
-                    entry.client.is_remembered = False
+                    entry.client.release()
                 return
             entry.client.recent = False
             self._entries[key] = entry

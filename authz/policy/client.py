@@ -127,13 +127,24 @@ class Client:
             certificate.shed()
 
     def decision(self, ruling: Ruling) -> Decision:
-        """The decision that says `ruling` of this client: one object for all checks."""
+        """The decision that says `ruling` of this client: one object for all checks.
+
+        Only a client that a memo holds keeps it: the two point at each other, and what serves
+        checks collects no old cycles. `release` parts them.
+        """
+        if not self.is_remembered:
+            return Decision(ruling, self.standing, self)
         found = self._decisions.get(ruling)
         if found is None:
             if len(self._decisions) >= self.MAX_DECISIONS:
                 self._decisions.clear()
             found = self._decisions[ruling] = Decision(ruling, self.standing, self)
         return found
+
+    def release(self) -> None:
+        """No memo holds this client any more."""
+        self.is_remembered = False
+        self._decisions.clear()
 
     @property
     def presented(self) -> bool:
@@ -190,6 +201,7 @@ def resolve(judgement: Judgement, trust: TrustBundle, at: float) -> Client:
 #: Nobody: no certificate was presented, now or ever.
 NOBODY = Client(NOT_PRESENTED, False, NOT_PRESENTED.failure, NOT_PRESENTED.detail)
 NOBODY.valid_from, NOBODY.valid_until = -math.inf, math.inf
+NOBODY.is_remembered = True
 
 
 def identify(presented: Presented, trust: TrustBundle, at: float) -> Client:

@@ -15,7 +15,10 @@ from authz.certs.judgement import Judgement
 from authz.certs.presented import ABSENT, DEFAULT_LIMITS, CertificateSource, Presented
 from authz.certs.trust import compile_trust
 from authz.extauthz.memo import ClientMemo
+from authz.policy.decision import Reason, Ruling, Verdict
 from tests.factories.facts import RequestFacts
+from tests.factories.pki import AT, authority, root
+from tests.factories.pki import presented as given
 
 if TYPE_CHECKING:
     from authz.certs.trust import TrustBundle
@@ -27,6 +30,9 @@ def bundle(digest: bytes = b"a") -> TrustBundle:
 
 def presented(number: int = 0, size: int = 100) -> Presented:
     return Presented(certificate=f"{number:0{size}d}")
+
+
+_RULING = Ruling(verdict=Verdict.DENY, reason=Reason.RULE)
 
 
 class Judge:
@@ -219,3 +225,23 @@ def test_what_was_settled_by_a_bundle_that_stays_is_kept() -> None:
     remembered.let_go([kept])
 
     assert remembered.client_of(facts, kept, 0) is first
+
+
+def test_a_client_that_was_evicted_is_gone_without_a_collection_of_garbage() -> None:
+    """A process that answers checks collects no old cycles (node.giving_way)."""
+    remembered = ClientMemo(DEFAULT_LIMITS, max_entries=1)
+    trust = compile_trust([authority()])
+    gc.disable()
+    try:
+        for turn in range(2):
+            facts = RequestFacts(
+                method=b"GET", host=b"a", path=b"/", presented=given(root().client(f"c{turn}"))
+            )
+            client = remembered.client_of(facts, trust, AT)
+            assert client.decision(_RULING) is client.decision(_RULING)
+            if turn == 0:
+                watched = weakref.ref(client.certificate)
+            del client
+        assert watched() is None
+    finally:
+        gc.enable()

@@ -92,6 +92,7 @@ def test_what_a_value_was_read_out_of_is_dropped() -> None:
 
 def test_decisions_of_old_rulings_do_not_pile_up() -> None:
     who = client()
+    who.is_remembered = True
     first = who.decision(Ruling(verdict=Verdict.DENY, reason=Reason.RULE))
     assert who.decision(first.ruling) is first
     for _ in range(100):
