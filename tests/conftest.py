@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,13 +15,11 @@ from tests.factories.pki import AT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Bounded counts in `make test`; `make fuzz` searches longer.
-settings.register_profile(
-    "default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile(
-    "fuzz", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# `make test` tries bounded counts and the same examples every time: whether a change is good is
+# not a matter of luck. `make fuzz` searches longer, and elsewhere with each run.
+_COMMON: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("default", max_examples=60, derandomize=True, **_COMMON)
+settings.register_profile("fuzz", max_examples=2_000, derandomize=False, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
