@@ -125,8 +125,17 @@ def test_a_killed_worker_costs_nothing_that_a_retry_cannot_mend(
         more(admitted, 50)
         two.child.send_signal(signal.SIGKILL)
         more(admitted, 300)
+        eventually(
+            lambda: envoy.stat("cluster.authz.membership_healthy") == 1, "Envoy knows of its end"
+        )
+        # Those that were under way when Envoy learned of it have been answered.
+        more(admitted, 10)
+        lost = admitted.counts.get("503", 0)
+        more(admitted, 100)
 
     assert set(refused.counts) <= {"403", "503"}, refused.details
     assert set(admitted.counts) <= {"200", "503"}, admitted.details
-    # At most what was in flight when it died: one request of each thread.
-    assert admitted.counts.get("503", 0) <= 2
+    # What was in flight when it died, one request of each thread; on a busy machine also one
+    # whose next tries ran out of time before Envoy saw that the port is closed.
+    assert lost <= admitted.total // 50, admitted.counts
+    assert admitted.counts.get("503", 0) == lost, "one was lost after Envoy knew"
