@@ -58,6 +58,8 @@ class Client:
             no look-up says otherwise; never, unless it was settled.
         credential: the certificate as presented, one object for all checks.
         recent: whether somebody asked since a memo last looked.
+        due: from when on (Unix seconds) it is news that this certificate was seen; never, unless it
+            is verified.
     """
 
     #: Decisions that are kept: of one snapshot there are few, and a client may outlive many.
@@ -70,6 +72,7 @@ class Client:
         "_room",
         "credential",
         "detail",
+        "due",
         "failure",
         "fingerprint",
         "judgement",
@@ -106,6 +109,7 @@ class Client:
         self.valid_until = -math.inf
         self.credential: Hashable | None = None
         self.recent = False
+        self.due = -math.inf if failure is None else math.inf
         self._decisions: dict[Ruling, Decision] = {}
         self._room = self.MAX_VALUES
 
