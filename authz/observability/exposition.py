@@ -99,6 +99,12 @@ _SPECS: Final = (
         "Log lines that could not be written.",
     ),
     MetricSpec(
+        "authz_events_dropped_total",
+        "counter",
+        (),
+        "Denials and matches of log rules that were counted and not told.",
+    ),
+    MetricSpec(
         "authz_crl_next_update_timestamp_seconds",
         "gauge",
         ("site", "authority"),
@@ -154,6 +160,8 @@ class _Collected:
         yield _counter("authz_reload_failures_total", _rows(exports, "reload_failures"))
         dropped = sum(e["log_lines_dropped"] for e in exports)
         yield _counter("authz_log_lines_dropped_total", [[dropped]])
+        untold = sum(e["events_dropped"] for e in exports)
+        yield _counter("authz_events_dropped_total", [[untold]])
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
         resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
         yield _gauge("authz_worker_resident_memory_bytes", resident)

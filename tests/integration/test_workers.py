@@ -210,6 +210,29 @@ def test_workers_end_with_a_supervisor_that_was_killed(start: Start) -> None:
     assert _gone(workers)
 
 
+def test_a_supervisor_that_does_not_listen_ends_no_worker_and_delays_no_check(
+    start: Start, client: Connect
+) -> None:
+    node = start(*TWO, policy=DENY_ALL).until_serving()
+    workers = node.workers()
+    asking = client(node.addresses[0])
+    supervisor = psutil.Process(node.process.pid)
+    supervisor.suspend()
+    try:
+        # Longer than a message to it may take (channel.SEND_TIMEOUT), and more than it is told.
+        until = time.monotonic() + 4
+        denied = 0
+        while time.monotonic() < until or denied < 3000:
+            assert asking.ask() == DENIED
+            denied += 1
+    finally:
+        supervisor.resume()
+    assert [worker.pid for worker in node.workers()] == [worker.pid for worker in workers]
+    assert asking.ask() == DENIED
+    assert node.metric("authz_checks_total", verdict="deny") == denied + 1
+    assert node.metric("authz_events_dropped_total") > 0
+
+
 def test_the_second_stop_signal_ends_everything_at_once(start: Start) -> None:
     node = start(*TWO).until_serving()
     workers = node.workers()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
 from authz.extauthz.memo import ClientMemo
 from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, draw_seed
 from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.policy.decision import Verdict
 from tests.factories.checks import check_request
 from tests.factories.pki import AT, authority, presented, root
 from tests.factories.policies import rule, site, snapshot
@@ -113,6 +115,65 @@ def test_a_certificate_is_judged_once() -> None:
         ask(service, check_request(certificate=alice).SerializeToString())
 
     assert service.memo.misses == 1
+
+
+def _noting(note: Any) -> CheckService:
+    made = CheckService(DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT, note=note)
+    made.snapshot = snapshot()
+    return made
+
+
+def test_what_is_worth_telling_is_noted_with_its_id_and_its_request() -> None:
+    noted: list[tuple[Any, ...]] = []
+
+    def note(decision: Decision, *rest: Any) -> None:
+        noted.append((decision.reason.value, *rest))
+        if decision.verdict is Verdict.ALLOW:
+            decision.due = math.inf
+
+    service = _noting(note)
+    denied = check_request(path="/admin?x=1").SerializeToString()
+    for _ in range(3):
+        identity = str(ask(service, denied).dynamic_metadata["decision_id"])
+        assert noted.pop() == (
+            "rule",
+            identity.encode(),
+            AT,
+            b"api.example.com",
+            b"/admin?x=1",
+            denied,
+        )
+    for _ in range(4):
+        ask(service)
+    # Decided anew until it is remembered, and not worth telling any more then.
+    assert 1 <= len(noted) <= 3
+    assert {one[0] for one in noted} == {"default_action"}
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "expected"),
+    [(b"\xff", {}, "undecodable"), (REQUEST, {"remaining": 0.0}, "deadline_exceeded")],
+)
+def test_a_check_that_nobody_decides_is_noted(
+    data: bytes, more: dict[str, float], expected: str
+) -> None:
+    noted: list[tuple[Any, ...]] = []
+    service = _noting(lambda decision, *rest: noted.append((decision.reason.value, *rest)))
+    answer = ask(service, data, **more)
+
+    identity = str(answer.dynamic_metadata["decision_id"]).encode()
+    assert noted == [(expected, identity, AT, b"", b"", b"")]
+
+
+def test_a_check_that_broke_is_noted_and_what_breaks_in_noting_is_denied() -> None:
+    noted: list[str] = []
+
+    def broken(decision: Decision, *_: Any) -> None:
+        noted.append(decision.reason.value)
+        raise ZeroDivisionError("a defect")
+
+    assert reason(ask(_noting(broken))) == "internal_error"
+    assert noted == ["default_action", "internal_error"]
 
 
 def test_each_check_has_an_id_of_its_own() -> None:

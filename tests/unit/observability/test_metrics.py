@@ -11,6 +11,7 @@ import pytest
 
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
+from authz.observability.activity import Rule
 from authz.observability.metrics import BUCKETS, Metrics, counters_only, resident_bytes
 from authz.policy.decision import Reason
 from tests.factories.decisions import ANONYMOUS, allowed, blocked, client, refused
@@ -35,6 +36,27 @@ def test_each_check_is_counted_by_site_action_and_reason() -> None:
         ["api", "block", "rule", 2],
     ]
     assert export["checks"] == [["allow", 1], ["deny", 2]]
+
+
+def test_rules_are_counted_one_by_one_and_not_as_metrics() -> None:
+    metrics = Metrics()
+    for decision in (blocked(), blocked(), blocked(rule="other"), allowed()):
+        metrics.observe(decision, ENVOY, 0.0001)
+    metrics.observe(refused(Reason.AMBIGUOUS_PATH), ENVOY, 0.0001)
+
+    assert metrics.rules() == {
+        Rule("api", blocked().rule, "block"): 2,
+        Rule("api", "other", "block"): 1,
+    }
+    assert ["api", "block", "rule", 3] in metrics.export()["decisions"]
+
+
+def test_events_that_were_dropped_are_reported() -> None:
+    metrics = Metrics()
+    assert metrics.export()["events_dropped"] == 0
+    metrics.events = SimpleNamespace(dropped=3)
+    assert metrics.export()["events_dropped"] == 3
+    assert b"authz_events_dropped_total 3.0" in metrics.render()
 
 
 @pytest.mark.parametrize(
