@@ -4,16 +4,22 @@
 What it tells is observability's (events, activity); to whom is the caller's: its own `Activity`, or
 a supervisor over the channel. A supervisor says when it has heard a report, and until then nothing
 more is sent: one that is stopped or slow holds up nobody, and what it misses is dropped and counted
-where it was noted. A report is small enough to fit into the channel whatever its reader does.
+where it was noted. A report is small enough to fit into the channel whatever its reader does. Who
+stops tells what is left, as long as somebody hears it within a second.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from authz.node.giving_way import tidy
 from authz.observability.activity import Report, Rule, RuleCount
+from authz.observability.events import MAX_TEXT
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
@@ -26,12 +32,19 @@ REPORT_SECONDS: Final = 1.0
 #: Between two looks for garbage.
 TIDY_SECONDS: Final = 60.0
 
-#: Of each kind in one report: some 60 KB at most, less than any socket buffer.
+#: Of each kind in one report. With names and texts as long as they get, it has some 100 KB; Linux
+#: gives a socket twice that (net.core.wmem_default), and a quarter is the rule.
 MAX_EVENTS: Final = 40
 MAX_SEEN: Final = 200
 MAX_RULES: Final = 100
+#: As MessagePack, without the one that goes beyond it (20 KB).
+MAX_EVENT_BYTES: Final = 40_000
+MAX_RULE_BYTES: Final = 20_000
 #: Reports in a row: under a flood of denials, telling takes a hundredth of a core.
 MAX_REPORTS: Final = 26
+
+#: How long the last reports of a process that stops may take.
+FLUSH_SECONDS: Final = 1.0
 
 
 class Reporting:
@@ -42,27 +55,42 @@ class Reporting:
         self._recorder = recorder
         self._decided = decided
         self._told: dict[Rule, int] = {}
+        self._counts: deque[RuleCount] = deque()
+
+    def count(self) -> None:
+        """Look at what rules did, if what they did before has been told. Once for many reports."""
+        if self._counts:
+            return
+        now = dict(self._decided())
+        for (site, ref), matched in list(self._recorder.logged.items()):
+            now[Rule(site, ref, "log")] = matched
+        for rule, checks in now.items():
+            more = checks - self._told.get(rule, 0)
+            if more:
+                self._told[rule] = checks
+                self._counts.append(
+                    RuleCount(
+                        site=rule.site[:MAX_TEXT],
+                        rule=rule.rule[:MAX_TEXT],
+                        action=rule.action,
+                        checks=more,
+                    )
+                )
 
     def next(self) -> Report:
         """What there is to tell, as much as fits into one report."""
         return Report(
-            events=self._recorder.drain_events(MAX_EVENTS),
+            events=self._recorder.drain_events(MAX_EVENTS, MAX_EVENT_BYTES),
             seen=self._recorder.drain_seen(MAX_SEEN),
-            rules=self._rules(),
+            rules=self._next_counts(),
         )
 
-    def _rules(self) -> tuple[RuleCount, ...]:
-        now = dict(self._decided())
-        for (site, ref), matched in list(self._recorder.logged.items()):
-            now[Rule(site, ref, "log")] = matched
+    def _next_counts(self) -> tuple[RuleCount, ...]:
         counts: list[RuleCount] = []
-        for rule, checks in now.items():
-            more = checks - self._told.get(rule, 0)
-            if more and len(counts) < MAX_RULES:
-                self._told[rule] = checks
-                counts.append(
-                    RuleCount(site=rule.site, rule=rule.rule, action=rule.action, checks=more)
-                )
+        size = 0
+        while self._counts and len(counts) < MAX_RULES and size < MAX_RULE_BYTES:
+            counts.append(self._counts.popleft())
+            size += len(msgspec.msgpack.encode(counts[-1]))
         return tuple(counts)
 
 
@@ -93,6 +121,7 @@ class Reporter:
         self._number = 0
         self._heard = 0
         self._stopped = False
+        self._alone = False
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
@@ -105,8 +134,14 @@ class Reporter:
             self._heard = max(self._heard, number)
             self._condition.notify_all()
 
+    def abandon(self) -> None:
+        """Nobody hears anything any more: there is nothing to wait for."""
+        with self._condition:
+            self._alone = True
+            self._condition.notify_all()
+
     def stop(self) -> None:
-        """Tell what can be told now, and no more."""
+        """Tell what is left, in `FLUSH_SECONDS` at most, and no more after that."""
         with self._condition:
             if self._stopped:
                 return
@@ -114,18 +149,21 @@ class Reporter:
             self._condition.notify_all()
         if self._thread.ident is not None:
             self._thread.join()
-        self._round()
+        self._guarded(self._flush)
 
     def _run(self) -> None:
         rounds = 0
         while not self._wait(self._seconds):
-            try:
-                self._round()
-                rounds += 1
-                if rounds % self._rounds_to_tidy == 0:
-                    tidy()
-            except Exception as error:  # noqa: BLE001 - a defect here must not end the telling
-                get_logger().error("activity could not be reported", exc_info=error)
+            self._guarded(self._round)
+            rounds += 1
+            if rounds % self._rounds_to_tidy == 0:
+                self._guarded(tidy)
+
+    def _guarded(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001 - a defect here must not end the telling
+            get_logger().error("activity could not be reported", exc_info=error)
 
     def _wait(self, seconds: float) -> bool:
         with self._condition:
@@ -134,24 +172,43 @@ class Reporter:
 
     def _round(self) -> None:
         """What there is to tell, in as many reports as it takes and are heard soon enough."""
+        if not self._may_tell():
+            return
+        self._reporting.count()
         for _ in range(MAX_REPORTS):
-            if not self._may_tell():
+            if not (self._tell_next() and self._may_tell()):
                 return
-            report = self._reporting.next()
-            if report.is_empty:
-                return
-            with self._condition:
-                self._number += 1
-            self._tell(self._number, report)
+
+    def _flush(self) -> None:
+        """Everything that is left. Returns when it was heard: then nobody hangs up too early."""
+        until = time.monotonic() + FLUSH_SECONDS
+        if not self._is_heard(until):
+            return
+        self._reporting.count()
+        while self._tell_next() and self._is_heard(until):
+            pass
+
+    def _tell_next(self) -> bool:
+        """Tell something, if there is anything."""
+        report = self._reporting.next()
+        if report.is_empty:
+            return False
+        with self._condition:
+            self._number += 1
+        self._tell(self._number, report)
+        return True
 
     def _may_tell(self) -> bool:
-        """Whether the last report was heard; waits for it a little."""
+        """Whether the last report was heard and there is time for another; waits a little."""
+        return self._is_heard(time.monotonic() + self._seconds, lambda: self._stopped)
+
+    def _is_heard(self, until: float, given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Whether the last report was heard; waits for it, but not beyond `until`."""
         if not self._acknowledged:
-            return True
+            return time.monotonic() < until
         with self._condition:
-            return (
-                self._condition.wait_for(
-                    lambda: self._heard == self._number or self._stopped, self._seconds
-                )
-                and self._heard == self._number
+            self._condition.wait_for(
+                lambda: self._heard == self._number or self._alone or given_up(),
+                max(0.0, until - time.monotonic()),
             )
+            return self._heard == self._number and not self._alone

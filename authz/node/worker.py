@@ -97,6 +97,7 @@ class Worker:
                     self._inbox.put(message)
         except ChannelClosedError as error:
             self._log.error("the supervisor cannot be understood", reason=str(error))
+        self._reporter.abandon()
         self._inbox.put(Drain())
 
     def _load(self, order: Load) -> bool:

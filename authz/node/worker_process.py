@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,12 @@ class WorkerProcess:
         """End it at once; `Exited` follows."""
         self._process.kill()
 
+    def _acknowledge(self, number: int) -> None:
+        # It may have ended by itself, which is no reason to kill it: that would look like a crash.
+        # One that does not read has lost the channel by now, and `_read` sees to it.
+        with suppress(ChannelClosedError):
+            self._channel.send(Heard(number=number))
+
     def _read(self) -> None:
         try:
             while (message := self._channel.receive()) is not None:
@@ -118,7 +125,7 @@ class WorkerProcess:
                         self._condition.notify_all()
                 elif isinstance(message, Reported):
                     self._reported(message.report)
-                    self.send(Heard(number=message.number))
+                    self._acknowledge(message.number)
                 else:
                     self._tell(Said(self, message))
         except ChannelClosedError:

@@ -9,7 +9,9 @@ another one (`drain_…`). Not here: what becomes of it (activity.py), how it ge
 What a check that is let through pays is one comparison: a decision knows when it is `due`, and one
 that is worth telling every time always is.
 
-Paths are told without their query, which is where secrets are; everything a client chose is cut.
+Paths are told without query and fragment, hosts without what stands before an "@": that is where
+secrets are. Everything a client chose is cut. What waits holds no client and no policy, only parts
+of them that are small: nobody knows how long it waits.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from authz.policy.decision import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authz.policy.decision import Decision
+    from authz.policy.decision import Decision, Ruling, Standing
 
 #: Events that wait to be drained; that happens every second.
 MAX_EVENTS: Final = 1024
@@ -36,17 +38,21 @@ MAX_SEEN: Final = 8192
 SEEN_SECONDS: Final = 10.0
 #: Requests up to this size are kept until they are drained, to find the client's address in.
 MAX_KEPT_BYTES: Final = 16_384
-#: Characters of a host, a path or a detail; rules of a list of matches.
+#: All such requests together; those beyond are told without the address.
+MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
+#: `log` rules counted one by one; further ones are counted together, without a name.
+MAX_LOG_RULES: Final = 32_768
+#: Characters of a host, a path, a detail or a name; rules of a list of matches.
 MAX_TEXT: Final = 256
 MAX_LOGGED: Final = 16
 
 _ALLOW: Final = Verdict.ALLOW
-_QUESTION_MARK: Final = b"?"
+_UNNAMED: Final = ("", "")
 
 #: `note(decision, id, at, host, path, data)`: told about a check whose decision is due.
 Note: TypeAlias = "Callable[[Decision, bytes, float, bytes, bytes, bytes], None]"
 
-_Noted: TypeAlias = "tuple[Decision, bytes, float, bytes, bytes, bytes]"
+_Noted: TypeAlias = "tuple[Ruling, Standing, str, bytes, bytes, float, bytes, bytes, bytes]"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +98,7 @@ class EventRecorder:
 
     Attributes:
         dropped: events that nobody will hear of, because too many waited.
+        unseen: checks whose certificate could not be noted as seen; its next check tries again.
         logged: how often each `log` rule matched, by site and ref.
     """
 
@@ -99,12 +106,16 @@ class EventRecorder:
         self, address_of: Callable[[bytes], str] = lambda _: "", allowed_every: int = 0
     ) -> None:
         self.dropped = 0
+        self.unseen = 0
         self.logged: dict[tuple[str, str], int] = {}
         self._address_of = address_of
         self._every = allowed_every
         self._countdown = allowed_every
         self._events: deque[_Noted] = deque()
         self._seen: deque[tuple[bytes, float]] = deque()
+        # Of the requests that wait. Each thread adds to its own, so none is locked.
+        self._bytes_in = 0
+        self._bytes_out = 0
 
     # --- the thread that answers checks ---------------------------------------------------------
 
@@ -119,14 +130,15 @@ class EventRecorder:
     ) -> None:
         """Note a check at Unix time `at`, and say when the next one with this decision is due."""
         client = decision.client
-        if client is not None and at >= client.due and len(self._seen) < MAX_SEEN:
-            self._seen.append((client.fingerprint, at))
-            client.due = at + SEEN_SECONDS
+        if client is not None and at >= client.due:
+            if len(self._seen) < MAX_SEEN:
+                self._seen.append((client.fingerprint, at))
+                client.due = at + SEEN_SECONDS
+            else:
+                self.unseen += 1
         ruling = decision.ruling
         if ruling.logged:
-            for ref in ruling.logged:
-                key = (ruling.site, ref)
-                self.logged[key] = self.logged.get(key, 0) + 1
+            self._count(ruling)
         elif ruling.verdict is _ALLOW:
             if not self._every:
                 decision.due = math.inf if client is None else client.due
@@ -138,16 +150,46 @@ class EventRecorder:
         if len(self._events) >= MAX_EVENTS:
             self.dropped += 1
             return
-        kept = data if len(data) <= MAX_KEPT_BYTES else b""
-        self._events.append((decision, decision_id, at, host[:MAX_TEXT], path[:MAX_TEXT], kept))
+        size = len(data)
+        if size <= MAX_KEPT_BYTES and self._bytes_in - self._bytes_out + size <= MAX_WAITING_BYTES:
+            self._bytes_in += size
+        else:
+            data = b""
+        self._events.append(
+            (
+                ruling,
+                decision.standing,
+                decision.detail[:MAX_TEXT],
+                b"" if client is None else client.fingerprint,
+                decision_id,
+                at,
+                # Before it is cut, or what is left would be what was to go.
+                host.rpartition(b"@")[2][:MAX_TEXT],
+                path[:MAX_TEXT],
+                data,
+            )
+        )
+
+    def _count(self, ruling: Ruling) -> None:
+        for ref in ruling.logged:
+            key = (ruling.site, ref)
+            if key not in self.logged and len(self.logged) >= MAX_LOG_RULES:
+                key = _UNNAMED
+            self.logged[key] = self.logged.get(key, 0) + 1
 
     # --- another thread -------------------------------------------------------------------------
 
-    def drain_events(self, most: int) -> tuple[Event, ...]:
-        """The events that wait, the oldest first, `most` at most."""
+    def drain_events(self, most: int, most_bytes: int = MAX_WAITING_BYTES) -> tuple[Event, ...]:
+        """The events that wait, the oldest first, `most` at most.
+
+        As MessagePack they have `most_bytes`, and one event more, at most.
+        """
         events: list[Event] = []
-        while self._events and len(events) < most:
-            events.append(self._event(*self._events.popleft()))
+        size = 0
+        while self._events and len(events) < most and size < most_bytes:
+            event = self._event(*self._events.popleft())
+            events.append(event)
+            size += len(msgspec.msgpack.encode(event))
         return tuple(events)
 
     def drain_seen(self, most: int) -> dict[str, float]:
@@ -160,14 +202,17 @@ class EventRecorder:
 
     def _event(
         self,
-        decision: Decision,
+        ruling: Ruling,
+        standing: Standing,
+        detail: str,
+        fingerprint: bytes,
         decision_id: bytes,
         at: float,
         host: bytes,
         path: bytes,
         data: bytes,
     ) -> Event:
-        ruling, standing, client = decision.ruling, decision.standing, decision.client
+        self._bytes_out += len(data)
         address = ""
         if data:
             with suppress(Exception):  # a part of the request that nobody has read may be anything
@@ -177,16 +222,16 @@ class EventRecorder:
             at=at,
             verdict=ruling.verdict.value,
             reason=ruling.reason.value,
-            site=ruling.site,
-            rule=ruling.rule,
+            site=ruling.site[:MAX_TEXT],
+            rule=ruling.rule[:MAX_TEXT],
             action=ruling.action,
-            logged=ruling.logged[:MAX_LOGGED],
-            detail=decision.detail[:MAX_TEXT],
+            logged=tuple(ref[:MAX_TEXT] for ref in ruling.logged[:MAX_LOGGED]),
+            detail=detail,
             generation=ruling.generation,
             host=_text(host),
-            path=_text(path.partition(_QUESTION_MARK)[0]),
+            path=_text(path.partition(b"?")[0].partition(b"#")[0]),
             client_ip=address[:MAX_TEXT],
-            fingerprint="" if client is None else client.fingerprint.decode(),
+            fingerprint=fingerprint.decode(),
             presented=standing.presented,
             verified=standing.verified,
             revoked=standing.revoked,

@@ -105,6 +105,12 @@ _SPECS: Final = (
         "Denials and matches of log rules that were counted and not told.",
     ),
     MetricSpec(
+        "authz_last_seen_dropped_total",
+        "counter",
+        (),
+        "Checks whose certificate was not noted as seen; its next check is.",
+    ),
+    MetricSpec(
         "authz_crl_next_update_timestamp_seconds",
         "gauge",
         ("site", "authority"),
@@ -162,6 +168,8 @@ class _Collected:
         yield _counter("authz_log_lines_dropped_total", [[dropped]])
         untold = sum(e["events_dropped"] for e in exports)
         yield _counter("authz_events_dropped_total", [[untold]])
+        unseen = sum(e["last_seen_dropped"] for e in exports)
+        yield _counter("authz_last_seen_dropped_total", [[unseen]])
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
         resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
         yield _gauge("authz_worker_resident_memory_bytes", resident)

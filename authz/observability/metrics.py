@@ -44,6 +44,10 @@ BUCKETS: Final = (
 
 _FIRST: Final = BUCKETS[0]
 
+#: Sets of labels with a cell of their own, some 10 MB. When a policy whose rules get new names
+#: again and again has made as many, further rules of a site are counted together, without a name.
+MAX_CELLS: Final = 32_768
+
 Export = dict[str, Any]
 
 _K = TypeVar("_K")
@@ -62,6 +66,7 @@ class Events(Protocol):
     """What is read of the events (observability.events.EventRecorder)."""
 
     dropped: int
+    unseen: int
 
 
 class _Labels(NamedTuple):
@@ -148,6 +153,8 @@ class Metrics:
             result,
             source.value,
         )
+        if labels not in self._cells and len(self._cells) >= MAX_CELLS:
+            labels = labels._replace(rule="")
         return self._cells.setdefault(labels, [0])
 
     def _totals(self) -> tuple[dict[str, int], dict[_Decided, int], dict[_Presented, int]]:
@@ -202,6 +209,7 @@ class Metrics:
             "internal_errors": self._internal_errors,
             "log_lines_dropped": lines_dropped(),
             "events_dropped": 0 if self.events is None else self.events.dropped,
+            "last_seen_dropped": 0 if self.events is None else self.events.unseen,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "memo": None
             if memo is None

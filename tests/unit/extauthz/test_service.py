@@ -18,8 +18,11 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
 from authz.extauthz.memo import ClientMemo
 from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, draw_seed
+from authz.observability.events import SEEN_SECONDS, EventRecorder
+from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.decision import Verdict
+from authz.policy.model import Action, SkipParameters
 from tests.factories.checks import check_request
 from tests.factories.pki import AT, authority, presented, root
 from tests.factories.policies import rule, site, snapshot
@@ -148,6 +151,50 @@ def test_what_is_worth_telling_is_noted_with_its_id_and_its_request() -> None:
     # Decided anew until it is remembered, and not worth telling any more then.
     assert 1 <= len(noted) <= 3
     assert {one[0] for one in noted} == {"default_action"}
+
+
+@pytest.mark.parametrize("path", ["/", "/admin"])
+def test_a_remembered_decision_is_told_and_counted_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = root().client("alice")
+    now = [AT]
+    metrics, events = Metrics(), EventRecorder(allowed_every=2)
+    service = CheckService(
+        DecodeOptions(), DEFAULT_LIMITS, metrics, clock=lambda: now[0], note=events.note
+    )
+    service.snapshot = snapshot(
+        site(
+            rule('http.request.uri.path eq "/admin"', ref="block"),
+            rule(
+                'http.request.uri.path eq "/"',
+                ref="skip",
+                action=Action.SKIP,
+                skip=SkipParameters(current=True),
+            ),
+        )
+    )
+    asked = check_request(path=path, certificate=presented(client).certificate).SerializeToString()
+    for _ in range(4):
+        service.check(asked)
+    events.drain_events(10)
+    events.drain_seen(10)
+    rules = dict(metrics.rules())
+    # From here on nothing is decided anew.
+    monkeypatch.delattr(module, "authorize")
+    ids = []
+    for _ in range(4):
+        now[0] += SEEN_SECONDS
+        ids.append(str(ask(service, asked).dynamic_metadata["decision_id"]))
+
+    told = [event.id for event in events.drain_events(10)]
+    assert told == (ids if path == "/admin" else ids[1::2])
+    fingerprint = Certificate.from_der(client.der).fingerprint_sha256
+    assert list(events._seen) == [
+        (fingerprint.encode(), AT + n * SEEN_SECONDS) for n in range(1, 5)
+    ]
+    [counted] = rules
+    assert metrics.rules()[counted] == rules[counted] + 4
 
 
 @pytest.mark.parametrize(

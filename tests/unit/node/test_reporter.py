@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import queue
+import socket
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from authz.node import reporter as module
-from authz.node.messages import Reported
+from authz.node.channel import Channel
+from authz.node.messages import Reported, ToSupervisor, ToWorker
 from authz.node.reporter import MAX_REPORTS, Reporter, Reporting
-from authz.observability.activity import Report, Rule
+from authz.observability.activity import Activity, Report, Rule
 from authz.observability.events import EventRecorder
 from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 
@@ -75,25 +77,44 @@ def reporter_of(
 def test_rules_are_told_by_how_much_more_they_did(node: _Node) -> None:
     node.decided[Rule("api", "r", "block")] = 3
     node.recorder.logged["api", "l"] = 2
+    assert node.reporting.next().is_empty
+    node.reporting.count()
     assert {(one.rule, one.action, one.checks) for one in node.reporting.next().rules} == {
         ("r", "block", 3),
         ("l", "log", 2),
     }
+    node.reporting.count()
     assert node.reporting.next().is_empty
     node.decided[Rule("api", "r", "block")] = 4
+    node.reporting.count()
     assert [(one.rule, one.checks) for one in node.reporting.next().rules] == [("r", 1)]
 
 
 def test_a_report_fits_into_a_socket_whatever_there_is_to_tell(node: _Node) -> None:
-    node.deny(1000)
+    # Four bytes a character, and names that nobody has.
+    long = "\N{GRINNING FACE}" * 1000
+    ruling = Ruling(
+        verdict=Verdict.DENY,
+        reason=Reason.RULE,
+        site=long,
+        rule=long,
+        action="block",
+        logged=(long,) * 20,
+    )
+    for decision in (DENIED, Decision(ruling, UNJUDGED[False], detail=long)):
+        for _ in range(500):
+            node.recorder.note(decision, b"A" * 20, 1.0, long.encode(), long.encode(), b"")
     node.recorder._seen.extend((f"{n:064x}".encode(), 1.0) for n in range(5000))
     for n in range(1000):
-        node.decided[Rule("s" * 100, f"{n}" + "r" * 100, "block")] = 1
-    sizes = []
+        node.decided[Rule(long, f"{n}{long if n % 2 else ''}", "block")] = 1
+    node.reporting.count()  # with one `log` rule more
+    sizes, events, counts = [], 0, 0
     while not (report := node.reporting.next()).is_empty:
         sizes.append(len(msgspec.msgpack.encode(Reported(number=1, report=report))))
+        events += len(report.events)
+        counts += len(report.rules)
 
-    assert len(sizes) == 25
+    assert (events, counts) == (1000, 1001)
     # Half of what Linux gives a socket pair (net.core.wmem_default), at most.
     assert max(sizes) < 106_496
 
@@ -143,16 +164,43 @@ def test_a_flood_is_told_in_part(node: _Node, monkeypatch: pytest.MonkeyPatch) -
     assert len(told) == MAX_REPORTS
 
 
-def test_the_last_word_is_told_when_it_stops(
+def test_when_nobody_hears_any_more_nothing_is_waited_for(
     node: _Node,
     reporter_of: Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]],
 ) -> None:
     reporter, told = reporter_of(acknowledged=True)
     node.deny()
-    reporter.stop()
-    assert len(told.get(timeout=30)[1].events) == 1
+    reporter.abandon()
     reporter.stop()
     assert told.empty()
+
+
+def test_all_that_is_left_is_told_before_it_stops(node: _Node) -> None:
+    told: list[Report] = []
+
+    def hear(number: int, report: Report) -> None:
+        told.append(report)
+        reporter.heard(number)
+
+    reporter = Reporter(node.reporting, hear, acknowledged=True)
+    node.deny(1024)
+    for n in range(500):
+        node.decided[Rule("api", str(n), "block")] = 1
+    reporter.stop()
+    reporter.stop()
+    assert sum(len(report.events) for report in told) == 1024
+    assert sum(len(report.rules) for report in told) == 500
+
+
+def test_the_last_words_are_not_waited_for_long(
+    node: _Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FLUSH_SECONDS", 0.05)
+    told: list[int] = []
+    reporter = Reporter(node.reporting, lambda number, _: told.append(number), acknowledged=True)
+    node.deny(100)
+    reporter.stop()
+    assert told == [1]
 
 
 def test_a_defect_does_not_end_the_telling(
@@ -185,3 +233,44 @@ def test_garbage_is_looked_for_now_and_then(
     reporter, _ = reporter_of(acknowledged=False, tidy_seconds=0.02)
     reporter.start()
     assert tidied.get(timeout=30)
+
+
+def test_one_process_and_a_supervisor_gather_the_same() -> None:
+    def something(recorder: EventRecorder) -> Reporting:
+        for n in range(100):
+            recorder.note(DENIED, b"%020d" % n, float(n), b"h", b"/", b"")
+        recorder.logged["api", "l"] = 7
+        recorder._seen.append((b"f" * 64, 5.0))
+        return Reporting(recorder, lambda: {Rule("api", "r", "block"): 3})
+
+    alone, gathered = Activity(), Activity()
+    Reporter(
+        something(EventRecorder()), lambda _, report: alone.add(report), acknowledged=False
+    ).stop()
+    one, other = socket.socketpair()
+    worker: Channel[ToWorker] = Channel(one, ToWorker)
+    supervisor: Channel[ToSupervisor] = Channel(other, ToSupervisor)
+
+    def over_the_channel(number: int, report: Report) -> None:
+        worker.send(Reported(number=number, report=report))
+        heard = supervisor.receive()
+        assert isinstance(heard, Reported)
+        gathered.add(heard.report)
+        reporter.heard(heard.number)
+
+    reporter = Reporter(something(EventRecorder()), over_the_channel, acknowledged=True)
+    reporter.stop()
+    worker.close()
+    supervisor.close()
+
+    assert len(alone.events(200)) == 100
+    assert gathered.events(200) == alone.events(200)
+    assert (
+        gathered.rules()
+        == alone.rules()
+        == {
+            Rule("api", "r", "block"): 3,
+            Rule("api", "l", "log"): 7,
+        }
+    )
+    assert gathered.last_seen("f" * 64) == alone.last_seen("f" * 64) == 5.0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
@@ -172,9 +173,67 @@ def test_a_certificate_that_does_not_fit_is_noted_next_time(
     monkeypatch.setattr(module, "MAX_SEEN", 0)
     _note(recorder, decision)
     assert recorder.drain_seen(10) == {}
+    assert recorder.unseen == 1
     monkeypatch.setattr(module, "MAX_SEEN", 1)
     assert _note(recorder, decision, AT + 1)
     assert len(recorder.drain_seen(10)) == 1
+
+
+def test_what_is_before_an_at_sign_in_a_host_is_told_to_nobody() -> None:
+    recorder = EventRecorder()
+    _note(recorder, _decision(b"/admin"), host=b"alice:" + b"p" * 300 + b"@api.example.com")
+
+    assert recorder.drain_events(1)[0].host == "api.example.com"
+
+
+def test_a_path_is_told_without_query_and_fragment() -> None:
+    recorder = EventRecorder()
+    for path in (b"/a?token=1", b"/a#token=1", b"/a#b?c", b"/a?b#c"):
+        _note(recorder, _decision(b"/admin"), path=path)
+
+    assert {event.path for event in recorder.drain_events(10)} == {"/a"}
+
+
+def test_what_waits_holds_no_client_and_no_policy() -> None:
+    recorder = EventRecorder()
+    decision = _decision(b"/admin", certificate=True)
+    before = sys.getrefcount(decision), sys.getrefcount(decision.client)
+    _note(recorder, decision)
+
+    assert (sys.getrefcount(decision), sys.getrefcount(decision.client)) == before
+    assert len(recorder.drain_events(1)) == 1
+
+
+def test_the_requests_that_wait_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 250)
+    recorder = EventRecorder(lambda _: "198.51.100.7")
+    decision = _decision(b"/admin")
+    for _ in range(2):
+        for _ in range(3):
+            _note(recorder, decision, data=bytes(100))
+        # All are told, and what was told makes room.
+        addresses = [event.client_ip for event in recorder.drain_events(10, 10_000)]
+        assert addresses == ["198.51.100.7", "198.51.100.7", ""]
+
+
+def test_events_are_drained_by_their_size_too() -> None:
+    recorder = EventRecorder()
+    for _ in range(10):
+        _note(recorder, _decision(b"/admin"))
+
+    assert len(recorder.drain_events(10, 1)) == 1
+    assert len(recorder.drain_events(10, 1000)) < 9
+
+
+def test_log_rules_that_get_new_names_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_LOG_RULES", 1)
+    recorder = EventRecorder()
+    for _ in range(2):
+        _note(recorder, _decision(b"/logged"))
+
+    assert recorder.logged == {("api", "l1"): 2, ("", ""): 2}
 
 
 def test_large_requests_are_not_kept() -> None:
