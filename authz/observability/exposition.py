@@ -117,6 +117,12 @@ _SPECS: Final = (
         "Earliest nextUpdate of an authority's CRLs.",
     ),
     MetricSpec(
+        "authz_worker_checks_total",
+        "counter",
+        ("worker",),
+        "Checks answered, by the process that answers them, since it started.",
+    ),
+    MetricSpec(
         "authz_worker_resident_memory_bytes",
         "gauge",
         ("worker",),
@@ -171,6 +177,10 @@ class _Collected:
         unseen = sum(e["last_seen_dropped"] for e in exports)
         yield _counter("authz_last_seen_dropped_total", [[unseen]])
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
+        answered = [
+            [e["worker"], sum(n for _, n in e["checks"])] for e in exports if e["transport"]
+        ]
+        yield _counter("authz_worker_checks_total", answered)
         resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
         yield _gauge("authz_worker_resident_memory_bytes", resident)
         transports = [[e["worker"], e["transport"], 1] for e in exports if e["transport"]]

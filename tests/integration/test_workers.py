@@ -86,6 +86,7 @@ def test_metrics_of_the_workers_are_added_up(start: Start, client: Connect) -> N
     client(node.addresses[1]).ask()
 
     assert node.metric("authz_checks_total", verdict="allow") == 4
+    assert [node.metric("authz_worker_checks_total", worker=worker) for worker in "01"] == [3, 1]
     assert node.metric("authz_check_duration_seconds_count") == 4
     assert node.metric("authz_workers_ready") == 2
     for worker in ("0", "1"):
@@ -149,6 +150,7 @@ def test_a_killed_worker_comes_back_on_its_address_with_the_policy_in_force(
     killed.kill()
     ended = node.until_logged("a worker ended and is started again")
     assert (ended["worker"], ended["status"]) == (0, -signal.SIGKILL)
+    assert ended["delay_seconds"] > 0
     assert node.until_logged("the worker is ready")["address"] == node.addresses[0]
 
     assert asking.ask() == DENIED
