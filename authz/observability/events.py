@@ -226,7 +226,8 @@ class EventRecorder:
             rule=ruling.rule[:MAX_TEXT],
             action=ruling.action,
             logged=tuple(ref[:MAX_TEXT] for ref in ruling.logged[:MAX_LOGGED]),
-            detail=detail,
+            # Half a surrogate pair can be in a text, and not in a message.
+            detail=_text(detail.encode("utf-8", "backslashreplace")),
             generation=ruling.generation,
             host=_text(host),
             path=_text(path.partition(b"?")[0].partition(b"#")[0]),

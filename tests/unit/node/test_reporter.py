@@ -90,6 +90,15 @@ def test_rules_are_told_by_how_much_more_they_did(node: _Node) -> None:
     assert [(one.rule, one.checks) for one in node.reporting.next().rules] == [("r", 1)]
 
 
+def test_rules_are_looked_at_again_when_all_was_told(node: _Node) -> None:
+    for checks in (3, 5):
+        node.decided[Rule("api", "r", "block")] = checks
+        node.reporting.count()
+    assert [one.checks for one in node.reporting.next().rules] == [3]
+    node.reporting.count()
+    assert [one.checks for one in node.reporting.next().rules] == [2]
+
+
 def test_a_report_fits_into_a_socket_whatever_there_is_to_tell(node: _Node) -> None:
     # Four bytes a character, and names that nobody has.
     long = "\N{GRINNING FACE}" * 1000

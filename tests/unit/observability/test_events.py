@@ -267,6 +267,14 @@ def test_whatever_a_client_sends_is_text_and_short(host: bytes, path: bytes) -> 
     event.path.encode()
 
 
+def test_a_detail_that_is_no_text_is_told_all_the_same() -> None:
+    ruling = Ruling(verdict=Verdict.DENY, reason=Reason.RULE)
+    recorder = EventRecorder()
+    _note(recorder, Decision(ruling, UNJUDGED[False], detail="half a pair: \ud800"))
+
+    assert recorder.drain_events(1)[0].detail == "half a pair: \\ud800"
+
+
 def test_many_matches_are_cut() -> None:
     ruling = Ruling(
         verdict=Verdict.ALLOW,
