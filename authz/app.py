@@ -107,6 +107,8 @@ def _serve_alone(
     from authz.node.endpoint import Endpoint
     from authz.node.giving_way import giving_way
     from authz.node.installer import Installer
+    from authz.node.reporter import Reporter, Reporting
+    from authz.observability.activity import Activity
 
     stack.enter_context(giving_way())
     endpoint = Endpoint(plan.endpoint)
@@ -133,6 +135,13 @@ def _serve_alone(
     if http is not None:
         http.start()
     reloader.start()
+    activity = Activity()
+    reporter = Reporter(
+        Reporting(endpoint.events, endpoint.metrics.rules),
+        lambda _, report: activity.add(report),
+        acknowledged=False,
+    )
+    reporter.start()
     ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
     _announce(plan, stack, [ready], source, http)
     while (received := arrived.get()) not in STOP_SIGNALS:
@@ -141,6 +150,7 @@ def _serve_alone(
     get_logger().info("draining")
     reloader.stop()
     endpoint.drain()
+    reporter.stop()
     get_logger().info("stopped")
 
 

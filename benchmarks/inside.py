@@ -17,6 +17,7 @@ from authz.extauthz.decision_id import decision_ids
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.encode import encode
 from authz.extauthz.service import CheckService
+from authz.observability.events import note_nothing
 from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.authorizer import authorize
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from authz.observability.events import Note
     from benchmarks.policies import Authority
 
 
@@ -51,9 +53,9 @@ class Stages:
     check_other_paths: Callable[[], object]
 
 
-def service_for(policy: Path) -> CheckService:
-    """A service that answers by a policy file."""
-    service = CheckService(DecodeOptions(), CertificateLimits(), Metrics())
+def service_for(policy: Path, note: Note = note_nothing) -> CheckService:
+    """A service that answers by a policy file, and whom it tells of checks."""
+    service = CheckService(DecodeOptions(), CertificateLimits(), Metrics(), note=note)
     service.snapshot = compile_snapshot(load_policy(policy).model, 1, time.time())
     return service
 

@@ -58,6 +58,12 @@ class Limit:
 
 LIMITS: Final = (
     Limit(
+        key="allowed, nobody is interested/noted",
+        group="telling",
+        says="a check let through that is noted for events, over one that is not",
+        at_least=0.97,
+    ),
+    Limit(
         key="full/go",
         group="full",
         says="a full decision, over grpc-go allowing everything",

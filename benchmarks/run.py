@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 #: In the order they run; each is a module of benchmarks.groups.
 GROUPS = (
     "micro",
+    "telling",
     "first-sight",
     "full",
     "rules",

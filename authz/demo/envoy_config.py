@@ -3,25 +3,18 @@
 
 `authz envoy config`, the demo, the end-to-end tests and the files in envoy/ all come from here, so
 what is shipped is what is tested. The text is a document for people first: each block says why it
-is there. Facts are Envoy 1.40's, measured; the listener is in `envoy_listener`, values in
-`envoy_options`.
+is there. Facts are Envoy 1.40's, measured; the listener is in `envoy_listener`, the
+cluster of this service in `envoy_authz`, values in `envoy_options`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
+from authz.demo.envoy_authz import authz_cluster_text, is_literal
 from authz.demo.envoy_listener import listener
-from authz.demo.envoy_options import (
-    AuthzCluster,
-    EnvoyOptions,
-    Forwarding,
-    authz_cluster,
-    forwarding_of,
-)
-from authz.demo.envoy_text import address, endpoint, indented, quoted
-from authz.settings.addresses import parse_address
+from authz.demo.envoy_options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
+from authz.demo.envoy_text import address, endpoint, indented
 
 if TYPE_CHECKING:
     from authz.settings import Settings
@@ -70,7 +63,7 @@ def render_envoy_config(settings: Settings, options: EnvoyOptions | None = None)
             "\nstatic_resources:\n  listeners:\n",
             indented(listener(options, forwarding, settings.client_ip.trusted_hops), 2),
             "\n  clusters:\n",
-            indented(_authz(authz_cluster(settings, options), options), 2),
+            indented(authz_cluster_text(authz_cluster(settings, options), options), 2),
             "\n",
             indented(_upstream(options), 2),
             _OVERLOAD,
@@ -87,76 +80,8 @@ admin:
 """
 
 
-def _authz(cluster: AuthzCluster, options: EnvoyOptions) -> str:
-    kind = "STATIC" if all(_is_literal(value) for value in cluster.endpoints) else "STRICT_DNS"
-    endpoints = "".join(endpoint(value) for value in cluster.endpoints)
-    tls = indented(_authz_tls(options, cluster.mutual_tls), 2) if cluster.tls else ""
-    return f"""\
-- name: authz
-  type: {kind}
-  connect_timeout: 0.25s
-  lb_policy: LEAST_REQUEST
-  common_lb_config:
-    # With no healthy worker left, answer at once (status_on_error) instead of trying sick ones.
-    healthy_panic_threshold: {{value: 0}}
-  typed_extension_protocol_options:
-    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-      "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-      explicit_http_config:
-        # gRPC is HTTP/2. No keepalive pings: the health checks below do that work, and
-        # gRPC servers close connections that ping too often.
-        http2_protocol_options: {{}}
-  # A worker that stops says NOT_SERVING first and closes a moment later; Envoy notices
-  # within one interval and sends it nothing more. That, with an endpoint for each worker,
-  # is what makes a rolling restart lose no request. NOT_SERVING counts at once; the
-  # threshold is for time-outs and lost connections.
-  health_checks:
-  - timeout: 0.4s
-    interval: 0.4s
-    no_traffic_interval: 0.4s
-    healthy_threshold: 1
-    unhealthy_threshold: 2
-    grpc_health_check: {{}}
-  circuit_breakers:
-    thresholds:
-    # The default of 1024 checks at once would deny the rest of a burst, and 3 retries are
-    # too few when a worker dies with many checks in flight.
-    - max_requests: 10000
-      max_pending_requests: 10000
-      max_retries: 1000
-  load_assignment:
-    cluster_name: authz
-    endpoints:
-    - lb_endpoints:
-{indented(endpoints, 6)}{tls}"""
-
-
-def _authz_tls(options: EnvoyOptions, mutual: bool) -> str:
-    certificate = f"""\
-      # What authz.yaml's grpc.tls.client_ca asks for: only this Envoy may ask questions.
-      tls_certificates:
-      - certificate_chain: {{filename: {quoted(options.authz_client_certificate)}}}
-        private_key: {{filename: {quoted(options.authz_client_key)}}}
-"""
-    return f"""\
-transport_socket:
-  name: envoy.transport_sockets.tls
-  typed_config:
-    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-    sni: {quoted(options.authz_name)}
-    common_tls_context:
-      alpn_protocols: [h2]
-{certificate if mutual else ""}\
-      validation_context:
-        trusted_ca: {{filename: {quoted(options.authz_ca)}}}
-        # Envoy compares no name by itself: anyone's certificate from this CA would do.
-        match_typed_subject_alt_names:
-        - {{san_type: DNS, matcher: {{exact: {quoted(options.authz_name)}}}}}
-"""
-
-
 def _upstream(options: EnvoyOptions) -> str:
-    kind = "STATIC" if _is_literal(options.upstream) else "STRICT_DNS"
+    kind = "STATIC" if is_literal(options.upstream) else "STRICT_DNS"
     return f"""\
 # The application behind Envoy: replace the address.
 - name: upstream
@@ -167,18 +92,6 @@ def _upstream(options: EnvoyOptions) -> str:
     endpoints:
     - lb_endpoints:
 {indented(endpoint(options.upstream), 6)}"""
-
-
-def _is_literal(value: str) -> bool:
-    """Whether an address needs no resolver: a Unix socket or an IP address."""
-    parsed = parse_address(value)
-    if parsed.is_unix:
-        return True
-    try:
-        ipaddress.ip_address(parsed.host)
-    except ValueError:
-        return False
-    return True
 
 
 _OVERLOAD = """

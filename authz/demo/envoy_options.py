@@ -75,9 +75,13 @@ class EnvoyOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthzCluster:
-    """How Envoy reaches this service: one endpoint per listening address."""
+    """How Envoy reaches this service: one endpoint per listening address.
+
+    `shared_port`: several workers listen on each of them (SO_REUSEPORT).
+    """
 
     endpoints: tuple[str, ...]
+    shared_port: bool = False
     tls: bool = False
     mutual_tls: bool = False
 
@@ -102,6 +106,7 @@ def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
     endpoints = options.authz or _listening_addresses(settings)
     return AuthzCluster(
         endpoints=endpoints,
+        shared_port=settings.grpc.workers > 1 and not settings.grpc.port_per_worker,
         tls=tls is not None,
         mutual_tls=tls is not None and tls.client_ca is not None,
     )

@@ -22,6 +22,7 @@ from authz.extauthz.decode import DecodeOptions, Undecodable, decode_rest
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
 from authz.extauthz.memo import ClientMemo
 from authz.extauthz.upstream_headers import nothing_to_remove, removals
+from authz.observability.events import note_nothing
 from authz.observability.log import RateLimit, get_logger
 from authz.pb.check_view_pb2 import CheckView
 from authz.policy.authorizer import authorize
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from authz.certs.presented import CertificateLimits
     from authz.extauthz.decode import DecodedRequest
+    from authz.observability.events import Note
     from authz.policy.snapshot import Snapshot
 
 _ALLOW: Final = Verdict.ALLOW
@@ -94,6 +96,7 @@ class CheckService:
         clock: Callable[[], float] = time.time,
         memo: ClientMemo | None = None,
         seed: Callable[[], bytes] = draw_seed,
+        note: Note = note_nothing,
     ) -> None:
         self._snapshot: Snapshot | None = None
         # An empty memo is false.
@@ -107,6 +110,7 @@ class CheckService:
         # With XFCC the certificate is somewhere in the headers.
         self._recalls = options.certificate_source is CertificateSource.ENVOY
         self._observe = observer.observe
+        self._note = note
         self._client_of = self.memo.client_of
         self._doors = bytearray(_DOORS)
         self._ids = decision_ids()
@@ -181,18 +185,21 @@ class CheckService:
                         self._remember(snapshot, facts, decision, at)
                     else:
                         self._doors[door] = guest
+            decision_id = next(self._ids)
             if decision.ruling.verdict is not _ALLOW or nothing_to_remove(http.header_map):
-                answer = encode(decision, next(self._ids))
+                answer = encode(decision, decision_id)
             else:
                 # Only what is let through reaches an upstream.
                 facts = facts or decode_rest(data, view, self._options)
-                answer = encode(decision, next(self._ids), removals(facts, decision.client))
+                answer = encode(decision, decision_id, removals(facts, decision.client))
             seconds = perf_counter() - started
             # An answer that comes late is no answer: the caller has decided without us, and what
             # is counted should say so.
             if remaining is not None and seconds >= remaining:
                 return self._refuse(Reason.DEADLINE_EXCEEDED, started)
             self._observe(decision, self._source, seconds)
+            if at >= decision.due:
+                self._note(decision, decision_id, at, host, path, data)
             return answer
         except (Undecodable, DecodeError):
             return self._refuse(Reason.UNDECODABLE, started)
@@ -232,9 +239,10 @@ class CheckService:
     def _refuse(self, reason: Reason, started: float) -> bytes:
         """Answer a check that nobody decides: unreadable, or too late."""
         try:
-            decision = self._denied[reason]
-            answer = encode(decision, next(self._ids))
+            decision, decision_id = self._denied[reason], next(self._ids)
+            answer = encode(decision, decision_id)
             self._observe(decision, self._source, perf_counter() - started)
+            self._note(decision, decision_id, self._clock(), b"", b"", b"")
             return answer
         except BaseException as error:  # noqa: BLE001 - the same boundary
             return self._fail(error, started)
@@ -254,5 +262,8 @@ class CheckService:
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):
-            return encode(self._denied[Reason.INTERNAL_ERROR], next(self._ids))
+            decision, decision_id = self._denied[Reason.INTERNAL_ERROR], next(self._ids)
+            with suppress(BaseException):
+                self._note(decision, decision_id, self._clock(), b"", b"", b"")
+            return encode(decision, decision_id)
         return CONSTANT_DENIAL

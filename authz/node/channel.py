@@ -25,6 +25,10 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 #: A peer whose receive buffer stays full for two seconds is not reading any more (a timeval).
 SEND_TIMEOUT = struct.pack("@ll", 2, 0)
 
+#: What the system should take without a reader, so that a report (node.reporter) never waits for
+#: one: Linux gives this much by default, and at most unless net.core.wmem_max says otherwise.
+SEND_BUFFER_BYTES = 212_992
+
 
 class ChannelClosedError(Exception):
     """The other end is gone or stopped reading. Never leaves authz.node."""
@@ -36,6 +40,7 @@ class Channel(Generic[_Incoming]):
     def __init__(self, end: socket.socket, incoming: Any) -> None:
         end.setblocking(True)
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SEND_TIMEOUT)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._socket = end
         self._reader = end.makefile("rb")
         self._encoder = msgspec.msgpack.Encoder()

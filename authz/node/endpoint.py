@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz.certs.presented import CertificateLimits, CertificateSource
-from authz.extauthz.decode import DecodeOptions
+from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.health import HealthState
 from authz.extauthz.service import CheckService
 from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
 from authz.extauthz.transport.choose import choose
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
+from authz.observability.events import EventRecorder
 from authz.observability.metrics import Metrics
 from authz.settings import parse_address
 
@@ -35,6 +36,7 @@ class Endpoint:
     Attributes:
         metrics: what this process counts, as worker `name`.
         health: what Envoy is told.
+        events: notes what is worth telling; whoever has it drained is node.reporter.
         draining: True from the moment health went to NOT_SERVING for good.
     """
 
@@ -52,19 +54,25 @@ class Endpoint:
             config, tls_failed=lambda: self.metrics.reload_failed("tls")
         )
         self._transport: Transport | None = None
+        options = DecodeOptions(
+            certificate_source=CertificateSource(config.certificate_source),
+            xfcc_trusted_hops=config.xfcc_trusted_hops,
+            client_ip_trusted_hops=config.client_ip_trusted_hops,
+        )
+        self.events = EventRecorder(
+            lambda data: decode(data, options).source_address, config.events_allowed_every
+        )
         self._service = CheckService(
-            DecodeOptions(
-                certificate_source=CertificateSource(config.certificate_source),
-                xfcc_trusted_hops=config.xfcc_trusted_hops,
-                client_ip_trusted_hops=config.client_ip_trusted_hops,
-            ),
+            options,
             CertificateLimits(
                 certificate_bytes=config.certificate_bytes, chain_length=config.chain_length
             ),
             self.metrics,
             clock,
+            note=self.events.note,
         )
         self.metrics.memo = self._service.memo
+        self.metrics.events = self.events
 
     @property
     def snapshot(self) -> Snapshot | None:

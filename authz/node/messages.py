@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from authz.observability.activity import Report
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Base of every message; the class name is the tag."""
@@ -36,6 +38,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     client_ip_trusted_hops: int = 0
     certificate_bytes: int = 65536
     chain_length: int = 8
+    events_allowed_every: int = 0
 
 
 class Configure(Message, frozen=True, kw_only=True):
@@ -60,6 +63,12 @@ class Load(Message, frozen=True, kw_only=True):
 
 class Collect(Message, frozen=True, kw_only=True):
     """Send your metrics."""
+
+    number: int
+
+
+class Heard(Message, frozen=True, kw_only=True):
+    """Your report with this number has arrived."""
 
     number: int
 
@@ -111,5 +120,12 @@ class Export(Message, frozen=True, kw_only=True):
     metrics: dict[str, Any]
 
 
-ToWorker = Configure | Load | Collect | Drain
-ToSupervisor = Ready | StartFailed | Loaded | LoadFailed | Export
+class Reported(Message, frozen=True, kw_only=True):
+    """What happened since the last report. The next one waits for its Heard."""
+
+    number: int
+    report: Report
+
+
+ToWorker = Configure | Load | Collect | Heard | Drain
+ToSupervisor = Ready | StartFailed | Loaded | LoadFailed | Export | Reported

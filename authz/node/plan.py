@@ -93,4 +93,5 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         client_ip_trusted_hops=settings.client_ip.trusted_hops,
         certificate_bytes=settings.limits.certificate_bytes,
         chain_length=settings.limits.chain_length,
+        events_allowed_every=settings.events.allowed_every,
     )

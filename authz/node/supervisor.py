@@ -22,6 +22,7 @@ from authz.node.fleet_metrics import FleetMetrics
 from authz.node.messages import Drain, Load, Loaded, LoadFailed, Ready, StartFailed, ToSupervisor
 from authz.node.signals import STOP_SIGNALS
 from authz.node.worker_process import Exited, Said, WorkerProcess
+from authz.observability.activity import Activity
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Supervisor:
         inbox: where events arrive; signal handlers may put into it.
         reload: asks for the policy to be loaded again, even if unchanged. Must not block.
         serving: told once, when every worker is ready for the first time.
+
+    Attributes:
+        metrics: what the workers count, and what is counted of them.
+        activity: what the workers tell about checks.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class Supervisor:
         self._roll_after = 0.0
         self._log = get_logger()
         self.metrics = FleetMetrics(self._workers, self._answered)
+        self.activity = Activity()
 
     @property
     def ready(self) -> bool:
@@ -258,7 +264,10 @@ class Supervisor:
         slot.ready = None
         try:
             slot.worker = WorkerProcess(
-                slot.configure, tell=self._inbox.put, answered=self._answered
+                slot.configure,
+                tell=self._inbox.put,
+                answered=self._answered,
+                reported=self.activity.add,
             )
         except OSError as error:
             # No processes, memory or descriptors left; the workers that are there go on.

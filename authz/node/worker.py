@@ -29,13 +29,16 @@ from authz.node.messages import (
     Configure,
     Drain,
     Export,
+    Heard,
     Load,
     Loaded,
     LoadFailed,
     Ready,
+    Reported,
     StartFailed,
     ToWorker,
 )
+from authz.node.reporter import Reporter, Reporting
 from authz.node.signals import Signals
 from authz.observability.log import configure_logging, get_logger
 
@@ -59,6 +62,11 @@ class Worker:
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
         self._installer = Installer(self._endpoint)
+        self._reporter = Reporter(
+            Reporting(self._endpoint.events, self._endpoint.metrics.rules),
+            lambda number, report: self._say(Reported(number=number, report=report)),
+            acknowledged=True,
+        )
 
     def run(self) -> int:
         """Serve until told to drain; the exit status."""
@@ -73,6 +81,7 @@ class Worker:
             return EXIT_CONFIGURATION
         # Drain, SIGTERM or the end of the stream: whoever asked, the clients come first.
         self._endpoint.drain(self._configure.drain_seconds, self._configure.grace_seconds)
+        self._reporter.stop()
         self._say(self._export(0))
         return 0
 
@@ -82,10 +91,13 @@ class Worker:
             while (message := self._channel.receive()) is not None:
                 if isinstance(message, Collect):
                     self._say(self._export(message.number))
+                elif isinstance(message, Heard):
+                    self._reporter.heard(message.number)
                 elif not isinstance(message, Configure):
                     self._inbox.put(message)
         except ChannelClosedError as error:
             self._log.error("the supervisor cannot be understood", reason=str(error))
+        self._reporter.abandon()
         self._inbox.put(Drain())
 
     def _load(self, order: Load) -> bool:
@@ -115,6 +127,7 @@ class Worker:
     def _start(self) -> None:
         transport = self._endpoint.start()
         self._started = True
+        self._reporter.start()
         self._say(Ready(address=transport.address, transport=transport.name, why=transport.why))
 
     def _export(self, number: int) -> Export:

@@ -11,17 +11,19 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authz.node.channel import Channel, ChannelClosedError
-from authz.node.messages import Export, ToSupervisor
+from authz.node.messages import Export, Heard, Reported, ToSupervisor
 from authz.node.python import safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.node.messages import Configure, ToWorker
+    from authz.observability.activity import Report
 
 #: How long a worker that closed its end of the channel may take to be gone.
 EXIT_SECONDS = 2.0
@@ -44,7 +46,8 @@ class Exited:
 
 
 class WorkerProcess:
-    """Starts on construction. `tell` gets what happens, from the reading thread.
+    """Starts on construction. From the reading thread, `tell` gets what happens to the worker and
+    `reported` what it tells about checks.
 
     Attributes:
         index: which of the workers this is.
@@ -60,12 +63,14 @@ class WorkerProcess:
         *,
         tell: Callable[[Said | Exited], None],
         answered: threading.Condition,
+        reported: Callable[[Report], None],
     ) -> None:
         self.index = configure.index
         self.exported: Export | None = None
         self.answered = 0
         self.retired = False
         self._tell = tell
+        self._reported = reported
         self._condition = answered
         ours, theirs = socket.socketpair()
         try:
@@ -104,6 +109,12 @@ class WorkerProcess:
         """End it at once; `Exited` follows."""
         self._process.kill()
 
+    def _acknowledge(self, number: int) -> None:
+        # It may have ended by itself, which is no reason to kill it: that would look like a crash.
+        # One that does not read has lost the channel by now, and `_read` sees to it.
+        with suppress(ChannelClosedError):
+            self._channel.send(Heard(number=number))
+
     def _read(self) -> None:
         try:
             while (message := self._channel.receive()) is not None:
@@ -112,6 +123,9 @@ class WorkerProcess:
                         self.exported = message
                         self.answered = max(self.answered, message.number)
                         self._condition.notify_all()
+                elif isinstance(message, Reported):
+                    self._reported(message.report)
+                    self._acknowledge(message.number)
                 else:
                     self._tell(Said(self, message))
         except ChannelClosedError:

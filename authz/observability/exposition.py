@@ -99,10 +99,28 @@ _SPECS: Final = (
         "Log lines that could not be written.",
     ),
     MetricSpec(
+        "authz_events_dropped_total",
+        "counter",
+        (),
+        "Denials and matches of log rules that were counted and not told.",
+    ),
+    MetricSpec(
+        "authz_last_seen_dropped_total",
+        "counter",
+        (),
+        "Checks whose certificate was not noted as seen; its next check is.",
+    ),
+    MetricSpec(
         "authz_crl_next_update_timestamp_seconds",
         "gauge",
         ("site", "authority"),
         "Earliest nextUpdate of an authority's CRLs.",
+    ),
+    MetricSpec(
+        "authz_worker_checks_total",
+        "counter",
+        ("worker",),
+        "Checks answered, by the process that answers them, since it started.",
     ),
     MetricSpec(
         "authz_worker_resident_memory_bytes",
@@ -154,7 +172,15 @@ class _Collected:
         yield _counter("authz_reload_failures_total", _rows(exports, "reload_failures"))
         dropped = sum(e["log_lines_dropped"] for e in exports)
         yield _counter("authz_log_lines_dropped_total", [[dropped]])
+        untold = sum(e["events_dropped"] for e in exports)
+        yield _counter("authz_events_dropped_total", [[untold]])
+        unseen = sum(e["last_seen_dropped"] for e in exports)
+        yield _counter("authz_last_seen_dropped_total", [[unseen]])
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
+        answered = [
+            [e["worker"], sum(n for _, n in e["checks"])] for e in exports if e["transport"]
+        ]
+        yield _counter("authz_worker_checks_total", answered)
         resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
         yield _gauge("authz_worker_resident_memory_bytes", resident)
         transports = [[e["worker"], e["transport"], 1] for e in exports if e["transport"]]

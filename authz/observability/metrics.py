@@ -14,7 +14,9 @@ from bisect import bisect_left
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
+from authz.observability.activity import Rule
 from authz.observability.log import lines_dropped
+from authz.policy.decision import Reason
 
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
@@ -42,6 +44,10 @@ BUCKETS: Final = (
 
 _FIRST: Final = BUCKETS[0]
 
+#: Sets of labels with a cell of their own, some 10 MB. When a policy whose rules get new names
+#: again and again has made as many, further rules of a site are counted together, without a name.
+MAX_CELLS: Final = 32_768
+
 Export = dict[str, Any]
 
 _K = TypeVar("_K")
@@ -56,11 +62,22 @@ class Memo(Protocol):
     def __len__(self) -> int: ...
 
 
+class Events(Protocol):
+    """What is read of the events (observability.events.EventRecorder)."""
+
+    dropped: int
+    unseen: int
+
+
 class _Labels(NamedTuple):
-    """Everything that the labels of a check are made of: few combinations, none of a client's."""
+    """Everything that the labels of a check are made of: few combinations, none of a client's.
+
+    `rule` is no label of a metric: a thousand rules on some hundred sites would be too many.
+    """
 
     verdict: str
     site: str
+    rule: str
     action: str
     reason: str
     result: str
@@ -88,6 +105,8 @@ class Metrics:
         self.transport = ""
         #: The judgement memo to report on, if there is one.
         self.memo: Memo | None = None
+        #: Whose dropped events are reported, if anybody's.
+        self.events: Events | None = None
         self._cells: dict[_Labels, list[int]] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -128,11 +147,14 @@ class Metrics:
         labels = _Labels(
             ruling.verdict.value,
             ruling.site,
+            ruling.rule,
             ruling.action,
             ruling.reason.value,
             result,
             source.value,
         )
+        if labels not in self._cells and len(self._cells) >= MAX_CELLS:
+            labels = labels._replace(rule="")
         return self._cells.setdefault(labels, [0])
 
     def _totals(self) -> tuple[dict[str, int], dict[_Decided, int], dict[_Presented, int]]:
@@ -146,6 +168,14 @@ class Metrics:
             if labels.result:
                 _add(certificates, (labels.result, labels.source), n)
         return checks, decisions, certificates
+
+    def rules(self) -> dict[Rule, int]:
+        """How many checks each rule decided."""
+        rules: dict[Rule, int] = {}
+        for labels, (n,) in list(self._cells.items()):
+            if labels.reason == Reason.RULE.value:
+                _add(rules, Rule(labels.site, labels.rule, labels.action), n)
+        return rules
 
     def internal_error(self) -> None:
         """Count one check that ended in an exception (and was denied)."""
@@ -178,6 +208,8 @@ class Metrics:
             "seconds": self._seconds,
             "internal_errors": self._internal_errors,
             "log_lines_dropped": lines_dropped(),
+            "events_dropped": 0 if self.events is None else self.events.dropped,
+            "last_seen_dropped": 0 if self.events is None else self.events.unseen,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "memo": None
             if memo is None

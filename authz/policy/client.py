@@ -59,6 +59,8 @@ class Client:
         credential: the certificate as presented, one object for all checks.
         recent: whether somebody asked since a memo last looked.
         is_remembered: whether a memo holds it.
+        due: from when on (Unix seconds) it is news that this certificate was seen; never, unless it
+            is verified.
     """
 
     #: Decisions that are kept: of one snapshot there are few, and a client may outlive many.
@@ -71,6 +73,7 @@ class Client:
         "_room",
         "credential",
         "detail",
+        "due",
         "failure",
         "fingerprint",
         "is_remembered",
@@ -109,6 +112,7 @@ class Client:
         self.credential: Hashable | None = None
         self.recent = False
         self.is_remembered = False
+        self.due = -math.inf if failure is None else math.inf
         self._decisions: dict[Ruling, Decision] = {}
         self._room = self.MAX_VALUES
 

@@ -7,6 +7,7 @@ Nothing here knows protobuf (extauthz.encode) or metrics (observability).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -140,9 +141,10 @@ class Decision:
         detail: one sentence for people, or `""`.
         answer: the first part of the answer (extauthz.encode), None until it is made.
         cell: where checks with this decision are counted (observability.metrics), None until then.
+        due: from when on (Unix seconds) a check with it is worth telling (observability.events).
     """
 
-    __slots__ = ("answer", "cell", "client", "detail", "ruling", "standing")
+    __slots__ = ("answer", "cell", "client", "detail", "due", "ruling", "standing")
 
     def __init__(
         self, ruling: Ruling, standing: Standing, client: Client | None = None, detail: str = ""
@@ -153,6 +155,7 @@ class Decision:
         self.detail = detail
         self.answer: bytes | None = None
         self.cell: list[int] | None = None
+        self.due = -math.inf
 
     def __bool__(self) -> NoReturn:
         # `if decision:` would read as "allowed" and be true for a denial too.

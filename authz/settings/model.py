@@ -242,6 +242,17 @@ class LogSettings(Section):
     )
 
 
+class EventSettings(Section):
+    """Which checks are told one by one, besides being counted.
+
+    Denials and matches of `log` rules always are, up to a thousand a second.
+    """
+
+    allowed_every: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
+        default=0, description="Every so many allowed checks, one is told; 0: none."
+    )
+
+
 class Settings(Section):
     """Every setting. Immutable; relative paths are already resolved against their file."""
 
@@ -271,6 +282,7 @@ class Settings(Section):
         description="The policy file. `serve` needs one in this release, which has no store.",
     )
     log: LogSettings = Field(default_factory=LogSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
 
     _origin: Callable[[Sequence[str]], str] | None = PrivateAttr(default=None)
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from authz.demo.pki import make_root
 from authz.demo.processes import Children
 from authz.demo.stack import start_envoy
+from tests.factories.pages import WorkersForm, workers_forms
 
 if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
@@ -46,8 +48,25 @@ def test_there_are_files_to_look_at() -> None:
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.relative_to(ROOT)))
 def test_envoy_accepts_the_file(file: Path, home: Path, envoy_binary: Path) -> None:
+    expect_accepted(file.read_text(encoding="utf-8"), home, envoy_binary)
+
+
+@pytest.mark.parametrize("form", workers_forms(), ids=lambda form: form.name)
+def test_envoy_accepts_the_clusters_that_the_page_about_workers_shows(
+    form: WorkersForm, home: Path, envoy_binary: Path
+) -> None:
+    config = yaml.safe_load((ROOT / "envoy" / "envoy.yaml").read_text(encoding="utf-8"))
+    (cluster,) = yaml.safe_load(form.cluster)
+    clusters = config["static_resources"]["clusters"]
+    assert clusters[0]["name"] == cluster["name"] == "authz"
+    clusters[0] = cluster
+
+    expect_accepted(yaml.safe_dump(config), home, envoy_binary)
+
+
+def expect_accepted(text: str, home: Path, envoy_binary: Path) -> None:
     config = home / "shipped.yaml"
-    config.write_text(at_home(file.read_text(encoding="utf-8"), home), encoding="utf-8")
+    config.write_text(at_home(text, home), encoding="utf-8")
 
     run = subprocess.run(
         [envoy_binary, "--mode", "validate", "-c", config, "--log-level", "warning"],

@@ -86,6 +86,7 @@ def test_metrics_of_the_workers_are_added_up(start: Start, client: Connect) -> N
     client(node.addresses[1]).ask()
 
     assert node.metric("authz_checks_total", verdict="allow") == 4
+    assert [node.metric("authz_worker_checks_total", worker=worker) for worker in "01"] == [3, 1]
     assert node.metric("authz_check_duration_seconds_count") == 4
     assert node.metric("authz_workers_ready") == 2
     for worker in ("0", "1"):
@@ -149,6 +150,7 @@ def test_a_killed_worker_comes_back_on_its_address_with_the_policy_in_force(
     killed.kill()
     ended = node.until_logged("a worker ended and is started again")
     assert (ended["worker"], ended["status"]) == (0, -signal.SIGKILL)
+    assert ended["delay_seconds"] > 0
     assert node.until_logged("the worker is ready")["address"] == node.addresses[0]
 
     assert asking.ask() == DENIED
@@ -208,6 +210,29 @@ def test_workers_end_with_a_supervisor_that_was_killed(start: Start) -> None:
     workers = node.workers()
     node.process.kill()
     assert _gone(workers)
+
+
+def test_a_supervisor_that_does_not_listen_ends_no_worker_and_delays_no_check(
+    start: Start, client: Connect
+) -> None:
+    node = start(*TWO, policy=DENY_ALL).until_serving()
+    workers = node.workers()
+    asking = client(node.addresses[0])
+    supervisor = psutil.Process(node.process.pid)
+    supervisor.suspend()
+    try:
+        # Longer than a message to it may take (channel.SEND_TIMEOUT), and more than it is told.
+        until = time.monotonic() + 4
+        denied = 0
+        while time.monotonic() < until or denied < 3000:
+            assert asking.ask() == DENIED
+            denied += 1
+    finally:
+        supervisor.resume()
+    assert [worker.pid for worker in node.workers()] == [worker.pid for worker in workers]
+    assert asking.ask() == DENIED
+    assert node.metric("authz_checks_total", verdict="deny") == denied + 1
+    assert node.metric("authz_events_dropped_total") > 0
 
 
 def test_the_second_stop_signal_ends_everything_at_once(start: Start) -> None:

@@ -85,7 +85,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             id="shared-port",
             where="grpc.workers",
-            what=f"{grpc.workers} workers share one port: a restart loses requests",
+            what=f"{grpc.workers} workers share one port: a restart can lose requests, and at any "
+            "moment a few connections keep a few workers busy",
             do="set grpc.port_per_worker: true and name every port in Envoy's cluster "
             "(authz envoy config does)",
         )

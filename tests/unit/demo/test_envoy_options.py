@@ -57,6 +57,14 @@ def test_the_cluster_has_one_endpoint_for_each_listening_address(
     assert authz_cluster(settings(grpc=grpc), EnvoyOptions()).endpoints == expected
 
 
+@pytest.mark.parametrize(
+    ("grpc", "shared"),
+    [({}, False), ({"workers": 2}, True), ({"workers": 2, "port_per_worker": True}, False)],
+)
+def test_a_port_is_shared_by_several_workers_only(grpc: dict[str, Any], shared: bool) -> None:
+    assert authz_cluster(settings(grpc=grpc), EnvoyOptions()).shared_port is shared
+
+
 def test_options_replace_the_addresses() -> None:
     options = EnvoyOptions(authz=("authz:50051",))
 

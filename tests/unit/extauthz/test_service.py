@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,11 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.encode import CONSTANT_DENIAL, DECISION_ID_LENGTH
 from authz.extauthz.memo import ClientMemo
 from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, draw_seed
+from authz.observability.events import SEEN_SECONDS, EventRecorder
+from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.policy.decision import Verdict
+from authz.policy.model import Action, SkipParameters
 from tests.factories.checks import check_request
 from tests.factories.pki import AT, authority, presented, root
 from tests.factories.policies import rule, site, snapshot
@@ -113,6 +118,109 @@ def test_a_certificate_is_judged_once() -> None:
         ask(service, check_request(certificate=alice).SerializeToString())
 
     assert service.memo.misses == 1
+
+
+def _noting(note: Any) -> CheckService:
+    made = CheckService(DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT, note=note)
+    made.snapshot = snapshot()
+    return made
+
+
+def test_what_is_worth_telling_is_noted_with_its_id_and_its_request() -> None:
+    noted: list[tuple[Any, ...]] = []
+
+    def note(decision: Decision, *rest: Any) -> None:
+        noted.append((decision.reason.value, *rest))
+        if decision.verdict is Verdict.ALLOW:
+            decision.due = math.inf
+
+    service = _noting(note)
+    denied = check_request(path="/admin?x=1").SerializeToString()
+    for _ in range(3):
+        identity = str(ask(service, denied).dynamic_metadata["decision_id"])
+        assert noted.pop() == (
+            "rule",
+            identity.encode(),
+            AT,
+            b"api.example.com",
+            b"/admin?x=1",
+            denied,
+        )
+    for _ in range(4):
+        ask(service)
+    # Decided anew until it is remembered, and not worth telling any more then.
+    assert 1 <= len(noted) <= 3
+    assert {one[0] for one in noted} == {"default_action"}
+
+
+@pytest.mark.parametrize("path", ["/", "/admin"])
+def test_a_remembered_decision_is_told_and_counted_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = root().client("alice")
+    now = [AT]
+    metrics, events = Metrics(), EventRecorder(allowed_every=2)
+    service = CheckService(
+        DecodeOptions(), DEFAULT_LIMITS, metrics, clock=lambda: now[0], note=events.note
+    )
+    service.snapshot = snapshot(
+        site(
+            rule('http.request.uri.path eq "/admin"', ref="block"),
+            rule(
+                'http.request.uri.path eq "/"',
+                ref="skip",
+                action=Action.SKIP,
+                skip=SkipParameters(current=True),
+            ),
+        )
+    )
+    asked = check_request(path=path, certificate=presented(client).certificate).SerializeToString()
+    for _ in range(4):
+        service.check(asked)
+    events.drain_events(10)
+    events.drain_seen(10)
+    rules = dict(metrics.rules())
+    # From here on nothing is decided anew.
+    monkeypatch.delattr(module, "authorize")
+    ids = []
+    for _ in range(4):
+        now[0] += SEEN_SECONDS
+        ids.append(str(ask(service, asked).dynamic_metadata["decision_id"]))
+
+    told = [event.id for event in events.drain_events(10)]
+    assert told == (ids if path == "/admin" else ids[1::2])
+    fingerprint = Certificate.from_der(client.der).fingerprint_sha256
+    assert list(events._seen) == [
+        (fingerprint.encode(), AT + n * SEEN_SECONDS) for n in range(1, 5)
+    ]
+    [counted] = rules
+    assert metrics.rules()[counted] == rules[counted] + 4
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "expected"),
+    [(b"\xff", {}, "undecodable"), (REQUEST, {"remaining": 0.0}, "deadline_exceeded")],
+)
+def test_a_check_that_nobody_decides_is_noted(
+    data: bytes, more: dict[str, float], expected: str
+) -> None:
+    noted: list[tuple[Any, ...]] = []
+    service = _noting(lambda decision, *rest: noted.append((decision.reason.value, *rest)))
+    answer = ask(service, data, **more)
+
+    identity = str(answer.dynamic_metadata["decision_id"]).encode()
+    assert noted == [(expected, identity, AT, b"", b"", b"")]
+
+
+def test_a_check_that_broke_is_noted_and_what_breaks_in_noting_is_denied() -> None:
+    noted: list[str] = []
+
+    def broken(decision: Decision, *_: Any) -> None:
+        noted.append(decision.reason.value)
+        raise ZeroDivisionError("a defect")
+
+    assert reason(ask(_noting(broken))) == "internal_error"
+    assert noted == ["default_action", "internal_error"]
 
 
 def test_each_check_has_an_id_of_its_own() -> None:

@@ -49,6 +49,16 @@ def test_a_message_larger_than_the_sockets_buffer_arrives(ends: Ends) -> None:
     sender.join()
 
 
+def test_a_report_fits_into_a_channel_that_nobody_reads() -> None:
+    ours, theirs = socket.socketpair()
+    # As where net.core.wmem_default is small.
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    worker: Channel[ToWorker] = Channel(ours, ToWorker)
+    worker.send(Export(number=1, metrics={"as long as a report": "x" * 106_000}))
+    theirs.close()
+    worker.close()
+
+
 def test_senders_on_several_threads_do_not_mix(ends: Ends) -> None:
     supervisor, worker = ends
     count = 50

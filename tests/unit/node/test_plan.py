@@ -48,6 +48,7 @@ def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:
             "client_ip.trusted_hops": 3,
             "limits.certificate_bytes": 2048,
             "limits.chain_length": 4,
+            "events.allowed_every": 5,
             "grpc.tls.certificate": str(tmp_path / "c.pem"),
             "grpc.tls.key": str(tmp_path / "k.pem"),
             "grpc.tls.client_ca": str(tmp_path / "ca.pem"),
@@ -57,7 +58,7 @@ def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:
     assert (config.listen, config.transport) == ("127.0.0.1:50051", "grpcio")
     assert (config.certificate_source, config.xfcc_trusted_hops) == ("xfcc", 2)
     assert (config.client_ip_trusted_hops, config.certificate_bytes) == (3, 2048)
-    assert config.chain_length == 4
+    assert (config.chain_length, config.events_allowed_every) == (4, 5)
     assert (config.certificate, config.key) == (str(tmp_path / "c.pem"), str(tmp_path / "k.pem"))
     assert config.client_ca == str(tmp_path / "ca.pem")
 

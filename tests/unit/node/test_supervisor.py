@@ -23,6 +23,7 @@ from authz.node.messages import (
 )
 from authz.node.supervisor import START_ATTEMPTS, Published, Supervisor
 from authz.node.worker_process import Exited, Said
+from authz.observability.activity import Report, Rule, RuleCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +100,10 @@ class _Node:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def _start_worker(self, configure: Configure, *, tell: Any, answered: Any) -> _Worker:
+    def _start_worker(
+        self, configure: Configure, *, tell: Any, answered: Any, reported: Any
+    ) -> _Worker:
+        self.reported = reported
         worker = _Worker(self.made, configure, tell)
         self.all.append(worker)
         return worker
@@ -299,3 +303,10 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
     node.workers[0].exit(1)
     assert node.next_worker().index == 0
     assert attempts == [0, 0]
+
+
+def test_what_workers_tell_about_checks_is_gathered(node: _Node) -> None:
+    counts = (RuleCount(site="api", rule="r", action="block", checks=2),)
+    node.reported(Report(seen={"f": 1.0}, rules=counts))
+    assert node.supervisor.activity.last_seen("f") == 1.0
+    assert node.supervisor.activity.rules() == {Rule("api", "r", "block"): 2}

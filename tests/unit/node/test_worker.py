@@ -11,8 +11,10 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 
+from authz.extauthz.transport import CHECK
 from authz.node.channel import Channel
 from authz.node.messages import (
     Collect,
@@ -20,10 +22,12 @@ from authz.node.messages import (
     Drain,
     EndpointConfig,
     Export,
+    Heard,
     Load,
     Loaded,
     LoadFailed,
     Ready,
+    Reported,
     StartFailed,
     ToSupervisor,
     ToWorker,
@@ -31,8 +35,9 @@ from authz.node.messages import (
 from authz.node.section_files import DIRECTORY
 from authz.node.snapshot_file import write_snapshot
 from authz.node.worker import EXIT_CONFIGURATION, Worker
-from authz.policy.model import Action, PolicyModel
+from authz.policy.model import Action, DefaultAction, PolicyModel
 from authz.rules.lists import ListKind, ListModel, pack_list
+from tests.factories.checks import check_request
 from tests.factories.pki import AT
 from tests.factories.policies import rule, site
 
@@ -183,6 +188,32 @@ def test_drain_is_followed_by_the_last_numbers_and_status_0(
     said = [one.channel.receive() for _ in range(3)]
     assert [type(message) for message in said] == [Loaded, Ready, Export]
     assert one.join() == 0
+
+
+def test_denials_are_told_and_told_again_once_they_were_heard(
+    talk: Callable[..., _Talk], tmp_path: Path
+) -> None:
+    one = talk()
+    closed = PolicyModel(sites=(site(default_action=DefaultAction.BLOCK),))
+    one.channel.send(_load(tmp_path, 1, closed))
+    loaded, ready = one.channel.receive(), one.channel.receive()
+    assert isinstance(loaded, Loaded)
+    assert isinstance(ready, Ready)
+    with grpc.insecure_channel(ready.address) as channel:
+        ask = channel.unary_unary(CHECK, None, None)
+        for number in (1, 2):
+            ask(check_request().SerializeToString(), timeout=10, wait_for_ready=True)
+            said = one.channel.receive()
+            assert isinstance(said, Reported)
+            assert said.number == number
+            [event] = said.report.events
+            assert (event.reason, event.host, event.path) == (
+                "default_action",
+                "api.example.com",
+                "/orders",
+            )
+            assert event.client_ip == "198.51.100.7"
+            one.channel.send(Heard(number=number))
 
 
 def test_the_end_of_the_supervisor_is_an_order_to_drain(talk: Callable[..., _Talk]) -> None:

@@ -78,6 +78,8 @@ def test_gauges_stay_with_their_worker() -> None:
     assert found["authz_judgement_memo_bytes", ("0",)] == 9000
     assert found["authz_transport_info", ("1", "native")] == 1
     assert found["authz_worker_resident_memory_bytes", ("0",)] > 0
+    assert found["authz_worker_checks_total", ("0",)] == 2
+    assert found["authz_worker_checks_total", ("1",)] == 2
     assert found["authz_build_info", (__version__,)] == 1
 
 

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything is told once, in small pieces, and never to somebody who does not listen."""
+
+from __future__ import annotations
+
+import queue
+import socket
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from authz.node import reporter as module
+from authz.node.channel import Channel
+from authz.node.messages import Reported, ToSupervisor, ToWorker
+from authz.node.reporter import MAX_REPORTS, Reporter, Reporting
+from authz.observability.activity import Activity, Report, Rule
+from authz.observability.events import EventRecorder
+from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DENIED = Decision(
+    Ruling(
+        verdict=Verdict.DENY, reason=Reason.RULE, site="s" * 100, rule="r" * 100, action="block"
+    ),
+    UNJUDGED[False],
+    detail="d" * 1000,
+)
+
+
+class _Node:
+    """Something to report, and who reports it."""
+
+    def __init__(self) -> None:
+        self.recorder = EventRecorder()
+        self.decided: dict[Rule, int] = {}
+        self.reporting = Reporting(self.recorder, lambda: self.decided)
+
+    def deny(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.recorder.note(DENIED, b"A" * 20, 1.0, b"h" * 300, b"/" * 300, b"")
+
+
+@pytest.fixture
+def node() -> _Node:
+    return _Node()
+
+
+@pytest.fixture
+def reporter_of(
+    node: _Node,
+) -> Iterator[Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]]]:
+    made: list[Reporter] = []
+
+    def _reporter(
+        *, acknowledged: bool, tidy_seconds: float = 60.0
+    ) -> tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]:
+        told: queue.SimpleQueue[tuple[int, Report]] = queue.SimpleQueue()
+        made.append(
+            Reporter(
+                node.reporting,
+                lambda number, report: told.put((number, report)),
+                acknowledged=acknowledged,
+                seconds=0.01,
+                tidy_seconds=tidy_seconds,
+            )
+        )
+        return made[-1], told
+
+    yield _reporter
+    for one in made:
+        one.stop()
+
+
+def test_rules_are_told_by_how_much_more_they_did(node: _Node) -> None:
+    node.decided[Rule("api", "r", "block")] = 3
+    node.recorder.logged["api", "l"] = 2
+    assert node.reporting.next().is_empty
+    node.reporting.count()
+    assert {(one.rule, one.action, one.checks) for one in node.reporting.next().rules} == {
+        ("r", "block", 3),
+        ("l", "log", 2),
+    }
+    node.reporting.count()
+    assert node.reporting.next().is_empty
+    node.decided[Rule("api", "r", "block")] = 4
+    node.reporting.count()
+    assert [(one.rule, one.checks) for one in node.reporting.next().rules] == [("r", 1)]
+
+
+def test_rules_are_looked_at_again_when_all_was_told(node: _Node) -> None:
+    for checks in (3, 5):
+        node.decided[Rule("api", "r", "block")] = checks
+        node.reporting.count()
+    assert [one.checks for one in node.reporting.next().rules] == [3]
+    node.reporting.count()
+    assert [one.checks for one in node.reporting.next().rules] == [2]
+
+
+def test_a_report_fits_into_a_socket_whatever_there_is_to_tell(node: _Node) -> None:
+    # Four bytes a character, and names that nobody has.
+    long = "\N{GRINNING FACE}" * 1000
+    ruling = Ruling(
+        verdict=Verdict.DENY,
+        reason=Reason.RULE,
+        site=long,
+        rule=long,
+        action="block",
+        logged=(long,) * 20,
+    )
+    for decision in (DENIED, Decision(ruling, UNJUDGED[False], detail=long)):
+        for _ in range(500):
+            node.recorder.note(decision, b"A" * 20, 1.0, long.encode(), long.encode(), b"")
+    node.recorder._seen.extend((f"{n:064x}".encode(), 1.0) for n in range(5000))
+    for n in range(1000):
+        node.decided[Rule(long, f"{n}{long if n % 2 else ''}", "block")] = 1
+    node.reporting.count()  # with one `log` rule more
+    sizes, events, counts = [], 0, 0
+    while not (report := node.reporting.next()).is_empty:
+        sizes.append(len(msgspec.msgpack.encode(Reported(number=1, report=report))))
+        events += len(report.events)
+        counts += len(report.rules)
+
+    assert (events, counts) == (1000, 1001)
+    # Half of what Linux gives a socket pair (net.core.wmem_default), at most.
+    assert max(sizes) < 106_496
+
+
+def test_what_there_is_to_tell_is_told_soon(
+    node: _Node,
+    reporter_of: Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]],
+) -> None:
+    reporter, told = reporter_of(acknowledged=False)
+    reporter.start()
+    node.deny()
+    number, report = told.get(timeout=30)
+    assert number == 1
+    assert [event.rule for event in report.events] == ["r" * 100]
+    node.deny(100)
+    events = 0
+    while events < 100:
+        events += len(told.get(timeout=30)[1].events)
+    assert events == 100
+
+
+def test_who_does_not_listen_gets_one_report_and_holds_up_nothing(
+    node: _Node,
+    reporter_of: Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]],
+) -> None:
+    reporter, told = reporter_of(acknowledged=True)
+    reporter.start()
+    node.deny(100)
+    number, _ = told.get(timeout=30)
+    with pytest.raises(queue.Empty):
+        told.get(timeout=0.1)
+    node.deny(2000)
+    assert node.recorder.dropped > 0
+    reporter.heard(number)
+    assert told.get(timeout=30)[0] == 2
+
+
+def test_a_flood_is_told_in_part(node: _Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Report] = []
+
+    def tell(_: int, report: Report) -> None:
+        told.append(report)
+        node.deny(100)
+
+    node.deny(100)
+    Reporter(node.reporting, tell, acknowledged=False)._round()
+    assert len(told) == MAX_REPORTS
+
+
+def test_when_nobody_hears_any_more_nothing_is_waited_for(
+    node: _Node,
+    reporter_of: Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]],
+) -> None:
+    reporter, told = reporter_of(acknowledged=True)
+    node.deny()
+    reporter.abandon()
+    reporter.stop()
+    assert told.empty()
+
+
+def test_all_that_is_left_is_told_before_it_stops(node: _Node) -> None:
+    told: list[Report] = []
+
+    def hear(number: int, report: Report) -> None:
+        told.append(report)
+        reporter.heard(number)
+
+    reporter = Reporter(node.reporting, hear, acknowledged=True)
+    node.deny(1024)
+    for n in range(500):
+        node.decided[Rule("api", str(n), "block")] = 1
+    reporter.stop()
+    reporter.stop()
+    assert sum(len(report.events) for report in told) == 1024
+    assert sum(len(report.rules) for report in told) == 500
+
+
+def test_the_last_words_are_not_waited_for_long(
+    node: _Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FLUSH_SECONDS", 0.05)
+    told: list[int] = []
+    reporter = Reporter(node.reporting, lambda number, _: told.append(number), acknowledged=True)
+    node.deny(100)
+    reporter.stop()
+    assert told == [1]
+
+
+def test_a_defect_does_not_end_the_telling(
+    node: _Node,
+    reporter_of: Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    reporter, told = reporter_of(acknowledged=False)
+    answers = iter([ZeroDivisionError("a defect")])
+    decided = node.reporting._decided
+
+    def broken_once() -> dict[Rule, int]:
+        for error in answers:
+            raise error
+        return dict(decided())
+
+    node.reporting._decided = broken_once
+    reporter.start()
+    node.decided[Rule("api", "r", "block")] = 1
+    assert told.get(timeout=30)[1].rules[0].checks == 1
+    assert "a defect" in capfd.readouterr().err
+
+
+def test_garbage_is_looked_for_now_and_then(
+    reporter_of: Callable[..., tuple[Reporter, queue.SimpleQueue[tuple[int, Report]]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tidied: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    monkeypatch.setattr(module, "tidy", lambda: tidied.put(True))
+    reporter, _ = reporter_of(acknowledged=False, tidy_seconds=0.02)
+    reporter.start()
+    assert tidied.get(timeout=30)
+
+
+def test_one_process_and_a_supervisor_gather_the_same() -> None:
+    def something(recorder: EventRecorder) -> Reporting:
+        for n in range(100):
+            recorder.note(DENIED, b"%020d" % n, float(n), b"h", b"/", b"")
+        recorder.logged["api", "l"] = 7
+        recorder._seen.append((b"f" * 64, 5.0))
+        return Reporting(recorder, lambda: {Rule("api", "r", "block"): 3})
+
+    alone, gathered = Activity(), Activity()
+    Reporter(
+        something(EventRecorder()), lambda _, report: alone.add(report), acknowledged=False
+    ).stop()
+    one, other = socket.socketpair()
+    worker: Channel[ToWorker] = Channel(one, ToWorker)
+    supervisor: Channel[ToSupervisor] = Channel(other, ToSupervisor)
+
+    def over_the_channel(number: int, report: Report) -> None:
+        worker.send(Reported(number=number, report=report))
+        heard = supervisor.receive()
+        assert isinstance(heard, Reported)
+        gathered.add(heard.report)
+        reporter.heard(heard.number)
+
+    reporter = Reporter(something(EventRecorder()), over_the_channel, acknowledged=True)
+    reporter.stop()
+    worker.close()
+    supervisor.close()
+
+    assert len(alone.events(200)) == 100
+    assert gathered.events(200) == alone.events(200)
+    assert (
+        gathered.rules()
+        == alone.rules()
+        == {
+            Rule("api", "r", "block"): 3,
+            Rule("api", "l", "log"): 7,
+        }
+    )
+    assert gathered.last_seen("f" * 64) == alone.last_seen("f" * 64) == 5.0
