@@ -181,9 +181,10 @@ def _lex_regex(source: str, at: int, end: int) -> tuple[RegexLiteral, int]:
         regex = compile_regex(pattern)
     except RegexError as error:
         span = (at, stop)
-        if error.offset is not None and error.offset < len(places):
-            span = (places[error.offset], stop - 1)
-            span = (span[0], max(span[0] + 1, span[1]))
+        if error.span is not None:
+            first, last = error.span
+            # The closing quote is the place where a pattern ends.
+            span = (places[first], max(places[first] + 1, places[last]))
         raise Problem.REGEX.error(source, span, reason=error.reason, hint=error.hint) from None
     return RegexLiteral(pattern=pattern, regex=regex, span=(at, stop)), stop
 

@@ -66,8 +66,6 @@ _OPERATORS: Final = {
     ),
 }
 _COMPARISONS: Final = ("==", "!=", ">=", "<=", ">", "<", "eq ", "ne ", "ge ", "le ", "gt ", "lt ")
-_LOOK_AROUND: Final = re.compile(r"\(\?<?[=!]")
-_BACK_REFERENCE: Final = re.compile(r"\\[0-9]|\(\?P[=>]")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
@@ -240,29 +238,6 @@ def hint_for_membership(source: str, at: int, end: int) -> str:
     if re.fullmatch(r'"[0-9A-Fa-f:./]+"', text) and source.startswith("ip."):
         text = text.strip('"')
     return f"write a set, in {{{text}}}, or a list, in $name"
-
-
-def hint_for_regex(pattern: str) -> str | None:
-    """For a regular expression that is refused."""
-    if pattern.startswith("*"):
-        return f'a star repeats what stands before it; a pattern with stars: wildcard "{pattern}"'
-    if _LOOK_AROUND.search(pattern):
-        return "look-around is not supported; combine two conditions with and not"
-    if r"\Z" in pattern:
-        return r"the end of the text is written \z or $"
-    if _BACK_REFERENCE.search(pattern):
-        return "back-references and octal escapes are not supported; bytes are written \\xHH"
-    if "(?>" in pattern:
-        return "atomic groups are not supported and not needed: matching takes linear time"
-    if "(?#" in pattern:
-        return "comments need the flag x: (?x)a # comment"
-    if "{," in pattern:
-        return "write the lower bound as well: {0,3}"
-    if not pattern.isascii() or r"\p" in pattern or r"\P" in pattern:
-        return "classes of non-ASCII characters need Unicode: begin the pattern with (?u)"
-    if re.search(r"[^\\]\{(?![0-9])", pattern):
-        return r"a literal brace is written \{"
-    return None
 
 
 def _word(source: str, at: int, end: int) -> str:

@@ -17,6 +17,8 @@ from authz.rules.lint_catalogue import KINDS
 from authz.rules.literals import NOTATIONS
 from authz.rules.parser import LOGIC_NOTATIONS, NOT_NOTATIONS
 from authz.rules.problems import Problem
+from authz.rules.regex_forms import FORMS as REGEX_FORMS
+from authz.rules.regex_forms import Form
 from tests.factories.vector_expressions import VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +125,13 @@ def test_a_kind_of_error_has_a_vector(problem: Problem) -> None:
     pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(template))
 
     assert any(re.fullmatch(pattern, message) for message in MESSAGES)
+
+
+@pytest.mark.parametrize("form", REGEX_FORMS, ids=lambda form: form.name)
+def test_a_form_of_pattern_that_is_refused_has_a_vector(form: Form) -> None:
+    begin = f'invalid regular expression: {form.name} "'
+
+    assert any(message.startswith(begin) for message in MESSAGES)
 
 
 def test_every_field_has_its_heading() -> None:
