@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from authz.rules.suggestion_text import null_hint
+from authz.rules.suggestion_text import null_hint, pattern
 from authz.rules.suggestions import COMPARISON_WORDS, did_you_mean
-from authz.rules.types import Array, Bytes, Ip, Map
+from authz.rules.types import Array, Bool, Bytes, Ip, Map
 
 if TYPE_CHECKING:
     from authz.rules.scheme import Scheme
@@ -26,6 +26,7 @@ _EACH_ARGUMENT: Final = re.compile(_ARGUMENT)
 _FIELD_NAME: Final = re.compile(r"[\w.]+")
 
 _IN_SET: Final = "addresses are compared with a set: ip.src in {10.0.0.0/8}"
+_NO_METHODS: Final = "there are no methods: functions take their value as an argument"
 _HAS_KEY: Final = 'whether a map has a key is has_key(map, "name")'
 _DIGEST: Final = "there is no such function; is_timed_hmac_valid_v0() is what checks tokens"
 # What other languages call what is an operator here.
@@ -68,14 +69,20 @@ def hint_for_call(name: str, source: str, at: int, end: int, scheme: Scheme) -> 
     base = _FIELD_NAME.match(first)
     field = scheme.fields.get(base[0]) if base else None
     plain = field is not None and field.type == Bytes and first == field.name
-    if field and lower in (*_PRESENT, *_EMPTY):
+    keyed = field is not None and isinstance(field.type, Map)
+    if field and lower in (*_PRESENT, *_EMPTY) and (keyed or first == field.name):
         # What has an index is a text or said to be missing.
         kind = field.type if first == field.name else Bytes
         return null_hint(first, kind, negated=lower in _PRESENT)
-    if lower in ("and", "or", "xor") and len(arguments) == 2:
-        return f"{lower} stands between two conditions: {arguments[0]} {lower} {arguments[1]}"
+    if lower in ("and", "or", "xor"):
+        known = [
+            one for one in arguments if one in scheme.fields and scheme.fields[one].type == Bool
+        ]
+        left, right = known if len(known) == 2 else ("…", "…")
+        return f"{lower} stands between two conditions: {left} {lower} {right}"
     if lower in _OPERATORS and plain and len(arguments) == 2 and arguments[1][0] in "\"'":
-        return f"it is an operator: {first} {_OPERATORS[lower]} {_quoted(arguments[1])}"
+        operator = _OPERATORS[lower]
+        return f"it is an operator: {first} {operator} {pattern(operator, _quoted(arguments[1]))}"
     return _hint_for_function(lower, scheme) or did_you_mean(
         name, [*scheme.functions, "any", "all"]
     )
@@ -110,6 +117,11 @@ def method_hint(left: str, kind: Type, name: str, arguments: str) -> str | None:
     lower = name.lower()
     given = _EACH_ARGUMENT.findall(arguments)
     text = _quoted(given[0]) if given and given[0][0] in "\"'" else '"…"'
+    if "*" in left:
+        # Whether this is a value or one for each element shows only further left.
+        operator = _OPERATORS.get(lower) if kind == Bytes else None
+        shown = pattern(operator or "", text)
+        return f"there are no methods: … {operator} {shown}" if operator else _NO_METHODS
     if isinstance(kind, Map):
         wanted = ("contains", "has", "has_key", "haskey", "get", "includes", *_PRESENT)
         return f"there are no methods: has_key({left}, {text})" if lower in wanted else None
@@ -133,7 +145,8 @@ def method_hint(left: str, kind: Type, name: str, arguments: str) -> str | None:
         return f"there are no methods: {each if of_many else changed}"
     elif (operator := _OPERATORS.get(lower)) and not (of_many and operator == "ne"):
         # An array contains a text when an element is it.
-        said = f"{value} {'eq' if of_many and operator == 'contains' else operator} {text}"
+        operator = "eq" if of_many and operator == "contains" else operator
+        said = f"{value} {operator} {pattern(operator, text)}"
     if said is None:
         return None
     return f"there are no methods: {f'any({said})' if of_many else said}"

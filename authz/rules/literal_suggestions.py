@@ -18,6 +18,7 @@ from authz.rules.suggestion_text import (
     QUOTES,
     before_literal,
     null_hint,
+    pattern,
     plain,
     requoted,
     set_text,
@@ -75,7 +76,8 @@ def hint_for_text(source: str, at: int, end: int) -> str | None:
     if text.startswith(_FIELD_ROOTS) or source.startswith("(", stop, end):
         return _TWO_FIELDS
     if operator in ("matches", "~") and (slashes := _SLASHES.fullmatch(text)):
-        return f"a pattern stands in quotes, without slashes: {plain(slashes['pattern'])}"
+        shown = pattern("matches", plain(slashes["pattern"]) or '""')
+        return f"a pattern stands in quotes, without slashes: {shown}"
     return f'put the text in quotes: "{text[:LONGEST_NAME]}"'
 
 

@@ -38,10 +38,12 @@ _LEFT: Final = re.compile(
 _KEYED: Final = re.compile(r'(?P<map>[\w.]+)\[(?P<key>"[^"\\]*")\](?:\[[^\[\]]*\])?')
 _ITEM: Final = re.compile(
     rf'"(?P<text>[^"\\]*)"|[{QUOTES}](?P<misquoted>[^"\\{QUOTES}]*)[{QUOTES}]'
-    rf'|(?P<bare>[^\s,"(){{}}\[\]\\{QUOTES}]+)'
+    r"|(?P<bare>[\w.:/@*%+-]+)"
 )
 _SEPARATORS: Final = re.compile(r"[\s,]*")
 _PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f\"\\]*")
+_SIMPLE_REGEX: Final = re.compile(r"\^?[\w./: -]*\$?", re.ASCII)
+_SIMPLE_WILDCARD: Final = re.compile(r"(?!.*\*\*)[^\\\"]*")
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -57,12 +59,20 @@ def before_literal(source: str, at: int) -> tuple[str, str]:
     match = _LEFT.search(source, begin, at)
     if not match or (match.start() == begin and begin):
         return FIELD, ""
-    return left_text(source, *match.span("left")), match["operator"]
+    left = left_text(source, *match.span("left"))
+    # What is said of each element is no condition of its own.
+    return FIELD if "*" in left else left, match["operator"]
 
 
 def plain(text: str) -> str | None:
     """A quoted text with these characters, None if it would need escapes or be long."""
     return f'"{text}"' if len(text) <= LONGEST_NAME and _PLAIN.fullmatch(text) else None
+
+
+def pattern(operator: str, quoted: str) -> str:
+    """A quoted text as the right side of an operator, where it surely is a pattern."""
+    simple = {"matches": _SIMPLE_REGEX, "wildcard": _SIMPLE_WILDCARD}.get(operator, _PLAIN)
+    return quoted if simple.fullmatch(quoted[1:-1]) else '"…"'
 
 
 def requoted(source: str, at: int, end: int) -> str | None:
@@ -110,9 +120,10 @@ def null_hint(left: str, kind: Type, *, negated: bool) -> str:
     if keyed := _KEYED.fullmatch(left):
         asked = f"has_key({keyed['map']}, {keyed['key']})"
         return f"whether a map has a key: {asked if negated else f'not {asked}'}"
-    if left.endswith("]"):
+    if left.endswith("]") and "*" not in left:
         return "there is no null; a comparison with what is missing is false"
     if kind == Bytes:
+        left = FIELD if "*" in left else left
         return f'there is no null, only an empty text: {left} {"ne" if negated else "eq"} ""'
     if isinstance(kind, Map):
         return f'whether a map has a key is has_key({left}, "…")'

@@ -13,14 +13,15 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
-from authz.rules.suggestion_text import LONGEST_NAME, NO_TAB, QUOTES
+from authz.rules.suggestion_text import LONGEST_NAME, NO_TAB, QUOTES, member
+from authz.rules.types import Int
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _WORD: Final = re.compile(r"[A-Za-z_]+")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_RANGE: Final = re.compile(r"(?P<first>[0-9]+)(?P<last>\.\.[0-9]+)")
+_RANGE: Final = re.compile(r"[0-9]+\.\.[0-9]+")
 #: The operators that are words and follow a value.
 COMPARISON_WORDS: Final = frozenset(
     ("in", "eq", "ne", "ge", "le", "gt", "lt", "contains", "matches", "wildcard", "bitwise_and")
@@ -103,7 +104,7 @@ def _hint_behind_number(source: str, at: int, end: int) -> str:
     while start > 0 and source[start - 1].isdigit() and at - start < LONGEST_NAME:
         start -= 1
     if match := _RANGE.match(source, start, end):
-        return f"a range stands in a set: in {{{match[0]}}}"
+        return f"a range stands in a set: in {{{member(match[0], Int) or '…'}}}"
     if _DATE.match(source, start, end):
         return "a time is a number of seconds since 1970-01-01"
     if start < at and re.match(r"[._][0-9]", source[at:end]):
