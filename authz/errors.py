@@ -99,6 +99,10 @@ class ExpressionError(AuthzError):
         """Column of the first offending character, in characters from 1."""
         return self.span[0] - (self.source.rfind("\n", 0, self.span[0]) + 1) + 1
 
+    def __str__(self) -> str:
+        """`WHERE:LINE:COLUMN: message`, line and column being those in the expression."""
+        return f"{self.where or 'expression'}:{self.line}:{self.column}: {self.message}"
+
     def render(self) -> str:
         """Message, the offending line and a row of carets under the exact characters."""
         start, end = self.span

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from authz.rules.address_suggestions import hint_for_item
 from authz.rules.ast import Interval
+from authz.rules.literal_suggestions import hint_for_address, hint_for_ip, hint_for_number
 from authz.rules.problems import Problem, found, shown
-from authz.rules.suggestions import hint_for_address, hint_for_number
 from authz.rules.types import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ def lex_int(source: str, at: int, end: int) -> tuple[int, int]:
         hint = None
         if radix == 8:
             hint = "a number that starts with 0 is octal; drop the 0 for decimal"
+        elif not source[at:stop].rstrip("abcdefABCDEF"):
+            # The beginning of a word that is no number at all.
+            hint = hint_for_number(source, at, end)
         elif source[at:stop].rstrip("abcdefABCDEF") != source[at:stop]:
             hint = "put a space after the number"
         raise Problem.PARSE_INT.error(
@@ -117,22 +120,17 @@ def parse_address(text: str) -> Address | None:
 def _address_text(source: str, at: int, end: int) -> int:
     match = _ADDRESS.match(source, at, end)
     if not match:
-        hint = _EXPECTED_IP_HINTS.get(source[at:end][:1])
         raise Problem.EXPECTED_IP.error(
-            source, (at, min(at + 1, end)), found=found(source, at, end), hint=hint
+            source,
+            (at, min(at + 1, end)),
+            found=found(source, at, end),
+            hint=hint_for_ip(source, at, end),
         )
     return match.end()
 
 
 # An item of a set as it was probably meant: up to what ends one.
 _ITEM: Final = re.compile(r"[^ \r\n{}]+")
-_EXPECTED_IP_HINTS: Final = {
-    '"': "write the address without quotes",
-    "-": "a range is written first..last, without spaces",
-    ",": "items are separated by spaces",
-    "*": "write a network, 10.0.0.0/8, or a range, first..last",
-    "$": "a list stands alone: ip.src in $name",
-}
 
 
 def lex_ip(source: str, at: int, end: int) -> tuple[Address, int]:
@@ -142,7 +140,7 @@ def lex_ip(source: str, at: int, end: int) -> tuple[Address, int]:
     address = parse_address(text)
     if address is None:
         raise Problem.PARSE_IP.error(
-            source, (at, stop), text=shown(text), hint=hint_for_address(text)
+            source, (at, stop), text=shown(text), hint=hint_for_address(source, at, text)
         )
     return address, stop
 

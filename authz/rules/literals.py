@@ -20,10 +20,16 @@ from authz.rules.ast import (
     WildcardLiteral,
 )
 from authz.rules.lexer import lex_int, lex_int_item, lex_ip, lex_ip_item, lex_list_name, skip_space
+from authz.rules.literal_suggestions import (
+    hint_for_comma,
+    hint_for_index,
+    hint_for_membership,
+    hint_for_text,
+)
 from authz.rules.problems import Problem, found, shown
 from authz.rules.regex import RegexError, compile_regex
 from authz.rules.strings import lex_bytes, lex_pattern, lex_quoted
-from authz.rules.suggestions import did_you_mean, hint_for_membership, hint_for_text
+from authz.rules.suggestions import did_you_mean
 from authz.rules.types import Bytes, Int, Ip, Type
 from authz.rules.wildcard import WildcardError, compile_wildcard
 
@@ -117,7 +123,7 @@ def _lex_members(
             (at, min(at + 1, end)),
             expected="{ or $ after in",
             found=found(source, at, end),
-            hint=hint_for_membership(source, at, end),
+            hint=hint_for_membership(source, at, end, kind),
         )
     start, at = at, skip_space(source, at + 1, end)
     texts: list[bytes] = []
@@ -133,7 +139,7 @@ def _lex_members(
                 (at, at + 1),
                 expected="an item or }",
                 found='","',
-                hint="the items of a set are separated by spaces, not commas",
+                hint=hint_for_comma(source, start, end, kind),
             )
         if kind == Bytes:
             text, at = lex_bytes(source, at, end)
@@ -181,9 +187,10 @@ def _lex_regex(source: str, at: int, end: int) -> tuple[RegexLiteral, int]:
         regex = compile_regex(pattern)
     except RegexError as error:
         span = (at, stop)
-        if error.offset is not None and error.offset < len(places):
-            span = (places[error.offset], stop - 1)
-            span = (span[0], max(span[0] + 1, span[1]))
+        if error.span is not None:
+            first, last = error.span
+            # The closing quote is the place where a pattern ends.
+            span = (places[first], max(places[first] + 1, places[last]))
         raise Problem.REGEX.error(source, span, reason=error.reason, hint=error.hint) from None
     return RegexLiteral(pattern=pattern, regex=regex, span=(at, stop)), stop
 
@@ -227,7 +234,7 @@ def lex_index(source: str, at: int, end: int) -> tuple[Step, int]:
         source,
         (at, min(at + 1, end)),
         found=found(source, at, end),
-        hint='write [*], a position [0] or a key ["name"]',
+        hint=hint_for_index(source, at, end),
     )
 
 

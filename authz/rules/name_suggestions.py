@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hints for unknown names: what the writer of an expression may have meant.
 
-For slips in the grammar see suggestions.py. A hint never changes what is accepted.
+A hint never changes what is accepted.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Final
 
+from authz.rules.call_suggestions import method_hint
+from authz.rules.suggestion_text import LONGEST_NAME
 from authz.rules.suggestions import (
     COMPARISON_WORDS,
+    FIELD_FIRST,
     KEYWORDS,
-    LONGEST_NAME,
     REPEAT_FIELD,
     did_you_mean,
 )
-from authz.rules.types import Array, Map
+from authz.rules.types import Array, Bool, Bytes, Int, Ip, Map
 
 if TYPE_CHECKING:
     from authz.rules.scheme import Scheme
@@ -26,26 +29,84 @@ _MISSPELT: Final = 0.88
 # How many fields may end in the same word for that word to be a hint.
 _FEW: Final = 3
 
-_IP_SRC: Final = 'did you mean "ip.src"?'
-# What other programs call it.
-_FIELDS: Final = dict.fromkeys(
-    ("addr", "address", "client_ip", "ip", "remote_addr", "source_ip", "src_ip"), _IP_SRC
+_TLS: Final = "cf.tls_client_auth."
+_MEANT: Final = {
+    "ip.src": (
+        *("addr", "address", "client_ip", "ip", "remote_addr", "remote_ip", "source_ip", "src_ip"),
+        *("client_addr", "ip_address", "src_addr", "x_real_ip"),
+    ),
+    "http.host": ("hostname", "host_name", "domain", "vhost", "authority"),
+    "http.request.method": ("verb", "http_method", "request_method"),
+    "http.request.uri": ("request_uri",),
+    "http.request.uri.path": ("pathname", "url_path", "uri_path"),
+    "http.request.uri.query": ("query_string", "querystring"),
+    "http.request.full_uri": ("url", "full_url", "href"),
+    "http.user_agent": ("agent", "ua"),
+    "http.referer": ("referrer",),
+    "http.request.headers": ("header",),
+    "http.request.cookies": ("cookie_map",),
+    "http.request.body.raw": ("body", "request_body"),
+    "http.request.timestamp.sec": ("timestamp",),
+    "ssl": ("scheme", "https", "is_https", "is_ssl", "tls", "secure"),
+    "authz.tls.sni": ("server_name", "ssl_server_name"),
+    "authz.cert.san.dns": ("san", "sans", "alt_names", "subject_alt_name", "cert_san"),
+    "ip.src.asnum": ("asn",),
+    "ip.src.country": ("geo", "country_code", "geoip_country"),
+    f"{_TLS}cert_fingerprint_sha256": (
+        *("fingerprint", "cert_fingerprint", "thumbprint", "cert_sha256", "fingerprint_sha256"),
+        *("client_cert_fingerprint", "sha256"),
+    ),
+    f"{_TLS}cert_fingerprint_sha1": ("cert_sha1", "fingerprint_sha1", "sha1"),
+    f"{_TLS}cert_serial": ("serial", "serial_number", "cert_serial_number"),
+    f"{_TLS}cert_subject_dn": (
+        *("subject", "cert_subject", "subject_dn", "cn", "common_name", "cert_cn"),
+        *("client_dn", "cert_dn", "cert_subject_cn"),
+    ),
+    f"{_TLS}cert_issuer_dn": ("issuer", "cert_issuer", "issuer_dn", "ca", "cert_ca"),
+    f"{_TLS}cert_verified": ("verified", "is_verified", "cert_valid", "client_verified", "verify"),
+    f"{_TLS}cert_revoked": ("revoked", "is_revoked"),
+    f"{_TLS}cert_presented": ("presented", "client_cert", "has_cert", "cert"),
+    f"{_TLS}cert_not_after": ("expires", "cert_expires", "expiry", "cert_expiry", "not_after"),
+    f"{_TLS}cert_not_before": ("not_before",),
+}
+# By the last part of a name, in lower case: the field that was meant.
+_FIELDS: Final = {name: field for field, names in _MEANT.items() for name in names}
+
+_OPERATORS: Final = {
+    one: other
+    for pair in ("== ==", "eq eq", "!= !=", "ne ne", "< >", "<= >=", "lt gt", "le ge")
+    for one, other in (pair.split(), pair.split()[::-1])
+}
+_LITERAL_FIRST: Final = re.compile(
+    r"(?P<literal>\"[^\"\\]{0,80}\"|'[^'\"\\]{0,80}'|[0-9][0-9A-Fa-f.:]*)[ \r\n]*"
+    r"(?P<operator>[=!<>]=|[<>]|(?:eq|ne|lt|gt|le|ge|in)\b)[ \r\n]*"
+    r"(?P<field>[a-z][\w.]*)(?![\w.(\[])"
 )
 
-_IN_SET: Final = "addresses are compared with a set: ip.src in {10.0.0.0/8}"
-_PATTERN: Final = 'a regular expression follows matches: field matches "…"'
-_HAS_KEY: Final = 'whether a map has a key is has_key(map, "name")'
-_DIGEST: Final = "there is no such function; is_timed_hmac_valid_v0() is what checks tokens"
-# Functions of other languages, and of other people's notes about this one.
-_FUNCTIONS: Final = {
-    **dict.fromkeys(("ip_in_range", "cidr_match", "in_cidr", "ip_match"), _IN_SET),
-    **dict.fromkeys(("regex", "regexp", "match", "re_match", "regex_match"), _PATTERN),
-    **dict.fromkeys(("exists", "has", "defined", "isset", "is_set"), _HAS_KEY),
-    **dict.fromkeys(("hmac", "md5", "sha1", "sha512"), _DIGEST),
-    **dict.fromkeys(("length", "size", "count", "strlen"), 'did you mean "len"?'),
-    **dict.fromkeys(("to_lower", "tolower", "lowercase", "lower_case"), 'did you mean "lower"?'),
-    **dict.fromkeys(("to_upper", "toupper", "uppercase", "upper_case"), 'did you mean "upper"?'),
-}
+
+def hint_for_literal(source: str, at: int, end: int, scheme: Scheme) -> str | None:
+    """For a literal where a field should be: the comparison turned around, if that is a slip."""
+    match = _LITERAL_FIRST.match(source, at, end)
+    field = scheme.fields.get(match["field"]) if match else None
+    if match is None or field is None:
+        return None
+    literal, name, kind = match["literal"], field.name, field.type
+    is_text = literal[0] in "\"'"
+    if is_text:
+        literal = f'"{literal[1:-1]}"'
+    if match["operator"] == "in":
+        if is_text and isinstance(kind, Map):
+            return f"the field comes first: has_key({name}, {literal})"
+        if is_text and kind == Array(Bytes):
+            return f"the field comes first: any({name}[*] == {literal})"
+        if is_text and kind == Bytes:
+            return f"the field comes first: {name} contains {literal}"
+        return FIELD_FIRST
+    is_number = literal.isdecimal() and not literal.startswith("0")
+    is_address = re.fullmatch(r"(?:[1-9][0-9]{0,2}|0)(?:\.(?:[1-9][0-9]{0,2}|0)){3}", literal)
+    if (kind == Bytes and is_text) or (kind == Int and is_number) or (kind == Ip and is_address):
+        return f"the field comes first: {name} {_OPERATORS[match['operator']]} {literal}"
+    return FIELD_FIRST
 
 
 def hint_for_name(name: str, source: str, at: int, end: int, *, after_logic: bool) -> str | None:
@@ -57,10 +118,12 @@ def hint_for_name(name: str, source: str, at: int, end: int, *, after_logic: boo
         return REPEAT_FIELD if after_logic else f"the field comes first: field {name} value"
     if name in KEYWORDS:
         return f'"{name}" joins two conditions; one is missing here'
-    if name in ("true", "false"):
-        return f'"{name}" can only be the whole expression; write a Bool field alone, or not field'
+    if lower in ("true", "false"):
+        if source.strip() == name:
+            return f"write {lower}"
+        return f'"{lower}" can only be the whole expression; write a Bool field alone, or not field'
     if name[0].isdigit():
-        return "the field comes first: write field == value"
+        return FIELD_FIRST
     if source.startswith(("not", "NOT", "Not"), at, end) and len(name) > 3:
         return "put a space after not"
     return None
@@ -70,27 +133,30 @@ def hint_for_field(name: str, scheme: Scheme) -> str | None:
     """A field that may have been meant."""
     parent, _, last = name.rpartition(".")
     known = scheme.fields.get(parent)
-    if known is not None and isinstance(known.type, Map):
-        position = "[0]" if isinstance(known.type.of, Array) else ""
-        return f'the value of a key is written {parent}["{last.lower()}"]{position}'
     lower = name.lower()
+    if known is not None:
+        # As a method without its parentheses, length for one.
+        if hint := method_hint(parent, known.type, last, ""):
+            return hint
+        if isinstance(known.type, Map):
+            position = "[0]" if isinstance(known.type.of, Array) else ""
+            return f'the value of a key: {parent}["{last.lower()}"]{position}'
+        if known.type in (Bool, Bytes, Int):
+            close = difflib.get_close_matches(lower, scheme.fields, n=1, cutoff=_MISSPELT)
+            return f'did you mean "{close[0] if close else parent}"?'
+    meant = _FIELDS.get(last.lower())
+    if meant in scheme.fields:
+        return f'did you mean "{meant}"?'
+    below = [one for one in scheme.fields if one.startswith(f"{lower}.")]
+    if len(below) > 1:
+        return f"there are fields below it: {', '.join(below[:_FEW])}{', …' * (len(below) > _FEW)}"
     if len(name) <= LONGEST_NAME and difflib.get_close_matches(
         lower, scheme.fields, n=1, cutoff=_MISSPELT
     ):
         return did_you_mean(name, scheme.fields)
-    if last.lower() in _FIELDS and "ip.src" in scheme.fields:
-        return _FIELDS[last.lower()]
     # The end of a name is what people remember: path, host, cert_verified.
     same = [one for one in scheme.fields if one.rpartition(".")[2] == last.lower()]
     if same and (parent or len(same) <= _FEW):
         best = max(same, key=lambda one: difflib.SequenceMatcher(a=lower, b=one).ratio())
         return f'did you mean "{best}"?'
     return did_you_mean(name, scheme.fields)
-
-
-def hint_for_function(name: str, scheme: Scheme) -> str | None:
-    """A function, or an operator, that may have been meant."""
-    lower = name.lower()
-    if lower in COMPARISON_WORDS or lower == "strict":
-        return f"{lower} is an operator: field {lower} {'{…}' if lower == 'in' else 'value'}"
-    return _FUNCTIONS.get(lower) or did_you_mean(name, [*scheme.functions, "any", "all"])

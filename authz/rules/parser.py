@@ -31,11 +31,14 @@ from authz.rules.ast import (
 )
 from authz.rules.calls import make_call
 from authz.rules.lexer import lex_name, skip_space, trimmed
+from authz.rules.literal_suggestions import hint_for_argument
 from authz.rules.literals import lex_argument_literal, lex_index, lex_operator, lex_right
+from authz.rules.operator_suggestions import hint_for_operator
 from authz.rules.parser_errors import described, expected, trailing, unknown_name, unsupported
 from authz.rules.problems import Problem, found
 from authz.rules.strings import starts_raw
-from authz.rules.suggestions import hint_for_operator, hint_for_trailing
+from authz.rules.suggestion_text import left_text
+from authz.rules.suggestions import hint_for_trailing
 from authz.rules.types import BOOLS, Array, Bool, Bytes, Int, Ip, Map, Type
 
 if TYPE_CHECKING:
@@ -188,7 +191,7 @@ class _Parser:
         elif match := _QUANTIFIER.match(source, self.at, end):
             node = self._quantifier(Quantity(match[1]), self.at, match.end())
         else:
-            node = self._comparison(after_logic=after_logic or bool(negations))
+            node = self._comparison(after_logic=after_logic)
         self.depth -= len(negations)
         for start in reversed(negations):
             node = Not(operand=node, span=(start, self.at))
@@ -262,7 +265,7 @@ class _Parser:
                 (at, min(at + 1, end)),
                 type=left.type,
                 found=found(source, at, end),
-                hint=hint_for_operator(source, at, end),
+                hint=hint_for_operator(source, at, end, left_text(source, *left.span), left.type),
             )
         if left.type not in _COMPARABLE:
             raise unsupported(source, (at, stop), operator, left)
@@ -366,7 +369,10 @@ class _Parser:
                     return literal
             if not name:
                 raise Problem.EXPECTED_ARGUMENT.error(
-                    source, (start, min(start + 1, end)), found=found(source, start, end)
+                    source,
+                    (start, min(start + 1, end)),
+                    found=found(source, start, end),
+                    hint=hint_for_argument(source, start, end),
                 )
         left = self._access()
         _, stop = lex_operator(source, skip_space(source, self.at, end), end)

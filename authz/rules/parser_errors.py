@@ -3,28 +3,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from authz.rules.ast import Access, Combination, Not, Truth
+from authz.rules.call_suggestions import hint_for_call
 from authz.rules.functions import NOT_HERE, NOT_IN_CUSTOM_RULES
 from authz.rules.lexer import skip_space
-from authz.rules.name_suggestions import hint_for_field, hint_for_function, hint_for_name
+from authz.rules.name_suggestions import hint_for_field, hint_for_literal, hint_for_name
+from authz.rules.operator_suggestions import hint_for_type
 from authz.rules.problems import Problem, found, shown
+from authz.rules.suggestion_text import left_text
 from authz.rules.suggestions import hint_for_operand, hint_for_trailing
-from authz.rules.types import Bytes, Int, Ip, Map
 
 if TYPE_CHECKING:
     from authz.errors import ExpressionError
     from authz.rules.ast import Argument, Logical, Operator, Span
     from authz.rules.scheme import Scheme
-
-
-# What compares values of a type on which another operator was tried.
-_INSTEAD: Final = {
-    Int: "numbers are compared with eq, ne, lt, le, gt and ge, or in {80 443 8000..8999}",
-    Ip: "addresses are compared with eq and ne, or in {10.0.0.0/8 2001:db8::/32}",
-    Bytes: "it is for numbers; conditions are joined with and or &&",
-}
 
 
 def expected(source: str, at: int, end: int, what: str, hint: str | None) -> ExpressionError:
@@ -45,11 +39,7 @@ def trailing(source: str, at: int, end: int, root: Logical) -> ExpressionError:
 
 def unsupported(source: str, span: Span, operator: Operator, left: Access) -> ExpressionError:
     """An operator that does not work on the type of its left side."""
-    hint = _INSTEAD.get(left.type)
-    if isinstance(left.type, Map):
-        hint = 'compare the value of a key: field["name"][0] == value'
-    elif left.type.element is not None:
-        hint = "compare its elements: any(field[*] == value)"
+    hint = hint_for_type(left_text(source, *left.span), left.type)
     return Problem.UNSUPPORTED_OPERATOR.error(
         source, span, operator=f'"{operator.value}"', type=left.type, hint=hint
     )
@@ -66,24 +56,32 @@ def unknown_name(
             source,
             (start, min(start + 1, end)),
             found=found(source, start, end),
-            hint=hint_for_operand(source, start, end, after_logic=after_logic),
+            hint=hint_for_literal(source, start, end, scheme)
+            or hint_for_operand(source, start, end, after_logic=after_logic),
         )
     if reason := scheme.refused.get(name):
         return Problem.REFUSED_FIELD.error(source, span, name=name, reason=reason)
-    called = source.startswith("(", skip_space(source, stop, end), end)
+    opening = skip_space(source, stop, end)
+    called = source.startswith("(", opening, end)
     if called and name in NOT_IN_CUSTOM_RULES:
         where = NOT_IN_CUSTOM_RULES[name]
         return Problem.REFUSED_FUNCTION.error(source, span, name=name, where=where)
     if called and name in NOT_HERE:
         return Problem.MISSING_FUNCTION.error(source, span, name=name, reason=NOT_HERE[name])
-    look_up = hint_for_function if called else hint_for_field
-    hint = None if called else hint_for_name(name, source, start, end, after_logic=after_logic)
+    if called:
+        hint = hint_for_call(name, source, opening, end, scheme)
+    else:
+        hint = (
+            hint_for_literal(source, start, end, scheme)
+            or hint_for_name(name, source, start, end, after_logic=after_logic)
+            or hint_for_field(name, scheme)
+        )
     return Problem.UNKNOWN_NAME.error(
         source,
         span,
         what="function" if called else "field",
         name=shown(name)[1:-1],
-        hint=hint or look_up(name, scheme),
+        hint=hint,
     )
 
 

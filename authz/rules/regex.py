@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import rurex
 
-from authz.rules.suggestions import hint_for_regex
+from authz.rules.regex_suggestions import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +31,13 @@ class Regex:
 class RegexError(Exception):
     """A pattern that is not accepted; internal to authz.rules, the parser adds the place.
 
-    `offset` counts characters of the pattern, None when the place is not known.
+    `span` counts characters of the pattern, None when the place is not known.
     """
 
-    def __init__(self, reason: str, offset: int | None, hint: str | None) -> None:
+    def __init__(self, reason: str, span: tuple[int, int] | None, hint: str | None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.offset = offset
+        self.span = span
         self.hint = hint
 
 
@@ -46,14 +46,13 @@ def compile_regex(pattern: str) -> Regex:
     try:
         compiled = rurex.compile_set([pattern.encode()])
     except rurex.PatternError as error:
-        offset = _offset(pattern, error.pos)
-        raise RegexError(_reason(error.msg), offset, hint_for_regex(pattern)) from None
+        raise _error(pattern, _offset(pattern, error.pos), error.msg) from None
     except BaseException as error:
         # rurex panics while it describes some errors ("(?é)", "[b-a\\"). A panic is no Exception,
         # its class cannot be imported, and nobody above would catch it.
         if type(error).__name__ != "PanicException":
             raise
-        raise RegexError("malformed pattern", None, hint_for_regex(pattern)) from None
+        raise _error(pattern, None, "malformed pattern") from None
     return Regex(pattern=pattern, is_match=compiled.is_match)
 
 
@@ -64,5 +63,6 @@ def _offset(pattern: str, position: int | None) -> int | None:
     return len(pattern.encode()[:position].decode(errors="ignore"))
 
 
-def _reason(message: str) -> str:
-    return message[:1].lower() + message[1:].rstrip(".")
+def _error(pattern: str, offset: int | None, message: str) -> RegexError:
+    fault = fault_of(pattern, offset, message)
+    return RegexError(fault.reason, fault.span, fault.hint)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from authz.rules.literal_suggestions import hint_for_escape, hint_for_text
 from authz.rules.problems import Problem, found, shown
-from authz.rules.suggestions import hint_for_escape, hint_for_text
 
 _PLAIN: Final = re.compile(r'[^"\\]*')
 _HASHES: Final = re.compile("#*")

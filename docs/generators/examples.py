@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 110
 # These go to the limits of what may be written; an example shows what one would write.
-_LIMITS = ("arguments/", "forms/", "patterns/")
+_LIMITS = ("arguments/", "bytes/", "forms/", "pattern_forms/", "patterns/")
 
 
 @cache

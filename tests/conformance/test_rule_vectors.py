@@ -7,43 +7,18 @@ verdict; errors must stand at the vector's place with its message.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from authz.errors import ExpressionError
-from authz.policy import fields
-from authz.rules import (
-    ListKind,
-    ListModel,
-    compile_expression,
-    compile_list,
-    evaluate,
-    format_expression,
-    parse,
-)
-from tests.factories.rule_vectors import RuleVector, read_rule_vectors
-from tests.factories.schemes import SCHEME, field_values
+from authz.rules import compile_expression, evaluate, format_expression
+from tests.factories.schemes import SCHEMES, field_values
+from tests.factories.vector_expressions import BY_NAME, FILES, VECTORS, parsed, scheme_for
+from tests.vectors.build_schemes import described
 
 if TYPE_CHECKING:
-    from authz.rules import Expression, Scheme
-
-_FILES = sorted((Path(__file__).parents[1] / "vectors" / "rules").glob("*.rules"))
-_VECTORS = [vector for file in _FILES for vector in read_rule_vectors(file)]
-
-
-def _parsed(vector: RuleVector, source: str) -> Expression:
-    lists = {
-        name: compile_list(ListModel(name=name, kind=ListKind(kind), items=tuple(items)))
-        for name, (kind, items) in vector.lists.items()
-    }
-    return parse(source, _scheme(vector), lists)
-
-
-def _scheme(vector: RuleVector) -> Scheme:
-    """The product's for the vectors of its fields, the small one of the tests for all others."""
-    return fields.SCHEME if vector.id.startswith("fields/") else SCHEME
+    from tests.factories.rule_vectors import RuleVector
 
 
 def _place(error: ExpressionError) -> str:
@@ -55,38 +30,46 @@ def _place(error: ExpressionError) -> str:
     return f"{error.line}:{error.column}-{end}"
 
 
-@pytest.mark.parametrize("vector", _VECTORS, ids=lambda vector: vector.id)
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.id)
 def test_vector(vector: RuleVector) -> None:
-    values = field_values(vector.given, _scheme(vector))
+    values = field_values(vector.given, scheme_for(vector))
     if vector.error is not None:
         with pytest.raises(ExpressionError) as caught:
-            _parsed(vector, vector.source)
+            parsed(vector)
         assert f"{_place(caught.value)} {caught.value.message}" == vector.error
         return
-    expression = _parsed(vector, vector.source)
+    expression = parsed(vector)
     assert evaluate(expression, values) is vector.verdict
     assert compile_expression(expression).matches(values) is vector.verdict
-    again = _parsed(vector, format_expression(expression))
+    again = parsed(vector, format_expression(expression))
     assert again == expression
     assert evaluate(again, values) is vector.verdict
 
 
+def test_the_types_that_are_data_are_those_of_the_product() -> None:
+    # After a change of the catalogue: python -m tests.vectors.build_schemes
+    assert SCHEMES["schemes"] == {name: described(scheme) for name, scheme in BY_NAME.items()}
+
+
+def test_a_vector_is_in_the_file_that_its_id_names() -> None:
+    assert all(one.id.partition("/")[0] == one.place.partition(".")[0] for one in VECTORS)
+    assert set(SCHEMES["files"]) <= {file.stem for file in FILES}
+
+
 def test_ids_are_unique() -> None:
-    ids = [vector.id for vector in _VECTORS]
+    ids = [vector.id for vector in VECTORS]
 
     assert len(ids) == len(set(ids))
 
 
 def test_every_statement_of_the_reference_has_vectors() -> None:
     numbers = {
-        int(vector.id.partition("/")[2].partition(".")[0])
-        for vector in _VECTORS
-        if "." in vector.id
+        int(vector.id.partition("/")[2].partition(".")[0]) for vector in VECTORS if "." in vector.id
     }
 
     assert numbers == set(range(1, 74))
 
 
 def test_the_observations_of_the_engine_are_complete() -> None:
-    assert sum("." in vector.id for vector in _VECTORS) >= 325
-    assert len(_VECTORS) >= 400
+    assert sum("." in vector.id for vector in VECTORS) >= 325
+    assert len(VECTORS) >= 400

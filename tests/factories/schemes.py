@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small scheme for tests of the Rules language, and field values from JSON.
+"""The schemes of the vectors, and field values from JSON.
 
-Its fields are those of the reference observations plus what the lint and the hex rule need; the
-product's catalogue (authz/policy/fields.py) has tests of its own.
+`SCHEME` is the small one that is written down as data in tests/vectors/rules/schemes.json: the
+fields of the reference observations, what the lint and the hex rule need, and types that no field
+of the product has. The product's catalogue (authz/policy/fields.py) has tests of its own.
 """
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.rules import (
@@ -28,57 +32,46 @@ if TYPE_CHECKING:
 
     from authz.rules import Value
 
-_TEXTS: Final = Array(Bytes)
-_TLS: Final = "cf.tls_client_auth."
-
-_FIELDS: Final = (
-    Field("cf.edge.server_port", Int),
-    Field("http.cookie", Bytes),
-    Field("http.host", Bytes),
-    Field("http.request.body.multipart.names", Array(_TEXTS)),
-    Field("http.request.body.raw", Bytes),
-    Field("http.request.body.size", Int),
-    Field("http.request.headers", Map(_TEXTS)),
-    Field("http.request.headers.names", _TEXTS),
-    Field("http.request.headers.values", _TEXTS),
-    Field("http.request.method", Bytes),
-    Field("http.request.timestamp.sec", Int),
-    Field("http.request.uri", Bytes),
-    Field("http.request.uri.args.names", _TEXTS),
-    Field("http.request.uri.path", Bytes),
-    Field("http.request.uri.query", Bytes),
-    Field("http.user_agent", Bytes),
-    Field("ip.src", Ip),
-    Field("ssl", Bool),
-    Field(_TLS + "cert_verified", Bool),
-    Field(_TLS + "cert_revoked", Bool),
-    Field(_TLS + "cert_serial", Bytes, hex=True),
-    Field(_TLS + "cert_fingerprint_sha256", Bytes, hex=True),
-    Field(_TLS + "cert_issuer_ski", Bytes, hex=True),
-    # No product field has these types; the language allows them.
-    Field("test.flags", Array(Bool)),
-    Field("test.flag_map", Map(Bool)),
-    Field("test.flag_lists", Map(Array(Bool))),
-    Field("test.numbers", Array(Int)),
-    Field("test.number_map", Map(Int)),
-    Field("test.addresses", Array(Ip)),
-    Field("test.hex_list", _TEXTS, hex=True),
+#: Which file of vectors is read with which scheme, and the schemes.
+SCHEMES: Final = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "rules" / "schemes.json").read_text()
 )
+_SIMPLE: Final = {kind.name: kind for kind in (Bool, Int, Bytes, Ip)}
 
-SCHEME: Final = Scheme(
-    {field.name: field for field in _FIELDS},
-    refused={"cf.bot_management.score": "there is no bot score here"},
-)
+
+def type_of(text: str) -> Type:
+    """The type that is written like this: `Map(Array(Bytes))`."""
+    name, parenthesis, inner = text.partition("(")
+    if not parenthesis:
+        return _SIMPLE[name]
+    return {"Array": Array, "Map": Map}[name](type_of(inner.removesuffix(")")))
+
+
+def scheme_of(data: Mapping[str, Any]) -> Scheme:
+    """A scheme that is written down as data."""
+    hexadecimal = set(data["hex"])
+    return Scheme(
+        {
+            name: Field(name, type_of(kind), hex=name in hexadecimal)
+            for name, kind in data["fields"].items()
+        },
+        refused=data["refused"],
+    )
+
+
+SCHEME: Final = scheme_of(SCHEMES["schemes"]["small"])
 
 
 def field_value(kind: Type, given: Any) -> Value:
-    """The value of a type that a JSON value stands for; texts are UTF-8."""
+    """The value of a type that a JSON value stands for; texts are UTF-8, or `{"base64": "…"}`."""
     if isinstance(kind, Array):
         return tuple(field_value(kind.of, item) for item in given)
     if isinstance(kind, Map):
         return {key.encode(): field_value(kind.of, item) for key, item in given.items()}
     if kind == Bytes:
-        return str(given).encode()
+        return (
+            b64decode(given["base64"], validate=True) if isinstance(given, dict) else given.encode()
+        )
     return ip_address(given) if kind == Ip else given
 
 

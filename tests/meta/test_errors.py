@@ -37,7 +37,7 @@ def test_an_expression_error_points_at_the_exact_characters() -> None:
     assert isinstance(error, ExpressionError)
     assert (error.line, error.column) == (2, 11)
     assert error.render().splitlines() == [
-        "unknown operator",
+        "expression:2:11: unknown operator",
         '  http.host = "a"',
         "            ^",
         "hint: ==",

@@ -17,16 +17,13 @@ from authz.rules.lint_catalogue import KINDS
 from authz.rules.literals import NOTATIONS
 from authz.rules.parser import LOGIC_NOTATIONS, NOT_NOTATIONS
 from authz.rules.problems import Problem
-from tests.factories.rule_vectors import read_rule_vectors
+from authz.rules.regex_forms import FORMS as REGEX_FORMS
+from authz.rules.regex_forms import Form
+from tests.factories.vector_expressions import VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 
-VECTORS = [
-    vector
-    for path in sorted((ROOT / "tests" / "vectors" / "rules").glob("*.rules"))
-    for vector in read_rule_vectors(path)
-]
 #: Expressions that have a verdict, and messages of those that are errors.
 SOURCES = "\n".join(vector.source for vector in VECTORS if vector.verdict is not None)
 TRUE = "\n".join(vector.source for vector in VECTORS if vector.verdict)
@@ -47,7 +44,14 @@ FORMS = {
     "octal escape": r'"[^"]*\\[0-3][0-7]{2}',
     "raw text": r'r"',
     "raw text with hashes": r'r#"',
-    "byte string": r"== [0-9a-f]{2}[:.-][0-9a-f]{2}",
+    "quoted pattern": r'matches "',
+    "raw pattern": r'matches r#*"',
+    "quoted wildcard pattern": r'wildcard "',
+    "raw wildcard pattern": r'wildcard r#*"',
+    "byte string with colons": r"(?:==|eq) [0-9a-f]{2}:[0-9a-f]{2}",
+    "byte string with hyphens": r"[0-9a-f]{2}-[0-9a-f]{2}",
+    "byte string with dots": r"(?:==|eq) [0-9a-f]{2}\.[0-9a-f]{2}",
+    "newline in a quoted text": r'(?s)"[^"]*\n[^"]*"',
     "decimal number": r"(?:==|eq) [1-9]",
     "negative number": r"(?:==|eq|>=) -[0-9]",
     "hexadecimal number": r" 0x[0-9a-f]",
@@ -55,9 +59,15 @@ FORMS = {
     "range of numbers": r"\{[0-9]+\.\.[0-9]+\}",
     "IPv4 address": r"(?:==|eq) [0-9]+\.[0-9]+\.",
     "IPv6 address": r"(?:==|eq|ge) [0-9a-f]*:[0-9a-f]*:",
+    "network cut short": r"\{[0-9]+(?:\.[0-9]+){0,2}/[0-9]+",
+    "address cut short in a set": r"in \{[0-9]+\}",
     "network": r"\{[0-9./]*/[0-9]+",
     "IPv6 network": r"[ {][0-9a-f:]*::/[0-9]+",
     "range of addresses": r"[0-9]\.\.[0-9]+\.[0-9]",
+    "range of IPv6 addresses": r"[0-9a-f:]:[0-9a-f]*\.\.[0-9a-f]*:",
+    "set of numbers": r"\{[0-9]+ [0-9]",
+    "literal argument that is a number": r"[(,] ?-?[0-9]+[,)]",
+    "literal argument that is an address": r", ?[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+\)",
     "set": r"\{\"[^}]*\}",
     "empty set": r"\{ ?\}",
     "named list": r"\$[a-z]",
@@ -117,9 +127,11 @@ def test_a_kind_of_error_has_a_vector(problem: Problem) -> None:
     assert any(re.fullmatch(pattern, message) for message in MESSAGES)
 
 
-@pytest.mark.parametrize("name", SCHEME.fields)
-def test_a_field_has_a_vector(name: str) -> None:
-    assert re.search(rf"{re.escape(name)}(?![\w.])", TRUE)
+@pytest.mark.parametrize("form", REGEX_FORMS, ids=lambda form: form.name)
+def test_a_form_of_pattern_that_is_refused_has_a_vector(form: Form) -> None:
+    begin = f'invalid regular expression: {form.name} "'
+
+    assert any(message.startswith(begin) for message in MESSAGES)
 
 
 def test_every_field_has_its_heading() -> None:

@@ -31,7 +31,7 @@ def test_carets_stay_under_their_characters(capsys: pytest.CaptureFixture[str]) 
     messages.report(ParseError("bad", source="ssl foo", span=(4, 7), where="p.yaml:1: a"))
 
     assert capsys.readouterr().err.splitlines() == [
-        "authz: error: p.yaml:1: a: bad",
+        "authz: error: p.yaml:1: a:1:5: bad",
         "  ssl foo",
         "      ^^^",
     ]

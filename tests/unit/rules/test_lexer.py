@@ -119,7 +119,7 @@ def test_a_list_name_ends_at_a_capital() -> None:
         ("10.0.0.1...10.0.0.9", "both ends of a range are whole addresses"),
         ('"10.0.0.1"', "write the address without quotes"),
         ("*", "write a network, 10.0.0.0/8, or a range, first..last"),
-        ("$office", "a list stands alone: ip.src in $name"),
+        ("$office", "a list stands alone: in $name"),
     ],
 )
 def test_a_slip_in_a_set_of_addresses_is_answered_with_what_to_write(item: str, hint: str) -> None:

@@ -8,6 +8,12 @@ import pytest
 from authz.errors import ExpressionError
 from authz.policy.fields import SCHEME
 from authz.rules import parse
+from tests.factories.slips import SLIPS, hint_of
+
+
+@pytest.mark.parametrize(("source", "hint"), SLIPS["names"])
+def test_a_slip_gets_its_hint(source: str, hint: str | None) -> None:
+    assert hint_of(source) == hint
 
 
 @pytest.mark.parametrize(
@@ -26,26 +32,15 @@ from authz.rules import parse
         ("ip eq 10.0.0.1", 'did you mean "ip.src"?'),
         (
             'http.request.headers.X-Team eq "a"',
-            'the value of a key is written http.request.headers["x"][0]',
+            'the value of a key: http.request.headers["x"][0]',
         ),
         (
             'http.request.cookies.session eq "a"',
-            'the value of a key is written http.request.cookies["session"][0]',
+            'the value of a key: http.request.cookies["session"][0]',
         ),
         ('ssl or contains "a"', 'repeat the field, x == "/a" or x == "/b"'),
         ('ssl or == "a"', 'repeat the field, x == "/a" or x == "/b"'),
         ('eq "a"', "the field comes first: field eq value"),
-        ('contains(http.host, "a")', "contains is an operator: field contains value"),
-        ('IN(http.host, "a")', "in is an operator: field in {…}"),
-        ('regex(http.host, "a")', "a regular expression follows matches"),
-        ('ip_in_range(ip.src, "10.0.0.0/8")', "ip.src in {10.0.0.0/8}"),
-        ('exists(http.request.headers["x"])', 'has_key(map, "name")'),
-        ('hmac("a", http.host) eq "a"', "is_timed_hmac_valid_v0()"),
-        ("length(http.host) eq 1", 'did you mean "len"?'),
-        ('toLower(http.host) eq "a"', 'did you mean "lower"?'),
-        ('uppercase(http.host) eq "A"', 'did you mean "upper"?'),
-        ('startsWith(http.host, "a")', 'did you mean "starts_with"?'),
-        ("anny(ssl)", 'did you mean "any"?'),
     ],
 )
 def test_a_name_gets_its_hint(source: str, hint: str) -> None:

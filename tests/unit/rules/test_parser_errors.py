@@ -48,7 +48,7 @@ def test_the_carets_stand_under_the_name() -> None:
         parse('ssl and\nhttp.hots eq "a"', SCHEME)
 
     assert caught.value.render().splitlines() == [
-        'unknown field "http.hots"',
+        'expression:2:1: unknown field "http.hots"',
         '  http.hots eq "a"',
         "  ^^^^^^^^^",
         'hint: did you mean "http.host"?',
