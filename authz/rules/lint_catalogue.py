@@ -77,11 +77,12 @@ Whoever presents a certificate is let in, verified or not.
     Kind(
         code="never_true",
         doc="""\
-A condition is true for no request, and why: a host with capital letters, a port beyond 65535,
-two values that cannot both be.
+A condition is true for no request, and why: a host with capital letters, a port, a scheme, a final
+dot or a star, a name in the form of another field, a port beyond 65535, two values that cannot both
+be, the length 0 of what is missing.
 It is said only where it is certain, whatever is missing in a request;
 lists and elements of arrays are not looked at.""",
-        example='http.host eq "Example.com" and ssl',
+        example='http.host eq "https://Example.com:8443/" and ssl',
     ),
     Kind(
         code="always_true",
@@ -95,7 +96,8 @@ A condition is true for every request, and why.
         doc="""\
 A literal that the value is never equal to, in a condition that is not constant:
 a fingerprint, serial number or key identifier with colons, of another length or not hexadecimal;
-one host of a set with capital letters; the name of a header with capital letters.""",
+a serial number with half a byte or leading zero bytes;
+one host of a set with capital letters or a star; the name of a header with capital letters.""",
         example='cf.tls_client_auth.cert_serial eq "0A:1B:2C"',
     ),
     Kind(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.rules.ast import Logical
-    from authz.rules.lint_literals import Known
+    from authz.rules.lint_fault import Known
     from authz.rules.lint_worlds import Pins
 
 Vectors: TypeAlias = "frozenset[Vector]"

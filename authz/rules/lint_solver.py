@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from authz.rules.ast import Logical
-    from authz.rules.lint_literals import Known
+    from authz.rules.lint_fault import Known
     from authz.rules.lint_questions import Case, Vectors
 
 #: Steps spent on one expression; beyond, nothing is split any more.

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from authz.certs.certificate import Certificate
+from authz.certs.names import Attribute, one_line, rfc2253
+from authz.policy.hosts import normalise_host
 from authz.policy.lint import lint_rules
 from authz.policy.model import Action, RuleModel, SkipParameters
 from authz.rules import KnownAuthority, Role, evaluate, lint, parse
 from authz.rules.evaluator import evaluate_node
+from authz.rules.lint_fault import Place
+from authz.rules.lint_hex import hex_fault
+from authz.rules.lint_hosts import host_fault
 from authz.rules.lint_implication import implies
+from authz.rules.lint_names import one_line_fault, rfc2253_fault
 from authz.rules.lint_normal import normal
 from authz.rules.lint_solver import Solver
 from authz.rules.lint_tree import leaves
@@ -147,6 +154,93 @@ def test_conditions_of_one_form_are_the_same(
     assert form_of(f"not (({one}) or ({other}))") == form_of(f"not ({one}) and !({other})")
     if form_of(one) == form_of(other):
         assert evaluate(parse(one, SCHEME), values) is evaluate(parse(other, SCHEME), values)
+
+
+# What values can be.
+
+
+@_MANY
+@given(
+    raw=st.lists(
+        st.sampled_from(
+            [
+                b"a",
+                b"A1",
+                b".",
+                b"-",
+                b"_",
+                b":",
+                b":80",
+                b"[",
+                b"]",
+                b"::",
+                b"db8",
+                b"\xc3\xbc",
+                b"@",
+            ]
+        ),
+        max_size=8,
+    ).map(b"".join),
+    cut=st.tuples(st.integers(0, 24), st.integers(0, 24)),
+)
+def test_no_part_of_a_host_is_said_to_be_in_none(raw: bytes, cut: tuple[int, int]) -> None:
+    host = (normalise_host(raw) or "").encode()
+    start, end = sorted(cut)
+
+    assert host_fault(host, Place.WHOLE) is None
+    assert host_fault(host[:end], Place.FIRST) is None
+    assert host_fault(host[start:], Place.LAST) is None
+    assert host_fault(host[start:end], Place.WITHIN) is None
+    fault = host_fault(raw, Place.WHOLE)
+    assert fault is None or fault.fixed is None or normalise_host(fault.fixed)
+
+
+_CONTENT = st.lists(
+    st.sampled_from(
+        [b"a", b" ", b",", b"=", b"/", b"+", b"\\", b"#", b", ", b"cn=", b"\xc3\xb6", b"\0"]
+    ),
+    max_size=5,
+).map(b"".join)
+_ATTRIBUTES = st.lists(
+    st.builds(
+        lambda rdn, oid, tag, content: Attribute(
+            rdn=rdn, oid=oid, tag=tag, content=content, raw=bytes((tag, len(content))) + content
+        ),
+        st.integers(0, 3),
+        st.sampled_from(["2.5.4.3", "2.5.4.10", "2.5.4.5", "1.2.3.4"]),
+        st.sampled_from([0x0C, 0x13, 0x14, 0x04]),
+        _CONTENT,
+    ),
+    max_size=4,
+).map(lambda some: tuple(sorted(some, key=lambda one: one.rdn)))
+
+
+@_MANY
+@given(name=_ATTRIBUTES, cut=st.tuples(st.integers(0, 40), st.integers(0, 40)))
+def test_no_part_of_a_name_is_said_to_be_in_none(
+    name: tuple[Attribute, ...], cut: tuple[int, int]
+) -> None:
+    start, end = sorted(cut)
+    for text, fault in (
+        (rfc2253(name).encode(), rfc2253_fault),
+        (one_line(name).encode(), one_line_fault),
+    ):
+        assert fault("", text, Place.WHOLE) is None
+        assert fault("", text[:end], Place.FIRST) is None
+        assert fault("", text[start:], Place.LAST) is None
+        assert fault("", text[start:end], Place.WITHIN) is None
+
+
+@_MANY
+@given(number=st.integers(1, 2**159 - 1))
+def test_no_serial_number_is_said_to_be_none(number: int) -> None:
+    serial = Certificate(b"", number).serial.encode()
+
+    assert hex_fault("cert_serial", serial) is None
+    # Written by another program it is mended to this one.
+    for other in (serial.lstrip(b"0"), b"00" + serial, b":".join((b"00", serial))):
+        fault = hex_fault("cert_serial", other)
+        assert other == serial or (fault is not None and fault.fixed == serial)
 
 
 # Whole policies.
