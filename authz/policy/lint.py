@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from authz.policy.lint_guards import Guards
 from authz.policy.lint_reach import unreached
 from authz.policy.lint_rule import LintRule, PolicyFinding
+from authz.policy.model import DefaultAction
 from authz.rules import KnownAuthority
 from authz.rules.lint import lint_solved
 
@@ -45,15 +46,18 @@ def authorities_of(trust: TrustBundle) -> tuple[KnownAuthority, ...]:
 
 
 def lint_rules(
-    rules: Sequence[tuple[RuleModel, Expression]], authorities: Sequence[KnownAuthority]
+    rules: Sequence[tuple[RuleModel, Expression]],
+    authorities: Sequence[KnownAuthority],
+    default_action: DefaultAction = DefaultAction.ALLOW,
 ) -> Iterator[PolicyFinding]:
     """What the enabled rules of a site, in order, say each and together.
 
     Args:
         authorities: whom the site trusts.
+        default_action: what happens behind the last rule.
     """
     known = [LintRule.of(model, expression) for model, expression in rules]
-    guards = Guards(known)
+    guards = Guards(known, default_action)
     for position, rule in enumerate(known):
         for found in lint_solved(
             rule.solver, role=rule.role, authorities=authorities, guards=guards.of(position)

@@ -136,12 +136,12 @@ def compile_snapshot(
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     findings: list[PolicyFinding] = []
-    linted: dict[tuple[int, Sequence[KnownAuthority]], list[PolicyFinding]] = {}
+    linted: dict[tuple[int, Sequence[KnownAuthority], DefaultAction], list[PolicyFinding]] = {}
     for site_model, bundle in zip(model.sites, bundles, strict=True):
         compiled = _compile_rules(site_model, parts, lists)
         if lint:
             # Sites that share their rules are many, and what there is to say is the same.
-            key = id(site_model.rules), authorities_of(bundle)
+            key = id(site_model.rules), authorities_of(bundle), site_model.default_action
             if key not in linted:
                 linted[key] = _lint(site_model, compiled, key[1])
             findings += linted[key]
@@ -197,7 +197,7 @@ def _lint(
         for rule, one in zip(site.rules, compiled.expressions, strict=True)
         if rule.enabled
     ]
-    return list(lint_rules(enabled, authorities))
+    return list(lint_rules(enabled, authorities, site.default_action))
 
 
 def _compile_rules(site: SiteModel, parts: Parts, lists: Mapping[str, NamedList]) -> SiteRules:

@@ -82,10 +82,12 @@ _CONTINENTS: Final = Words(
     all=frozenset({b"", b"AF", b"AN", b"AS", b"EU", b"NA", b"OC", b"SA"}),
     why="continents are AF, AN, AS, EU, NA, OC and SA",
 )
+#: Whoever presents no certificate has this failure, and nobody else.
+ABSENT_FAILURE: Final = b"absent"
 #: The words of authz.certs.failure, which is not to be known here; a test compares them.
 FAILURES: Final = frozenset(
     {
-        b"absent",
+        ABSENT_FAILURE,
         b"malformed",
         b"too_large",
         b"unsupported",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.rules.ast import Access, FieldRef
 from authz.rules.lint_cells import key_of, rows_of, subject_of
-from authz.rules.lint_domain import FAILURE
+from authz.rules.lint_domain import ABSENT_FAILURE, FAILURE
 from authz.rules.lint_literals import leaf_truth
 from authz.rules.lint_tree import leaves
 from authz.rules.lint_worlds import (
@@ -41,7 +41,8 @@ Case: TypeAlias = "Mapping[int, Vectors]"
 #: Cases gone through at one place; with more, what asks for them counts as independent.
 MAX_CASES: Final = 256
 
-_NOT_EMPTY: Final = frozenset({b""})
+# Where the failure is free, a certificate was presented and is not verified.
+_NOT_FREE: Final = frozenset({b"", ABSENT_FAILURE})
 
 
 class Questions:
@@ -181,4 +182,4 @@ def _excluded(subject: Access | Logical) -> frozenset[bytes]:
         and isinstance(subject.base, FieldRef)
         and subject.base.field.name == FAILURE
     )
-    return _NOT_EMPTY if is_failure else frozenset()
+    return _NOT_FREE if is_failure else frozenset()

@@ -50,6 +50,8 @@ _FIELDS: Final = (
     Field("http.user_agent", Bytes),
     Field("ip.src", Ip),
     Field("ssl", Bool),
+    Field("authz.cert.failure", Bytes),
+    Field(_TLS + "cert_presented", Bool),
     Field(_TLS + "cert_verified", Bool),
     Field(_TLS + "cert_revoked", Bool),
     Field(_TLS + "cert_serial", Bytes, hex=True),
