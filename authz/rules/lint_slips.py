@@ -110,7 +110,8 @@ def _of_texts(node: Comparison) -> Iterator[Slip]:
 def _never_equal(node: Comparison, faults: dict[bytes, Fault]) -> Iterator[Slip]:
     if not faults:
         return
-    text, fault = next(iter(faults.items()))
+    # What can be mended is told first: the proposal has only the others left.
+    text, fault = min(faults.items(), key=lambda one: not one[1].is_mended)
     yield Slip(
         code="literal_never_equal",
         message=f"{_value(node)} is never equal to {_quoted(text)}: {fault.why}",

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from authz.certs.certificate import Certificate
 from authz.certs.names import Attribute, one_line, rfc2253
-from authz.policy.hosts import normalise_host
+from authz.policy.fields import SCHEME as PRODUCT
+from authz.policy.hosts import HostTable, normalise_host
 from authz.policy.lint import lint_rules
+from authz.policy.lint_here import Here, KnownIssuer
+from authz.policy.lint_site import never_here
 from authz.policy.model import Action, DefaultAction, RuleModel, SkipParameters
 from authz.rules import KnownAuthority, Role, evaluate, lint, parse
+from authz.rules.ast import Comparison
 from authz.rules.evaluator import evaluate_node
 from authz.rules.lint_fault import Place
 from authz.rules.lint_hex import hex_fault
@@ -24,7 +28,7 @@ from authz.rules.lint_normal import normal
 from authz.rules.lint_solver import Solver
 from authz.rules.lint_tree import leaves
 from authz.rules.lint_truth import explained
-from authz.rules.lint_worlds import PRESENTED_FIELD, REVOKED_FIELD, VERIFIED_FIELD
+from authz.rules.lint_worlds import ISSUER_FIELDS, PRESENTED_FIELD, REVOKED_FIELD, VERIFIED_FIELD
 from tests.factories.expressions import conditions, contexts
 from tests.factories.plausible import client_conditions, plausible, related_conditions
 from tests.factories.schemes import SCHEME
@@ -132,7 +136,9 @@ def test_a_block_rule_without_finding_keeps_revoked_certificates_out_like_none(
     if "revoked_not_checked" in codes:
         return
     # The same request from an unverified client, with whatever the leaf says of itself.
-    unverified = plausible({**values, VERIFIED_FIELD: False, REVOKED_FIELD: False})
+    unverified = plausible(
+        {**values, PRESENTED_FIELD: True, VERIFIED_FIELD: False, REVOKED_FIELD: False}
+    )
     revoked = plausible({**values, VERIFIED_FIELD: True, REVOKED_FIELD: True})
 
     if evaluate(expression, unverified):
@@ -345,3 +351,97 @@ def test_a_policy_without_finding_lets_an_unverified_certificate_in_no_sooner_th
 
     if not _lets_in(rules, default, none):
         assert not _lets_in(rules, default, presented)
+
+
+# What is known of the sites that have a rule.
+
+_PATTERNS = st.sampled_from(["a", "b", "a.b", "b.b", "*.b", "*.a.b", "*"])
+_TRUSTED = KnownIssuer(
+    authority="acme",
+    values={name: b"AA" if name.endswith("ski") else b"a" for name in ISSUER_FIELDS},
+)
+_AT_SITES = st.sampled_from(
+    [
+        *(
+            f'http.host {operator} "{text}"'
+            for operator in ("eq", "ne")
+            for text in ("a", "b", "a.b")
+        ),
+        'http.host in {"a" "c.b"}',
+        'http.host in {"b.b" "a:80"}',
+        'ends_with(http.host, ".b")',
+        'http.host wildcard "a*"',
+        'lower(http.host) matches "^b"',
+        'authz.site eq "0"',
+        'authz.site in {"1" "2"}',
+        'cf.zone.name ne "0"',
+        VERIFIED_FIELD,
+        REVOKED_FIELD,
+        'cf.tls_client_auth.cert_issuer_ski eq "AA"',
+        'cf.tls_client_auth.cert_issuer_ski ne "AA"',
+        "ssl",
+    ]
+)
+_CONDITIONS_AT_SITES = st.recursive(
+    _AT_SITES,
+    lambda inner: st.one_of(
+        inner.map(lambda one: f"not {one}"),
+        st.tuples(inner, st.sampled_from(["and", "or", "xor"]), inner).map(
+            lambda parts: f"({' '.join(parts)})"
+        ),
+    ),
+    max_leaves=5,
+)
+
+
+@_MANY
+@given(
+    source=_CONDITIONS_AT_SITES,
+    patterns=st.lists(st.lists(_PATTERNS, max_size=2), min_size=1, max_size=3),
+    having=st.integers(1, 3),
+    trusts=st.booleans(),
+    host=st.sampled_from(["a", "b", "a.b", "b.b", "c.b", "c.a.b", "x", "[::1]"]),
+    client=st.tuples(st.booleans(), st.booleans(), st.sampled_from([b"AA", b"BB", b""])),
+    ssl=st.booleans(),
+)
+def test_a_condition_that_is_said_never_to_be_true_at_the_sites_of_a_rule_is_not(
+    source: str,
+    patterns: list[list[str]],
+    having: int,
+    trusts: bool,
+    host: str,
+    client: tuple[bool, bool, bytes],
+    ssl: bool,
+) -> None:
+    seen = {pattern: str(number) for number, some in enumerate(patterns) for pattern in some}
+    table: HostTable[str] = HostTable()
+    for pattern, number in seen.items():
+        table.add(pattern, number)
+    sites = tuple(map(str, range(min(having, len(patterns)))))
+    named = frozenset(one.encode() for one in seen if "*" not in one)
+    here = Here(
+        sites=sites,
+        hosts=tuple(one for one, site in seen.items() if site in sites),
+        site_of=lambda text: table.find(text.encode()),
+        named=named,
+        issuers=(_TRUSTED,) if trusts else (),
+    )
+    site = table.find(host.encode())
+    assume(site in sites)
+    verified = client[0] and trusts
+    values: dict[str, Value] = {
+        "http.host": host.encode(),
+        "authz.site": str(site).encode(),
+        "cf.zone.name": str(site).encode(),
+        VERIFIED_FIELD: verified,
+        REVOKED_FIELD: verified and client[1],
+        "cf.tls_client_auth.cert_issuer_ski": client[2] if verified else b"",
+        "ssl": ssl,
+    }
+    root = parse(source, PRODUCT).root
+
+    for fact in never_here(root, Solver(root), here):
+        assert evaluate_node(fact.node, values) is False, fact.message
+    for leaf in leaves(root):
+        for text in here.never(leaf) if isinstance(leaf, Comparison) else ():
+            assert text not in (values["http.host"], values["authz.site"])

@@ -221,7 +221,7 @@ def test_any_authority_is_found_where_a_site_has_several_and_the_correction_name
 def test_a_rule_for_other_issuers_protects_the_others() -> None:
     trust = (authority(root(), name="acme"), authority(root("Other CA"), name="beta"))
     default = rule(f"not {_V} or {_R}", ref="default")
-    new = rule(f'{_V} and not {_TLS}cert_issuer_ski in {{"AA"}}', ref="new")
+    new = rule(f'{_V} and not {_TLS}cert_issuer_ski in {{"{_ski()}"}}', ref="new")
 
     assert _codes(default, new, trust=trust) == []
     assert _codes(new, default, trust=trust) == []

@@ -158,6 +158,7 @@ def test_the_message_names_the_value_and_the_literal() -> None:
     assert message('http.host in {"a" "B"}') == (
         'http.host is never equal to "B": the host is lower case'
     )
+    assert message(f'{_SERIAL} in {{"zz" "ABC"}}').startswith(f'{_SERIAL} is never equal to "ABC":')
     assert message('any(lower(http.request.headers.names[*])[*] in {"x" "Y"})') == (
         'lower() is never equal to "Y": lower() gives no capital letters'
     )
