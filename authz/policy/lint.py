@@ -3,8 +3,9 @@
 
 A finding never stops a policy from being used. What one expression says is authz.rules.lint; here
 it is told what its rule does, whom the site trusts, and which other rules keep out whom it lets in
-(lint_guards). What is never true at the sites of a rule is lint_site's; rules that nothing reaches,
-and rules that are there twice, are lint_reach's. The codes are explained in lint_catalogue.
+(lint_guards). What is never true at the sites of a rule is lint_site's, what is never found in a
+list lint_lists'; rules that nothing reaches, and rules that are there twice, are lint_reach's. The
+codes are explained in lint_catalogue.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authz.policy.lint_guards import Guards
+from authz.policy.lint_lists import list_findings
 from authz.policy.lint_reach import unreached
 from authz.policy.lint_rule import LintRule, PolicyFinding
 from authz.policy.lint_site import site_findings
@@ -58,7 +60,7 @@ def lint_rules(
     Args:
         authorities: whom the site trusts.
         default_action: what happens behind the last rule.
-        places: which sites have a rule, if that is known.
+        places: which sites have a rule and what is in its lists, if that is known.
     """
     known = [LintRule.of(model, expression) for model, expression in rules]
     guards = Guards(known, default_action)
@@ -69,6 +71,7 @@ def lint_rules(
             yield rule.finding_of(found)
         if places is not None:
             yield from site_findings(rule, places.of(rule.model))
+            yield from list_findings(rule, places.items)
         skip = rule.model.skip
         if skip is not None and skip.without_effect:
             # Architecture 4.8: products and other phases mean something at Cloudflare only.

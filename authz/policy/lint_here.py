@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from authz.policy.hosts import normalise_host
+from authz.policy.lint_lists import ListItems
 from authz.rules.ast import Comparison, FieldRef, ItemSet, ListRef, Literal, Operator
 from authz.rules.evaluator import evaluate_node
 from authz.rules.lint_domain import never_equal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from authz.certs.certificate import Certificate
     from authz.certs.trust import TrustBundle
     from authz.policy.model import PolicyModel, RuleModel, SiteModel
+    from authz.rules import Expression
     from authz.rules.ast import Logical
 
 HOST: Final = "http.host"
@@ -158,11 +160,15 @@ def _by_name(hosts: Iterable[str]) -> frozenset[bytes]:
 
 
 class Places:
-    """Where the rules of a policy are.
+    """Where the rules of a policy are, and what is in its lists.
 
     Args:
         model: the policy, `bundles` the trust of its sites.
         site_of: as in `Here`.
+        expressions: those of all rules.
+
+    Attributes:
+        items: of the lists.
     """
 
     def __init__(
@@ -170,7 +176,9 @@ class Places:
         model: PolicyModel,
         bundles: Sequence[TrustBundle],
         site_of: Callable[[str], str | None],
+        expressions: Iterable[Expression] = (),
     ) -> None:
+        self.items = ListItems(model.lists, expressions)
         self._site_of = site_of
         self._named = _by_name(host for site in model.sites for host in site.hosts)
         self._sites = list(zip(model.sites, bundles, strict=True))

@@ -190,7 +190,9 @@ def _findings(
         site = hosts.find(host.encode())
         return None if site is None else site.name
 
-    places = Places(model, bundles, site_of)
+    once = {id(one): one for one in rules}.values()
+    expressions = (one.filter.expression for some in once for one in some.expressions)
+    places = Places(model, bundles, site_of, expressions)
     linted: dict[tuple[int, Sequence[KnownAuthority], DefaultAction], list[PolicyFinding]] = {}
     for site, compiled, bundle in zip(model.sites, rules, bundles, strict=True):
         # Sites that share their rules are many, and what there is to say is the same.
