@@ -86,34 +86,23 @@ def _never(rule: LintRule, here: Here, fact: Fact) -> PolicyFinding:
     hint = _elsewhere(here, node, fixes)
     if fact.why == here.trusts_nobody:
         hint = "name the authority that issues the certificates under trust"
-    return _finding(
-        rule,
-        "never_here",
-        f"{short(node)} is never true here: {fact.why}",
-        node,
-        _mended(rule, node, fixes),
-        hint,
-    )
+    found = rule.finding("never_here", f"{short(node)} is never true here: {fact.why}", hint)
+    return _pointed(found, node, _mended(rule, node, fixes))
 
 
 def _literal(rule: LintRule, here: Here, node: Comparison, bad: list[bytes]) -> PolicyFinding:
     name = _name(node)
     why = here.words[name][1] if name in here.words else here.answers_for
     fixes = _nearest(here, node, bad)
-    return _finding(
-        rule,
-        "never_here",
-        f"{name} is never equal to {_quoted(bad[0])} here: {why}",
-        node,
-        _mended(rule, node, fixes),
-        _elsewhere(here, node, fixes),
-    )
+    message = f"{name} is never equal to {_quoted(bad[0])} here: {why}"
+    found = rule.finding("never_here", message, _elsewhere(here, node, fixes))
+    return _pointed(found, node, _mended(rule, node, fixes))
 
 
-def _elsewhere(here: Here, node: Logical, fixes: Collection[bytes]) -> str | None:
+def _elsewhere(here: Here, node: Logical, fixes: Collection[bytes]) -> str:
     """What to do about a condition that is for another place."""
     if fixes:
-        return None
+        return ""
     if HOST not in names(node):
         return "change the condition, or write the rule where it holds"
     for text in here.never(node) if isinstance(node, Comparison) else ():
@@ -195,16 +184,13 @@ def _unknown(
     what = f"{name} {_quoted(bad[0])}" if bad else short(leaf)
     shown = [f"{_text(value)} ({authority})" for value, authority in known.items()]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    hint = f"those trusted have {', '.join(shown[:_SHOWN])}{more}" if shown else None
-    return _finding(
-        rule,
+    found = rule.finding(
         "issuer_not_trusted",
         f"no authority that {here.place} {here.verb('trust')} has a certificate with {what}; only "
         "an intermediate that the client sends along can",
-        leaf,
-        _mended(rule, leaf, fixes),
-        hint,
+        f"those trusted have {', '.join(shown[:_SHOWN])}{more}" if shown else "",
     )
+    return _pointed(found, leaf, _mended(rule, leaf, fixes))
 
 
 def _in_another_form(bad: list[bytes], name: str, here: Here) -> dict[bytes, Fault]:
@@ -228,16 +214,12 @@ def _parts(name: bytes) -> tuple[bytes, ...]:
 # Words.
 
 
-def _finding(
-    rule: LintRule, code: str, message: str, node: Logical, meant: Logical | None, hint: str | None
-) -> PolicyFinding:
+def _pointed(found: PolicyFinding, node: Logical, meant: Logical | None) -> PolicyFinding:
+    """A finding with its place in the expression, and the expression as it was probably meant."""
     text = proposal(meant)
     write = None if text is None else f"write: {text}"
-    return replace(
-        rule.finding(code, message, "; ".join(filter(None, (hint, write)))),
-        suggestion=text,
-        span=node.span,
-    )
+    hint = "; ".join(filter(None, (found.hint, write)))
+    return replace(found, hint=hint, suggestion=text, span=node.span)
 
 
 def _name(node: Comparison) -> str:

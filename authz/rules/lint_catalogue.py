@@ -86,8 +86,8 @@ So is a rule beside one that blocks everybody unverified.""",
         doc="""\
 A certificate that is not verified is let in where none would not be.
 `cert_presented` says that there was one, and anybody can make one;
-`authz.cert.failure` says why it is not verified, and anybody can make one that has expired or that
-nobody known has issued.""",
+`authz.cert.failure` says why it is not verified: anybody can make a certificate that nobody known
+has issued, and of one that has expired it is not looked up whether it is revoked.""",
         example='not cf.tls_client_auth.cert_presented and http.host eq "api.example.com"',
     ),
     Kind(
