@@ -126,8 +126,8 @@ def _any_certificate(
         place = next(one for one in leaves(solver.root) if not PROOFS.isdisjoint(names(one)))
         yield Finding(
             code="pin_not_verified",
-            message=f"{min(PROOFS & names(place))} alone lets its certificate in when that is "
-            "revoked, expired or not verified as well",
+            message=f"{min(PROOFS & names(place))} alone lets its certificate in also when it is "
+            "revoked, expired or not verified",
             span=place.span,
             suggestion=proposal(with_pins_verified(solver, role)),
             certain=authorities is not None,

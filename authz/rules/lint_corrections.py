@@ -105,12 +105,16 @@ def with_issuer(solver: Solver, role: Role, skis: Sequence[str]) -> Logical | No
 
 def with_good(solver: Solver) -> Logical | None:
     """The rule that lets in revoked certificates only, with good ones in their place."""
-    root = solver.root
-    unasked = simplified(replaced(root, negated(_REVOKED), _FALSE))
-    meant = replaced(unasked, _REVOKED, joined(Logic.AND, (_VERIFIED, negated(_REVOKED))))
-    if isinstance(meant, Constant) or not _is_good(REVOKED_LEAK, meant, Role.ADMIT):
-        return None
-    return _first_good(ADMITTED_LEAK, (meant,), root, Role.ADMIT, but=GOOD)
+    good = joined(Logic.AND, (_VERIFIED, negated(_REVOKED)))
+
+    def change(node: Logical) -> Logical | None:
+        if node == negated(_REVOKED):
+            return node
+        return good if node == _REVOKED else None
+
+    meant = mapped(solver.root, change)
+    proposals = (meant,) if _is_good(REVOKED_LEAK, meant, Role.ADMIT) else ()
+    return _first_good(ADMITTED_LEAK, proposals, solver.root, Role.ADMIT, but=GOOD)
 
 
 def with_verified(solver: Solver, role: Role) -> Logical | None:

@@ -9,10 +9,11 @@ import pytest
 
 from authz.certs.certificate import Certificate
 from authz.certs.trust import compile_trust
+from authz.policy.fields import SCHEME
 from authz.policy.lint import authorities_of, lint_rules
 from authz.policy.lint_catalogue import POLICY_KINDS
 from authz.policy.model import Action, DefaultAction, SkipParameters
-from authz.rules import KnownAuthority
+from authz.rules import KnownAuthority, parse
 from tests.factories.pki import authority, intermediate, root
 from tests.factories.policies import rule, site, snapshot
 
@@ -274,6 +275,12 @@ def test_findings_of_rules_come_before_those_of_the_ruleset() -> None:
 
 def test_without_rules_there_is_nothing_to_say() -> None:
     assert list(lint_rules((), ())) == []
+
+
+def test_where_rules_are_need_not_be_known() -> None:
+    model = rule('http.host eq "other.test"')
+
+    assert list(lint_rules([(model, parse(model.expression, SCHEME))], ())) == []
 
 
 def test_every_kind_of_finding_is_explained_once() -> None:

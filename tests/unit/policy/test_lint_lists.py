@@ -38,6 +38,12 @@ def test_a_fingerprint_with_colons_is_never_found_in_a_list() -> None:
     assert found.hint == f'write "{"AB" * 32}" in $pins'
 
 
+def test_every_rule_with_the_list_is_told() -> None:
+    found = _found(_list(_COLONS), f"{_SHA256} in $pins", f"{_SHA256} in $pins and ssl")
+
+    assert [one.rule for one in found] == ["r0", "r1"]
+
+
 def test_the_line_of_a_file_is_told() -> None:
     model = _list(_GOOD, "abc", file="pins.txt", lines=(3,))
 

@@ -125,6 +125,10 @@ def test_a_rule_that_admits_revoked_certificates_no_sooner_than_others_is_fine(
         (f"{_R} and {_A}", f"{_V} and not {_R} and {_A}"),
         (f"{_V} and {_R} and {_A}", f"{_V} and not {_R} and {_A}"),
         (f"{_R} or {_A}", f"{_V} and not {_R} or {_A}"),
+        (
+            f"{_R} and {_A} or {_V} and not {_R} and {_B}",
+            f"{_V} and not {_R} and {_A} or {_V} and not {_R} and {_B}",
+        ),
         (f"{_R} xor {_A}", None),
         (f"coalesce({_R}, ssl)", None),
     ],

@@ -96,6 +96,8 @@ def test_values_of_real_requests_have_the_shapes_that_are_claimed(
     [
         ("cf.edge.server_port eq 1", (0, 65535)),
         ("len(http.host) eq 1", (0, INT_MAX)),
+        ('len(http.request.headers["a"]) eq 1', (1, INT_MAX)),
+        ("coalesce(cf.edge.server_port, authz.peer.port) eq 1", (INT_MIN, INT_MAX)),
         ("http.request.timestamp.sec eq 1", (INT_MIN, INT_MAX)),
         ('http.request.jwt.claims.iat.sec["a"][0] eq 1', (INT_MIN, INT_MAX)),
     ],

@@ -160,6 +160,7 @@ def test_always(source: str) -> None:
         'http.request.uri.path eq ""',
         'starts_with(http.request.uri.path, "*")',
         'http.request.uri.path wildcard "*a"',
+        'http.request.uri.path strict wildcard "/a*b*"',
         # A decoded reading of a path may have a question mark, a client may send any method.
         'http.request.uri.path eq "/a?b"',
         'http.request.method eq "get"',
