@@ -63,6 +63,9 @@ def never_here(root: Logical, solver: Solver, here: Here) -> list[Fact]:
     """The conditions that are never true here, although they may be elsewhere."""
     found: dict[object, Fact] = {}
     reasons: list[str] = []
+    if not any(map(here.known, leaves(root))):
+        # As nearly always: then there is nothing to follow from it.
+        return []
     for fact in explained(Solver(root, here.known)):
         if fact.value:
             reasons.append(fact.why)
