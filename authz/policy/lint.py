@@ -3,7 +3,8 @@
 
 A finding never stops a policy from being used. What one expression says is authz.rules.lint; here
 it is told what its rule does, whom the site trusts, and which other rules keep out whom it lets in
-(lint_guards). Rules that nothing reaches, and rules that are there twice, are lint_reach's. The
+(lint_guards). What is never true at the sites of a rule is lint_site's, what is never found in a
+list lint_lists'; rules that nothing reaches, and rules that are there twice, are lint_reach's. The
 codes are explained in lint_catalogue.
 """
 
@@ -12,8 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authz.policy.lint_guards import Guards
+from authz.policy.lint_lists import list_findings
 from authz.policy.lint_reach import unreached
 from authz.policy.lint_rule import LintRule, PolicyFinding
+from authz.policy.lint_site import site_findings
+from authz.policy.model import DefaultAction
 from authz.rules import KnownAuthority
 from authz.rules.lint import lint_solved
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from authz.certs.trust import TrustBundle
+    from authz.policy.lint_here import Places
     from authz.policy.model import RuleModel
     from authz.rules import Expression
 
@@ -45,20 +50,28 @@ def authorities_of(trust: TrustBundle) -> tuple[KnownAuthority, ...]:
 
 
 def lint_rules(
-    rules: Sequence[tuple[RuleModel, Expression]], authorities: Sequence[KnownAuthority]
+    rules: Sequence[tuple[RuleModel, Expression]],
+    authorities: Sequence[KnownAuthority],
+    default_action: DefaultAction = DefaultAction.ALLOW,
+    places: Places | None = None,
 ) -> Iterator[PolicyFinding]:
     """What the enabled rules of a site, in order, say each and together.
 
     Args:
         authorities: whom the site trusts.
+        default_action: what happens behind the last rule.
+        places: which sites have a rule and what is in its lists, if that is known.
     """
     known = [LintRule.of(model, expression) for model, expression in rules]
-    guards = Guards(known)
+    guards = Guards(known, default_action)
     for position, rule in enumerate(known):
         for found in lint_solved(
             rule.solver, role=rule.role, authorities=authorities, guards=guards.of(position)
         ):
             yield rule.finding_of(found)
+        if places is not None:
+            yield from site_findings(rule, places.of(rule.model))
+            yield from list_findings(rule, places.items)
         skip = rule.model.skip
         if skip is not None and skip.without_effect:
             # Architecture 4.8: products and other phases mean something at Cloudflare only.

@@ -63,6 +63,35 @@ symbols or words.""",
         ),
     ),
     PolicyKind(
+        code="never_here",
+        doc="""\
+A condition is true for no request at the site of its rule, although it may be elsewhere:
+a host that the site does not answer for, the name of another site, and, where the site trusts no
+authority, a verified certificate or its issuer.
+Several sites that have a rule with the same condition are taken together, as those of a zone are.
+What is true for every request of a site is no finding: rules name the host that they are for.""",
+        rules=(("block", 'http.host eq "api.exampel.com"', ""),),
+    ),
+    PolicyKind(
+        code="issuer_not_trusted",
+        doc="""\
+No certificate of the authorities that a site trusts has the key identifier, serial number or name
+of an issuer that a rule asks for.
+That does not make it impossible: a client may send the certificate of an intermediate authority
+along (with `certificate_source: xfcc`), and then that one is the issuer.
+Where clients do, add the intermediate to the authority's certificates.""",
+        rules=(("block", 'not cf.tls_client_auth.cert_issuer_ski eq "8204924D"', ""),),
+    ),
+    PolicyKind(
+        code="list_item_never_equal",
+        doc="""\
+A list of strings has an item that what is looked for in it never equals:
+a fingerprint with colons, of another length or not hexadecimal, a host with a port.
+The case of hexadecimal digits does not count.
+An item that some other rule can find is fine. Of a list, 10,000 items are looked at.""",
+        rules=(("block", "cf.tls_client_auth.cert_serial in $pins", ""),),
+    ),
+    PolicyKind(
         code="skip_without_effect",
         doc="A `skip` rule names products or phases of Cloudflare that do not exist here.",
         rules=(("skip", "ssl", "{products: [waf]}"),),

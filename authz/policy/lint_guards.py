@@ -4,7 +4,8 @@
 Cloudflare's page on mTLS checks for revoked certificates in a rule of its own or in the default
 rule; with the former, the default rule is fine as it is. A `block` rule guards another rule when
 whomever that lets in comes to it as well: it stands before, or behind without a `skip` between them
-that lets the same client in. Whether its condition suffices is found out by authz.rules.
+that lets the same client in; `default_action: block` is the last of all. Whether its condition
+suffices is found out by authz.rules.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 from authz.policy.lint_rule import left_out_by_name
+from authz.policy.model import DefaultAction
 from authz.rules import Role
+from authz.rules.ast import Constant
 from authz.rules.lint_cells import subject_of
 from authz.rules.lint_tree import leaves, names
 from authz.rules.lint_worlds import CLIENT_FIELDS, false_in
@@ -27,13 +30,17 @@ if TYPE_CHECKING:
 
 #: So many guards of a rule are taken together.
 MAX_GUARDS: Final = 6
+_EVERYBODY: Final = Constant(value=True)
 
 
 class Guards:
     """The guards of every rule of a site, found when a rule turns out to need them."""
 
-    def __init__(self, rules: list[LintRule]) -> None:
+    def __init__(
+        self, rules: list[LintRule], default_action: DefaultAction = DefaultAction.ALLOW
+    ) -> None:
         self._rules = rules
+        self._default_action = default_action
         self._left_out = left_out_by_name(rules)
         self._of: dict[Leak, _Of] = {}
 
@@ -44,7 +51,7 @@ class Guards:
     def _guards(self, position: int, leak: Leak) -> list[Logical]:
         known = self._of.get(leak)
         if known is None:
-            known = self._of[leak] = _Of(self._rules, self._left_out, leak)
+            known = self._of[leak] = _Of(self._rules, self._left_out, leak, self._default_action)
         rule = self._rules[position]
         # Whom a rule lets in for good comes to nothing that stands behind it.
         stop = position if rule.skips_rest else known.barrier_behind(position)
@@ -54,7 +61,7 @@ class Guards:
 
         whole = next(filter(guards, known.unconditional), None)
         if whole is not None:
-            return [self._rules[whole].root]
+            return [self._rules[whole].root if whole < len(self._rules) else _EVERYBODY]
         found = dict.fromkeys(filter(guards, known.like(rule)))
         return [self._rules[other].root for other in list(found)[:MAX_GUARDS]]
 
@@ -62,7 +69,13 @@ class Guards:
 class _Of:
     """The rules that can guard against one kind of leak, and those that let past them."""
 
-    def __init__(self, rules: list[LintRule], left_out: frozenset[str], leak: Leak) -> None:
+    def __init__(
+        self,
+        rules: list[LintRule],
+        left_out: frozenset[str],
+        leak: Leak,
+        default_action: DefaultAction,
+    ) -> None:
         self.unconditional: list[int] = []
         self._barriers: list[int] = []
         self._by_condition: dict[object, list[int]] = {}
@@ -82,7 +95,12 @@ class _Of:
                 elif True in stops:
                     for condition in _conditions(rule):
                         self._by_condition.setdefault(condition, []).append(position)
-        self._barriers.append(len(rules))
+        end = len(rules)
+        if default_action is DefaultAction.BLOCK:
+            # Like a rule behind all others that blocks whoever comes to it.
+            self.unconditional.append(end)
+            end += 1
+        self._barriers.append(end)
 
     def barrier_behind(self, position: int) -> int:
         """The first rule behind another one that may let in whom a guard should keep out."""

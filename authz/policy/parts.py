@@ -94,7 +94,7 @@ class Parts:
         Raises:
             PolicyError: its name or an item cannot be used.
         """
-        key = replace(model, where="")
+        key = replace(model, where="", file="", lines=())
         kept = self._lists.get(key)
         if kept is None:
             kept = None if self._earlier is None else self._earlier._lists.get(key)

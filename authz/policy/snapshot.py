@@ -17,6 +17,7 @@ from authz.policy.budget import Budget
 from authz.policy.fields import SETTLED_FIELDS, scheme_for
 from authz.policy.hosts import HostTable
 from authz.policy.lint import PolicyFinding, authorities_of, lint_rules
+from authz.policy.lint_here import Places
 from authz.policy.model import Action, Misdirected
 from authz.policy.parts import CompiledExpression, Parts, SiteRules
 from authz.policy.rule_index import index_by
@@ -25,7 +26,7 @@ from authz.policy.rulings import Rulings
 from authz.policy.unknown import UNSURE_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from authz.certs.trust import TrustBundle
     from authz.policy.decision import Decision
@@ -135,20 +136,10 @@ def compile_snapshot(
     several = len({bundle.digest for bundle in bundles}) > 1
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
-    findings: list[PolicyFinding] = []
-    linted: dict[tuple[int, Sequence[KnownAuthority]], list[PolicyFinding]] = {}
+    rules: list[SiteRules] = []
     for site_model, bundle in zip(model.sites, bundles, strict=True):
         compiled = _compile_rules(site_model, parts, lists)
-        if lint:
-            # Sites that share their rules are many, and what there is to say is the same.
-            key = id(site_model.rules), authorities_of(bundle)
-            if key not in linted:
-                linted[key] = _lint(site_model, compiled, key[1])
-            findings += linted[key]
-            findings += [
-                PolicyFinding(where=note.where, code="trust", message=note.message)
-                for note in bundle.notes
-            ]
+        rules.append(compiled)
         site = _site(site_model, compiled, bundle, generation)
         for host in site_model.hosts:
             hosts.add(host, site, where=site_model.where)
@@ -159,7 +150,7 @@ def compile_snapshot(
         created_at=at,
         hosts=hosts,
         sites=tuple(sites),
-        findings=tuple(findings),
+        findings=tuple(_findings(model, rules, bundles, hosts)) if lint else (),
         rulings=Rulings(generation=generation),
         parts=parts,
         geo=geo,
@@ -189,15 +180,34 @@ def _site(model: SiteModel, compiled: SiteRules, bundle: TrustBundle, generation
     )
 
 
-def _lint(
-    site: SiteModel, compiled: SiteRules, authorities: Sequence[KnownAuthority]
-) -> list[PolicyFinding]:
-    enabled = [
-        (rule, one.filter.expression)
-        for rule, one in zip(site.rules, compiled.expressions, strict=True)
-        if rule.enabled
-    ]
-    return list(lint_rules(enabled, authorities))
+def _findings(
+    model: PolicyModel,
+    rules: Sequence[SiteRules],
+    bundles: Sequence[TrustBundle],
+    hosts: HostTable[Site],
+) -> Iterator[PolicyFinding]:
+    def site_of(host: str) -> str | None:
+        site = hosts.find(host.encode())
+        return None if site is None else site.name
+
+    once = {id(one): one for one in rules}.values()
+    expressions = (one.filter.expression for some in once for one in some.expressions)
+    places = Places(model, bundles, site_of, expressions)
+    linted: dict[tuple[int, Sequence[KnownAuthority], DefaultAction], list[PolicyFinding]] = {}
+    for site, compiled, bundle in zip(model.sites, rules, bundles, strict=True):
+        # Sites that share their rules are many, and what there is to say is the same.
+        authorities = authorities_of(bundle)
+        key = id(site.rules), authorities, site.default_action
+        if key not in linted:
+            enabled = [
+                (rule, one.filter.expression)
+                for rule, one in zip(site.rules, compiled.expressions, strict=True)
+                if rule.enabled
+            ]
+            linted[key] = list(lint_rules(enabled, authorities, site.default_action, places))
+        yield from linted[key]
+        for note in bundle.notes:
+            yield PolicyFinding(where=note.where, code="trust", message=note.message)
 
 
 def _compile_rules(site: SiteModel, parts: Parts, lists: Mapping[str, NamedList]) -> SiteRules:

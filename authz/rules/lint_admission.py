@@ -9,25 +9,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from authz.rules.lint_client import (
+    ADMITTED_LEAK,
     CLAIM_LEAK,
     ISSUER_LEAK,
     PRESENTED_LEAK,
     REVOKED_LEAK,
     Role,
     leaks,
+    only_pinned,
     place_of,
     probable_role,
 )
 from authz.rules.lint_corrections import (
     with_claims_verified,
+    with_good,
     with_issuer,
+    with_pins_verified,
     with_verified,
     without_revoked,
 )
+from authz.rules.lint_domain import FAILURE
 from authz.rules.lint_finding import Finding, KnownAuthority, proposal
 from authz.rules.lint_solver import Solver
-from authz.rules.lint_tree import is_test_of, leaves, names
-from authz.rules.lint_worlds import CLAIMS, CLIENT_FIELDS, ISSUED, PRESENTED_FIELD, REVOKED
+from authz.rules.lint_tree import leaves, names
+from authz.rules.lint_worlds import (
+    CLAIMS,
+    CLIENT_FIELDS,
+    ISSUED,
+    PRESENTED_FIELD,
+    PROOFS,
+    REVOKED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +50,8 @@ if TYPE_CHECKING:
 # So many authorities are named, with so many of their key identifiers.
 _NAMED: Final = 4
 _SHOWN_SKIS: Final = 2
+# What tells a certificate that is not verified from none, whoever made it.
+_ANY: Final = frozenset({PRESENTED_FIELD, FAILURE})
 
 
 def admission_findings(
@@ -65,6 +79,13 @@ def admission_findings(
             span=place_of(solver, REVOKED).span,
             suggestion=proposal(fixed),
         )
+    elif leaks(ADMITTED_LEAK, solver, assumed, guards):
+        yield Finding(
+            code="revoked_admitted",
+            message="this lets revoked certificates in, and no others",
+            span=place_of(solver, REVOKED).span,
+            suggestion=proposal(with_good(solver)),
+        )
     several = authorities is None or len(authorities) > 1
     if several and leaks(ISSUER_LEAK, solver, assumed, guards):
         yield _any_issuer(solver, meant, assumed, authorities)
@@ -81,13 +102,35 @@ def admission_findings(
             # Another rule may keep unverified clients out; an expression knows of none.
             certain=role is not None,
         )
-    if PRESENTED_FIELD in read and not claims and leaks(PRESENTED_LEAK, solver, assumed, guards):
-        place = next((leaf for leaf in leaves(root) if is_test_of(leaf, PRESENTED_FIELD)), root)
+    elif not read.isdisjoint(_ANY | PROOFS) and leaks(PRESENTED_LEAK, solver, assumed, guards):
+        yield from _any_certificate(solver, assumed, authorities)
+
+
+def _any_certificate(
+    solver: Solver, role: Role, authorities: Sequence[KnownAuthority] | None
+) -> Iterator[Finding]:
+    """A rule that lets in certificates that are not verified: all, or those that it names."""
+    if not only_pinned(solver, role):
+        asking = (one for one in leaves(solver.root) if not _ANY.isdisjoint(names(one)))
+        failure = PRESENTED_FIELD not in names(solver.root)
         yield Finding(
             code="presented_not_verified",
-            message="anybody can make a certificate to present: this lets unverified ones in",
+            message="nobody has verified a certificate with a failure: this lets unverified ones in"
+            if failure
+            else "anybody can make a certificate to present: this lets unverified ones in",
+            span=next(asking, solver.root).span,
+            suggestion=proposal(with_verified(solver, role)),
+        )
+    elif authorities is None or authorities:
+        # Where no authority is trusted, nothing is ever verified: there a pin is all there is.
+        place = next(one for one in leaves(solver.root) if not PROOFS.isdisjoint(names(one)))
+        yield Finding(
+            code="pin_not_verified",
+            message=f"{min(PROOFS & names(place))} alone lets its certificate in also when it is "
+            "revoked, expired or not verified",
             span=place.span,
-            suggestion=proposal(with_verified(solver, assumed)),
+            suggestion=proposal(with_pins_verified(solver, role)),
+            certain=authorities is not None,
         )
 
 

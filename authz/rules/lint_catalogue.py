@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from authz.rules.lint_client import Role
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
@@ -17,12 +19,14 @@ class Kind:
 
     Args:
         doc: what it is and what to do, in Markdown.
-        example: an expression that has it, as the condition of a block rule.
+        example: an expression that has it, as the condition of a rule.
+        role: what that rule does.
     """
 
     code: str
     doc: str
     example: str
+    role: Role = Role.BLOCK
 
 
 KINDS: Final = (
@@ -40,10 +44,20 @@ For a `block` rule it is looked for a request that is blocked without a verified
 with a revoked one; for a `skip` rule for one that skips with a revoked certificate as with a good
 one, and not without.
 A separate `block` rule on `cert_revoked` is fine,
-as long as it covers what this rule covers and whoever this rule lets in comes to it.
+as long as it covers what this rule covers and whoever this rule lets in comes to it;
+`default_action: block` is such a rule, too.
 `authz expression check` does not know the action and takes `block`, as in Cloudflare's own mTLS
 rule.""",
         example='not cf.tls_client_auth.cert_verified and http.request.uri.path in {"/admin"}',
+    ),
+    Kind(
+        code="revoked_admitted",
+        doc="""\
+A `skip` rule lets in revoked certificates and neither good ones nor none.
+The proposal has good certificates in their place.
+Leaving out a rule for them is fine where another `block` rule has them all.""",
+        example='cf.tls_client_auth.cert_revoked and http.host eq "api.example.com"',
+        role=Role.ADMIT,
     ),
     Kind(
         code="issuer_not_checked",
@@ -70,18 +84,34 @@ So is a rule beside one that blocks everybody unverified.""",
     Kind(
         code="presented_not_verified",
         doc="""\
-Whoever presents a certificate is let in, verified or not.
-`cert_presented` says that there was one, and anybody can make one.""",
+A certificate that is not verified is let in where none would not be.
+`cert_presented` says that there was one, and anybody can make one;
+`authz.cert.failure` says why it is not verified: anybody can make a certificate that nobody known
+has issued, and of one that has expired it is not looked up whether it is revoked.""",
         example='not cf.tls_client_auth.cert_presented and http.host eq "api.example.com"',
+    ),
+    Kind(
+        code="pin_not_verified",
+        doc="""\
+Comparing a fingerprint (SHA-256), the whole certificate or its key lets nobody else in,
+but it lets that certificate in whatever became of it: revoked, expired, or of an authority that is
+trusted no more.
+Cloudflare's page has the fingerprint alongside `cert_verified`.
+Beside a rule that blocks everybody unverified it is fine, and where a site trusts no authority a
+pin is all there is: neither is found.
+
+`authz expression check` says so as a note, unless it is given a policy.""",
+        example=f'not cf.tls_client_auth.cert_fingerprint_sha256 in {{"{"253e08c1" * 8}"}}',
     ),
     Kind(
         code="never_true",
         doc="""\
-A condition is true for no request, and why: a host with capital letters, a port beyond 65535,
-two values that cannot both be.
+A condition is true for no request, and why: a host with capital letters, a port, a scheme, a final
+dot or a star, a name in the form of another field, a port beyond 65535, two values that cannot both
+be, the length 0 of what is missing.
 It is said only where it is certain, whatever is missing in a request;
 lists and elements of arrays are not looked at.""",
-        example='http.host eq "Example.com" and ssl',
+        example='http.host eq "https://Example.com:8443/" and ssl',
     ),
     Kind(
         code="always_true",
@@ -95,7 +125,8 @@ A condition is true for every request, and why.
         doc="""\
 A literal that the value is never equal to, in a condition that is not constant:
 a fingerprint, serial number or key identifier with colons, of another length or not hexadecimal;
-one host of a set with capital letters; the name of a header with capital letters.""",
+a serial number with half a byte or leading zero bytes;
+one host of a set with capital letters or a star; the name of a header with capital letters.""",
         example='cf.tls_client_auth.cert_serial eq "0A:1B:2C"',
     ),
     Kind(

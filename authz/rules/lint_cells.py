@@ -26,8 +26,8 @@ from authz.rules.ast import (
     Operator,
 )
 from authz.rules.evaluator import compare
+from authz.rules.lint_calls import prefix_test
 from authz.rules.lint_domain import bounds_of, is_plain_address
-from authz.rules.lint_literals import prefix_test
 from authz.rules.lint_texts import text_rows
 from authz.rules.runtime import number_test
 from authz.rules.types import Int, Ip

@@ -13,10 +13,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from authz.rules.ast import Logic, Not
+from authz.rules.ast import Combination, Constant, Logic, Not
+from authz.rules.evaluator import evaluate_node
 from authz.rules.lint_domain import FAILURE
 from authz.rules.lint_solver import Solver
-from authz.rules.lint_tree import is_test_of, joined, leaves, names, test_of
+from authz.rules.lint_tree import (
+    fields_of,
+    is_test_of,
+    joined,
+    leaves,
+    mapped,
+    names,
+    simplified,
+    test_of,
+)
 from authz.rules.lint_worlds import (
     ABSENT,
     CLAIMING,
@@ -26,6 +36,7 @@ from authz.rules.lint_worlds import (
     ISSUED,
     ISSUER_FIELDS,
     PRESENTED_FIELD,
+    PROOFS,
     REVOKED,
     REVOKED_FIELD,
     UNVERIFIED,
@@ -34,6 +45,7 @@ from authz.rules.lint_worlds import (
     false_in,
     true_in,
 )
+from authz.rules.types import default_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,6 +113,15 @@ REVOKED_LEAK: Final = Leak(
     stops=lambda vector: true_in(vector, REVOKED),
     told_by=frozenset({REVOKED_FIELD}),
 )
+#: A revoked certificate is let in where no other is.
+ADMITTED_LEAK: Final = Leak(
+    blocks=lambda _: False,
+    admits=lambda vector: false_in(vector, UNVERIFIED | GOOD) and true_in(vector, REVOKED),
+    whom=test_of(REVOKED_FIELD),
+    worlds=REVOKED,
+    stops=lambda vector: true_in(vector, REVOKED),
+    told_by=frozenset({REVOKED_FIELD}),
+)
 #: A certificate is let in whichever of the trusted authorities issued it.
 ISSUER_LEAK: Final = Leak(
     blocks=lambda vector: true_in(vector, UNVERIFIED) and false_in(vector, ISSUED),
@@ -120,7 +141,7 @@ CLAIM_LEAK: Final = Leak(
     stops=lambda vector: true_in(vector, CLAIMING),
     told_by=_VERIFICATION,
 )
-#: Whatever is presented as a certificate is let in.
+#: A certificate that is not verified is let in where none would not be.
 PRESENTED_LEAK: Final = Leak(
     blocks=lambda vector: true_in(vector, ABSENT) and false_in(vector, UNVERIFIED),
     admits=lambda vector: false_in(vector, ABSENT) and true_in(vector, UNVERIFIED),
@@ -158,6 +179,21 @@ def _is_leak_behind(leak: Leak, solver: Solver, role: Role, guards: Sequence[Log
     )
     guarded = Solver(whole)
     return leak.in_vectors(guarded.vectors(whole), role) and guarded.exact
+
+
+def only_pinned(solver: Solver, role: Role) -> bool:
+    """Whether what PRESENTED_LEAK lets in are certificates that the rule names, and no others."""
+
+    def of_others(node: Logical) -> Logical | None:
+        read = fields_of(node)
+        fields = {field.name: default_value(field.type) for field in read}
+        if isinstance(node, Not | Combination) or PROOFS.isdisjoint(fields):
+            return None
+        # Another certificate is as little one of those as none is.
+        return Constant(value=evaluate_node(node, fields) is True)
+
+    others = simplified(mapped(solver.root, of_others))
+    return others != solver.root and not leaks(PRESENTED_LEAK, Solver(others), role)
 
 
 def presupposes(leaf: Logical, solver: Solver, worlds: int) -> bool:

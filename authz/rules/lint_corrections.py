@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.rules.ast import Combination, Comparison, Constant, ItemSet, Logic, Not, Operator
 from authz.rules.lint_client import (
+    ADMITTED_LEAK,
     CLAIM_LEAK,
     ISSUER_LEAK,
     PRESENTED_LEAK,
@@ -22,6 +23,7 @@ from authz.rules.lint_client import (
     leaks,
     presupposes,
 )
+from authz.rules.lint_domain import FAILURE
 from authz.rules.lint_solver import Solver
 from authz.rules.lint_tree import (
     access_to,
@@ -41,6 +43,7 @@ from authz.rules.lint_worlds import (
     GOOD,
     ISSUED,
     PRESENTED_FIELD,
+    PROOFS,
     REFUSED,
     REVOKED,
     REVOKED_FIELD,
@@ -62,6 +65,7 @@ _ISSUER: Final = Field("cf.tls_client_auth.cert_issuer_ski", Bytes, hex=True)
 _VERIFIED: Final = test_of(VERIFIED_FIELD)
 _REVOKED: Final = test_of(REVOKED_FIELD)
 _FALSE: Final = Constant(value=False)
+_ANY_CERTIFICATE: Final = frozenset({PRESENTED_FIELD, FAILURE})
 
 
 def without_revoked(solver: Solver, role: Role) -> Logical | None:
@@ -99,34 +103,61 @@ def with_issuer(solver: Solver, role: Role, skis: Sequence[str]) -> Logical | No
     return _first_good(ISSUER_LEAK, (_as_unverified(root, role, foreign),), root, role)
 
 
+def with_good(solver: Solver) -> Logical | None:
+    """The rule that lets in revoked certificates only, with good ones in their place."""
+    good = joined(Logic.AND, (_VERIFIED, negated(_REVOKED)))
+
+    def change(node: Logical) -> Logical | None:
+        if node == negated(_REVOKED):
+            return node
+        return good if node == _REVOKED else None
+
+    meant = mapped(solver.root, change)
+    proposals = (meant,) if _is_good(REVOKED_LEAK, meant, Role.ADMIT) else ()
+    return _first_good(ADMITTED_LEAK, proposals, solver.root, Role.ADMIT, but=GOOD)
+
+
 def with_verified(solver: Solver, role: Role) -> Logical | None:
-    """The rule with a verified certificate asked for where it asks for any."""
-    presented = test_of(PRESENTED_FIELD)
+    """The rule with a verified certificate asked for where it asks for any, or for its failure."""
     good = joined(Logic.AND, (_VERIFIED, negated(_REVOKED)))
     none = joined(Logic.OR, (negated(_VERIFIED), _REVOKED))
 
     def change(node: Logical) -> Logical | None:
-        if node == presented:
+        bare = node.operand if isinstance(node, Not) else node
+        if isinstance(bare, Not | Combination) or _ANY_CERTIFICATE.isdisjoint(names(bare)):
+            return None
+        vectors = solver.vectors(node)
+        if any(false_in(one, ABSENT) and true_in(one, UNVERIFIED) for one in vectors):
             return good
-        return none if node == negated(presented) else None
+        denies = any(true_in(one, ABSENT) and false_in(one, UNVERIFIED) for one in vectors)
+        return none if denies else None
 
-    return _first_good(PRESENTED_LEAK, (mapped(solver.root, change),), solver.root, role)
+    return _first_good(PRESENTED_LEAK, (mapped(solver.root, change),), solver.root, role, but=GOOD)
 
 
 def with_claims_verified(solver: Solver, role: Role) -> Logical | None:
     """The rule with every claim that lets somebody in tied to a verified certificate."""
-    root = _believing(solver.root, positive=role is not Role.BLOCK)
-    return None if root == solver.root else _first_good(CLAIM_LEAK, (root,), solver.root, role)
+    return _with_believed(CLAIM_LEAK, CLAIMS, solver.root, role)
 
 
-def _believing(node: Logical, *, positive: bool) -> Logical:
+def with_pins_verified(solver: Solver, role: Role) -> Logical | None:
+    """The rule with every certificate that it names by its bytes or key verified."""
+    return _with_believed(PRESENTED_LEAK, PROOFS, solver.root, role)
+
+
+def _with_believed(leak: Leak, fields: frozenset[str], root: Logical, role: Role) -> Logical | None:
+    meant = _believing(root, fields, positive=role is not Role.BLOCK)
+    return None if meant == root else _first_good(leak, (meant,), root, role)
+
+
+def _believing(node: Logical, fields: frozenset[str], *, positive: bool) -> Logical:
     """`positive`: a claim that is true lets in, because no `not` turns it around."""
     if isinstance(node, Not):
-        return Not(operand=_believing(node.operand, positive=not positive))
+        return Not(operand=_believing(node.operand, fields, positive=not positive))
     if isinstance(node, Combination) and node.logic is not Logic.XOR:
-        operands = tuple(_believing(operand, positive=positive) for operand in node.operands)
-        return replace(node, operands=operands)
-    if isinstance(node, Combination) or CLAIMS.isdisjoint(names(node)):
+        parts = (_believing(operand, fields, positive=positive) for operand in node.operands)
+        return joined(node.logic, parts)
+    if isinstance(node, Combination) or fields.isdisjoint(names(node)):
         return node
     good = (_VERIFIED, negated(_REVOKED))
     if isinstance(node, Comparison) and node.operator is Operator.NE:
@@ -184,10 +215,13 @@ def _is_worse(solver: Solver, role: Role, worlds: int, other: int) -> bool:
 
 
 def _first_good(
-    leak: Leak, proposals: Sequence[Logical], root: Logical, role: Role
+    leak: Leak, proposals: Sequence[Logical], root: Logical, role: Role, *, but: int = 0
 ) -> Logical | None:
+    """The first proposal that mends a leak and lets in nobody else, except in some worlds."""
     found = (
-        one for one in proposals if _is_good(leak, one, role) and _is_no_weaker(one, root, role)
+        one
+        for one in proposals
+        if _is_good(leak, one, role) and _is_no_weaker(one, root, role, but)
     )
     return next(found, None)
 
@@ -197,9 +231,9 @@ def _is_good(leak: Leak, proposal: Logical, role: Role) -> bool:
     return not leaks(leak, solver, role) and solver.exact
 
 
-def _is_no_weaker(proposal: Logical, root: Logical, role: Role) -> bool:
-    """Whether nobody without a good certificate is let in by the new rule only."""
+def _is_no_weaker(proposal: Logical, root: Logical, role: Role, but: int) -> bool:
+    """Whether nobody is let in by the new rule only, good certificates of a block rule aside."""
     old, new = (root, proposal) if role is Role.BLOCK else (proposal, root)
     both = joined(Logic.AND, (old, Not(operand=new)))
     worlds = ABSENT | UNVERIFIED | REVOKED | (0 if role is Role.BLOCK else GOOD)
-    return all(false_in(vector, worlds) for vector in Solver(both).vectors(both))
+    return all(false_in(vector, worlds & ~but) for vector in Solver(both).vectors(both))

@@ -10,17 +10,19 @@ impossible. Whether a condition is constant because of this is for lint_literals
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from authz.rules.ast import Call, FieldRef
+from authz.rules.ast import Access, Call, FieldRef
+from authz.rules.lint_fault import Fault, Place
+from authz.rules.lint_hosts import host_fault
+from authz.rules.lint_names import one_line_fault, rfc2253_fault
 from authz.rules.types import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from authz.rules.ast import Access
     from authz.rules.types import Address
 
 _TLS: Final = "cf.tls_client_auth."
@@ -45,14 +47,6 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Why a value is never like a literal, and what was probably meant, if that can be told."""
-
-    why: str
-    fixed: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Spelling:
     """Bytes that a value never has, and how to write a text without them."""
 
@@ -63,6 +57,11 @@ class _Spelling:
 
 _NUMBERS: Final = Bounds(lowest=INT_MIN, highest=INT_MAX, why="numbers have 64 bits and a sign")
 _LENGTHS: Final = Bounds(lowest=0, highest=INT_MAX, why="a length is never negative")
+_PRESENT: Final = Bounds(
+    lowest=1,
+    highest=INT_MAX,
+    why="what is there has a value, and of a name that is missing no comparison is true",
+)
 _PORTS: Final = Bounds(lowest=0, highest=2**16 - 1, why="ports go from 0 to 65535")
 # RFC 6793: AS numbers have 32 bits.
 _NETWORKS: Final = Bounds(lowest=0, highest=2**32 - 1, why="AS numbers go from 0 to 4294967295")
@@ -83,10 +82,12 @@ _CONTINENTS: Final = Words(
     all=frozenset({b"", b"AF", b"AN", b"AS", b"EU", b"NA", b"OC", b"SA"}),
     why="continents are AF, AN, AS, EU, NA, OC and SA",
 )
+#: Whoever presents no certificate has this failure, and nobody else.
+ABSENT_FAILURE: Final = b"absent"
 #: The words of authz.certs.failure, which is not to be known here; a test compares them.
 FAILURES: Final = frozenset(
     {
-        b"absent",
+        ABSENT_FAILURE,
         b"malformed",
         b"too_large",
         b"unsupported",
@@ -126,7 +127,6 @@ def _lower_hex(text: bytes) -> bytes:
 
 _SMALL: Final = re.compile(rb"[a-z]")
 _CAPITAL: Final = re.compile(rb"[A-Z]")
-_HOST: Final = _Spelling(never=_CAPITAL, why="the host is lower case", mend=bytes.lower)
 _EXTENSION: Final = _Spelling(
     never=re.compile(rb"[A-Z./]"),
     why="an extension is lower case and without the dot",
@@ -149,7 +149,6 @@ _LOWER_HEX: Final = _Spelling(
     never=re.compile(rb"[^0-9a-f]"), why="the value is lower-case hex digits", mend=_lower_hex
 )
 _SPELLINGS: Final = {
-    "http.host": _HOST,
     "http.request.uri.path.extension": _EXTENSION,
     "raw.http.request.uri.path.extension": _EXTENSION,
     "raw.http.request.uri.path": _SENT_PATH,
@@ -174,6 +173,30 @@ _BEGINNINGS: Final = {
     "http.request.uri.path": (b"/", (b"", b"*")),
     "raw.http.request.uri.path": (b"/", (b"", b"*")),
 }
+# Names to values: a name that is there has at least one.
+_GROUPED: Final = frozenset(
+    {
+        "http.request.headers",
+        "http.request.cookies",
+        "http.request.uri.args",
+        "raw.http.request.uri.args",
+        "http.request.body.form",
+        "http.request.body.multipart",
+    }
+)
+# Texts of a form that takes more than a table to tell: of the field, the literal, and its place.
+_SHAPES: Final[Mapping[str, Callable[[str, bytes, Place], Fault | None]]] = {
+    "http.host": lambda _, text, place: host_fault(text, place),
+    **{
+        f"{_TLS}cert_{whose}_dn{form}": fault
+        for whose in ("subject", "issuer")
+        for form, fault in (
+            ("", rfc2253_fault),
+            ("_rfc2253", rfc2253_fault),
+            ("_legacy", one_line_fault),
+        )
+    },
+}
 # What is different for an address that came as IPv4 in IPv6: the fields show it as IPv4.
 _PLAIN_ADDRESSES: Final = frozenset({"ip.src", "cf.edge.server_ip"})
 
@@ -182,8 +205,22 @@ def bounds_of(access: Access) -> Bounds:
     """The numbers that a value of type Int can be."""
     base = access.base
     if isinstance(base, Call):
-        return _LENGTHS if base.function.name == "len" else _NUMBERS
+        if base.function.name != "len":
+            return _NUMBERS
+        return _LENGTHS if grouped_key(base) is None else _PRESENT
     return _NUMBERS if access.steps else _BOUNDS.get(base.field.name, _NUMBERS)
+
+
+def grouped_key(call: Call) -> tuple[Access, bytes] | None:
+    """For the values that a map has under a name, as the first argument: the map and the name."""
+    values = call.arguments[0] if call.arguments else None
+    if not isinstance(values, Access) or not isinstance(values.base, FieldRef):
+        return None
+    if values.base.field.name not in _GROUPED or len(values.steps) != 1:
+        return None
+    (key,) = values.steps
+    whole = replace(values, steps=(), type=values.base.type)
+    return (whole, key) if isinstance(key, bytes) else None
 
 
 def words_of(access: Access) -> Words | None:
@@ -193,24 +230,25 @@ def words_of(access: Access) -> Words | None:
 
 
 def never_equal(access: Access, text: bytes) -> Fault | None:
-    """Why a value is never this text; hex fields are lint_literals' business."""
+    """Why a value is never this text; hex fields are lint_hex's business."""
     words = words_of(access)
     if words is not None and text not in words.all:
         near = [word for word in words.all if word.lower() == text.lower()]
         return Fault(why=words.why, fixed=near[0] if near else None)
-    if access.hex:
-        return None
-    return _misspelt(access, text) or _misplaced(access, text, whole=True)
+    return None if access.hex else never_like(access, text, Place.WHOLE)
 
 
-def never_within(access: Access, text: bytes) -> Fault | None:
-    """Why no value contains this text."""
-    return _misspelt(access, text)
-
-
-def never_first(access: Access, text: bytes) -> Fault | None:
-    """Why no value begins with this text."""
-    return _misspelt(access, text) or _misplaced(access, text, whole=False)
+def never_like(access: Access, text: bytes, place: Place) -> Fault | None:
+    """Why no value has this text in a place, as far as it is no matter of a few words."""
+    base = access.base
+    if isinstance(base, FieldRef):
+        shape = _SHAPES.get(base.field.name)
+        if shape is not None:
+            return shape(base.field.name, text, place)
+    fault = _misspelt(access, text)
+    if fault is None and place in (Place.WHOLE, Place.FIRST):
+        fault = _misplaced(access, text, whole=place is Place.WHOLE)
+    return fault
 
 
 def is_plain_address(access: Access) -> bool:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.rules.ast import Access
+from authz.rules.lint_calls import prefix_test
 from authz.rules.lint_cells import key_of, rows_of, subject_of
-from authz.rules.lint_literals import prefix_test
 from authz.rules.lint_normal import Every, NumberIn, Other, Some, TextIn
 from authz.rules.lint_ranges import common_ranges, is_within
 from authz.rules.lint_texts import text_test

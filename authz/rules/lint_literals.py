@@ -8,7 +8,7 @@ normally do not, in a condition that is not constant. Several conditions togethe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from authz.rules.ast import (
@@ -20,45 +20,38 @@ from authz.rules.ast import (
     Interval,
     ItemSet,
     Literal,
+    Not,
     Operator,
     RegexLiteral,
     Truth,
     WildcardLiteral,
 )
+from authz.rules.calls import make_call
 from authz.rules.evaluator import compare
+from authz.rules.functions.collections import HAS_KEY
+from authz.rules.lint_calls import HEADER_CASE, function_truth, lower_case_headers
 from authz.rules.lint_domain import (
-    Fault,
     bounds_of,
+    grouped_key,
     is_mapped,
     is_plain_address,
     never_equal,
-    never_first,
-    never_within,
+    never_like,
     words_of,
 )
-from authz.rules.types import Int, Ip
+from authz.rules.lint_fault import Fault, Known, Place, wildcard_of, with_fixes
+from authz.rules.lint_hosts import pattern_fault
+from authz.rules.types import Bool, Bytes, Int, Ip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from authz.rules.ast import Argument, Logical, Right
+    from authz.rules.ast import Logical
     from authz.rules.types import Address
 
-_HEADERS: Final = "http.request.headers"
-_HEADER_CASE: Final = "header names are lower case here"
+_HOST: Final = "http.host"
 # A pattern is searched for anywhere, so these are found in every text.
 _FOUND_ANYWHERE: Final = frozenset({"", "^", "$", ".*", "^.*", ".*$"})
 _IPV4: Final = (0, 2**32 - 1)
 _IPV6: Final = (0, 2**128 - 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A condition's truth for every request, why, and what was probably meant."""
-
-    value: bool
-    why: str
-    fixed: Logical | None = None
 
 
 def leaf_truth(node: Logical) -> Known | None:
@@ -66,12 +59,12 @@ def leaf_truth(node: Logical) -> Known | None:
     if isinstance(node, Constant):
         return Known(value=node.value, why="it says so")
     if isinstance(node, Truth):
-        return _function_truth(node)
+        return function_truth(node)
     if not isinstance(node, Comparison) or node.left.each:
         return None
     lowered = lower_case_headers(node.left)
     if lowered is not None:
-        return Known(value=False, why=_HEADER_CASE, fixed=replace(node, left=lowered))
+        return Known(value=False, why=HEADER_CASE, fixed=replace(node, left=lowered))
     words = words_of(node.left)
     if words is not None:
         truths = {compare(node, word) for word in words.all}
@@ -89,36 +82,6 @@ def leaf_truth(node: Logical) -> Known | None:
     return _literal_truth(node, right, present=present) if isinstance(right, Literal) else None
 
 
-def prefix_test(node: Logical) -> tuple[Access, bool, bytes] | None:
-    """For `starts_with(x, "…")` and `ends_with(x, "…")`: x, whether it is the start, the text."""
-    if not isinstance(node, Truth) or node.operand.steps:
-        return None
-    call = node.operand.base
-    if not isinstance(call, Call) or call.function.name not in ("starts_with", "ends_with"):
-        return None
-    source, text = call.arguments
-    if not isinstance(source, Access) or source.each or not isinstance(text, Literal):
-        return None
-    return source, call.function.name == "starts_with", cast("bytes", text.value)
-
-
-def lower_case_headers(access: Access) -> Access | None:
-    """An access to a header whose name has capital letters, with them in lower case."""
-    base = access.base
-    if isinstance(base, Call):
-        if not base.arguments or base.function.handles_missing:
-            return None
-        first = base.arguments[0]
-        inner = lower_case_headers(first) if isinstance(first, Access) else None
-        if inner is None:
-            return None
-        return replace(access, base=replace(base, arguments=(inner, *base.arguments[1:])))
-    key = access.steps[0] if access.steps else None
-    if base.field.name != _HEADERS or not isinstance(key, bytes) or key == key.lower():
-        return None
-    return replace(access, steps=(key.lower(), *access.steps[1:]))
-
-
 def literal_faults(node: Comparison) -> dict[bytes, Fault]:
     """The texts on the right of `eq`, `ne` or `in` that the value never equals."""
     right = node.right
@@ -130,64 +93,10 @@ def literal_faults(node: Comparison) -> dict[bytes, Fault]:
     return {text: fault for text in texts if (fault := never_equal(node.left, text)) is not None}
 
 
-def with_fixed_literals(node: Comparison) -> Comparison | None:
+def with_fixed_literals(node: Comparison) -> Logical | None:
     """The condition with literals that the value can equal, if all of them can be mended."""
     faults = literal_faults(node)
-    fixes = {text: fault.fixed for text, fault in faults.items() if fault.fixed is not None}
-    return with_literals(node, fixes) if fixes and len(fixes) == len(faults) else None
-
-
-def with_literals(node: Comparison, fixes: dict[bytes, bytes]) -> Comparison:
-    """The condition with some of the texts on its right exchanged."""
-    right: Right = node.right
-    if isinstance(right, ItemSet):
-        items = (fixes.get(cast("bytes", item), cast("bytes", item)) for item in right.items)
-        return replace(node, right=replace(right, items=tuple(dict.fromkeys(items))))
-    literal = cast("Literal", right)
-    return replace(node, right=replace(literal, value=fixes[cast("bytes", literal.value)]))
-
-
-def _function_truth(node: Truth) -> Known | None:
-    base = node.operand.base
-    if not isinstance(base, Call) or node.operand.steps or not base.arguments:
-        return None
-    lowered = lower_case_headers(node.operand)
-    if lowered is not None and not base.mapped:
-        return Known(value=False, why=_HEADER_CASE, fixed=replace(node, operand=lowered))
-    key = base.arguments[1] if len(base.arguments) > 1 else None
-    if base.function.name == "has_key" and isinstance(key, Literal):
-        text = cast("bytes", key.value)
-        if not _is_headers(base.arguments[0]) or text == text.lower():
-            return None
-        return Known(value=False, why=_HEADER_CASE, fixed=_with_text(node, text.lower()))
-    test = prefix_test(node)
-    if test is None:
-        return None
-    source, first, text = test
-    if not text:
-        return None if source.nullable else Known(value=True, why="every text has the empty one")
-    fault = never_first(source, text) if first else never_within(source, text)
-    if fault is None:
-        return None
-    fixed = None if fault.fixed is None else _with_text(node, fault.fixed)
-    return Known(value=False, why=fault.why, fixed=fixed)
-
-
-def _is_headers(argument: Argument) -> bool:
-    return (
-        isinstance(argument, Access)
-        and isinstance(argument.base, FieldRef)
-        and argument.base.field.name == _HEADERS
-        and not argument.steps
-    )
-
-
-def _with_text(node: Truth, text: bytes) -> Truth:
-    """A call with its second argument exchanged."""
-    call = cast("Call", node.operand.base)
-    literal = replace(cast("Literal", call.arguments[1]), value=text)
-    call = replace(call, arguments=(call.arguments[0], literal, *call.arguments[2:]))
-    return replace(node, operand=replace(node.operand, base=call))
+    return with_fixes(node, faults) if all(one.is_mended for one in faults.values()) else None
 
 
 def _set_truth(node: Comparison, right: ItemSet, *, present: bool) -> Known | None:
@@ -204,7 +113,7 @@ def _set_truth(node: Comparison, right: ItemSet, *, present: bool) -> Known | No
         bounds = bounds_of(node.left)
         pairs = [(cast("int", item.first), cast("int", item.last)) for item in items]
         if all(last < bounds.lowest or first > bounds.highest for first, last in pairs):
-            return Known(value=False, why=bounds.why)
+            return Known(value=False, why=bounds.why, fixed=_missing(node))
         covered = present and _covers(pairs, (bounds.lowest, bounds.highest))
         return Known(value=True, why=f"{bounds.why}: all are in the set") if covered else None
     if is_plain_address(node.left) and all(
@@ -236,16 +145,29 @@ def _covers(pairs: list[tuple[int, int]], whole: tuple[int, int]) -> bool:
 def _wildcard_truth(node: Comparison, right: WildcardLiteral, *, present: bool) -> Known | None:
     if right.wildcard.matches_everything:
         return Known(value=True, why="a single star matches everything") if present else None
+    parts = right.wildcard.parts
+    if isinstance(node.left.base, FieldRef) and node.left.base.field.name == _HOST:
+        # In lower case are the parts of a pattern that ignores it, and so is the host.
+        fault = pattern_fault(right.pattern, parts)
+        if fault is None:
+            return None
+        fixed = None
+        if fault.fixed is not None:
+            fixed = replace(node, right=wildcard_of(fault.fixed, strict=right.wildcard.strict))
+        return Known(value=False, why=fault.why, fixed=fixed)
     if not right.wildcard.strict:
         return None
-    first, *others = right.wildcard.parts
-    tests: list[tuple[Callable[[Access, bytes], Fault | None], bytes]] = [
-        (never_first if others else never_equal, first),
-        *((never_within, part) for part in others),
+    first, *middle = parts
+    last = middle.pop() if middle else b""
+    tests = [
+        (first, Place.FIRST if len(parts) > 1 else Place.WHOLE),
+        *((part, Place.WITHIN) for part in middle),
+        (last, Place.LAST),
     ]
-    for never, part in tests:
-        fault = never(node.left, part) if part else None
-        if fault is not None:
+    for part, place in tests:
+        whole = place is Place.WHOLE
+        fault = never_equal(node.left, part) if whole else never_like(node.left, part, place)
+        if part and fault is not None:
             return Known(value=False, why=fault.why)
     return None
 
@@ -269,11 +191,10 @@ def _literal_truth(node: Comparison, right: Literal, *, present: bool) -> Known 
         if not text:
             why = "every text contains the empty one"
             return Known(value=True, why=why) if present else None
-        fault = never_within(node.left, text)
+        fault = never_like(node.left, text, Place.WITHIN)
         if fault is None:
             return None
-        fixed = None if fault.fixed is None else with_literals(node, {text: fault.fixed})
-        return Known(value=False, why=fault.why, fixed=fixed)
+        return Known(value=False, why=fault.why, fixed=with_fixes(node, {text: fault}))
     if operator not in (Operator.EQ, Operator.NE):
         return None
     faults = literal_faults(node)
@@ -291,7 +212,25 @@ def _order_truth(node: Comparison, value: int, *, present: bool) -> Known | None
     if len(ends) != 1 or (inside and bounds.lowest < bounds.highest and _is_equality(node)):
         return None
     truth = ends.pop()
-    return Known(value=truth, why=bounds.why) if present or not truth else None
+    if truth and not present:
+        return None
+    return Known(value=truth, why=bounds.why, fixed=None if truth else _missing(node))
+
+
+def _missing(node: Comparison) -> Logical | None:
+    """For the length of what a map has under a name, compared with 0: that it has no such name."""
+    base, right = node.left.base, node.right
+    grouped = grouped_key(base) if isinstance(base, Call) else None
+    items = right.items if isinstance(right, ItemSet) else ()
+    is_zero = any(
+        cast("int", one.first) <= 0 <= cast("int", one.last)
+        for one in cast("tuple[Interval, ...]", items)
+    ) or (isinstance(right, Literal) and compare(node, 0))
+    if grouped is None or not is_zero:
+        return None
+    holder, key = grouped
+    call = make_call(HAS_KEY, (holder, Literal(value=key, type=Bytes)), "", node.span)
+    return Not(operand=Truth(operand=Access(base=call, steps=(), type=Bool)))
 
 
 def _is_equality(node: Comparison) -> bool:

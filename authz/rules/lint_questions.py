@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.rules.ast import Access, FieldRef
 from authz.rules.lint_cells import key_of, rows_of, subject_of
-from authz.rules.lint_domain import FAILURE
+from authz.rules.lint_domain import ABSENT_FAILURE, FAILURE
 from authz.rules.lint_literals import leaf_truth
 from authz.rules.lint_tree import leaves
 from authz.rules.lint_worlds import (
@@ -28,26 +28,34 @@ from authz.rules.lint_worlds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from authz.rules.ast import Logical
-    from authz.rules.lint_literals import Known
+    from authz.rules.lint_fault import Known
     from authz.rules.lint_worlds import Pins
 
 Vectors: TypeAlias = "frozenset[Vector]"
+#: What else is known of a condition, where its rule is.
+Beliefs: TypeAlias = "Callable[[Logical], Known | None]"
 #: What each condition on a value, by its number, can be in one cell of it.
 Case: TypeAlias = "Mapping[int, Vectors]"
 
 #: Cases gone through at one place; with more, what asks for them counts as independent.
 MAX_CASES: Final = 256
 
-_NOT_EMPTY: Final = frozenset({b""})
+# Where the failure is free, a certificate was presented and is not verified.
+_NOT_FREE: Final = frozenset({b"", ABSENT_FAILURE})
 
 
 class Questions:
-    """What a condition asks. `shared` are the subjects that more than one of its parts is about."""
+    """What a condition asks. `shared` are the subjects that more than one of its parts is about.
 
-    def __init__(self, root: Logical) -> None:
+    Args:
+        beliefs: what holds besides what is known of every value.
+    """
+
+    def __init__(self, root: Logical, beliefs: Beliefs = lambda _: None) -> None:
+        self._beliefs = beliefs
         self._numbers: dict[int, int] = {}
         self._leaves: list[Logical] = []
         self._times: list[int] = []
@@ -111,7 +119,8 @@ class Questions:
 
     def _known_of(self, number: int) -> Known | None:
         if number not in self._known:
-            self._known[number] = leaf_truth(self._leaves[number])
+            leaf = self._leaves[number]
+            self._known[number] = leaf_truth(leaf) or self._beliefs(leaf)
         return self._known[number]
 
     def _by_itself(self, number: int) -> Vectors:
@@ -181,4 +190,4 @@ def _excluded(subject: Access | Logical) -> frozenset[bytes]:
         and isinstance(subject.base, FieldRef)
         and subject.base.field.name == FAILURE
     )
-    return _NOT_EMPTY if is_failure else frozenset()
+    return _NOT_FREE if is_failure else frozenset()

@@ -8,7 +8,6 @@ meant. Conditions that are constant because of a literal are lint_literals' busi
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
@@ -22,8 +21,11 @@ from authz.rules.ast import (
     Operator,
 )
 from authz.rules.evaluator import compare
-from authz.rules.lint_domain import Fault, bounds_of
-from authz.rules.lint_literals import literal_faults, lower_case_headers, with_literals
+from authz.rules.lint_calls import lower_case_headers
+from authz.rules.lint_domain import bounds_of
+from authz.rules.lint_fault import Fault, with_fixes
+from authz.rules.lint_hex import hex_fault
+from authz.rules.lint_literals import literal_faults
 from authz.rules.lint_tree import joined
 from authz.rules.problems import shown
 from authz.rules.scheme import Field
@@ -34,10 +36,6 @@ if TYPE_CHECKING:
 
     from authz.rules.ast import Logical, Span
 
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]+")
-_DIGITS: Final = {"cert_fingerprint_sha256": 64, "cert_fingerprint_sha1": 40, "spki_sha256": 64}
-# RFC 5280 section 4.1.2.2: a serial number has at most 20 octets.
-_SERIAL_DIGITS: Final = 40
 _PORTS: Final = ("cf.edge.server_port", "authz.peer.port")
 _METHOD: Final = "http.request.method"
 _PATH: Final = "http.request.uri.path"
@@ -92,29 +90,6 @@ def _of_elements(node: Comparison) -> Iterator[Slip]:
         yield slip if slip.fixed is None else replace(slip, fixed=fixed)
 
 
-def hex_fault(name: str, text: bytes) -> Fault | None:
-    """What is wrong with a literal that a hex field is compared with, or None."""
-    kind = name.rpartition(".")[2]
-    digits = _DIGITS.get(kind)
-    if not text:
-        # The empty text is what the field holds without a verified certificate.
-        return None
-    if not _HEX.fullmatch(text):
-        if not text.isascii() and len(text) in (20, 32):
-            why = "it is raw bytes; write the hex digits in quotes, without colons"
-            return Fault(why=why, fixed=text.hex().encode())
-        bare = re.sub(rb"[:\s-]", b"", text)
-        if not _HEX.fullmatch(bare):
-            return Fault(why="it is not hexadecimal")
-        fixed = bare if digits in (None, len(bare)) else None
-        return Fault(why="the value has no colons or spaces", fixed=fixed)
-    if digits is not None and len(text) != digits:
-        return Fault(why=f"it has {len(text)} digits, the value has {digits}")
-    if "serial" in kind and len(text) > _SERIAL_DIGITS:
-        return Fault(why=f"it has more than {_SERIAL_DIGITS} digits")
-    return None
-
-
 def _of_hex(node: Comparison) -> Iterator[Slip]:
     right = node.right
     texts: tuple[bytes, ...] = ()
@@ -135,14 +110,14 @@ def _of_texts(node: Comparison) -> Iterator[Slip]:
 def _never_equal(node: Comparison, faults: dict[bytes, Fault]) -> Iterator[Slip]:
     if not faults:
         return
-    text, fault = next(iter(faults.items()))
-    fixes = {text: fault.fixed for text, fault in faults.items() if fault.fixed is not None}
+    # What can be mended is told first: the proposal has only the others left.
+    text, fault = min(faults.items(), key=lambda one: not one[1].is_mended)
     yield Slip(
         code="literal_never_equal",
         message=f"{_value(node)} is never equal to {_quoted(text)}: {fault.why}",
         span=node.right.span,
         node=node,
-        fixed=with_literals(node, fixes) if fixes else None,
+        fixed=with_fixes(node, faults),
     )
 
 
@@ -196,14 +171,15 @@ def _unusual(node: Comparison) -> Iterator[Slip]:
     else:
         return
     if base.field.name == _METHOD:
-        small = {text: text.upper() for text in texts if text != text.upper()}
+        why = "methods are upper case"
+        small = {text: Fault(why=why, fixed=text.upper()) for text in texts if text != text.upper()}
         if small:
             yield Slip(
                 code="unlikely_literal",
                 message=f"{_quoted(next(iter(small)))} is no usual method: they are upper case",
                 span=right.span,
                 node=node,
-                fixed=with_literals(node, small),
+                fixed=with_fixes(node, small),
             )
     elif base.field.name == _PATH and (whole := [text for text in texts if b"?" in text]):
         yield Slip(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from authz.rules.ast import Logical
-    from authz.rules.lint_literals import Known
-    from authz.rules.lint_questions import Case, Vectors
+    from authz.rules.lint_fault import Known
+    from authz.rules.lint_questions import Beliefs, Case, Vectors
 
 #: Steps spent on one expression; beyond, nothing is split any more.
 MAX_STEPS: Final = 4000
@@ -42,14 +42,17 @@ class Solver:
 
     `exact` becomes False when the condition was too much to go through: conditions that depend on
     each other then count as independent.
+
+    Args:
+        beliefs: what is known of single conditions where the rule is, and not everywhere.
     """
 
-    def __init__(self, root: Logical) -> None:
+    def __init__(self, root: Logical, beliefs: Beliefs = lambda _: None) -> None:
         self.root = root
         self.exact = True
         self._steps = 0
         self._known: dict[int, Vectors] = {}
-        self._questions = Questions(root)
+        self._questions = Questions(root, beliefs)
         self._below: dict[int, frozenset[int]] = {}
         if self._questions.shared:
             self._mark(root)

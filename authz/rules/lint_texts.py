@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from authz.rules.ast import Comparison, ItemSet, ListRef, Literal, Operator, WildcardLiteral
 from authz.rules.evaluator import compare
+from authz.rules.lint_calls import prefix_test
 from authz.rules.lint_domain import never_equal, words_of
-from authz.rules.lint_literals import prefix_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.rules.ast import FieldRef, Truth
 from authz.rules.evaluator import evaluate_node
-from authz.rules.lint_domain import FAILURE
+from authz.rules.lint_domain import ABSENT_FAILURE, FAILURE
 from authz.rules.lint_tree import fields_of
 from authz.rules.types import Value, default_value
 
@@ -68,7 +68,7 @@ ISSUER_FIELDS: Final = frozenset(
     )
 )
 #: Nobody else can show a certificate with one of these: whoever issued it, it is the one.
-_PROOFS: Final = frozenset(
+PROOFS: Final = frozenset(
     {_TLS + "cert_fingerprint_sha256", _TLS + "cert_rfc9440", "authz.cert.spki_sha256"}
 )
 #: The leaf's own facts: there for whatever was presented, by whomever signed (architecture 4.4).
@@ -96,9 +96,9 @@ CLAIMS: Final = frozenset(
     }
 )
 #: Which authority, or which certificate. A name is neither: any authority may certify any name.
-IDENTITY: Final = ISSUER_FIELDS | _PROOFS | {_TLS + "cert_fingerprint_sha1"}
+IDENTITY: Final = ISSUER_FIELDS | PROOFS | {_TLS + "cert_fingerprint_sha1"}
 _LEAF: Final = (
-    CLAIMS | _PROOFS | {_TLS + "cert_rfc9440_too_large", _TLS + "cert_chain_rfc9440_too_large"}
+    CLAIMS | PROOFS | {_TLS + "cert_rfc9440_too_large", _TLS + "cert_chain_rfc9440_too_large"}
 )
 _FLAGS: Final = {
     VERIFIED_FIELD: _INSIDE,
@@ -179,7 +179,9 @@ def pins_of(leaf: Logical) -> Pins | None:
     ((name, field),) = fields.items()
     empty = {name: default_value(field.type)}
     if name == FAILURE:
-        return _pinned(leaf, empty, _INSIDE, 0)
+        inside = _pinned(leaf, empty, _INSIDE, 0)
+        absent = _pinned(leaf, {name: ABSENT_FAILURE}, ABSENT, 0)
+        return Pins(true=inside.true | absent.true, free=inside.free & absent.free)
     if name in ISSUER_FIELDS:
         return _pinned(leaf, empty, _OUTSIDE, ISSUED)
     is_open = (CLAIMING if name in CLAIMS else 0) | (ISSUED if name in IDENTITY else 0)

@@ -38,8 +38,8 @@ class ListModel:
     Args:
         items: as written, one item each; empty when `packed` holds them.
         where: the list's place, for error messages.
-        file: the file that the last items come from, with the line of each in `lines`; only in a
-            list with a bad item, for its error message.
+        file: the file that the last items come from, with the line of each in `lines`; not in a
+            list that is packed.
     """
 
     name: str
@@ -85,16 +85,20 @@ def pack_list(model: ListModel, origin: bytes = b"") -> ListModel:
         packed = pack_items(model.kind, model.items)
         return replace(model, items=(), packed=replace(packed, origin=origin))
     except BadItemError as error:
-        position = error.position
-        line = position - len(model.items) + len(model.lines)
-        place = f"item {position + 1}"
-        if line >= 0 and model.lines:
-            place = f'"{model.file}" line {model.lines[line]}'
+        item = shown(model.items[error.position])
         raise PolicyError(
-            f'list "{model.name}", {place}: {shown(model.items[position])} {error.problem}',
+            f'list "{model.name}", {place_of_item(model, error.position)}: {item} {error.problem}',
             hint=error.hint,
             where=model.where or None,
         ) from None
+
+
+def place_of_item(model: ListModel, position: int) -> str:
+    """Where an item of a list stands that is not packed, from 0: its line in a file if known."""
+    line = position - len(model.items) + len(model.lines)
+    if line >= 0 and model.lines:
+        return f'"{model.file}" line {model.lines[line]}'
+    return f"item {position + 1}"
 
 
 def compile_list(model: ListModel) -> NamedList:

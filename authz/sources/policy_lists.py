@@ -81,14 +81,13 @@ def _list(
 
 
 def _packed(model: ListModel, file: str = "", data: bytes = b"", origin: bytes = b"") -> ListModel:
-    """The list, packed if it is large; with the lines of its file if it has a bad item."""
-    if not file and len(model.items) <= PACKED_FROM:
-        return model
-    try:
-        packed = pack_list(model, origin)
-    except PolicyError:
-        return replace(model, file=file, lines=tuple(line_numbers(data))) if file else model
-    return packed if len(model.items) > PACKED_FROM else model
+    """The list, packed if it is large and good; otherwise with the lines of its file."""
+    if len(model.items) > PACKED_FROM:
+        try:
+            return pack_list(model, origin)
+        except PolicyError:
+            pass
+    return replace(model, file=file, lines=tuple(line_numbers(data))) if file else model
 
 
 def _origin(kind: ListKind, items: list[str], data: bytes) -> bytes:

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from authz.policy.hosts import normalise_host
 from tests.factories.schemes import SCHEME
 
 if TYPE_CHECKING:
     from authz.rules import Value
 
 _TLS: Final = "cf.tls_client_auth."
+# Of a certificate that was presented.
+_FAILURES: Final = (b"expired", b"unknown_issuer", b"malformed", b"crl_stale")
 
 
 def plausible(values: dict[str, Value]) -> dict[str, Value]:
@@ -26,10 +29,10 @@ def plausible(values: dict[str, Value]) -> dict[str, Value]:
     real["cf.edge.server_port"] = abs(real["cf.edge.server_port"]) % 65536
     # One number more is negative than positive: a value of 64 bits stays one.
     real["http.request.body.size"] = min(abs(real["http.request.body.size"]), 2**63 - 1)
-    real["http.host"] = real["http.host"].lower()
+    real["http.host"] = (normalise_host(real["http.host"]) or "").encode()
     real["http.request.uri.path"] = b"/" + real["http.request.uri.path"]
     real["http.request.headers"] = {
-        name.lower(): lines for name, lines in real["http.request.headers"].items()
+        name.lower(): lines for name, lines in real["http.request.headers"].items() if lines
     }
     real["http.request.headers.names"] = tuple(
         name.lower() for name in real["http.request.headers.names"]
@@ -44,16 +47,28 @@ def plausible(values: dict[str, Value]) -> dict[str, Value]:
         ("cert_fingerprint_sha256", bytes.lower),
     ):
         digits = fold(real[_TLS + name])
-        real[_TLS + name] = bytes(byte for byte in digits if byte in b"0123456789abcdefABCDEF")
+        digits = bytes(byte for byte in digits if byte in b"0123456789abcdefABCDEF")
+        real[_TLS + name] = digits.rjust(len(digits) + len(digits) % 2, b"0")
+    real[_TLS + "cert_serial"] = real[_TLS + "cert_serial"].removeprefix(b"00")
+    if real[_TLS + "cert_verified"]:
+        real[_TLS + "cert_presented"] = True
+        real["authz.cert.failure"] = b""
+    elif real[_TLS + "cert_presented"]:
+        real["authz.cert.failure"] = _FAILURES[sum(real["authz.cert.failure"]) % len(_FAILURES)]
+    else:
+        real["authz.cert.failure"] = b"absent"
+        real[_TLS + "cert_serial"] = real[_TLS + "cert_fingerprint_sha256"] = b""
     if real["ip.src"].version == 6 and real["ip.src"].ipv4_mapped is not None:
         real["ip.src"] = real["ip.src"].ipv4_mapped
     return real
 
 
-_TEXT: Final = st.sampled_from(['""', '"a"', '"ab"', '"b"', '"B"', '"/a"', '"/ab"'])
+_TEXT: Final = st.sampled_from(
+    ['""', '"a"', '"ab"', '"b"', '"B"', '"/a"', '"/ab"', '"a.b"', '"a:80"', '"*.b"', '"."']
+)
 _NUMBER: Final = st.sampled_from(["-1", "0", "1", "2", "443", "65535", "65536"])
 _PATTERN: Final = st.sampled_from(['"^a"', '"b$"', '"a|b"', '""', '"^/"'])
-_WILDCARD: Final = st.sampled_from(['"a*"', '"*b"', '"*"', '"ab"', '"/*b"'])
+_WILDCARD: Final = st.sampled_from(['"a*"', '"*b"', '"*"', '"ab"', '"/*b"', '"*.B:8"'])
 _ADDRESS: Final = st.sampled_from(["10.0.0.1", "10.0.0.9", "::1", "::ffff:10.0.0.1"])
 _RANGE: Final = st.sampled_from(["10.0.0.0/8", "10.0.0.1..10.0.0.5", "::/0", "0.0.0.0/0"])
 _TEXTS: Final = (
@@ -64,9 +79,23 @@ _TEXTS: Final = (
     "lower(http.cookie)",
     _TLS + "cert_issuer_ski",
     _TLS + "cert_serial",
+    _TLS + "cert_fingerprint_sha256",
+    "authz.cert.failure",
 )
-_NUMBERS: Final = ("cf.edge.server_port", "len(http.cookie)", "test.numbers[0]")
-_FACTS: Final = ("ssl", _TLS + "cert_verified", _TLS + "cert_revoked", 'test.flag_map["a"]')
+_NUMBERS: Final = (
+    "cf.edge.server_port",
+    "len(http.cookie)",
+    'len(http.request.headers["a"])',
+    "test.numbers[0]",
+)
+_FACTS: Final = (
+    "ssl",
+    _TLS + "cert_presented",
+    _TLS + "cert_verified",
+    _TLS + "cert_revoked",
+    'test.flag_map["a"]',
+)
+_WORDS: Final = st.sampled_from(['""', '"absent"', '"expired"', '"unknown_issuer"'])
 
 
 def _set(items: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -86,6 +115,9 @@ def _leaf(draw: st.DrawFn, names: tuple[str, ...]) -> str:
         operator = draw(st.sampled_from(["eq", "ne", "lt", "le", "gt", "ge", "in"]))
         items = st.one_of(_ADDRESS, _RANGE)
         return f"{name} {operator} {draw(_set(items) if operator == 'in' else _ADDRESS)}"
+    if name == "authz.cert.failure":
+        operator = draw(st.sampled_from(["eq", "ne", "in"]))
+        return f"{name} {operator} {draw(_set(_WORDS) if operator == 'in' else _WORDS)}"
     operator = draw(
         st.sampled_from(
             [
@@ -138,11 +170,19 @@ def related_conditions(draw: st.DrawFn, depth: int = 3) -> str:
 def client_conditions(draw: st.DrawFn, depth: int = 3) -> str:
     """A condition on the client's certificate, and little else."""
     others = draw(st.lists(st.sampled_from(("ssl", "http.host")), max_size=1))
+    more = (
+        _TLS + "cert_issuer_ski",
+        _TLS + "cert_serial",
+        _TLS + "cert_fingerprint_sha256",
+        _TLS + "cert_presented",
+        "authz.cert.failure",
+        "ssl",
+    )
     names = (
         _TLS + "cert_verified",
         _TLS + "cert_verified",
         _TLS + "cert_revoked",
-        draw(st.sampled_from((_TLS + "cert_issuer_ski", _TLS + "cert_serial", "ssl"))),
+        draw(st.sampled_from(more)),
         *others,
     )
     return draw(_tree(names, depth))

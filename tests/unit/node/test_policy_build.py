@@ -114,13 +114,14 @@ def test_findings_follow_when_the_policy_can_be_in_force(made: _Building) -> Non
 
     assert isinstance(built, Built)
     assert isinstance(findings, Findings)
-    assert findings.count == 1
-    assert (findings.first[0].rule, findings.first[0].code) == ("r", "revoked_not_checked")
+    assert findings.count == 2
+    told = [(one.rule, one.code) for one in findings.first]
+    assert told == [("r", "revoked_not_checked"), ("r", "never_here")]
     assert findings.first[0].where.startswith(f"{made.file}:1")
 
 
 def test_findings_are_handed_on_up_to_a_bound(made: _Building) -> None:
-    rule = "{expression: not cf.tls_client_auth.cert_verified, action: block}"
+    rule = "{expression: not cf.tls_client_auth.cert_presented, action: block}"
     sites = ", ".join(
         f'{{name: s{n}, hosts: ["h{n}.test"], rules: [{rule}]}}' for n in range(MAX_FINDINGS + 5)
     )

@@ -9,10 +9,11 @@ import pytest
 
 from authz.certs.certificate import Certificate
 from authz.certs.trust import compile_trust
+from authz.policy.fields import SCHEME
 from authz.policy.lint import authorities_of, lint_rules
 from authz.policy.lint_catalogue import POLICY_KINDS
-from authz.policy.model import Action, SkipParameters
-from authz.rules import KnownAuthority
+from authz.policy.model import Action, DefaultAction, SkipParameters
+from authz.rules import KnownAuthority, parse
 from tests.factories.pki import authority, intermediate, root
 from tests.factories.policies import rule, site, snapshot
 
@@ -131,6 +132,65 @@ def test_a_skip_is_protected_only_by_what_stands_before_it() -> None:
     assert _codes(part, rule("not ssl", ref="x"), new) == []
 
 
+# Policies that admit.
+
+_BLOCK = DefaultAction.BLOCK
+
+
+def test_whoever_comes_to_a_default_that_blocks_is_kept_out() -> None:
+    unverified, good = rule(f"not {_V}", ref="b"), _skip(f"not {_R}", "s")
+
+    assert _codes(unverified, good, default_action=_BLOCK) == []
+    assert _codes(unverified, good) == [("b", "revoked_not_checked")]
+    assert _codes(unverified, default_action=_BLOCK) == []
+    # Here somebody else lets them in, before the default.
+    assert _codes(unverified, _skip("ssl", "s"), good, default_action=_BLOCK) == [
+        ("b", "revoked_not_checked")
+    ]
+    # And here the rule itself.
+    assert _codes(_skip(_V, "s"), default_action=_BLOCK) == [("s", "revoked_not_checked")]
+    assert (
+        _codes(_skip(_V, "s", SkipParameters(rules=("b",))), unverified, default_action=_BLOCK)
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "corrected"),
+    [
+        (_R, "revoked_admitted", f"{_V} and not {_R}"),
+        ('authz.cert.failure eq "unknown_issuer"', "presented_not_verified", f"{_V} and not {_R}"),
+        (
+            f'{_TLS}cert_fingerprint_sha256 eq "{"ab" * 32}"',
+            "pin_not_verified",
+            f'{_V} and not {_R} and {_TLS}cert_fingerprint_sha256 eq "{"ab" * 32}"',
+        ),
+    ],
+)
+def test_whom_a_policy_that_admits_lets_in(source: str, code: str, corrected: str) -> None:
+    (found,) = _findings(_skip(source, "s"), default_action=_BLOCK)
+
+    assert (found.code, found.suggestion) == (code, corrected)
+    assert _codes(_skip(corrected, "s"), default_action=_BLOCK) == []
+
+
+def test_a_pin_behind_a_rule_that_blocks_the_unverified_is_fine() -> None:
+    pinned = rule(f'not {_TLS}cert_fingerprint_sha256 in {{"{"ab" * 32}"}}', ref="pin")
+
+    assert _codes(pinned) == [("pin", "pin_not_verified")]
+    assert _codes(rule(f"not {_V} or {_R}", ref="b"), pinned) == []
+    # Without trust, nobody is verified.
+    assert "pin_not_verified" not in [code for _, code in _codes(pinned, trust=())]
+
+
+def test_a_page_of_its_own_for_revoked_certificates_is_no_way_in() -> None:
+    default = rule(f"not {_V} or {_R}", ref="default")
+    aside = _skip(_R, "aside", SkipParameters(rules=("default",)))
+
+    assert _codes(aside, default, rule(_R, ref="page")) == []
+    assert _codes(aside, default) == [("aside", "revoked_admitted")]
+
+
 # Several authorities.
 
 
@@ -162,7 +222,7 @@ def test_any_authority_is_found_where_a_site_has_several_and_the_correction_name
 def test_a_rule_for_other_issuers_protects_the_others() -> None:
     trust = (authority(root(), name="acme"), authority(root("Other CA"), name="beta"))
     default = rule(f"not {_V} or {_R}", ref="default")
-    new = rule(f'{_V} and not {_TLS}cert_issuer_ski in {{"AA"}}', ref="new")
+    new = rule(f'{_V} and not {_TLS}cert_issuer_ski in {{"{_ski()}"}}', ref="new")
 
     assert _codes(default, new, trust=trust) == []
     assert _codes(new, default, trust=trust) == []
@@ -215,6 +275,12 @@ def test_findings_of_rules_come_before_those_of_the_ruleset() -> None:
 
 def test_without_rules_there_is_nothing_to_say() -> None:
     assert list(lint_rules((), ())) == []
+
+
+def test_where_rules_are_need_not_be_known() -> None:
+    model = rule('http.host eq "other.test"')
+
+    assert list(lint_rules([(model, parse(model.expression, SCHEME))], ())) == []
 
 
 def test_every_kind_of_finding_is_explained_once() -> None:

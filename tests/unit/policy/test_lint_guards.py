@@ -6,7 +6,7 @@ from __future__ import annotations
 from authz.policy.fields import SCHEME
 from authz.policy.lint_guards import MAX_GUARDS, Guards
 from authz.policy.lint_rule import LintRule
-from authz.policy.model import Action, RuleModel, SkipParameters
+from authz.policy.model import Action, DefaultAction, RuleModel, SkipParameters
 from authz.rules import format_expression, parse
 from authz.rules.formatter import format_logical
 from authz.rules.lint_client import CLAIM_LEAK, ISSUER_LEAK, REVOKED_LEAK, Leak
@@ -81,3 +81,17 @@ def test_the_guards_are_the_conditions_as_they_are_written() -> None:
     assert _guards(0, f"not {_V} and {_path('a')}", source) == [
         format_expression(parse(source, SCHEME))
     ]
+
+
+def test_a_default_that_blocks_guards_whatever_nobody_lets_in_before_it() -> None:
+    def guards(position: int, *rules: RuleModel) -> list[str]:
+        known = [LintRule.of(model, parse(model.expression, SCHEME)) for model in rules]
+        found = Guards(known, DefaultAction.BLOCK).of(position)(REVOKED_LEAK)
+        return [format_logical(root) for root in found]
+
+    mine = rule(f"not {_V}", ref="mine")
+
+    assert guards(0, mine) == ["true"]
+    assert guards(0, mine, _skip(f"{_V} and not {_R}", current=True)) == ["true"]
+    assert guards(0, mine, _skip("ssl", current=True)) == []
+    assert guards(0, _skip("ssl", current=True)) == []

@@ -12,6 +12,7 @@ _TLS = "cf.tls_client_auth."
 _V, _R, _P = _TLS + "cert_verified", _TLS + "cert_revoked", _TLS + "cert_presented"
 _SKI, _SHA256 = _TLS + "cert_issuer_ski", _TLS + "cert_fingerprint_sha256"
 _SUBJECT = _TLS + "cert_subject_dn"
+_FAILURE = "authz.cert.failure"
 _ACME = KnownAuthority(name="acme", skis=("AA11",))
 _BETA = KnownAuthority(name="beta", skis=("BB22", "CC33"))
 _ALL = f'{_SKI} in {{"AA11" "BB22" "CC33"}}'
@@ -109,12 +110,35 @@ def test_a_rule_that_admits_admits_revoked_certificates(source: str, corrected: 
 
 
 @pytest.mark.parametrize(
-    "source", [f"{_V} and not {_R}", f"not {_V}", f"not {_V} or {_R}", "ssl", f"{_R} and {_A}"]
+    "source", [f"{_V} and not {_R}", f"not {_V}", f"not {_V} or {_R}", "ssl", f"not {_R}"]
 )
 def test_a_rule_that_admits_revoked_certificates_no_sooner_than_others_is_fine(
     source: str,
 ) -> None:
     assert _codes(source, Role.ADMIT) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "corrected"),
+    [
+        (_R, f"{_V} and not {_R}"),
+        (f"{_R} and {_A}", f"{_V} and not {_R} and {_A}"),
+        (f"{_V} and {_R} and {_A}", f"{_V} and not {_R} and {_A}"),
+        (f"{_R} or {_A}", f"{_V} and not {_R} or {_A}"),
+        (
+            f"{_R} and {_A} or {_V} and not {_R} and {_B}",
+            f"{_V} and not {_R} and {_A} or {_V} and not {_R} and {_B}",
+        ),
+        (f"{_R} xor {_A}", None),
+        (f"coalesce({_R}, ssl)", None),
+    ],
+)
+def test_a_rule_that_admits_revoked_certificates_only(source: str, corrected: str | None) -> None:
+    found = [one for one in _found(source, Role.ADMIT) if one.code == "revoked_admitted"]
+
+    assert [one.suggestion for one in found] == [corrected]
+    assert corrected is None or _codes(corrected, Role.ADMIT) == []
+    assert "revoked_admitted" not in _codes(source, Role.BLOCK)
 
 
 def test_a_rule_that_logs_lets_nobody_in() -> None:
@@ -283,6 +307,83 @@ def test_presenting_a_certificate_is_not_having_a_verified_one(source: str, corr
 
 def test_blocking_bad_certificates_and_letting_none_pass_is_fine() -> None:
     assert _codes(f"{_P} and (not {_V} or {_R})") == []
+    assert _codes(f'{_FAILURE} eq "expired" or {_R}') == []
+    assert _codes(f'{_FAILURE} eq "absent"', Role.ADMIT) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "role", "corrected"),
+    [
+        (f'{_FAILURE} eq "unknown_issuer"', Role.ADMIT, f"{_V} and not {_R}"),
+        (f'{_FAILURE} in {{"expired" "crl_stale"}}', Role.ADMIT, f"{_V} and not {_R}"),
+        (f'ssl and not {_FAILURE} in {{"absent"}}', Role.ADMIT, f"ssl and {_V} and not {_R}"),
+        (f'{_V} and not {_R} or {_FAILURE} eq "expired"', Role.ADMIT, f"{_V} and not {_R}"),
+        (f'{_FAILURE} eq "absent"', Role.BLOCK, f"not {_V} or {_R}"),
+        (f'{_FAILURE} in {{"absent" "expired"}}', Role.BLOCK, f"not {_V} or {_R}"),
+        (f'not {_FAILURE} ne "absent"', Role.BLOCK, f"not {_V} or {_R}"),
+    ],
+)
+def test_a_certificate_with_a_failure_is_not_verified(
+    source: str, role: Role, corrected: str
+) -> None:
+    found = [one for one in _found(source, role) if one.code == "presented_not_verified"]
+
+    assert [one.suggestion for one in found] == [corrected]
+    assert found[0].message.startswith("nobody has verified a certificate with a failure")
+    assert _FAILURE in source[slice(*found[0].span)]
+    assert _codes(corrected, role) == []
+
+
+# Certificates that a rule names.
+
+_PIN = f'{_SHA256} eq "{"ab" * 32}"'
+_KEY = f'authz.cert.spki_sha256 eq "{"ab" * 32}"'
+
+
+@pytest.mark.parametrize(
+    ("source", "role", "corrected"),
+    [
+        (_PIN, Role.ADMIT, f"{_V} and not {_R} and {_PIN}"),
+        (f"{_PIN} and {_A}", Role.ADMIT, f"{_V} and not {_R} and {_PIN} and {_A}"),
+        # One that has expired is neither verified nor revoked.
+        (f"{_KEY} and not {_R}", Role.ADMIT, f"{_V} and not {_R} and {_KEY}"),
+        (f"{_P} and {_PIN}", Role.ADMIT, f"{_P} and {_V} and not {_R} and {_PIN}"),
+        (f"not {_PIN}", Role.BLOCK, f"not ({_V} and not {_R} and {_PIN})"),
+        (f"{_A} and not {_KEY}", Role.BLOCK, f"{_A} and not ({_V} and not {_R} and {_KEY})"),
+        (_PIN.replace(" eq ", " ne "), Role.BLOCK, f"not ({_V} and not {_R} and {_PIN})"),
+        (f"ssl xor {_PIN}", Role.BLOCK, None),
+    ],
+)
+def test_a_pin_alone_lets_its_certificate_in_whatever_became_of_it(
+    source: str, role: Role, corrected: str | None
+) -> None:
+    (found,) = [one for one in _found(source, role, _ACME) if one.code == "pin_not_verified"]
+
+    assert found.suggestion == corrected
+    assert found.certain
+    assert source[slice(*found.span)].startswith((_SHA256, "authz.cert.spki_sha256"))
+    assert corrected is None or _codes(corrected, role, _ACME) == []
+
+
+def test_a_pin_of_a_verified_certificate_is_fine_and_so_is_one_that_is_kept_out() -> None:
+    assert _codes(f"not ({_V} and not {_R} and {_PIN})", Role.BLOCK, _ACME) == []
+    assert _codes(f"not {_V} or {_R} or not {_PIN}", Role.BLOCK, _ACME) == []
+    assert _codes(_PIN, Role.BLOCK, _ACME) == []
+    assert _codes(f'{_PIN} and {_FAILURE} eq "" and not {_R}', Role.ADMIT, _ACME) == []
+
+
+def test_a_pin_is_all_there_is_where_no_authority_is_trusted() -> None:
+    assert _codes(f"not {_PIN}") == []
+
+    (found,) = lint(parse(f"not {_PIN}", SCHEME), authorities=None)
+
+    assert (found.code, found.certain) == ("pin_not_verified", False)
+
+
+def test_a_pin_beside_a_certificate_of_anybodys_is_not_what_leaks() -> None:
+    codes = _codes(f"{_P} or {_PIN}", Role.ADMIT, _ACME)
+
+    assert codes == ["presented_not_verified"]
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from authz.rules.lint_domain import (
     is_mapped,
     is_plain_address,
     never_equal,
-    never_first,
-    never_within,
+    never_like,
     words_of,
 )
+from authz.rules.lint_fault import Place
 from authz.rules.types import INT_MAX, INT_MIN
 from tests.factories.pki import AT, authority, root
 from tests.factories.policies import facts
@@ -86,8 +86,9 @@ def test_values_of_real_requests_have_the_shapes_that_are_claimed(
             assert isinstance(value, bytes)
             left = _access(f'{field.name} eq ""').left
             assert never_equal(left, value) is None, field.name
-            assert never_first(left, value[:1]) is None, field.name
-            assert never_within(left, value) is None, field.name
+            assert never_like(left, value[:1], Place.FIRST) is None, field.name
+            assert never_like(left, value[-1:], Place.LAST) is None, field.name
+            assert never_like(left, value, Place.WITHIN) is None, field.name
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,8 @@ def test_values_of_real_requests_have_the_shapes_that_are_claimed(
     [
         ("cf.edge.server_port eq 1", (0, 65535)),
         ("len(http.host) eq 1", (0, INT_MAX)),
+        ('len(http.request.headers["a"]) eq 1', (1, INT_MAX)),
+        ("coalesce(cf.edge.server_port, authz.peer.port) eq 1", (INT_MIN, INT_MAX)),
         ("http.request.timestamp.sec eq 1", (INT_MIN, INT_MAX)),
         ('http.request.jwt.claims.iat.sec["a"][0] eq 1', (INT_MIN, INT_MAX)),
     ],

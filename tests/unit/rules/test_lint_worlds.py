@@ -111,11 +111,18 @@ def test_facts_about_the_client_have_one_vector(source: str, true: int) -> None:
         # A failure is empty with one.
         (
             'authz.cert.failure eq "expired"',
-            ABSENT | UNVERIFIED | CLAIMING | REFUSED,
+            UNVERIFIED | CLAIMING | REFUSED,
             0,
             0,
         ),
-        ('authz.cert.failure eq ""', ALWAYS, GOOD | REVOKED | ISSUED, 0),
+        ('authz.cert.failure eq ""', ALWAYS & ~ABSENT, GOOD | REVOKED | ISSUED, 0),
+        # And without any it is that there is none.
+        (
+            'authz.cert.failure ne "expired"',
+            ALWAYS,
+            ABSENT | GOOD | REVOKED | ISSUED,
+            0,
+        ),
         # The leaf's facts are its own, whoever issued it; names are whatever it claims.
         (
             _TLS + 'cert_subject_dn eq "CN=a"',

@@ -107,6 +107,14 @@ def test_a_bad_item_is_named_with_its_file_and_line(tmp_path: Path) -> None:
         assert caught.value.hint
 
 
+def test_a_small_list_keeps_the_lines_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "more").write_text("# head\nb\n\nc\n")
+
+    built = build(tmp_path, kind="string", items=["a"], items_file="more")
+
+    assert (built.items, built.file, built.lines) == (("a", "b", "c"), "more", (2, 4))
+
+
 def test_a_bad_item_of_the_policy_is_named_with_its_position(tmp_path: Path) -> None:
     (tmp_path / "more").write_text("10.0.0.1\n")
     built = build(tmp_path, kind="ip", items=["10.0.0.1", "x"], items_file="more")
