@@ -72,21 +72,28 @@ def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
         attributes = CheckView.FromString(data).attributes
     except DecodeError as error:
         raise Undecodable("not a CheckRequest") from error
-    return decode_rest(data, attributes, options)
+    http = attributes.request.http
+    certificate = attributes.source.certificate
+    return decode_rest(data, attributes, http, http.host, http.path, certificate, options)
 
 
 def decode_rest(
-    data: bytes, attributes: CheckView.Attributes, options: DecodeOptions
+    data: bytes,
+    attributes: CheckView.Attributes,
+    http: CheckView.HttpRequest,
+    host: bytes,
+    path: bytes,
+    certificate: bytes,
+    options: DecodeOptions,
 ) -> DecodedRequest:
-    """The request of `data`, whose view is `attributes`.
+    """The request of `data`, whose view is `attributes`, of which the others have been read.
+
+    They are given because reading a field of a message copies it, and because the same object is
+    hashed once.
 
     Raises:
         Undecodable: attributes, request.http, path or source are missing.
     """
-    http = attributes.request.http
-    host = http.host
-    path = http.path
-    certificate = attributes.source.certificate
     # A missing message reads as one with empty fields, so an empty path covers a missing http,
     # request and attributes as well. Only CONNECT (RFC 9110 9.3.6) has no path.
     if not path and http.method != b"CONNECT":
@@ -94,7 +101,7 @@ def decode_rest(
     if not certificate and not attributes.HasField("source"):
         raise Undecodable("no source")
     request = DecodedRequest(data, attributes, http, host, path, certificate or None, options)
-    if not (host.isascii() and path.isascii() and certificate.isascii()):
+    if not (host.isascii() and path.isascii()):
         request.insist()
     if options.certificate_source is _XFCC:
         presented = request.presented
@@ -291,7 +298,7 @@ class DecodedRequest:
         options = self.options
         if options.certificate_source is not _XFCC:
             text = self.credential
-            return from_envoy(text.decode()) if isinstance(text, bytes) else ABSENT
+            return from_envoy(self._text(text).decode()) if isinstance(text, bytes) else ABSENT
         own = self.attributes.source.certificate
         return from_xfcc(self.headers, options.xfcc_trusted_hops, own)
 

@@ -179,7 +179,7 @@ class CheckService:
                             client.recent = True
                             decision = known
             if decision is None:
-                facts = decode_rest(data, view, self._options)
+                facts = decode_rest(data, view, http, host, path, certificate, self._options)
                 decision = authorize(snapshot, facts, at, self._client_of, self._seed)
                 if snapshot is not None and target is not None and tls is not None:
                     # Remembering costs half a decision: only what was asked for before, lately.
@@ -192,7 +192,9 @@ class CheckService:
                 answer = encode(decision, next(self._ids))
             else:
                 # Only what is let through reaches an upstream.
-                facts = facts or decode_rest(data, view, self._options)
+                facts = facts or decode_rest(
+                    data, view, http, host, path, certificate, self._options
+                )
                 answer = encode(decision, next(self._ids), removals(facts, decision.client))
             seconds = perf_counter() - started
             # An answer that comes late is no answer: the caller has decided without us, and what

@@ -98,7 +98,7 @@ def test_text_of_the_view_that_is_not_utf_8_is_undecodable(part: bytes) -> None:
 
     def read() -> None:
         found = decode(data, OPTIONS)
-        found.method, found.scheme, found.protocol, found.body  # noqa: B018
+        found.method, found.scheme, found.protocol, found.body, found.presented  # noqa: B018
 
     with pytest.raises(Undecodable):
         read()
