@@ -127,6 +127,7 @@ def _quoted(key: str, text: str) -> str:
 
 
 def _read_text(text: str) -> list[list[tuple[str, str]]]:
+    """The pairs of each element of a TEXT form that does not end in a blank."""
     elements: list[list[tuple[str, str]]] = [[]]
     offset = 0
     while True:
@@ -149,8 +150,10 @@ def _read_text(text: str) -> list[list[tuple[str, str]]]:
                 raise _DefectError("has too many elements")
         elif separator != ";":
             raise _DefectError("has text after a quoted value")
-        elif not text[offset:].strip(" \t"):
-            return elements  # A trailing semicolon separates nothing.
+        elif offset == len(text):
+            # A trailing semicolon separates nothing. Blanks behind it were stripped: looking for
+            # them here would read the rest of the header once for each pair.
+            return elements
 
 
 def _read_value(text: str, offset: int) -> tuple[str, int]:

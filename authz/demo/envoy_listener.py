@@ -193,8 +193,9 @@ def _ext_authz(forwarding: Forwarding, options: EnvoyOptions) -> str:
         retry_on: connect-failure,refused-stream,reset,unavailable
         retry_back_off:
           base_interval: 0.01s
-          # Envoy's gRPC client gives each try this long, too.
-          max_interval: 0.25s
+          # Envoy's gRPC client gives each try this long, too. Longer than the timeout: a
+          # slow check is waited for, not asked for again while it is being answered.
+          max_interval: 1s
         retry_host_predicate:
         - name: envoy.retry_host_predicates.previous_hosts
           typed_config:

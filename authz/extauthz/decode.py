@@ -7,7 +7,9 @@ the body there is (body_extent.py), what hosts and paths mean (policy). Nothing 
 normalised. Source: envoy.service.auth.v3.AttributeContext.
 
 Most rules read the host, the path and the certificate. Those come from `CheckView`, which leaves
-everything else unparsed; the first question for anything else parses the whole (ADR-0021).
+everything else unparsed; the first question for anything else parses the whole (ADR-0021). What is
+read from the view is what the whole says: where the two could differ (a message in two pieces, text
+that is not ASCII and might be none at all), the whole is parsed.
 """
 
 from __future__ import annotations
@@ -70,21 +72,28 @@ def decode(data: bytes, options: DecodeOptions) -> DecodedRequest:
         attributes = CheckView.FromString(data).attributes
     except DecodeError as error:
         raise Undecodable("not a CheckRequest") from error
-    return decode_rest(data, attributes, options)
+    http = attributes.request.http
+    certificate = attributes.source.certificate
+    return decode_rest(data, attributes, http, http.host, http.path, certificate, options)
 
 
 def decode_rest(
-    data: bytes, attributes: CheckView.Attributes, options: DecodeOptions
+    data: bytes,
+    attributes: CheckView.Attributes,
+    http: CheckView.HttpRequest,
+    host: bytes,
+    path: bytes,
+    certificate: bytes,
+    options: DecodeOptions,
 ) -> DecodedRequest:
-    """The request of `data`, whose view is `attributes`.
+    """The request of `data`, whose view is `attributes`, of which the others have been read.
+
+    They are given because reading a field of a message copies it, and because the same object is
+    hashed once.
 
     Raises:
         Undecodable: attributes, request.http, path or source are missing.
     """
-    http = attributes.request.http
-    host = http.host
-    path = http.path
-    certificate = attributes.source.certificate
     # A missing message reads as one with empty fields, so an empty path covers a missing http,
     # request and attributes as well. Only CONNECT (RFC 9110 9.3.6) has no path.
     if not path and http.method != b"CONNECT":
@@ -92,6 +101,8 @@ def decode_rest(
     if not certificate and not attributes.HasField("source"):
         raise Undecodable("no source")
     request = DecodedRequest(data, attributes, http, host, path, certificate or None, options)
+    if not (host.isascii() and path.isascii()):
+        request.insist()
     if options.certificate_source is _XFCC:
         presented = request.presented
         # What identifies it, hashed and compared faster than the object.
@@ -103,10 +114,10 @@ def decode_rest(
     # Envoy writes `path`, `host`, `method` and `scheme` with every byte that is not UTF-8 turned
     # into "!", while the upstream gets the bytes as sent: where we have the bytes, they count. A
     # text without "!" is what the bytes are.
-    if _MARK in path or _MARK in host:
-        pseudo = request.pseudo_headers
-        request.path = pseudo.get(b":path") or path
-        request.host = pseudo.get(b":authority", host)
+    if _MARK in path:
+        request.path = request.pseudo_headers.get(b":path") or path
+    if _MARK in host:
+        request.host = request.pseudo_headers.get(b":authority", host)
     return request
 
 
@@ -161,6 +172,20 @@ class DecodedRequest:
         except DecodeError as error:
             raise Undecodable("a part of the CheckRequest cannot be read") from error
 
+    def insist(self) -> None:
+        """Make sure that the whole can be read, as protobuf reads it.
+
+        Raises:
+            Undecodable: it cannot.
+        """
+        _ = self.attributes
+
+    def _text(self, text: bytes) -> bytes:
+        """Text of the view; to protobuf, text that is not UTF-8 makes the whole unreadable."""
+        if not text.isascii():
+            self.insist()
+        return text
+
     @lazy
     def _lines(self) -> tuple[tuple[tuple[bytes, bytes], ...], dict[bytes, bytes]]:
         return _headers(self.attributes.request.http)
@@ -178,24 +203,24 @@ class DecodedRequest:
     @lazy
     def method(self) -> bytes:
         """The method as sent."""
-        text = self.view.method
+        text = self._text(self.view.method)
         return (self.pseudo_headers.get(b":method") or text) if _MARK in text else text
 
     @lazy
     def scheme(self) -> bytes:
         """The scheme as sent."""
-        text = self.view.scheme
+        text = self._text(self.view.scheme)
         return (self.pseudo_headers.get(b":scheme") or text) if _MARK in text else text
 
     @property
     def protocol(self) -> bytes:
         """The protocol's name."""
-        return self.view.protocol
+        return self._text(self.view.protocol)
 
     @property
     def body(self) -> bytes:
         """What was forwarded of the body."""
-        return self.view.raw_body or self.view.body
+        return self.view.raw_body or self._text(self.view.body)
 
     @lazy
     def _extent(self) -> tuple[int, bool]:
@@ -257,11 +282,13 @@ class DecodedRequest:
     @lazy
     def sni(self) -> str | None:
         """Three states: Envoy did not say, TLS without SNI, a name."""
-        outer = self.outer
-        if not outer.HasField("tls_session"):
+        pieces = self.outer.tls_session
+        if not pieces:
             return None
+        if len(pieces) > 1:
+            return self.attributes.tls_session.sni
         try:
-            return AttributeContext.TLSSession.FromString(outer.tls_session).sni
+            return AttributeContext.TLSSession.FromString(pieces[0]).sni
         except DecodeError as error:
             raise Undecodable("the TLS session cannot be read") from error
 
@@ -270,9 +297,8 @@ class DecodedRequest:
         """The peer certificate that counts."""
         options = self.options
         if options.certificate_source is not _XFCC:
-            # Bytes that are no text are no PEM either, and judged as such.
             text = self.credential
-            return from_envoy(text.decode(errors="replace")) if isinstance(text, bytes) else ABSENT
+            return from_envoy(self._text(text).decode()) if isinstance(text, bytes) else ABSENT
         own = self.attributes.source.certificate
         return from_xfcc(self.headers, options.xfcc_trusted_hops, own)
 

@@ -3,8 +3,9 @@
 
 A judgement is remembered under what it depends on: the presented bytes, the digest of the trust
 bundle, and the span of time in which it holds. Revocation is no part of it: that is looked up on
-every check (architecture 3). Bounded by entries and by bytes, because whoever connects chooses the
-certificates.
+every check (architecture 3). So sites with the same anchors share a judgement, and each of them has
+a client of its own, with the lists that it has to ask. Bounded by entries and by bytes, because
+whoever connects chooses the certificates.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import judge
-from authz.policy.client import NOBODY, resolve, settle
+from authz.extauthz.large_values import LargeValues
+from authz.policy.client import NOBODY, Client, resolve, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
-    from authz.policy.client import Client
+    from authz.policy.client import HoldFunction
     from authz.policy.facts import RequestFacts
+    from authz.rules import Value
 
     Judge = Callable[[Presented, TrustBundle, float, CertificateLimits], Judgement]
     Key = tuple[Hashable, bytes]
@@ -36,22 +39,37 @@ MAX_BYTES: Final = 40 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 2400
 
 
+#: Sites with the same anchors and different revocations that a certificate is remembered for.
+MAX_CLIENTS: Final = 8
+# What each client of an entry but the first adds: 1 KB measured, with one decision, and the values
+# that it may keep.
+_CLIENT_OVERHEAD: Final = 1024 + Client.MAX_VALUES
+#: The part of the bytes that may be field values too large for a client's own room.
+_LARGE_PART: Final = 5
+
+
 class _Entry:
-    """One judged certificate, and who it is by the revocations in force, when that was asked."""
+    """One judged certificate, and who it is by the revocations in force, where that was asked.
 
-    __slots__ = ("client", "credential", "judgement", "size")
+    `clients` has one for each bundle, the last one that was settled first.
+    """
 
-    def __init__(
-        self, credential: Hashable, judgement: Judgement, client: Client, size: int
-    ) -> None:
+    __slots__ = ("clients", "credential", "judgement", "size")
+
+    def __init__(self, credential: Hashable, judgement: Judgement, size: int) -> None:
         self.credential = credential
         self.judgement = judgement
-        self.client: Client | None = client
+        self.clients: tuple[Client, ...] = ()
         self.size = size
 
 
 class ClientMemo:
     """Judges certificates, remembering what it found.
+
+    Attributes:
+        bytes: what is remembered takes, as far as it can be counted, large field values included.
+        hits, misses: checks with a certificate that had been judged, and that was judged.
+        evicted: bytes of what was evicted, until somebody sets it back.
 
     Eviction is second chance (clock; `Client.recent` is the reference bit): an entry that was asked
     for since the hand last passed stays.
@@ -74,14 +92,21 @@ class ClientMemo:
         self._judge = judge
         self._entries: dict[Key, _Entry] = {}
         self._lock = threading.Lock()
-        self.bytes = 0
+        self._large = LargeValues(max_bytes // _LARGE_PART)
+        # One object for all clients.
+        self._hold_for: HoldFunction = self._hold
+        self._entry_bytes = 0
         self.hits = 0
         self.misses = 0
-        #: Bytes of what was evicted, until somebody sets it back.
         self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def bytes(self) -> int:
+        """What is remembered takes."""
+        return self._entry_bytes + self._large.bytes
 
     def client_of(self, facts: RequestFacts, bundle: TrustBundle, at: float) -> Client:
         """Who sent a request, by `bundle` at Unix time `at`; judged before, if possible."""
@@ -90,18 +115,16 @@ class ClientMemo:
             return NOBODY
         entry = self._entries.get((credential, bundle.digest))
         if entry is not None:
-            client = entry.client
-            if (
-                client is not None
-                and client.trust is bundle
-                and client.valid_from <= at < client.valid_until
-            ):
-                client.recent = True
-                self.hits += 1
-                for has, serial in client.lookups:
-                    if has(serial):
-                        return resolve(entry.judgement, bundle, at)
-                return client
+            for client in entry.clients:
+                if client.trust is bundle:
+                    if not client.valid_from <= at < client.valid_until:
+                        break
+                    client.recent = True
+                    self.hits += 1
+                    for has, serial in client.lookups:
+                        if has(serial):
+                            return resolve(entry.judgement, bundle, at)
+                    return client
         return self._settle(facts, bundle, at, entry)
 
     def let_go(self, bundles: Collection[TrustBundle]) -> None:
@@ -112,10 +135,10 @@ class ClientMemo:
         """
         live = set(map(id, bundles))
         for entry in list(self._entries.values()):
-            client = entry.client
-            if client is not None and id(client.trust) not in live:
-                entry.client = None
-                client.release()
+            for client in entry.clients:
+                if id(client.trust) not in live:
+                    with self._lock:
+                        self._part(entry, client)
 
     def _settle(
         self, facts: RequestFacts, bundle: TrustBundle, at: float, entry: _Entry | None
@@ -134,49 +157,93 @@ class ClientMemo:
         client = settle(judgement, bundle, at)
         client.recent = entry is not None
         client.credential = credential
-        if entry is not None and entry.judgement is judgement:
-            client.credential = entry.credential
-            client.is_remembered = True
-            if entry.client is not None:
-                entry.client.release()
-            entry.client = client
-        else:
+        key = credential, bundle.digest
+        if entry is None or entry.judgement is not judgement:
             presented = facts.presented
             size = 2 * (len(presented.certificate) + len(presented.chain)) + _ENTRY_OVERHEAD
-            made = _Entry(credential, judgement, client, size)
-            self._remember((credential, bundle.digest), made)
+            if size > self._max_bytes:
+                return client
+            entry = _Entry(credential, judgement, size)
+        self._remember(key, entry, client)
         return client
 
-    def _remember(self, key: Key, entry: _Entry) -> None:
-        size = entry.size
-        if size > self._max_bytes:
-            return
+    def _remember(self, key: Key, entry: _Entry, client: Client) -> None:
+        """Hold an entry, and in it a client."""
         with self._lock:
-            replaced = self._entries.pop(key, None)
-            if replaced is not None:
-                self.bytes -= replaced.size
-                if replaced.client is not None:
-                    replaced.client.release()
-            while self._entries and (
-                len(self._entries) >= self._max_entries or self.bytes + size > self._max_bytes
-            ):
-                self._evict_one()
-            self._entries[key] = entry
-            self.bytes += size
-            if entry.client is not None:
-                entry.client.is_remembered = True
+            present = self._entries.get(key)
+            if present is not entry:
+                # Judged anew; or evicted, or judged anew by another thread, a moment ago.
+                if present is not None:
+                    self._drop(key)
+                self._make_room(entry.size, entries=1)
+                self._entries[key] = entry
+                self._entry_bytes += entry.size
+            client.credential = entry.credential
+            others = [one for one in entry.clients if one.trust is not client.trust]
+            for one in entry.clients:
+                if one.trust is client.trust:
+                    self._part(entry, one)
+            for one in others[MAX_CLIENTS - 1 :]:
+                self._part(entry, one)
+            if entry.clients:
+                entry.size += _CLIENT_OVERHEAD
+                self._entry_bytes += _CLIENT_OVERHEAD
+            entry.clients = (client, *entry.clients)
+            client.is_remembered = True
+            client.hold = self._hold_for
+            self._make_room(0)
+
+    def _hold(self, client: Client, name: str, value: Value) -> None:
+        """Keep a large value of a client, if that does not take too much."""
+        with self._lock:
+            size = self._large.size_of(name, value)
+            if client.is_remembered and self._large.make_room(size):
+                self._make_room(size)
+                # It may have been the one to go.
+                if client.is_remembered:
+                    self._large.keep(client, name, value, size)
+
+    # --- with the lock held -----------------------------------------------------------------------
+
+    def _part(self, entry: _Entry, client: Client) -> None:
+        """Let go of one client of an entry."""
+        if client in entry.clients:
+            entry.clients = tuple(one for one in entry.clients if one is not client)
+            if entry.clients:
+                entry.size -= _CLIENT_OVERHEAD
+                self._entry_bytes -= _CLIENT_OVERHEAD
+            self._release(client)
+
+    def _release(self, client: Client) -> None:
+        client.release()
+        self._large.drop(client)
+
+    def _drop(self, key: Key) -> None:
+        entry = self._entries.pop(key)
+        self._entry_bytes -= entry.size
+        for client in entry.clients:
+            self._release(client)
+        # Whoever found it a moment ago may put it back.
+        entry.size -= _CLIENT_OVERHEAD * max(0, len(entry.clients) - 1)
+        entry.clients = ()
+
+    def _make_room(self, size: int, *, entries: int = 0) -> None:
+        while self._entries and (
+            len(self._entries) + entries > self._max_entries or self.bytes + size > self._max_bytes
+        ):
+            self._evict_one()
 
     def _evict_one(self) -> None:
         # A dict keeps insertion order, so its first entry is where the hand points; an entry that
         # gets its second chance goes to the back. Each pass clears a flag, so this ends.
         while True:
             key = next(iter(self._entries))
-            entry = self._entries.pop(key)
-            if entry.client is None or not entry.client.recent:
-                self.bytes -= entry.size
+            entry = self._entries[key]
+            if not any(client.recent for client in entry.clients):
                 self.evicted += entry.size
-                if entry.client is not None:
-                    entry.client.release()
+                self._drop(key)
                 return
-            entry.client.recent = False
+            for client in entry.clients:
+                client.recent = False
+            del self._entries[key]
             self._entries[key] = entry

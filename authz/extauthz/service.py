@@ -152,7 +152,7 @@ class CheckService:
             host, path, certificate = http.host, http.path, view.source.certificate
             at = self._clock()
             snapshot = self._snapshot
-            decision = facts = target = None
+            decision = facts = target = tls = None
             if (
                 self._recalls
                 and snapshot is not None
@@ -160,10 +160,17 @@ class CheckService:
                 and (certificate or view.HasField("source"))
                 # Somewhere else it says which bytes were meant (extauthz.decode).
                 and not (_MARK in path or _MARK in host)
+                # The query is no part of the key, and may be what makes the request unreadable.
+                and path.isascii()
             ):
                 target = path.partition(b"?")[0] if _QUESTION_MARK in path else path
-                tls = view.tls_session if snapshot.sni_matters else b""
-                known = snapshot.decided.get((certificate, host, target, tls))
+                tls = b""
+                if snapshot.sni_matters and (pieces := view.tls_session):
+                    # Several pieces mean what they are when they are merged: no key.
+                    tls = pieces[0] if len(pieces) == 1 else None
+                known = (
+                    None if tls is None else snapshot.decided.get((certificate, host, target, tls))
+                )
                 if known is not None and len(data) <= known.ruling.settled_size:
                     client = known.client
                     if client is not None and client.valid_from <= at < client.valid_until:
@@ -176,13 +183,13 @@ class CheckService:
                             client.recent = True
                             decision = known
             if decision is None:
-                facts = decode_rest(data, view, self._options)
+                facts = decode_rest(data, view, http, host, path, certificate, self._options)
                 decision = authorize(snapshot, facts, at, self._client_of, self._seed)
-                if snapshot is not None and target is not None:
+                if snapshot is not None and target is not None and tls is not None:
                     # Remembering costs half a decision: only what was asked for before, lately.
                     door, guest = hash(target) & _DOORS - 1, hash(target) >> 16 & 0xFF
                     if self._doors[door] == guest:
-                        self._remember(snapshot, facts, decision, at)
+                        self._remember(snapshot, facts, decision, at, tls)
                     else:
                         self._doors[door] = guest
             decision_id = next(self._ids)
@@ -190,7 +197,9 @@ class CheckService:
                 answer = encode(decision, decision_id)
             else:
                 # Only what is let through reaches an upstream.
-                facts = facts or decode_rest(data, view, self._options)
+                facts = facts or decode_rest(
+                    data, view, http, host, path, certificate, self._options
+                )
                 answer = encode(decision, decision_id, removals(facts, decision.client))
             seconds = perf_counter() - started
             # An answer that comes late is no answer: the caller has decided without us, and what
@@ -212,7 +221,7 @@ class CheckService:
             return self._fail(error, started)
 
     def _remember(
-        self, snapshot: Snapshot, facts: DecodedRequest, decision: Decision, at: float
+        self, snapshot: Snapshot, facts: DecodedRequest, decision: Decision, at: float, tls: bytes
     ) -> None:
         """Keep a decision if it follows from what it is kept under."""
         client, ruling = decision.client, decision.ruling
@@ -229,7 +238,6 @@ class CheckService:
             return
         credential = client.credential
         if credential is None or isinstance(credential, bytes):
-            tls = facts.outer.tls_session if snapshot.sni_matters else b""
             if self.memo.evicted > MAX_EVICTED:
                 # Clients that the memo let go are held by the decisions about them.
                 snapshot.decided.clear()

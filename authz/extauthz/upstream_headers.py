@@ -9,13 +9,15 @@ in the request would be the client's own invention.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import quote
 
 from authz.certs.rfc9440 import client_cert, client_cert_chain
+from authz.rules.regex import compile_regex
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.certs.certificate import Certificate
     from authz.extauthz.decode import DecodedRequest
     from authz.policy.client import Client
@@ -66,17 +68,22 @@ _ONE_BYTE: Final = 0x80
 _METHOD: Final = b"\n\x07:method"
 # Upstreams that make variables of header names fold what is no letter and no digit.
 _FOLDED: Final = bytes(code if chr(code).isalnum() and code < 0x80 else 0x2D for code in range(256))
-# Every protected name, and what looks like one, has these letters; names come in lower case. As a
-# pattern, because that finds a plain text twice as fast as `in` does (measured, 800 bytes).
-_has_protected: Final = re.compile(rb"cert").search
+# Every protected name, and what looks like one, has these letters. Envoy writes names in lower
+# case, others need not. On 800 bytes this engine takes half of what `re` does for lower case alone,
+# and a twentieth of what it does for both (measured).
+_has_protected: Final = compile_regex("(?i)cert").is_match
 
 
-def nothing_to_remove(header_map: bytes) -> bool:
+def nothing_to_remove(header_maps: Sequence[bytes]) -> bool:
     """True when a serialised header map shows all headers and none that has to be taken off.
 
-    False says nothing: `removals` looks at the names.
+    `header_maps` are the pieces of a view's: one, unless somebody else than Envoy wrote it. False
+    says nothing: `removals` looks at the names.
     """
-    return shows_all(header_map) and _has_protected(header_map) is None
+    if len(header_maps) != 1:
+        return False
+    header_map = header_maps[0]
+    return shows_all(header_map) and not _has_protected(header_map)
 
 
 def shows_all(header_map: bytes) -> bool:
@@ -108,15 +115,19 @@ def removals(facts: DecodedRequest, client: Client | None) -> tuple[str, ...]:
     `cf_cert_verified` as HTTP_CF_CERT_VERIFIED. The shipped listener refuses underscores; not
     every listener does.
     """
-    shown = facts.view.header_map
-    if shown:
+    pieces = facts.view.header_map
+    if len(pieces) > 1:
+        # Nothing that Envoy writes: whatever it shows, no name is let through.
+        shown, complete = b"", False
+    elif pieces and pieces[0]:
+        shown = pieces[0]
         complete = shows_all(shown)
     else:
         shown = b"".join(facts.view.headers)
         # Keys behind their tag and length. No header value has a line feed, so no client can
         # pretend.
         complete = _METHOD in shown and b"\n\x05:path" in shown
-    if complete and _has_protected(shown) is None:
+    if complete and not _has_protected(shown):
         return ()
     found = {name for name, _ in facts.headers if name.translate(_FOLDED) in _PROTECTED}
     if not complete:

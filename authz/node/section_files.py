@@ -14,21 +14,18 @@ import hashlib
 import mmap
 import os
 import re
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz.packed import Section
+from authz.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from authz.packed import Buffer
+    from collections.abc import Collection
+    from pathlib import Path
 
 DIRECTORY = "sections"
 
 _NAME = re.compile(r"[0-9a-f]{64}")
-_TEMPORARY = re.compile(r"\..*\.tmp")
 
 
 def write_section(directory: Path, section: Section) -> None:
@@ -63,7 +60,7 @@ def map_section(file: Path, sha256: bytes, length: int) -> Section | None:
 
 
 def prune_sections(directory: Path, used: Collection[bytes]) -> None:
-    """Remove the sections that no snapshot names, and what an interrupted write left.
+    """Remove the sections that no snapshot names.
 
     Raises:
         OSError: the directory cannot be read or changed.
@@ -71,28 +68,8 @@ def prune_sections(directory: Path, used: Collection[bytes]) -> None:
     names = {sha256.hex() for sha256 in used}
     if directory.is_dir():
         for path in list(directory.iterdir()):
-            if path.name not in names and (
-                _NAME.fullmatch(path.name) or _TEMPORARY.fullmatch(path.name)
-            ):
+            if path.name not in names and _NAME.fullmatch(path.name):
                 path.unlink(missing_ok=True)
-
-
-def write_whole(target: Path, parts: Iterable[Buffer]) -> None:
-    """Write a file that appears under its name complete and on disk, or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).rename(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def sync_directory(directory: Path) -> None:

@@ -39,11 +39,11 @@ from authz.node.section_files import (
     prune_sections,
     sync_directory,
     write_section,
-    write_whole,
 )
 from authz.node.snapshot_model import decode_model, encode_model
 from authz.packed import Section
 from authz.policy.model import PolicyModel
+from authz.whole_files import remove_remains, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +101,7 @@ def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: flo
     """Write `model` as generation `generation`, made at Unix time `at`, and return the file.
 
     The file appears under its name complete and on disk, and after its sections, or not at all.
-    Older ones beyond `KEPT` are removed.
+    Older ones beyond `KEPT` are removed, and what writes that were cut short left.
 
     Raises:
         PolicyError: the directory cannot be written to.
@@ -112,6 +112,9 @@ def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: flo
     try:
         # The model may hold what the operator regards as private (lists of addresses).
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # First, because they may be why there is no space.
+        remove_remains(directory)
+        remove_remains(directory / DIRECTORY)
         for section in large:
             write_section(directory / DIRECTORY, section)
         write_whole(target, [header, digest.digest(), *body])

@@ -57,7 +57,10 @@ class Memo(Protocol):
     """What is read of the judgement memo (extauthz.memo.ClientMemo)."""
 
     misses: int
-    bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """The memory that is taken."""
 
     def __len__(self) -> int: ...
 

@@ -38,8 +38,8 @@ class CheckView(_message.Message):
         protocol: bytes
         body: bytes
         raw_body: bytes
-        header_map: bytes
-        def __init__(self, id: _Optional[bytes] = ..., method: _Optional[bytes] = ..., headers: _Optional[_Iterable[bytes]] = ..., path: _Optional[bytes] = ..., host: _Optional[bytes] = ..., scheme: _Optional[bytes] = ..., size: _Optional[int] = ..., protocol: _Optional[bytes] = ..., body: _Optional[bytes] = ..., raw_body: _Optional[bytes] = ..., header_map: _Optional[bytes] = ...) -> None: ...
+        header_map: _containers.RepeatedScalarFieldContainer[bytes]
+        def __init__(self, id: _Optional[bytes] = ..., method: _Optional[bytes] = ..., headers: _Optional[_Iterable[bytes]] = ..., path: _Optional[bytes] = ..., host: _Optional[bytes] = ..., scheme: _Optional[bytes] = ..., size: _Optional[int] = ..., protocol: _Optional[bytes] = ..., body: _Optional[bytes] = ..., raw_body: _Optional[bytes] = ..., header_map: _Optional[_Iterable[bytes]] = ...) -> None: ...
     class Request(_message.Message):
         __slots__ = ("time", "http")
         TIME_FIELD_NUMBER: _ClassVar[int]
@@ -61,9 +61,9 @@ class CheckView(_message.Message):
         request: CheckView.Request
         context_extensions: _containers.RepeatedScalarFieldContainer[bytes]
         metadata_context: bytes
-        tls_session: bytes
+        tls_session: _containers.RepeatedScalarFieldContainer[bytes]
         route_metadata_context: bytes
-        def __init__(self, source: _Optional[_Union[CheckView.Peer, _Mapping]] = ..., destination: _Optional[bytes] = ..., request: _Optional[_Union[CheckView.Request, _Mapping]] = ..., context_extensions: _Optional[_Iterable[bytes]] = ..., metadata_context: _Optional[bytes] = ..., tls_session: _Optional[bytes] = ..., route_metadata_context: _Optional[bytes] = ...) -> None: ...
+        def __init__(self, source: _Optional[_Union[CheckView.Peer, _Mapping]] = ..., destination: _Optional[bytes] = ..., request: _Optional[_Union[CheckView.Request, _Mapping]] = ..., context_extensions: _Optional[_Iterable[bytes]] = ..., metadata_context: _Optional[bytes] = ..., tls_session: _Optional[_Iterable[bytes]] = ..., route_metadata_context: _Optional[bytes] = ...) -> None: ...
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     attributes: CheckView.Attributes
     def __init__(self, attributes: _Optional[_Union[CheckView.Attributes, _Mapping]] = ...) -> None: ...

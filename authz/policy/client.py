@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from authz.policy.facts import RequestFacts
     from authz.rules import Value
 
+    #: `hold(client, name, value)`: keeps a value for which a client has no room of its own, or not.
+    HoldFunction = Callable[["Client", str, Value], None]
     #: `client_of(facts, bundle, at)`: `judged` below, or a memo in front of it.
     ClientFunction = Callable[[RequestFacts, TrustBundle, float], "Client"]
 
@@ -61,11 +63,13 @@ class Client:
         is_remembered: whether a memo holds it.
         due: from when on (Unix seconds) it is news that this certificate was seen; never, unless it
             is verified.
+        hold: where large values go, None while no memo holds it.
     """
 
     #: Decisions that are kept: of one snapshot there are few, and a client may outlive many.
     MAX_DECISIONS: Final = 16
-    #: Bytes of field values that are kept: whoever connects chooses names, and how many.
+    #: Bytes of field values that are kept in any case: whoever connects chooses names, and how
+    #: many. What is larger is the memo's to hold, which knows how much memory there is.
     MAX_VALUES: Final = 1024
 
     __slots__ = (
@@ -76,6 +80,7 @@ class Client:
         "due",
         "failure",
         "fingerprint",
+        "hold",
         "is_remembered",
         "judgement",
         "lookups",
@@ -113,19 +118,23 @@ class Client:
         self.recent = False
         self.is_remembered = False
         self.due = -math.inf if failure is None else math.inf
+        self.hold: HoldFunction | None = None
         self._decisions: dict[Ruling, Decision] = {}
         self._room = self.MAX_VALUES
 
     def keep(self, name: str, value: Value) -> None:
-        """Keep a field's value that depends on nothing but the client, if it is small.
+        """Keep a field's value that depends on nothing but the client, if there is room for it.
 
         What it was read out of is dropped again: a client is remembered for long, with thousands of
         others.
         """
-        size = size_of(value) + len(name)
-        if size <= self._room and name not in self.values:
-            self._room -= size
-            self.values[name] = value
+        if name not in self.values:
+            size = size_of(value) + len(name)
+            if size <= self._room:
+                self._room -= size
+                self.values[name] = value
+            elif self.hold is not None:
+                self.hold(self, name, value)
         certificate = self.judgement.certificate
         if certificate is not None:
             certificate.shed()
@@ -148,6 +157,7 @@ class Client:
     def release(self) -> None:
         """No memo holds this client any more."""
         self.is_remembered = False
+        self.hold = None
         self._decisions.clear()
 
     @property

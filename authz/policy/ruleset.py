@@ -9,7 +9,7 @@ is authz.rules; which values exist is policy.fields.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.policy.model import Action
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from authz.policy.decision import BlockResponse
     from authz.policy.rule_index import RuleIndex
     from authz.rules import Filter, Value
+
+# A member of an enumeration is two look-ups away.
+_BLOCK: Final = Action.BLOCK
+_LOG: Final = Action.LOG
+_NOTHING: Final = frozenset[int]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,7 @@ class Ruleset:
             ends them, and NOTHING_MATCHED.
     """
 
-    __slots__ = ("_ended_by", "fields", "index", "rules")
+    __slots__ = ("_ended_by", "_matches", "fields", "index", "rules")
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class Ruleset:
         self.rules = rules
         self.fields = fields
         self.index = index
+        self._matches = tuple(rule.filter.matches for rule in rules)
         self._ended_by = tuple(Outcome(rule) for rule in rules)
 
     @property
@@ -86,25 +92,27 @@ class Ruleset:
 
     def run(self, values: Mapping[str, Value], unknown: frozenset[str]) -> Outcome:
         """Evaluate in order. `unknown` are the fields whose value Envoy cut short."""
-        logged: list[str] = []
-        skipped: set[int] = set()
-        rules, index = self.rules, self.index
+        rules, matches, index = self.rules, self._matches, self.index
+        # Nearly always nothing: made when there is something.
+        logged: list[str] | None = None
+        skipped = _NOTHING
         # A rule that reads an unknown input may count as matching although it does not match.
         some = range(len(rules)) if index is None or unknown else index.candidates(values)
         for position in some:
-            rule = rules[position]
-            if skipped and position in skipped:
+            if position in skipped:
                 continue
-            if unknown and not unknown.isdisjoint(rule.filter.fields):
+            if unknown and not unknown.isdisjoint(rules[position].filter.fields):
                 # Architecture 4.9: matching for block, not matching for skip and log.
-                if rule.action is Action.BLOCK:
-                    return Outcome(rule, tuple(logged), unknown_input=True)
+                if rules[position].action is _BLOCK:
+                    return Outcome(rules[position], tuple(logged or ()), unknown_input=True)
                 continue
-            if not rule.filter.matches(values):
+            if not matches[position](values):
                 continue
-            if rule.action is Action.BLOCK or rule.skips_rest:
+            rule = rules[position]
+            if rule.skips_rest or rule.action is _BLOCK:
                 return Outcome(rule, tuple(logged)) if logged else self._ended_by[position]
-            if rule.action is Action.LOG:
+            if rule.action is _LOG:
+                logged = logged or []
                 logged.append(rule.ref)
             else:
                 skipped |= rule.skipped_rules

@@ -9,17 +9,16 @@ with theirs, and all workers have the same one.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import SettingsError
 from authz.geo.database import open_asn, open_city, open_databases
 from authz.sources.files import UnreadableFileError, digest_of, read_file
+from authz.whole_files import remove_remains, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from authz.geo.database import GeoDatabases
 
@@ -120,14 +119,8 @@ def _write(copy: Path, data: bytes) -> None:
     """Make `copy` have this content, whole or not at all; what is mapped already stays as it is."""
     try:
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=copy.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(copy)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        remove_remains(copy.parent)
+        write_whole(copy, [data])
     except OSError as error:
         raise SettingsError(
             f"a GeoIP database cannot be copied: {(error.strerror or str(error)).lower()}",

@@ -61,3 +61,17 @@ def test_hostile_headers_cost_linear_time(header: str) -> None:
     assert parse_xfcc(header)
 
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("piece", ["By=a;", "By=\U0001f511 ;\t"])
+def test_time_grows_with_the_header_and_not_faster(piece: str) -> None:
+    def seconds(pieces: int) -> float:
+        best = 10.0
+        for _ in range(3):
+            started = time.process_time()
+            assert parse_xfcc(piece * pieces)
+            best = min(best, time.process_time() - started)
+        return best
+
+    # 32 times as much: 32 where each byte is read a few times, 1024 where it is once a pair.
+    assert seconds(128_000) < 96 * seconds(4_000)

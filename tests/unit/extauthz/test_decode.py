@@ -88,6 +88,29 @@ def test_text_that_is_not_utf_8_is_undecodable_when_it_is_asked_for() -> None:
         read.peer_address  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "part",
+    [b"api.example.com", b"/orders?id=7", b"-----BEGIN", b"GET", b"https", b"HTTP/2", b"a=b"],
+)
+def test_text_of_the_view_that_is_not_utf_8_is_undecodable(part: bytes) -> None:
+    request = check_request(certificate="-----BEGIN", body="a=b", headers=())
+    data = request.SerializeToString().replace(part, part[:-1] + b"\xff")
+
+    def read() -> None:
+        found = decode(data, OPTIONS)
+        found.method, found.scheme, found.protocol, found.body, found.presented  # noqa: B018
+
+    with pytest.raises(Undecodable):
+        read()
+
+
+def test_text_beyond_ascii_is_read() -> None:
+    read = facts(check_request(host="h\xe4.test", path="/\xe4", method="\xdc", body="\xe4"))
+
+    assert (read.host.decode(), read.path.decode()) == ("h\xe4.test", "/\xe4")
+    assert (read.method.decode(), read.body.decode()) == ("\xdc", "\xe4")
+
+
 def test_an_empty_message_is_undecodable() -> None:
     with pytest.raises(Undecodable):
         decode(b"", OPTIONS)

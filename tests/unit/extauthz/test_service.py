@@ -20,7 +20,7 @@ from authz.extauthz.memo import ClientMemo
 from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, draw_seed
 from authz.observability.events import SEEN_SECONDS, EventRecorder
 from authz.observability.metrics import Metrics
-from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest, CheckResponse
 from authz.policy.decision import Verdict
 from authz.policy.model import Action, SkipParameters
 from tests.factories.checks import check_request
@@ -522,6 +522,44 @@ def test_without_a_source_nothing_is_remembered_or_recalled() -> None:
     public.attributes.ClearField("source")
 
     assert reason(ask(service, public.SerializeToString())) == "undecodable"
+
+
+def test_a_query_that_is_no_text_is_not_recalled_with_its_path() -> None:
+    service = make()
+    data = check_request(path="/public?q=1").SerializeToString()
+    for _ in range(3):
+        assert ask(service, data).status.code == 0
+
+    broken = data.replace(b"/public?q=1", b"/public?q=\xff")
+
+    assert reason(ask(service, broken)) == "undecodable"
+
+
+def test_a_tls_session_in_two_pieces_is_merged_and_not_recalled_by() -> None:
+    other = site(name="b", hosts=("b.test",), trust=(authority(root("Other")),))
+    service = make()
+    service.snapshot = snapshot(site(rule(), name="a", hosts=("a.test",)), other)
+    data = check_request(host="a.test", sni="b.test").SerializeToString()
+    empty = check_request(host="a.test", sni="")
+    for _ in range(3):
+        assert reason(ask(service, empty.SerializeToString())) == "default_action"
+    # A second, empty tls_session (field 12): merged, the name stays.
+    pieces = CheckRequest.FromString(data)
+    pieces.attributes.ClearField("tls_session")
+    pieced = b"".join(
+        CheckRequest(attributes=AttributeContext.FromString(part)).SerializeToString()
+        for part in (
+            pieces.attributes.SerializeToString(),
+            AttributeContext(
+                tls_session=AttributeContext.TLSSession(sni="b.test")
+            ).SerializeToString(),
+            AttributeContext(tls_session=AttributeContext.TLSSession()).SerializeToString(),
+        )
+    )
+    assert CheckRequest.FromString(pieced) == CheckRequest.FromString(data)
+
+    for _ in range(3):
+        assert reason(ask(service, pieced)) == "misdirected"
 
 
 def test_a_certificate_in_the_headers_is_looked_for_every_time() -> None:

@@ -21,6 +21,7 @@ from authz.extauthz.upstream_headers import (
     removals,
     upstream_headers,
 )
+from authz.pb.ext_authz_pb2 import CheckRequest
 from tests.factories.checks import check_request
 from tests.factories.decisions import ANONYMOUS, client
 from tests.factories.pki import intermediate, root
@@ -203,10 +204,28 @@ def test_headers_without_pseudo_headers_may_not_be_all() -> None:
 )
 def test_every_way_to_write_a_protected_name_is_found(name: str, data: st.DataObject) -> None:
     written = "".join(
-        data.draw(st.sampled_from("-_")) if letter == "-" else letter for letter in name
+        data.draw(st.sampled_from("-_" if letter == "-" else (letter, letter.upper())))
+        for letter in name
     )
 
-    assert removals(request([(written, b"x")]), client()) == (written,)
+    read = request([(written, b"x")])
+
+    assert not nothing_to_remove(read.view.header_map)
+    assert removals(read, client()) == (written.lower(),)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["empty behind it", "empty before it"])
+def test_of_a_header_map_in_pieces_every_name_is_taken_off(first: bool) -> None:
+    data = check_request(headers=COPIES).SerializeToString()
+    empty = CheckRequest()
+    empty.attributes.request.http.header_map.SetInParent()
+    pieces = (data, empty.SerializeToString())
+    pieced = b"".join(pieces if first else reversed(pieces))
+    assert CheckRequest.FromString(pieced) == CheckRequest.FromString(data)
+    read = decode(pieced, DecodeOptions())
+
+    assert not nothing_to_remove(read.view.header_map)
+    assert set(removals(read, ANONYMOUS)) >= {*CF_CERT_HEADERS, *RFC9440_HEADERS, *SEEN}
 
 
 @pytest.mark.parametrize("length", [20, 66, 67, 68, 300, 16_400])

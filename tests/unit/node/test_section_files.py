@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.node.section_files import map_section, prune_sections, write_section, write_whole
+from authz.node.section_files import map_section, prune_sections, write_section
 from authz.packed import Section
 
 if TYPE_CHECKING:
@@ -50,28 +50,13 @@ def test_a_mapped_section_can_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "two" / SECTION.sha256.hex()).read_bytes() == SECTION.data
 
 
-def test_only_sections_and_remains_are_removed(tmp_path: Path) -> None:
+def test_only_sections_are_removed(tmp_path: Path) -> None:
     write_section(tmp_path, SECTION)
     other = Section(b"other")
     write_section(tmp_path, other)
-    (tmp_path / ".abc.tmp").write_bytes(b"cut sho")
     (tmp_path / "notes.txt").write_text("mine")
 
     prune_sections(tmp_path, {other.sha256})
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.sha256.hex(), "notes.txt"]
     prune_sections(tmp_path / "missing", ())
-
-
-def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
-    target = tmp_path / "file"
-    target.write_bytes(b"old")
-
-    def parts() -> object:
-        yield b"new"
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(target, parts())  # type: ignore[arg-type]  # an iterable that ends badly
-
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]

@@ -183,6 +183,18 @@ def test_the_last_three_are_kept_and_nothing_else_lies_about(tmp_path: Path) -> 
     assert len(kept) == KEPT
 
 
+def test_what_a_killed_write_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "sections").mkdir()
+    remains = [tmp_path / ".a1_b2c3d.tmp", tmp_path / "sections" / ".a1_b2c3d.tmp"]
+    for path in remains:
+        path.write_bytes(b"cut sho")
+
+    file = write_snapshot(tmp_path, MODEL, 1, 0.0)
+
+    assert sorted(tmp_path.rglob("*.tmp")) == []
+    assert read_snapshot(file).model == MODEL
+
+
 def test_other_files_in_the_directory_stay(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     for generation in range(1, 6):

@@ -78,6 +78,23 @@ def test_of_a_client_only_small_values_are_kept() -> None:
     )
 
 
+def test_what_a_client_has_no_room_for_is_for_its_holder_to_keep() -> None:
+    who = client()
+    held: list[tuple[object, str, object]] = []
+    who.hold = lambda *value: held.append(value)
+    large = (b"name" * 100,) * 100
+
+    who.keep("small", b"v")
+    who.keep("large", large)
+    who.keep("small", b"w" * 10_000)
+
+    assert held == [(who, "large", large)]
+    assert who.values == {"small": b"v"}
+    who.release()
+    who.keep("large", large)
+    assert len(held) == 1
+
+
 def test_what_a_value_was_read_out_of_is_dropped() -> None:
     who = client()
     assert who.certificate is not None

@@ -180,6 +180,15 @@ def test_few_copies_are_kept(files: GeoFiles, path: Path) -> None:
     assert files.copies["city"] in kept
 
 
+def test_what_a_killed_copy_left_goes_at_the_next_start(files: GeoFiles, path: Path) -> None:
+    directory = files.copies["city"].parent
+    (directory / ".a1_b2c3d.tmp").write_bytes(b"cut sho")
+
+    GeoFiles(city=path, asn=None, directory=directory).refresh()
+
+    assert list(directory.iterdir()) == [files.copies["city"]]
+
+
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path, path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     files = GeoFiles(city=path, asn=None, directory=tmp_path / "file" / "geoip")

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that appear under their name whole or not at all, and what is left of writes cut short.
+
+A file is written under another name, `.XXXXXXXX.tmp`, and renamed. Whoever writes holds a lock
+(flock(2)) on it, which the kernel takes away when the writer is gone, however it went. So a
+temporary file that can be locked is nobody's any more, and one of another process that is still
+being written is left alone: two supervisors may share a data directory during an upgrade.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Iterable
+
+#: What tempfile makes of the prefix and the suffix below.
+_TEMPORARY = re.compile(r"\.[a-z0-9_]{8}\.tmp")
+
+
+def write_whole(target: Path, parts: Iterable[bytes | mmap.mmap]) -> None:
+    """Write a file that appears under its name complete and on disk, or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor, temporary = _create_temporary(target.parent)
+    # Closed, and so unlocked, when the file has its name or is gone.
+    with os.fdopen(descriptor, "wb") as file:
+        try:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(descriptor)
+            temporary.rename(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def remove_remains(directory: Path) -> None:
+    """Remove what writes to `directory` left that did not come to their end.
+
+    Best effort: what cannot be looked at or removed stays. Only files with our names, of our own
+    user, that nobody holds a lock on.
+    """
+    with contextlib.suppress(OSError):
+        for path in list(directory.iterdir()):
+            if _TEMPORARY.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    _remove_if_stale(path)
+
+
+def _create_temporary(directory: Path) -> tuple[int, Path]:
+    """A new temporary file, open and locked."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=directory)
+        # Some network file systems have no locks. There, remains cannot be locked and so stay.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Somebody may have taken it for remains in the moment before it was locked.
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        os.close(descriptor)
+
+
+def _remove_if_stale(path: Path) -> None:
+    # O_NONBLOCK: a FIFO of that name must not hold anybody.
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        about = os.fstat(descriptor)
+        if stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    finally:
+        os.close(descriptor)
