@@ -42,7 +42,7 @@ LOAD_SECONDS: Final = 120.0
 EXIT_SECONDS: Final = 2.0
 
 #: How much a reload gives way to who answers checks (nice(2)).
-NICE: Final = 10
+NICE: Final = 5
 
 _NO_ANSWER_HINT: Final = (
     "its own messages are above; when the system killed it for want of memory (dmesg says so), "
