@@ -10,7 +10,6 @@ Imports come first and the order is read afterwards: whoever starts it is busy m
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     import msgspec
 
     from authz.settings import Settings
-
-#: How much a reload gives way to who answers checks (nice(2)).
-NICE = 5
 
 
 class Loader:
@@ -48,8 +44,6 @@ class Loader:
         configure_logging(order.log_format, order.log_level)
         # The end of the stream is the end of whom this is for.
         threading.Thread(target=self._watch, name="channel", daemon=True).start()
-        if order.settled:
-            _give_way()
         try:
             Build(order, self._say).run()
         except ChannelClosedError:
@@ -65,14 +59,6 @@ class Loader:
     def _watch(self) -> None:
         self._channel.receive()
         os._exit(0)
-
-
-def _give_way() -> None:
-    """A reload may take longer; checks are being answered meanwhile."""
-    with contextlib.suppress(OSError, AttributeError):  # not Linux, or not allowed
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        os.nice(NICE)
 
 
 def leave_signals() -> None:

@@ -41,6 +41,9 @@ LOAD_SECONDS: Final = 120.0
 #: From its last word to its end.
 EXIT_SECONDS: Final = 2.0
 
+#: How much a reload gives way to who answers checks (nice(2)).
+NICE: Final = 5
+
 _NO_ANSWER_HINT: Final = (
     "its own messages are above; when the system killed it for want of memory (dmesg says so), "
     "give the service more: loading takes some hundred bytes for each item of a list"
@@ -49,6 +52,10 @@ _NO_ANSWER_HINT: Final = (
 
 class Process(Protocol):
     """What is needed of a child process (subprocess.Popen, or one that was forked)."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
 
     def kill(self) -> None:
         """End it."""
@@ -129,6 +136,18 @@ class LoaderProcess:
         self._thread.join()
         return 0 if self._status is None else self._status
 
+    def give_way(self) -> None:
+        """Let it take its time; checks are being answered meanwhile.
+
+        It is told so from outside, right after its start: half of what it does is to import, and
+        at the priority of those who answer checks that would already cost them a queue.
+        """
+        pid = self._process.pid
+        with contextlib.suppress(OSError):  # it is gone
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + NICE)
+        with contextlib.suppress(OSError, AttributeError):  # not Linux, or not allowed
+            os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+
     def kill(self) -> None:
         """End it at once; whoever waits for its answer gets none."""
         self._process.kill()
@@ -194,14 +213,14 @@ class Forked:
     """A child that was forked, as a `Process`."""
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
         self._status: int | None = None
 
     def kill(self) -> None:
         """End it, if it is still there."""
         if self._status is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit status, negative for a signal.
@@ -211,11 +230,11 @@ class Forked:
         """
         until = None if timeout is None else time.monotonic() + timeout
         while self._status is None:
-            pid, status = os.waitpid(self._pid, 0 if until is None else os.WNOHANG)
+            pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
             if pid:
                 self._status = os.waitstatus_to_exitcode(status)
             elif until is not None and time.monotonic() >= until:
-                raise subprocess.TimeoutExpired(str(self._pid), timeout or 0.0)
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
             else:
                 time.sleep(0.005)
         return self._status

@@ -113,6 +113,8 @@ class PolicySource:
         # If anything but the content is at fault (a full disk), that deserves another try.
         self._retry_at = self._clock() + RETRY_SECONDS
         self._loader = loader or self._start()
+        if settled:
+            self._loader.give_way()
         self._loader.on_findings = self._log_findings
         self._loader.ask(self._order(settled=settled))
 

@@ -29,10 +29,9 @@ GOOD = 'sites: [{name: api, hosts: ["*"]}]\n'
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A loader sets up its process: logging, signals, priority."""
+    """A loader sets up its process: logging, signals."""
     monkeypatch.setattr(log._config, "level", log._config.level)
     monkeypatch.setattr(log._config, "json", log._config.json)
-    monkeypatch.setattr(module, "_give_way", lambda: None)
     # The end of the stream would end this process.
     monkeypatch.setattr(Loader, "_watch", lambda _: None)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -55,6 +55,8 @@ PLAN = Plan(
 class _Child:
     """A process that ends when it is killed, or when the test says so."""
 
+    pid = 2**22  # no process has it: Linux numbers them below
+
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.status = 0
@@ -222,6 +224,24 @@ def test_one_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(LoaderError, match="cannot be started") as caught:
         start_loader()
     assert "limits" in str(caught.value.hint)
+
+
+def test_one_that_gives_way_does_so_from_its_first_import_on() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    ours, theirs = socket.socketpair()
+    with child, theirs:
+        loader = LoaderProcess(child, ours)
+        loader.give_way()
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == min(19, before + module.NICE)
+        if hasattr(os, "SCHED_BATCH"):
+            assert os.sched_getscheduler(child.pid) == os.SCHED_BATCH
+        loader.kill()
+    assert loader.wait() == -signal.SIGKILL
+
+
+def test_one_that_is_gone_need_not_give_way(talk: Callable[..., _Talk]) -> None:
+    talk().loader.give_way()
 
 
 def _forked(code: str) -> Forked:

@@ -49,7 +49,11 @@ class _Loader:
     def __init__(self, made: _Source) -> None:
         self.made = made
         self.killed = False
+        self.gave_way = False
         self.on_findings: Any = None
+
+    def give_way(self) -> None:
+        self.gave_way = True
 
     def ask(self, order: LoadPolicy) -> None:
         self.made.orders.append(order)
@@ -144,6 +148,8 @@ def test_an_order_goes_on_from_what_is_in_force(made: _Source) -> None:
 
     assert (first.generation, first.earlier, first.settled) == (1, None, False)
     assert (second.generation, second.earlier, second.settled) == (6, "5.snapshot", True)
+    # Everybody waits for the first load; during a reload, checks are answered.
+    assert [loader.gave_way for loader in made.loaders] == [False, True]
     assert (first.geo, second.geo) == (GeoState(), geo)
     assert second.policy == str(made.file)
 
