@@ -140,6 +140,7 @@ from tests.factories.schemes import SCHEME
         ('http.host wildcard "a**"', "write one star"),
         ('lower(http.request.headers.names) eq "a"', "apply it to every element"),
         ("lower(1) eq 61:62", "put the text in quotes"),
+        ('concat("a", 1) eq "a1"', "put the text in quotes"),
         ('LOWER(http.host) eq "a"', 'did you mean "lower"?'),
     ],
 )
