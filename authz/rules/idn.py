@@ -5,8 +5,8 @@ What a name may be is for the package idna to judge, with the mapping of UTS 46.
 and more for a name, mostly to look up the same characters again and again. So here idna is shown
 each character once, and a label is good if its characters are so in any company (RFC 5891 4.2.3; in
 labels from right to left, RFC 5893 2). What is then left to do is Punycode: names by the thousand
-go through the URL parser in Rust that pydantic brings, and are taken if the way back leads to the
-same names. All others are left to idna itself.
+go through the URL parser in Rust that pydantic brings, which must not change any of the characters
+either. All other names are left to idna itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from unicodedata import bidirectional, category, is_normalized, normalize
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic_core import Url
+
 #: So many names are faster read one by one.
 _FEW: Final = 500
 #: Names in one call: some milliseconds, which other threads wait for.
@@ -29,6 +31,8 @@ _MAX_NAME: Final = 253
 _A_NAME: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 #: Between names; no name has an empty label.
 _GAP: Final = ".."
+#: Behind them: a host that ends in a number would be an IPv4 address.
+_END: Final = "x"
 
 
 def to_ascii(names: Sequence[str]) -> list[str | None]:
@@ -62,7 +66,7 @@ class _Characters:
         self._known: set[str] = set()
         self._mapping: dict[int, str] = {}
         self._changed: set[str] = set()
-        self._kinds: defaultdict[str, list[int]] = defaultdict(list)
+        self._good: defaultdict[str, list[int]] = defaultdict(list)
         self.pattern = re.compile("")
 
     def mapped(self, names: Sequence[str]) -> list[str]:
@@ -79,6 +83,7 @@ class _Characters:
         # By the block: a list's characters are close to each other, and the pattern stays short.
         blocks = {ord(character) // _BLOCK for character in used - self._known}
         for block in blocks:
+            kinds: defaultdict[str, list[int]] = defaultdict(list)
             for code in range(block * _BLOCK, (block + 1) * _BLOCK):
                 character = chr(code)
                 self._known.add(character)
@@ -86,9 +91,12 @@ class _Characters:
                 if mapped != character:
                     self._changed.add(character)
                 else:
-                    self._kinds[_kind(character)].append(code)
+                    kinds[_kind(character)].append(code)
+            for kind, codes in kinds.items():
+                if kind and _come_back(kind, codes):
+                    self._good[kind] += codes
         if blocks:
-            self.pattern = re.compile(_pattern(self._kinds))
+            self.pattern = re.compile(_pattern(self._good))
 
 
 def _mapped(character: str) -> str:
@@ -114,6 +122,14 @@ def _kind(character: str) -> str:
         return ""
     # What is good now only because it is alone (RFC 5892 A) has other directions than these.
     return bidirectional(character) + "M" * mark
+
+
+def _come_back(kind: str, codes: Sequence[int]) -> bool:
+    """Whether the parser, too, takes these characters as they are."""
+    first = "1" if kind.endswith("M") else ""
+    labels = [first + chr(code) for code in codes]
+    url = _url(labels)
+    return url is not None and url.unicode_host() == _GAP.join((*labels, _END))
 
 
 def _pattern(kinds: Mapping[str, Sequence[int]]) -> str:
@@ -142,10 +158,12 @@ def _ranges(codes: Sequence[int]) -> str:
 
 def _a_names(names: Sequence[str]) -> list[str | None]:
     """The names in Punycode; None for one that is too long or that the parser does not take."""
-    encoded = _there_and_back(names)
-    if encoded is None:
-        # One name from right to left makes others subject to RFC 5893 that are not on their own.
-        encoded = [one for name in names for one in _there_and_back([name]) or [""]]
+    url = _url(names)
+    # One name from right to left makes others subject to RFC 5893 that are not on their own.
+    urls = [url] if url else [_url([name]) for name in names]
+    encoded = [
+        name for url in urls for name in ((url.host or "").split(_GAP)[:-1] if url else [""])
+    ]
     return [name if 0 < len(name) <= _MAX_LABEL else _if_short(name) for name in encoded]
 
 
@@ -153,13 +171,11 @@ def _if_short(name: str) -> str | None:
     return name if len(name) <= _MAX_NAME and _A_NAME.fullmatch(name) else None
 
 
-def _there_and_back(names: Sequence[str]) -> list[str] | None:
+def _url(names: Sequence[str]) -> Url | None:
+    """One host that consists of the names."""
     from pydantic_core import Url
 
-    # With a letter in the end: a name that ends in a number would be an IPv4 address.
-    joined = _GAP.join((*names, "x"))
     try:
-        url = Url(f"http://{joined}")
+        return Url(f"http://{_GAP.join((*names, _END))}")
     except ValueError:
         return None
-    return (url.host or "").split(_GAP)[:-1] if url.unicode_host() == joined else None

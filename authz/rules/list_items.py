@@ -157,8 +157,8 @@ def _hostnames(items: Sequence[str]) -> PackedItems:
     odd = [n for n, name in enumerate(names) if not (name.isascii() and matches(name))]
     encoded = iter(_encoded([names[n] for n in odd if not names[n].isascii()]))
     for n in odd:
-        soon = None if names[n].isascii() else next(encoded)
-        names[n] = soon or _hostname(items[n], n)
+        name = None if names[n].isascii() else next(encoded)
+        names[n] = name or _hostname(items[n], n)
     exact: list[bytes] = []
     suffixes: list[bytes] = []
     for name in names:

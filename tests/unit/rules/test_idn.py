@@ -109,6 +109,10 @@ def test_names_in_both_directions_do_not_meet() -> None:
     assert all(one in (None, expected(name)) for one, name in zip(found, names, strict=True))
 
 
-def test_what_the_parser_reads_as_another_name_is_not_taken() -> None:
-    assert idn._there_and_back(["b\u00fccher.a"]) == ["xn--bcher-kva.a"]
-    assert idn._there_and_back(["xn--bcher-kva.a"]) is None
+def test_characters_that_the_parser_changes_are_left_to_idna(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idn, "_mapped", lambda character: character)
+    monkeypatch.setattr(idn, "_kind", lambda character: "" if character.isascii() else "L")
+
+    assert encoded("\u1e9e.de", "\u0414.de") == [None, None]
