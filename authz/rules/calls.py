@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from authz.rules.ast import Access, Argument, Call, Comparison, Literal
 from authz.rules.functions.model import ArgumentError, ArgumentKind
 from authz.rules.problems import Problem
-from authz.rules.types import Array, Type
+from authz.rules.types import Array, Bytes, Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def _check_argument(function: Function, position: int, argument: Argument, sourc
             hint = f"close the parenthesis before the operator: {name}(field) == value"
         elif argument.type.element is not None and parameter.takes(argument.type.element):
             hint = "apply it to every element: field[*]"
-        elif literal and parameter.expects == "Bytes":
+        elif literal and parameter.takes(Bytes):
             hint = "put the text in quotes"
         raise Problem.ARGUMENT_TYPE.error(
             source,

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 # Only space, carriage return and newline separate tokens; a tab is an error (surprise 1).
 _SPACE: Final = re.compile(r"[ \r\n]*")
+# A literal, even without its end, or white space between words. (A pattern may have a quote in a
+# class; then some of its own spaces are taken for those between words.)
+_WORD: Final = re.compile(
+    r""""(?:[^"\\]|\\.)*+"?|r(?P<hashes>#*)"(?:.*?"(?P=hashes)|.*)|([ \r\n]+)""", re.DOTALL
+)
 # Unicode's White_Space, which Rust trims; str.strip() would also take U+001C to U+001F.
 _WHITE_SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -46,6 +51,23 @@ def trimmed(source: str) -> tuple[int, int]:
     """Where the expression starts and ends, without the white space around it (surprise 2)."""
     start = len(source) - len(source.lstrip(_WHITE_SPACE))
     return start, max(start, len(source.rstrip(_WHITE_SPACE)))
+
+
+def too_long(source: str, start: int, end: int, limit: int) -> tuple[int, int] | None:
+    """How long an expression is that has more than `limit` characters, and where they begin.
+
+    White space outside literals counts as one character, however much of it there is: laying out an
+    expression on many lines does not make it longer.
+    """
+    if end - start <= limit:
+        return None
+    length, beyond = end - start, start + limit
+    for match in _WORD.finditer(source, start, end):
+        spare = len(match[2]) - 1 if match[2] else 0
+        length -= spare
+        if match.start() < beyond:
+            beyond += spare
+    return (length, beyond) if length > limit else None
 
 
 def skip_space(source: str, at: int, end: int) -> int:

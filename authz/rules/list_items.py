@@ -11,10 +11,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
+from socket import AF_INET6, inet_ntop, inet_pton
 from typing import TYPE_CHECKING, Final
 
 from authz.packed import Section, pack_integers, pack_strings
 from authz.rules.addresses import BadAddressError, pack_addresses
+from authz.rules.idn import to_ascii
 from authz.rules.types import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
@@ -150,13 +152,16 @@ def _asns(items: Sequence[str]) -> PackedItems:
 
 
 def _hostnames(items: Sequence[str]) -> PackedItems:
+    names = [item.lower() for item in items]
+    matches = _HOSTNAME.fullmatch
+    odd = [n for n, name in enumerate(names) if not (name.isascii() and matches(name))]
+    encoded = iter(_encoded([names[n] for n in odd if not names[n].isascii()]))
+    for n in odd:
+        name = None if names[n].isascii() else next(encoded)
+        names[n] = name or _hostname(items[n], n)
     exact: list[bytes] = []
     suffixes: list[bytes] = []
-    matches = _HOSTNAME.fullmatch
-    for position, item in enumerate(items):
-        name = item.lower()
-        if not matches(name):
-            name = _hostname(item, position)
+    for name in names:
         if name.startswith("*."):
             suffixes.append(name[2:].encode())
         else:
@@ -167,6 +172,15 @@ def _hostnames(items: Sequence[str]) -> PackedItems:
         suffixes=Section(pack_strings(suffixes)) if suffixes else None,
         suffix_lengths=tuple(sorted(set(map(len, suffixes)))),
     )
+
+
+def _encoded(names: Sequence[str]) -> list[str | None]:
+    """What `_hostname` gives for names that are not ASCII, None where that takes its time."""
+    bare = [name.removesuffix(".").removeprefix("*.") for name in names]
+    return [
+        f"*.{ascii_name}" if ascii_name and name.startswith("*.") else ascii_name
+        for name, ascii_name in zip(names, to_ascii(bare), strict=True)
+    ]
 
 
 def _hostname(item: str, position: int) -> str:
@@ -180,7 +194,7 @@ def _hostname(item: str, position: int) -> str:
         return name
     if _ADDRESS_HOST.fullmatch(name):
         try:
-            return f"[{IPv6Address(name.removeprefix('[').removesuffix(']'))}]"
+            return f"[{_short(name.removeprefix('[').removesuffix(']'))}]"
         except ValueError:
             raise BadItemError(position, "is not an IPv6 address", "write [2001:db8::1]") from None
     star, plain = ("*.", name[2:]) if name.startswith("*.") else ("", name)
@@ -194,6 +208,16 @@ def _hostname(item: str, position: int) -> str:
         hint = "write a name, or *. and a name" if "*" in name else "no scheme, port or path"
         raise BadItemError(position, "is not a host name", hint)
     return ascii_name
+
+
+def _short(address: str) -> str:
+    """An IPv6 address in the spelling of ipaddress, which takes its time. Raises ValueError."""
+    try:
+        short = inet_ntop(AF_INET6, inet_pton(AF_INET6, address))
+    except OSError:
+        short = "."
+    # The two differ in addresses with an IPv4 address in them.
+    return str(IPv6Address(address)) if "." in short else short
 
 
 _PACKERS: Final[dict[ListKind, Callable[[Sequence[str]], PackedItems]]] = {

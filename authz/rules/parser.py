@@ -30,7 +30,7 @@ from authz.rules.ast import (
     Truth,
 )
 from authz.rules.calls import make_call
-from authz.rules.lexer import lex_name, skip_space, trimmed
+from authz.rules.lexer import lex_name, skip_space, too_long, trimmed
 from authz.rules.literal_suggestions import hint_for_argument
 from authz.rules.literals import lex_argument_literal, lex_index, lex_operator, lex_right
 from authz.rules.operator_suggestions import hint_for_operator
@@ -88,9 +88,10 @@ def parse(source: str, scheme: Scheme, lists: Mapping[str, NamedList] = _NO_LIST
             raise Problem.NOT_TEXT.error(source, (error.start, error.end)) from None
     if start == end:
         raise Problem.EMPTY.error(source, (0, len(source)), hint="write true to match everything")
-    if end - start > MAX_LENGTH:
-        span = (start + MAX_LENGTH, end)
-        raise Problem.TOO_LONG.error(source, span, length=end - start, limit=MAX_LENGTH)
+    excess = too_long(source, start, end, MAX_LENGTH)
+    if excess is not None:
+        length, beyond = excess
+        raise Problem.TOO_LONG.error(source, (beyond, end), length=length, limit=MAX_LENGTH)
     if source[start:end] in ("true", "false"):
         constant = Constant(value=source[start:end] == "true", span=(start, end))
         return Expression(root=constant, fields=frozenset(), source=source)

@@ -92,6 +92,9 @@ Every comparison with one is false, `ne` as well, so that `not … eq …` and `
 
 An expression has at most {MAX_LENGTH:,} characters, {MAX_REGEXES} regular expressions and
 {MAX_NESTING} levels of nesting (parentheses, `not`, `any`, `all` and calls along one branch).
+White space between words counts as one character however much of it there is, and none at either
+end: Cloudflare documents the number and not how it counts, and an expression on many lines that its
+dashboard or another tool writes on one is to be accepted here as well.
 Only space, newline and carriage return separate words; a tab is an error.
 
 What evaluation may cost is bounded as well.

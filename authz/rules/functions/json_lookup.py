@@ -1,32 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """lookup_json_string and lookup_json_integer: one value out of a JSON document.
 
-The document comes from the client: what is not JSON, nested too deeply or has no such value gives
-a missing value, never an error.
+The document comes from the client: what is not JSON or has no such value gives a missing value,
+never an error. How it is read is in json_document.py.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
+from authz.rules.functions.json_document import read_json
 from authz.rules.functions.model import ArgumentError, ArgumentKind, Function, Parameter
 from authz.rules.types import INT_MAX, INT_MIN, Bytes, Int
 
 if TYPE_CHECKING:
     from authz.rules.functions.model import Implementation, LiteralValue
-
-
-def _refuse(_constant: str) -> NoReturn:
-    # NaN and Infinity are Python's additions, not JSON (RFC 8259 section 6).
-    raise ValueError("not JSON")
-
-
-def _parse(document: bytes) -> Any:
-    try:
-        return json.loads(document.decode("utf-8"), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _path(literals: tuple[LiteralValue | None, ...]) -> tuple[str | int, ...]:
@@ -47,7 +35,7 @@ def _path(literals: tuple[LiteralValue | None, ...]) -> tuple[str | int, ...]:
 
 
 def _find(document: bytes, path: tuple[str | int, ...]) -> Any:
-    found = _parse(document)
+    found = read_json(document)
     for key in path:
         if isinstance(key, str):
             if not isinstance(found, dict) or key not in found:
@@ -86,6 +74,14 @@ def _bind_integer(literals: tuple[LiteralValue | None, ...]) -> Implementation:
 
 
 _DOCUMENT: Final = Parameter(name="document", accepts=(Bytes,))
+_KEYS: Final = "Names are literal texts in UTF-8, positions literal numbers from 0"
+_DOCUMENTS: Final = (
+    "Of a name that an object has twice, the last value counts. What is not JSON in UTF-8 (RFC "
+    "8259) has no values: a `block` rule that is to stop it must match a missing value, as in `not "
+    'lookup_json_string(http.request.body.raw, "user") in {"ann" "ben"}`. Other values are found '
+    "beside a number of any length, and beside values nested to any depth; of a document with more "
+    "than some 900 levels, or a number of more than 4,300 digits, only 128 levels are looked into."
+)
 _KEY: Final = Parameter(name="key", accepts=(Bytes, Int), kind=ArgumentKind.LITERAL)
 
 LOOKUP_JSON_STRING: Final = Function(
@@ -97,7 +93,7 @@ LOOKUP_JSON_STRING: Final = Function(
     bind=_bind_string,
     may_be_missing=True,
     doc="The string at a path of names and positions in a JSON document; missing if there is none.",
-    limits="Names are literal texts in UTF-8, positions literal numbers from 0.",
+    limits=f"{_KEYS}. {_DOCUMENTS}",
 )
 LOOKUP_JSON_INTEGER: Final = Function(
     name="lookup_json_integer",
@@ -108,5 +104,5 @@ LOOKUP_JSON_INTEGER: Final = Function(
     bind=_bind_integer,
     may_be_missing=True,
     doc="The plain integer at a path in a JSON document; missing if there is none (42.0 is none).",
-    limits="Names are literal texts in UTF-8, positions literal numbers from 0; 64-bit results.",
+    limits=f"{_KEYS}; 64-bit results. {_DOCUMENTS}",
 )

@@ -27,7 +27,6 @@ def _concat_type(arguments: tuple[Type, ...]) -> Type:
             raise ArgumentError(
                 position,
                 f"concat joins values of one type: this is {kind}, the first argument is {first}",
-                'put numbers in quotes: "1"' if kind.name == "Int" else None,
             )
     return first
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 import pytest
 
 from authz.packed import IntegerSet, StringSet
@@ -71,3 +73,46 @@ def test_a_host_name_is_written_as_http_host_writes_it() -> None:
     assert not listed.has(b"strasse.example.com")
     assert listed.has(b"[::1]")
     assert listed.has(b"[2001:db8::1]")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["::", "1::", "0:0:1::", "1:0:2:3:4:5:6:7", "::1:0:0:2:0:0", "::ffff:1.2.3.4", "::1.2.3.4"],
+)
+def test_an_address_for_a_host_is_spelled_as_in_http_host(address: str) -> None:
+    packed = pack_items(ListKind.HOSTNAME, [address, f"[{address.upper()}]"])
+
+    assert set(StringSet(packed.members)) == {f"[{IPv6Address(address)}]".encode()}
+
+
+@pytest.mark.parametrize("address", ["1::2::3", "1.2.3.4:", "[12345::]", "::1.2.3.04"])
+def test_an_address_for_a_host_is_one(address: str) -> None:
+    with pytest.raises(BadItemError, match="is not an IPv6 address"):
+        pack_items(ListKind.HOSTNAME, ["a", address])
+
+
+def test_many_international_names_are_one_list_with_all_others() -> None:
+    several = ["bücher{}.de", "*.Bücher{}.de.", "[::{:x}]", "a{}.de", "日本{}.jp", "l·l{}.cat"]
+    items = [item.format(number) for number in range(700) for item in several]
+
+    packed = pack_items(ListKind.HOSTNAME, items)
+    one_by_one = [pack_items(ListKind.HOSTNAME, [item]) for item in items]
+
+    assert set(StringSet(packed.members)) == {
+        name for one in one_by_one for name in StringSet(one.members)
+    }
+    assert packed.suffixes is not None
+    assert set(StringSet(packed.suffixes)) == {
+        name for one in one_by_one if one.suffixes for name in StringSet(one.suffixes)
+    }
+
+
+def test_a_bad_name_among_many_international_ones_is_named_by_its_position() -> None:
+    items = [f"bücher{number}.de" for number in range(1000)]
+    items[700] = "bü cher.de"
+    items[900] = "-ü.de"
+
+    with pytest.raises(BadItemError) as caught:
+        pack_items(ListKind.HOSTNAME, items)
+
+    assert (caught.value.position, caught.value.problem) == (700, "is not a host name")

@@ -48,10 +48,20 @@ def test_the_fields_are_those_that_are_read() -> None:
     assert parse(source, SCHEME).fields == {"ssl", "http.request.headers"}
 
 
-def test_the_length_is_counted_without_the_space_around() -> None:
-    parse(" " * 10 + "ssl".ljust(MAX_LENGTH - 7) + " or ssl", SCHEME)
+def test_the_length_is_counted_without_the_layout() -> None:
+    name = "x" * (MAX_LENGTH - len('http.host eq ""'))
+
+    parse(f'\n\t http.host \r\n  eq  "{name}" ', SCHEME)
     with pytest.raises(TypeCheckError, match="4097 characters, 4096 are allowed"):
-        parse("ssl".ljust(MAX_LENGTH - 6) + " or ssl", SCHEME)
+        parse(f'http.host  eq "{name}y"', SCHEME)
+
+
+def test_what_is_too_long_begins_behind_the_last_character_allowed() -> None:
+    blank = " " * 9
+    with pytest.raises(TypeCheckError) as caught:
+        parse(f'http.host{blank}eq "{"x" * MAX_LENGTH}"{blank}or ssl', SCHEME)
+
+    assert caught.value.span[0] == MAX_LENGTH + len(blank) - 1
 
 
 def test_regexes_are_counted() -> None:

@@ -133,6 +133,7 @@ def test_a_slip_between_conditions_gets_its_hint(source: str, hint: str | None) 
         ('http.host wildcard "a**"', "write one star"),
         ('lower(http.request.headers.names) eq "a"', "apply it to every element"),
         ("lower(1) eq 61:62", "put the text in quotes"),
+        ('concat("a", 1) eq "a1"', "put the text in quotes"),
         ('LOWER(http.host) eq "a"', 'did you mean "lower"?'),
     ],
 )
