@@ -126,6 +126,12 @@ the last three rows are decisions of our own.
 | case | the public engine | here | why |
 |---|---|---|---|
 {differences}
+
+One form of production's is missing, here and in the public engine: a function on the right side of
+a comparison. An example of `coalesce` of October 2026, `http.request.uri.path eq
+coalesce(http.request.uri.args["x"][0], "/")`, has one; what else may stand there is documented
+nowhere. Here the right side is a literal, and anything else there is an error that says so.
+
 {decided}"""
 
 
