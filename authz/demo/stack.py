@@ -69,12 +69,17 @@ class Authz:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envoy:
-    """A running Envoy: its admin port, the port of its listener, its access log."""
+    """A running Envoy: its admin port, the ports of its listeners by name, its access log."""
 
     child: Child
     admin_address: str
-    port: int
+    ports: Mapping[str, int]
     access_log: Path
+
+    @property
+    def port(self) -> int:
+        """The port of its (first) listener."""
+        return next(iter(self.ports.values()))
 
     def stat(self, name: str) -> int:
         """One counter or gauge by its full name; 0 when it does not exist yet."""
@@ -169,11 +174,13 @@ def start_envoy(
     address = _text(admin)
     child.wait_until(lambda: ask(address, "/ready")[0] == 200, "it listened")
     listeners = json.loads(ask(address, "/listeners?format=json")[1])["listener_statuses"]
-    port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
+    ports = {
+        one["name"]: int(one["local_address"]["socket_address"]["port_value"]) for one in listeners
+    }
     return Envoy(
         child=child,
         admin_address=address,
-        port=port,
+        ports=ports,
         access_log=access_log_of(directory, name),
     )
 

@@ -64,7 +64,7 @@ def test_a_metric_is_the_sum_of_what_has_the_labels(
 
 def test_the_access_log_is_read_without_its_half_line(child: Child, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    envoy = Envoy(child=child, admin_address="127.0.0.1:1", port=1, access_log=log)
+    envoy = Envoy(child=child, admin_address="127.0.0.1:1", ports={"mtls": 1}, access_log=log)
 
     assert envoy.log_lines() == []
     log.write_text('{"a": 1}\n{"a": 2}\n{"a"', encoding="utf-8")
@@ -73,7 +73,7 @@ def test_the_access_log_is_read_without_its_half_line(child: Child, tmp_path: Pa
 
 def test_a_stat_of_an_envoy_that_is_gone_is_zero(child: Child, tmp_path: Path) -> None:
     gone = f"127.0.0.1:{free_port()}"
-    envoy = Envoy(child=child, admin_address=gone, port=1, access_log=tmp_path / "none")
+    envoy = Envoy(child=child, admin_address=gone, ports={"mtls": 1}, access_log=tmp_path / "none")
 
     assert envoy.stat("cluster.authz.membership_healthy") == 0
 
