@@ -71,8 +71,9 @@ def _measure(plan: Plan, result: Result, key: str, rules: int) -> None:
         change()
         server = start_ours(children, directory, policy)
         server.expect_allowed(message)
-        rate = server.saturate(body, plan.seconds).value / 2
-        seconds = 2.0 if plan.quick else max(4.0, 3 * plan.seconds)
+        # A quick look has no time for what loads beside a busy server.
+        rate = server.saturate(body, plan.seconds).value / (20 if plan.quick else 2)
+        seconds = 2.0 if plan.quick else max(8.0, 4 * plan.seconds)
         pairs: list[tuple[goload.Load, goload.Load]] = []
         swaps = 0
         # A round in which checks waited long without any swap says nothing about swaps.
