@@ -2,7 +2,7 @@
 """Load from h2load: as many checks as a server answers, over 4 connections of 16 streams.
 
 h2load reports HTTP, not gRPC: an error in the trailers would be a success to it. So the bytes of
-all answers are counted against what right answers have (servers.Server.answer_bytes); a denial, an
+all answers are counted against what right answers have (servers.Server.answer); a denial, an
 error and a missing answer each have another length.
 """
 

@@ -76,12 +76,12 @@ class Server:
     address: str
     child: Child
     authz: Authz | None = None
-    answer_bytes: int = 0
+    answer: bytes = b""
     requests: int = 0
     turns: int = 0
 
     def expect_allowed(self, message: bytes) -> None:
-        """Ask once, and remember how long a right answer is.
+        """Ask once, and remember what a right answer is.
 
         Raises:
             BenchError: the answer is not an allow, or none at all.
@@ -97,7 +97,7 @@ class Server:
         # An unset status would let the request pass in Envoy, but is nobody's decision.
         if not answer.HasField("status") or answer.status.code != 0:
             raise BenchError(f"{self.name} denied the check that is to be allowed:\n{answer}")
-        self.answer_bytes = _FRAME + len(data)
+        self.answer = data
 
     def saturate(self, body: Path, seconds: float) -> Sample:
         """Answers a second from h2load, over as many checks as take about `seconds`.
@@ -171,7 +171,7 @@ class Server:
         Raises:
             BenchError: they were not.
         """
-        wanted = load.requests * self.answer_bytes
+        wanted = load.requests * (_FRAME + len(self.answer))
         if load.data_bytes != wanted:
             raise BenchError(
                 f"{self.name}: {load.requests} answers have {load.data_bytes} bytes, right ones "

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Allows every check over pygrpc-native's low-level loop; with --parse it reads each one first.
 
-    python benchmarks/peers/native.py [--parse] [--io-threads N] [--details]
+    python benchmarks/peers/native.py [--parse] [--io-threads N] [--details] [--answer FILE]
 
 The loop that `authz serve` has, without anything in it: the least a Python service can do. With
---details every call comes with its deadline, which `authz serve` keeps.
+--details every call comes with its deadline, which `authz serve` keeps; with --answer every answer
+is the CheckResponse in a file.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--parse", action="store_true")
     parser.add_argument("--io-threads", type=int)
     parser.add_argument("--details", action="store_true")
+    parser.add_argument("--answer", type=Path)
     options = parser.parse_args()
     # The library's own defaults unless asked otherwise: what somebody would write first.
     more: dict[str, Any] = {"io_threads": options.io_threads} if options.io_threads else {}
@@ -39,6 +41,8 @@ def main() -> None:
     front.start()
     print(f"listening 127.0.0.1:{front.bound_port}", flush=True)
     answer = CheckResponse(status=Status(), ok_response=OkHttpResponse()).SerializeToString()
+    if options.answer:
+        answer = options.answer.read_bytes()
     receive = front.recv_batch_details if options.details else front.recv_batch
     respond, parse, parsing = front.respond, CheckRequest.FromString, options.parse
     while (events := receive(64)) is not None:
