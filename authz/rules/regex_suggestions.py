@@ -67,6 +67,10 @@ _OPENING: Final = re.compile(r"\[\^?\]?")
 _GLOB: Final = re.compile(r"\*[\w./:@-]+\*?")
 
 
+#: What the engine says of an escape as such; other faults may begin with one as well.
+_ABOUT_AN_ESCAPE: Final = re.compile("escape sequence|^backreferences")
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong with a pattern: a phrase, the characters, what to write instead."""
@@ -80,7 +84,8 @@ def fault_of(pattern: str, offset: int | None, message: str) -> Fault:
     """What the engine means that refused `pattern` with `message` at `offset`."""
     reason = message[:1].lower() + message[1:].rstrip(".")
     last = len(pattern) - 1
-    if (offset is None or reason.startswith(_CUT_SHORT)) and _is_escaped(pattern, last + 1):
+    cut_short = offset is None or offset == last or reason.startswith(_CUT_SHORT)
+    if cut_short and _is_escaped(pattern, last + 1):
         return Fault("a backslash at the end", (last, last + 1), r"a literal one is written \\")
     if offset is None:
         return _without_a_place(pattern, reason)
@@ -94,7 +99,7 @@ def fault_of(pattern: str, offset: int | None, message: str) -> Fault:
         return Fault(f'unknown flag "{match[1]}"', match.span(1), _FLAGS)
     if reason.startswith("bad character range"):
         return Fault(reason, (offset, len(pattern)), _range(reason))
-    if pattern.startswith("\\", offset) and not reason.startswith(("incomplete", "bad", "unicode")):
+    if pattern.startswith("\\", offset) and _ABOUT_AN_ESCAPE.search(reason):
         return _escape(pattern, offset)
     return Fault(reason, (offset, len(pattern)), _hint(reason))
 

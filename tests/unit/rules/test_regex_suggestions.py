@@ -14,6 +14,8 @@ from authz.rules.regex_suggestions import fault_of
     [
         ("a\\", "a backslash at the end", r"a literal one is written \\"),
         ("[b-a\\", "a backslash at the end", r"a literal one is written \\"),
+        ("1{\\", "a backslash at the end", r"a literal one is written \\"),
+        (r"a{\d}", "repetition quantifier", r"a literal { is written \{"),
         ("a{", "unclosed counted", r"a literal { is written \{"),
         ("a{2,x}", "repetition quantifier", r"a literal { is written \{"),
         ("a{3,1}", "invalid repetition count", "the smaller number comes first"),
