@@ -55,7 +55,7 @@ class AuthzError(Exception):
 
 
 class SettingsError(AuthzError):
-    """authz.yaml, an option of the command line or an environment variable is wrong."""
+    """authz.yaml or an option of the command line is wrong."""
 
     code = 1100
 

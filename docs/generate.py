@@ -108,7 +108,8 @@ lists:
   office: {kind: ip, items: ["10.0.0.0/8"]}
 ```
 
-`authz policy validate F` says everything that is wrong with a file, and what looks wrong.
+`authz policy validate F` says what is wrong with a file, as much at once as can be told,
+and what looks wrong.
 Errors name file, line and key.
 A file that cannot be used ends `authz serve` with status 2 at start;
 later, the last good policy stays in force.

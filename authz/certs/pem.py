@@ -18,6 +18,10 @@ _BEGIN = b"-----BEGIN "
 #: text, which keeps the work linear.
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s([^-]*)-----END \1-----(?=\s|\Z)")
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+#: Encrypted ones have lines of text with dashes before the base64 (RFC 1421).
+_WHOLE_KEY = re.compile(
+    rb"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY)-----\s.*?-----END \1-----", re.DOTALL
+)
 _CERTIFICATE = b"CERTIFICATE"
 _CERTIFICATE_LABELS = frozenset({_CERTIFICATE, b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
 _CRL = b"X509 CRL"
@@ -41,6 +45,11 @@ def read_peer_pem(text: bytes) -> tuple[bytes, ...]:
     if not blocks:
         raise MalformedCertificateError("there is no certificate in the PEM")
     return tuple(blocks)
+
+
+def without_private_keys(data: bytes) -> bytes:
+    """An operator's file without the private keys in it: what is to be read are certificates."""
+    return _WHOLE_KEY.sub(b"", data)
 
 
 def split_pem(data: bytes, *, where: str = "") -> tuple[bytes, ...]:

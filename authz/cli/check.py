@@ -75,9 +75,14 @@ def parse_time(text: str) -> float:
         ) from None
     if moment.tzinfo is None:
         raise SettingsError(
-            f'"{text}" has no time zone', where="--at", hint=f'write "{text}Z" for UTC'
+            f'"{text}" has no time zone', where="--at", hint=f'write "{in_utc(text)}" for UTC'
         )
     return seconds
+
+
+def in_utc(text: str) -> str:
+    """How a time without a zone, or a date, is written in UTC."""
+    return f"{text}Z" if ":" in text else f"{text}T00:00:00Z"
 
 
 def read_request(path: Path) -> bytes:

@@ -28,13 +28,14 @@ def fingerprint(
     it, what this certificate says about its issuer.
     """
     from authz.certs.certificate import Certificate
-    from authz.certs.pem import split_pem
+    from authz.certs.pem import split_pem, without_private_keys
     from authz.errors import CertificateError, CertificateTooLargeError
     from authz.sources.files import UnreadableFileError, read_file
 
     limit = settings_of(config).limits.certificate_bytes
     try:
-        blocks = split_pem(read_file(certificate))
+        # What a client presents is often one file with its key.
+        blocks = split_pem(without_private_keys(read_file(certificate)))
         if len(blocks[0]) > limit:
             raise CertificateTooLargeError(
                 f"the certificate has {len(blocks[0])} bytes",

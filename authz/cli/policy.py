@@ -83,7 +83,8 @@ def run_cases(
 ) -> None:
     """Run cases: a request, a certificate, and what should be decided.
 
-    Every case is decided as serve would decide it. Prints what was decided differently, and which
+    Every case is decided as serve would decide it, by the policy of --policy, or else of its file,
+    or else of the settings. Prints what was decided differently, and which
     rules and conditions no case has seen both true and false. Ends with 0 when every case passed,
     with 1 when one failed, with 2 when the cases or the policy cannot be used.
     """
@@ -92,7 +93,7 @@ def run_cases(
     from authz.cli.policy_test.running import run
 
     settings = settings_of(config, policy)
-    done = run(load_tests(directory, time.time()), settings)
+    done = run(load_tests(directory, time.time()), settings, policy)
     if junit is not None:
         _write(junit, report.as_junit(done))
     if json:

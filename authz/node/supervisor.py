@@ -223,7 +223,8 @@ class Supervisor:
         # Status 0 is a drain that somebody asked for; anything else may happen again at once.
         delay = 0.0 if event.status == 0 else slot.backoff.next_delay(served)
         slot.restart_at = time.monotonic() + delay
-        self._log.warning(
+        tell = self._log.info if event.status == 0 else self._log.warning
+        tell(
             "a worker ended and is started again",
             worker=event.worker.index,
             worker_pid=event.worker.pid,

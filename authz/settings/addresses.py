@@ -16,6 +16,8 @@ from authz.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: An address as browsers have it; what it is called there is not asked.
+_URL = re.compile(r"https?://([^/]+)(?:/.*)?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 #: unix(7): `sun_path` holds 108 bytes with the final zero byte.
@@ -74,6 +76,8 @@ def parse_address(text: str) -> ListenAddress:
         path = path.removeprefix("//") if path.startswith("///") else path
         _check_socket_path(path)
         return ListenAddress(path=path)
+    if url := _URL.match(text):
+        raise SettingsError(f'"{text}" is a URL, not an address', hint=f'write "{url[1]}"')
     host, colon, port_text = text.rpartition(":")
     if not colon:
         example = f"127.0.0.1:{text}" if text.isdecimal() else f"{text or 'HOST'}:PORT"

@@ -106,7 +106,7 @@ def _read(path: Path, reader: FileReader) -> YamlDocument:
     try:
         document = YamlDocument(reader.read(path).decode("utf-8-sig"))
     except UnreadableFileError as error:
-        hint = "name the policy file with --policy or the key policy"
+        hint = "is the path right? it is the one of the command line, or of policy in authz.yaml"
         raise PolicyError(f"the policy file {error.reason}", where=str(path), hint=hint) from None
     except UnicodeDecodeError:
         raise PolicyError("the policy file is not UTF-8 text", where=str(path)) from None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator
 
 from authz.certs.failure import VerifyFailure
+from authz.cli.check import in_utc
 from authz.policy.decision import Reason
 from authz.settings.problems import Section, describe, did_you_mean, fault
 
@@ -33,7 +34,7 @@ def _seconds(value: object) -> float:
     except ValueError:
         raise fault(f'"{value}" is not a time', hint="write 2026-03-01T12:00:00Z") from None
     if moment.tzinfo is None:
-        raise fault(f'"{value}" has no time zone', hint=f'write "{value}Z" for UTC')
+        raise fault(f'"{value}" has no time zone', hint=f'write "{in_utc(value)}" for UTC')
     return moment.timestamp()
 
 
@@ -150,7 +151,8 @@ class TestDocument(Section):
     __test__ = False  # Not a class of tests, whatever its name says.
 
     policy: str | None = Field(
-        default=None, description="The policy file; that of `--policy` or the settings otherwise."
+        default=None,
+        description="The policy file; `--policy` goes before it, the settings' one is last.",
     )
     at: Time | None = Field(
         default=None,

@@ -69,8 +69,11 @@ class Run:
         return sum(not result.passed for result in self.results)
 
 
-def run(files: Sequence[TestFile], settings: Settings) -> Run:
+def run(files: Sequence[TestFile], settings: Settings, policy: Path | None = None) -> Run:
     """Run every case.
+
+    Args:
+        policy: decides instead of the policies that the files name.
 
     Raises:
         AuthzError: a policy that cannot be used, or none.
@@ -78,14 +81,14 @@ def run(files: Sequence[TestFile], settings: Settings) -> Run:
     done = Run()
     snapshots: dict[Path, Snapshot] = {}
     for file in files:
-        policy = file.policy or policy_path(settings)
-        snapshot = snapshots.get(policy)
+        chosen = policy or file.policy or policy_path(settings)
+        snapshot = snapshots.get(chosen)
         if snapshot is None:
-            model = load_policy(policy).model
+            model = load_policy(chosen).model
             compiled = compile_snapshot(
                 model, generation=1, at=file.cases[0].at, geo=geo_of(settings)
             )
-            snapshot = snapshots[policy] = done.coverage.watch(model, compiled)
+            snapshot = snapshots[chosen] = done.coverage.watch(model, compiled)
         for case in file.cases:
             done.results.append(_run(file.path, case, snapshot, settings))
     return done

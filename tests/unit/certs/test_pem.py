@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from authz.certs.pem import read_peer_pem, split_crls, split_pem
+from authz.certs.pem import read_peer_pem, split_crls, split_pem, without_private_keys
 from authz.errors import AuthzError, CertificateError, MalformedCertificateError
 from tests.factories.pki import intermediate, root
 
@@ -80,6 +80,14 @@ def test_a_private_key_is_refused(split: object, key: bytes) -> None:
 
     assert raised.value.hint
     assert raised.value.where == "policy.yaml:3"
+
+
+@pytest.mark.parametrize("key", [_ROOT.key_pem, _ENCRYPTED])
+def test_private_keys_can_be_taken_out_of_a_file(key: bytes) -> None:
+    assert split_pem(without_private_keys(key + _ROOT.pem + key)) == split_pem(_ROOT.pem)
+    # One that does not end is still there, and is refused.
+    with pytest.raises(CertificateError, match="private key"):
+        split_pem(without_private_keys(_ROOT.pem + key[:60]))
 
 
 @pytest.mark.parametrize(

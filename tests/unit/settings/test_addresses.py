@@ -88,3 +88,11 @@ def test_a_socket_path_that_the_kernel_would_cut_is_refused() -> None:
     assert parse_address("unix:/" + "a" * 106).is_unix
     with pytest.raises(SettingsError, match="longer than 107 bytes"):
         parse_address("unix:/" + "a" * 107)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9901/", "https://127.0.0.1:9901/stats"])
+def test_a_url_is_told_to_be_an_address(url: str) -> None:
+    with pytest.raises(SettingsError, match="is a URL, not an address") as raised:
+        parse_address(url)
+
+    assert raised.value.hint == 'write "127.0.0.1:9901"'
