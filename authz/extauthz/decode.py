@@ -143,8 +143,6 @@ class DecodedRequest:
         "view",
     )
 
-    headers_truncated = False
-
     def __init__(
         self,
         data: bytes,
@@ -194,6 +192,15 @@ class DecodedRequest:
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """Headers in order, without pseudo headers."""
         return self._lines[0]
+
+    @lazy
+    def headers_truncated(self) -> bool:
+        """Whether `allowed_headers` of ext_authz kept headers back.
+
+        Envoy shows the pseudo headers of every request with the others, unless it is made to
+        choose. Known with encode_raw_headers only; what `disallowed_headers` hides, nobody can see.
+        """
+        return any(self.view.header_map) and b":method" not in self.pseudo_headers
 
     @property
     def pseudo_headers(self) -> Mapping[bytes, bytes]:

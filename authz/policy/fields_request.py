@@ -178,8 +178,8 @@ _HEADERS = (
         "http.request.headers.truncated",
         Bool,
         lambda v: v.facts.headers_truncated,
-        "Always false: Envoy shows all headers or those in `allowed_headers`, and does not say "
-        "which.",
+        "Whether headers were kept back: by `allowed_headers` of ext_authz, which is seen with "
+        "`encode_raw_headers`. What `disallowed_headers` hides cannot be known.",
     ),
     entry(
         "http.request.cookies",

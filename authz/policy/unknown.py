@@ -57,7 +57,7 @@ def unknown_fields(values: RequestValues, read: frozenset[str]) -> frozenset[str
     """Which of the fields `read` have no value that can be relied on in this request."""
     facts = values.facts
     unknown = _NONE
-    if facts.headers_truncated:
+    if not read.isdisjoint(_HEADER_DEPENDENT) and facts.headers_truncated:
         unknown = _HEADER_DEPENDENT & read
     if facts.body_truncated:
         unknown |= BODY_FIELDS & read

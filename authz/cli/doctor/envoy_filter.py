@@ -86,8 +86,9 @@ def look(chain: Chain, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             id="allowed-headers",
             where=where,
-            what="rules see only some headers: what is left out looks like not sent, and a forged "
-            "certificate header among it is not taken off when disallowed_headers hides it",
+            what="rules see only some headers: with allowed_headers every rule that blocks by a "
+            "header blocks; what disallowed_headers hides looks like not sent, and a forged "
+            "certificate header among it is not taken off",
             do="remove allowed_headers and disallowed_headers",
         )
 

@@ -268,6 +268,19 @@ def test_a_header_map_with_text_values_is_read() -> None:
     assert plain(facts(request)) == ((b"a", b"text"),)
 
 
+def test_headers_without_pseudo_headers_may_not_be_all() -> None:
+    """`allowed_headers` of ext_authz hides the others, pseudo headers among them."""
+    request = check_request(headers=[("accept", b"*/*")])
+    assert not facts(request).headers_truncated
+    del request.attributes.request.http.header_map.headers[:4]
+
+    assert facts(request).headers_truncated
+    # A long first line changes nothing; a map says nothing about it.
+    long = check_request(path="/" + 20_000 * "a", headers=[("accept", b"*/*")])
+    assert not facts(long).headers_truncated
+    assert not facts(check_request(headers=[("accept", b"*/*")], raw=False)).headers_truncated
+
+
 def test_a_pseudo_header_that_is_there_twice_is_undecodable() -> None:
     read = facts(check_request(headers=[(":authority", b"other.example.com")]))
 
