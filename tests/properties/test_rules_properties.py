@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -193,17 +192,3 @@ def test_any_pattern_compiles_or_is_refused_with_a_place(pattern: str) -> None:
     if error.span is not None:
         first, last = error.span
         assert 0 <= first <= last <= len(pattern)
-
-
-@pytest.mark.parametrize("depth", [1, 40, 128])
-def test_every_legal_depth_evaluates(depth: int) -> None:
-    values = {"ssl": True, "http.host": b"A"}
-    for source in (
-        "(" * depth + "ssl" + ")" * depth,
-        "not " * depth + "ssl",
-        "lower(" * depth + "http.host" + ")" * depth + ' eq "a"',
-        "(ssl xor " * depth + "ssl" + ")" * depth,
-    ):
-        expression = parse(source, SCHEME)
-        assert compile_expression(expression).matches(values) is evaluate(expression, values)
-        assert parse(format_expression(expression), SCHEME) == expression

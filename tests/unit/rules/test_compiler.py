@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.rules import Filter, compile_expression, evaluate, parse
+from authz.rules import Filter, compile_expression, evaluate, format_expression, parse
 from tests.factories.schemes import SCHEME, field_values
 
 if TYPE_CHECKING:
@@ -64,3 +64,17 @@ def test_an_expression_is_compiled_even_when_the_stack_is_almost_full() -> None:
 
     values = field_values({"ssl": True})
     assert deep(500).matches(values) is evaluate(expression, values)
+
+
+@pytest.mark.parametrize("depth", [1, 40, 128])
+def test_every_legal_depth_evaluates(depth: int) -> None:
+    values: dict[str, Value] = {"ssl": True, "http.host": b"A"}
+    for source in (
+        "(" * depth + "ssl" + ")" * depth,
+        "not " * depth + "ssl",
+        "lower(" * depth + "http.host" + ")" * depth + ' eq "a"',
+        "(ssl xor " * depth + "ssl" + ")" * depth,
+    ):
+        expression = parse(source, SCHEME)
+        assert compile_expression(expression).matches(values) is evaluate(expression, values)
+        assert parse(format_expression(expression), SCHEME) == expression
