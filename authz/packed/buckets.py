@@ -35,8 +35,8 @@ _ATTEMPTS: Final = 8
 _MAX_BUCKETS: Final = 2**24
 #: Neighbouring buckets that are filled together: their members fit into a processor's cache.
 _SHARE: Final = 512
-#: Members hashed with one call: that many are joined in about a millisecond.
-_AT_ONCE: Final = 16384
+#: Members taken with one call: that many are joined in about a millisecond.
+AT_ONCE: Final = 16384
 # These decide for numbers below 3,215,031,751 (Pomerance, Selfridge, Wagstaff 1980).
 _WITNESSES: Final = (2, 3, 5, 7)
 
@@ -81,8 +81,8 @@ def spread(
 
 def _digest(members: Sequence[Member], reading: Reading[Member]) -> bytes:
     digest = hashlib.sha256()
-    for start in range(0, len(members), _AT_ONCE):
-        digest.update(b"\xff".join(reading.octets(members[start : start + _AT_ONCE])))
+    for start in range(0, len(members), AT_ONCE):
+        digest.update(b"\xff".join(reading.octets(members[start : start + AT_ONCE])))
     return digest.digest()
 
 
@@ -121,8 +121,8 @@ def _keys(
     multiplier, modulus, mask = hashing.multiplier, hashing.modulus, hashing.buckets - 1
     keys: array[int] = array("I")
     sizes = [0] * hashing.buckets
-    for start in range(0, len(members), _AT_ONCE):
-        numbers = reading.numbers(members[start : start + _AT_ONCE])
+    for start in range(0, len(members), AT_ONCE):
+        numbers = reading.numbers(members[start : start + AT_ONCE])
         some = [number * multiplier % modulus & mask for number in numbers]
         for key in some:
             sizes[key] += 1

@@ -19,7 +19,7 @@ from authz.errors import PolicyError
 Buffer: TypeAlias = bytes | mmap.mmap
 
 _MAGIC: Final = 0x415A534B
-_VERSION: Final = 1
+_VERSION: Final = 2
 # Magic, version, kind, two bytes unused, length of the whole section, six numbers of the kind's.
 _HEADER: Final = struct.Struct("=IBB2xQ6q")
 HEADER_BYTES: Final = _HEADER.size

@@ -34,6 +34,20 @@ if TYPE_CHECKING:
 
 #: Bytes that mean something in a section, and few enough to meet again.
 _texts = st.lists(st.sampled_from(b"\x00\x01ab\xfe\xff"), max_size=5).map(bytes) | st.binary()
+#: Short ones of few bytes, so that cases, lengths and bytes with a meaning meet.
+_hex = st.lists(st.sampled_from(["00", "01", "a5", "fe", "ff"]), max_size=3).map("".join)
+_respelled = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "capital": str.capitalize,
+    "swapped": lambda text: text.capitalize().swapcase(),
+    "cut": lambda text: text[1:],
+    "longer": lambda text: text + "0",
+    "spaced": lambda text: text.replace("0", " "),
+    "apart": lambda text: text[:2] + " " + text[2:],
+    "prefixed": lambda text: "0x" + text,
+    "foreign": lambda text: text.replace("a", "g"),
+}
 _numbers = (
     st.integers(-(2**63), 2**63 - 1)
     | st.integers(0, 600)
@@ -53,6 +67,56 @@ def test_strings(members: list[bytes], probes: list[bytes], small: int) -> None:
     joined = [b"\xff".join(members[:2]), *(one[1:] for one in members)]
     for probe in [*members, *probes, *joined]:
         assert found.has(probe) is (probe in expected)
+
+
+@given(
+    texts=st.lists(_hex, max_size=60),
+    others=st.lists(_hex, max_size=20),
+    spelling=st.sampled_from(["lower", "lower", *_respelled]),
+    odd=st.sampled_from(["", *_respelled]),
+    small=_small,
+)
+def test_hexadecimal_texts(
+    texts: list[str], others: list[str], spelling: str, odd: str, small: int
+) -> None:
+    """Whatever looks like a member and is none; `odd` spells the first member differently."""
+    members = [_respelled[spelling](text).encode() for text in texts]
+    if odd and texts:
+        members[0] = _respelled[odd](texts[0]).encode()
+    expected = frozenset(members)
+    found = StringSet(Section(pack_strings(members)), small=small)
+
+    assert set(found) == expected
+    assert len(found) == len(expected)
+    spelled = [spell(text).encode() for text in texts + others for spell in _respelled.values()]
+    for probe in [*members, *spelled, *map(b"\xff".join, zip(members, spelled, strict=False))]:
+        assert found.has(probe) is (probe in expected)
+
+
+@given(
+    texts=st.lists(_hex, min_size=1, max_size=40),
+    cases=st.lists(st.sampled_from(["lower", "upper", "capital"]), min_size=1, max_size=2),
+    others=st.lists(_hex.filter(bool), max_size=10),
+)
+def test_a_list_of_hexadecimal_texts_answers_text_and_hex_fields(
+    texts: list[str], cases: list[str], others: list[str]
+) -> None:
+    """Case counts for a text, and not for the value of a hex field."""
+    items = tuple(_respelled[cases[place % len(cases)]](text) for place, text in enumerate(texts))
+    # More than are held as Python objects.
+    filling = tuple(f"{number:08x}" for number in range(1100))
+    if set(cases) == {"upper"}:
+        filling = tuple(map(str.upper, filling))
+    listed = compile_list(ListModel(name="l", kind=ListKind.STRING, items=items + filling))
+    exact = {item.encode() for item in items + filling}
+    folded = {member.lower() for member in exact}
+
+    for text in texts + others:
+        for case in ("lower", "upper", "capital"):
+            probe = _respelled[case](text).encode()
+            assert listed.has(probe) is (probe in exact)
+            if probe:
+                assert listed.has_folded()(probe) is (probe.lower() in folded)
 
 
 @given(

@@ -43,7 +43,7 @@ def test_a_header_holds_six_numbers() -> None:
         (PACKED[:63], "it is too short"),
         (b"x" + PACKED[1:], "it does not begin like one"),
         (PACKED[3::-1] + PACKED[4:], "it does not begin like one"),
-        (PACKED[:4] + b"\x02" + PACKED[5:], "it has version 2, this program reads 1"),
+        (PACKED[:4] + b"\x01" + PACKED[5:], "it has version 1, this program reads 2"),
         (pack_integers([1]), "it is of kind 2, not 1"),
         (PACKED + b"\xff", f"it has {len(PACKED) + 1} of {len(PACKED)} bytes"),
         (PACKED[:-1], f"it has {len(PACKED) - 1} of {len(PACKED)} bytes"),
