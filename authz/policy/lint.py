@@ -16,9 +16,9 @@ from authz.policy.lint_guards import Guards
 from authz.policy.lint_lists import list_findings
 from authz.policy.lint_reach import unreached
 from authz.policy.lint_rule import LintRule, PolicyFinding
-from authz.policy.lint_site import site_findings
+from authz.policy.lint_site import REVOKED_CODES, is_settled, site_findings
 from authz.policy.model import DefaultAction
-from authz.rules import KnownAuthority
+from authz.rules import KnownAuthority, Role
 from authz.rules.lint import lint_solved
 
 if TYPE_CHECKING:
@@ -65,12 +65,16 @@ def lint_rules(
     known = [LintRule.of(model, expression) for model, expression in rules]
     guards = Guards(known, default_action)
     for position, rule in enumerate(known):
+        here = None if places is None else places.of(rule.model)
+        # Whom a rule lets in is no question where it lets in all or none.
+        role = Role.LOG if here is not None and is_settled(rule, here) else rule.role
         for found in lint_solved(
-            rule.solver, role=rule.role, authorities=authorities, guards=guards.of(position)
+            rule.solver, role=role, authorities=authorities, guards=guards.of(position)
         ):
-            yield rule.finding_of(found)
-        if places is not None:
-            yield from site_findings(rule, places.of(rule.model))
+            if here is None or here.issuers or found.code not in REVOKED_CODES:
+                yield rule.finding_of(found)
+        if places is not None and here is not None:
+            yield from site_findings(rule, here)
             yield from list_findings(rule, places.items)
         skip = rule.model.skip
         if skip is not None and skip.without_effect:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authz.policy.model import Action
-from authz.policy.unknown import UNKNOWABLE
+from authz.policy.unknown import UNSURE_FIELDS
 from authz.rules import Role
 from authz.rules.lint_solver import Solver
 
@@ -77,7 +77,7 @@ class LintRule:
 
         Architecture 4.9: then a rule that skips does not match, whatever its condition.
         """
-        return not self.skips_rest or self.expression.fields.isdisjoint(UNKNOWABLE)
+        return not self.skips_rest or self.expression.fields.isdisjoint(UNSURE_FIELDS)
 
     def finding(self, code: str, message: str, hint: str) -> PolicyFinding:
         """A finding about this rule as a whole."""

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from authz.rules.lint_truth import Fact
 
 _READ: Final = SITE_FIELDS | ISSUER_FIELDS | {HOST, VERIFIED_FIELD, REVOKED_FIELD}
+#: Findings that mean nothing where nobody is verified: there is no revoked certificate either.
+REVOKED_CODES: Final = frozenset({"revoked_not_checked", "revoked_admitted"})
 # As alike as a typing slip leaves two texts.
 _ALIKE: Final = 0.8
 _SHOWN: Final = 4
@@ -57,6 +59,17 @@ def site_findings(rule: LintRule, here: Here) -> Iterator[PolicyFinding]:
             yield _literal(rule, here, node, bad)
     if here.issuers:
         yield from _unknown_issuers(rule, here)
+
+
+def is_settled(rule: LintRule, here: Here) -> bool:
+    """Whether the condition of a rule says nothing about clients where the rule is.
+
+    It is never true there, or always because nobody is trusted: `site_findings` says so.
+    """
+    if rule.expression.fields.isdisjoint(_READ) or not any(map(here.known, leaves(rule.root))):
+        return False
+    truth = constant(Solver(rule.root, here.known).vectors(rule.root))
+    return truth is False or (truth is True and not here.issuers)
 
 
 def never_here(root: Logical, solver: Solver, here: Here) -> list[Fact]:

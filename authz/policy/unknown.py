@@ -44,13 +44,11 @@ _HEADER_FIELDS = frozenset(
 # Content-Type says what the body is.
 _HEADER_DEPENDENT = _HEADER_FIELDS | FORM_FIELDS | MULTIPART_FIELDS
 _OF_THE_BODY = BODY_FIELDS | {SIZE, TRUNCATED}
-#: Every field that may be unknown: a site whose rules read none of them need not ask.
+#: Every field that may be unknown: a site whose rules read none of them need not ask, and the lint
+#: takes rules that read none of them for certain.
 UNSURE_FIELDS: Final = _HEADER_DEPENDENT | _OF_THE_BODY
 _TAKEN_APART = FORM_FIELDS | MULTIPART_FIELDS
 _NONE: frozenset[str] = frozenset()
-
-#: Every field that can be unknown.
-UNKNOWABLE: Final = _HEADER_DEPENDENT | _OF_THE_BODY
 
 
 def unknown_fields(values: RequestValues, read: frozenset[str]) -> frozenset[str]:

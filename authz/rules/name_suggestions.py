@@ -11,12 +11,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from authz.rules.call_suggestions import method_hint
-from authz.rules.suggestion_text import LONGEST_NAME
+from authz.rules.repeat_suggestions import REPEAT_FIELD
+from authz.rules.suggestion_text import LONGEST_NAME, plain
 from authz.rules.suggestions import (
     COMPARISON_WORDS,
     FIELD_FIRST,
     KEYWORDS,
-    REPEAT_FIELD,
     did_you_mean,
 )
 from authz.rules.types import Array, Bool, Bytes, Int, Ip, Map
@@ -77,6 +77,7 @@ _OPERATORS: Final = {
     for pair in ("== ==", "eq eq", "!= !=", "ne ne", "< >", "<= >=", "lt gt", "le ge")
     for one, other in (pair.split(), pair.split()[::-1])
 }
+_HYPHENS: Final = re.compile(r"-[\w-]*", re.ASCII)
 _LITERAL_FIRST: Final = re.compile(
     r"(?P<literal>\"[^\"\\]{0,80}\"|'[^'\"\\]{0,80}'|[0-9][0-9A-Fa-f.:]*)[ \r\n]*"
     r"(?P<operator>[=!<>]=|[<>]|(?:eq|ne|lt|gt|le|ge|in)\b)[ \r\n]*"
@@ -129,10 +130,16 @@ def hint_for_name(name: str, source: str, at: int, end: int, *, after_logic: boo
     return None
 
 
-def hint_for_field(name: str, scheme: Scheme) -> str | None:
-    """A field that may have been meant."""
+def hint_for_field(name: str, scheme: Scheme, rest: str = "") -> str | None:
+    """A field that may have been meant.
+
+    Args:
+        rest: what follows the name without a space: a name of a header goes on behind a hyphen.
+    """
     parent, _, last = name.rpartition(".")
     known = scheme.fields.get(parent)
+    if known is not None and isinstance(known.type, Map) and (more := _HYPHENS.match(rest)):
+        last += more[0]
     lower = name.lower()
     if known is not None:
         # As a method without its parentheses, length for one.
@@ -140,7 +147,8 @@ def hint_for_field(name: str, scheme: Scheme) -> str | None:
             return hint
         if isinstance(known.type, Map):
             position = "[0]" if isinstance(known.type.of, Array) else ""
-            return f'the value of a key: {parent}["{last.lower()}"]{position}'
+            key = plain(last.lower()) or '"…"'
+            return f"the value of a key: {parent}[{key}]{position}"
         if known.type in (Bool, Bytes, Int):
             close = difflib.get_close_matches(lower, scheme.fields, n=1, cutoff=_MISSPELT)
             return f'did you mean "{close[0] if close else parent}"?'

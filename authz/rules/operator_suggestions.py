@@ -31,6 +31,12 @@ _INSTEAD: Final = {
 }
 _INEQUALITY: Final = "inequality is written != or ne"
 _EQUALITY: Final = "equality is written == or eq"
+# Comparisons as hints pass them on: {left} is the left side.
+_EQUAL: Final = "{left} == …"
+_UNLIKE: Final = "{left} != …"
+_UNEQUAL: Final = re.compile(r"\{left\} (?:!=|ne) ")
+_FOR_NUMBERS: Final = re.compile(r"\} (?:&|bitwise_and)|\.\.")
+_FOR_TEXTS: Final = re.compile(r"\} (?:~|contains|matches|wildcard|strict)|_with\(")
 _AFTER_NOT: Final = re.compile(r"(?:not|!)[ \r\n]*(?P<word>[A-Za-z_]*)", re.IGNORECASE)
 _AFTER_IS: Final = re.compile(r"is[ \r\n]+(?P<no>not[ \r\n]+)?(?P<word>\w*)", re.IGNORECASE)
 _METHOD: Final = re.compile(rf"\.(?P<name>[A-Za-z_]+)(?P<arguments>{ARGUMENTS})?")
@@ -81,7 +87,9 @@ def hint_for_operator(source: str, at: int, end: int, left: str, kind: Type) -> 
         return "a value alone is no condition unless it is Bool: compare it with a literal"
     for sign, template in _TEXT_SIGNS:
         if source.startswith(sign, at, end):
-            return template.format(left=left) if kind == Bytes else hint_for_type(left, kind)
+            if kind == Bytes:
+                return template.format(left=left)
+            return hint_for_type(left, kind, _shown(template))
     for sign, said in _SIGNS:
         if source.startswith(sign, at, end):
             return said
@@ -111,25 +119,58 @@ def _hint_for_word(source: str, at: int, end: int, left: str, kind: Type) -> str
         return hint
     if template := _OPERATORS.get(word.lower()):
         fits = kind == (Int if word.lower() == "between" else Bytes)
-        return template.format(left=left) if fits else hint_for_type(left, kind)
+        if fits:
+            return template.format(left=left)
+        # Of an array that has a text, an element is it.
+        has = "contains" in template
+        return hint_for_type(left, kind, _EQUAL if has else _shown(template))
     return did_you_mean(word, sorted(KEYWORDS)) if word else None
 
 
-def hint_for_type(left: str, kind: Type) -> str | None:
-    """What compares values of this type, for one on which something else was tried."""
+def hint_for_type(left: str, kind: Type, said: str = _EQUAL) -> str | None:
+    """What compares values of this type, for one on which something else was tried.
+
+    Args:
+        left: the left side, and `kind` its type.
+        said: the comparison that was tried, with {left} in the place of its left side.
+    """
+    element = kind.element
+    if element is None:
+        return _INSTEAD.get(kind)
+    of_many = isinstance(kind, Map) and isinstance(element, Array)
+    if not _fits(said, element.element or element if of_many else element):
+        said = _EQUAL
     if isinstance(kind, Map):
-        position = "[0]" if isinstance(kind.of, Array) else ""
-        return f'compare the value of a key: {left}["name"]{position} == …'
-    if kind.element is not None:
-        return f"compare its elements: any({left}[*] == …)"
-    return _INSTEAD.get(kind)
+        key = f'{left}["name"]{"[0]" if of_many else ""}'
+        return f"compare the value of a key: {said.format(left=key)}"
+    negation = "not " if said.startswith("not ") else ""
+    # That a value is not the one that was named is meant of every element.
+    quantity = "all" if _UNEQUAL.match(said) else "any"
+    each = said.removeprefix("not ").format(left=f"{left}[*]")
+    return f"compare its elements: {negation}{quantity}({each})"
+
+
+def _shown(template: str) -> str:
+    """The comparison that a template of this file shows."""
+    return template.partition(": ")[2].partition(";")[0].partition(", or ")[0]
+
+
+def _fits(said: str, kind: Type) -> bool:
+    """Whether a comparison is one for values of this type."""
+    if kind == Bytes:
+        return not _FOR_NUMBERS.search(said)
+    return kind in (Int, Ip) and not _FOR_TEXTS.search(said)
 
 
 def _hint_behind_not(word: str, left: str, kind: Type) -> str | None:
     """For `not` or `!` behind the left side, and the word that follows it."""
     if word in ("like", "ilike"):
         word = "wildcard"
-    if kind.element or (kind != Bytes and word in ("contains", "matches", "wildcard")):
+    if kind.element:
+        compared = word in COMPARISON_WORDS and word not in ("eq", "ne")
+        right = "{{…}}" if word == "in" else "…"
+        return hint_for_type(left, kind, f"not {{left}} {word} {right}" if compared else _UNLIKE)
+    if kind != Bytes and word in ("contains", "matches", "wildcard"):
         return hint_for_type(left, kind)
     if word not in COMPARISON_WORDS or word in ("eq", "ne"):
         return _INEQUALITY

@@ -136,7 +136,8 @@ class _Parser:
         """Operands with the operators between them, grouped by precedence: or < xor < and."""
         ors: list[Logical] = []
         xors: list[Logical] = []
-        ands: list[Logical] = [self._simple(after_logic=False)]
+        previous = self._simple(None)
+        ands: list[Logical] = [previous]
         while True:
             match = _LOGIC.match(self.source, skip_space(self.source, self.at, self.end), self.end)
             if not match:
@@ -148,7 +149,8 @@ class _Parser:
                 if match.lastindex == 1:
                     ors.append(self._combined(Logic.XOR, xors))
                     xors = []
-            ands.append(self._simple(after_logic=True))
+            previous = self._simple(previous)
+            ands.append(previous)
         if not xors and not ors and len(ands) == 1:
             return ands[0]
         xors.append(self._combined(Logic.AND, ands))
@@ -174,7 +176,8 @@ class _Parser:
 
     # simple := "(" logical ")" | ("not"|"!") simple | ("any"|"all") "(" arg ")" | comparison
 
-    def _simple(self, *, after_logic: bool) -> Logical:
+    def _simple(self, previous: Logical | None) -> Logical:
+        """One operand; `previous` is the one before it, which hints look at."""
         source, end = self.source, self.end
         negations: list[int] = []
         while match := _NOT.match(source, self.at, end):
@@ -192,7 +195,7 @@ class _Parser:
         elif match := _QUANTIFIER.match(source, self.at, end):
             node = self._quantifier(Quantity(match[1]), self.at, match.end())
         else:
-            node = self._comparison(after_logic=after_logic)
+            node = self._comparison(previous)
         self.depth -= len(negations)
         for start in reversed(negations):
             node = Not(operand=node, span=(start, self.at))
@@ -245,9 +248,9 @@ class _Parser:
 
     # comparison := value | value op rhs
 
-    def _comparison(self, *, after_logic: bool) -> Logical:
+    def _comparison(self, previous: Logical | None) -> Logical:
         start = self.at
-        left = self._access(after_logic=after_logic)
+        left = self._access(previous)
         if self._is_test(left):
             return Truth(operand=left, span=(start, self.at))
         return self._compare(left, start)
@@ -269,12 +272,12 @@ class _Parser:
                 hint=hint_for_operator(source, at, end, left_text(source, *left.span), left.type),
             )
         if left.type not in _COMPARABLE:
-            raise unsupported(source, (at, stop), operator, left)
+            raise unsupported(source, (at, stop), end, operator, left)
         right, self.at = lex_right(
             source, skip_space(source, stop, end), end, left.type, operator, self.lists
         )
         if right is None:
-            raise unsupported(source, (at, stop), operator, left)
+            raise unsupported(source, (at, stop), end, operator, left)
         if operator.value == "matches":
             self.regexes += 1
             if self.regexes > MAX_REGEXES:
@@ -283,7 +286,7 @@ class _Parser:
 
     # value := ( field | function "(" … ")" ) ( "[" index "]" )*
 
-    def _access(self, *, after_logic: bool = False) -> Access:
+    def _access(self, previous: Logical | None = None) -> Access:
         source, end, start = self.source, self.end, self.at
         stop = lex_name(source, start, end)
         name = source[start:stop]
@@ -297,7 +300,7 @@ class _Parser:
         elif reason := self.scheme.family_refused(name):
             raise Problem.REFUSED_FIELD.error(source, (start, stop), name=name, reason=reason)
         else:
-            raise unknown_name(source, (start, stop), end, self.scheme, after_logic=after_logic)
+            raise unknown_name(source, (start, stop), end, self.scheme, previous)
         steps: list[Step] = []
         kind: Type = base.type
         while source.startswith("[", self.at, end):

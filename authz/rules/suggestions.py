@@ -13,6 +13,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
+from authz.rules.repeat_suggestions import REPEAT_FIELD
 from authz.rules.suggestion_text import LONGEST_NAME, NO_TAB, QUOTES, member
 from authz.rules.types import Int
 
@@ -28,8 +29,6 @@ COMPARISON_WORDS: Final = frozenset(
 )
 #: Every word of the grammar.
 KEYWORDS: Final = COMPARISON_WORDS | {"not", "and", "or", "xor", "any", "all"}
-#: For a comparison without its left side.
-REPEAT_FIELD: Final = 'repeat the field, x == "/a" or x == "/b", or use a set, x in {"/a" "/b"}'
 #: For a comparison without a field on its left.
 FIELD_FIRST: Final = "the field comes first: write field == value"
 _BOOL_ALONE: Final = "a Bool value stands alone: write it as it is, or not before it"
@@ -122,7 +121,9 @@ def hint_for_operand(source: str, at: int, end: int, *, after_logic: bool) -> st
         return NO_TAB
     if source.startswith(('"', 'r"'), at, end):
         return REPEAT_FIELD if after_logic else FIELD_FIRST
-    if after_logic and source.startswith(("==", "!=", "<", ">", "~"), at, end):
+    if after_logic and (
+        source[at].isdigit() or source.startswith(("==", "!=", "<", ">", "~"), at, end)
+    ):
         return REPEAT_FIELD
     if source.startswith(("&", "|", "^"), at, end):
         # The third sign of &&&.

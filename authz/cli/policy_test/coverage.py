@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from authz.cli.explanation import parts_of
 from authz.policy.hosts import HostTable
+from authz.policy.ruleset import Ruleset
 from authz.rules.ast import Constant
 from authz.rules.evaluator import evaluate_node
 from authz.rules.formatter import format_logical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from authz.policy.model import PolicyModel
-    from authz.policy.ruleset import CompiledRule
+    from authz.policy.ruleset import CompiledRule, Outcome
     from authz.policy.snapshot import Site, Snapshot
     from authz.rules import Value
     from authz.rules.ast import Logical
@@ -48,7 +49,7 @@ class Condition:
 
 @dataclass(slots=True)
 class RuleCoverage:
-    """One enabled rule: `whole` is its expression, `parts` are the conditions in it."""
+    """One enabled rule: `whole` is its expression, `parts` are the conditions in it, each once."""
 
     site: str
     ref: str
@@ -64,6 +65,11 @@ class RuleCoverage:
         for part in self.parts:
             answer = evaluate_node(part.node, values)
             part.seen.update(answer if isinstance(answer, list) else (answer,))
+
+    def note_unknown(self) -> None:
+        """Remember that it decided because an input was unknown: no condition was evaluated."""
+        self.evaluated += 1
+        self.whole.seen.add(True)
 
     def gaps(self) -> Iterator[str]:
         """What was never seen, in words."""
@@ -104,6 +110,28 @@ class Totals:
         return {"number": self.number, "seen_true": self.true, "seen_false": self.false}
 
 
+class _WatchedRuleset(Ruleset):
+    """Rules whose conditions note what they said, by the entry of each.
+
+    Without an index: it would leave out what is false, and that is what is watched.
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(
+        self, rules: Sequence[tuple[CompiledRule, RuleCoverage]], fields: frozenset[str]
+    ) -> None:
+        super().__init__(tuple(rule for rule, _ in rules), fields)
+        self._entries = {rule.ref: entry for rule, entry in rules}
+
+    def run(self, values: Mapping[str, Value], unknown: frozenset[str]) -> Outcome:
+        """Evaluate in order."""
+        outcome = super().run(values, unknown)
+        if outcome.unknown_input and outcome.rule is not None:
+            self._entries[outcome.rule.ref].note_unknown()
+        return outcome
+
+
 class Coverage:
     """What all cases have seen of the rules of all policies."""
 
@@ -112,15 +140,12 @@ class Coverage:
 
     def watch(self, model: PolicyModel, snapshot: Snapshot) -> Snapshot:
         """A snapshot that decides as `snapshot` and is watched."""
-        from authz.policy.ruleset import Ruleset
-
         hosts: HostTable[Site] = HostTable()
         sites = []
         for site_model, site in zip(model.sites, snapshot.sites, strict=True):
             places = {rule.ref: rule.where for rule in site_model.rules}
-            rules = tuple(self._watched(rule, site, places) for rule in site.ruleset.rules)
-            # Without an index: it would leave out what is false, and that is what is watched.
-            watched = replace(site, ruleset=Ruleset(rules, site.ruleset.fields))
+            rules = [self._watched(rule, site, places) for rule in site.ruleset.rules]
+            watched = replace(site, ruleset=_WatchedRuleset(rules, site.ruleset.fields))
             for host in site_model.hosts:
                 hosts.add(host, watched, where=site_model.where)
             sites.append(watched)
@@ -153,14 +178,16 @@ class Coverage:
             ],
         }
 
-    def _watched(self, rule: CompiledRule, site: Site, places: Mapping[str, str]) -> CompiledRule:
+    def _watched(
+        self, rule: CompiledRule, site: Site, places: Mapping[str, str]
+    ) -> tuple[CompiledRule, RuleCoverage]:
         root = rule.filter.expression.root
         entry = RuleCoverage(
             site=site.name,
             ref=rule.ref,
             where=places[rule.ref],
             whole=Condition(root),
-            parts=tuple(Condition(node) for node in _inner(root)),
+            parts=tuple(map(Condition, _each_once(_inner(root)))),
         )
         self.rules.append(entry)
         original = rule.filter.matches
@@ -170,7 +197,15 @@ class Coverage:
             entry.note(values, verdict)
             return verdict
 
-        return replace(rule, filter=replace(rule.filter, matches=matches))
+        return replace(rule, filter=replace(rule.filter, matches=matches)), entry
+
+
+def _each_once(nodes: Iterable[Logical]) -> Iterable[Logical]:
+    """One of those with the same text: they say the same wherever they stand."""
+    found: dict[str, Logical] = {}
+    for node in nodes:
+        found.setdefault(format_logical(node), node)
+    return found.values()
 
 
 def _inner(node: Logical) -> Iterator[Logical]:

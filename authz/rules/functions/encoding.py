@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _PERCENT: Final = 0x25
 _PLUS: Final = 0x2B
 _SPACE: Final = 0x20
-_LETTER_U: Final = 0x75
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _URL_OPTIONS: Final = frozenset((b"r", b"u", b"ur", b"ru"))

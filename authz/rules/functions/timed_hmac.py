@@ -21,7 +21,6 @@ from authz.rules.types import Bool, Bytes, Int
 if TYPE_CHECKING:
     from authz.rules.functions.model import Implementation, LiteralValue
 
-_MAC_BYTES: Final = 32
 # 32 bytes in Base64 without padding.
 _SHORTEST_MAC: Final = 43
 _TIME_DIGITS: Final = 10

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.certs.certificate import Certificate
-from authz.policy.model import Action
+from authz.policy.model import Action, SkipParameters
 from tests.factories.pki import authority, root
 from tests.factories.policies import rule, site, snapshot
 
@@ -176,3 +176,55 @@ def test_many_issuers_are_not_all_named() -> None:
 
     assert found.hint is not None
     assert found.hint.endswith("CN=CA 3 (ca3) and 2 more")
+
+
+_PIN = f'{_TLS}cert_fingerprint_sha256 eq "{"ab" * 32}"'
+_PATH, _ELSEWHERE = 'http.request.uri.path in {"/a"}', 'http.host eq "other.test"'
+
+
+def _admission(source: str, action: Action, *, trusts: bool) -> set[str]:
+    skip = SkipParameters(current=True) if action is Action.SKIP else None
+    trust = (authority(root(), name="a"), authority(root("B"), name="b")) if trusts else ()
+    mine = site(rule(source, action=action, skip=skip), hosts=("api.example",), trust=trust)
+    return {found.code for found in snapshot(mine).findings}
+
+
+@pytest.mark.parametrize(
+    ("source", "action", "elsewhere"),
+    [
+        (f"not {_V}", Action.BLOCK, {"revoked_not_checked", "issuer_not_checked"}),
+        (f"not {_V} and {_PATH}", Action.BLOCK, {"revoked_not_checked", "issuer_not_checked"}),
+        (f"{_V} and {_PATH}", Action.SKIP, {"revoked_not_checked", "issuer_not_checked"}),
+        (f"{_R} or {_PATH}", Action.SKIP, {"revoked_admitted"}),
+    ],
+)
+def test_where_nobody_is_verified_nobody_is_revoked(
+    source: str, action: Action, elsewhere: set[str]
+) -> None:
+    assert _admission(source, action, trusts=False) == {"never_here"}
+    assert _admission(source, action, trusts=True) == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("source", "action"),
+    [
+        (f"{_ELSEWHERE} and not {_V}", Action.BLOCK),
+        (f"{_ELSEWHERE} and {_V}", Action.SKIP),
+        (f"{_ELSEWHERE} and {_PIN}", Action.SKIP),
+    ],
+)
+def test_whom_a_rule_lets_in_is_not_asked_where_it_never_matches(
+    source: str, action: Action
+) -> None:
+    assert _admission(source, action, trusts=True) == {"never_here"}
+    assert "never_here" not in _admission(source.partition(" and ")[2], action, trusts=True)
+
+
+def test_whom_a_rule_lets_in_is_asked_where_it_may_match() -> None:
+    assert "revoked_not_checked" in _admission(
+        f"not {_ELSEWHERE} and {_V}", Action.SKIP, trusts=True
+    )
+    # Always true here, which is how rules are written.
+    assert "revoked_not_checked" in _admission(
+        f'http.host eq "api.example" or not {_V}', Action.BLOCK, trusts=True
+    )

@@ -32,7 +32,7 @@ def test_a_slip_gets_its_hint(source: str, hint: str | None) -> None:
         ("ip eq 10.0.0.1", 'did you mean "ip.src"?'),
         (
             'http.request.headers.X-Team eq "a"',
-            'the value of a key: http.request.headers["x"][0]',
+            'the value of a key: http.request.headers["x-team"][0]',
         ),
         (
             'http.request.cookies.session eq "a"',

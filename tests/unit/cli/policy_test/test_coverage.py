@@ -82,3 +82,34 @@ def test_a_constant_need_not_be_what_it_cannot_be() -> None:
         "conditions": {"number": 0, "seen_true": 0, "seen_false": 0},
         "gaps": [],
     }
+
+
+def test_a_rule_that_decided_because_an_input_is_unknown_was_seen_to_match() -> None:
+    plain, watched, coverage = _watched(
+        rule('http.request.body.raw contains "x"', ref="body"), rule("ssl", ref="behind")
+    )
+    request = facts(body=b"a", body_size=10, body_truncated=True)
+
+    one, other = authorize(watched, request, AT), authorize(plain, request, AT)
+
+    assert (one.verdict, one.reason, one.rule) == (other.verdict, other.reason, other.rule)
+    entry, behind = coverage.rules
+    assert one.rule == entry.ref == "body"
+    assert list(entry.gaps()) == ["always matched"]
+    assert list(behind.gaps()) == ["never reached"]
+
+    authorize(watched, facts(body=b"a", body_size=1), AT)
+
+    assert list(entry.gaps()) == []
+
+
+def test_a_condition_that_is_written_twice_is_listed_once() -> None:
+    _, watched, coverage = _watched(
+        rule('(ssl and http.host eq "a") or (http.cookie eq "b" and ssl)')
+    )
+
+    authorize(watched, facts(scheme=b"http"), AT)
+
+    (entry,) = coverage.rules
+    assert [gap for gap in entry.gaps() if gap.endswith(": ssl")] == ["never true: ssl"]
+    assert coverage.condition_totals.number == 5
