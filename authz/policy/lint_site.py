@@ -7,11 +7,15 @@ told. `http.host eq "a.example"` in the rules of a.example is how rules are writ
 
 That no trusted authority has a certificate with some key identifier or name proves nothing, because
 the issuer may be an intermediate that the client sends along: it is told in other words.
+
+What is proposed is pasted, and in a rule that skips others it opens a door: so only what must have
+been meant is proposed. `dev.example.com` and `CN=Acme CA 2` are as likely to be others that the
+policy does not have as they are to be `api.example.com` and `CN=Acme CA 1`; the message says what
+there is.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -40,8 +44,9 @@ if TYPE_CHECKING:
 _READ: Final = SITE_FIELDS | ISSUER_FIELDS | {HOST, VERIFIED_FIELD, REVOKED_FIELD}
 #: Findings that mean nothing where nobody is verified: there is no revoked certificate either.
 REVOKED_CODES: Final = frozenset({"revoked_not_checked", "revoked_admitted"})
-# As alike as a typing slip leaves two texts.
-_ALIKE: Final = 0.8
+# Shorter words that differ by a letter are different words: api and app, eu and us.
+_LONG: Final = 4
+_NO_LETTERS: Final = re.compile(rb"([^A-Za-z]+)")
 _SHOWN: Final = 4
 
 
@@ -139,15 +144,31 @@ def _nearest(here: Here, node: Comparison, texts: Iterable[bytes]) -> dict[bytes
 
 
 def _meant(texts: Iterable[bytes], known: Iterable[bytes]) -> dict[bytes, Fault]:
-    texts_known = {one.decode("utf-8", "replace"): one for one in known if one}
+    known = list(known)
     found: dict[bytes, Fault] = {}
     for text in texts:
-        close = difflib.get_close_matches(
-            text.decode("utf-8", "replace"), texts_known, n=1, cutoff=_ALIKE
-        )
-        if close and texts_known[close[0]] != text:
-            found[text] = Fault(why="it is much like this", fixed=texts_known[close[0]])
+        close = [one for one in known if _is_slip(text, one)]
+        if len(close) == 1:
+            found[text] = Fault(why="it is much like this", fixed=close[0])
     return found
+
+
+def _is_slip(text: bytes, meant: bytes) -> bool:
+    """Whether a typing slip makes one name of another: within a word, nothing else, no digit."""
+    parts, others = _NO_LETTERS.split(text), _NO_LETTERS.split(meant)
+    # The letters of an A-label encode where others stand: each of them makes another name.
+    if len(parts) != len(others) or b"xn--" in text + meant:
+        return False
+    differing = [pair for pair in zip(parts, others, strict=True) if pair[0] != pair[1]]
+    if len(differing) != 1:
+        return False
+    one, other = differing[0]
+    if min(len(one), len(other)) < _LONG or not (one + other).isalpha():
+        return False
+    while one[:1] == other[:1]:
+        one, other = one[1:], other[1:]
+    is_one_letter = one[1:] == other[1:] or one[1:] == other or one == other[1:]
+    return is_one_letter or (one[:2] == other[1::-1] and one[2:] == other[2:])
 
 
 def _mended(rule: LintRule, node: Logical, fixes: dict[bytes, Fault]) -> Logical | None:
@@ -196,7 +217,7 @@ def _unknown(
     rule: LintRule, here: Here, leaf: Logical, name: str, bad: list[bytes]
 ) -> PolicyFinding:
     known = {one.values[name]: one.authority for one in here.issuers if one.values[name]}
-    fixes = {**_meant(bad, known), **_in_another_form(bad, name, here)}
+    fixes = _in_another_form(bad, name, here)
     what = f"{name} {_quoted(bad[0])}" if bad else short(leaf)
     shown = [f"{_text(value)} ({authority})" for value, authority in known.items()]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 # Only space, carriage return and newline separate tokens; a tab is an error (surprise 1).
 _SPACE: Final = re.compile(r"[ \r\n]*")
-# A literal, even without its end, or white space between words. (A pattern may have a quote in a
-# class; then some of its own spaces are taken for those between words.)
+# A literal, even without its end, or white space between words. In a pattern, a quote in a class
+# does not end the literal (surprise 67; strings.lex_pattern).
 _WORD: Final = re.compile(
-    r""""(?:[^"\\]|\\.)*+"?|r(?P<hashes>#*)"(?:.*?"(?P=hashes)|.*)|([ \r\n]+)""", re.DOTALL
+    r"""(?:matches|~)(?P<gap>[ \r\n]*)"(?:[^"\\\[]|\\.|\[(?:[^\]\\]|\\.)*+\]?)*+"?"""
+    r"""|"(?:[^"\\]|\\.)*+"?|r(?P<hashes>#*)"(?:.*?"(?P=hashes)|.*)|(?P<space>[ \r\n]+)""",
+    re.DOTALL,
 )
 # Unicode's White_Space, which Rust trims; str.strip() would also take U+001C to U+001F.
 _WHITE_SPACE: Final = (
@@ -63,7 +65,7 @@ def too_long(source: str, start: int, end: int, limit: int) -> tuple[int, int] |
         return None
     length, beyond = end - start, start + limit
     for match in _WORD.finditer(source, start, end):
-        spare = len(match[2]) - 1 if match[2] else 0
+        spare = max(0, len(match["space"] or match["gap"] or "") - 1)
         length -= spare
         if match.start() < beyond:
             beyond += spare

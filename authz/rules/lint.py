@@ -10,7 +10,7 @@ a whole policy: authz.policy.lint.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.rules.ast import Comparison
 from authz.rules.lint_admission import admission_findings
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from authz.rules.lint_truth import Fact
 
 __all__ = ["Finding", "KnownAuthority", "Role", "lint", "lint_solved"]
+
+# A proposal is the whole expression once more. So many are read, if any; one for each of the
+# hundreds of constant conditions that fit into an expression takes quadratic time and space.
+_MAX_PROPOSALS: Final = 20
 
 
 def lint(
@@ -92,8 +96,8 @@ def _literal_findings(solver: Solver) -> Iterator[Finding]:
 
 def _constant_findings(solver: Solver) -> Iterator[Finding]:
     facts = list(explained(solver))
-    for fact in facts:
-        mended = _mended(solver.root, fact, facts)
+    for number, fact in enumerate(facts):
+        mended = _mended(solver.root, fact, facts) if number < _MAX_PROPOSALS else None
         yield Finding(
             code=fact.code,
             message=fact.message,

@@ -109,13 +109,14 @@ def negated(node: Logical) -> Logical:
 
 def joined(logic: Logic, operands: Iterable[Logical]) -> Logical:
     """Conditions joined by `and` or `or`: no run within a run, nothing twice."""
-    flat: list[Logical] = []
+    # A dict, since comparing each with each takes seconds for hundreds of conditions.
+    flat: dict[Logical, None] = {}
     for operand in operands:
         same = isinstance(operand, Combination) and operand.logic is logic
         for one in operand.operands if same and isinstance(operand, Combination) else (operand,):
-            if one not in flat:
-                flat.append(one)
-    return flat[0] if len(flat) == 1 else Combination(logic=logic, operands=tuple(flat))
+            flat.setdefault(one)
+    kept = tuple(flat)
+    return kept[0] if len(kept) == 1 else Combination(logic=logic, operands=kept)
 
 
 def mapped(node: Logical, change: Callable[[Logical], Logical | None]) -> Logical:

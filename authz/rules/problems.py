@@ -80,6 +80,10 @@ class Problem(Enum):
     LIST_TYPE = (TypeCheckError, 'the list "${name}" holds {holds}, the left side is {type}')
     NESTING = (TypeCheckError, "nested more than {limit} levels deep")
     TOO_LONG = (TypeCheckError, "the expression has {length} characters, {limit} are allowed")
+    SOURCE_TOO_LONG = (
+        TypeCheckError,
+        "the expression has {length} characters with all its white space, {limit} are allowed",
+    )
     TOO_MANY_REGEXES = (TypeCheckError, "more than {limit} regular expressions in one expression")
 
     def error(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEXES
+from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEXES, MAX_SOURCE
 from authz.rules.regex_forms import FORMS
 from generators.examples import block, vectors
 
@@ -95,6 +95,7 @@ An expression has at most {MAX_LENGTH:,} characters, {MAX_REGEXES} regular expre
 White space between words counts as one character however much of it there is, and none at either
 end: Cloudflare documents the number and not how it counts, and an expression on many lines that its
 dashboard or another tool writes on one is to be accepted here as well.
+With all of its white space it has at most {MAX_SOURCE:,} characters.
 Only space, newline and carriage return separate words; a tab is an error.
 
 What evaluation may cost is bounded as well.

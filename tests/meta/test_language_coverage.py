@@ -114,7 +114,15 @@ def test_a_form_of_literal_has_a_vector(form: str) -> None:
     assert re.search(FORMS[form], SOURCES, re.MULTILINE)
 
 
-@pytest.mark.parametrize("problem", Problem, ids=lambda problem: problem.name)
+# A vector of an expression that long would be larger than any file of them; test_parser has it.
+_WITHOUT_VECTOR = {Problem.SOURCE_TOO_LONG}
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [one for one in Problem if one not in _WITHOUT_VECTOR],
+    ids=lambda problem: problem.name,
+)
 def test_a_kind_of_error_has_a_vector(problem: Problem) -> None:
     template = problem.value[1]
     if template == "{reason}":

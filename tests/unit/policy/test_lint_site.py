@@ -14,7 +14,7 @@ from tests.factories.policies import rule, site, snapshot
 
 if TYPE_CHECKING:
     from authz.policy.lint import PolicyFinding
-    from authz.policy.model import SiteModel
+    from authz.policy.model import RuleModel, SiteModel
 
 _TLS = "cf.tls_client_auth."
 _V, _R = _TLS + "cert_verified", _TLS + "cert_revoked"
@@ -26,6 +26,11 @@ def _found(source: str, *others: SiteModel, **changes: object) -> list[PolicyFin
     wanted = {"hosts": ("api.example", "www.example"), **changes}
     mine = site(rule(source, ref="r", action=Action.LOG, where="p:1"), **wanted)
     return list(snapshot(mine, *others).findings)
+
+
+def _skip(source: str) -> RuleModel:
+    """A rule whose matches pass all that come after it."""
+    return rule(source, ref="skip", action=Action.SKIP, skip=SkipParameters(current=True))
 
 
 def _root_ski() -> str:
@@ -48,8 +53,8 @@ def _root_ski() -> str:
         ('ends_with(http.host, ".org")', None, "change the condition, or add the host"),
         ('http.host wildcard "*.org"', None, "change the condition, or add the host"),
         ('authz.site eq "nosuch"', None, "change the condition, or write the rule"),
-        ('authz.site eq "apis"', 'authz.site eq "api"', ""),
-        ('cf.zone.name in {"api" "apis"}', 'cf.zone.name in {"api"}', ""),
+        ('authz.site eq "apis"', None, "change the condition, or write the rule"),
+        ('cf.zone.name in {"api" "apis"}', None, "change the condition, or write the rule"),
     ],
 )
 def test_what_is_never_true_at_a_site(source: str, meant: str | None, hint: str) -> None:
@@ -61,6 +66,66 @@ def test_what_is_never_true_at_a_site(source: str, meant: str | None, hint: str)
     assert found.hint is not None
     assert hint in found.hint
     assert found.span is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("api.exampel.com", "api.example.com"),
+        ("api.exmple.com", "api.example.com"),
+        ("api.exammple.com", "api.example.com"),
+        ("api.exanple.com", "api.example.com"),
+        ("admni-eu.example.com", "admin-eu.example.com"),
+    ],
+)
+def test_a_slip_in_a_host_is_mended(written: str, host: str) -> None:
+    (found,) = _found(f'http.host eq "{written}"', hosts=(host,))
+
+    assert found.suggestion == f'http.host eq "{host}"'
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        # Other hosts, which the policy may yet have to get.
+        ("dev.example.com", "api.example.com"),
+        ("app.example.com", "api.example.com"),
+        ("apis.example.com", "api.example.com"),
+        ("api2.example.com", "api1.example.com"),
+        ("admin.example.com", "admin2.example.com"),
+        ("admin-eu.example.com", "admin-us.example.com"),
+        ("shop-a.example.com", "shop-b.example.com"),
+        ("example.com", "api.example.com"),
+        ("api.example.org", "api.example.com"),
+        ("aip.exampel.com", "api.example.com"),
+        ("api-example.com", "api.example.com"),
+        ("api.exmaplle.com", "api.example.com"),
+        ("api.examplest.com", "api.example.com"),
+        ("xn--bcherladen-9db.example", "xn--bucherladen-9db.example"),
+    ],
+)
+def test_another_host_is_not_proposed(written: str, host: str) -> None:
+    source = f'http.host eq "{written}"'
+    mine = site(_skip(source), rule("true"), hosts=(host,))
+
+    (found,) = (one for one in snapshot(mine).findings if one.code == "never_here")
+
+    assert found.suggestion is None
+    assert found.message == f'{source} is never true here: site "api" answers for {host} only'
+    assert found.hint is not None
+    assert "write:" not in found.hint
+
+
+def test_a_slip_that_may_be_for_two_hosts_is_not_mended() -> None:
+    (found,) = _found('http.host eq "tests.example"', hosts=("test.example", "texts.example"))
+
+    assert found.suggestion is None
+
+
+def test_a_slip_in_the_name_of_a_site_is_mended() -> None:
+    (found,) = _found('cf.zone.name in {"orders" "ordesr"}', name="orders")
+
+    assert found.suggestion == 'cf.zone.name in {"orders"}'
 
 
 def test_what_cannot_be_mended_stays() -> None:
@@ -118,9 +183,11 @@ def test_nobody_is_verified_at_a_site_without_trust() -> None:
     ("source", "meant"),
     [
         (f'{_SKI} eq "AABB"', None),
-        (f'{_SKI} eq "{_root_ski()[:-1]}{"1" if _root_ski()[-1] == "0" else "0"}"', "ski"),
+        # Much like one that is trusted, and not the same: another authority.
+        (f'{_SKI} eq "{_root_ski()[:-1]}{"1" if _root_ski()[-1] == "0" else "0"}"', None),
         (f'{_DN} in {{"CN=Test Root CA" "CN=Nobody at all"}}', None),
-        (f'{_DN} ne "CN=Test Root CB"', f'{_DN} ne "CN=Test Root CA"'),
+        (f'{_DN} ne "CN=Test Root CB"', None),
+        (f'{_DN} eq "CN=test root ca"', f'{_DN} eq "CN=Test Root CA"'),
         (f'{_DN}_rfc2253 contains "Nobody"', None),
         (f'starts_with({_DN}_legacy, "/O=")', None),
         (f'lower({_DN}) eq "cn=nobody"', None),
@@ -133,7 +200,7 @@ def test_an_issuer_that_nobody_trusts_may_still_be_sent(source: str, meant: str 
     assert found.code == "issuer_not_trusted"
     assert "never" not in found.message
     assert found.message.endswith("only an intermediate that the client sends along can")
-    assert found.suggestion == (f'{_SKI} eq "{_root_ski()}"' if meant == "ski" else meant)
+    assert found.suggestion == meant
     assert found.hint is not None
     assert "those trusted have" in found.hint
 
@@ -167,6 +234,15 @@ def test_a_name_with_other_letters_is_the_same_name() -> None:
     assert found.code == "never_true"
     (found,) = _found(f'{_DN} eq "CN=acme root"', trust=trust)
     assert found.suggestion == f'{_DN} eq "CN=Acme Root"'
+
+
+def test_another_issuer_is_not_proposed() -> None:
+    trust = (authority(root("Acme CA 1"), name="acme"),)
+    mine = site(_skip(f'{_DN} eq "CN=Acme CA 2"'), rule("true"), trust=trust)
+
+    (found,) = (one for one in snapshot(mine).findings if one.code == "issuer_not_trusted")
+
+    assert (found.suggestion, found.hint) == (None, "those trusted have CN=Acme CA 1 (acme)")
 
 
 def test_many_issuers_are_not_all_named() -> None:

@@ -75,6 +75,18 @@ def test_one_proposal_mends_all_slips() -> None:
     assert [one.suggestion for one in found] == [mended, mended]
 
 
+def test_only_the_first_of_many_constant_conditions_have_a_proposal() -> None:
+    source = " or ".join(f'http.host eq "A{number}"' for number in range(40))
+
+    found = lint(parse(source, SCHEME))
+
+    # The forty-first is the whole, which matches nothing.
+    assert [one.code for one in found] == ["never_true"] * 41
+    proposed = [one for one in found if one.suggestion is not None]
+    assert len(proposed) == 20
+    assert proposed[-1].suggestion == source.replace('"A19"', '"a19"')
+
+
 def test_a_proposal_that_could_not_be_parsed_is_not_made() -> None:
     # The proposal would have more characters than an expression may have.
     names = " ".join(f'"{number:04}"' for number in range(576))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from authz.rules import parse
-from authz.rules.ast import Constant, Logic
+from authz.rules.ast import Combination, Comparison, Constant, Logic
 from authz.rules.formatter import format_logical
 from authz.rules.lint_tree import (
     conditions,
@@ -78,6 +78,23 @@ def test_joining_makes_one_run_and_repeats_nothing() -> None:
         'ssl and http.host eq "a" and test.flag_map["a"]'
     )
     assert joined(Logic.OR, [_root("ssl"), _root("ssl")]) == _root("ssl")
+
+
+def test_joining_does_not_compare_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [_root(f'http.host eq "{number}"') for number in range(200)]
+    compared: list[object] = []
+    equal = Comparison.__eq__
+
+    def counted(one: Comparison, other: object) -> bool:
+        compared.append(other)
+        return equal(one, other)
+
+    monkeypatch.setattr(Comparison, "__eq__", counted)
+    found = joined(Logic.OR, [*parts, _root('http.host eq "7"')])
+
+    assert isinstance(found, Combination)
+    assert all(one is part for one, part in zip(found.operands, parts, strict=True))
+    assert 1 <= len(compared) <= 10
 
 
 def test_what_is_not_changed_stays_the_same_object() -> None:

@@ -6,7 +6,14 @@ from __future__ import annotations
 import pytest
 
 from authz.errors import ParseError, TypeCheckError
-from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEXES, format_expression, parse
+from authz.rules import (
+    MAX_LENGTH,
+    MAX_NESTING,
+    MAX_REGEXES,
+    MAX_SOURCE,
+    format_expression,
+    parse,
+)
 from authz.rules.ast import Combination, Logic, Not
 from tests.factories.schemes import SCHEME
 
@@ -62,6 +69,39 @@ def test_what_is_too_long_begins_behind_the_last_character_allowed() -> None:
         parse(f'http.host{blank}eq "{"x" * MAX_LENGTH}"{blank}or ssl', SCHEME)
 
     assert caught.value.span[0] == MAX_LENGTH + len(blank) - 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        # A quote in a class, behind an escape in it, in the second class, and no quote.
+        '"[" {}]"',
+        '"[\\]" {}]"',
+        '"[a]["{}]"',
+        '"a\\"{}["]"',
+        '"{}"',
+        'r#"["{}]"#',
+    ],
+)
+def test_the_space_in_a_pattern_counts_and_that_around_it_does_not(pattern: str) -> None:
+    blank = " \n" * 9
+    short = f'http.host matches {pattern.format("")} or http.host ~ "["]" or ssl'
+    spaces = " " * (MAX_LENGTH - len(short))
+
+    source = f'http.host matches{blank}{pattern} or{blank}http.host ~ "["]" or{blank}ssl'
+    parse(source.format(spaces), SCHEME)
+    with pytest.raises(TypeCheckError, match="4097 characters, 4096 are allowed"):
+        parse(source.format(spaces + " "), SCHEME)
+
+
+def test_a_source_is_bounded_with_its_layout_before_it_is_looked_at() -> None:
+    most = "ssl" + " " * (MAX_SOURCE - 3)
+
+    parse(most, SCHEME)
+    with pytest.raises(TypeCheckError, match="65537 characters with all its white space") as caught:
+        parse(f"{most[:-1]}\ud800 ", SCHEME)
+    assert caught.value.span == (MAX_SOURCE, MAX_SOURCE + 1)
+    assert caught.value.hint == "take out white space, or put long sets into lists"
 
 
 def test_regexes_are_counted() -> None:
