@@ -235,7 +235,7 @@ def _policy_source(
     plan: Plan, stack: ExitStack, publish: Callable[[Built], None], metrics: Metrics
 ) -> PolicySource:
     directory = _own_directory(Path(plan.data_dir), stack)
-    return PolicySource(
+    source = PolicySource(
         PolicyFiles(
             policy=Path(plan.policy),
             snapshots=directory / "snapshots",
@@ -247,6 +247,8 @@ def _policy_source(
         log_format=plan.log_format,
         log_level=plan.log_level,
     )
+    stack.callback(source.release)
+    return source
 
 
 def _own_directory(data_dir: Path, stack: ExitStack) -> Path:

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that appear under their name whole or not at all, and what is left of writes cut short.
+"""Files that appear whole or not at all and stay while held, and what is left of writes cut short.
 
 A file is written under another name, `.XXXXXXXX.tmp`, and renamed. Whoever writes holds a lock
 (flock(2)) on it, which the kernel takes away when the writer is gone, however it went. So a
 temporary file that can be locked is nobody's any more, and one of another process that is still
 being written is left alone: two supervisors may share a data directory during an upgrade.
+
+Whoever needs a file that others may remove holds it: a shared lock on it, until it is closed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import stat
 import tempfile
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +60,63 @@ def remove_remains(directory: Path) -> None:
             if _TEMPORARY.fullmatch(path.name):
                 with contextlib.suppress(OSError):
                     _remove_if_stale(path)
+
+
+def hold(file: Path) -> FileIO:
+    """Open a file that `remove_unheld` then leaves alone, in every process, until it is closed.
+
+    Raises:
+        FileNotFoundError: it is not there (any more).
+        OSError: it cannot be read.
+    """
+    held = FileIO(file)
+    try:
+        # Whoever removes a file has it locked for a moment only. Where there are no locks, its age
+        # has to do.
+        with contextlib.suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_SH)
+        if not os.fstat(held.fileno()).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+    except BaseException:
+        held.close()
+        raise
+    return held
+
+
+def remove_unheld(file: Path, *, before: float, before_without_locks: float) -> bool:
+    """Remove a file that nobody holds, if it was last changed or touched at `before` or earlier.
+
+    Args:
+        before: Unix time by the clock of the file system.
+        before_without_locks: the same, where nobody can tell whether it is held.
+
+    Returns:
+        Whether it is gone; what cannot be opened stays.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    try:
+        # For writing, which network file systems want of whoever locks exclusively.
+        descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            before = before_without_locks
+        # Looked at and removed under the lock: whoever touches it holds it meanwhile.
+        if os.fstat(descriptor).st_mtime > before:
+            return False
+        file.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _create_temporary(directory: Path) -> tuple[int, Path]:

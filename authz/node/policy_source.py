@@ -25,9 +25,11 @@ from authz.node.loader_messages import GeoState, LoadPolicy, Refused, Unsettled
 from authz.node.loader_process import start_loader
 from authz.observability.log import get_logger
 from authz.sources.watch import ContentWatcher, contents_of
+from authz.whole_files import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from io import FileIO
 
     from authz.node.loader_messages import Built, Findings
     from authz.node.loader_process import LoaderProcess
@@ -94,6 +96,7 @@ class PolicySource:
         self._start = start
         self._geo = GeoState()
         self._earlier: str | None = None
+        self._held: FileIO | None = None
         self._watcher = ContentWatcher({}, clock)
         self._watched: tuple[Path, ...] = ()
         self._retry_at: float | None = None
@@ -154,7 +157,7 @@ class PolicySource:
             if not answer.retry:
                 self._retry_at = None
             raise error_of(answer.fault)
-        self._publish(answer)
+        self._put_in_force(answer)
         self._retry_at = None
         self.generation = answer.generation
         self._earlier = answer.file
@@ -199,6 +202,30 @@ class PolicySource:
         loader = self._loader
         if loader is not None:
             loader.kill()
+
+    def release(self) -> None:
+        """Let go of the snapshot file in force: nobody answers by it any more."""
+        if self._held is not None:
+            self._held.close()
+
+    def _put_in_force(self, built: Built) -> None:
+        # A worker that starts again reads it, whatever another supervisor has written since. Held
+        # before anybody is told, and the one before until this one is in force.
+        try:
+            held = hold(Path(built.file))
+        except OSError as error:
+            raise PolicyError(
+                f"cannot use the snapshot: {error.strerror or error}",
+                where=built.file,
+                hint="the supervisor writes a new one on SIGHUP or when the policy changes",
+            ) from error
+        try:
+            self._publish(built)
+        except BaseException:
+            held.close()
+            raise
+        self.release()
+        self._held = held
 
     def _order(self, *, settled: bool) -> LoadPolicy:
         log_format, log_level = self._log

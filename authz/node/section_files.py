@@ -3,8 +3,9 @@
 
 A snapshot file names them by their hash, so snapshots that share a section share its file: a
 revocation beside a million serial numbers writes some kilobytes. A file appears complete and on
-disk or not at all, is never written to, and goes when no snapshot that is kept names it. Whoever
-has mapped it keeps what it mapped.
+disk or not at all, is never written to, and goes when no snapshot that is kept names it, unless it
+is new: sections are written before the snapshot that names them, maybe by another supervisor.
+Whoever has mapped it keeps what it mapped.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from authz.packed import Section
-from authz.whole_files import write_whole
+from authz.whole_files import hold, remove_unheld, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,7 +30,8 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 
 def write_section(directory: Path, section: Section) -> None:
-    """Make sure that `directory` has the section; a file that was damaged is written anew.
+    """Make sure that `directory` has the section, and has it as a new one, which is not pruned; a
+    file that was damaged is written anew.
 
     Raises:
         OSError: it cannot be written.
@@ -37,6 +39,9 @@ def write_section(directory: Path, section: Section) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
     target = directory / section.sha256.hex()
     with contextlib.suppress(OSError, ValueError):
+        # First touched, then looked at: what is there after that stays.
+        with hold(target) as held:
+            os.utime(held.fileno())
         if map_section(target, section.sha256, len(section)) is not None:
             return
     write_whole(target, [section.data])
@@ -59,8 +64,9 @@ def map_section(file: Path, sha256: bytes, length: int) -> Section | None:
     return Section(mapped, sha256)
 
 
-def prune_sections(directory: Path, used: Collection[bytes]) -> None:
-    """Remove the sections that no snapshot names.
+def prune_sections(directory: Path, used: Collection[bytes], before: float) -> None:
+    """Remove the sections that no snapshot names, if they were written or touched at Unix time
+    `before` or earlier.
 
     Raises:
         OSError: the directory cannot be read or changed.
@@ -69,7 +75,7 @@ def prune_sections(directory: Path, used: Collection[bytes]) -> None:
     if directory.is_dir():
         for path in list(directory.iterdir()):
             if path.name not in names and _NAME.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+                remove_unheld(path, before=before, before_without_locks=before)
 
 
 def sync_directory(directory: Path) -> None:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The snapshot file: a policy model on its way from the supervisor to the workers.
 
-Lives here: the layout, writing (the last three files are kept) and reading with every checksum
-verified. Not here: what the model is written as (snapshot_model.py), large sections
-(section_files.py), compiling (policy.snapshot) and deciding when to write (node.supervisor).
-ADR-0006 says why it looks like this.
+Lives here: the layout, writing (the last three files are kept, and those that somebody holds) and
+reading with every checksum verified. Not here: what the model is written as (snapshot_model.py),
+large sections (section_files.py), compiling (policy.snapshot), deciding when to write
+(node.supervisor) and holding what is in force (node.policy_source). ADR-0006 says why it looks like
+this.
 
 Layout, integers little-endian:
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import re
 import struct
 from types import MappingProxyType
@@ -43,7 +45,7 @@ from authz.node.section_files import (
 from authz.node.snapshot_model import decode_model, encode_model
 from authz.packed import Section
 from authz.policy.model import PolicyModel
-from authz.whole_files import remove_remains, write_whole
+from authz.whole_files import remove_remains, remove_unheld, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,6 +57,13 @@ VERSION = 2
 #: How many snapshot files stay in the directory: the one in force, the one a slow worker may still
 #: be reading, and the one before, to look at after a bad change.
 KEPT = 3
+
+#: Where there are no locks to tell whether a snapshot file is held, those of the last hour stay.
+WITHOUT_LOCKS_SECONDS: Final = 3600.0
+
+#: How long a section stays that no snapshot names yet: longer than a loader may take to write one
+#: that does (loader_process.LOAD_SECONDS).
+NEW_SECONDS: Final = 300.0
 
 #: Sections of this size and above have files of their own.
 LARGE: Final = 64 * 1024
@@ -101,7 +110,8 @@ def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: flo
     """Write `model` as generation `generation`, made at Unix time `at`, and return the file.
 
     The file appears under its name complete and on disk, and after its sections, or not at all.
-    Older ones beyond `KEPT` are removed, and what writes that were cut short left.
+    Older ones beyond `KEPT` that nobody holds are removed, and what writes that were cut short
+    left.
 
     Raises:
         PolicyError: the directory cannot be written to.
@@ -261,14 +271,17 @@ def _files(directory: Path) -> list[tuple[int, Path]]:
 
 
 def _prune(directory: Path, keep: Path) -> None:
+    # The clock of the file system, which another machine may have.
+    now = keep.stat().st_mtime
     used: set[bytes] = set()
     files = [path for _, path in _files(directory)]
     for path in files:
-        if path != keep and path not in files[-KEPT:]:
-            path.unlink(missing_ok=True)
-        else:
+        spared = path == keep or path in files[-KEPT:]
+        if spared or not remove_unheld(
+            path, before=math.inf, before_without_locks=now - WITHOUT_LOCKS_SECONDS
+        ):
             used.update(_sections_of(path))
-    prune_sections(directory / DIRECTORY, used)
+    prune_sections(directory / DIRECTORY, used, now - NEW_SECONDS)
 
 
 def _sections_of(file: Path) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authz.node.snapshot_file import KEPT, write_snapshot
+from authz.policy.model import PolicyModel
 from tests.integration.harness import ALLOW_ALL, BROKEN, DENY_ALL, eventually
 
 if TYPE_CHECKING:
@@ -51,6 +53,18 @@ def test_it_answers_is_ready_and_drains(start: Start, client: Connect, transport
     assert node.get("/readyz") == (503, "draining\n")
     assert node.wait() == 0
     assert node.events("stopped")
+
+
+def test_the_snapshot_in_force_stays_whatever_another_process_writes(start: Start) -> None:
+    node = start().until_serving()
+    [file] = (node.data / "snapshots").iterdir()
+    for generation in range(2, KEPT + 3):
+        write_snapshot(node.data / "snapshots", PolicyModel(sites=()), generation, 0.0)
+    assert file.exists()
+    node.signal(signal.SIGTERM)
+    assert node.wait() == 0
+    write_snapshot(node.data / "snapshots", PolicyModel(sites=()), 20, 0.0)
+    assert not file.exists()
 
 
 def test_the_start_line_says_what_runs(start: Start) -> None:

@@ -14,6 +14,8 @@ import grpc
 import psutil
 import pytest
 
+from authz.node.snapshot_file import KEPT, write_snapshot
+from authz.policy.model import PolicyModel
 from tests.integration.harness import ALLOW_ALL, BROKEN, DENY_ALL, PATIENCE, Client, eventually
 
 if TYPE_CHECKING:
@@ -203,6 +205,22 @@ def test_a_worker_with_a_policy_keeps_it_when_the_next_file_is_damaged(
     assert (failed["worker"], failed["generation"], failed["kept"]) == (0, 2, 1)
     # Reported, written anew, loaded.
     eventually(lambda: client(node.addresses[0]).ask() == DENIED, "worker 0 has generation 3")
+
+
+def test_a_worker_that_starts_again_has_its_policy_whatever_another_supervisor_wrote(
+    start: Start, client: Connect
+) -> None:
+    node = start(*TWO).until_serving()
+    [file] = (node.data / "snapshots").iterdir()
+    node.rewrite(BROKEN)
+    node.until_logged("the policy cannot be used; the last good one stays")
+    for generation in range(2, KEPT + 3):
+        write_snapshot(node.data / "snapshots", PolicyModel(sites=()), generation, 0.0)
+
+    assert file.exists()
+    node.workers()[0].kill()
+    node.until_logged("the worker is ready")
+    assert client(node.addresses[0]).ask() == 0
 
 
 def test_workers_end_with_a_supervisor_that_was_killed(start: Start) -> None:

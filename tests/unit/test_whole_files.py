@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from authz import whole_files as module
-from authz.whole_files import remove_remains, write_whole
+from authz.whole_files import hold, remove_remains, remove_unheld, write_whole
 
 # Writes until its standard input ends, which is when somebody kills it.
 _WRITER = """
@@ -156,3 +158,75 @@ def test_without_locks_files_are_written_and_remains_stay(
     write_whole(tmp_path / "file", [b"all"])
 
     assert names(tmp_path) == [".a1_b2c3d.tmp", "file"]
+
+
+# --- files that are held -------------------------------------------------------------------------
+
+
+def _remove(file: Path) -> bool:
+    return remove_unheld(file, before=math.inf, before_without_locks=math.inf)
+
+
+def test_what_is_held_stays_until_the_last_one_lets_go(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    write_whole(file, [b"all"])
+    with hold(file) as held, hold(file):
+        assert held.read() == b"all"
+        assert not _remove(file)
+    with hold(file):
+        assert not _remove(file)
+    assert _remove(file)
+    assert not file.exists()
+    assert _remove(file), "it is gone"
+
+
+def test_what_is_being_given_its_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def then_remove(self: Path, target: Path) -> None:
+        rename(self, target)
+        assert not _remove(target)
+
+    monkeypatch.setattr(Path, "rename", then_remove)
+    write_whole(tmp_path / "file", [b"all"])
+    assert (tmp_path / "file").exists()
+
+
+def test_what_is_removed_before_it_is_locked_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"all")
+    opened: list[Any] = []
+
+    def open_and_lose(path: Path) -> Any:
+        opened.append(FileIO(path))
+        assert _remove(path)
+        return opened[0]
+
+    monkeypatch.setattr(module, "FileIO", open_and_lose)
+    with pytest.raises(FileNotFoundError):
+        hold(file)
+    assert opened[0].closed
+
+
+def test_what_is_newer_or_cannot_be_opened_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"all")
+    os.utime(file, (1000.0, 1000.0))
+    (tmp_path / "link").symlink_to(file)
+    assert not remove_unheld(file, before=999.0, before_without_locks=math.inf)
+    assert not _remove(tmp_path / "link")
+    assert not _remove(tmp_path)
+
+    def flock(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with hold(file):
+        assert not remove_unheld(file, before=math.inf, before_without_locks=999.0)
+        assert remove_unheld(file, before=0.0, before_without_locks=1000.0)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,10 +36,11 @@ from authz.node.policy_source import (
 from authz.observability.log import flush
 from authz.observability.metrics import Metrics
 from authz.sources.watch import contents_of
+from authz.whole_files import remove_unheld
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from authz.errors import AuthzError
     from authz.node.loader_messages import Answer
@@ -108,12 +111,17 @@ class _Source:
         found = contents_of([self.file]).items()
         return {"contents": {str(path): digest for path, digest in found}, "geo": GeoState()}
 
+    def snapshot(self, generation: int) -> Path:
+        file = self.file.with_name(f"{generation}.snapshot")
+        file.touch()
+        return file
+
     def built(self, generation: int = 1, **changes: Any) -> None:
         self.answer = Built(
             **{
                 **self._looked(),
                 "generation": generation,
-                "file": f"{generation}.snapshot",
+                "file": str(self.snapshot(generation)),
                 "sites": 1,
                 **changes,
             }
@@ -127,8 +135,10 @@ class _Source:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> _Source:
-    return _Source(tmp_path)
+def made(tmp_path: Path) -> Iterator[_Source]:
+    made = _Source(tmp_path)
+    yield made
+    made.source.release()
 
 
 def test_what_was_built_is_published_and_its_number_known(made: _Source) -> None:
@@ -147,7 +157,7 @@ def test_an_order_goes_on_from_what_is_in_force(made: _Source) -> None:
     first, second = made.orders
 
     assert (first.generation, first.earlier, first.settled) == (1, None, False)
-    assert (second.generation, second.earlier, second.settled) == (6, "5.snapshot", True)
+    assert (second.generation, second.earlier, second.settled) == (6, str(made.snapshot(5)), True)
     # Everybody waits for the first load; during a reload, checks are answered.
     assert [loader.gave_way for loader in made.loaders] == [False, True]
     assert (first.geo, second.geo) == (GeoState(), geo)
@@ -326,3 +336,68 @@ def test_when_it_is_stopped_the_loader_is_ended_and_nothing_is_a_failure_any_mor
     assert made.metrics.export()["reload_failures"] == []
     made.source.load()
     made.source.stop()  # with no loader at work
+
+
+# --- the file in force ----------------------------------------------------------------------
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _remove(file: Path) -> bool:
+    return remove_unheld(file, before=math.inf, before_without_locks=math.inf)
+
+
+def test_the_file_in_force_is_held_until_the_next_one_is_in_force(made: _Source) -> None:
+    made.source.load()
+    made.built(2)
+    made.disk_is_full = True
+    with pytest.raises(PolicyError):
+        made.source.load()
+    assert not _remove(made.snapshot(1)), "it still is"
+    assert _remove(made.snapshot(2))
+
+    made.disk_is_full = False
+    made.built(2)
+    made.source.load()
+    assert _remove(made.snapshot(1))
+    assert not _remove(made.snapshot(2))
+
+    made.source.release()
+    made.source.release()
+    assert _remove(made.snapshot(2))
+
+
+def test_the_file_is_held_before_anybody_is_told(
+    made: _Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+    monkeypatch.setattr(
+        made.source, "_publish", lambda built: kept.append(not _remove(made.snapshot(1)))
+    )
+    made.source.load()
+    assert kept == [True]
+
+
+def test_a_file_that_is_gone_before_it_is_held_is_not_published_and_asked_for_again(
+    made: _Source,
+) -> None:
+    made.source.load()
+    made.built(2)
+    made.snapshot(2).unlink()
+    with pytest.raises(PolicyError, match="cannot use the snapshot: No such file"):
+        made.source.load()
+    assert (len(made.published), made.source.generation) == (1, 1)
+    assert not _remove(made.file.with_name("1.snapshot"))
+    made.now += RETRY_SECONDS
+    assert made.source.changed()
+
+
+def test_a_hundred_policies_leave_one_file_open(made: _Source) -> None:
+    made.source.load()
+    before = _open_files()
+    for generation in range(2, 102):
+        made.built(generation)
+        made.source.load()
+    assert _open_files() == before

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,14 +32,20 @@ def test_a_section_is_found_under_its_hash(tmp_path: Path) -> None:
         map_section(tmp_path / "none", SECTION.sha256, 5000)
 
 
-def test_a_section_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_a_section_that_is_there_is_not_written_again_but_new_again(tmp_path: Path) -> None:
     write_section(tmp_path, SECTION)
-    before = (tmp_path / SECTION.sha256.hex()).stat()
+    file = tmp_path / SECTION.sha256.hex()
+    os.utime(file, (1000.0, 1000.0))
+    before = file.stat()
 
     write_section(tmp_path, SECTION)
 
-    after = (tmp_path / SECTION.sha256.hex()).stat()
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert file.stat().st_ino == before.st_ino
+    prune_sections(tmp_path, (), before=1000.0)
+    assert file.exists()
+    os.utime(file, (1000.0, 1000.0))
+    prune_sections(tmp_path, (), before=1000.0)
+    assert not file.exists()
 
 
 def test_a_mapped_section_can_be_written(tmp_path: Path) -> None:
@@ -56,7 +64,7 @@ def test_only_sections_are_removed(tmp_path: Path) -> None:
     write_section(tmp_path, other)
     (tmp_path / "notes.txt").write_text("mine")
 
-    prune_sections(tmp_path, {other.sha256})
+    prune_sections(tmp_path, {other.sha256}, before=math.inf)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.sha256.hex(), "notes.txt"]
-    prune_sections(tmp_path / "missing", ())
+    prune_sections(tmp_path / "missing", (), before=math.inf)

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import mmap
+import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +23,8 @@ from authz.node.section_files import DIRECTORY
 from authz.node.snapshot_file import (
     KEPT,
     LARGE,
+    NEW_SECONDS,
+    WITHOUT_LOCKS_SECONDS,
     next_generation,
     read_snapshot,
     write_snapshot,
@@ -38,6 +42,7 @@ from authz.policy.model import (
     UpstreamHeaders,
 )
 from authz.rules.lists import ListKind, ListModel, pack_list
+from authz.whole_files import hold
 from tests.factories.pki import AT, authority, presented, root
 
 if TYPE_CHECKING:
@@ -253,6 +258,11 @@ def large(number: int, *changes: int) -> PolicyModel:
     )
 
 
+@pytest.fixture
+def no_section_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_file, "NEW_SECONDS", 0.0)
+
+
 def sections_in(directory: Path) -> dict[str, int]:
     """Name and inode of the section files."""
     return {path.name: path.stat().st_ino for path in (directory / DIRECTORY).iterdir()}
@@ -294,7 +304,9 @@ def test_a_section_that_is_at_hand_is_not_read_again(tmp_path: Path) -> None:
         read_snapshot(second)
 
 
-def test_sections_go_with_the_last_snapshot_that_names_them(tmp_path: Path) -> None:
+def test_sections_go_with_the_last_snapshot_that_names_them(
+    tmp_path: Path, no_section_is_new: None
+) -> None:
     for generation in range(1, KEPT + 3):
         write_snapshot(tmp_path, large(generation), generation, 0.0)
         # One for the list, which all share, and one for each snapshot's serial numbers.
@@ -304,7 +316,9 @@ def test_sections_go_with_the_last_snapshot_that_names_them(tmp_path: Path) -> N
     assert sections_in(tmp_path) == {}
 
 
-def test_what_a_reader_has_mapped_outlives_its_file(tmp_path: Path) -> None:
+def test_what_a_reader_has_mapped_outlives_its_file(
+    tmp_path: Path, no_section_is_new: None
+) -> None:
     content = read_snapshot(write_snapshot(tmp_path, large(1), 1, 0.0))
     for generation in range(2, KEPT + 3):
         write_snapshot(tmp_path, MODEL, generation, 0.0)
@@ -335,7 +349,9 @@ def test_a_damaged_section_is_not_used_and_written_anew(tmp_path: Path, damage: 
         assert path.read_bytes() == whole
 
 
-def test_a_damaged_snapshot_that_is_kept_names_no_sections(tmp_path: Path) -> None:
+def test_a_damaged_snapshot_that_is_kept_names_no_sections(
+    tmp_path: Path, no_section_is_new: None
+) -> None:
     first = write_snapshot(tmp_path, large(1), 1, 0.0)
     first.write_bytes(b"damaged")
     write_snapshot(tmp_path, MODEL, 2, 0.0)
@@ -351,3 +367,78 @@ def test_crls_that_were_read_are_not_written_in_der(tmp_path: Path) -> None:
     bundle = compile_trust([read])
     alice = judge(presented(root().client("alice", serial=5)), bundle, AT)
     assert revocation_of(alice, bundle, AT).revoked
+
+
+# --- two writers in one directory ----------------------------------------------------------------
+
+
+def make_old(directory: Path, seconds: float) -> None:
+    """As if everything had been written so long ago."""
+    for path in directory.rglob("*"):
+        about = path.stat()
+        os.utime(path, (about.st_atime - seconds, about.st_mtime - seconds))
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_another_writer_leaves_the_sections_of_a_snapshot_that_is_about_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reused: bool
+) -> None:
+    if reused:
+        old = write_snapshot(tmp_path, large(1), 1, 0.0)
+        make_old(tmp_path, NEW_SECONDS + 60)
+        old.unlink()
+    write = snapshot_file.write_whole
+
+    def after_another(target: Path, parts: Any) -> None:
+        monkeypatch.undo()
+        write_snapshot(tmp_path, MODEL, 2, 0.0)
+        write(target, parts)
+
+    monkeypatch.setattr(snapshot_file, "write_whole", after_another)
+    file = write_snapshot(tmp_path, large(1), 3, 0.0)
+
+    assert next_generation(tmp_path) == 4
+    assert read_snapshot(file).model == large(1)
+
+
+def test_sections_that_no_snapshot_came_to_name_go_in_the_end(tmp_path: Path) -> None:
+    write_snapshot(tmp_path, large(1), 1, 0.0).unlink()
+    make_old(tmp_path, NEW_SECONDS - 60)
+    write_snapshot(tmp_path, MODEL, 1, 0.0)
+    assert len(sections_in(tmp_path)) == 2
+    make_old(tmp_path / DIRECTORY, 120)
+    write_snapshot(tmp_path, MODEL, 2, 0.0)
+    assert sections_in(tmp_path) == {}
+
+
+def test_what_somebody_holds_stays_with_its_sections_whatever_others_write(tmp_path: Path) -> None:
+    file = write_snapshot(tmp_path, large(1), 5, 0.0)
+    with hold(file):
+        make_old(tmp_path, 2 * WITHOUT_LOCKS_SECONDS)
+        for generation in range(6, 6 + KEPT + 1):
+            write_snapshot(tmp_path, MODEL, generation, 0.0)
+        assert read_snapshot(file).model == large(1)
+        assert len(list(tmp_path.glob("*.snapshot"))) == KEPT + 1
+
+    write_snapshot(tmp_path, MODEL, 20, 0.0)
+    assert not file.exists()
+    assert sections_in(tmp_path) == {}
+
+
+def test_without_locks_the_files_of_the_last_hour_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    file = write_snapshot(tmp_path, large(1), 1, 0.0)
+    make_old(tmp_path, WITHOUT_LOCKS_SECONDS - 60)
+    for generation in range(2, KEPT + 3):
+        write_snapshot(tmp_path, MODEL, generation, 0.0)
+    assert read_snapshot(file).model == large(1)
+
+    make_old(tmp_path, 120)
+    write_snapshot(tmp_path, MODEL, 20, 0.0)
+    assert not file.exists()
+    assert sections_in(tmp_path) == {}
