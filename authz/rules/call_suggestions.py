@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from authz.rules.suggestion_text import null_hint, pattern
-from authz.rules.suggestions import COMPARISON_WORDS, did_you_mean
+from authz.rules.suggestion_text import COMPARISON_WORDS, null_hint, pattern
+from authz.rules.suggestions import did_you_mean
 from authz.rules.types import Array, Bool, Bytes, Ip, Map
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ _IN_SET: Final = "addresses are compared with a set: ip.src in {10.0.0.0/8}"
 _NO_METHODS: Final = "there are no methods: functions take their value as an argument"
 _HAS_KEY: Final = 'whether a map has a key is has_key(map, "name")'
 _DIGEST: Final = "there is no such function; is_timed_hmac_valid_v0() is what checks tokens"
+_COMPARISON: Final = re.compile(r"[ \r\n]*(?:[=!<>]|(?:eq|ne|lt|le|gt|ge|in)\b)")
+# What gives the place where a text begins, not whether there is one.
+_PLACES: Final = ("strpos", "indexof", "search")
+# Their patterns have more wildcards than a star.
+_PATTERNS: Final = ("wildcard_match", "glob", "like", "fnmatch")
+_OTHER_WILDCARDS: Final = re.compile(r"[%_?\[]")
 # What other languages call what is an operator here.
 _OPERATORS: Final = {
     **{word: word for word in ("contains", "matches", "wildcard", "eq", "ne")},
@@ -37,7 +43,7 @@ _OPERATORS: Final = {
         ("regex", "regexp", "match", "re_match", "regex_match", "regexp_match", "test", "search"),
         "matches",
     ),
-    **dict.fromkeys(("wildcard_match", "glob", "like", "fnmatch"), "wildcard"),
+    **dict.fromkeys(_PATTERNS, "wildcard"),
     **dict.fromkeys(("equals", "equal", "is"), "eq"),
 }
 # What they call what is a function here.
@@ -64,7 +70,10 @@ def hint_for_call(name: str, source: str, at: int, end: int, scheme: Scheme) -> 
     parent, _, last = name.rpartition(".")
     if parent in scheme.fields:
         shown = call[0] if call else ""
-        return method_hint(parent, scheme.fields[parent].type, last, shown)
+        compared = call is not None and is_compared(source, call.end(), end)
+        return method_hint(parent, scheme.fields[parent].type, last, shown, compared=compared)
+    if lower in _PLACES and (call is None or is_compared(source, call.end(), end)):
+        return _asks_whether(lower)
     first = arguments[0] if arguments else ""
     base = _FIELD_NAME.match(first)
     field = scheme.fields.get(base[0]) if base else None
@@ -81,8 +90,9 @@ def hint_for_call(name: str, source: str, at: int, end: int, scheme: Scheme) -> 
         left, right = known if len(known) == 2 else ("…", "…")
         return f"{lower} stands between two conditions: {left} {lower} {right}"
     if lower in _OPERATORS and plain and len(arguments) == 2 and arguments[1][0] in "\"'":
-        operator = _OPERATORS[lower]
-        return f"it is an operator: {first} {operator} {pattern(operator, _quoted(arguments[1]))}"
+        shown = _right_side(lower, _quoted(arguments[1]))
+        value = f"lower({first})" if lower == "icontains" else first
+        return f"it is an operator: {value} {_OPERATORS[lower]} {shown}"
     return _hint_for_function(lower, scheme) or did_you_mean(
         name, [*scheme.functions, "any", "all"]
     )
@@ -93,7 +103,8 @@ def _hint_for_function(lower: str, scheme: Scheme) -> str | None:
     if lower in COMPARISON_WORDS or lower == "strict":
         return f"{lower} is an operator: field {lower} {'{…}' if lower == 'in' else 'value'}"
     if lower in _OPERATORS:
-        return f'it is an operator: field {_OPERATORS[lower]} "…"'
+        value = "lower(field)" if lower == "icontains" else "field"
+        return f'it is an operator: {value} {_OPERATORS[lower]} "…"'
     if lower in _FUNCTIONS and _FUNCTIONS[lower] in scheme.functions:
         return f'did you mean "{_FUNCTIONS[lower]}"?'
     if lower in ("ip_in_range", "cidr_match", "in_cidr", "ip_match"):
@@ -107,20 +118,30 @@ def _hint_for_function(lower: str, scheme: Scheme) -> str | None:
     return None
 
 
-def method_hint(left: str, kind: Type, name: str, arguments: str) -> str | None:
+def is_compared(source: str, at: int, end: int) -> bool:
+    """Whether a comparison operator follows here."""
+    return _COMPARISON.match(source, at, end) is not None
+
+
+def method_hint(
+    left: str, kind: Type, name: str, arguments: str, *, compared: bool = False
+) -> str | None:
     """For a method of a value, or a property: how the same is written here.
 
     Args:
         left: the value, and `kind` its type.
         arguments: what `ARGUMENTS` matched behind the name, or "".
+        compared: whether what the method gives is compared with something.
     """
     lower = name.lower()
     given = _EACH_ARGUMENT.findall(arguments)
     text = _quoted(given[0]) if given and given[0][0] in "\"'" else '"…"'
+    if lower in _PLACES and kind == Bytes and (compared or not given):
+        return f"there are no methods; {_asks_whether(lower)}"
     if "*" in left:
         # Whether this is a value or one for each element shows only further left.
-        operator = _OPERATORS.get(lower) if kind == Bytes else None
-        shown = pattern(operator or "", text)
+        operator = _OPERATORS.get(lower) if kind == Bytes and lower != "icontains" else None
+        shown = _right_side(lower, text) if operator else ""
         return f"there are no methods: … {operator} {shown}" if operator else _NO_METHODS
     if isinstance(kind, Map):
         wanted = ("contains", "has", "has_key", "haskey", "get", "includes", *_PRESENT)
@@ -146,10 +167,26 @@ def method_hint(left: str, kind: Type, name: str, arguments: str) -> str | None:
     elif (operator := _OPERATORS.get(lower)) and not (of_many and operator == "ne"):
         # An array contains a text when an element is it.
         operator = "eq" if of_many and operator == "contains" else operator
-        said = f"{value} {operator} {pattern(operator, text)}"
+        if lower == "icontains":
+            value = f"lower({value}){'[*]' * of_many}"
+        said = f"{value} {operator} {_right_side(lower, text)}"
     if said is None:
         return None
     return f"there are no methods: {f'any({said})' if of_many else said}"
+
+
+def _asks_whether(name: str) -> str:
+    """For a function that gives the place of a text, and -1 or 0 where others are false."""
+    return f"{_OPERATORS[name]} asks whether a text is there, and is a condition of its own"
+
+
+def _right_side(name: str, quoted: str) -> str:
+    """What stands behind the operator for this function, as far as it means the same there."""
+    if name == "icontains":
+        return quoted.lower() if quoted.isascii() else '"…"'
+    if name in _PATTERNS and _OTHER_WILDCARDS.search(quoted):
+        return '"…"'
+    return pattern(_OPERATORS[name], quoted)
 
 
 def _quoted(argument: str) -> str:

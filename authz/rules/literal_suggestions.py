@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.rules.address_suggestions import network_of
 from authz.rules.suggestion_text import (
+    KEYWORDS,
     LONGEST_NAME,
     NO_TAB,
     NULLS,
@@ -63,8 +64,7 @@ def hint_for_text(source: str, at: int, end: int) -> str | None:
     if source.startswith("{", at, end):
         return _not_a_set(left, operator)
     if source.startswith(('("', "('"), at, end):
-        shown = set_text(source, at, end, Bytes) or '{"/a" "/b"}'
-        return f"a value does not stand in parentheses; several are a set: in {shown}"
+        return _in_parentheses(left, operator, set_text(source, at, end, Bytes))
     if source.startswith("r'", at, end):
         return 'a raw text stands in plain double quotes: r"text"'
     stop = at
@@ -146,7 +146,7 @@ def hint_for_membership(source: str, at: int, end: int, kind: Type) -> str:
     """For something other than { or $ after in."""
     left, _ = before_literal(source, at)
     text = _word(source, at, end)
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", text):
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", text) and text not in KEYWORDS:
         found = f"a list is written in ${text}"
         return f'{found}, a set in {{"{text}"}}' if kind == Bytes else found
     shown = set_text(source, at, end, kind)
@@ -218,6 +218,17 @@ def _hint_for_any(
 def _plain_quotes(source: str, at: int, end: int) -> str:
     """For a text in other quotes."""
     return "texts stand in plain double quotes: " + (requoted(source, at, end) or '"text"')
+
+
+def _in_parentheses(left: str, operator: str, shown: str | None) -> str:
+    """For texts in parentheses, and how they are written as a set, where that is known."""
+    said = "a value does not stand in parentheses"
+    if operator in ("==", "eq"):
+        return f"{said}; several are a set: in {shown or '{…}'}"
+    if operator in ("!=", "ne"):
+        return f"{said}; several are a set: not {left} in {shown or '{…}'}"
+    # A set would ask whether the whole value is one of them.
+    return said
 
 
 def _not_a_set(left: str, operator: str) -> str:

@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from authz.rules.call_suggestions import method_hint
 from authz.rules.repeat_suggestions import REPEAT_FIELD
-from authz.rules.suggestion_text import LONGEST_NAME, plain
-from authz.rules.suggestions import (
-    COMPARISON_WORDS,
-    FIELD_FIRST,
-    KEYWORDS,
-    did_you_mean,
-)
+from authz.rules.suggestion_text import COMPARISON_WORDS, KEYWORDS, LONGEST_NAME, plain
+from authz.rules.suggestions import FIELD_FIRST, did_you_mean
 from authz.rules.types import Array, Bool, Bytes, Int, Ip, Map
 
 if TYPE_CHECKING:
@@ -77,6 +72,10 @@ _OPERATORS: Final = {
     for pair in ("== ==", "eq eq", "!= !=", "ne ne", "< >", "<= >=", "lt gt", "le ge")
     for one, other in (pair.split(), pair.split()[::-1])
 }
+# What turns the rest of a name around, at its beginning or behind another word of it.
+_NEGATION: Final = re.compile(
+    r"(?:(?<![a-z0-9])|(?<=cert)|(?<=is))(?:un|not_?|non_?|no_|in)(?=[a-z])"
+)
 _HYPHENS: Final = re.compile(r"-[\w-]*", re.ASCII)
 _LITERAL_FIRST: Final = re.compile(
     r"(?P<literal>\"[^\"\\]{0,80}\"|'[^'\"\\]{0,80}'|[0-9][0-9A-Fa-f.:]*)[ \r\n]*"
@@ -141,6 +140,8 @@ def hint_for_field(name: str, scheme: Scheme, rest: str = "") -> str | None:
     if known is not None and isinstance(known.type, Map) and (more := _HYPHENS.match(rest)):
         last += more[0]
     lower = name.lower()
+    if negated := _negated(lower, scheme):
+        return f"write not {negated}"
     if known is not None:
         # As a method without its parentheses, length for one.
         if hint := method_hint(parent, known.type, last, ""):
@@ -165,6 +166,29 @@ def hint_for_field(name: str, scheme: Scheme, rest: str = "") -> str | None:
     # The end of a name is what people remember: path, host, cert_verified.
     same = [one for one in scheme.fields if one.rpartition(".")[2] == last.lower()]
     if same and (parent or len(same) <= _FEW):
-        best = max(same, key=lambda one: difflib.SequenceMatcher(a=lower, b=one).ratio())
+        best = max(same, key=lambda one: _likeness(lower, one))
         return f'did you mean "{best}"?'
     return did_you_mean(name, scheme.fields)
+
+
+def _negated(name: str, scheme: Scheme) -> str | None:
+    """The Bool field whose opposite a name says, as cert_unverified does."""
+    last = name.rpartition(".")[2]
+    if len(last) > LONGEST_NAME:
+        return None
+    known = [one for one, field in scheme.fields.items() if field.type == Bool]
+    ends = {one.rpartition(".")[2] for one in known}
+    for match in _NEGATION.finditer(last):
+        positive = last[: match.start()] + last[match.end() :]
+        if (meant := _FIELDS.get(positive)) in known:
+            return meant
+        close = difflib.get_close_matches(positive, ends, n=1, cutoff=_MISSPELT)
+        # A word of the field itself may begin so: union.
+        if close and _likeness(positive, close[0]) > _likeness(last, close[0]):
+            same = [one for one in known if one.rpartition(".")[2] == close[0]]
+            return max(same, key=lambda one: _likeness(name, one))
+    return None
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(a=one, b=other).ratio()

@@ -9,15 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from authz.rules.call_suggestions import ARGUMENTS, method_hint
-from authz.rules.suggestion_text import NO_TAB, NULLS, null_hint
-from authz.rules.suggestions import (
-    COMPARISON_WORDS,
-    KEYWORDS,
-    did_you_mean,
-    in_lower_case,
-    word_at,
-)
+from authz.rules.call_suggestions import ARGUMENTS, is_compared, method_hint
+from authz.rules.suggestion_text import COMPARISON_WORDS, KEYWORDS, NO_TAB, NULLS, null_hint
+from authz.rules.suggestions import did_you_mean, in_lower_case, word_at
 from authz.rules.types import Array, Bytes, Int, Ip, Map
 
 if TYPE_CHECKING:
@@ -34,7 +28,8 @@ _EQUALITY: Final = "equality is written == or eq"
 # Comparisons as hints pass them on: {left} is the left side.
 _EQUAL: Final = "{left} == …"
 _UNLIKE: Final = "{left} != …"
-_UNEQUAL: Final = re.compile(r"\{left\} (?:!=|ne) ")
+_UNEQUAL: Final = re.compile(r"\{left\} (?P<operator>!=|ne) ")
+_EQUALITIES: Final = {"!=": "==", "ne": "eq"}
 _FOR_NUMBERS: Final = re.compile(r"\} (?:&|bitwise_and)|\.\.")
 _FOR_TEXTS: Final = re.compile(r"\} (?:~|contains|matches|wildcard|strict)|_with\(")
 _AFTER_NOT: Final = re.compile(r"(?:not|!)[ \r\n]*(?P<word>[A-Za-z_]*)", re.IGNORECASE)
@@ -47,6 +42,7 @@ _OPERATORS: Final = {
     ),
     **dict.fromkeys(("rlike", "regex", "regexp"), 'use matches: {left} matches "…"'),
     "between": "use a range: {left} in {{1..5}}, or ge and le",
+    "icontains": 'compare in lower case: lower({left}) contains "…"',
     **dict.fromkeys(("has", "include", "includes", "having"), 'use contains: {left} contains "…"'),
     **dict.fromkeys(
         ("starts_with", "startswith", "starts", "begins_with", "begins"),
@@ -97,7 +93,13 @@ def hint_for_operator(source: str, at: int, end: int, left: str, kind: Type) -> 
         missing = f"there is no operator before the text: {left} eq …"
         return missing if kind == Bytes else hint_for_type(left, kind)
     if (method := _METHOD.match(source, at, end)) and (
-        hint := method_hint(left, kind, method["name"], method["arguments"] or "")
+        hint := method_hint(
+            left,
+            kind,
+            method["name"],
+            method["arguments"] or "",
+            compared=is_compared(source, method.end(), end),
+        )
     ):
         return hint
     return _hint_for_word(source, at, end, left, kind)
@@ -138,13 +140,16 @@ def hint_for_type(left: str, kind: Type, said: str = _EQUAL) -> str | None:
     if element is None:
         return _INSTEAD.get(kind)
     of_many = isinstance(kind, Map) and isinstance(element, Array)
+    negation = "not " if said.startswith("not ") else ""
     if not _fits(said, element.element or element if of_many else element):
-        said = _EQUAL
+        said = negation + _EQUAL
     if isinstance(kind, Map):
         key = f'{left}["name"]{"[0]" if of_many else ""}'
+        if match := _UNEQUAL.match(said):
+            # A comparison with a missing key is false; only with not before it, that key is unlike.
+            said = f"not {{left}} {_EQUALITIES[match['operator']]} {said[match.end() :]}"
         return f"compare the value of a key: {said.format(left=key)}"
-    negation = "not " if said.startswith("not ") else ""
-    # That a value is not the one that was named is meant of every element.
+    # That a value is not the one that was named is meant of every element, and true of none.
     quantity = "all" if _UNEQUAL.match(said) else "any"
     each = said.removeprefix("not ").format(left=f"{left}[*]")
     return f"compare its elements: {negation}{quantity}({each})"

@@ -15,6 +15,12 @@ from authz.rules.types import Array, Bytes, Int, Ip, Map, Type
 
 #: difflib takes quadratic time; nobody misspells a name as long as this, and a hint stays short.
 LONGEST_NAME: Final = 80
+#: The operators that are words and follow a value.
+COMPARISON_WORDS: Final = frozenset(
+    ("in", "eq", "ne", "ge", "le", "gt", "lt", "contains", "matches", "wildcard", "bitwise_and")
+)
+#: Every word of the grammar.
+KEYWORDS: Final = COMPARISON_WORDS | {"not", "and", "or", "xor", "any", "all"}
 #: For a tab, wherever it stands.
 NO_TAB: Final = "use spaces between words; a tab is not accepted"
 #: What stands for a left side that cannot be repeated.
@@ -41,6 +47,8 @@ _ITEM: Final = re.compile(
     r"|(?P<bare>[\w.:/@*%+-]+)"
 )
 _SEPARATORS: Final = re.compile(r"[\s,]*")
+# What may stand behind an item: a quote would make it the beginning of something else, as in r"a".
+_ITEM_END: Final = re.compile(r"[\s,)\]}&|]|\Z")
 _PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f\"\\]*")
 _SIMPLE_REGEX: Final = re.compile(r"\^?[\w./: -]*\$?", re.ASCII)
 _SIMPLE_WILDCARD: Final = re.compile(r"(?!.*\*\*)[^\\\"]*")
@@ -94,7 +102,9 @@ def set_text(source: str, at: int, end: int, kind: Type) -> str | None:
             break
         match = _ITEM.match(source, place, end)
         item = member(match[match.lastindex or 0], kind) if match else None
-        if match is None or item is None:
+        if match is None or item is None or not _ITEM_END.match(source, match.end(), end):
+            return None
+        if match["bare"] and item.strip('"').lower() in KEYWORDS:
             return None
         items.append(item)
         place = match.end()

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from authz.rules.repeat_suggestions import REPEAT_FIELD
-from authz.rules.suggestion_text import LONGEST_NAME, NO_TAB, QUOTES, member
+from authz.rules.suggestion_text import KEYWORDS, LONGEST_NAME, NO_TAB, QUOTES, member
 from authz.rules.types import Int
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 _WORD: Final = re.compile(r"[A-Za-z_]+")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RANGE: Final = re.compile(r"[0-9]+\.\.[0-9]+")
-#: The operators that are words and follow a value.
-COMPARISON_WORDS: Final = frozenset(
-    ("in", "eq", "ne", "ge", "le", "gt", "lt", "contains", "matches", "wildcard", "bitwise_and")
-)
-#: Every word of the grammar.
-KEYWORDS: Final = COMPARISON_WORDS | {"not", "and", "or", "xor", "any", "all"}
 #: For a comparison without a field on its left.
 FIELD_FIRST: Final = "the field comes first: write field == value"
 _BOOL_ALONE: Final = "a Bool value stands alone: write it as it is, or not before it"

@@ -15,7 +15,7 @@ import pytest
 from authz.errors import ExpressionError
 from authz.policy.fields import SCHEME
 from authz.rules import parse
-from authz.rules.suggestions import KEYWORDS
+from authz.rules.suggestion_text import KEYWORDS
 from tests.factories.slips import SLIPS
 from tests.factories.vector_expressions import VECTORS, parsed
 
