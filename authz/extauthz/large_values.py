@@ -46,9 +46,10 @@ class LargeValues:
         return True
 
     def keep(self, client: Client, name: str, value: Value, size: int) -> None:
-        """Keep a value; there has to be room."""
-        self._held.setdefault(client, {})[name] = size
-        self.bytes += size
+        """Keep a value, or keep it again (two threads read it at once); there has to be room."""
+        held = self._held.setdefault(client, {})
+        self.bytes += size - held.get(name, 0)
+        held[name] = size
         client.values[name] = value
 
     def drop(self, client: Client) -> None:

@@ -52,3 +52,14 @@ def test_what_was_kept_first_goes_first() -> None:
     large.drop(first)
     large.drop(second)
     assert (second.values, large.bytes) == ({}, 0)
+
+
+def test_what_is_kept_twice_is_counted_once() -> None:
+    """Two threads that find a value missing both read it, and both keep it."""
+    who, large = client(), LargeValues(100)
+    large.keep(who, "name", b"v", 40)
+    large.keep(who, "name", b"v", 50)
+
+    assert large.bytes == 50
+    large.drop(who)
+    assert (who.values, large.bytes) == ({}, 0)
