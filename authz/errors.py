@@ -11,6 +11,18 @@
     │   ├── MalformedCertificateError
     │   ├── UnsupportedCertificateError
     │   └── CertificateTooLargeError
+    ├── IssuanceError                    a certificate that is not issued
+    │   ├── InvalidCsrError
+    │   ├── WeakKeyError
+    │   ├── LintFailedError
+    │   ├── IssuerInactiveError
+    │   └── KeyUnavailableError
+    ├── StoreError                       what the store does not have, or does not do
+    │   ├── NotFoundError
+    │   ├── ConflictError
+    │   ├── InvalidInputError
+    │   └── StoreUnavailableError
+    ├── FetchError                       a CRL or OCSP answer that could not be had
     ├── TransportError                   a listener that cannot be opened
     ├── DemoError                        the demo, or the Envoy it needs, cannot run
     └── LoaderError                      the process that loads a policy came to no end
@@ -168,3 +180,75 @@ class LoaderError(AuthzError):
     """The process that loads a policy died, or took too long."""
 
     code = 1700
+
+
+class IssuanceError(AuthzError):
+    """A certificate or CRL that is not signed."""
+
+    code = 1800
+
+
+class InvalidCsrError(IssuanceError):
+    """A certificate signing request that cannot be used (RFC 2986)."""
+
+    code = 1801
+
+
+class WeakKeyError(IssuanceError):
+    """A key that is too weak, or of a kind that is not supported."""
+
+    code = 1802
+
+
+class LintFailedError(IssuanceError):
+    """What was about to be signed breaks a rule; `others` has every further one."""
+
+    code = 1803
+
+
+class IssuerInactiveError(IssuanceError):
+    """The authority does not issue: it is retired, expired, or has no key here."""
+
+    code = 1804
+
+
+class KeyUnavailableError(IssuanceError):
+    """A private key cannot be decrypted: wrong passphrase or key file, or a damaged record."""
+
+    code = 1805
+
+
+class StoreError(AuthzError):
+    """What the store was asked for cannot be done."""
+
+    code = 1900
+
+
+class NotFoundError(StoreError):
+    """The store has no such object."""
+
+    code = 1901
+
+
+class ConflictError(StoreError):
+    """The store has something that this would clash with, or it was changed meanwhile."""
+
+    code = 1902
+
+
+class InvalidInputError(StoreError):
+    """A value that the store does not take: what, and what would be right, is in the message."""
+
+    code = 1903
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached, opened or written to."""
+
+    code = 1904
+
+
+class FetchError(AuthzError):
+    """A CRL or OCSP answer that could not be fetched, or is not what was asked for."""
+
+    code = 2000

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -137,6 +138,11 @@ class SdsSettings(Section):
 
     enabled: bool = Field(default=True, description="Whether to serve them.")
     listen: TcpAddressOrOff = Field(default="127.0.0.1:50052", description="Where, or `off`.")
+    crls: bool = Field(
+        default=False,
+        description="Whether Envoy gets CRLs as well, of sites that have one of every CA. It then "
+        "refuses revoked clients in the handshake, and everybody once a CRL is stale.",
+    )
 
     @property
     def active(self) -> bool:
@@ -181,6 +187,82 @@ class AdminSettings(Section):
                 hint="add admin.tls, listen on 127.0.0.1, or set admin.allow_plaintext: true",
             )
         return self
+
+
+class KeySettings(Section):
+    """How the private keys of the embedded CA are encrypted at rest.
+
+    Whoever has both the database and this secret has the keys: keep them apart.
+    """
+
+    key_file: FilePath | None = Field(
+        default=None,
+        description="A file of 32 random bytes or more. Without any of the two, `ca.key` in "
+        "`data_dir`, which is made when it is first needed.",
+    )
+    passphrase_file: FilePath | None = Field(
+        default=None, description="A file whose first line is a passphrase, instead of `key_file`."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> KeySettings:
+        if self.key_file is not None and self.passphrase_file is not None:
+            raise fault(
+                "both a key file and a passphrase are given", hint="remove one of the two keys"
+            )
+        return self
+
+
+def _publication_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme != "http" or not url.hostname or url.query or url.fragment or url.username:
+        raise fault(
+            "is no address that certificates can name",
+            hint='write "http://pki.example.com" (http: whoever asks verifies what it gets, and '
+            "https would need this very answer first; RFC 5280 section 8)",
+        )
+    return value.rstrip("/")
+
+
+class PublicationSettings(Section):
+    """CRLs and OCSP answers of the embedded CA, for other programs than this one."""
+
+    listen: TcpAddressOrOff = Field(
+        default=OFF, description="Where they are served over HTTP, or `off`."
+    )
+    url: Annotated[str, AfterValidator(_publication_url)] | None = Field(
+        default=None,
+        description="Under which address others reach `listen`. Written into the certificates "
+        "that are issued from then on, as CRL distribution point and OCSP responder.",
+    )
+    crl_hours: Annotated[int, Field(ge=1, le=24 * 365)] = Field(
+        default=168, description="From a complete CRL to its nextUpdate, in hours."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether anything should listen."""
+        return self.listen != OFF
+
+
+class FetchSettings(Section):
+    """Fetching CRLs and asking OCSP responders, in the background.
+
+    Addresses come from the settings and from certificates; what certificates name is only asked
+    when its host is in `allowed_hosts`.
+    """
+
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Hosts that may be asked though only a certificate names them, or though they "
+        "are on a private network: exact names, `*.example.com`, addresses or networks.",
+    )
+    max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = Field(
+        default=64 * 1024 * 1024, description="The largest CRL that is read."
+    )
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)] = Field(
+        default=30, description="How long one fetch may take in all."
+    )
 
 
 class XfccSettings(Section):
@@ -268,6 +350,14 @@ class Settings(Section):
         default="sqlite",
         description="`sqlite` (a file in `data_dir`) or a `postgresql://` address.",
     )
+    store: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether to answer by the store. `auto`: when there is no `policy`. `on` "
+        "beside a `policy`: by both; the file's sites come first and are read-only.",
+    )
+    keys: KeySettings = Field(default_factory=KeySettings)
+    publication: PublicationSettings = Field(default_factory=PublicationSettings)
+    fetch: FetchSettings = Field(default_factory=FetchSettings)
     certificate_source: Literal["envoy", "xfcc"] = Field(
         default="envoy",
         description="Where the peer certificate is taken from: `envoy` is `source.certificate` of "
@@ -279,7 +369,7 @@ class Settings(Section):
     geoip: GeoIpSettings = Field(default_factory=GeoIpSettings)
     policy: FilePath | None = Field(
         default=None,
-        description="The policy file. `serve` needs one in this release, which has no store.",
+        description="The policy file. Without one, `serve` answers by the store.",
     )
     log: LogSettings = Field(default_factory=LogSettings)
     events: EventSettings = Field(default_factory=EventSettings)
@@ -294,22 +384,16 @@ class Settings(Section):
         """Say where the values came from; for whoever made them out of a file."""
         self._origin = origin
 
-    def without_effect(self) -> tuple[str, ...]:
-        """The keys that ask for something this release does not have yet.
+    @property
+    def store_active(self) -> bool:
+        """Whether checks are answered by the store."""
+        return self.store == "on" or (self.store == "auto" and self.policy is None)
 
-        Listeners that are on (by default or by name) count: nothing listens there. Their other
-        keys and `database` count when they are set.
-        """
-        found: list[str] = []
-        if self.sds.active:
-            found.append("sds")
-        if self.admin.active:
-            found.append("admin")
-        if "database" in self.model_fields_set:
-            found.append("database")
-        return tuple(found)
+    def without_effect(self) -> tuple[str, ...]:
+        """The keys that ask for something this release does not have yet: listeners that are on."""
+        return ("admin",) if self.admin.active else ()
 
 
 #: Keys that are read and checked but do nothing in this release; docs/reference/settings.md marks
 #: them, `serve` warns about them.
-NOT_BUILT_YET = ("sds", "admin", "database")
+NOT_BUILT_YET = ("admin",)

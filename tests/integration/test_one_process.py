@@ -88,9 +88,9 @@ def test_the_start_line_says_what_runs(start: Start) -> None:
 
 
 def test_settings_without_effect_are_named(start: Start) -> None:
-    node = start("--database", "postgresql://u@h/d").until_serving()
+    node = start("--admin", "127.0.0.1:0").until_serving()
     [warning] = node.events("settings without effect in this release")
-    assert warning["keys"] == ["database"]
+    assert warning["keys"] == ["admin"]
 
 
 def test_it_serves_on_a_unix_socket_without_metrics(

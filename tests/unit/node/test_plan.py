@@ -36,7 +36,7 @@ def test_a_plan_survives_being_sent() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
     assert (plan.workers, plan.geoip, plan.metrics) == (3, {"asn": "asn.mmdb"}, None)
     assert plan.policy == "policy.yaml"
-    assert plan.without_effect == ("sds", "admin")
+    assert plan.without_effect == ("admin",)
 
 
 def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:

@@ -71,11 +71,39 @@ def test_databases(database: str) -> None:
 
 
 def test_what_is_not_built_yet_is_said_so() -> None:
-    assert settings().without_effect() == ("sds", "admin")
-    assert settings(
-        sds={"enabled": False}, admin={"listen": "off"}, database="sqlite", geoip={"asn": "a"}
-    ).without_effect() == ("database",)
-    assert settings(sds={"listen": "off"}, admin={"enabled": False}).without_effect() == ()
+    assert settings().without_effect() == ("admin",)
+    assert settings(admin={"listen": "off"}).without_effect() == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "active"),
+    [
+        ({}, True),
+        ({"policy": "p.yaml"}, False),
+        ({"policy": "p.yaml", "store": "on"}, True),
+        ({"store": "off"}, False),
+    ],
+)
+def test_the_store_answers_where_there_is_no_policy(given: dict[str, str], active: bool) -> None:
+    assert settings(**given).store_active is active
+
+
+def test_keys_are_encrypted_with_one_secret() -> None:
+    assert "both a key file and a passphrase" in message(
+        keys={"key_file": "k", "passphrase_file": "p"}
+    )
+    assert settings(keys={"key_file": "k"}).keys.key_file is not None
+
+
+@pytest.mark.parametrize("url", ["https://pki", "http://", "http://u@pki", "http://pki?x", "pki"])
+def test_a_certificate_can_only_name_a_plain_http_address(url: str) -> None:
+    assert "certificates can name" in message(publication={"url": url})
+
+
+def test_an_address_for_certificates() -> None:
+    publication = settings(publication={"url": "http://pki.example.com/ca/"}).publication
+
+    assert (publication.url, publication.active) == ("http://pki.example.com/ca", False)
 
 
 def test_an_empty_path_is_no_path() -> None:

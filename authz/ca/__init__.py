@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing: the embedded certificate authority, its CRLs and OCSP answers."""
