@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening the store, its transactions, and what a database's errors mean to everybody else.
+
+    store = open_store("sqlite", data_dir)
+    with store.read() as session: …         one moment of the database, whatever others write
+    with store.write() as session: …        changes what is enforced, and takes the next revision
+    with store.note() as session: …         keeps what nobody enforces (last seen, events)
+
+A write that returned is on disk. One that raised changed nothing. Writers come one after the other;
+readers wait for nobody. No driver's exception leaves this package.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import exc
+
+from authz.errors import ConflictError, StoreError, StoreUnavailableError
+from authz.store.schema import check_schema, migrate
+from authz.store.session import Session, last_revision, next_revision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+
+class Watcher(Protocol):
+    """Notices commits of others."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something was committed, `seconds` at most.
+
+        True: maybe something was. Also after the connection was lost and is back.
+
+        Raises:
+            StoreUnavailableError: the database cannot be asked.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Database(Protocol):
+    """What differs between the two databases."""
+
+    name: str
+    reading: Engine
+    writing: Engine
+
+    def watcher(self) -> Watcher:
+        """A new watcher.
+
+        Raises:
+            StoreUnavailableError: the database cannot be asked.
+        """
+
+    def committing(self, connection: Connection, revision: int) -> None:
+        """Called last in a transaction that took a revision."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Keep other migrations away until the transaction ends."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class Store:
+    """A database that was opened and has the tables this program knows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def name(self) -> str:
+        """Which database it is, for people; without its password."""
+        return self._database.name
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One moment of the database.
+
+        Raises:
+            StoreUnavailableError: the database cannot be read.
+        """
+        with (
+            _translated(self.name),
+            self._database.reading.connect() as connection,
+            connection.begin(),
+        ):
+            yield Session(connection, last_revision(connection))
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that changes what is enforced; whoever publishes is told.
+
+        Raises:
+            ConflictError: something is there already that this would repeat.
+            StoreUnavailableError: the database cannot be written to; nothing was changed, or,
+                where only the answer to the commit was lost, everything.
+        """
+        with _translated(self.name), self._database.writing.begin() as connection:
+            revision = next_revision(connection)
+            yield Session(connection, revision)
+            self._database.committing(connection, revision)
+
+    @contextmanager
+    def note(self) -> Iterator[Session]:
+        """A transaction that changes nothing that is enforced; raises what `write` does."""
+        with _translated(self.name), self._database.writing.begin() as connection:
+            yield Session(connection, last_revision(connection))
+
+    def watcher(self) -> Watcher:
+        """Whoever wants to know of commits.
+
+        Raises:
+            StoreUnavailableError: the database cannot be asked.
+        """
+        with _translated(self.name):
+            return self._database.watcher()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+
+def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:
+    """Open the database of the settings; a new one gets its tables, and an account and zone.
+
+    Args:
+        database: `sqlite` (a file in `data_dir`) or a `postgresql://` address.
+        create: whether an empty database is made ready.
+
+    Raises:
+        StoreUnavailableError: it cannot be reached, or its tables are of another release.
+    """
+    adapter = _database(database, data_dir)
+    try:
+        with _translated(adapter.name):
+            check_schema(adapter, create=create)
+    except BaseException:
+        adapter.close()
+        raise
+    return Store(adapter)
+
+
+def migrate_store(database: str, data_dir: Path) -> tuple[str, str]:
+    """Bring a database's tables to what this program knows; what they were and are.
+
+    Raises:
+        StoreUnavailableError: it cannot be reached, or is of a later release.
+    """
+    adapter = _database(database, data_dir)
+    try:
+        with _translated(adapter.name):
+            return migrate(adapter)
+    finally:
+        adapter.close()
+
+
+def _database(database: str, data_dir: Path) -> Database:
+    if database == "sqlite":
+        from authz.store.sqlite import Sqlite
+
+        return Sqlite(data_dir / "authz.db")
+    from authz.store.postgresql import Postgresql
+
+    return Postgresql(database)
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        raise
+    except exc.IntegrityError as error:
+        raise ConflictError(
+            f"the store has something that this would clash with: {_first_line(error)}",
+            hint="look at what is there, and try again",
+            where=name,
+        ) from error
+    except exc.SQLAlchemyError as error:
+        raise StoreUnavailableError(
+            f"the database cannot be used: {_first_line(error)}",
+            hint="authz db check says more; what answers checks goes on with what it has",
+            where=name,
+        ) from error
+
+
+def _first_line(error: exc.SQLAlchemyError) -> str:
+    cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
+    return str(cause).strip().split("\n")[0].lower() or type(cause).__name__

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQLite: one file, write-ahead log, every commit on disk before it returns.
+
+Readers see one moment and never wait; writers take turns (`BEGIN IMMEDIATE`), the next one waits
+for up to BUSY_SECONDS. https://www.sqlite.org/wal.html
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from authz.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: How long a writer waits for another.
+BUSY_SECONDS: Final = 10.0
+
+#: How often a watcher looks. The question costs some microseconds (PRAGMA data_version).
+LOOK_SECONDS: Final = 0.02
+
+
+class Sqlite:
+    """A database in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.name = str(file)
+        self._file = file
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Names of clients are nobody else's business; SQLite's other files take its mode.
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"the database file cannot be opened: {(error.strerror or str(error)).lower()}",
+                hint="give the user that runs authz a data_dir where it may write",
+                where=self.name,
+            ) from error
+        self.reading = _engine(file, "BEGIN")
+        self.writing = _engine(file, "BEGIN IMMEDIATE")
+
+    def watcher(self) -> _Watcher:
+        """Looks every LOOK_SECONDS."""
+        return _Watcher(self._file)
+
+    def committing(self, connection: Connection, revision: int) -> None:
+        """Nothing: who watches looks for itself."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Nothing: there is one writer at a time."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.reading.dispose()
+        self.writing.dispose()
+
+
+def _engine(file: Path, begin: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: Any) -> None:
+        # Its own transactions would begin late and read-only; ours begin as `begin` says.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            # FULL: what was acknowledged outlives a power cut, not only a killed process.
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "cache_size = -16384",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class _Watcher:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._connection: sqlite3.Connection | None = None
+        self._seen: tuple[int, int] | None = None
+        self._look()
+
+    def wait(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not self._look():
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(LOOK_SECONDS, left))
+        return True
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _look(self) -> bool:
+        """Whether another connection has committed since the last look."""
+        try:
+            inode = self._file.stat().st_ino
+            if self._connection is None or self._seen is None or self._seen[0] != inode:
+                # Also when another file was put in its place.
+                self.close()
+                self._connection = sqlite3.connect(
+                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
+                )
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except (OSError, sqlite3.Error) as error:
+            with suppress(sqlite3.Error):
+                self.close()
+            raise StoreUnavailableError(
+                f"the database cannot be watched: {str(error).lower()}", where=str(self._file)
+            ) from error
+        before, self._seen = self._seen, (inode, version)
+        return before is not None and before != self._seen

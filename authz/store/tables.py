@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables, as SQLAlchemy Core knows them; the same on SQLite and PostgreSQL.
+
+Here is what the program of this release reads and writes. What makes a database look like this is
+in `migrations/`, and a test holds the two together. Rules for changes: a program of the release
+before must go on working (new columns are nullable or have a server default, nothing is renamed or
+removed while a supported release uses it), and nobody selects `*`.
+
+Times are Unix seconds in double precision, identifiers 32 lower-case hexadecimal digits, serial
+numbers upper-case hexadecimal without leading zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = String(32)
+_Name = String(255)
+#: SQLite's own row number, which only an INTEGER PRIMARY KEY is.
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id(name: str = "id", *, primary_key: bool = False) -> Column[str]:
+    return Column(name, _Id, primary_key=primary_key, nullable=False)
+
+
+#: One row. Every transaction that changes what is enforced takes the next `revision`, and holds the
+#: row until it commits: revisions are committed in their order.
+state: Final = Table(
+    "state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("store_id", _Id, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    # The lowest schema number (store.schema) of a program that can work with this database.
+    Column("schema_minimum", Integer, nullable=False),
+)
+
+accounts: Final = Table(
+    "accounts",
+    metadata,
+    _id(primary_key=True),
+    Column("name", _Name, nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+)
+
+zones: Final = Table(
+    "zones",
+    metadata,
+    _id(primary_key=True),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    Column("name", _Name, nullable=False, unique=True),
+    Column("default_action", String(16), nullable=False),
+    Column("paths", String(16), nullable=False),
+    Column("misdirected", String(16), nullable=False),
+    # JSON: a list of header families.
+    Column("upstream_headers", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+)
+
+authorities: Final = Table(
+    "authorities",
+    metadata,
+    _id(primary_key=True),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    # The zone of an embedded CA; an uploaded one belongs to the account.
+    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
+    Column("name", _Name, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("revocation", String(16), nullable=False),
+    # JSON: configured CRL addresses, and whether OCSP is asked.
+    Column("sources", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    UniqueConstraint("account_id", "name"),
+)
+
+#: Private keys, encrypted (ca.keys). A table of their own: nothing that lists authorities reads it.
+keys: Final = Table(
+    "keys",
+    metadata,
+    _id(primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+authority_certificates: Final = Table(
+    "authority_certificates",
+    metadata,
+    _id(primary_key=True),
+    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    # issuing: signs; previous: was issuing, still trusted; trusted: an anchor or intermediate;
+    # chain: sent along with what is issued, trusted as a part of the path.
+    Column("role", String(16), nullable=False),
+    Column("key_id", _Id, ForeignKey("keys.id"), nullable=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("fingerprint_sha256", String(64), nullable=False),
+    Column("not_before", Double, nullable=False),
+    Column("not_after", Double, nullable=False),
+    Column("added_at", Double, nullable=False),
+    UniqueConstraint("authority_id", "fingerprint_sha256"),
+)
+
+host_associations: Final = Table(
+    "host_associations",
+    metadata,
+    Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
+    Column("hostname", _Name, primary_key=True),
+    Column("authority_id", _Id, ForeignKey("authorities.id"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+client_certificates: Final = Table(
+    "client_certificates",
+    metadata,
+    # The order of issuance; the row number of the full-text index.
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=False),
+    Column("authority_id", _Id, ForeignKey("authorities.id"), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("fingerprint_sha256", String(64), nullable=False, index=True),
+    Column("ski", String(64), nullable=False),
+    Column("der", LargeBinary, nullable=False),
+    Column("csr", Text, nullable=False),
+    Column("label", _Name, nullable=False),
+    Column("common_name", _Name, nullable=False),
+    Column("country", _Name, nullable=False),
+    Column("state", _Name, nullable=False),
+    Column("location", _Name, nullable=False),
+    Column("organization", _Name, nullable=False),
+    Column("organizational_unit", _Name, nullable=False),
+    Column("signature", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("validity_days", Integer, nullable=False),
+    Column("issued_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("revoked_at", Double, nullable=True),
+    Column("reason", String(32), nullable=True),
+    Column("last_seen_at", Double, nullable=True),
+    UniqueConstraint("authority_id", "serial"),
+    Index("ix_client_certificates_zone", "zone_id", "number"),
+    Index("ix_client_certificates_zone_status", "zone_id", "status", "number"),
+    Index("ix_client_certificates_expiry", "zone_id", "status", "expires_at"),
+)
+
+#: How many certificates a zone has of a status: counting a million takes too long.
+certificate_counts: Final = Table(
+    "certificate_counts",
+    metadata,
+    Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
+    Column("status", String(16), primary_key=True),
+    Column("certificates", BigInteger, nullable=False),
+)
+
+#: What a request to issue was answered with, so that a repeated one gets the same certificate.
+issuance_requests: Final = Table(
+    "issuance_requests",
+    metadata,
+    Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
+    Column("request_key", String(128), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("certificate_id", _Id, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+)
+
+revocations: Final = Table(
+    "revocations",
+    metadata,
+    Column("authority_id", _Id, ForeignKey("authorities.id"), primary_key=True),
+    Column("serial", String(40), primary_key=True),
+    Column("revoked_at", Double, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index("ix_revocations_authority_revision", "authority_id", "revision"),
+)
+
+#: Every revocation and restoration, in order; what is older than anybody needs is removed.
+revocation_changes: Final = Table(
+    "revocation_changes",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("revision", BigInteger, nullable=False, index=True),
+    Column("authority_id", _Id, nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+rulesets: Final = Table(
+    "rulesets",
+    metadata,
+    _id(primary_key=True),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    # None: the account's own.
+    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
+    Column("kind", String(16), nullable=False),
+    Column("phase", String(64), nullable=False),
+    Column("name", _Name, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    Index("ix_rulesets_scope", "zone_id", "phase"),
+)
+
+ruleset_versions: Final = Table(
+    "ruleset_versions",
+    metadata,
+    Column("ruleset_id", _Id, ForeignKey("rulesets.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("description", Text, nullable=False),
+    # JSON: the rules in order, in the shape of the API.
+    Column("rules", Text, nullable=False),
+    Column("actor", _Name, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+lists: Final = Table(
+    "lists",
+    metadata,
+    _id(primary_key=True),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    # The zone whose policy file it came with; None: made by itself.
+    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
+    Column("name", String(50), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    # When its items last changed: an unchanged list is not read again.
+    Column("revision", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    UniqueConstraint("account_id", "name"),
+)
+
+list_items: Final = Table(
+    "list_items",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("list_id", _Id, ForeignKey("lists.id", ondelete="CASCADE"), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    Index("ix_list_items_list", "list_id", "number"),
+)
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    _id(primary_key=True),
+    Column("name", _Name, nullable=False),
+    # SHA-256 of the token; the token itself is shown once and kept nowhere.
+    Column("sha256", String(64), nullable=False, unique=True),
+    # JSON: what it may do, and where.
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=True),
+    Column("revoked_at", Double, nullable=True),
+    Column("last_used_at", Double, nullable=True),
+)
+
+audit_log: Final = Table(
+    "audit_log",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("actor", _Name, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object_type", String(64), nullable=False),
+    Column("object_id", _Name, nullable=False),
+    Column("zone_id", _Id, nullable=True),
+    # JSON, without secrets.
+    Column("before", Text, nullable=True),
+    Column("after", Text, nullable=True),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, index=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("site", _Name, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("rule", _Name, nullable=False),
+    Column("fingerprint_sha256", String(64), nullable=False, index=True),
+    # JSON: the whole event (observability.events).
+    Column("event", Text, nullable=False),
+)
+
+#: What was fetched for an authority: CRLs by their address, OCSP answers by certificate.
+fetched: Final = Table(
+    "fetched",
+    metadata,
+    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    # The address of a CRL; the hexadecimal serial number of an OCSP answer.
+    Column("subject", String(2048), primary_key=True),
+    Column("body", LargeBinary, nullable=True),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("this_update", Double, nullable=True),
+    Column("next_update", Double, nullable=True),
+    Column("fetched_at", Double, nullable=True),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+#: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.
+published_crls: Final = Table(
+    "published_crls",
+    metadata,
+    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "certificate_id",
+        _Id,
+        ForeignKey("authority_certificates.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("kind", String(8), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    # The revision whose revocations it has.
+    Column("revision", BigInteger, nullable=False),
+    Column("this_update", Double, nullable=False),
+    Column("next_update", Double, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
