@@ -36,7 +36,7 @@ def matching(dialect: str, search: str) -> ColumnElement[Any]:
             "SELECT rowid FROM client_certificate_words WHERE client_certificate_words MATCH :words"
         )
         return client_certificates.c.number.in_(
-            found.bindparams(words=query).columns(column("rowid"))
+            rows.bindparams(words=query).columns(column("rowid"))
         )
     # Cast and not parsed: to_tsquery would take words apart by rules of its own.
     query = " & ".join(f"'{word.lower()}':*" for word in words)
