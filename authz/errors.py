@@ -16,7 +16,8 @@
     │   ├── WeakKeyError
     │   ├── LintFailedError
     │   ├── IssuerInactiveError
-    │   └── KeyUnavailableError
+    │   ├── KeyUnavailableError
+    │   └── InvalidRequestError
     ├── StoreError                       what the store does not have, or does not do
     │   ├── NotFoundError
     │   ├── ConflictError
@@ -216,6 +217,12 @@ class KeyUnavailableError(IssuanceError):
     """A private key cannot be decrypted: wrong passphrase or key file, or a damaged record."""
 
     code = 1805
+
+
+class InvalidRequestError(IssuanceError):
+    """What was asked for is outside the profile: a name, a validity, an address."""
+
+    code = 1806
 
 
 class StoreError(AuthzError):

@@ -6,7 +6,7 @@ A builder reports and goes on, so that one reading of a file finds everything th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from authz.errors import AuthzError, CertificateError, PolicyError
 from authz.settings.problems import MAX_PROBLEMS
@@ -22,6 +22,16 @@ Place = tuple[str | int, ...]
 
 #: What a problem is raised as: a CertificateError for PEM and CRL files.
 Kind = type[PolicyError] | type[CertificateError]
+
+
+class Problems(Protocol):
+    """Where something stands, and what is wrong there: a file's, or another document's."""
+
+    def where(self, place: Sequence[str | int]) -> str:
+        """The place as an error names it."""
+
+    def report(self, place: Sequence[str | int], message: str, hint: str | None = None) -> None:
+        """Note a problem at `place`."""
 
 
 class Building:

@@ -15,7 +15,7 @@ from authz.settings.problems import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from authz.sources.building import Building, Place
+    from authz.sources.building import Place, Problems
     from authz.sources.policy_document import ActionParametersDocument, RuleDocument
 
 #: Parameters of skip that name things this service does not have.
@@ -24,7 +24,7 @@ _SKIPPING = ("ruleset", "phase", "rules", *_WITHOUT_EFFECT)
 
 
 def build_rules(
-    documents: Sequence[RuleDocument], site: str, building: Building, place: Place
+    documents: Sequence[RuleDocument], site: str, building: Problems, place: Place
 ) -> tuple[RuleModel, ...]:
     """Every rule of a site, in order; problems are reported to `building`."""
     refs = [document.ref or default_ref(site, index) for index, document in enumerate(documents)]
@@ -39,7 +39,7 @@ def build_rules(
                 f"rules[{seen[ref]}] has the name already; a ref is unique in its site",
             )
         seen.setdefault(ref, index)
-        rules.append(_rule(document, ref, refs, building, here))
+        rules.append(build_rule(document, ref, refs, building, here))
     return tuple(rules)
 
 
@@ -48,9 +48,14 @@ def default_ref(site: str, index: int) -> str:
     return f"{site}-rule-{index + 1}"
 
 
-def _rule(
-    document: RuleDocument, ref: str, refs: Sequence[str], building: Building, place: Place
+def build_rule(
+    document: RuleDocument, ref: str, refs: Sequence[str] | None, building: Problems, place: Place
 ) -> RuleModel:
+    """One rule; problems are reported to `building`.
+
+    Args:
+        refs: the names of all rules of its site, None when they are not known.
+    """
     action = Action(document.action)
     parameters = document.action_parameters
     given = parameters.model_fields_set if parameters is not None else set()
@@ -88,8 +93,8 @@ def _rule(
 
 def _skip(
     parameters: ActionParametersDocument | None,
-    refs: Sequence[str],
-    building: Building,
+    refs: Sequence[str] | None,
+    building: Problems,
     place: Place,
 ) -> SkipParameters | None:
     # A bare skip could mean "leave out everything" or "nothing": Cloudflare refuses it, too.
@@ -109,7 +114,7 @@ def _skip(
     skipped: list[str] = []
     for ruleset, names in (parameters.rules or {}).items():
         for index, name in enumerate(names):
-            if name not in refs:
+            if refs is not None and name not in refs:
                 building.report(
                     (*here, "rules", ruleset, index),
                     f'"{name}" is no rule of this site',
