@@ -7,11 +7,21 @@ a Built it says Findings. A loader that was started together with the command sa
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import msgspec
 
 from authz.node.faults import Fault
 from authz.node.messages import Message
 from authz.node.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.policy.lint import PolicyFinding
+
+#: Findings that are handed on; `authz policy validate` shows them all.
+MAX_FINDINGS: Final = 20
 
 
 class GeoState(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +97,20 @@ class Findings(Message, frozen=True, kw_only=True):
 
     first: tuple[Finding, ...]
     count: int
+
+
+def findings_of(found: Sequence[PolicyFinding]) -> Findings:
+    """What is handed on of findings."""
+    first = found[:MAX_FINDINGS]
+    return Findings(
+        first=tuple(
+            Finding(
+                where=one.where, rule=one.rule, code=one.code, finding=one.message, hint=one.hint
+            )
+            for one in first
+        ),
+        count=len(found),
+    )
 
 
 Answer = Built | Refused | Unsettled

@@ -15,12 +15,12 @@ from authz.errors import AuthzError, PolicyError
 from authz.node.faults import Fault, fault_of
 from authz.node.loader_messages import (
     Built,
-    Finding,
     Findings,
     GeoState,
     LoadPolicy,
     Refused,
     Unsettled,
+    findings_of,
 )
 from authz.node.snapshot_file import next_generation, read_snapshot, write_snapshot
 from authz.policy.snapshot import compile_snapshot
@@ -29,9 +29,8 @@ from authz.sources.geoip import GeoFiles
 from authz.sources.policy_file import large_parts, load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from authz.policy.lint import PolicyFinding
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
 
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
 
 #: How long a file must stay as it was read before a reload puts it in force (sources.files).
 SETTLE_SECONDS = 0.2
-
-#: Findings that are handed on; `authz policy validate` shows them all.
-MAX_FINDINGS = 20
 
 
 class Build:
@@ -139,20 +135,7 @@ class Build:
         )
         # The policy is in force from now on; what is odd about it may take a while to find.
         linted = compile_snapshot(model, 0, 0.0, snapshot.geo, previous=snapshot)
-        self._say(_findings(linted.findings))
-
-
-def _findings(found: Sequence[PolicyFinding]) -> Findings:
-    first = found[:MAX_FINDINGS]
-    return Findings(
-        first=tuple(
-            Finding(
-                where=one.where, rule=one.rule, code=one.code, finding=one.message, hint=one.hint
-            )
-            for one in first
-        ),
-        count=len(found),
-    )
+        self._say(findings_of(linted.findings))
 
 
 def _path(name: str | None) -> Path | None:

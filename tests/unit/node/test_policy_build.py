@@ -11,6 +11,7 @@ import pytest
 
 from authz.certs.serials import MAX_CHANGES
 from authz.node.loader_messages import (
+    MAX_FINDINGS,
     Built,
     Findings,
     FromLoader,
@@ -19,7 +20,7 @@ from authz.node.loader_messages import (
     Refused,
     Unsettled,
 )
-from authz.node.policy_build import MAX_FINDINGS, SETTLE_SECONDS, Build
+from authz.node.policy_build import SETTLE_SECONDS, Build
 from authz.node.snapshot_file import read_snapshot
 from authz.sources.watch import contents_of
 from tests.factories.mmdb import city_file

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from authz import __version__
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
+from authz.node.control.metrics import CONTROL_METRICS
 from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS, render
 from authz.observability.metrics import BUCKETS, Metrics, counters_only
@@ -134,7 +135,9 @@ def test_every_metric_has_its_heading_with_type_and_labels() -> None:
     page = PAGE.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^##+ `(\w+)`\n\n(.*)$", page, re.MULTILINE))
 
-    assert set(sections) == set(METRICS) | {metric.name for metric in FLEET_METRICS}
+    assert set(sections) == set(METRICS) | {
+        metric.name for metric in (*FLEET_METRICS, *CONTROL_METRICS)
+    }
     for name, spec in METRICS.items():
         assert sections[name].lower().startswith(spec.kind)
         assert set(re.findall(r"`(\w+)`", sections[name].partition("(")[0])) == set(spec.labels)
