@@ -29,13 +29,16 @@ class _Loop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._run, name="authz-sds", daemon=True).start()
+                self.thread = threading.Thread(
+                    target=_run, args=(self._loop,), name="authz-sds", daemon=True
+                )
+                self.thread.start()
             return self._loop
 
-    def _run(self) -> None:
-        assert self._loop is not None
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
 
 
 _LOOP: Final = _Loop()

@@ -19,9 +19,7 @@ from tests.factories.trust_material import material, of, policy
 
 
 def test_every_site_has_the_certificates_of_its_authorities() -> None:
-    found = material(
-        api=(of(root(), intermediate()), of(root("Other CA"), name="other")), open=()
-    )
+    found = material(api=(of(root(), intermediate()), of(root("Other CA"), name="other")), open=())
 
     assert found.certificates == (root().der, intermediate().der, root("Other CA").der)
     assert [site.name for site in found.sites] == ["api", "open"]
