@@ -28,10 +28,10 @@ common_tls_context:
   combined_validation_context:
     default_validation_context:
       trust_chain_verification: {"VERIFY_TRUST_CHAIN" if options.strict else "ACCEPT_UNTRUSTED"}
-    # The bundle of {_whose(options)}, from cluster sds below. It is never empty: with an
-    # empty one Envoy asks for no certificate at all. A new one holds from the next handshake
-    # on; open connections keep the verdict of their own, which is what
-    # max_connection_duration below is for.
+    # The bundle of {_whose(options)}, from cluster sds below. It is never
+    # empty: with an empty one Envoy asks for no certificate at all. A new one holds from
+    # the next handshake on; open connections keep the verdict of their own, which is
+    # what max_connection_duration below is for.
     validation_context_sds_secret_config:
       name: {quoted(options.secret)}
       sds_config:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from authz.certs.crl import read_crl
-from authz.certs.trust import read_certificates
 from authz.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -161,6 +159,10 @@ class _Gathering:
 
 
 def _read(der: bytes, authority: AuthorityModel) -> CrlModel:
+    # Only whoever makes material needs cryptography; a process that serves it does without.
+    from authz.certs.crl import read_crl
+    from authz.certs.trust import read_certificates
+
     return read_crl(der, read_certificates(authority), where=authority.where)
 
 

@@ -16,7 +16,6 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from authz.certs.certificate import Certificate
 from authz.certs.nobody import nobody_certificate
 from authz.errors import CertificateError
 from authz.pb import secret_pb2 as pb
@@ -168,6 +167,9 @@ def current_crls(
     Once there is one CRL, Envoy wants one for every certificate of a path, the anchor's own
     included, and refuses everybody who has a path without: it is all of them or none.
     """
+    # Without CRLs nothing here is read, and cryptography's 10 MB are not loaded.
+    from authz.certs.certificate import Certificate
+
     try:
         read = [Certificate.from_der(der, allow_zero_serial=True) for der in certificates]
     except CertificateError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from authz.certs.nobody import NAME
 from authz.demo.pki import make_root
 from authz.sds.material import Bundle, Site, TrustMaterial
 from tests.e2e.harness import eventually, http_client, send
@@ -37,6 +39,7 @@ def test_a_new_authority_is_in_force_at_once_and_no_open_connection_is_dropped(
             assert send(kept, port, sni=HOST, host=HOST, path="/").status_code == 200
             assert (listener.answer(valid), listener.answer(partner)) == (200, 0)
             assert listener.answer(None) == 0
+            assert listener.answer(credentials.client_file("expired")) == 0
 
             sds.publish(material(api=(credentials.authority, credentials.partner)), 2)
             listener.becomes(200, partner)
@@ -97,9 +100,28 @@ def test_an_unknown_name_and_a_site_without_authorities_refuse_everybody(
         listener.becomes(0, valid)
         assert listener.answer(None) == 0
         assert listener.answer(credentials.client_file("self-signed")) == 0
+        # A CA of the same name and another key is not the one that nobody has the key of.
+        namesake = make_root(NAME, at=credentials.authority.at).client("somebody")
+        file = client_file(credentials.directory, namesake, "somebody")
+        assert listener.answer(file) == 0
 
         assert sds.metrics.export()["rejections"] == 0
         assert listener.envoy.stat("listener.127.0.0.1_0.ssl.fail_verify_no_cert") > 0
+
+
+def test_envoy_waits_at_its_start_until_there_is_a_bundle(
+    children: Children, credentials: Credentials, upstream: Upstream
+) -> None:
+    with sds_server() as sds, ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(start_listener, children, credentials, upstream, sds.address)
+        eventually(lambda: sds.metrics.streams == 1, "Envoy asks")
+        assert not starting.done()
+
+        sds.publish(material(api=(credentials.authority,)), 1)
+
+        # Far sooner than initial_fetch_timeout, after which Envoy would listen without one.
+        listener = starting.result(5.0)
+        assert listener.answer(credentials.client_file("valid")) == 200
 
 
 def test_with_crls_a_revoked_client_is_refused_in_the_handshake(
@@ -175,6 +197,11 @@ def test_the_lenient_form_lets_everybody_through_and_names_the_authorities(
         )
         file = client_file(credentials.directory, new.client("somebody"), "somebody")
         assert listener.answer(file) == 200
+
+        sds.publish(material(api=()), 3)
+        eventually(
+            lambda: acceptable(listener.envoy.port) == {f"CN = {NAME}"}, "nobody's name", 2.0
+        )
 
 
 def acceptable(port: int) -> set[str]:
