@@ -17,6 +17,7 @@ from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS, render
 from authz.observability.metrics import BUCKETS, Metrics, counters_only
 from authz.policy.decision import Reason
+from authz.sds.metrics import SDS_METRICS
 from tests.factories.decisions import allowed, blocked, refused
 
 ENVOY = CertificateSource.ENVOY
@@ -135,9 +136,11 @@ def test_every_metric_has_its_heading_with_type_and_labels() -> None:
     page = PAGE.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^##+ `(\w+)`\n\n(.*)$", page, re.MULTILINE))
 
-    assert set(sections) == set(METRICS) | {
-        metric.name for metric in (*FLEET_METRICS, *CONTROL_METRICS)
-    }
+    others = {metric.name for metric in (*FLEET_METRICS, *CONTROL_METRICS, *SDS_METRICS)}
+    assert set(sections) == set(METRICS) | others
+    for metric in SDS_METRICS:
+        assert sections[metric.name].lower().startswith(metric.kind)
+        assert (f"label `{metric.label}`" in sections[metric.name]) == bool(metric.label)
     for name, spec in METRICS.items():
         assert sections[name].lower().startswith(spec.kind)
         assert set(re.findall(r"`(\w+)`", sections[name].partition("(")[0])) == set(spec.labels)
