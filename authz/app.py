@@ -266,6 +266,7 @@ def _policy_source(
         metrics=metrics,
         log_format=plan.log_format,
         log_level=plan.log_level,
+        sds_crls=plan.control is not None and plan.control.sds_crls,
     )
     stack.callback(source.release)
     return source
@@ -382,8 +383,4 @@ def _keeper(plan: Plan, stack: ExitStack, arrived: queue.SimpleQueue[Event]) -> 
 
 def _render(supervisor: Supervisor, keeper: ControlKeeper | None) -> bytes:
     text = supervisor.metrics.render()
-    if keeper is None:
-        return text
-    from authz.node.control.metrics import render
-
-    return text + render(keeper.samples())
+    return text if keeper is None else text + keeper.render()

@@ -39,6 +39,7 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
         generation: the lowest number that the snapshot may have.
         earlier: the last snapshot file, whose large sets need not be made again.
         settled: put nothing in force that is being written.
+        sds_crls: whether Envoy's trust bundles have CRLs.
         geoip: the files of the settings; `geo` what became of them so far.
     """
 
@@ -47,6 +48,7 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
     generation: int
     earlier: str | None
     settled: bool
+    sds_crls: bool = False
     geoip: dict[str, str]
     geo_directory: str
     geo: GeoState

@@ -24,6 +24,7 @@ from authz.node.loader_messages import (
 )
 from authz.node.snapshot_file import next_generation, read_snapshot, write_snapshot
 from authz.policy.snapshot import compile_snapshot
+from authz.sds.material import material_of
 from authz.sources.files import FileReader
 from authz.sources.geoip import GeoFiles
 from authz.sources.policy_file import large_parts, load_policy
@@ -126,7 +127,8 @@ class Build:
         directory = Path(self._order.snapshots)
         generation = max(self._order.generation, next_generation(directory))
         try:
-            file = write_snapshot(directory, model, generation, self._clock())
+            trust = material_of(model, crls=self._order.sds_crls).encode()
+            file = write_snapshot(directory, model, generation, self._clock(), trust=trust)
         except PolicyError as error:
             self._say(Refused(**self._looked, fault=fault_of(error), retry=True))
             return

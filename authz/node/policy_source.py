@@ -68,6 +68,7 @@ class PolicySource:
         publish: puts what was built in force; the last step of a load.
         metrics: counts failed reloads.
         log_format, log_level: of the loader's own lines.
+        sds_crls: whether Envoy's trust bundles have CRLs.
         start: starts a loader.
 
     Attributes:
@@ -82,6 +83,7 @@ class PolicySource:
         metrics: Metrics,
         log_format: str = "json",
         log_level: str = "info",
+        sds_crls: bool = False,
         clock: Callable[[], float] = time.time,
         start: Callable[[], LoaderProcess] = start_loader,
     ) -> None:
@@ -92,6 +94,7 @@ class PolicySource:
         self._publish = publish
         self._metrics = metrics
         self._log = (log_format, log_level)
+        self._sds_crls = sds_crls
         self._clock = clock
         self._start = start
         self._geo = GeoState()
@@ -235,6 +238,7 @@ class PolicySource:
             generation=self.generation + 1,
             earlier=self._earlier,
             settled=settled,
+            sds_crls=self._sds_crls,
             geoip={kind: str(path) for kind, path in self._files.geoip.items()},
             geo_directory=str(self._files.geo_directory),
             geo=self._geo,

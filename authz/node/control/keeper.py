@@ -31,6 +31,7 @@ from authz.node.control.messages import (
     StoreState,
     Tell,
 )
+from authz.node.control.metrics import RESTARTS, render
 from authz.node.python import safe_path
 from authz.observability.log import get_logger
 from authz.whole_files import hold
@@ -120,8 +121,9 @@ class ControlKeeper:
         """Hand on what a worker tells."""
         self._say(Tell(report=report))
 
-    def samples(self) -> dict[str, list[tuple[tuple[str, ...], float]]]:
-        """Its metrics, the last it gave when it does not answer in time."""
+    def render(self) -> bytes:
+        """Its metrics as Prometheus reads them, the last it gave when it does not answer in
+        time."""
         with self._answered:
             self._number += 1
             number = self._number
@@ -132,8 +134,8 @@ class ControlKeeper:
                     INQUIRE_SECONDS,
                 )
         numbers = self._numbers
-        known = {} if numbers is None else numbers.samples
-        return {**known, "authz_control_restarts_total": [((), float(self.restarts))]}
+        own = render({RESTARTS.name: [((), float(self.restarts))]})
+        return own if numbers is None else own + numbers.text
 
     def stop(self) -> None:
         """End it; it finishes what it is writing."""

@@ -72,13 +72,10 @@ class Failed(Message, frozen=True, kw_only=True):
 
 
 class Numbers(Message, frozen=True, kw_only=True):
-    """Metrics: samples by the name of their metric, each with its labels' values and its value.
-
-    `number` is that of the Inquire it answers.
-    """
+    """Metrics in the Prometheus text format; `number` is that of the Inquire it answers."""
 
     number: int
-    samples: dict[str, list[tuple[tuple[str, ...], float]]]
+    text: bytes
 
 
 ToControl = ControlConfig | InForce | Rebuild | Tell | Inquire

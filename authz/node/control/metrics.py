@@ -24,13 +24,16 @@ class ControlMetric(NamedTuple):
     help: str
 
 
+#: Of its keeper; everything else it tells itself, and begins anew when it does.
+RESTARTS: Final = ControlMetric(
+    "authz_control_restarts_total",
+    "counter",
+    (),
+    "Control processes that ended unasked and were started again.",
+)
+
 CONTROL_METRICS: Final = (
-    ControlMetric(
-        "authz_control_restarts_total",
-        "counter",
-        (),
-        "Control processes that ended unasked and were started again.",
-    ),
+    RESTARTS,
     ControlMetric(
         "authz_store_up", "gauge", (), "1 while the store is followed, 0 while it cannot be."
     ),

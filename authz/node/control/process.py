@@ -30,6 +30,7 @@ from authz.node.control.messages import (
     ToControl,
 )
 from authz.observability.log import configure_logging, flush, get_logger
+from authz.settings import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     import msgspec
 
     from authz.node.control.activity import ActivityWriter
+    from authz.node.control.metrics import Samples
     from authz.node.control.publisher import Publisher
+    from authz.sds.server import SdsServer
     from authz.store.engine import Store
 
 #: Exit status after an operator's fault that was told: another start would find the same.
@@ -52,13 +55,17 @@ class Control:
         self._config = config
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
-        self._ending = threading.Event()
+        self._sds: SdsServer | None = None
         self._threads: list[threading.Thread] = []
 
     def run(self) -> int:
         """Serve until the supervisor hangs up; the exit status."""
         try:
-            self._say(Listening(sds=None, publication=None))
+            if self._config.sds is not None:
+                self._serve_sds(self._config.sds)
+            self._say(
+                Listening(sds=None if self._sds is None else self._sds.address, publication=None)
+            )
             if self._config.database is not None:
                 self._follow_store()
             while (message := self._channel.receive()) is not None:
@@ -70,6 +77,12 @@ class Control:
             get_logger().error("the supervisor cannot be understood", reason=str(error))
         self._stop()
         return 0
+
+    def _serve_sds(self, address: str) -> None:
+        from authz.sds.server import SdsServer
+
+        self._sds = SdsServer(parse_address(address), crls=self._config.sds_crls)
+        self._sds.start()
 
     def _follow_store(self) -> None:
         from authz.node.control.activity import ActivityWriter
@@ -98,7 +111,7 @@ class Control:
 
     def _heard(self, message: ToControl) -> None:
         if isinstance(message, Inquire):
-            self._say(Numbers(number=message.number, samples=self._samples()))
+            self._say(Numbers(number=message.number, text=self._render()))
         elif isinstance(message, Tell):
             if self._activity is not None:
                 self._activity.add(message.report)
@@ -106,9 +119,31 @@ class Control:
             if self._publisher is not None:
                 self._publisher.request()
         elif isinstance(message, InForce):
-            pass
+            self._publish_trust(message)
 
-    def _samples(self) -> dict[str, list[tuple[tuple[str, ...], float]]]:
+    def _publish_trust(self, message: InForce) -> None:
+        """Give Envoy the trust bundles of what the workers are told to answer by."""
+        if self._sds is None:
+            return
+        from authz.node.snapshot_file import read_trust
+        from authz.sds.material import TrustMaterial
+
+        try:
+            data = read_trust(Path(message.file))
+            if data is not None:
+                self._sds.publish(TrustMaterial.decode(data), message.generation)
+        except AuthzError as error:
+            # Envoy keeps the bundles that it has.
+            get_logger().error("trust bundles cannot be published", reason=str(error))
+
+    def _render(self) -> bytes:
+        from authz.node.control.metrics import render
+        from authz.sds.metrics import render as render_sds
+
+        text = render(self._samples())
+        return text if self._sds is None else text + render_sds(self._sds.metrics.export())
+
+    def _samples(self) -> Samples:
         if self._publisher is None or self._activity is None:
             return {}
         state = self._publisher.state
@@ -140,11 +175,12 @@ class Control:
             end(1)
 
     def _stop(self) -> None:
-        self._ending.set()
         if self._publisher is not None:
             self._publisher.stop()
         if self._activity is not None:
             self._activity.stop()
+        if self._sds is not None:
+            self._sds.stop(0.2)
         until = time.monotonic() + 2.0
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))

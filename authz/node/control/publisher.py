@@ -23,6 +23,7 @@ from authz.node.loader_messages import findings_of
 from authz.node.snapshot_file import Position, latest_snapshot, next_generation, write_snapshot
 from authz.observability.log import get_logger
 from authz.policy.snapshot import compile_snapshot
+from authz.sds.material import material_of
 from authz.services.model import StoreModels, beside
 from authz.services.revoked import Listed, RevokedSerials
 from authz.store.engine import open_store
@@ -85,6 +86,7 @@ class Publisher:
         self._database = config.database
         self._data_dir = Path(config.data_dir)
         self._snapshots = Path(config.snapshots)
+        self._sds_crls = config.sds_crls
         self._parts = parts
         self._say = say
         self._opened = opened
@@ -174,7 +176,14 @@ class Publisher:
         geo = self._parts.databases()
         snapshot = compile_snapshot(model, 0, 0.0, geo, previous=self._compiled, lint=False)
         generation = max(self.state.generation + 1, next_generation(self._snapshots))
-        file = write_snapshot(self._snapshots, model, generation, self._clock(), _position(built))
+        file = write_snapshot(
+            self._snapshots,
+            model,
+            generation,
+            self._clock(),
+            _position(built),
+            material_of(model, crls=self._sds_crls).encode(),
+        )
         self._compiled = snapshot
         copies = self._parts.copies
         self._say(
