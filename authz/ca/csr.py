@@ -24,6 +24,7 @@ from authz.ca.names import ATTRIBUTES, AlternativeNames, Subject
 from authz.certs import der as der_reader
 from authz.certs.attribute_names import SHORT_NAMES
 from authz.certs.names import parse_name, value_text
+from authz.certs.pem import write_pem
 from authz.errors import InvalidCsrError, InvalidRequestError, MalformedCertificateError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def read_csr(data: str | bytes) -> CsrFacts:
             ),
             spki=spki,
             key=key,
-            pem=_pem(der),
+            pem=write_pem(der, "CERTIFICATE REQUEST"),
             ignored=_unique(ignored),
         )
     except InvalidRequestError as error:
@@ -275,9 +276,3 @@ def _not_issued(what: str, hint: str) -> InvalidCsrError:
 
 def _unique(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
-
-
-def _pem(der: bytes) -> str:
-    text = base64.b64encode(der).decode()
-    lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
-    return f"-----BEGIN CERTIFICATE REQUEST-----\n{lines}\n-----END CERTIFICATE REQUEST-----\n"

@@ -12,10 +12,11 @@ RFC 5208, RFC 8017 §8.2, FIPS 186-5.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _CURVES: Final = {KeyKind.ECDSA_P256: ec.SECP256R1(), KeyKind.ECDSA_P384: ec.SECP384R1()}
+_THROWAWAY_CURVES: Final[dict[str, ec.EllipticCurve]] = {
+    "P-256": ec.SECP256R1(),
+    "P-384": ec.SECP384R1(),
+    "P-521": ec.SECP521R1(),
+}
 _HASHES: Final[dict[Digest, hashes.HashAlgorithm]] = {
     Digest.SHA256: hashes.SHA256(),
     Digest.SHA384: hashes.SHA384(),
@@ -54,6 +60,20 @@ class Signer(Protocol):
         Raises:
             KeyUnavailableError: the key cannot be reached.
         """
+
+
+def verifies(signature: bytes, data: bytes, digest: Digest, spki: bytes) -> bool:
+    """Whether this signature is by the key of this SubjectPublicKeyInfo (a supported one)."""
+    key = serialization.load_der_public_key(spki)
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, data, padding.PKCS1v15(), _HASHES[digest])
+        else:
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+            key.verify(signature, data, ec.ECDSA(_HASHES[digest]))
+    except InvalidSignature:
+        return False
+    return True
 
 
 class LocalSigner:
@@ -141,6 +161,19 @@ def generate_key(kind: KeyKind = DEFAULT_KEY_KIND) -> LocalSigner:
         return LocalSigner(ec.generate_private_key(_CURVES[kind]))
     bits = int(kind.removeprefix("rsa-"))
     return LocalSigner(rsa.generate_private_key(public_exponent=65537, key_size=bits))
+
+
+@cache
+def throwaway_key(kind: str) -> LocalSigner:
+    """A key that signs what is only looked at (issuance.py), of the kind of a `KeyDescription`.
+
+    One a process and kind: making an RSA key takes long. RSA keys of any size sign alike, and get
+    one of 2048 bits. Nobody trusts these keys.
+    """
+    curve = _THROWAWAY_CURVES.get(kind)
+    if curve is not None:
+        return LocalSigner(ec.generate_private_key(curve))
+    return generate_key(KeyKind.RSA_2048)
 
 
 def load_key(data: bytes, passphrase: str | None = None) -> LocalSigner:

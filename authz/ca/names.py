@@ -116,6 +116,13 @@ class Subject:
         return encode.sequence(*(_attribute(name, value) for name, value in self.attributes))
 
 
+@dataclass(frozen=True, slots=True)
+class KeptName:
+    """A subject that exists, byte for byte: what was issued under it is found by it."""
+
+    der: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternativeNames:
     """The alternative names a client certificate may have; `ip` in canonical text.
