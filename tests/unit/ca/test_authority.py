@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -41,6 +41,9 @@ from authz.errors import (
 from tests.factories import pki
 from tests.factories.issuing import URLS, issue_client, issuing, openssl, root, write_certificates
 from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = 86400
 
@@ -160,7 +163,7 @@ def test_an_expired_certificate_above_is_not_imported_either() -> None:
     top = make_root("Old", at=AT, not_after=AT - 1)
     made = top.intermediate("New", not_before=AT - DAY, not_after=AT + DAY)
 
-    with pytest.raises(CertificateError, match="CN=Old.* is valid from"):
+    with pytest.raises(CertificateError, match=r"CN=Old.* is valid from"):
         import_authority(_pem(made, top), made.key_pem, at=AT)
 
 

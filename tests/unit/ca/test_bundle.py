@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12 as library
@@ -15,9 +15,11 @@ from authz.certs.pem import split_pem
 from authz.demo.keys import KeyKind
 from authz.demo.keys import key_pem as pem_of
 from authz.errors import InvalidRequestError
-from tests.factories.issuing import issue_client, issuing
-from tests.factories.issuing import openssl
+from tests.factories.issuing import issue_client, issuing, openssl
 from tests.factories.pki import fixed_key, root
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_bundle_is_what_a_client_sends() -> None:

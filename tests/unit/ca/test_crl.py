@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -14,12 +14,16 @@ from authz.ca.crl import build_crl
 from authz.ca.key_kinds import KeyKind
 from authz.ca.names import Subject
 from authz.ca.reasons import RevocationReason
-from authz.certs.authority import CrlModel
 from authz.certs.crl import compile_crl, read_crl
 from authz.certs.pem import write_pem
 from authz.errors import InvalidRequestError, KeyUnavailableError, LintFailedError
 from tests.factories.issuing import issue_client, issuing, openssl, root, write_certificates
 from tests.factories.pki import AT, DAY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from authz.certs.authority import CrlModel
 
 REVOKED = [
     (2**158 + 1, AT - 60, RevocationReason.KEY_COMPROMISE),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -33,6 +33,9 @@ from authz.errors import (
 )
 from tests.factories.issuing import URLS, issue_client, issuing, openssl, root, write_certificates
 from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = 86400
 SPKI = generate_key().spki

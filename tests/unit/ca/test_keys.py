@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import pickle
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -26,6 +26,9 @@ from authz.demo.keys import key_pem
 from authz.errors import InvalidRequestError, KeyUnavailableError, WeakKeyError
 from tests.factories.issuing import openssl
 from tests.factories.pki import fixed_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PHRASE = KeyEncryption.from_passphrase("correct horse battery", log2_n=2)
 FILE = KeyEncryption.from_key_file(bytes(range(32)))

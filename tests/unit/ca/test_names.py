@@ -107,7 +107,7 @@ def test_alternative_names_are_written_by_their_kinds() -> None:
     ],
 )
 def test_names_that_are_not_well_formed_are_refused(kind: str, value: str) -> None:
-    with pytest.raises(InvalidRequestError, match="is not an? "):
+    with pytest.raises(InvalidRequestError, match=r"is not an? "):
         AlternativeNames(**{kind: (value,)})
 
 

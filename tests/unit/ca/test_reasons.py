@@ -15,7 +15,7 @@ from authz.ca.reasons import (
 from authz.errors import InvalidRequestError
 
 
-@pytest.mark.parametrize("reason", [r for r in RevocationReason])
+@pytest.mark.parametrize("reason", list(RevocationReason))
 def test_names_and_numbers_are_the_standards(reason: RevocationReason) -> None:
     theirs = x509.ReasonFlags(reason.text)
 

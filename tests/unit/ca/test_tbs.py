@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -15,9 +16,11 @@ from authz.ca.issuance import CertificateRequest, PublicationUrls, issue, prepar
 from authz.ca.keys import generate_key
 from authz.ca.names import AlternativeNames, Subject
 from authz.ca.profiles import CLIENT, INTERMEDIATE, OCSP, Profile
-from authz.certs.certificate import Certificate
 from tests.factories.issuing import URLS, issuing, root
 from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from authz.certs.certificate import Certificate
 
 
 def _issued(
