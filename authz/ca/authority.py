@@ -22,7 +22,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem, without_private_keys
 from authz.certs.profile import check_authority_certificate
 from authz.certs.signature import Signed, signed_by
-from authz.errors import CertificateError, InvalidRequestError
+from authz.errors import CertificateError, InvalidRequestError, KeyUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,9 +157,14 @@ def rotate(
     subject = KeptName(current.subject_raw)
     constraints = current.extension(x509.BasicConstraints)
     length = None if constraints is None else constraints.path_length
-    if issuer is None or issuer_signer is None:
+    if issuer is None:
         profile = replace(ROOT, path_length=length)
         return create_root(subject, at=at, kind=kind, days=days, profile=profile)
+    if issuer_signer is None:
+        raise KeyUnavailableError(
+            f"the private key of {issuer.subject_dn!r} is not here",
+            hint="a successor below it is signed where its key is, and imported",
+        )
     return create_intermediate(
         subject,
         issuer=issuer,
@@ -239,7 +244,7 @@ def _check_imported(certificate: Certificate, at: float) -> None:
             f"{certificate.subject_dn!r} may not sign CRLs (its key usage lacks cRLSign)",
             hint="RFC 5280 §4.2.1.3: issue the CA certificate with cRLSign",
         )
-    if not certificate.not_before_at <= at <= certificate.not_after_at:
+    if not certificate.not_before_at <= at < certificate.not_after_at + 1:
         raise CertificateError(
             f"{certificate.subject_dn!r} is valid from {certificate.not_before} "
             f"to {certificate.not_after} only",

@@ -237,6 +237,23 @@ def test_a_successor_below_the_same_root() -> None:
     assert new.certificate.extension(x509.BasicConstraints) == x509.BasicConstraints(True, 0)
 
 
+def test_without_the_key_above_there_is_no_successor_below() -> None:
+    with pytest.raises(KeyUnavailableError, match="the private key of 'CN=Acme Root"):
+        rotate(issuing().certificate, at=AT, issuer=root().certificate)
+
+
+@pytest.mark.parametrize("kind", [AnyKind.P256, AnyKind.P384, AnyKind.P521, AnyKind.RSA2048])
+def test_every_kind_of_key_that_is_imported_issues(kind: AnyKind, tmp_path: Path) -> None:
+    made = make_root("Brought along", at=AT, key=pki.fixed_key("x", kind))
+    imported = import_authority(made.pem, made.key_pem, at=AT)
+
+    assert "OK" in openssl(
+        *("verify", "-x509_strict", "-purpose", "sslclient", "-attime", int(AT)),
+        *("-CAfile", write_certificates(tmp_path / "root.pem", imported.certificate)),
+        write_certificates(tmp_path / "client.pem", issue_client(by=imported).certificate),
+    )
+
+
 def test_an_authority_without_a_path_length_has_a_successor_without_one() -> None:
     new = rotate(root().certificate, at=AT)
 

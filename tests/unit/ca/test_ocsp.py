@@ -29,6 +29,7 @@ from authz.ca.profiles import OCSP
 from authz.ca.reasons import RevocationReason
 from authz.ca.signing import key_bits
 from authz.ca.tbs import extension
+from authz.certs import der
 from tests.factories.issuing import issue_client, issuing, openssl, root, write_certificates
 from tests.factories.pki import AT
 
@@ -224,6 +225,14 @@ def test_a_version_and_a_requestor_are_passed_over() -> None:
     before = encode.explicit(0, encode.integer(0)) + encode.explicit(1, encode.tlv(0xA4, b""))
 
     assert _failed(_request(before=before)) == "SUCCESSFUL"
+
+
+def test_a_signature_on_a_request_is_passed_over() -> None:
+    tbs = der.children(der.read(_request())[0].content)[0].raw
+    algorithm = encode.sequence(encode.oid("1.2.840.10045.4.3.2"))
+    signed = encode.sequence(algorithm, encode.bit_string(b"anything"))
+
+    assert _failed(encode.sequence(tbs, encode.explicit(0, signed))) == "SUCCESSFUL"
 
 
 @pytest.mark.parametrize(
