@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A zone's custom rules: the entry point ruleset of `http_request_firewall_custom`.
 
-Every change makes a new version of the ruleset; the same rules again are none. Whoever read a version and says so (`version`)
-changes nothing when somebody else was quicker. Rules are compiled before they are kept.
+Every change makes a new version of the ruleset; the same rules again are none. Whoever read a
+version and says so (`version`) changes nothing when somebody else was quicker. Rules are compiled
+before they are kept.
 """
 
 from __future__ import annotations
