@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def pack_authority(model: AuthorityModel, earlier: AuthorityModel | None = None) -> AuthorityModel:
     """The same authority with its CRLs read and many serial numbers packed.
 
+    Serial numbers that are packed already stay as they are.
+
     Args:
         earlier: the authority as it was packed before: what is the same is not made again.
 
@@ -38,7 +40,11 @@ def pack_authority(model: AuthorityModel, earlier: AuthorityModel | None = None)
         # Who may have signed a CRL depends on the certificates.
         if earlier.certificates == model.certificates:
             known = {crl.sha256: crl for crl in earlier.read_crls}
-    base, revoked, restored = rebase(base, model.revoked_serials)
+    if model.revoked_base is None:
+        base, revoked, restored = rebase(base, model.revoked_serials)
+    else:
+        base, revoked = model.revoked_base, model.revoked_serials
+        restored = model.restored_serials
     return replace(
         model,
         read_crls=tuple(

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAGIC = b"AUTHZSNP"
-VERSION = 2
+VERSION = 3
 
 #: How many snapshot files stay in the directory: the one in force, the one a slow worker may still
 #: be reading, and the one before, to look at after a bad change.
@@ -84,13 +84,25 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     offset: int | None
 
 
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Which moment of which store a snapshot shows: the next one continues from there.
+
+    `authorities` are the identifiers of the store by the names in the model.
+    """
+
+    store_id: str
+    revision: int
+    authorities: dict[str, str]
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file says about itself."""
+    """What the file says about itself. `position` is None for a snapshot of a policy file."""
 
     generation: int
     created_at: float
     model: Entry
     sections: tuple[Entry, ...]
+    position: Position | None = None
 
 
 class SnapshotContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,14 +112,24 @@ class SnapshotContent(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     model: PolicyModel
     sections: dict[bytes, Section]
+    position: Position | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 
 
-def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: float) -> Path:
+def write_snapshot(
+    directory: Path,
+    model: PolicyModel,
+    generation: int,
+    at: float,
+    position: Position | None = None,
+) -> Path:
     """Write `model` as generation `generation`, made at Unix time `at`, and return the file.
+
+    Args:
+        position: the moment of the store that the model shows.
 
     The file appears under its name complete and on disk, and after its sections, or not at all.
     Older ones beyond `KEPT` that nobody holds are removed, and what writes that were cut short
@@ -116,7 +138,7 @@ def write_snapshot(directory: Path, model: PolicyModel, generation: int, at: flo
     Raises:
         PolicyError: the directory cannot be written to.
     """
-    header, body, large = _encode_file(model, generation, at)
+    header, body, large = _encode_file(model, generation, at, position)
     digest = hashlib.sha256(header)
     target = directory / f"{generation}-{digest.hexdigest()}.snapshot"
     try:
@@ -166,7 +188,22 @@ def read_snapshot(file: Path, known: Mapping[bytes, Section] = _NONE) -> Snapsho
         created_at=header.created_at,
         model=model,
         sections=sections,
+        position=header.position,
     )
+
+
+def latest_snapshot(directory: Path, *, of_store: bool) -> tuple[Path, SnapshotContent] | None:
+    """The snapshot of the highest generation that can be read, None when there is none.
+
+    Args:
+        of_store: whether it must be of a store, or of a policy file.
+    """
+    for _, path in reversed(_files(directory)):
+        with contextlib.suppress(PolicyError):
+            content = read_snapshot(path)
+            if (content.position is not None) is of_store:
+                return path, content
+    return None
 
 
 def next_generation(directory: Path) -> int:
@@ -181,7 +218,7 @@ def next_generation(directory: Path) -> int:
 
 
 def _encode_file(
-    model: PolicyModel, generation: int, at: float
+    model: PolicyModel, generation: int, at: float, position: Position | None
 ) -> tuple[bytes, list[bytes], list[Section]]:
     """The header, what follows its hash, and the sections that get files of their own."""
     encoded, named = encode_model(model)
@@ -197,7 +234,13 @@ def _encode_file(
         offset += len(section) + padding
     entries += [Entry(sha256=one.sha256, length=len(one), offset=None) for one in large]
     header = _encode(
-        Header(generation=generation, created_at=at, model=entries[0], sections=tuple(entries[1:]))
+        Header(
+            generation=generation,
+            created_at=at,
+            model=entries[0],
+            sections=tuple(entries[1:]),
+            position=position,
+        )
     )
     # Padded so that the sections start aligned; MessagePack's decoder wants the exact length.
     start = _PREFIX.size + len(header) + _DIGEST_BYTES

@@ -7,17 +7,18 @@ What a worker has no use for is left out: a CRL that was read is not needed in D
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
+from authz.certs.authority import AuthorityModel
 from authz.packed import Section
-from authz.policy.model import PolicyModel, RuleModel, SiteModel
+from authz.policy.model import PolicyModel, RuleModel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from authz.certs.trust import AuthorityModel
+_Value = TypeVar("_Value")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,18 +27,23 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     MessagePack's integers end at 64 bits, serial numbers at 160 (RFC 5280 section 4.1.2.2).
     """
 
-    site: int
     authority: int
     revoked: tuple[bytes, ...]
     restored: tuple[bytes, ...]
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
-    """`rules` are those of the sites, each tuple once: there are sites by the hundred that share
-    theirs. `rules_of` says which are whose."""
+    """The model, with rules and trust of the sites apart, each once: there are sites by the
+    hundred that share theirs, and whoever reads this gets the same objects for all of them.
+
+    `rules_of` and `trust_of` say which are whose; `trusts` name `authorities` by their place.
+    """
 
     model: PolicyModel
+    authorities: tuple[AuthorityModel, ...]
     changes: tuple[Change, ...]
+    trusts: tuple[tuple[int, ...], ...]
+    trust_of: tuple[int, ...]
     rules: tuple[tuple[RuleModel, ...], ...]
     rules_of: tuple[int, ...]
 
@@ -68,47 +74,67 @@ def decode_model(data: bytes, sections: Mapping[bytes, Section]) -> PolicyModel:
         return sections[sha256]
 
     body = msgspec.msgpack.Decoder(_Body, dec_hook=section).decode(data)
-    sites = list(body.model.sites)
+    authorities = list(body.authorities)
     for change in body.changes:
-        site = sites[change.site]
-        trust = list(site.trust)
-        trust[change.authority] = replace(
-            trust[change.authority],
+        authorities[change.authority] = replace(
+            authorities[change.authority],
             revoked_serials=tuple(map(int.from_bytes, change.revoked)),
             restored_serials=tuple(map(int.from_bytes, change.restored)),
         )
-        sites[change.site] = replace(site, trust=tuple(trust))
-    for index, site in enumerate(sites):
-        sites[index] = replace(site, rules=body.rules[body.rules_of[index]])
-    return replace(body.model, sites=tuple(sites))
+    trusts = [tuple(authorities[place] for place in places) for places in body.trusts]
+    return replace(
+        body.model,
+        sites=tuple(
+            replace(
+                site,
+                trust=trusts[body.trust_of[index]],
+                rules=body.rules[body.rules_of[index]],
+            )
+            for index, site in enumerate(body.model.sites)
+        ),
+    )
 
 
 def _body_of(model: PolicyModel) -> _Body:
+    rules = _Once(site.rules for site in model.sites)
+    trusts = _Once(site.trust for site in model.sites)
+    authorities = _Once(authority for trust in trusts.all for authority in trust)
     changes: list[Change] = []
-    sites: list[SiteModel] = []
-    rules: dict[int, tuple[RuleModel, ...]] = {id(site.rules): site.rules for site in model.sites}
-    positions = {identity: position for position, identity in enumerate(rules)}
-    for site_index, site in enumerate(model.sites):
-        trust: list[AuthorityModel] = []
-        for index, authority in enumerate(site.trust):
-            if authority.revoked_serials or authority.restored_serials:
-                changes.append(
-                    Change(
-                        site=site_index,
-                        authority=index,
-                        revoked=_octets(authority.revoked_serials),
-                        restored=_octets(authority.restored_serials),
-                    )
+    written: list[AuthorityModel] = []
+    for place, authority in enumerate(authorities.all):
+        if authority.revoked_serials or authority.restored_serials:
+            changes.append(
+                Change(
+                    authority=place,
+                    revoked=_octets(authority.revoked_serials),
+                    restored=_octets(authority.restored_serials),
                 )
-            crls = () if authority.read_crls else authority.crls
-            trust.append(replace(authority, revoked_serials=(), restored_serials=(), crls=crls))
-        sites.append(replace(site, trust=tuple(trust), rules=()))
+            )
+        crls = () if authority.read_crls else authority.crls
+        written.append(replace(authority, revoked_serials=(), restored_serials=(), crls=crls))
     return _Body(
-        model=replace(model, sites=tuple(sites)),
+        model=replace(
+            model, sites=tuple(replace(site, trust=(), rules=()) for site in model.sites)
+        ),
+        authorities=tuple(written),
         changes=tuple(changes),
-        rules=tuple(rules.values()),
-        rules_of=tuple(positions[id(site.rules)] for site in model.sites),
+        trusts=tuple(tuple(map(authorities.place, trust)) for trust in trusts.all),
+        trust_of=tuple(trusts.place(site.trust) for site in model.sites),
+        rules=tuple(rules.all),
+        rules_of=tuple(rules.place(site.rules) for site in model.sites),
     )
+
+
+class _Once(Generic[_Value]):
+    """Values by their identity, each once, in the order they came."""
+
+    def __init__(self, values: Iterable[_Value]) -> None:
+        known = {id(value): value for value in values}
+        self.all = list(known.values())
+        self._places = {identity: place for place, identity in enumerate(known)}
+
+    def place(self, value: _Value) -> int:
+        return self._places[id(value)]
 
 
 def _octets(serials: Collection[int]) -> tuple[bytes, ...]:

@@ -8,6 +8,7 @@ with the list decides which of them are of no use.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -57,7 +58,12 @@ class ListItems:
     """
 
     def __init__(self, lists: Iterable[ListModel], expressions: Iterable[Expression]) -> None:
-        self._lists = {one.name: one for one in lists if one.kind is ListKind.STRING}
+        models = list(lists)
+        named = Counter(one.name for one in models)
+        # Of two lists of one name, in two scopes, an expression does not say which it means.
+        self._lists = {
+            one.name: one for one in models if one.kind is ListKind.STRING and named[one.name] == 1
+        }
         self._known: dict[tuple[str, object], BadItems | None] = {}
         self._uses: dict[str, dict[object, Access]] = {}
         for expression in expressions:

@@ -88,7 +88,10 @@ class RuleModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteModel:
-    """One site: the hosts it answers for, whom it trusts and what it asks."""
+    """One site: the hosts it answers for, whom it trusts and what it asks.
+
+    `scope` says which lists its rules mean: those of the same scope.
+    """
 
     name: str
     hosts: tuple[str, ...]
@@ -98,6 +101,7 @@ class SiteModel:
     misdirected: Misdirected = Misdirected.ANSWER_421
     upstream_headers: tuple[UpstreamHeaders, ...] = ()
     rules: tuple[RuleModel, ...] = ()
+    scope: str = ""
     where: str = ""
 
 

@@ -67,7 +67,16 @@ class Parts:
         scheme: what the expressions were parsed against.
     """
 
-    __slots__ = ("_bundles", "_earlier", "_expressions", "_lists", "_rules", "_seen", "scheme")
+    __slots__ = (
+        "_bundles",
+        "_earlier",
+        "_expressions",
+        "_lists",
+        "_rules",
+        "_seen",
+        "_trusts",
+        "scheme",
+    )
 
     def __init__(self, scheme: Scheme, earlier: Parts | None = None) -> None:
         self.scheme = scheme
@@ -78,6 +87,7 @@ class Parts:
         self._rules: dict[tuple[Any, ...], SiteRules] = {}
         # By the identity of the models: sites that share their rules are many.
         self._seen: dict[int, SiteRules] = {}
+        self._trusts: dict[int, TrustBundle] = {}
         if earlier is not None and earlier.scheme.fields.keys() != scheme.fields.keys():
             # With other fields, an expression may be wrong that was right; lists and trust stay.
             self._earlier = Parts(scheme)
@@ -86,7 +96,7 @@ class Parts:
     def finish(self) -> None:
         """Forget the earlier parts: the snapshot is made."""
         self._earlier = None
-        self._seen = {}
+        self._seen, self._trusts = {}, {}
 
     def named_list(self, model: ListModel) -> NamedList:
         """The list, compiled.
@@ -110,6 +120,9 @@ class Parts:
         Raises:
             CertificateError: a certificate or CRL cannot be used.
         """
+        seen = self._trusts.get(id(models))
+        if seen is not None:
+            return seen
         key = tuple(replace(model, where="") for model in models)
         kept = self._bundles.get(key)
         if kept is None and self._earlier is not None:
@@ -117,6 +130,7 @@ class Parts:
         if kept is None or (placed and kept.bundle.notes and kept.models != models):
             kept = _Bundle(models, compile_trust(models))
         self._bundles[key] = kept
+        self._trusts[id(models)] = kept.bundle
         return kept.bundle
 
     def expression(self, text: str, lists: Mapping[str, NamedList]) -> CompiledExpression:

@@ -131,14 +131,16 @@ def compile_snapshot(
     if not model.sites:
         raise PolicyError("the policy has no sites", hint='add one with hosts: ["*"]')
     parts = Parts(scheme_for(geo), None if previous is None else previous.parts)
-    lists = {item.name: parts.named_list(item) for item in model.lists}
+    lists: dict[str, dict[str, NamedList]] = {}
+    for item in model.lists:
+        lists.setdefault(item.scope, {})[item.name] = parts.named_list(item)
     bundles = [parts.bundle(site.trust, placed=lint) for site in model.sites]
     several = len({bundle.digest for bundle in bundles}) > 1
     hosts: HostTable[Site] = HostTable()
     sites: list[Site] = []
     rules: list[SiteRules] = []
     for site_model, bundle in zip(model.sites, bundles, strict=True):
-        compiled = _compile_rules(site_model, parts, lists)
+        compiled = _compile_rules(site_model, parts, lists.get(site_model.scope, {}))
         rules.append(compiled)
         site = _site(site_model, compiled, bundle, generation)
         for host in site_model.hosts:

@@ -37,6 +37,7 @@ class ListModel:
 
     Args:
         items: as written, one item each; empty when `packed` holds them.
+        scope: whose it is: names are unique within one.
         where: the list's place, for error messages.
         file: the file that the last items come from, with the line of each in `lines`; not in a
             list that is packed.
@@ -46,6 +47,7 @@ class ListModel:
     kind: ListKind
     items: tuple[str, ...] = ()
     packed: PackedItems | None = None
+    scope: str = ""
     where: str = ""
     file: str = ""
     lines: tuple[int, ...] = ()

@@ -69,6 +69,15 @@ def _authority(
         crl_sources_configured=len(document.crls),
         where=building.where(place),
     )
+    return packed_where_large(model, earlier)
+
+
+def packed_where_large(model: AuthorityModel, earlier: AuthorityModel | None) -> AuthorityModel:
+    """The same authority, its CRLs read and its serial numbers packed if they are many.
+
+    Args:
+        earlier: the authority as it was before; what is the same is kept.
+    """
     if len(model.revoked_serials) <= MAX_CHANGES and sum(map(len, model.crls)) <= PACKED_FROM:
         return model
     try:

@@ -50,6 +50,15 @@ class Fetches:
         )
         return [record_of(Fetched, row) for row in self._connection.execute(query)]
 
+    def body(self, authority_id: str, kind: str, subject: str) -> bytes | None:
+        """What a fetch gave, None when there is nothing."""
+        query = select(fetched.c.body).where(
+            fetched.c.authority_id == authority_id,
+            fetched.c.kind == kind,
+            fetched.c.subject == subject,
+        )
+        return self._connection.execute(query).scalar_one_or_none()
+
     def remove(self, authority_id: str, kind: str, subject: str) -> None:
         """Forget what was fetched from an address that is not configured any more."""
         self._connection.execute(

@@ -158,10 +158,10 @@ def test_the_content_of_another_generation_under_this_name_is_not_used(tmp_path:
 def test_another_version_of_the_layout_is_not_guessed_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_file, "VERSION", 3)
+    monkeypatch.setattr(snapshot_file, "VERSION", 4)
     file = write_snapshot(tmp_path, MODEL, 1, 0.0)
     monkeypatch.undo()
-    with pytest.raises(PolicyError, match="version 3"):
+    with pytest.raises(PolicyError, match="version 4"):
         read_snapshot(file)
 
 

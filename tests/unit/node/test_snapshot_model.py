@@ -64,7 +64,7 @@ def test_a_section_that_is_missing_is_an_error() -> None:
 def test_a_change_of_no_authority_is_an_error() -> None:
     data, _ = encode_model(model())
     body = msgspec.msgpack.decode(data)
-    change = Change(site=0, authority=0, revoked=(b"\1",), restored=())
+    change = Change(authority=7, revoked=(b"\1",), restored=())
     broken = msgspec.msgpack.encode(body | {"changes": [change]})
 
     with pytest.raises(LookupError):

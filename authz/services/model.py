@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store as a policy model: what is to be enforced, at one moment.
+
+Each hostname association is a site with its authorities; hosts of a zone without one form a site
+without trust; all share their zone's rules (architecture 6). `StoreModels` makes one model after
+the other and keeps what did not change: lists by their revision, rules by their version, revoked
+serial numbers by the log of changes. `check_zone` is what a service asks before it commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from authz.certs.authority import AuthorityModel, RevocationMode
+from authz.errors import PolicyError
+from authz.policy.model import (
+    DefaultAction,
+    Misdirected,
+    PathMode,
+    PolicyModel,
+    SiteModel,
+    UpstreamHeaders,
+)
+from authz.policy.snapshot import compile_snapshot
+from authz.rules.lists import ListKind, ListModel, pack_list
+from authz.services.revoked import RevokedSerials
+from authz.sources.policy_lists import PACKED_FROM
+from authz.sources.policy_trust import packed_where_large
+from authz.sources.rule_json import rule_models
+from authz.store.schema import DEFAULT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from authz.policy.model import RuleModel
+    from authz.store.records import Authority, HostAssociation, List, Zone
+    from authz.store.session import Session
+
+#: The phase whose rules decide (Cloudflare: custom rules).
+PHASE: Final = "http_request_firewall_custom"
+
+#: Lists of the store and lists of a policy file beside it may have the same names.
+SCOPE: Final = "store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreModel:
+    """What is to be enforced, and which moment of which store that is.
+
+    `authorities` are their identifiers by name.
+    """
+
+    model: PolicyModel
+    store_id: str
+    revision: int
+    authorities: Mapping[str, str]
+
+
+class StoreModels:
+    """Makes models of one store, each from what the one before had and what changed since.
+
+    Args:
+        revoked: serial numbers as they are known from an earlier snapshot.
+        fetched: whether CRLs that were fetched are a part of it.
+    """
+
+    def __init__(self, revoked: RevokedSerials | None = None, *, fetched: bool = True) -> None:
+        self._revoked = revoked or RevokedSerials()
+        self._fetched = fetched
+        self._crls: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._authorities: dict[str, AuthorityModel] = {}
+        self._lists: dict[str, tuple[int, ListModel]] = {}
+        self._rules: dict[tuple[str, int], tuple[RuleModel, ...]] = {}
+        # One object for each: whoever compiles and writes it asks by identity what is the same.
+        self._trusts: dict[tuple[AuthorityModel, ...], tuple[AuthorityModel, ...]] = {}
+
+    def build(self, session: Session) -> StoreModel:
+        """The model of this moment.
+
+        Raises:
+            PolicyError, CertificateError: what is there cannot be enforced; no service lets such
+                a thing in.
+        """
+        authorities = session.authorities.all()
+        self._revoked.follow(session)
+        return StoreModel(
+            model=self._model(session, session.zones.all(), authorities),
+            store_id=session.store_id,
+            revision=session.revision,
+            authorities={one.name: one.id for one in authorities},
+        )
+
+    def _model(
+        self, session: Session, zones: Sequence[Zone], authorities: Sequence[Authority]
+    ) -> PolicyModel:
+        associations = session.hosts.all()
+        used = {one.authority_id for one in associations}
+        trusted = self._trusted(session, [one for one in authorities if one.id in used])
+        sites: list[SiteModel] = []
+        for zone in zones:
+            rules = self._rules_of(session, zone)
+            hosts = [one for one in associations if one.zone_id == zone.id]
+            sites += self._sites(zone, hosts, rules, trusted)
+        self._trusts = {trust: trust for trust in (site.trust for site in sites)}
+        return PolicyModel(sites=tuple(sites), lists=self._lists_of(session))
+
+    def _trusted(
+        self, session: Session, authorities: Sequence[Authority]
+    ) -> dict[str, AuthorityModel]:
+        ders: dict[str, list[bytes]] = {}
+        for certificate in session.authorities.certificates():
+            ders.setdefault(certificate.authority_id, []).append(certificate.der)
+        crls = self._crls_of(session) if self._fetched else {}
+        models: dict[str, AuthorityModel] = {}
+        for authority in authorities:
+            listed = self._revoked.of(session, authority.id)
+            model = AuthorityModel(
+                name=authority.name,
+                certificates=tuple(ders.get(authority.id, ())),
+                crls=tuple(crls.get(authority.id, ())),
+                revoked_serials=listed.added,
+                revoked_base=listed.base,
+                restored_serials=listed.restored,
+                revocation=RevocationMode(authority.revocation),
+                crl_sources_configured=len(authority.sources.crl_urls),
+                where=f'the authority "{authority.name}"',
+            )
+            models[authority.id] = packed_where_large(model, self._authorities.get(authority.id))
+        self._authorities = models
+        return models
+
+    def _crls_of(self, session: Session) -> dict[str, list[bytes]]:
+        earlier, self._crls = self._crls, {}
+        found: dict[str, list[bytes]] = {}
+        for one in session.fetched.all(with_bodies=False):
+            if one.kind != "crl":
+                continue
+            key = one.authority_id, one.subject
+            kept = earlier.get(key)
+            if kept is None or kept[0] != one.revision:
+                body = session.fetched.body(one.authority_id, one.kind, one.subject)
+                if body is None:
+                    continue
+                kept = one.revision, body
+            self._crls[key] = kept
+            found.setdefault(one.authority_id, []).append(kept[1])
+        return found
+
+    def _sites(
+        self,
+        zone: Zone,
+        associations: Sequence[HostAssociation],
+        rules: tuple[RuleModel, ...],
+        trusted: Mapping[str, AuthorityModel],
+    ) -> list[SiteModel]:
+        def site(name: str, hosts: tuple[str, ...], trust: tuple[AuthorityModel, ...]) -> SiteModel:
+            return SiteModel(
+                name=name,
+                hosts=hosts,
+                trust=self._trusts.setdefault(trust, trust),
+                default_action=DefaultAction(zone.default_action),
+                paths=PathMode(zone.paths),
+                misdirected=Misdirected(zone.misdirected),
+                upstream_headers=tuple(map(UpstreamHeaders, zone.upstream_headers)),
+                rules=rules,
+                scope=SCOPE,
+                where=f'the host "{name}"',
+            )
+
+        by_host = sorted(associations, key=lambda one: one.hostname)
+        sites = [
+            site(host, (host,), tuple(trusted[one.authority_id] for one in group))
+            for host, group in groupby(by_host, key=lambda one: one.hostname)
+        ]
+        taken = {one.name for one in sites}
+        others = tuple(host for host in hosts_of(zone) if host not in taken)
+        if others:
+            name = zone.name if zone.name not in taken else f"{zone.name} (other hosts)"
+            sites.append(site(name, others, ()))
+        return sites
+
+    def _rules_of(self, session: Session, zone: Zone) -> tuple[RuleModel, ...]:
+        ruleset = session.rulesets.entry_point(zone.id, PHASE)
+        if ruleset is None:
+            return ()
+        key = ruleset.id, ruleset.version
+        if key not in self._rules:
+            version = session.rulesets.version(*key)
+            if version is None:
+                raise PolicyError(
+                    f"version {ruleset.version} of the rules is missing",
+                    where=f'the zone "{zone.name}"',
+                    hint="authz db check says more; authz policy apply writes the rules anew",
+                )
+            # One version of a ruleset is in force.
+            self._rules = {known: kept for known, kept in self._rules.items() if known[0] != key[0]}
+            self._rules[key] = rule_models(version.rules, f'rules of the zone "{zone.name}"')
+        return self._rules[key]
+
+    def _lists_of(self, session: Session) -> tuple[ListModel, ...]:
+        earlier, self._lists = self._lists, {}
+        for one in session.lists.all():
+            kept = earlier.get(one.id)
+            if kept is None or kept[0] != one.revision:
+                kept = one.revision, list_model(one, tuple(session.lists.values(one.id)))
+            self._lists[one.id] = kept
+        return tuple(model for _, model in self._lists.values())
+
+
+def hosts_of(zone: Zone) -> tuple[str, ...]:
+    """The hosts that a zone answers for: its name and everything below it, or every host."""
+    return ("*",) if zone.name == DEFAULT_NAME else (zone.name, f"*.{zone.name}")
+
+
+def list_model(one: List, items: tuple[str, ...]) -> ListModel:
+    """A list as the model has it.
+
+    Raises:
+        PolicyError: an item is not of its kind.
+    """
+    model = ListModel(
+        name=one.name,
+        kind=ListKind(one.kind),
+        items=items,
+        scope=SCOPE,
+        where=f'the list "{one.name}"',
+    )
+    return pack_list(model) if len(items) > PACKED_FROM else model
+
+
+def check_zone(session: Session, zone_id: str) -> None:
+    """Make sure that a zone can be enforced as the transaction leaves it.
+
+    Raises:
+        PolicyError, ExpressionError, CertificateError: it cannot; nothing must be committed.
+    """
+    models = StoreModels(RevokedSerials(known_to_be_none=True), fetched=False)
+    zones = [zone for zone in session.zones.all() if zone.id == zone_id]
+    model = models._model(session, zones, session.authorities.all())
+    compile_snapshot(model, 0, 0.0, lint=False)
+
+
+def beside(file: PolicyModel, store: PolicyModel) -> PolicyModel:
+    """The sites of a policy file and those of a store together.
+
+    A host of both is the file's: what an operator wrote down is not for others to change.
+    """
+    taken = {host.lower() for site in file.sites for host in site.hosts}
+    names = {site.name for site in file.sites}
+    sites = list(file.sites)
+    for site in store.sites:
+        hosts = tuple(host for host in site.hosts if host not in taken)
+        if hosts:
+            name = site.name if site.name not in names else f"{site.name} (store)"
+            sites.append(replace(site, hosts=hosts, name=name))
+    return PolicyModel(sites=tuple(sites), lists=(*file.lists, *store.lists))
