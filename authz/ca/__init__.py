@@ -13,14 +13,16 @@ RFC 6960. The public functions, module by module:
                       .encrypt(signer, bound_to=) -> bytes     .decrypt(record, bound_to=)
                   Signer: what a PKCS#11 token would have to offer (`spki`, `sign`)
     reasons.py    RevocationReason, parse_reason(text), check_revocable(reason)
-    names.py      Subject, AlternativeNames, parse_subject("CN=...,O=...")
+    names.py      Subject.of("alice", organization="Acme"), AlternativeNames(dns=...), KeptName
     profiles.py   ROOT, INTERMEDIATE, CLIENT, OCSP; ProfileSettings(...).validated() -> Profile
     csr.py        read_csr(text or bytes) -> CsrFacts
     issuance.py   prepare(CertificateRequest(...), profile=, issuer=, at=, urls=) -> Prepared
                   issue(prepared, signer) -> Certificate
-    authority.py  create_root(...), create_intermediate(...), import_authority(...),
-                  rotate(...), cross_certify(...) -> NewAuthority or Certificate
+                  PublicationUrls(crl=, ocsp=, issuer=)
+    authority.py  create_root(...), create_intermediate(...), import_authority(...), rotate(...)
+                  -> NewAuthority; cross_certify(...) -> Certificate; trusted_until(...)
     uploaded.py   check_uploaded(pem, at=) -> UploadedAuthority: an authority of the user's own
+    description.py  describe(certificate) -> CertificateFacts, in Cloudflare's forms
     crl.py        build_crl(issuer, signer, revoked, number=, ...) -> DER
     ocsp.py       answer(request, responders, find, at=, ...) -> DER; issue_responder(...)
     bundle.py     pem_bundle(certificate, chain), pkcs12(...)

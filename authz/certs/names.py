@@ -65,6 +65,12 @@ def parse_name(raw: bytes) -> tuple[Attribute, ...]:
     return tuple(attributes)
 
 
+def value_text(attribute: Attribute) -> str | None:
+    """The value as text, or None when it is not a string that can be read."""
+    content = _utf8(attribute)
+    return None if content is None else content.decode()
+
+
 def rfc2253(attributes: Sequence[Attribute]) -> str:
     """The name in RFC 2253 form, last RDN first: `CN=alice,O=Acme,C=US`."""
     return _joined(reversed(attributes), "", ",", _rfc2253_value)

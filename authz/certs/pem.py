@@ -104,6 +104,13 @@ def split_crls(data: bytes, *, where: str = "") -> tuple[bytes, ...]:
     return tuple(der for _, der in found)
 
 
+def write_pem(der: bytes, label: str) -> str:
+    """One PEM block, its base64 in lines of 64 characters (RFC 7468 §2)."""
+    text = base64.b64encode(der).decode()
+    lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
+    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n"
+
+
 def _labelled(data: bytes, where: str) -> list[tuple[bytes, bytes]]:
     if _PRIVATE_KEY.search(data):
         raise CertificateError(
