@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from authz.certs.authority import AuthorityModel
+from authz.certs.trust import compile_trust
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.services.context import audit, authority_of, facts_of, zone_of
 from authz.services.namespace import check_owner, normalise_hostname, owner_of
@@ -75,6 +77,7 @@ def add_host(
         NotFoundError: there is no such authority or zone.
         InvalidInputError: it is no hostname, or the zone's neither; a path is none.
         ConflictError: the hostname asks for this authority already, and there is no rule to add.
+        CertificateError: another authority of the hostname has the same anchor.
         PolicyError, ExpressionError: the rules would not compile with this one.
     """
     name = normalise_hostname(hostname)
@@ -100,6 +103,7 @@ def add_host(
                     created_at=at,
                 )
             )
+            _check_trust(session, here, name)
         after: dict[str, Any] = {"hostname": name, "authority": found.name}
         rule: Rule | None = None
         if protect is not None:
@@ -128,6 +132,7 @@ def replace_hosts(
     Raises:
         NotFoundError: there is no such authority or zone.
         InvalidInputError: one is no hostname, or not the zone's.
+        CertificateError: another authority of a hostname has the same anchor.
     """
     names = tuple(dict.fromkeys(normalise_hostname(one) for one in hostnames))
     with store.write() as session:
@@ -138,6 +143,8 @@ def replace_hosts(
             check_owner(name, here, zones)
         before = [one.hostname for one in session.hosts.all(here.id, authority_id=found.id)]
         session.hosts.replace(here.id, found.id, names, at)
+        for name in names:
+            _check_trust(session, here, name)
         audit(
             session,
             "host.replace",
@@ -221,6 +228,27 @@ def _zone(session: Session, zone: str | None, hostname: str) -> Zone:
     here = zone_of(session, zone)
     check_owner(hostname, here, zones)
     return here
+
+
+def _check_trust(session: Session, zone: Zone, hostname: str) -> None:
+    """Make sure that a hostname's authorities can be trusted side by side.
+
+    Raises:
+        CertificateError: two of them have the same anchor.
+    """
+    names = {one.id: one.name for one in session.authorities.all()}
+    asked = [one.authority_id for one in session.hosts.all(zone.id) if one.hostname == hostname]
+    if len(asked) > 1:
+        compile_trust(
+            [
+                AuthorityModel(
+                    name=names[each],
+                    certificates=tuple(one.der for one in session.authorities.certificates(each)),
+                    where=f'the host "{hostname}"',
+                )
+                for each in asked
+            ]
+        )
 
 
 def _authority(session: Session, zone: Zone, named: str) -> Authority:
