@@ -7,6 +7,7 @@ is signed, as with certificates. RFC 5280 §5.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from authz.ca import encode
@@ -68,7 +69,9 @@ def build_crl(
             hint="sign with the key of the certificate that issued what is revoked",
         )
     entries = b"".join(
-        _entries((*revoked, *((one, at, RevocationReason.REMOVE_FROM_CRL) for one, at in removed)))
+        _entries(
+            chain(revoked, ((one, at, RevocationReason.REMOVE_FROM_CRL) for one, at in removed))
+        )
     )
     tbs = encode.sequence(
         _VERSION_2,

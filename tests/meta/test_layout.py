@@ -56,6 +56,7 @@ def test_no_unowned_marks_are_left(path: Path) -> None:
         "observability",
         "sources",
         "settings",
+        "ca",
     ],
 )
 def test_unit_tests_mirror_the_package(package: str) -> None:

@@ -69,3 +69,14 @@ def test_short_names_are_those_of_openssl() -> None:
     }
 
     assert {oid: known.get(oid) for oid in SHORT_NAMES} == dict(SHORT_NAMES)
+
+
+def test_a_value_is_text_when_it_can_be_read() -> None:
+    def value(tag: int, content: bytes) -> str | None:
+        attribute = names.Attribute(rdn=0, oid="2.5.4.3", tag=tag, content=content, raw=b"")
+        return names.value_text(attribute)
+
+    assert value(0x0C, "Zoë".encode()) == "Zoë"
+    assert value(0x14, b"Zo\xeb") == "Zoë"
+    assert value(0x0C, b"\xff") is None
+    assert value(0x02, b"\x01") is None

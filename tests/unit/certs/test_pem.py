@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from authz.certs.pem import read_peer_pem, split_crls, split_pem, without_private_keys
+from authz.certs.pem import read_peer_pem, split_crls, split_pem, without_private_keys, write_pem
 from authz.errors import AuthzError, CertificateError, MalformedCertificateError
 from tests.factories.pki import intermediate, root
 
@@ -122,3 +122,12 @@ def test_blocks_that_never_end_cost_linear_time() -> None:
         read_peer_pem(text)
 
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("size", [1, 47, 48, 49, 96])
+def test_what_is_written_is_read_again(size: int) -> None:
+    text = write_pem(b"\x30" * size, "CERTIFICATE")
+
+    assert split_pem(text.encode()) == (b"\x30" * size,)
+    assert max(map(len, text.splitlines()[1:-1])) <= 64
+    assert "\n\n" not in text
