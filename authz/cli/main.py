@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from authz import __version__
-from authz.cli import check, demo, envoy, expression, fingerprint, messages, policy, serve
+from authz.cli import (
+    ca_changes,
+    cert_issue,
+    check,
+    demo,
+    envoy,
+    expression,
+    fingerprint,
+    host,
+    messages,
+    policy,
+    serve,
+    zone,
+)
 from authz.cli.doctor import command as doctor
 
 app = typer.Typer(
@@ -44,6 +57,10 @@ app.command("check")(check.check)
 app.command("fingerprint")(fingerprint.fingerprint)
 app.add_typer(policy.app, name="policy")
 app.add_typer(expression.app, name="expression")
+app.add_typer(zone.app, name="zone")
+app.add_typer(ca_changes.app, name="ca")
+app.add_typer(host.app, name="host")
+app.add_typer(cert_issue.app, name="cert")
 app.add_typer(envoy.app, name="envoy")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`authz policy`: what is wrong with a policy file, and whether it decides as it should."""
+"""`authz policy`: what is wrong with a policy file, how it decides, loading it into the store."""
 
 from __future__ import annotations
 
@@ -18,10 +18,19 @@ from authz.cli.options import (
     group,
     settings_of,
 )
+from authz.cli.stores import (
+    DatabaseOption,
+    DataDirOption,
+    ZoneOption,
+    actor,
+    opened_store,
+    store_settings,
+)
 
 if TYPE_CHECKING:
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
+    from authz.services.policies import Applied
 
 app = group("Policy files.")
 
@@ -103,6 +112,67 @@ def run_cases(
             messages.result(line)
     fine = not done.failed and (done.coverage.complete or not require_coverage)
     raise typer.Exit(0 if fine else 1)
+
+
+@app.command("apply")
+def apply(
+    policy: Annotated[Path, typer.Argument(metavar="F", help="The policy file.")],
+    zone: ZoneOption = "default",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Load a policy file into the store: a zone's rules, settings and lists.
+
+    Replaces those of the zone. Trust is not taken from files: see ca upload and host add.
+    """
+    from authz.services.policies import apply_policy
+    from authz.services.representation import applied_object
+    from authz.sources.policy_import import import_policy
+
+    settings = store_settings(config, database, data_dir)
+    imported = import_policy(policy)
+    with opened_store(settings) as store:
+        applied = apply_policy(
+            store,
+            zone,
+            imported,
+            dry_run=dry_run,
+            geo=geo_of(settings),
+            actor=actor(),
+            at=time.time(),
+        )
+    if json:
+        messages.result_json(applied_object(applied, dry_run=dry_run))
+        return
+    for line in _changes(applied):
+        messages.result(line)
+    if dry_run:
+        messages.note("nothing was changed (--dry-run)")
+
+
+def _changes(applied: Applied) -> list[str]:
+    rules, lists = applied.rules, applied.lists
+    told = [
+        ("added rule", rules.added),
+        ("changed rule", rules.changed),
+        ("removed rule", rules.removed),
+        ("added list", lists.added),
+        ("changed list", lists.changed),
+        ("removed list", lists.removed),
+        ("kept list, which other rules name:", lists.kept),
+    ]
+    found = [f"{what} {name}" for what, names in told for name in names]
+    if rules.moved:
+        found.append("changed the order of rules")
+    for name, value in applied.settings.items():
+        shown = value if isinstance(value, str) else ", ".join(value) or "none"
+        found.append(f"set {name}: {shown}")
+    return [f"{applied.zone.name}: {line}" for line in found or ["nothing changed"]]
 
 
 def _write(path: Path, data: bytes) -> None:

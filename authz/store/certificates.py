@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
 from authz.store.rows import Readers, columns_of, record_of, values_of
@@ -138,8 +138,10 @@ class Certificates:
         some = self._where(query, select(_TABLE.c.number)).limit(most).subquery()
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
 
-    def expiring(self, at: float, until: float, *, most: int) -> list[ClientCertificate]:
-        """Active certificates of any zone that expire between two moments, the first ones first."""
+    def expiring(
+        self, at: float, until: float, *, most: int, zone_id: str | None = None
+    ) -> list[ClientCertificate]:
+        """Active certificates that expire between two moments, the first ones first."""
         query = (
             select(*columns_of(ClientCertificate, _TABLE))
             .where(
@@ -150,8 +152,38 @@ class Certificates:
             .order_by(_TABLE.c.expires_at, _TABLE.c.number)
             .limit(most)
         )
+        if zone_id is not None:
+            query = query.where(_TABLE.c.zone_id == zone_id)
         rows = self._connection.execute(query)
         return [record_of(ClientCertificate, row, _READERS) for row in rows]
+
+    def unexpired(
+        self, authority_id: str, at: float, *, issued_before: float | None = None
+    ) -> tuple[int, float]:
+        """How many certificates of an authority have not expired, and when the last one does."""
+        query = select(func.count(), func.coalesce(func.max(_TABLE.c.expires_at), at)).where(
+            _TABLE.c.authority_id == authority_id, _TABLE.c.expires_at >= at
+        )
+        if issued_before is not None:
+            query = query.where(_TABLE.c.issued_at < issued_before)
+        count, last = self._connection.execute(query).one()
+        return int(count), float(last)
+
+    def remove_of(self, authority_id: str) -> int:
+        """Remove every certificate of an authority, which goes as well; how many there were."""
+        own = _TABLE.c.authority_id == authority_id
+        counted = select(_TABLE.c.zone_id, _TABLE.c.status, func.count().label("many"))
+        rows = self._connection.execute(
+            counted.where(own).group_by(_TABLE.c.zone_id, _TABLE.c.status)
+        ).all()
+        for row in rows:
+            self._count(row.zone_id, CertificateStatus(row.status), -row.many)
+        ids = select(_TABLE.c.id).where(own)
+        self._connection.execute(
+            delete(issuance_requests).where(issuance_requests.c.certificate_id.in_(ids))
+        )
+        self._connection.execute(delete(_TABLE).where(own))
+        return sum(int(row.many) for row in rows)
 
     def add_request(self, request: IssuanceRequest) -> None:
         """Remember what a request to issue was answered with.

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that commands read and write for people: certificates, requests, keys."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from authz.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_PRIVATE = 0o600
+_PUBLIC = 0o644
+
+
+def read_input(path: Path) -> bytes:
+    """The content of a file that was named.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
+    from authz.sources.files import UnreadableFileError, read_file
+
+    try:
+        return read_file(path)
+    except UnreadableFileError as error:
+        raise InvalidInputError(
+            f"the file {error.reason}", where=str(path), hint="is the path right?"
+        ) from None
+
+
+def check_absent(paths: Sequence[Path], *, force: bool) -> None:
+    """Make sure that nothing would be written over.
+
+    Raises:
+        InvalidInputError: one of these is there.
+    """
+    for path in paths:
+        if not force and (path.exists() or path.is_symlink()):
+            raise InvalidInputError(
+                "the file is there already",
+                where=str(path),
+                hint="name another directory, or write over it with --force",
+            )
+
+
+def write_output(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file whole or not at all, readable for its owner alone when `private`.
+
+    Raises:
+        InvalidInputError: it cannot be written.
+    """
+    from authz.whole_files import write_whole
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A temporary file is its owner's alone until it has its name.
+        write_whole(path, [data])
+        if not private:
+            path.chmod(_PUBLIC & ~_umask())
+    except OSError as error:
+        raise InvalidInputError(
+            f"the file cannot be written: {(error.strerror or str(error)).lower()}",
+            where=str(path),
+            hint="name a directory that can be written to",
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(_PRIVATE)
+    os.umask(mask)
+    return mask

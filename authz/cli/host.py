@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz host`: which hosts ask for certificates of which authorities."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Optional
+
+import typer
+
+from authz.cli import messages
+from authz.cli.options import ConfigOption, JsonOption, geo_of, group
+from authz.cli.stores import (
+    DatabaseOption,
+    DataDirOption,
+    ZoneOrNoneOption,
+    actor,
+    complete_authority,
+    complete_host,
+    opened_store,
+    store_settings,
+    table,
+)
+
+app = group("Hosts that ask for client certificates.")
+
+
+@app.command("add")
+def add(
+    hostname: Annotated[
+        str, typer.Argument(metavar="H", help='A name, or "*.example.com" for all below it.')
+    ],
+    authority: Annotated[
+        str,
+        typer.Option(
+            "--ca",
+            metavar="N",
+            help="Whose certificates it asks for.",
+            autocompletion=complete_authority,
+        ),
+    ],
+    further: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer evaluates it
+        typer.Argument(metavar="[PATH]...", help="Further paths of --protect."),
+    ] = None,
+    protect: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer evaluates it
+        typer.Option(
+            "--protect",
+            metavar="PATH",
+            help='Block requests without a valid certificate: "/admin" is that path alone, '
+            '"/admin/*" all below it, "/*" everything.',
+        ),
+    ] = None,
+    zone: ZoneOrNoneOption = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Turn mTLS on for a host.
+
+    A certificate of the authority is verified there from then on. That alone keeps nobody out:
+    prints the rule that would block requests without one, and with --protect adds it behind the
+    zone's rules.
+    """
+    from authz.errors import InvalidInputError
+    from authz.services.hosts import add_host
+
+    if further and not protect:
+        raise InvalidInputError(
+            f'"{further[0]}" is one argument too many', hint="paths stand behind --protect"
+        )
+    settings = store_settings(config, database, data_dir)
+    with opened_store(settings) as store:
+        added = add_host(
+            store,
+            hostname,
+            authority=authority,
+            zone=zone,
+            protect=[*protect, *(further or ())] if protect else None,
+            geo=geo_of(settings),
+            actor=actor(),
+            at=time.time(),
+        )
+    if json:
+        messages.result_json(
+            {
+                "hostname": added.hostname,
+                "zone": {"id": added.zone.id, "name": added.zone.name},
+                "authority": {"id": added.authority.id, "name": added.authority.name},
+                "protection": added.protection,
+                "rule": added.rule,
+            }
+        )
+        return
+    expression = str(added.protection["expression"])
+    if added.rule is not None:
+        messages.note(f"{added.hostname}: the zone {added.zone.name} has a new rule, its last one")
+    else:
+        messages.note(
+            f"{added.hostname} asks for certificates of {added.authority.name}; without a rule "
+            "nobody is kept out. This expression, with the action block, does that (--protect)"
+        )
+    messages.result(expression)
+
+
+@app.command("remove")
+def remove(
+    hostname: Annotated[
+        str,
+        typer.Argument(metavar="H", help="As it was added.", autocompletion=complete_host),
+    ],
+    authority: Annotated[
+        Optional[str],  # noqa: UP045 - typer evaluates it
+        typer.Option(
+            "--ca",
+            metavar="N",
+            help="Only the certificates of this one.",
+            autocompletion=complete_authority,
+        ),
+    ] = None,
+    zone: ZoneOrNoneOption = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Turn mTLS off for a host: no certificate is verified there any more. Rules stay."""
+    from authz.services.hosts import remove_host
+
+    with opened_store(store_settings(config, database, data_dir)) as store:
+        names = remove_host(
+            store, hostname, authority=authority, zone=zone, actor=actor(), at=time.time()
+        )
+    if json:
+        messages.result_json({"hostname": hostname, "authorities": list(names)})
+    else:
+        messages.result(f"{hostname} asks no more for certificates of {', '.join(names)}")
+
+
+@app.command("list")
+def list_all(
+    zone: ZoneOrNoneOption = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List hosts with the authorities whose certificates they ask for."""
+    from authz.services.hosts import list_hosts
+    from authz.services.representation import host_object
+
+    with opened_store(store_settings(config, database, data_dir)) as store:
+        hosts = list_hosts(store, zone)
+    if json:
+        messages.result_json([host_object(one) for one in hosts])
+        return
+    table(
+        ("HOST", "ZONE", "AUTHORITIES"),
+        [
+            (one.hostname, one.zone.name, ", ".join(each.name for each in one.authorities))
+            for one in hosts
+        ],
+    )

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands that work with the store share: its options, opening it, who acts, and tables.
+
+Light, like options.py: the database is imported when a command opens it.
+"""
+
+from __future__ import annotations
+
+import getpass
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from authz.cli import messages
+from authz.cli.options import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from authz.ca.keys import KeyEncryption
+    from authz.settings import Settings
+    from authz.store.engine import Store
+
+DatabaseOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer evaluates it
+    typer.Option("--database", metavar="U", help="sqlite or postgresql://…, over the settings."),
+]
+DataDirOption = Annotated[
+    Optional[Path],  # noqa: UP045 - typer evaluates it
+    typer.Option("--data-dir", metavar="D", help="Data directory, over the settings."),
+]
+
+
+def store_settings(config: Path | None, database: str | None, data_dir: Path | None) -> Settings:
+    """The settings of a command that works with the store.
+
+    Raises:
+        SettingsError: as load_settings.
+    """
+    from authz.settings import Override
+
+    overrides = []
+    if database is not None:
+        overrides.append(Override(option="--database", path=("database",), value=database))
+    if data_dir is not None:
+        overrides.append(
+            Override(option="--data-dir", path=("data_dir",), value=str(data_dir), is_path=True)
+        )
+    return settings_of(config, None, overrides)
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The store of the settings, closed at the end.
+
+    Raises:
+        StoreUnavailableError: it cannot be opened.
+    """
+    from authz.store.engine import open_store
+
+    store = open_store(settings.database, settings.data_dir)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def encryption_for(settings: Settings, store: Store) -> KeyEncryption:
+    """What the private keys in the store are encrypted by; made when it is first needed.
+
+    Raises:
+        SettingsError, KeyUnavailableError: the secret cannot be used.
+    """
+    from authz.services.keys import encryption_of, has_keys
+    from authz.sources.key_secret import read_secret
+
+    secret = read_secret(
+        settings.keys.key_file,
+        settings.keys.passphrase_file,
+        settings.data_dir,
+        create=not has_keys(store),
+    )
+    return encryption_of(secret)
+
+
+def actor() -> str:
+    """Who runs the command, for the audit log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return "cli"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns on standard output; nothing for no rows but a note."""
+    if not rows:
+        messages.note("there are none")
+        return
+    shown = [headings, *([messages.printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in shown) for place in range(len(headings))]
+    for row in shown:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        messages.result("  ".join(cells).rstrip())
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one pair a line."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        messages.result(f"{name.ljust(width)}  {messages.printable(value)}".rstrip())
+
+
+def day(at: float) -> str:
+    """The day of a moment, UTC."""
+    from authz.services.times import rfc3339_seconds
+
+    return rfc3339_seconds(at)[:10]
+
+
+def completed(names: Callable[[Store], Sequence[str]]) -> Callable[[str], list[str]]:
+    """For tab completion: what begins with the word, out of the store of the settings here.
+
+    Completion must not fail, make a database, or wait: without a store, there is nothing.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        from authz.errors import AuthzError
+
+        try:
+            settings = store_settings(None, None, None)
+            if settings.database == "sqlite" and not (settings.data_dir / "authz.db").exists():
+                return []
+            with opened_store(settings) as store:
+                return [name for name in names(store) if name.startswith(incomplete)]
+        except AuthzError:
+            return []
+
+    return complete
+
+
+def _zones(store: Store) -> list[str]:
+    with store.read() as session:
+        return [one.name for one in session.zones.all()]
+
+
+def _authorities(store: Store) -> list[str]:
+    with store.read() as session:
+        return [one.name for one in session.authorities.all()]
+
+
+def _hosts(store: Store) -> list[str]:
+    with store.read() as session:
+        return list(dict.fromkeys(one.hostname for one in session.hosts.all()))
+
+
+complete_zone = completed(_zones)
+complete_authority = completed(_authorities)
+complete_host = completed(_hosts)
+
+ZoneOption = Annotated[
+    str,
+    typer.Option("--zone", metavar="Z", help="The zone.", autocompletion=complete_zone),
+]
+ZoneOrNoneOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer evaluates it
+    typer.Option(
+        "--zone",
+        metavar="Z",
+        help="The zone; the one that has the hostname, when left out.",
+        autocompletion=complete_zone,
+    ),
+]
+AuthorityArgument = Annotated[
+    str,
+    typer.Argument(metavar="CA", help="Its name or identifier.", autocompletion=complete_authority),
+]

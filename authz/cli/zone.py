@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz zone`: some hosts that share their rules."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from authz.cli import messages
+from authz.cli.options import ConfigOption, JsonOption, group
+from authz.cli.stores import (
+    DatabaseOption,
+    DataDirOption,
+    actor,
+    opened_store,
+    store_settings,
+    table,
+)
+
+app = group("Zones: hosts that share their rules.")
+
+
+@app.command("create")
+def create(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A DNS name; the zone has all below it.")
+    ],
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a zone. Until then, the zone default has every host."""
+    from authz.services.representation import zone_object
+    from authz.services.zones import create_zone
+
+    with opened_store(store_settings(config, database, data_dir)) as store:
+        zone = create_zone(store, name, actor=actor(), at=time.time())
+    if json:
+        messages.result_json(zone_object(zone))
+    else:
+        messages.result(f"{zone.id} {zone.name}")
+
+
+@app.command("list")
+def list_all(
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the zones."""
+    from authz.services.representation import zone_object
+    from authz.services.zones import list_zones
+
+    with opened_store(store_settings(config, database, data_dir)) as store:
+        zones = list_zones(store)
+    if json:
+        messages.result_json([zone_object(one) for one in zones])
+        return
+    table(
+        ("NAME", "DEFAULT ACTION", "PATHS", "ID"),
+        [(one.name, one.default_action, one.paths, one.id) for one in zones],
+    )

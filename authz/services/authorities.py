@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authorities: which there are, and their settings.
+
+How one comes to be is in `authority_creation`; how one is followed by its successor, and how it
+goes, in `authority_lifecycle`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from authz.certs.authority import RevocationMode
+from authz.errors import ConflictError, InvalidInputError
+from authz.services.context import (
+    account_of,
+    audit,
+    authority_of,
+    checked_name,
+    facts_of,
+)
+from authz.store.records import (
+    Authority,
+    AuthorityCertificate,
+    CertificateRole,
+    Sources,
+    Zone,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.store.engine import Store
+    from authz.store.session import Session
+
+#: What asks for OCSP besides an address: nothing, or the address in each certificate.
+_OCSP: Final = ("off", "certificate")
+MAX_SOURCES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAuthority:
+    """An authority with its zone (None: the account's) and its certificates, in their order."""
+
+    authority: Authority
+    zone: Zone | None
+    certificates: tuple[AuthorityCertificate, ...]
+
+    @property
+    def issuing(self) -> AuthorityCertificate | None:
+        """The certificate that signs, None for an uploaded authority."""
+        return next((one for one in self.certificates if one.role is CertificateRole.ISSUING), None)
+
+
+def list_authorities(store: Store) -> list[KnownAuthority]:
+    """Every authority, the oldest first."""
+    with store.read() as session:
+        zones = {one.id: one for one in session.zones.all()}
+        certificates = session.authorities.certificates()
+        return [
+            KnownAuthority(
+                authority=one,
+                zone=zones.get(one.zone_id or ""),
+                certificates=tuple(each for each in certificates if each.authority_id == one.id),
+            )
+            for one in session.authorities.all()
+        ]
+
+
+def get_authority(store: Store, named: str) -> KnownAuthority:
+    """The authority with this name or identifier.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with store.read() as session:
+        return known_authority(session, authority_of(session, named))
+
+
+def rename_authority(
+    store: Store, named: str, name: str, *, actor: str, at: float
+) -> KnownAuthority:
+    """Give an authority another name; its certificates keep theirs.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        ConflictError: there is one of the new name.
+    """
+    wanted = checked_name("name", name)
+    with store.write() as session:
+        before = authority_of(session, named)
+        if before.name != wanted:
+            check_free(session, wanted)
+        return change(session, before, "authority.rename", actor=actor, at=at, name=wanted)
+
+
+def set_revocation(store: Store, named: str, mode: str, *, actor: str, at: float) -> KnownAuthority:
+    """How strictly revocation is looked at: `strict`, `soft` or `off`.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        InvalidInputError: there is no such mode.
+    """
+    if mode not in list(RevocationMode):
+        raise InvalidInputError(
+            f'"{mode}" is no revocation mode', hint=f"one of {', '.join(RevocationMode)}"
+        )
+    with store.write() as session:
+        before = authority_of(session, named)
+        return change(session, before, "authority.revocation", actor=actor, at=at, revocation=mode)
+
+
+def set_sources(
+    store: Store,
+    named: str,
+    *,
+    crl_urls: Sequence[str] | None = None,
+    ocsp: str | None = None,
+    actor: str,
+    at: float,
+) -> KnownAuthority:
+    """Where an authority's revocations come from; what is None stays.
+
+    Args:
+        crl_urls: addresses of CRLs, which are fetched from then on.
+        ocsp: `off`, `certificate` (the address in the certificate) or an address.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        InvalidInputError: one is no address, or there are too many.
+    """
+    urls = None if crl_urls is None else tuple(dict.fromkeys(map(_address, crl_urls)))
+    if urls is not None and len(urls) > MAX_SOURCES:
+        raise InvalidInputError(
+            f"there are {len(urls)} addresses", hint=f"at most {MAX_SOURCES} are fetched"
+        )
+    if ocsp is not None and ocsp not in _OCSP:
+        _address(ocsp)
+    with store.write() as session:
+        before = authority_of(session, named)
+        sources = Sources(
+            crl_urls=before.sources.crl_urls if urls is None else urls,
+            ocsp=before.sources.ocsp if ocsp is None else ocsp,
+        )
+        for gone in set(before.sources.crl_urls) - set(sources.crl_urls):
+            session.fetched.remove(before.id, "crl", gone)
+        return change(session, before, "authority.sources", actor=actor, at=at, sources=sources)
+
+
+def change(
+    session: Session, before: Authority, action: str, *, actor: str, at: float, **values: Any
+) -> KnownAuthority:
+    """Keep an authority with other values, and the audit row, in the caller's transaction."""
+    after = replace(before, **values, modified_at=at)
+    session.authorities.update(after)
+    audit(
+        session,
+        action,
+        actor=actor,
+        at=at,
+        of=("authority", after.id),
+        zone_id=after.zone_id,
+        before=facts_of(before),
+        after=facts_of(after),
+    )
+    return known_authority(session, after)
+
+
+def known_authority(session: Session, authority: Authority) -> KnownAuthority:
+    """An authority with what belongs to it."""
+    return KnownAuthority(
+        authority=authority,
+        zone=None if authority.zone_id is None else session.zones.get(authority.zone_id),
+        certificates=tuple(session.authorities.certificates(authority.id)),
+    )
+
+
+def check_free(session: Session, name: str) -> None:
+    """Make sure that no authority has this name.
+
+    Raises:
+        ConflictError: one has.
+    """
+    if session.authorities.named(account_of(session).id, name) is not None:
+        raise ConflictError(
+            f'there is an authority "{name}" already',
+            hint="choose another name; authz ca list shows them",
+        )
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.fragment
+        fine = fine and parts.username is None and url.isprintable() and " " not in url
+    except ValueError:
+        fine = False
+    if not fine or len(url) > 2048:
+        raise InvalidInputError(
+            f'"{url[:100]}" is no address to fetch from',
+            hint='write "http://pki.example.com/ca.crl"; http and https are fetched',
+        )
+    return url

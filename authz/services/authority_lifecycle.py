@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How an authority goes on and how it ends: rotated, retired, deleted.
+
+A rotation gives it a new key and certificate under the same name. What signed before stays trusted
+as `previous`, with its key (its CRLs are signed by it), until what it issued has expired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from authz.ca import authority as ca
+from authz.ca.reasons import RevocationReason
+from authz.certs.certificate import Certificate
+from authz.certs.signature import Signed, signed_by
+from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError
+from authz.services.authorities import KnownAuthority, change, known_authority
+from authz.services.authority_creation import new_certificate
+from authz.services.context import audit, authority_of, facts_of
+from authz.services.keys import key_of, kind_of, new_key, opened
+from authz.services.publication_urls import urls_for
+from authz.services.times import rfc3339_seconds
+from authz.store.records import (
+    AuthorityCertificate,
+    AuthorityStatus,
+    CertificateRole,
+    Revocation,
+    serial_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.ca.key_kinds import KeyKind
+    from authz.ca.keys import KeyEncryption
+    from authz.store.engine import Store
+    from authz.store.session import Session
+
+
+def rotate_authority(
+    store: Store,
+    named: str,
+    *,
+    kind: KeyKind | None = None,
+    days: int | None = None,
+    encryption: KeyEncryption,
+    publication_url: str | None = None,
+    actor: str,
+    at: float,
+) -> KnownAuthority:
+    """A new issuing key and certificate for an embedded CA.
+
+    A root is followed by a root; what stands below a root that is here, by another below it.
+
+    Args:
+        kind: of the new key; the kind of the old one when left out.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        IssuerInactiveError: it was uploaded, or its issuer's key is not here.
+        ConflictError: it was rotated meanwhile.
+        KeyUnavailableError, InvalidRequestError: the issuer cannot sign, or not for so long.
+    """
+    with store.read() as session:
+        known = known_authority(session, authority_of(session, named))
+        current = issuing_of(known)
+        above = _above(known, current)
+        own_key = key_of(session, current)
+        above_key = None if above is None else key_of(session, above)
+    certificate = certificate_of(current)
+    signer = above_certificate = urls = None
+    if above is not None and above_key is not None:
+        above_certificate, signer = certificate_of(above), opened(above_key, encryption)
+        urls = urls_for(publication_url, above.id)
+    made = ca.rotate(
+        certificate,
+        at=at,
+        issuer=above_certificate,
+        issuer_signer=signer,
+        kind=kind or kind_of(own_key),
+        days=days,
+        urls=urls,
+    )
+    key = new_key(made.signer, encryption, at)
+    with store.write() as session:
+        before = known_authority(session, authority_of(session, known.authority.id))
+        if before.issuing != current:
+            raise ConflictError(
+                f"the authority {known.authority.name} was rotated meanwhile",
+                hint="authz ca show says what it has now",
+            )
+        place = 1 + max(one.position for one in before.certificates)
+        successor = replace(
+            new_certificate(made.certificate, CertificateRole.ISSUING, place, at),
+            authority_id=known.authority.id,
+            key_id=key.id,
+        )
+        session.authorities.set_role(current.id, CertificateRole.PREVIOUS)
+        session.authorities.add_key(key)
+        session.authorities.add_certificate(successor)
+        audit(
+            session,
+            "authority.rotate",
+            actor=actor,
+            at=at,
+            of=("authority", known.authority.id),
+            zone_id=known.authority.zone_id,
+            before={"issuing": facts_of(current)},
+            after={"issuing": facts_of(successor)},
+        )
+        return known_authority(session, known.authority)
+
+
+def retire_previous(
+    store: Store, named: str, *, force: bool = False, actor: str, at: float
+) -> tuple[AuthorityCertificate, ...]:
+    """Trust what an authority was before its rotations no more; the certificates that went.
+
+    Args:
+        force: even while certificates that it issued have not expired: they verify no more.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        ConflictError: certificates that it issued have not expired; says how many, until when.
+        InvalidInputError: the authority has no certificate of before a rotation.
+    """
+    with store.write() as session:
+        authority = authority_of(session, named)
+        certificates = session.authorities.certificates(authority.id)
+        previous = [one for one in certificates if one.role is CertificateRole.PREVIOUS]
+        if not previous:
+            raise InvalidInputError(
+                f"the authority {authority.name} has no certificate of before a rotation",
+                hint="authz ca rotate makes a successor; authz ca status NAME retired stops it "
+                "from issuing",
+            )
+        signing = _in_order(certificates)
+        for one in previous if not force else ():
+            # What it issued, it issued before its successor came.
+            until = signing[signing.index(one) + 1].added_at
+            left, last = session.certificates.unexpired(authority.id, at, issued_before=until)
+            if left and at <= one.not_after:
+                raise ConflictError(
+                    f"{left} certificate{'s' if left > 1 else ''} that it issued before "
+                    f"{rfc3339_seconds(until)} ha{'ve' if left > 1 else 's'} not expired, the last "
+                    f"expires on {rfc3339_seconds(last)}",
+                    hint="wait, issue them anew, or add --force: they verify no more then",
+                )
+        for one in previous:
+            _distrust(session, one, at)
+            session.authorities.remove_certificate(one.id)
+        audit(
+            session,
+            "authority.retire_previous",
+            actor=actor,
+            at=at,
+            of=("authority", authority.id),
+            zone_id=authority.zone_id,
+            before={"previous": [facts_of(one) for one in previous]},
+            after={"forced": force},
+        )
+    return tuple(previous)
+
+
+def set_status(store: Store, named: str, status: str, *, actor: str, at: float) -> KnownAuthority:
+    """Let an authority issue (`active`) or not (`retired`); what it issued counts on.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        InvalidInputError: there is no such status.
+    """
+    if status not in list(AuthorityStatus):
+        raise InvalidInputError(
+            f'"{status}" is no status of an authority', hint=f"one of {', '.join(AuthorityStatus)}"
+        )
+    with store.write() as session:
+        before = authority_of(session, named)
+        return change(
+            session,
+            before,
+            "authority.status",
+            actor=actor,
+            at=at,
+            status=AuthorityStatus(status),
+        )
+
+
+def delete_authority(store: Store, named: str, *, actor: str, at: float) -> KnownAuthority:
+    """Remove an authority with its keys, its list of revocations and its expired certificates.
+
+    Raises:
+        NotFoundError: there is no such authority.
+        ConflictError: hostnames ask for it, or certificates that it issued have not expired.
+    """
+    with store.write() as session:
+        known = known_authority(session, authority_of(session, named))
+        authority = known.authority
+        _check_unused(session, known, at)
+        expired = session.certificates.remove_of(authority.id)
+        session.authorities.remove(authority.id)
+        audit(
+            session,
+            "authority.delete",
+            actor=actor,
+            at=at,
+            of=("authority", authority.id),
+            zone_id=authority.zone_id,
+            before=facts_of(authority)
+            | {"certificates": [facts_of(one) for one in known.certificates], "expired": expired},
+        )
+    return known
+
+
+def issuing_of(known: KnownAuthority) -> AuthorityCertificate:
+    """The certificate that an authority issues by.
+
+    Raises:
+        IssuerInactiveError: it has none: it was uploaded.
+    """
+    if known.issuing is None:
+        raise IssuerInactiveError(
+            f"the authority {known.authority.name} has no key here: it was uploaded",
+            hint="name an embedded one: authz ca list",
+        )
+    return known.issuing
+
+
+def certificate_of(one: AuthorityCertificate) -> Certificate:
+    """A stored certificate, read."""
+    return Certificate.from_der(one.der, allow_zero_serial=True)
+
+
+def _above(known: KnownAuthority, current: AuthorityCertificate) -> AuthorityCertificate | None:
+    """What a successor is signed by, None when it signs itself."""
+    certificate = certificate_of(current)
+    if certificate.is_self_issued:
+        return None
+    for one in known.certificates:
+        if one.key_id and signed_by(certificate, certificate_of(one)) is Signed.YES:
+            return one
+    raise IssuerInactiveError(
+        f"the key that signed the certificate of {known.authority.name} is not here",
+        hint="make its successor where it was made, and import that: authz ca import",
+    )
+
+
+def _distrust(session: Session, previous: AuthorityCertificate, at: float) -> None:
+    """Revoke what its root would still lead to: a client may send an intermediate along."""
+    certificate = certificate_of(previous)
+    if not certificate.is_self_issued and at <= previous.not_after:
+        session.revocations.add(
+            Revocation(
+                authority_id=previous.authority_id,
+                serial=serial_text(certificate.serial_number),
+                revoked_at=at,
+                reason=RevocationReason.SUPERSEDED.text,
+            )
+        )
+
+
+def _in_order(certificates: Sequence[AuthorityCertificate]) -> list[AuthorityCertificate]:
+    """Those that sign or signed, the oldest first."""
+    roles = (CertificateRole.PREVIOUS, CertificateRole.ISSUING)
+    signing = [one for one in certificates if one.role in roles]
+    return sorted(signing, key=lambda one: (one.added_at, one.position))
+
+
+def _check_unused(session: Session, known: KnownAuthority, at: float) -> None:
+    name = known.authority.name
+    hosts = [one.hostname for one in session.hosts.all(authority_id=known.authority.id)]
+    if hosts:
+        more = f" and {len(hosts) - 10} more" if len(hosts) > 10 else ""
+        raise ConflictError(
+            f"hostnames ask for certificates of {name}: {', '.join(hosts[:10])}{more}",
+            hint=f"remove them first: authz host remove {hosts[0]} --ca {name}",
+        )
+    left, last = session.certificates.unexpired(known.authority.id, at)
+    if left:
+        raise ConflictError(
+            f"{left} certificate{'s' if left > 1 else ''} of {name} ha"
+            f"{'ve' if left > 1 else 's'} not expired, the last expires on {rfc3339_seconds(last)}",
+            hint=f"let it issue no more, and keep it: authz ca status {name} retired",
+        )

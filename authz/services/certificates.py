@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client certificates that were issued: found, listed, labelled, and when they were last seen.
+
+Issuing is in `issuance`, revoking and restoring in `revocation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from authz.errors import InvalidInputError, NotFoundError
+from authz.services.context import audit, checked_name, zone_of
+from authz.store.certificates import CertificateQuery
+from authz.store.records import CertificateStatus, ClientCertificate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authz.store.engine import Store
+    from authz.store.session import Session
+
+#: Certificates that expire within this time are told about.
+EXPIRY_WARNING_SECONDS: Final = 30 * 86400
+MAX_PER_PAGE: Final = 1000
+#: How many are looked at for the beginning of a serial number or a fingerprint.
+_LOOKED_AT: Final = 200
+_LEAST_PREFIX: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatePage:
+    """Some of a zone's certificates, the latest first.
+
+    Args:
+        total: how many there are in all; at most 10,000 are counted where words are searched for.
+        authorities: the names of their authorities, by identifier.
+    """
+
+    certificates: tuple[ClientCertificate, ...]
+    page: int
+    per_page: int
+    total: int
+    authorities: Mapping[str, str]
+
+
+def list_certificates(
+    store: Store,
+    zone: str,
+    *,
+    status: str | None = None,
+    search: str = "",
+    page: int = 1,
+    per_page: int = 50,
+) -> CertificatePage:
+    """A page of a zone's certificates; behind the last page there are none.
+
+    Args:
+        status: `active` or `revoked`; None or `all` for both.
+        search: words, each of which begins a word of label, names, serial number or fingerprint.
+
+    Raises:
+        NotFoundError: there is no such zone.
+        InvalidInputError: there is no such status or page.
+    """
+    if page < 1 or not 1 <= per_page <= MAX_PER_PAGE:
+        raise InvalidInputError(
+            f"there is no page {page} of {per_page}",
+            hint=f"pages begin at 1 and have 1 to {MAX_PER_PAGE} certificates",
+        )
+    wanted = None if status in (None, "all") else _status(status or "")
+    with store.read() as session:
+        query = CertificateQuery(zone_id=zone_of(session, zone).id, status=wanted, search=search)
+        found = session.certificates.find(query, most=per_page, skip=(page - 1) * per_page)
+        total = session.certificates.count(query, most=10_000)
+        names = {one.id: one.name for one in session.authorities.all()}
+    return CertificatePage(
+        certificates=tuple(found), page=page, per_page=per_page, total=total, authorities=names
+    )
+
+
+def expiring_certificates(
+    store: Store,
+    zone: str,
+    *,
+    at: float,
+    within: float = EXPIRY_WARNING_SECONDS,
+    most: int = MAX_PER_PAGE,
+) -> CertificatePage:
+    """The active certificates of a zone that expire soon, the first ones first, on one page.
+
+    Args:
+        within: seconds from `at`.
+
+    Raises:
+        NotFoundError: there is no such zone.
+    """
+    with store.read() as session:
+        found = session.certificates.expiring(
+            at, at + within, most=most, zone_id=zone_of(session, zone).id
+        )
+        names = {one.id: one.name for one in session.authorities.all()}
+    return CertificatePage(
+        certificates=tuple(found), page=1, per_page=most, total=len(found), authorities=names
+    )
+
+
+def get_certificate(store: Store, named: str) -> ClientCertificate:
+    """The certificate with this identifier, serial number or fingerprint, or a beginning of one.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: several begin like that.
+    """
+    with store.read() as session:
+        return certificate_named(session, named)
+
+
+def set_label(store: Store, named: str, label: str, *, actor: str, at: float) -> ClientCertificate:
+    """Give a certificate another label.
+
+    Raises:
+        NotFoundError, InvalidInputError: as `get_certificate`; or the label is none.
+    """
+    wanted = checked_name("label", label)
+    with store.write() as session:
+        before = certificate_named(session, named)
+        session.certificates.set_label(before, wanted)
+        audit(
+            session,
+            "certificate.label",
+            actor=actor,
+            at=at,
+            of=("certificate", before.id),
+            zone_id=before.zone_id,
+            before={"label": before.label},
+            after={"label": wanted},
+        )
+    return replace(before, label=wanted)
+
+
+def note_seen(store: Store, at_by_fingerprint: Mapping[str, float]) -> int:
+    """Keep when certificates were last seen, by SHA-256 fingerprint; how many of them are ours.
+
+    Observed and not done by anybody: there is no audit row.
+    """
+    with store.note() as session:
+        return session.certificates.seen(at_by_fingerprint)
+
+
+def certificate_named(session: Session, named: str) -> ClientCertificate:
+    """The same as `get_certificate`, in a transaction."""
+    wanted = named.strip().replace(":", "").lower()
+    found = session.certificates.get(wanted) or session.certificates.by_fingerprint(wanted)
+    if found is not None:
+        return found
+    serial = wanted.lstrip("0").upper()
+    for authority in session.authorities.all():
+        found = session.certificates.by_serial(authority.id, serial)
+        if found is not None:
+            return found
+    near = _beginning_with(session, wanted) if len(wanted) >= _LEAST_PREFIX else {}
+    if len(near) > 1:
+        raise InvalidInputError(
+            f'{len(near)} certificates begin with "{named}"',
+            hint="write more of the identifier, serial number or fingerprint",
+        )
+    if not near:
+        raise NotFoundError(
+            f'there is no certificate "{named}"',
+            hint="name its identifier, serial number or fingerprint, or at least "
+            f"{_LEAST_PREFIX} digits of one: authz cert list",
+        )
+    return next(iter(near.values()))
+
+
+def _beginning_with(session: Session, wanted: str) -> dict[str, ClientCertificate]:
+    near: dict[str, ClientCertificate] = {}
+    for zone in session.zones.all():
+        for prefix in {wanted, wanted.lstrip("0")} - {""}:
+            query = CertificateQuery(zone_id=zone.id, search=prefix)
+            for one in session.certificates.find(query, most=_LOOKED_AT):
+                if any(
+                    text.lower().startswith(beginning)
+                    for text, beginning in (
+                        (one.id, wanted),
+                        (one.fingerprint_sha256, wanted),
+                        (one.serial, wanted.lstrip("0")),
+                    )
+                ):
+                    near[one.id] = one
+    return near
+
+
+def _status(text: str) -> CertificateStatus:
+    if text not in list(CertificateStatus):
+        raise InvalidInputError(
+            f'"{text}" is no status of a certificate',
+            hint=f"one of all, {', '.join(CertificateStatus)}",
+        )
+    return CertificateStatus(text)

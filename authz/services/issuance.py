@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Issuing client certificates, once for each request however often it is repeated.
+
+The numbered steps of `issue_certificate`:
+    (1) what was asked for is read and checked;
+    (2) a request that was answered before gets the same answer;
+    (3) the certificate is made: looked at, and signed by the key of the authority;
+    (4) it is kept, if nothing has changed meanwhile, and only then handed out.
+A private key that is made here is handed out once and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from authz.ca.bundle import pem_bundle, pkcs12
+from authz.ca.csr import CsrFacts, read_csr
+from authz.ca.description import signature_name
+from authz.ca.issuance import DAY, CertificateRequest, issue, prepare
+from authz.ca.key_kinds import DEFAULT_KEY_KIND, KeyKind
+from authz.ca.keys import KeyEncryption, LocalSigner, generate_key
+from authz.ca.names import AlternativeNames, Subject
+from authz.ca.profiles import CLIENT, Profile
+from authz.certs.certificate import Certificate
+from authz.certs.signature import Signed, signed_by
+from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError, NotFoundError
+from authz.services.authorities import KnownAuthority, known_authority
+from authz.services.authority_lifecycle import certificate_of, issuing_of
+from authz.services.context import audit, authority_of, checked_name, new_id, zone_of
+from authz.services.keys import key_of, opened
+from authz.services.publication_urls import urls_for
+from authz.store.records import (
+    AuthorityKind,
+    AuthorityStatus,
+    CertificateRole,
+    CertificateStatus,
+    ClientCertificate,
+    IssuanceRequest,
+    serial_text,
+)
+
+if TYPE_CHECKING:
+    from authz.store.engine import Store
+    from authz.store.records import Zone
+    from authz.store.session import Session
+
+MAX_REQUEST_KEY: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """Instead of a CSR: a key that is made here, and whom the certificate is about."""
+
+    subject: Subject
+    names: AlternativeNames = field(default_factory=AlternativeNames)
+    kind: KeyKind = DEFAULT_KEY_KIND
+    pkcs12_password: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A certificate that is kept.
+
+    Args:
+        bundle: it and the certificates between it and the root, PEM.
+        key_pem: its private key, when it was made here and now.
+        pkcs12: the same with certificate and chain, when a password was given.
+        is_new: False when the same request was answered before.
+        ignored: what the CSR asked for and the certificate does not have.
+    """
+
+    certificate: ClientCertificate
+    authority: KnownAuthority
+    bundle: str
+    key_pem: bytes | None = None
+    pkcs12: bytes | None = None
+    is_new: bool = True
+    ignored: tuple[str, ...] = ()
+
+
+def issue_certificate(
+    store: Store,
+    request: str | bytes | NewKey,
+    *,
+    zone: str,
+    authority: str | None = None,
+    label: str = "",
+    days: int | None = None,
+    profile: Profile = CLIENT,
+    request_key: str | None = None,
+    encryption: KeyEncryption,
+    publication_url: str | None = None,
+    actor: str,
+    at: float,
+) -> Issued:
+    """Issue a client certificate.
+
+    Args:
+        request: a CSR (PEM or DER), or what to make a key for.
+        authority: name or identifier; the zone's only embedded CA that is active, when left out.
+        label: for people; the common name, when left out.
+        days: of validity, 1 to 5475; the profile's default, when left out.
+        request_key: whoever repeats a request with the same key gets the same certificate.
+        publication_url: where CRLs and OCSP are (`publication.url`); into the certificate.
+
+    Raises:
+        NotFoundError: there is no such zone or authority, or the zone has none that issues.
+        InvalidInputError: label or request key are none; several authorities could be meant.
+        ConflictError: the request key was used for another request; or the authority changed.
+        IssuanceError: the request, the key, or the authority are such that nothing is issued.
+    """
+    # (1) What was asked for.
+    facts = None if isinstance(request, NewKey) else read_csr(request)
+    made = request if isinstance(request, NewKey) else None
+    subject = facts.subject if facts is not None else made.subject if made else Subject()
+    wanted = checked_name("label", label or subject.common_name or "client certificate")
+    if request_key is not None:
+        _check_request_key(request_key)
+    # (2) The answer that was given before.
+    with store.read() as session:
+        here = zone_of(session, zone)
+        known = _issuer(session, here, authority)
+        asked = _digest(known, facts, made, wanted, days, profile)
+        earlier = _answered(session, here, request_key, asked)
+        if earlier is not None:
+            return earlier
+        issuing = issuing_of(known)
+        key = key_of(session, issuing)
+    # (3) The certificate.
+    own = generate_key(made.kind) if made is not None else None
+    names = facts.names if facts is not None else made.names if made else AlternativeNames()
+    spki = facts.spki if facts is not None else own.spki if own else b""
+    prepared = prepare(
+        CertificateRequest(subject=subject, spki=spki, names=names, days=days),
+        profile=profile,
+        issuer=certificate_of(issuing),
+        at=at,
+        urls=urls_for(publication_url, issuing.id),
+    )
+    certificate = issue(prepared, opened(key, encryption))
+    record = _record(certificate, subject, known, here, facts, wanted, at)
+    chain = chain_of(known, certificate)
+    issued = Issued(
+        certificate=record,
+        authority=known,
+        bundle=pem_bundle(certificate, chain),
+        key_pem=None if own is None else own.to_pem(),
+        pkcs12=_pkcs12(certificate, own, chain, made, wanted),
+        ignored=() if facts is None else facts.ignored,
+    )
+    # (4) Kept.
+    with store.write() as session:
+        earlier = _answered(session, here, request_key, asked)
+        if earlier is not None:
+            return earlier
+        now = known_authority(session, authority_of(session, known.authority.id))
+        if now.issuing != issuing or now.authority.status is not known.authority.status:
+            raise ConflictError(
+                f"the authority {known.authority.name} was rotated or retired meanwhile",
+                hint="ask again",
+            )
+        session.certificates.add(record)
+        if request_key is not None:
+            session.certificates.add_request(
+                IssuanceRequest(
+                    zone_id=here.id,
+                    request_key=request_key,
+                    digest=asked,
+                    certificate_id=record.id,
+                    created_at=at,
+                )
+            )
+        audit(
+            session,
+            "certificate.issue",
+            actor=actor,
+            at=at,
+            of=("certificate", record.id),
+            zone_id=here.id,
+            after=issued_facts(record),
+        )
+        kept = session.certificates.get(record.id)
+    return issued if kept is None else replace(issued, certificate=kept)
+
+
+def bundle_of(store: Store, certificate: ClientCertificate) -> str:
+    """A certificate that was issued, and its chain, in PEM."""
+    with store.read() as session:
+        known = known_authority(session, authority_of(session, certificate.authority_id))
+    return _bundle(certificate, known)
+
+
+def chain_of(known: KnownAuthority, certificate: Certificate) -> tuple[Certificate, ...]:
+    """What is above a certificate that an authority issued, now or before a rotation."""
+    signing = (CertificateRole.ISSUING, CertificateRole.PREVIOUS)
+    issuers = [certificate_of(one) for one in known.certificates if one.role in signing]
+    above = [certificate_of(one) for one in known.certificates if one.role is CertificateRole.CHAIN]
+    return (*(one for one in issuers if signed_by(certificate, one) is Signed.YES), *above)
+
+
+def issued_facts(record: ClientCertificate) -> dict[str, Any]:
+    """What the audit log keeps of a certificate."""
+    return {
+        "label": record.label,
+        "common_name": record.common_name,
+        "authority_id": record.authority_id,
+        "serial": record.serial,
+        "fingerprint_sha256": record.fingerprint_sha256,
+        "validity_days": record.validity_days,
+        "status": str(record.status),
+        "reason": record.reason,
+    }
+
+
+def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
+    """The authority to issue by."""
+    if named is not None:
+        found = authority_of(session, named)
+        if found.zone_id not in (None, zone.id):
+            raise InvalidInputError(
+                f"the authority {found.name} belongs to another zone than {zone.name}",
+                hint="name its zone",
+            )
+    else:
+        own = [
+            one
+            for one in session.authorities.all()
+            if one.zone_id == zone.id and one.kind is AuthorityKind.MANAGED
+        ]
+        active = [one for one in own if one.status is AuthorityStatus.ACTIVE]
+        if not active:
+            raise NotFoundError(
+                f"the zone {zone.name} has no embedded CA that issues",
+                hint="make one: authz ca create --name NAME",
+            )
+        if len(active) > 1:
+            raise InvalidInputError(
+                f"the zone {zone.name} has several authorities that issue: "
+                + ", ".join(one.name for one in active),
+                hint="name one: --ca NAME",
+            )
+        found = active[0]
+    if found.status is not AuthorityStatus.ACTIVE:
+        raise IssuerInactiveError(
+            f"the authority {found.name} is retired",
+            hint=f"authz ca status {found.name} active lets it issue again",
+        )
+    return known_authority(session, found)
+
+
+def _answered(session: Session, zone: Zone, request_key: str | None, asked: str) -> Issued | None:
+    """What the same request was answered with."""
+    if request_key is None:
+        return None
+    earlier = session.certificates.request(zone.id, request_key)
+    if earlier is None:
+        return None
+    if earlier.digest != asked:
+        raise ConflictError(
+            f'the request key "{request_key}" was used for another request',
+            hint="repeat a request exactly as it was, or take a new key",
+        )
+    certificate = session.certificates.get(earlier.certificate_id)
+    assert certificate is not None, "a request that was answered has its certificate"
+    known = known_authority(session, authority_of(session, certificate.authority_id))
+    return Issued(
+        certificate=certificate,
+        authority=known,
+        bundle=_bundle(certificate, known),
+        is_new=False,
+    )
+
+
+def _bundle(certificate: ClientCertificate, known: KnownAuthority) -> str:
+    read = Certificate.from_der(certificate.der)
+    return pem_bundle(read, chain_of(known, read))
+
+
+def _digest(
+    known: KnownAuthority,
+    facts: CsrFacts | None,
+    made: NewKey | None,
+    label: str,
+    days: int | None,
+    profile: Profile,
+) -> str:
+    asked: dict[str, Any] = {
+        "authority": known.authority.id,
+        "label": label,
+        "days": days,
+        "profile": profile.name,
+    }
+    if facts is not None:
+        asked["csr"] = facts.pem
+    if made is not None:
+        asked["subject"] = made.subject.der.hex()
+        asked["names"] = made.names.der.hex()
+        asked["kind"] = str(made.kind)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _record(
+    certificate: Certificate,
+    subject: Subject,
+    known: KnownAuthority,
+    zone: Zone,
+    facts: CsrFacts | None,
+    label: str,
+    at: float,
+) -> ClientCertificate:
+    # Whole days, the last second included (RFC 5280 §4.1.2.5).
+    seconds = certificate.not_after_at + 1 - certificate.not_before_at
+    return ClientCertificate(
+        id=new_id(),
+        zone_id=zone.id,
+        authority_id=known.authority.id,
+        serial=serial_text(certificate.serial_number),
+        fingerprint_sha256=certificate.fingerprint_sha256,
+        ski=certificate.ski.lower(),
+        der=certificate.der,
+        csr="" if facts is None else facts.pem,
+        label=label,
+        common_name=subject.common_name,
+        country=subject.value("country"),
+        state=subject.value("state"),
+        location=subject.value("location"),
+        organization=subject.value("organization"),
+        organizational_unit=subject.value("organizational_unit"),
+        signature=signature_name(certificate),
+        status=CertificateStatus.ACTIVE,
+        validity_days=round(seconds / DAY),
+        issued_at=at,
+        expires_at=certificate.not_after_at,
+    )
+
+
+def _pkcs12(
+    certificate: Certificate,
+    own: LocalSigner | None,
+    chain: tuple[Certificate, ...],
+    made: NewKey | None,
+    label: str,
+) -> bytes | None:
+    if own is None or made is None or made.pkcs12_password is None:
+        return None
+    return pkcs12(certificate, own, chain, password=made.pkcs12_password, name=label)
+
+
+def _check_request_key(text: str) -> None:
+    if not text or len(text) > MAX_REQUEST_KEY or not text.isprintable():
+        raise InvalidInputError(
+            "the request key is empty, too long or has control characters",
+            hint=f"1 to {MAX_REQUEST_KEY} printable characters, a new one for each certificate",
+        )

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rule that blocks requests to a host without a valid certificate, as Cloudflare recommends it.
+
+Revoked certificates are asked for as well: they are verified.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from authz.errors import InvalidInputError
+from authz.rules.formatter import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: True of everybody who may not come in.
+WITHOUT_CERTIFICATE: Final = (
+    "(not cf.tls_client_auth.cert_verified or cf.tls_client_auth.cert_revoked)"
+)
+
+#: Everything: no condition on the path is needed.
+_EVERYTHING: Final = "/*"
+
+
+def protecting_expression(hostname: str, paths: Sequence[str] = ()) -> str:
+    """The expression of a `block` rule for a hostname (normalised; exact or `*.` and a name).
+
+    Args:
+        paths: what to protect: `/admin` is that path alone, `/admin/*` everything below; without
+            any, the whole host.
+
+    Raises:
+        InvalidInputError: one is no path.
+    """
+    parts = [_host(hostname), WITHOUT_CERTIFICATE]
+    for path in paths:
+        if not path.startswith("/") or "*" in path[:-1] or not path.isprintable() or "?" in path:
+            raise InvalidInputError(
+                f'"{path}" is no path to protect',
+                hint='write "/admin" for that path alone, "/admin/*" for everything below it',
+            )
+    if paths and _EVERYTHING not in paths:
+        parts.insert(1, _paths(tuple(dict.fromkeys(paths))))
+    return f"({' and '.join(parts)})"
+
+
+def protecting_rule(hostname: str, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """The rule, as the API takes it; raises what `protecting_expression` does."""
+    return {
+        "description": f"Block requests to {hostname} without a valid certificate",
+        "expression": protecting_expression(hostname, paths),
+        "action": "block",
+    }
+
+
+def _host(hostname: str) -> str:
+    if hostname.startswith("*."):
+        # Any depth below the name and not the name itself, as hosts match (policy.hosts).
+        return f"ends_with(http.host, {_text(hostname[1:])})"
+    return f"http.host eq {_text(hostname)}"
+
+
+def _paths(paths: tuple[str, ...]) -> str:
+    exact = [path for path in paths if not path.endswith("*")]
+    tests = [f"http.request.uri.path in {{{' '.join(map(_text, exact))}}}"] if exact else []
+    tests += [
+        f"starts_with(http.request.uri.path, {_text(path[:-1])})"
+        for path in paths
+        if path.endswith("*")
+    ]
+    return tests[0] if len(tests) == 1 else f"({' or '.join(tests)})"
+
+
+def _text(value: str) -> str:
+    return format_bytes(value.encode())
