@@ -30,6 +30,7 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
         earlier: the last snapshot file, whose large sets need not be made again.
         settled: put nothing in force that is being written.
         geoip: the files of the settings; `geo` what became of them so far.
+        fetched: the directory of what was fetched from the policy's URLs.
     """
 
     policy: str
@@ -40,6 +41,7 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
     geoip: dict[str, str]
     geo_directory: str
     geo: GeoState
+    fetched: str | None = None
     log_format: str
     log_level: str
 
