@@ -38,6 +38,9 @@ CLOCK_SKEW: Final = 300.0
 #: (RFC 6960 §4.2.2.1), and we do not ask on every request.
 DEFAULT_LIFETIME: Final = 3600.0
 
+#: Certificates that are looked at for the responder's: each costs a signature.
+MAX_ENCLOSED: Final = 8
+
 _DER: Final = Encoding.DER
 _DIGESTS: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 #: Of CertID: it names an issuer and proves nothing.
@@ -243,7 +246,7 @@ def _check_signature(response: ocsp.OCSPResponse, issuer: Certificate, at: float
 
 
 def _enclosed(response: ocsp.OCSPResponse) -> Iterator[Certificate]:
-    for one in response.certificates:
+    for one in response.certificates[:MAX_ENCLOSED]:
         try:
             yield Certificate.from_der(one.public_bytes(_DER))
         except CertificateError:
@@ -269,10 +272,11 @@ def _why_not(responder: Certificate, issuer: Certificate, at: float) -> str:
 def _signed(response: ocsp.OCSPResponse, signer: Certificate) -> bool:
     if not signer.key.supported:
         return False
-    key = signer.parsed.public_key()
     digest = response.signature_hash_algorithm
     assert digest is not None
     try:
+        # Of an enclosed certificate, which anybody may have made: its key need not be one.
+        key = signer.parsed.public_key()
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(response.signature, response.tbs_response_bytes, padding.PKCS1v15(), digest)
         else:

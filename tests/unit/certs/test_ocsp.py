@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -18,6 +19,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.ocsp import (
     CLOCK_SKEW,
     DEFAULT_LIFETIME,
+    MAX_ENCLOSED,
     CertStatus,
     OcspAnswer,
     OcspHash,
@@ -127,6 +129,24 @@ def test_an_enclosed_certificate_that_cannot_be_judged_is_passed_over() -> None:
     data = answer(ALICE, CA, signer=responder(), certificates=[negative, responder().der])
 
     assert read(data).status is CertStatus.GOOD
+
+
+def test_an_enclosed_certificate_whose_key_is_none() -> None:
+    one = responder()
+    bits = one.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    broken = resign(one.certificate, CA.key, (bits, bytes(65)))
+
+    assert "neither by" in fault(answer(ALICE, CA, signer=one, certificates=[broken]))
+
+
+def test_not_every_enclosed_certificate_is_looked_at() -> None:
+    one = responder()
+    some = [OTHER.der] * (MAX_ENCLOSED - 1)
+
+    data = answer(ALICE, CA, signer=one, certificates=[*some, one.der])
+    assert read(data).status is CertStatus.GOOD
+    data = answer(ALICE, CA, signer=one, certificates=[*some, OTHER.der, one.der])
+    assert "neither by" in fault(data)
 
 
 def test_an_enclosed_certificate_of_an_unsupported_key() -> None:

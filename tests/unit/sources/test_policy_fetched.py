@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -243,3 +245,11 @@ def test_urls_that_cannot_be_fetched_are_refused(
     assert caught.value.message == message
     assert key in str(caught.value.where)
     assert caught.value.hint
+
+
+def test_loading_a_policy_imports_nothing_that_fetches() -> None:
+    code = "import sys, authz.sources.policy_file; print('urllib3' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+
+    assert done.stdout.strip() == "False"
