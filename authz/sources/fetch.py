@@ -281,7 +281,7 @@ def _check_content(url: FetchUrl, response: HTTPResponse, answer_type: str) -> N
     if encoding not in {"", "identity"}:
         # A few kilobytes can unpack to gigabytes, and nothing was to be packed.
         raise FetchError(
-            f"the server packed the answer ({encoding[:40]}) though it was not asked to",
+            f"the server packed the answer ({encoding[:40]!a}) though it was not asked to",
             where=url.text,
             hint="have the server send CRLs without Content-Encoding",
         )
@@ -289,7 +289,7 @@ def _check_content(url: FetchUrl, response: HTTPResponse, answer_type: str) -> N
     if (answer_type and kind != answer_type) or kind in {"text/html", "application/xhtml+xml"}:
         wanted = answer_type or "a CRL"
         raise FetchError(
-            f"the answer is {kind[:80] or 'of no type'}, not {wanted}",
+            f"the answer is {ascii(kind[:80]) if kind else 'of no type'}, not {wanted}",
             where=url.text,
             hint="is it the address of the file itself, and is there a proxy in between?",
         )

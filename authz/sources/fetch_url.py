@@ -65,7 +65,7 @@ def parse_url(text: str) -> FetchUrl:
     Raises:
         FetchError: it is none, of another scheme than http and https, or has credentials.
     """
-    where = text[:MAX_URL]
+    where = _shown(text)
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -103,6 +103,11 @@ def parse_url(text: str) -> FetchUrl:
 def _no_url(text: str) -> FetchError:
     return FetchError(
         "is no URL that can be fetched",
-        where=text[:MAX_URL],
+        where=_shown(text),
         hint='write "http://crl.example.com/ca.crl"; in ASCII, international names as xn--…',
     )
+
+
+def _shown(text: str) -> str:
+    """A text of somebody else's, as a message may have it."""
+    return text[:MAX_URL] if text.isprintable() else ascii(text[:MAX_URL])

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.sources.fetch_targets import CrlTarget, OcspTarget
 from authz.sources.fetching_crls import CrlFetching
 from authz.sources.fetching_ocsp import OcspFetching
+from authz.sources.fetching_state import Allowance
 from authz.sources.refresh import LONGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from authz.certs.authority import OcspStatus
     from authz.sources.fetch import Fetcher
@@ -69,13 +70,25 @@ class FetchRounds:
         self._crls = CrlFetching(fetcher, sink)
         self._ocsp = OcspFetching(fetcher, sink)
 
-    def run(self, targets: Iterable[Target], at: float) -> Round:
-        """Ask for what of `targets` is due at Unix time `at`; forget what is not among them."""
+    def run(
+        self,
+        targets: Iterable[Target],
+        at: float,
+        *,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Round:
+        """Ask for what of `targets` is due at Unix time `at`; forget what is not among them.
+
+        Args:
+            enough: asked before each question, which may take `fetch.timeout_seconds`: true ends
+                the round, and what is still due is for the next one.
+        """
         targets = list(targets)
         crls = [one for one in targets if isinstance(one, CrlTarget)]
         questions = [one for one in targets if isinstance(one, OcspTarget)]
-        left = self._crls.run(crls, at, self._most)
-        self._ocsp.run(questions, at, left)
+        allowance = Allowance(self._most, enough)
+        self._crls.run(crls, at, allowance)
+        self._ocsp.run(questions, at, allowance)
         due = [*self._crls.due(at), *self._ocsp.due(at)]
         return Round(
             next_at=max(min(due, default=at + LONGEST), at),

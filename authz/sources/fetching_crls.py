@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetched, Fetcher
     from authz.sources.fetch_targets import AuthorityId, CrlTarget
     from authz.sources.fetching import Sink
+    from authz.sources.fetching_state import Allowance
 
 #: Authorities with the same certificates share what they name the same URL for.
 _Key = tuple[str, tuple[bytes, ...]]
@@ -70,8 +71,8 @@ class CrlFetching:
         self._known: dict[_Key, _Known] = {}
         self.changed = False
 
-    def run(self, targets: Sequence[CrlTarget], at: float, most: int) -> int:
-        """Fetch what is due, at most so many; returns how many are left of them."""
+    def run(self, targets: Sequence[CrlTarget], at: float, allowance: Allowance) -> None:
+        """Fetch what is due, as far as that is allowed."""
         self.changed = False
         before, self._known = self._known, {}
         deltas: list[CrlTarget] = []
@@ -81,15 +82,13 @@ class CrlFetching:
                 if target.authority in known.authorities:
                     continue
                 known.authorities.append(target.authority)
-                if most > 0 and known.attempts.due_at(at) <= at:
-                    most -= 1
+                if known.attempts.due_at(at) <= at and allowance.take():
                     self._fetch(known, at)
                 if kind == "crl":
                     deltas += (
                         replace(target, url=url, named_by=NamedBy.CERTIFICATE)
                         for url in known.deltas
                     )
-        return most
 
     def due(self, at: float) -> Iterator[float]:
         """When each of them is to be asked for next."""

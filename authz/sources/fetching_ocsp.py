@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetcher
     from authz.sources.fetch_targets import AuthorityId, OcspTarget
     from authz.sources.fetching import Sink
+    from authz.sources.fetching_state import Allowance
 
 #: A certificate: its issuer's key and its serial number, as in OcspStatus.
 _Subject = tuple[bytes, bytes]
@@ -69,16 +70,15 @@ class OcspFetching:
         self._unsaved: set[AuthorityId] = set()
         self.changed = False
 
-    def run(self, targets: Sequence[OcspTarget], at: float, most: int) -> None:
-        """Ask what is due, at most so much."""
+    def run(self, targets: Sequence[OcspTarget], at: float, allowance: Allowance) -> None:
+        """Ask what is due, as far as that is allowed."""
         self.changed = False
         self._follow(targets)
         for question in self._questions.values():
             responder = self._responders[question.target.authority, question.url]
-            if most <= 0:
-                break
             if question.attempts.due_at(at) <= at and not _rests(responder, at):
-                most -= 1
+                if not allowance.take():
+                    break
                 self._ask(question, responder, at)
         for authority in sorted(self._unsaved):
             self._save(authority, at)

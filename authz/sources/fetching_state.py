@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from authz.sources.refresh import next_fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authz.errors import AuthzError
     from authz.sources.fetch_targets import AuthorityId
 
@@ -28,6 +30,27 @@ class Fact:
     failures: int
     next_update: float | None
     error: AuthzError | None
+
+
+class Allowance:
+    """How much one round may ask.
+
+    Args:
+        most: questions at most.
+        enough: says that the round should end, before each question.
+    """
+
+    def __init__(self, most: int, enough: Callable[[], bool]) -> None:
+        self._left = most
+        self._enough = enough
+
+    def take(self) -> bool:
+        """Whether one more question may be asked, which is then counted."""
+        if self._left <= 0 or self._enough():
+            self._left = 0
+            return False
+        self._left -= 1
+        return True
 
 
 @dataclass(slots=True, kw_only=True)

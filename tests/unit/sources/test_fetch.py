@@ -144,7 +144,7 @@ def test_what_is_packed_is_not_unpacked(encoding: str) -> None:
 
 def test_a_web_page_is_no_crl() -> None:
     with serving(lambda _: response(b"<html>", "Content-Type: text/html; x=y")) as server:
-        assert fault(server.url()) == "the answer is text/html, not a CRL"
+        assert fault(server.url()) == "the answer is 'text/html', not a CRL"
 
 
 def test_no_http_at_all() -> None:
@@ -372,7 +372,7 @@ def test_a_question_is_posted() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (response(b"answer", "Content-Type: text/plain"), "the answer is text/plain, not"),
+        (response(b"answer", "Content-Type: text/plain"), "the answer is 'text/plain', not"),
         (response(b"answer"), "the answer is of no type, not application/ocsp-response"),
         (response(b"", "Location: /", status="307 Moved"), "redirects a question"),
         (response(bytes(MAX_ANSWER_BYTES + 1), OCSP), "has more than 65536 bytes"),

@@ -71,3 +71,10 @@ def test_where_a_reference_leads() -> None:
     for reference in ("file:///etc/passwd", "http://u@b/", "http://[::1/"):
         with pytest.raises(FetchError):
             url.joined(reference)
+
+
+def test_what_somebody_else_wrote_does_not_drive_a_terminal() -> None:
+    for text in ("\x1b[2Jx", "file:///\x1b[2J"):
+        with pytest.raises(FetchError) as caught:
+            parse_url(text)
+        assert caught.value.render().replace("\n", " ").isprintable()

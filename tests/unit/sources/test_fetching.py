@@ -14,11 +14,12 @@ from authz.certs.trust import compile_trust
 from authz.policy.model import PolicyModel, SiteModel
 from authz.sources.fetch import Fetcher
 from authz.sources.fetch_hosts import AllowedHosts
-from authz.sources.fetch_targets import AuthorityId, OcspTarget, crl_targets
+from authz.sources.fetch_targets import AuthorityId, CrlTarget, OcspTarget, crl_targets
 from authz.sources.fetched import FetchedFiles
 from authz.sources.fetching import FetchRounds
 from authz.sources.policy_file import load_policy
 from authz.sources.refresh import LONGEST, SHORTEST
+from tests.factories.fetching import StubFetcher
 from tests.factories.http_server import Request, Server, response, serving
 from tests.factories.ocsp import answer
 from tests.factories.pki import AT, presented, root
@@ -108,3 +109,21 @@ def test_nothing_to_do(tmp_path: Path) -> None:
     done = FetchRounds(Fetcher(), FetchedFiles(tmp_path)).run([], AT)
 
     assert (done.next_at, done.changed, done.facts) == (AT + LONGEST, False, ())
+
+
+def test_a_round_ends_when_it_is_enough(tmp_path: Path) -> None:
+    fetcher = StubFetcher()
+    rounds = FetchRounds(fetcher, FetchedFiles(tmp_path))
+    acme = AuthorityId(site="api", authority="acme")
+    alice, ca = root().client("alice").der, root().der
+    targets = [
+        CrlTarget(authority=acme, certificates=(ca,), url="http://crl.example/1"),
+        CrlTarget(authority=acme, certificates=(ca,), url="http://crl.example/2"),
+        OcspTarget(authority=acme, certificate=alice, issuer=ca, url="http://ocsp.example/"),
+    ]
+
+    done = rounds.run(targets, AT, enough=lambda: len(fetcher.asked) >= 1)
+    assert (len(fetcher.asked), done.next_at) == (1, AT)
+
+    done = rounds.run(targets, AT)
+    assert (len(fetcher.asked), done.next_at > AT) == (3, True)
