@@ -10,14 +10,16 @@ snapshots beside it. A file that is damaged, or is not what its name says, count
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from authz.certs.authority import OcspStatus
-from authz.sources.files import UnreadableFileError, read_file
+from authz.sources.files import MAX_FILE_BYTES, UnreadableFileError, read_file
 from authz.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -94,10 +96,12 @@ class FetchedFiles:
         """Keep what was fetched, in place of what was there.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written, or is larger than what can be read again.
         """
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         head = msgspec.json.encode(stored.header)
+        if len(head) + 1 + len(stored.body) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self.crl_file(stored.header.url), [head, b"\n", stored.body])
 
     def store_statuses(self, authority: AuthorityId, statuses: Iterable[OcspStatus]) -> None:

@@ -228,6 +228,13 @@ def test_a_redirect_is_judged_anew(location: str, message: str) -> None:
         assert message in fault(server.url(), resolve=lambda *_: ["127.0.0.2"])
 
 
+def test_a_redirect_of_a_certificates_url_stays_among_the_listed_hosts() -> None:
+    moved = response(b"", "Location: http://public.example/", status="302 Found")
+    with serving(lambda _: moved) as server:
+        message = fault(server.url(), NamedBy.CERTIFICATE, resolve=lambda *_: ["8.8.8.8"])
+    assert message == "only a certificate names public.example"
+
+
 def test_a_redirect_without_a_place_is_an_error() -> None:
     with serving(lambda _: response(b"", status="302 Found")) as server:
         assert fault(server.url()) == "the server answered with status 302"

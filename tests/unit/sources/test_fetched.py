@@ -87,3 +87,16 @@ def test_what_nobody_wants_any_more_is_removed(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
     FetchedFiles(tmp_path / "nowhere").prune([], [])
+
+
+def test_what_could_not_be_read_again_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authz.sources.fetched.MAX_FILE_BYTES", 200)
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+
+    with pytest.raises(OSError, match="File too large"):
+        files.store(Stored(header=STORED.header, body=bytes(200)))
+
+    assert files.stored(URL) == STORED
