@@ -261,6 +261,7 @@ def _policy_source(
             snapshots=directory / "snapshots",
             geoip={kind: Path(path) for kind, path in plan.geoip.items()},
             geo_directory=directory / "geoip",
+            fetched=directory / "fetched",
         ),
         publish=publish,
         metrics=metrics,

@@ -41,6 +41,7 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
         settled: put nothing in force that is being written.
         sds_crls: whether Envoy's trust bundles have CRLs.
         geoip: the files of the settings; `geo` what became of them so far.
+        fetched: the directory of what was fetched from the policy's URLs.
     """
 
     policy: str
@@ -52,6 +53,7 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
     geoip: dict[str, str]
     geo_directory: str
     geo: GeoState
+    fetched: str | None = None
     log_format: str
     log_level: str
 

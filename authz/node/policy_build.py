@@ -96,7 +96,9 @@ class Build:
     def _load(self, reader: FileReader) -> tuple[PolicyModel, Snapshot]:
         try:
             self._geo_faults = tuple(map(fault_of, self._geo.refresh()))
-            model = load_policy(Path(self._order.policy), reader, self._earlier()).model
+            model = load_policy(
+                Path(self._order.policy), reader, self._earlier(), _path(self._order.fetched)
+            ).model
         finally:
             self._read_at = time.monotonic()
             self._mixed = self._order.settled and not reader.is_one_moment()

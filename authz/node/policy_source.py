@@ -50,12 +50,14 @@ class PolicyFiles:
         policy: the policy file.
         snapshots: the directory of snapshot files.
         geoip: GeoIP files by setting (`city`, `asn`), copied to `geo_directory`.
+        fetched: the directory of what is fetched from the policy's URLs, None when nobody fetches.
     """
 
     policy: Path
     snapshots: Path
     geoip: Mapping[str, Path]
     geo_directory: Path
+    fetched: Path | None = None
 
 
 class PolicySource:
@@ -242,6 +244,7 @@ class PolicySource:
             geoip={kind: str(path) for kind, path in self._files.geoip.items()},
             geo_directory=str(self._files.geo_directory),
             geo=self._geo,
+            fetched=None if self._files.fetched is None else str(self._files.fetched),
             log_format=log_format,
             log_level=log_level,
         )
