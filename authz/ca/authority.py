@@ -155,8 +155,7 @@ def rotate(
             `create_root` and `create_intermediate`.
     """
     subject = KeptName(current.subject_raw)
-    constraints = current.extension(x509.BasicConstraints)
-    length = None if constraints is None else constraints.path_length
+    length = _path_length(current)
     if issuer is None:
         profile = replace(ROOT, path_length=length)
         return create_root(subject, at=at, kind=kind, days=days, profile=profile)
@@ -208,12 +207,15 @@ def cross_certify(
             f"{new.subject_dn!r} does not follow {old.subject_dn!r}: the names differ",
             hint="certify a successor that authz ca rotate made",
         )
-    constraints = new.extension(x509.BasicConstraints)
-    length = None if constraints is None else constraints.path_length
     days = max(1, int(min(old.not_after_at, new.not_after_at) - at) // DAY)
-    profile = replace(INTERMEDIATE, path_length=length, max_days=ROOT.max_days)
+    profile = replace(INTERMEDIATE, path_length=_path_length(new), max_days=ROOT.max_days)
     request = CertificateRequest(subject=KeptName(new.subject_raw), spki=new.spki, days=days)
     return issue(prepare(request, profile=profile, issuer=old, at=at, urls=urls), old_signer)
+
+
+def _path_length(certificate: Certificate) -> int | None:
+    constraints = certificate.extension(x509.BasicConstraints)
+    return None if constraints is None else constraints.path_length
 
 
 def _chain(certificate: Certificate, others: list[Certificate]) -> list[Certificate]:
