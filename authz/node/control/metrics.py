@@ -65,6 +65,31 @@ CONTROL_METRICS: Final = (
         (),
         "Events that were told by workers and not written into the store.",
     ),
+    ControlMetric(
+        "authz_fetch_success_timestamp_seconds",
+        "gauge",
+        ("site", "authority", "kind"),
+        "When a CRL (`crl`, `delta`) was last fetched or an OCSP responder (`ocsp`) last answered; "
+        "of several the oldest, 0 for never.",
+    ),
+    ControlMetric(
+        "authz_fetch_failures_total",
+        "counter",
+        ("site", "authority", "kind"),
+        "Attempts that brought nothing that can be used.",
+    ),
+    ControlMetric(
+        "authz_fetch_next_update_timestamp_seconds",
+        "gauge",
+        ("site", "authority", "kind"),
+        "Until when what was fetched may be used; of several the earliest.",
+    ),
+    ControlMetric(
+        "authz_fetch_certificates",
+        "gauge",
+        (),
+        "Certificates that are asked about, or whose CRLs are fetched, because they were seen.",
+    ),
 )
 
 

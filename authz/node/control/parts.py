@@ -35,6 +35,7 @@ class FileParts:
 
     Args:
         policy: the policy file, None for none.
+        fetched: the directory of what was fetched from the policy's URLs.
         geoip: GeoIP files by setting; their copies go to `geo_directory`.
         failed: told what is wrong with a file while an earlier reading of it stays.
     """
@@ -43,12 +44,14 @@ class FileParts:
         self,
         *,
         policy: Path | None,
+        fetched: Path | None = None,
         geoip: Mapping[str, str],
         geo_directory: Path,
         failed: Callable[[str, AuthzError], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._policy = policy
+        self._fetched = fetched
         self._failed = failed
         self._sleep = sleep
         self._geo = GeoFiles(
@@ -109,7 +112,7 @@ class FileParts:
         earlier = None if self._model is None else large_parts(self._model)
         with FileReader(keep=not first) as reader:
             try:
-                model = load_policy(policy, reader, earlier).model
+                model = load_policy(policy, reader, earlier, self._fetched).model
             finally:
                 self._contents = dict(reader.contents)
             if first:

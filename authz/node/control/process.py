@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control process from its first message to its end.
 
-Threads: the main one reads what the supervisor says; the publisher, the activity writer and the
-servers have one each. A defect in one of them ends the process, and its keeper starts it again:
-half a control plane that looks alive would be worse than none for a second.
+Threads: the main one reads what the supervisor says; the publisher, the activity writer, fetching
+and the servers have one each. A defect in one of them ends the process, and its keeper starts it
+again: half a control plane that looks alive would be worse than none for a second.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     import msgspec
 
     from authz.node.control.activity import ActivityWriter
+    from authz.node.control.fetching import Fetching
     from authz.node.control.metrics import Samples
     from authz.node.control.publisher import Publisher
     from authz.sds.server import SdsServer
+    from authz.sources.fetch import Fetcher
     from authz.store.engine import Store
 
 #: Exit status after an operator's fault that was told: another start would find the same.
@@ -56,6 +58,7 @@ class Control:
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
         self._sds: SdsServer | None = None
+        self._fetching: Fetching | None = None
         self._threads: list[threading.Thread] = []
 
     def run(self) -> int:
@@ -68,6 +71,7 @@ class Control:
             )
             if self._config.database is not None:
                 self._follow_store()
+            self._fetch()
             while (message := self._channel.receive()) is not None:
                 self._heard(message)
         except AuthzError as error:
@@ -99,11 +103,34 @@ class Control:
             policy=None if config.policy is None else Path(config.policy),
             geoip=config.geoip,
             geo_directory=Path(config.geo_directory),
+            fetched=Path(config.fetched),
             failed=failed,
         )
         self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
         self._begin("publisher", publisher.run)
         self._begin("activity", self._activity.run)
+
+    def _fetch(self) -> None:
+        from authz.node.control.fetching import Fetching
+        from authz.sources.fetch_hosts import AllowedHosts
+
+        settings = self._config.fetch
+        allowed = AllowedHosts.parse(settings.allowed_hosts)
+
+        def fetcher() -> Fetcher:
+            # Imported where something is fetched: it brings an HTTP client.
+            from authz.sources.fetch import Fetcher
+
+            return Fetcher(
+                allowed=allowed,
+                max_bytes=settings.max_bytes,
+                timeout_seconds=settings.timeout_seconds,
+            )
+
+        # A loader sees by itself that files have changed.
+        changed = None if self._publisher is None else self._publisher.request
+        self._fetching = Fetching(Path(self._config.fetched), fetcher, changed=changed)
+        self._begin("fetching", self._fetching.run)
 
     def _opened(self, store: Store | None) -> None:
         if self._activity is not None:
@@ -115,10 +142,14 @@ class Control:
         elif isinstance(message, Tell):
             if self._activity is not None:
                 self._activity.add(message.report)
+            if self._fetching is not None:
+                self._fetching.take(message.report)
         elif isinstance(message, Rebuild):
             if self._publisher is not None:
                 self._publisher.request()
         elif isinstance(message, InForce):
+            if self._fetching is not None:
+                self._fetching.in_force(Path(message.file))
             self._publish_trust(message)
 
     def _publish_trust(self, message: InForce) -> None:
@@ -144,10 +175,12 @@ class Control:
         return text if self._sds is None else text + render_sds(self._sds.metrics.export())
 
     def _samples(self) -> Samples:
+        fetching = {} if self._fetching is None else self._fetching.samples()
         if self._publisher is None or self._activity is None:
-            return {}
+            return fetching
         state = self._publisher.state
         return {
+            **fetching,
             "authz_store_up": [((), 0.0 if state.why else 1.0)],
             "authz_store_revision": [((), float(state.revision))],
             "authz_publications_total": [((), float(state.count))],
@@ -179,6 +212,8 @@ class Control:
             self._publisher.stop()
         if self._activity is not None:
             self._activity.stop()
+        if self._fetching is not None:
+            self._fetching.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
         until = time.monotonic() + 2.0

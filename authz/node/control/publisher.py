@@ -3,6 +3,7 @@
 
     look → read one moment of the store → compile → write the file → say so
 
+What was fetched for authorities is read with it, and whoever fetches asks for a publication.
 Nobody tells it what changed: it looks whether anybody committed, and at the revision, so that no
 commit is missed and notes that nobody enforces (last seen, events) cost a look. Whatever fails
 leaves what is in force in force, is counted, and is tried again: the store when it is down, a full
@@ -26,6 +27,7 @@ from authz.policy.snapshot import compile_snapshot
 from authz.sds.material import material_of
 from authz.services.model import StoreModels, beside
 from authz.services.revoked import Listed, RevokedSerials
+from authz.sources.fetched import UnchangedFiles
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class Publisher:
         self._database = config.database
         self._data_dir = Path(config.data_dir)
         self._snapshots = Path(config.snapshots)
+        self._fetched = UnchangedFiles(Path(config.fetched))
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._say = say
@@ -167,7 +170,7 @@ class Publisher:
     def _publish(self, store: Store, *, forced: bool) -> None:
         began = time.monotonic()
         if self._models is None:
-            self._models = StoreModels(self._known())
+            self._models = StoreModels(self._known(), self._fetched)
         with store.read() as session:
             if not forced and session.revision == self.state.revision and not self.state.why:
                 return
