@@ -22,7 +22,6 @@ from authz.store.tables import (
     authorities,
     authority_certificates,
     client_certificates,
-    fetched,
     host_associations,
     keys,
     published_crls,
@@ -79,7 +78,7 @@ class Authorities:
             authority_certificates.c.key_id.is_not(None),
         )
         unused = [row.key_id for row in connection.execute(key_ids)]
-        for table in (revocations, fetched, published_crls, authority_certificates):
+        for table in (revocations, published_crls, authority_certificates):
             connection.execute(delete(table).where(table.c.authority_id == authority_id))
         if unused:
             connection.execute(delete(keys).where(keys.c.id.in_(unused)))

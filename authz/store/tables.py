@@ -322,25 +322,6 @@ events: Final = Table(
     Column("event", Text, nullable=False),
 )
 
-#: What was fetched for an authority: CRLs by their address, OCSP answers by certificate.
-fetched: Final = Table(
-    "fetched",
-    metadata,
-    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
-    Column("kind", String(8), primary_key=True),
-    # The address of a CRL; the hexadecimal serial number of an OCSP answer.
-    Column("subject", String(2048), primary_key=True),
-    Column("body", LargeBinary, nullable=True),
-    Column("etag", Text, nullable=False),
-    Column("last_modified", Text, nullable=False),
-    Column("this_update", Double, nullable=True),
-    Column("next_update", Double, nullable=True),
-    Column("fetched_at", Double, nullable=True),
-    Column("failures", Integer, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False),
-)
-
 #: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.
 published_crls: Final = Table(
     "published_crls",
