@@ -239,7 +239,7 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
         if len(active) > 1:
             raise InvalidInputError(
                 f"the zone {zone.name} has several authorities that issue: "
-                + ", ".join(one.name for one in active),
+                + ", ".join(sorted(one.name for one in active)),
                 hint="name one: --ca NAME",
             )
         found = active[0]
