@@ -12,7 +12,7 @@ import typer
 from authz.cli import messages
 from authz.cli.ca import app, tell
 from authz.cli.confirm import YesOption, confirmed
-from authz.cli.files import check_absent, write_output
+from authz.cli.files import check_absent, check_directory, write_output
 from authz.cli.options import ConfigOption, JsonOption  # noqa: TC001 - typer evaluates them
 from authz.cli.stores import (
     AuthorityArgument,
@@ -274,6 +274,7 @@ def crl(
     settings = store_settings(config, database, data_dir)
     if out is not None:
         check_absent([out], force=force)
+        check_directory(out.parent)
     with opened_store(settings) as store:
         signed = sign_crl(
             store,

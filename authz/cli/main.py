@@ -30,7 +30,6 @@ from authz.cli.doctor import command as doctor
 
 app = typer.Typer(
     help="Cloudflare's mTLS rules as an external authorizer for Envoy.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     invoke_without_command=True,

@@ -31,6 +31,7 @@ from authz.services.authorities import KnownAuthority, known_authority
 from authz.services.authority_lifecycle import certificate_of, issuing_of
 from authz.services.context import audit, authority_of, checked_name, new_id, zone_of
 from authz.services.keys import key_of, opened
+from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
 from authz.store.records import (
     AuthorityKind,
@@ -85,7 +86,7 @@ def issue_certificate(
     store: Store,
     request: str | bytes | NewKey,
     *,
-    zone: str,
+    zone: str | None = None,
     authority: str | None = None,
     label: str = "",
     days: int | None = None,
@@ -100,6 +101,7 @@ def issue_certificate(
 
     Args:
         request: a CSR (PEM or DER), or what to make a key for.
+        zone: name or identifier; that of the authority, when left out, or `default`.
         authority: name or identifier; the zone's only embedded CA that is active, when left out.
         label: for people; the common name, when left out.
         days: of validity, 1 to 5475; the profile's default, when left out.
@@ -121,7 +123,7 @@ def issue_certificate(
         _check_request_key(request_key)
     # (2) The answer that was given before.
     with store.read() as session:
-        here = zone_of(session, zone)
+        here = _zone(session, zone, authority)
         known = _issuer(session, here, authority)
         asked = _digest(known, facts, made, wanted, days, profile)
         earlier = _answered(session, here, request_key, asked)
@@ -215,6 +217,14 @@ def issued_facts(record: ClientCertificate) -> dict[str, Any]:
     }
 
 
+def _zone(session: Session, named: str | None, authority: str | None) -> Zone:
+    """The zone that the certificate will be of."""
+    if named is not None:
+        return zone_of(session, named)
+    found = None if authority is None else authority_of(session, authority)
+    return zone_of(session, DEFAULT_ZONE if found is None else found.zone_id or DEFAULT_ZONE)
+
+
 def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
     """The authority to issue by."""
     if named is not None:
@@ -222,7 +232,7 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
         if found.zone_id not in (None, zone.id):
             raise InvalidInputError(
                 f"the authority {found.name} belongs to another zone than {zone.name}",
-                hint="name its zone",
+                hint="name its own zone, or leave the zone out",
             )
     else:
         own = [

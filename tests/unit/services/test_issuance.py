@@ -234,6 +234,10 @@ def test_which_authority_issues(world: World) -> None:
     with pytest.raises(IssuerInactiveError, match="it was uploaded"):
         _issue(world, authority="own")
     create_zone(world.store, "example.com", actor="t", at=AT)
+    world.ca("Third", zone="example.com")
+    third = _issue(world, authority="Third", zone=None)
+    assert third.authority.zone is not None
+    assert third.authority.zone.name == "example.com"
     with pytest.raises(InvalidInputError, match="belongs to another zone"):
         _issue(world, authority="Second", zone="example.com")
 
