@@ -2,8 +2,10 @@
 """The composition root of `authz serve`: from settings to a running node, and to its end.
 
 The only place that builds adapters and wires them; owns the clock and reads files for the core.
-One worker is one process that does it all; several are worker processes under a supervisor. Neither
-reads a policy: a loader does, and ends (ADR-0014). How each part works is in authz.node.
+One worker with nothing to administer is one process that does it all; everything else is worker
+processes under a supervisor, with a control process where there is a store or SDS (ADR-0028). None
+of those that answer reads a policy: a loader does, and ends (ADR-0014). How each part works is in
+authz.node.
 
     1 settings, as a plan       2 listeners that can be refused early, the loader at work
     3 snapshot, compiled        4 transport up, health SERVING
@@ -28,12 +30,12 @@ import msgspec
 
 from authz.errors import AuthzError, PolicyError
 from authz.node.addresses_file import AddressesFile
+from authz.node.feed import Feed, FileFeed, StoreFeed
 from authz.node.http_server import MetricsServer, Readiness, open_listener
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
 from authz.node.messages import Ready
 from authz.node.plan import plan_of
 from authz.node.policy_source import PolicyFiles, PolicySource
-from authz.node.reloader import Reloader
 from authz.node.signals import STOP_SIGNALS, Signals
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.settings import parse_address
@@ -41,12 +43,16 @@ from authz.settings import parse_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from authz.node.control.keeper import ControlKeeper
     from authz.node.launch import Launched
     from authz.node.loader_messages import Built
     from authz.node.plan import Plan
-    from authz.node.supervisor import Event
+    from authz.node.supervisor import Event, Supervisor
     from authz.observability.metrics import Metrics
     from authz.settings import Settings
+
+#: How long the announcement waits for what the control process listens on.
+LISTENING_SECONDS = 10.0
 
 #: SIGUSR2 replaces workers; where there are none it must not end the process, its default action.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
@@ -86,7 +92,7 @@ def _run(
         with ExitStack() as stack:
             # Whatever goes wrong from here on, no process stays behind.
             stack.callback(loader.kill)
-            serve_as = _serve_alone if plan.workers == 1 else _serve_supervised
+            serve_as = _serve_alone if plan.alone else _serve_supervised
             serve_as(plan, loader, signals, arrived, stack)
     except AuthzError:
         # What is missing because somebody ended it is not wrong.
@@ -121,20 +127,20 @@ def _serve_alone(
     source = _policy_source(plan, stack, publish, endpoint.metrics)
     signals.on_stop = source.stop
     source.begin(loader)
-    reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
+    feed = FileFeed(source)
 
     def readiness() -> Readiness:
-        return _readiness(endpoint.serving, endpoint.draining, reloader)
+        return _readiness(endpoint.serving, endpoint.draining, feed)
 
     http = _metrics_server(plan, stack, endpoint.metrics.render, readiness)
     endpoint.prepare()
-    source.load()
+    feed.first()
     if signals.stopping:
         return
     transport = endpoint.start()
     if http is not None:
         http.start()
-    reloader.start()
+    feed.start()
     activity = Activity()
     reporter = Reporter(
         Reporting(endpoint.events, endpoint.metrics.rules),
@@ -143,12 +149,12 @@ def _serve_alone(
     )
     reporter.start()
     ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
-    _announce(plan, stack, [ready], source, http)
+    _announce(plan, stack, [ready], feed, http)
     while (received := arrived.get()) not in STOP_SIGNALS:
         if received == signal.SIGHUP:
-            reloader.request()
+            feed.request()
     get_logger().info("draining")
-    reloader.stop()
+    feed.stop()
     endpoint.drain()
     reporter.stop()
     get_logger().info("stopped")
@@ -172,6 +178,11 @@ def _serve_supervised(
     reservation = reserve(addresses, shared=not plan.port_per_worker)
     stack.callback(reservation.close)
 
+    keeper = None if plan.control is None else _keeper(plan, stack, arrived)
+
+    def reload() -> None:
+        feed.request()
+
     def publish(built: Built) -> None:
         copies = built.geo.copies
         arrived.put(
@@ -182,9 +193,8 @@ def _serve_supervised(
                 geoip_asn=copies.get("asn"),
             )
         )
-
-    def reload() -> None:
-        reloader.request()
+        if keeper is not None:
+            keeper.in_force(built.generation, built.file)
 
     supervisor = Supervisor(
         [
@@ -205,28 +215,37 @@ def _serve_supervised(
         ],
         inbox=arrived,
         reload=reload,
-        serving=lambda ready: _announce(plan, stack, ready, source, http),
+        serving=lambda ready: _announce(plan, stack, ready, feed, http, keeper),
+        reported=keeper.tell if keeper is not None and plan.follows_store else lambda _: None,
     )
     signals.on_second_stop = supervisor.kill
     stack.callback(supervisor.kill)
-    source = _policy_source(plan, stack, publish, supervisor.metrics.own)
-    signals.on_stop = source.stop
-    source.begin(loader)
-    reloader = Reloader(changed=source.changed, reload=source.reload, failed=source.failed)
+    feed: Feed
+    if keeper is not None and plan.follows_store:
+        loader.kill()
+        feed = StoreFeed(keeper)
+    else:
+        source = _policy_source(plan, stack, publish, supervisor.metrics.own)
+        signals.on_stop = source.stop
+        source.begin(loader)
+        feed = FileFeed(source)
 
     def readiness() -> Readiness:
-        return _readiness(supervisor.ready, supervisor.stopping, reloader)
+        return _readiness(supervisor.ready, supervisor.stopping, feed)
 
-    http = _metrics_server(plan, stack, supervisor.metrics.render, readiness)
+    http = _metrics_server(plan, stack, lambda: _render(supervisor, keeper), readiness)
     # The workers import while the loader loads.
     supervisor.start()
-    source.load()
+    if keeper is not None:
+        keeper.start()
+        stack.callback(keeper.stop)
+    feed.first()
     if signals.stopping:
         return
     if http is not None:
         http.start()
-    reloader.start()
-    stack.callback(reloader.stop)
+    feed.start()
+    stack.callback(feed.stop)
     supervisor.run()
     get_logger().info("stopped")
 
@@ -234,6 +253,7 @@ def _serve_supervised(
 def _policy_source(
     plan: Plan, stack: ExitStack, publish: Callable[[Built], None], metrics: Metrics
 ) -> PolicySource:
+    assert plan.policy is not None
     directory = _own_directory(Path(plan.data_dir), stack)
     source = PolicySource(
         PolicyFiles(
@@ -241,11 +261,13 @@ def _policy_source(
             snapshots=directory / "snapshots",
             geoip={kind: Path(path) for kind, path in plan.geoip.items()},
             geo_directory=directory / "geoip",
+            fetched=directory / "fetched",
         ),
         publish=publish,
         metrics=metrics,
         log_format=plan.log_format,
         log_level=plan.log_level,
+        sds_crls=plan.control is not None and plan.control.sds_crls,
     )
     stack.callback(source.release)
     return source
@@ -299,37 +321,67 @@ def _metrics_server(
     return server
 
 
-def _readiness(ready: bool, draining: bool, reloader: Reloader) -> Readiness:
+def _readiness(ready: bool, draining: bool, feed: Feed) -> Readiness:
     if draining:
         return Readiness(ready=False, why="draining")
-    if not reloader.alive:
-        # Checks are answered, and no revocation will ever count again.
-        return Readiness(ready=False, why="changes of the policy go unseen; restart")
-    return Readiness(ready=ready, why="ready" if ready else "starting")
+    if feed.broken:
+        return Readiness(ready=False, why=feed.broken)
+    return Readiness(ready=ready, why=feed.remark or ("ready" if ready else "starting"))
 
 
 def _announce(
     plan: Plan,
     stack: ExitStack,
     ready: Sequence[Ready],
-    source: PolicySource,
+    feed: Feed,
     http: MetricsServer | None,
+    keeper: ControlKeeper | None = None,
 ) -> None:
     log = get_logger()
     addresses = list(dict.fromkeys(one.address for one in ready))
     metrics = None if http is None else http.address
+    listening = None if keeper is None else keeper.wait_listening(LISTENING_SECONDS)
+    sds = None if listening is None else listening.sds
+    publication = None if listening is None else listening.publication
     written = AddressesFile(Path(plan.data_dir))
     stack.callback(written.remove)
-    written.write(grpc=addresses, metrics=metrics)
+    written.write(grpc=addresses, metrics=metrics, sds=sds, publication=publication)
     if plan.without_effect:
         log.warning("settings without effect in this release", keys=list(plan.without_effect))
     log.info(
         "serving",
         addresses=addresses,
         metrics=metrics,
+        sds=sds,
+        publication=publication,
         transport=ready[0].transport,
         why=ready[0].why,
-        generation=source.generation,
+        generation=feed.generation,
         policy=plan.policy,
+        store=None if plan.control is None else plan.control.database,
         workers=len(ready),
     )
+
+
+def _keeper(plan: Plan, stack: ExitStack, arrived: queue.SimpleQueue[Event]) -> ControlKeeper:
+    from authz.node.control.keeper import ControlKeeper
+    from authz.node.supervisor import NothingToServe, Published
+
+    assert plan.control is not None
+    directory = _own_directory(Path(plan.data_dir), stack)
+    return ControlKeeper(
+        msgspec.structs.replace(
+            plan.control,
+            snapshots=str(directory / "snapshots"),
+            geo_directory=str(directory / "geoip"),
+        ),
+        publish=lambda new: arrived.put(
+            Published(new.generation, new.file, geoip_city=new.geoip_city, geoip_asn=new.geoip_asn)
+        ),
+        failed=lambda failure: arrived.put(NothingToServe(failure)),
+    )
+
+
+def _render(supervisor: Supervisor, keeper: ControlKeeper | None) -> bytes:
+    text = supervisor.metrics.render()
+    return text if keeper is None else text + keeper.render()

@@ -116,6 +116,9 @@ later, the last good policy stays in force.
 
 Paths start at the directory of the policy file.
 A named file that is missing is an error, whatever `revocation` says.
+A URL of which nothing was fetched yet is a source that is missing, and no error;
+`authz policy validate` names it (`not_fetched` in JSON).
+[How revocation is checked](../how-to/check-revocation.md).
 All of them are watched by content: the policy, PEM, CRL and list files, and links that are swapped.
 Scalars follow YAML 1.2 (`off` is text), anchors and `<<` work, repeated keys are refused.
 

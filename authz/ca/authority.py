@@ -22,7 +22,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem, without_private_keys
 from authz.certs.profile import check_authority_certificate
 from authz.certs.signature import Signed, signed_by
-from authz.errors import CertificateError, InvalidRequestError
+from authz.errors import CertificateError, InvalidRequestError, KeyUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,11 +155,15 @@ def rotate(
             `create_root` and `create_intermediate`.
     """
     subject = KeptName(current.subject_raw)
-    constraints = current.extension(x509.BasicConstraints)
-    length = None if constraints is None else constraints.path_length
-    if issuer is None or issuer_signer is None:
+    length = _path_length(current)
+    if issuer is None:
         profile = replace(ROOT, path_length=length)
         return create_root(subject, at=at, kind=kind, days=days, profile=profile)
+    if issuer_signer is None:
+        raise KeyUnavailableError(
+            f"the private key of {issuer.subject_dn!r} is not here",
+            hint="a successor below it is signed where its key is, and imported",
+        )
     return create_intermediate(
         subject,
         issuer=issuer,
@@ -203,12 +207,15 @@ def cross_certify(
             f"{new.subject_dn!r} does not follow {old.subject_dn!r}: the names differ",
             hint="certify a successor that authz ca rotate made",
         )
-    constraints = new.extension(x509.BasicConstraints)
-    length = None if constraints is None else constraints.path_length
     days = max(1, int(min(old.not_after_at, new.not_after_at) - at) // DAY)
-    profile = replace(INTERMEDIATE, path_length=length, max_days=ROOT.max_days)
+    profile = replace(INTERMEDIATE, path_length=_path_length(new), max_days=ROOT.max_days)
     request = CertificateRequest(subject=KeptName(new.subject_raw), spki=new.spki, days=days)
     return issue(prepare(request, profile=profile, issuer=old, at=at, urls=urls), old_signer)
+
+
+def _path_length(certificate: Certificate) -> int | None:
+    constraints = certificate.extension(x509.BasicConstraints)
+    return None if constraints is None else constraints.path_length
 
 
 def _chain(certificate: Certificate, others: list[Certificate]) -> list[Certificate]:
@@ -239,7 +246,7 @@ def _check_imported(certificate: Certificate, at: float) -> None:
             f"{certificate.subject_dn!r} may not sign CRLs (its key usage lacks cRLSign)",
             hint="RFC 5280 §4.2.1.3: issue the CA certificate with cRLSign",
         )
-    if not certificate.not_before_at <= at <= certificate.not_after_at:
+    if not certificate.not_before_at <= at < certificate.not_after_at + 1:
         raise CertificateError(
             f"{certificate.subject_dn!r} is valid from {certificate.not_before} "
             f"to {certificate.not_after} only",

@@ -103,7 +103,7 @@ def read_csr(data: str | bytes) -> CsrFacts:
         WeakKeyError: its key is too weak, or of a kind that is not supported.
     """
     # 1. The bytes.
-    der = _der(data.encode() if isinstance(data, str) else data)
+    der = _der(data.encode(errors="replace") if isinstance(data, str) else data)
     subject, spki = _outline(der)
     # 2. The key, before anything is computed with it.
     key = check_public_key(spki)

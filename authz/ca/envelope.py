@@ -40,7 +40,7 @@ SCRYPT_LOG2_N: Final = 17
 _SCRYPT_R: Final = 8
 _SCRYPT_P: Final = 1
 #: A damaged record must not take a gigabyte to be found out.
-_MAX_SCRYPT: Final = (20, 8, 4)
+_MAX_SCRYPT: Final = (19, 8, 4)
 
 MIN_KEY_FILE_BYTES: Final = 32
 MIN_PASSPHRASE_CHARACTERS: Final = 8

@@ -29,9 +29,9 @@ WARNING_DAYS: tuple[tuple[float, ExpiryLevel], ...] = (
 def expiry_warning(not_after: float, at: float) -> ExpiryLevel | None:
     """The level to tell at `at` of what ends at `not_after` (Unix seconds), or None.
 
-    The second `not_after` still belongs to the validity (RFC 5280 §4.1.2.5).
+    The whole second `not_after` still belongs to the validity (RFC 5280 §4.1.2.5).
     """
-    if at > not_after:
+    if at >= not_after + 1:
         return ExpiryLevel.EXPIRED
     for days, level in WARNING_DAYS:
         if not_after - at <= days * _DAY:

@@ -167,8 +167,9 @@ def issue(prepared: Prepared, signer: Signer) -> Certificate:
     """The certificate, signed: exactly what was prepared, and only once.
 
     Raises:
-        KeyUnavailableError: the key is not that of the issuer, or cannot be used; what was
-            prepared may then be issued by the right one.
+        KeyUnavailableError: the key is not that of the issuer: what was prepared may still be
+            issued by the right one. Or it could not be used: then prepare anew, because nobody
+            knows what became of the signature.
     """
     if signer.spki != prepared.issuer_spki:
         raise KeyUnavailableError(
@@ -210,7 +211,7 @@ def _validity(
     begin = int(at) - profile.backdate_seconds
     days = profile.default_days if request.days is None else request.days
     if issuer is not None:
-        if not issuer.not_before_at <= at <= issuer.not_after_at:
+        if not issuer.not_before_at <= at < issuer.not_after_at + 1:
             early = at < issuer.not_before_at
             raise IssuerInactiveError(
                 f"the authority {'is not valid before' if early else 'has expired on'} "

@@ -130,7 +130,7 @@ class LocalSigner:
             .build(_password(password))
         )
         return pkcs12.serialize_key_and_certificates(
-            name.encode(),
+            name.encode(errors="replace"),
             self._key,
             x509.load_der_x509_certificate(certificate),
             [x509.load_der_x509_certificate(one) for one in chain],
@@ -188,7 +188,7 @@ def load_key(data: bytes, passphrase: str | None = None) -> LocalSigner:
             "there is no private key in the file",
             hint="expected PEM: -----BEGIN PRIVATE KEY----- or ENCRYPTED PRIVATE KEY",
         )
-    secret = passphrase.encode() if passphrase else None
+    secret = _bytes(passphrase) if passphrase else None
     try:
         key = serialization.load_pem_private_key(data, secret)
     except TypeError:
@@ -234,7 +234,7 @@ class KeyEncryption:
                 f"the passphrase has less than {envelope.MIN_PASSPHRASE_CHARACTERS} characters",
                 hint="whoever copies the database can try many: take several words",
             )
-        return cls(envelope.Passphrase(text.encode(), log2_n))
+        return cls(envelope.Passphrase(_bytes(text), log2_n))
 
     @classmethod
     def from_key_file(cls, data: bytes) -> KeyEncryption:
@@ -284,4 +284,9 @@ def _spki(key: PublicKeyTypes) -> bytes:
 def _password(text: str) -> bytes:
     if not text:
         raise InvalidRequestError("the password is empty", hint="choose one")
-    return text.encode()
+    return _bytes(text)
+
+
+def _bytes(text: str) -> bytes:
+    # A secret from the command line or JSON may be no UTF-8: it is one all the same.
+    return text.encode(errors="surrogatepass")

@@ -44,7 +44,10 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 _LOCAL_PART: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z"
 )
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+\Z")
+# RFC 3986 §2: unreserved, reserved and percent-encoded characters.
+_URI: Final = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,8 @@ def is_uri(name: str) -> bool:
     if len(name) > 2048 or not _URI.match(name):
         return False
     try:
-        urlsplit(name)
+        # Raises over brackets that are no address, and over a port that is none.
+        urlsplit(name).port  # noqa: B018  # asked for what it raises
     except ValueError:
         return False
     return True

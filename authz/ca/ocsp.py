@@ -137,7 +137,7 @@ def answer(
         return _failure(ResponseStatus.UNAUTHORIZED)
     # 3. Can we, now?
     certificate = responder.certificate
-    if not certificate.not_before_at <= at <= certificate.not_after_at:
+    if not certificate.not_before_at <= at < certificate.not_after_at + 1:
         return _failure(ResponseStatus.TRY_LATER)
     # 4. The answer, valid as long as it can be verified.
     until = min(at + validity_seconds, certificate.not_after_at)

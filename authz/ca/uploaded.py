@@ -48,7 +48,7 @@ def check_uploaded(pem: str | bytes, *, at: float) -> UploadedAuthority:
         UnsupportedCertificateError: a signature, key or extension is not supported.
         CertificateTooLargeError: there are too many.
     """
-    data = pem.encode() if isinstance(pem, str) else pem
+    data = pem.encode(errors="replace") if isinstance(pem, str) else pem
     if len(data) > MAX_PEM_BYTES:
         raise CertificateTooLargeError(
             f"the certificates have {len(data)} bytes", hint=f"at most {MAX_PEM_BYTES} are taken"
@@ -80,7 +80,7 @@ def _checked(der: bytes, position: int, at: float) -> Certificate:
                 "not RSA-PSS or Ed25519",
             )
         check_authority_certificate(certificate)
-        if at > certificate.not_after_at:
+        if at >= certificate.not_after_at + 1:
             raise CertificateError(
                 f"it has expired on {certificate.not_after}",
                 hint="nobody could be verified by it: upload its successor",

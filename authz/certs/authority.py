@@ -22,7 +22,8 @@ class CrlModel:
     """A CRL that was read and whose signature was checked (crl.py). Times are Unix seconds.
 
     `sha256` is that of its DER; `scope` tells partitions of one issuer apart; a CRL covers
-    end-entity certificates, CA certificates or both. Numbers are big-endian bytes, because they may
+    end-entity certificates, CA certificates or both, and when it names `points`, only those whose
+    distribution points have one of these names. Numbers are big-endian bytes, because they may
     have 20; `base_number` is None for a complete CRL. `removed` are the serials of a delta with the
     reason removeFromCRL.
     """
@@ -39,6 +40,26 @@ class CrlModel:
     covers_ca: bool
     revoked: Section
     removed: Section
+    points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcspStatus:
+    """What an OCSP responder said about one certificate (ocsp.py). Times are Unix seconds.
+
+    `issuer` is the SHA-256 of the issuer's SubjectPublicKeyInfo, `serial` big-endian bytes: numbers
+    may have 20. That a certificate is not revoked holds until `until`, inclusive.
+    """
+
+    issuer: bytes
+    serial: bytes
+    revoked: bool
+    this_update: float
+    until: float
+
+
+#: `AuthorityModel.ocsp`: the responders that certificates name; otherwise it is a URL.
+OCSP_OF_CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +70,11 @@ class AuthorityModel:
     intermediates of this authority; `crls` complete and delta CRLs in DER, and `read_crls`, when
     it is not empty, the same CRLs once read, which is done for large ones before anything else.
     `crl_sources_configured` is how many CRLs there should at least be: fewer mean that a source is
-    missing.
+    missing. `crl_urls` are where further CRLs are fetched from, by somebody else; what was fetched
+    is in `crls`.
+
+    `ocsp` says whose OCSP responder is asked in the background, `""` for nobody's; under `strict`
+    an end-entity certificate then needs a current answer among `ocsp_statuses`.
 
     `revoked_serials` are positive integers revoked without a CRL, whoever on a path to this
     authority issued them. Many of them are packed in `revoked_base`; then `revoked_serials` are
@@ -66,4 +91,7 @@ class AuthorityModel:
     restored_serials: tuple[int, ...] = ()
     revocation: RevocationMode = RevocationMode.STRICT
     crl_sources_configured: int = 0
+    crl_urls: tuple[str, ...] = ()
+    ocsp: str = ""
+    ocsp_statuses: tuple[OcspStatus, ...] = ()
     where: str = ""

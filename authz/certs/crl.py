@@ -3,7 +3,8 @@
 
 Everything that could make a CRL say less than it seems (an indirect CRL, a partition by reason, a
 critical extension nobody here knows) is refused when it is loaded, so that looking a serial up
-later needs no conditions beyond its scope and its times. RFC 5280 §5 and §6.3.
+later needs no conditions beyond its scope, the distribution point it is for, and its times.
+RFC 5280 §5 and §6.3.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from cryptography import x509
 
 from authz.certs.authority import CrlModel
 from authz.certs.crl_entries import read_entries, signed_part
+from authz.certs.distribution import scope_names
 from authz.certs.serials import pack_serials
 from authz.certs.signature import crl_signed_by
 from authz.errors import CertificateError, MalformedCertificateError, UnsupportedCertificateError
@@ -53,6 +55,7 @@ class CompiledCrl:
     covers_ca: bool
     revoked: IntegerSet
     removed: IntegerSet
+    points: frozenset[str] = frozenset()
 
 
 def compile_crl(model: CrlModel) -> CompiledCrl:
@@ -73,6 +76,7 @@ def compile_crl(model: CrlModel) -> CompiledCrl:
         covers_ca=model.covers_ca,
         revoked=IntegerSet(model.revoked),
         removed=IntegerSet(model.removed),
+        points=frozenset(model.points),
     )
 
 
@@ -133,6 +137,7 @@ def read_crl(der: bytes, issuers: Sequence[Certificate], *, where: str) -> CrlMo
         ),
         revoked=pack_serials(revoked),
         removed=pack_serials(removed),
+        points=tuple(sorted(scope_names(scope, crl.issuer))),
     )
 
 

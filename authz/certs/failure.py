@@ -36,3 +36,5 @@ class VerifyFailure(StrEnum):
     CONSTRAINT_VIOLATED = "constraint_violated"
     #: Strict revocation with a CRL that is missing or out of date.
     CRL_STALE = "crl_stale"
+    #: Strict revocation with OCSP, and no current answer about the certificate.
+    OCSP_MISSING = "ocsp_missing"

@@ -4,7 +4,7 @@
 For a certificate that many checks show: finding its lists is done once, looking its serial numbers
 up is done on every check. Says nothing about which list counts (revocation.py does): while no set
 holds a serial number, the answer is the one at the time the outlook was taken, until a list comes
-into force or goes stale.
+into force or an answer goes stale.
 """
 
 from __future__ import annotations
@@ -67,6 +67,13 @@ def outlook_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Outlook:
                         if len(crl.revoked) > SMALL
                     ]
                     moments.update(_moments(scope))
+                if listing.ocsp is not None:
+                    # Few enough to be asked as they are; nobody is, where nothing was revoked.
+                    if said := listing.ocsp.revoked_by(issuer):
+                        lookups.append((said.__contains__, serial))
+                    until = listing.ocsp.until(issuer, serial)
+                    if math.isfinite(until):
+                        moments.add(math.nextafter(until, math.inf))
     return Outlook(
         lookups=tuple(dict.fromkeys(lookups)),
         valid_from=max((one for one in moments if one <= at), default=-math.inf),

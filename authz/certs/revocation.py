@@ -10,19 +10,30 @@ Stale beats listed: under `strict` a certificate whose CRL is stale is not verif
 revoked either (revoked implies verified), even when the stale list names it. Both ways it is kept
 out by `not verified or revoked`; only this way also by `not verified`. Under `soft` the stale list
 is used as it is.
+
+A CA may split its CRL over distribution points. What any part revokes is revoked; under `strict` a
+certificate needs the part that its own distribution points name (RFC 5280 §6.3.3 (b) (2)), and none
+is needed for those that a CRL without a distribution point covers.
+
+What OCSP responders said is looked up in the same way and counts besides: they are asked in the
+background, never here.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authz.certs.authority import RevocationMode
+from authz.certs.distribution import point_names
 from authz.certs.failure import VerifyFailure
+from authz.certs.ocsp_answers import OcspAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from authz.certs.authority import OcspStatus
     from authz.certs.certificate import Certificate
     from authz.certs.crl import CompiledCrl
     from authz.certs.judgement import Judgement
@@ -32,7 +43,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationStatus:
-    """`revoked`, or `failure` (crl_stale) when strict revocation cannot be answered; never both."""
+    """`revoked`, or `failure` when strict revocation cannot be answered (crl_stale, ocsp_missing);
+    never both."""
 
     revoked: bool = False
     failure: VerifyFailure | None = None
@@ -49,8 +61,13 @@ class ScopeCrls:
 
     covers_end_entity: bool
     covers_ca: bool
+    points: frozenset[str]
     complete: tuple[CompiledCrl, ...]
     deltas: tuple[CompiledCrl, ...]
+
+    def is_for(self, certificate: Certificate) -> bool:
+        """Whether these CRLs say everything about a certificate of a kind that they cover."""
+        return not self.points or not self.points.isdisjoint(point_names(certificate))
 
     def in_use(self, at: float) -> tuple[CompiledCrl | None, CompiledCrl | None]:
         """The complete CRL and the delta to it that count at `at`; neither without a complete one.
@@ -109,11 +126,18 @@ class AuthorityRevocation:
     serials: Serials
     by_issuer_key: Mapping[bytes, tuple[ScopeCrls, ...]]
     source_missing: bool
+    ocsp_required: bool
+    ocsp: OcspAnswers | None
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to look up."""
-        return not (self.serials or self.by_issuer_key or self.source_missing)
+        return not (self.serials or self.lists or self.source_missing or self.ocsp_required)
+
+    @property
+    def lists(self) -> bool:
+        """Whether an issuer says something: by a CRL, or by its OCSP responder."""
+        return bool(self.by_issuer_key) or self.ocsp is not None
 
     def next_update(self) -> float | None:
         """The earliest nextUpdate of the CRLs in use, None without CRLs."""
@@ -133,8 +157,10 @@ def compile_revocation(
     crls: Sequence[CompiledCrl],
     serials: Serials,
     sources_configured: int,
+    ocsp_required: bool = False,
+    ocsp_statuses: Sequence[OcspStatus] = (),
 ) -> AuthorityRevocation:
-    """Arrange an authority's CRLs and serial numbers for `revocation_of`."""
+    """Arrange an authority's CRLs, serial numbers and OCSP answers for `revocation_of`."""
     grouped: dict[bytes, dict[bytes, list[CompiledCrl]]] = {}
     for crl in crls:
         grouped.setdefault(crl.spki, {}).setdefault(crl.scope, []).append(crl)
@@ -146,6 +172,8 @@ def compile_revocation(
             for spki, scopes in grouped.items()
         },
         source_missing=len(crls) < sources_configured,
+        ocsp_required=ocsp_required,
+        ocsp=OcspAnswers(ocsp_statuses) if ocsp_statuses else None,
     )
 
 
@@ -154,6 +182,7 @@ def _scope(members: Sequence[CompiledCrl]) -> ScopeCrls:
     return ScopeCrls(
         covers_end_entity=members[0].covers_end_entity,
         covers_ca=members[0].covers_ca,
+        points=members[0].points,
         complete=tuple(crl for crl in newest_first if crl.base_number is None),
         deltas=tuple(crl for crl in newest_first if crl.base_number is not None),
     )
@@ -166,7 +195,7 @@ def revocation_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Revoc
     issuer, the peer has a say in which comes first (it sends cross certificates), and none in
     this. A judgement without a path has nothing to revoke.
     """
-    stale = ""
+    stale = unanswered = ""
     revoked: RevocationStatus | None = None
     for path in judgement.paths:
         rules = bundle.revocation_by_authority[path.authority]
@@ -181,20 +210,71 @@ def revocation_of(judgement: Judgement, bundle: TrustBundle, at: float) -> Revoc
             certificate, issuer = certificates[index], certificates[index + 1]
             if counts and rules.serials.has(certificate.serial_number):
                 revoked = revoked or _revoked(certificate, "by the list of revoked serials")
-            # A key's CRL counts whichever authority brought it; whether it is stale matters for
-            # the authority that the path leads to.
+            # A key's CRL counts whichever authority brought it, and so does what its responder
+            # said; whether they are stale matters for the authority that the path leads to.
             for listing in bundle.listing:
                 for scope in listing.by_issuer_key.get(issuer.spki, ()):
-                    if not (scope.covers_ca if index else scope.covers_end_entity):
-                        continue
-                    if scope.lists(certificate.serial_number, at):
+                    if (scope.covers_ca if index else scope.covers_end_entity) and scope.lists(
+                        certificate.serial_number, at
+                    ):
                         revoked = revoked or _revoked(certificate, "by the CRL of its issuer")
-                    if strict and listing is rules and not stale:
-                        stale = scope.staleness(at, issuer.subject_dn)
-    if stale:
+                if listing.ocsp is not None and (
+                    certificate.serial_number in listing.ocsp.revoked_by(issuer)
+                ):
+                    revoked = revoked or _revoked(certificate, "by OCSP")
+            if strict:
+                stale = stale or _staleness(rules, certificate, issuer, at, ca=index > 0)
+                if not index:
+                    unanswered = unanswered or _unanswered(rules, certificate, issuer, at)
+    if stale or unanswered:
         also = f"; it says: {revoked.detail}" if revoked else ""
-        return RevocationStatus(failure=VerifyFailure.CRL_STALE, detail=stale + also)
+        failure = VerifyFailure.CRL_STALE if stale else VerifyFailure.OCSP_MISSING
+        return RevocationStatus(failure=failure, detail=(stale or unanswered) + also)
     return revoked or NOT_REVOKED
+
+
+def _staleness(
+    rules: AuthorityRevocation,
+    certificate: Certificate,
+    issuer: Certificate,
+    at: float,
+    *,
+    ca: bool,
+) -> str:
+    """What keeps an authority's CRLs from answering for a certificate at `at`, `""` if they do.
+
+    An issuer without a CRL has nothing to check.
+    """
+    split = covered = False
+    for scope in rules.by_issuer_key.get(issuer.spki, ()):
+        if not (scope.covers_ca if ca else scope.covers_end_entity):
+            continue
+        if scope.is_for(certificate):
+            covered = True
+            stale = scope.staleness(at, issuer.subject_dn)
+            if stale:
+                return stale
+        else:
+            split = True
+    if split and not covered:
+        return (
+            f"the CRL of {issuer.subject_dn!r} is split, and the part for serial "
+            f"{certificate.serial} is missing"
+        )
+    return ""
+
+
+def _unanswered(
+    rules: AuthorityRevocation, certificate: Certificate, issuer: Certificate, at: float
+) -> str:
+    if not rules.ocsp_required:
+        return ""
+    serial = certificate.serial_number
+    until = -math.inf if rules.ocsp is None else rules.ocsp.until(issuer, serial)
+    if at <= until:
+        return ""
+    what = "no" if math.isinf(until) else "no current"
+    return f"there is {what} OCSP answer for serial {certificate.serial}"
 
 
 def _revoked(certificate: Certificate, how: str) -> RevocationStatus:

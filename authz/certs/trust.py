@@ -72,7 +72,8 @@ class TrustBundle:
     """The authorities of a site, ready to verify with.
 
     `digest` covers anchors, intermediates and names only: it changes exactly when judgements must
-    be made anew, and not when a CRL does. `listing` are the authorities whose CRLs are looked at.
+    be made anew, and not when a CRL does. `listing` are the authorities whose CRLs and OCSP
+    answers are looked at.
     `listed` are the serial numbers on the small lists of all authorities: one question instead of
     many, for the certificates that are on none.
     """
@@ -149,7 +150,7 @@ def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
         listing=tuple(
             one.revocation
             for one in authorities
-            if one.revocation.mode is not RevocationMode.OFF and one.revocation.by_issuer_key
+            if one.revocation.mode is not RevocationMode.OFF and one.revocation.lists
         ),
         notes=tuple(notes),
         listed=union_of_small(authority.revocation for authority in authorities),
@@ -172,6 +173,8 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
         crls=crls,
         serials=Serials(model.revoked_base, model.revoked_serials, model.restored_serials),
         sources_configured=model.crl_sources_configured,
+        ocsp_required=bool(model.ocsp),
+        ocsp_statuses=model.ocsp_statuses,
     )
     for crl in crls:
         if crl.base_number is not None and crl.number is None:
@@ -185,7 +188,7 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
                 message = f"a delta CRL of {issuer!r} is not used: its complete CRL is missing"
                 notes.append(TrustNote(where=model.where, message=message))
     if model.revocation is RevocationMode.OFF and not revocation.is_empty:
-        message = "revocation is off: CRLs and revoked serials are not looked at"
+        message = "revocation is off: CRLs, OCSP and revoked serials are not looked at"
         notes.append(TrustNote(where=model.where, message=message))
     return Authority(
         name=model.name, anchors=anchors, intermediates=intermediates, revocation=revocation

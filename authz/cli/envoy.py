@@ -4,15 +4,44 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated, Optional
+
+import typer
 
 from authz.cli.options import ConfigOption, group, settings_of
 
 app = group("Envoy's side of this installation.")
 
 
+_Sds = Annotated[
+    bool,
+    typer.Option("--sds", help="Envoy gets the authorities of its clients from this service."),
+]
+_Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="With --sds: refuse other clients in the handshake."),
+]
+_Site = Annotated[
+    Optional[str],  # noqa: UP045 - see authz.cli.options
+    typer.Option(
+        "--site", metavar="NAME", help="With --sds: the authorities of one site, not of all."
+    ),
+]
+
+
 @app.command("config")
-def config_(config: ConfigOption = None) -> None:
+def config_(
+    config: ConfigOption = None,
+    sds: _Sds = False,
+    strict: _Strict = False,
+    site: _Site = None,
+) -> None:
     """Print a complete, commented Envoy configuration."""
     from authz.demo.envoy_config import render_envoy_config
+    from authz.demo.envoy_options import EnvoyOptions, SdsOptions
+    from authz.errors import SettingsError
 
-    sys.stdout.write(render_envoy_config(settings_of(config)))
+    if not sds and (strict or site is not None):
+        raise SettingsError("--strict and --site only go with --sds", hint="add --sds")
+    options = EnvoyOptions(sds=SdsOptions(site=site, strict=strict) if sds else None)
+    sys.stdout.write(render_envoy_config(settings_of(config), options))

@@ -89,8 +89,15 @@ def snapshot_of(settings: Settings, at: float) -> Snapshot:
     from authz.policy.snapshot import compile_snapshot
     from authz.sources.policy_file import load_policy
 
-    model = load_policy(policy_path(settings)).model
+    model = load_policy(policy_path(settings), fetched=fetched_of(settings)).model
     return compile_snapshot(model, generation=1, at=at, geo=geo_of(settings))
+
+
+def fetched_of(settings: Settings) -> Path:
+    """Where serve keeps what it fetched from the policy's URLs."""
+    from authz.sources.fetched import DIRECTORY
+
+    return settings.data_dir / DIRECTORY
 
 
 def geo_of(settings: Settings) -> GeoLookup | None:

@@ -14,6 +14,7 @@ from authz.cli.options import (
     ConfigOption,
     JsonOption,
     PolicyOption,
+    fetched_of,
     geo_of,
     group,
     settings_of,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
     from authz.services.policies import Applied
+    from authz.sources.building import NotFetched
 
 app = group("Policy files.")
 
@@ -43,7 +45,8 @@ def validate(
 ) -> None:
     """Check a policy file and everything it names.
 
-    Warns about rules that look wrong. Ends with 0 when the policy can be used, warnings or not,
+    Warns about rules that look wrong, and names the CRL URLs of which nothing was fetched here.
+    Ends with 0 when the policy can be used, warnings or not,
     and with 2 when it cannot.
     """
     from authz.errors import AuthzError
@@ -52,7 +55,7 @@ def validate(
 
     settings = settings_of(config)
     try:
-        loaded = load_policy(policy)
+        loaded = load_policy(policy, fetched=fetched_of(settings))
         snapshot = compile_all(loaded.model, at=time.time(), geo=geo_of(settings))
     except AuthzError as error:
         if json:
@@ -60,7 +63,7 @@ def validate(
             messages.result_json({"valid": False, "errors": errors, "warnings": []})
             raise typer.Exit(2) from None
         raise
-    warnings = _warnings(snapshot)
+    warnings = _warnings(snapshot) + [_not_fetched(one) for one in loaded.not_fetched]
     if json:
         messages.result_json({"valid": True, "errors": [], "warnings": warnings})
         return
@@ -200,6 +203,17 @@ def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
         }
         for found in snapshot.findings
     ]
+
+
+def _not_fetched(one: NotFetched) -> dict[str, Any]:
+    return {
+        "where": one.where,
+        "message": f"nothing was fetched here from {one.url}",
+        "hint": "serve fetches it; until then revocation: strict verifies nobody by this authority",
+        "suggestion": None,
+        "span": None,
+        "code": "not_fetched",
+    }
 
 
 def _summary(model: PolicyModel, files: int) -> str:

@@ -8,6 +8,7 @@ keeps a client from being believed about itself. Clusters are in `envoy_config`.
 from __future__ import annotations
 
 from authz.demo.envoy_options import EnvoyOptions, Forwarding
+from authz.demo.envoy_sds import asking_text
 from authz.demo.envoy_text import address, indented, quoted
 from authz.policy.unknown import BODY_LIMIT
 
@@ -50,6 +51,8 @@ common_tls_context:
   validation_context:
     trusted_ca: {{filename: {quoted(options.proxy_ca)}}}
 """
+    elif options.sds is not None:
+        asking = asking_text(options.sds)
     else:
         trusted = (
             f"    trusted_ca: {{filename: {quoted(options.client_ca)}}}\n"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from authz.certs.presented import CertificateSource
 from authz.errors import SettingsError
 from authz.node.addresses import worker_addresses
+from authz.sds.secrets import EVERY_SITE, OF_SITE
 from authz.settings.addresses import parse_address
 
 if TYPE_CHECKING:
@@ -41,6 +42,25 @@ class VirtualHost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SdsOptions:
+    """How Envoy gets its trust bundle over SDS.
+
+    `site` names one site, whose authorities these are; None is all sites together. `strict`:
+    Envoy refuses clients that the bundle does not vouch for in the handshake. `address` replaces
+    `sds.listen` of authz.yaml where Envoy sees the service under another name.
+    """
+
+    site: str | None = None
+    strict: bool = False
+    address: str = ""
+
+    @property
+    def secret(self) -> str:
+        """The name of the secret."""
+        return EVERY_SITE if self.site is None else OF_SITE + self.site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyOptions:
     """What authz.yaml does not know: Envoy's own addresses, files and virtual hosts.
 
@@ -52,7 +72,8 @@ class EnvoyOptions:
     and for `authz_name`. `access_log` is a file; None is standard output. `body_bytes` is how much
     of a request body is forwarded for the fields `http.request.body.*`; 0 is nothing.
     `metadata_namespaces` are the namespaces of other filters' metadata to forward
-    (`authz.metadata`).
+    (`authz.metadata`). With `sds`, the trust bundle of the clients' authorities comes from this
+    service and `client_ca` is not used.
     """
 
     listen: str = "0.0.0.0:8443"
@@ -71,6 +92,7 @@ class EnvoyOptions:
     access_log: str | None = None
     body_bytes: int = 0
     metadata_namespaces: tuple[str, ...] = ()
+    sds: SdsOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +145,11 @@ def _listening_addresses(settings: Settings) -> tuple[str, ...]:
         )
     each = worker_addresses(listen, grpc.workers, port_per_worker=grpc.port_per_worker)
     # Workers that share a port are one endpoint.
-    return tuple(dict.fromkeys(str(_reachable(address)) for address in each))
+    return tuple(dict.fromkeys(str(reachable(address)) for address in each))
 
 
-def _reachable(listen: ListenAddress) -> ListenAddress:
+def reachable(listen: ListenAddress) -> ListenAddress:
+    """Where to connect to somebody who listens there."""
     # Listening on all addresses is no address to connect to; Envoy is taken to be on this machine.
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host)
     return listen if loopback is None else replace(listen, host=loopback)

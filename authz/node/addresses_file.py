@@ -37,9 +37,22 @@ class AddressesFile:
         self.path = data_dir / NAME
         self._written = False
 
-    def write(self, *, grpc: Sequence[str], metrics: str | None) -> None:
+    def write(
+        self,
+        *,
+        grpc: Sequence[str],
+        metrics: str | None,
+        sds: str | None = None,
+        publication: str | None = None,
+    ) -> None:
         """Write it, whole. Checks do not need it: a read-only disk is worth a log line only."""
-        content = {"pid": os.getpid(), "grpc": list(grpc), "metrics": metrics}
+        content = {
+            "pid": os.getpid(),
+            "grpc": list(grpc),
+            "metrics": metrics,
+            "sds": sds,
+            "publication": publication,
+        }
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(prefix=".", dir=self.path.parent)

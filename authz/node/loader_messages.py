@@ -7,11 +7,21 @@ a Built it says Findings. A loader that was started together with the command sa
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import msgspec
 
 from authz.node.faults import Fault
 from authz.node.messages import Message
 from authz.node.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.policy.lint import PolicyFinding
+
+#: Findings that are handed on; `authz policy validate` shows them all.
+MAX_FINDINGS: Final = 20
 
 
 class GeoState(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +39,9 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
         generation: the lowest number that the snapshot may have.
         earlier: the last snapshot file, whose large sets need not be made again.
         settled: put nothing in force that is being written.
+        sds_crls: whether Envoy's trust bundles have CRLs.
         geoip: the files of the settings; `geo` what became of them so far.
+        fetched: the directory of what was fetched from the policy's URLs.
     """
 
     policy: str
@@ -37,9 +49,11 @@ class LoadPolicy(Message, frozen=True, kw_only=True):
     generation: int
     earlier: str | None
     settled: bool
+    sds_crls: bool = False
     geoip: dict[str, str]
     geo_directory: str
     geo: GeoState
+    fetched: str | None = None
     log_format: str
     log_level: str
 
@@ -87,6 +101,20 @@ class Findings(Message, frozen=True, kw_only=True):
 
     first: tuple[Finding, ...]
     count: int
+
+
+def findings_of(found: Sequence[PolicyFinding]) -> Findings:
+    """What is handed on of findings."""
+    first = found[:MAX_FINDINGS]
+    return Findings(
+        first=tuple(
+            Finding(
+                where=one.where, rule=one.rule, code=one.code, finding=one.message, hint=one.hint
+            )
+            for one in first
+        ),
+        count=len(found),
+    )
 
 
 Answer = Built | Refused | Unsettled

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from authz.errors import SettingsError
+from authz.node.control.config import ControlConfig, FetchConfig
 from authz.node.messages import EndpointConfig, Message
 
 if TYPE_CHECKING:
@@ -18,18 +19,33 @@ if TYPE_CHECKING:
 
 
 class Plan(Message, frozen=True, kw_only=True):
-    """The settings that a node needs (architecture 6), as plain data: their model stays behind."""
+    """The settings that a node needs (architecture 6), as plain data: their model stays behind.
+
+    `policy` is None where only the store is answered by, `control` where there is nothing for a
+    control process to do.
+    """
 
     endpoint: EndpointConfig
     workers: int
     port_per_worker: bool
     metrics: str | None
     data_dir: str
-    policy: str
+    policy: str | None
     geoip: dict[str, str]
     log_format: str
     log_level: str
     without_effect: tuple[str, ...]
+    control: ControlConfig | None = None
+
+    @property
+    def follows_store(self) -> bool:
+        """Whether the store is answered by, maybe with a policy file beside it."""
+        return self.control is not None and self.control.database is not None
+
+    @property
+    def alone(self) -> bool:
+        """Whether one process does it all (ADR-0014)."""
+        return self.workers == 1 and self.control is None
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -38,11 +54,17 @@ def plan_of(settings: Settings) -> Plan:
     Raises:
         SettingsError, TransportError: they cannot be used.
     """
-    if settings.policy is None:
+    if settings.policy is None and not settings.store_active:
         raise SettingsError(
-            "there is no policy to answer by",
+            "there is neither a policy nor a store to answer by",
             where="policy",
-            hint="name a policy file with --policy or the key policy",
+            hint="name a policy file with --policy or the key policy, or remove store: off",
+        )
+    if settings.publication.active and not settings.store_active:
+        raise SettingsError(
+            "there is no store whose CRLs could be published",
+            where=settings.where("publication", "listen"),
+            hint="set store: on, or publication.listen: off",
         )
     _check_tls(settings)
     geoip = {"city": settings.geoip.city, "asn": settings.geoip.asn}
@@ -52,11 +74,12 @@ def plan_of(settings: Settings) -> Plan:
         port_per_worker=settings.grpc.port_per_worker,
         metrics=settings.metrics.listen if settings.metrics.active else None,
         data_dir=str(settings.data_dir),
-        policy=str(settings.policy),
+        policy=None if settings.policy is None else str(settings.policy),
         geoip={kind: str(path) for kind, path in geoip.items() if path is not None},
         log_format=settings.log.format,
         log_level=settings.log.level,
         without_effect=settings.without_effect(),
+        control=_control_config(settings),
     )
     try:
         msgspec.msgpack.encode(plan)
@@ -65,6 +88,36 @@ def plan_of(settings: Settings) -> Plan:
             "the name of a file or directory is not UTF-8", hint="give it another name"
         ) from None
     return plan
+
+
+def _control_config(settings: Settings) -> ControlConfig | None:
+    """What a control process is for; where files go is decided when the node starts."""
+    if not (settings.store_active or settings.sds.active):
+        return None
+    geoip = {"city": settings.geoip.city, "asn": settings.geoip.asn}
+    keys = settings.keys
+    return ControlConfig(
+        data_dir=str(settings.data_dir),
+        snapshots="",
+        geo_directory="",
+        geoip={kind: str(path) for kind, path in geoip.items() if path is not None},
+        database=settings.database if settings.store_active else None,
+        policy=None if settings.policy is None else str(settings.policy),
+        sds=settings.sds.listen if settings.sds.active else None,
+        sds_crls=settings.sds.crls,
+        publication=settings.publication.listen if settings.publication.active else None,
+        publication_url=settings.publication.url,
+        crl_hours=settings.publication.crl_hours,
+        fetch=FetchConfig(
+            allowed_hosts=tuple(settings.fetch.allowed_hosts),
+            max_bytes=settings.fetch.max_bytes,
+            timeout_seconds=settings.fetch.timeout_seconds,
+        ),
+        key_file=None if keys.key_file is None else str(keys.key_file),
+        passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
+        log_format=settings.log.format,
+        log_level=settings.log.level,
+    )
 
 
 def _check_tls(settings: Settings) -> None:

@@ -15,23 +15,23 @@ from authz.errors import AuthzError, PolicyError
 from authz.node.faults import Fault, fault_of
 from authz.node.loader_messages import (
     Built,
-    Finding,
     Findings,
     GeoState,
     LoadPolicy,
     Refused,
     Unsettled,
+    findings_of,
 )
 from authz.node.snapshot_file import next_generation, read_snapshot, write_snapshot
 from authz.policy.snapshot import compile_snapshot
+from authz.sds.material import material_of
 from authz.sources.files import FileReader
 from authz.sources.geoip import GeoFiles
 from authz.sources.policy_file import large_parts, load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from authz.policy.lint import PolicyFinding
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
 
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 #: How long a file must stay as it was read before a reload puts it in force (sources.files).
 SETTLE_SECONDS = 0.2
-
-#: Findings that are handed on; `authz policy validate` shows them all.
-MAX_FINDINGS = 20
 
 
 class Build:
@@ -99,7 +96,9 @@ class Build:
     def _load(self, reader: FileReader) -> tuple[PolicyModel, Snapshot]:
         try:
             self._geo_faults = tuple(map(fault_of, self._geo.refresh()))
-            model = load_policy(Path(self._order.policy), reader, self._earlier()).model
+            model = load_policy(
+                Path(self._order.policy), reader, self._earlier(), _path(self._order.fetched)
+            ).model
         finally:
             self._read_at = time.monotonic()
             self._mixed = self._order.settled and not reader.is_one_moment()
@@ -130,7 +129,8 @@ class Build:
         directory = Path(self._order.snapshots)
         generation = max(self._order.generation, next_generation(directory))
         try:
-            file = write_snapshot(directory, model, generation, self._clock())
+            trust = material_of(model, crls=self._order.sds_crls).encode()
+            file = write_snapshot(directory, model, generation, self._clock(), trust=trust)
         except PolicyError as error:
             self._say(Refused(**self._looked, fault=fault_of(error), retry=True))
             return
@@ -139,20 +139,7 @@ class Build:
         )
         # The policy is in force from now on; what is odd about it may take a while to find.
         linted = compile_snapshot(model, 0, 0.0, snapshot.geo, previous=snapshot)
-        self._say(_findings(linted.findings))
-
-
-def _findings(found: Sequence[PolicyFinding]) -> Findings:
-    first = found[:MAX_FINDINGS]
-    return Findings(
-        first=tuple(
-            Finding(
-                where=one.where, rule=one.rule, code=one.code, finding=one.message, hint=one.hint
-            )
-            for one in first
-        ),
-        count=len(found),
-    )
+        self._say(findings_of(linted.findings))
 
 
 def _path(name: str | None) -> Path | None:

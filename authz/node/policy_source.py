@@ -50,12 +50,14 @@ class PolicyFiles:
         policy: the policy file.
         snapshots: the directory of snapshot files.
         geoip: GeoIP files by setting (`city`, `asn`), copied to `geo_directory`.
+        fetched: the directory of what is fetched from the policy's URLs, None when nobody fetches.
     """
 
     policy: Path
     snapshots: Path
     geoip: Mapping[str, Path]
     geo_directory: Path
+    fetched: Path | None = None
 
 
 class PolicySource:
@@ -68,6 +70,7 @@ class PolicySource:
         publish: puts what was built in force; the last step of a load.
         metrics: counts failed reloads.
         log_format, log_level: of the loader's own lines.
+        sds_crls: whether Envoy's trust bundles have CRLs.
         start: starts a loader.
 
     Attributes:
@@ -82,6 +85,7 @@ class PolicySource:
         metrics: Metrics,
         log_format: str = "json",
         log_level: str = "info",
+        sds_crls: bool = False,
         clock: Callable[[], float] = time.time,
         start: Callable[[], LoaderProcess] = start_loader,
     ) -> None:
@@ -92,6 +96,7 @@ class PolicySource:
         self._publish = publish
         self._metrics = metrics
         self._log = (log_format, log_level)
+        self._sds_crls = sds_crls
         self._clock = clock
         self._start = start
         self._geo = GeoState()
@@ -235,9 +240,11 @@ class PolicySource:
             generation=self.generation + 1,
             earlier=self._earlier,
             settled=settled,
+            sds_crls=self._sds_crls,
             geoip={kind: str(path) for kind, path in self._files.geoip.items()},
             geo_directory=str(self._files.geo_directory),
             geo=self._geo,
+            fetched=None if self._files.fetched is None else str(self._files.fetched),
             log_format=log_format,
             log_level=log_level,
         )

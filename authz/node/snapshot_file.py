@@ -96,13 +96,18 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file says about itself. `position` is None for a snapshot of a policy file."""
+    """What the file says about itself.
+
+    `position` is None for a snapshot of a policy file. `trust` is where the trust bundles for
+    Envoy are (sds.material), which no worker reads.
+    """
 
     generation: int
     created_at: float
     model: Entry
     sections: tuple[Entry, ...]
     position: Position | None = None
+    trust: Entry | None = None
 
 
 class SnapshotContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,11 +130,13 @@ def write_snapshot(
     generation: int,
     at: float,
     position: Position | None = None,
+    trust: bytes | None = None,
 ) -> Path:
     """Write `model` as generation `generation`, made at Unix time `at`, and return the file.
 
     Args:
         position: the moment of the store that the model shows.
+        trust: the trust bundles for Envoy.
 
     The file appears under its name complete and on disk, and after its sections, or not at all.
     Older ones beyond `KEPT` that nobody holds are removed, and what writes that were cut short
@@ -138,7 +145,7 @@ def write_snapshot(
     Raises:
         PolicyError: the directory cannot be written to.
     """
-    header, body, large = _encode_file(model, generation, at, position)
+    header, body, large = _encode_file(model, generation, at, position, trust)
     digest = hashlib.sha256(header)
     target = directory / f"{generation}-{digest.hexdigest()}.snapshot"
     try:
@@ -192,6 +199,24 @@ def read_snapshot(file: Path, known: Mapping[bytes, Section] = _NONE) -> Snapsho
     )
 
 
+def read_trust(file: Path) -> bytes | None:
+    """The trust bundles for Envoy of one file, None when it has none.
+
+    Raises:
+        PolicyError: unreadable, cut short, changed, or of another version.
+    """
+    try:
+        data = file.read_bytes()
+        header, start = _read_header(file, data)
+        if header.trust is None:
+            return None
+        return bytes(_read_section(file, data, start, header.trust).data)
+    except OSError as error:
+        raise _damaged(file, error.strerror or str(error)) from error
+    except msgspec.MsgspecError as error:
+        raise _damaged(file, f"it cannot be decoded: {error}") from error
+
+
 def latest_snapshot(directory: Path, *, of_store: bool) -> tuple[Path, SnapshotContent] | None:
     """The snapshot of the highest generation that can be read, None when there is none.
 
@@ -218,10 +243,12 @@ def next_generation(directory: Path) -> int:
 
 
 def _encode_file(
-    model: PolicyModel, generation: int, at: float, position: Position | None
+    model: PolicyModel, generation: int, at: float, position: Position | None, trust: bytes | None
 ) -> tuple[bytes, list[bytes], list[Section]]:
     """The header, what follows its hash, and the sections that get files of their own."""
     encoded, named = encode_model(model)
+    if trust is not None:
+        named.append(Section(trust))
     small = [Section(encoded), *(section for section in named if len(section) < LARGE)]
     large = [section for section in named if len(section) >= LARGE]
     entries: list[Entry] = []
@@ -233,13 +260,16 @@ def _encode_file(
         body += [bytes(section.data), bytes(padding)]
         offset += len(section) + padding
     entries += [Entry(sha256=one.sha256, length=len(one), offset=None) for one in large]
+    placed = dict(zip(map(id, [*small, *large]), entries, strict=True))
+    of_trust = None if trust is None else placed[id(named[-1])]
     header = _encode(
         Header(
             generation=generation,
             created_at=at,
             model=entries[0],
-            sections=tuple(entries[1:]),
+            sections=tuple(one for one in entries[1:] if one is not of_trust),
             position=position,
+            trust=of_trust,
         )
     )
     # Padded so that the sections start aligned; MessagePack's decoder wants the exact length.
@@ -333,3 +363,5 @@ def _sections_of(file: Path) -> Iterator[bytes]:
         header, _ = _read_header(file, file.read_bytes())
         for entry in header.sections:
             yield entry.sha256
+        if header.trust is not None:
+            yield header.trust.sha256

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from authz.node.messages import Configure
+    from authz.observability.activity import Report
 
 #: From the first order to load until a worker serves. Large lists take seconds, not this long.
 START_SECONDS = 60.0
@@ -57,7 +58,14 @@ class Published:
     geoip_asn: str | None = None
 
 
-Event = Said | Exited | Published | signal.Signals
+@dataclass(frozen=True, slots=True)
+class NothingToServe:
+    """There will never be a snapshot, and why."""
+
+    failure: TransportError
+
+
+Event = Said | Exited | Published | NothingToServe | signal.Signals
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +91,7 @@ class Supervisor:
         inbox: where events arrive; signal handlers may put into it.
         reload: asks for the policy to be loaded again, even if unchanged. Must not block.
         serving: told once, when every worker is ready for the first time.
+        reported: told what the workers tell about checks, from a thread of each.
 
     Attributes:
         metrics: what the workers count, and what is counted of them.
@@ -96,6 +105,7 @@ class Supervisor:
         inbox: queue.SimpleQueue[Event],
         reload: Callable[[], None],
         serving: Callable[[Sequence[Ready]], None],
+        reported: Callable[[Report], None] = lambda _: None,
     ) -> None:
         self._slots = [_Slot(configure=configure) for configure in configures]
         self._inbox = inbox
@@ -113,6 +123,7 @@ class Supervisor:
         self._log = get_logger()
         self.metrics = FleetMetrics(self._workers, self._answered)
         self.activity = Activity()
+        self._reported = reported
 
     @property
     def ready(self) -> bool:
@@ -170,6 +181,8 @@ class Supervisor:
         elif isinstance(event, Published):
             if not self._stopping:
                 self.publish(event)
+        elif isinstance(event, NothingToServe):
+            self._give_up_if_new(event.failure)
         elif event in STOP_SIGNALS:
             self._stop()
         elif event == signal.SIGHUP:
@@ -268,7 +281,7 @@ class Supervisor:
                 slot.configure,
                 tell=self._inbox.put,
                 answered=self._answered,
-                reported=self.activity.add,
+                reported=self._add_report,
             )
         except OSError as error:
             # No processes, memory or descriptors left; the workers that are there go on.
@@ -276,6 +289,10 @@ class Supervisor:
             self._log.error("a worker cannot be started", reason=str(error))
             return
         self._order_load(slot)
+
+    def _add_report(self, report: Report) -> None:
+        self.activity.add(report)
+        self._reported(report)
 
     def _order_load(self, slot: _Slot) -> None:
         if self._current is None or slot.worker is None:

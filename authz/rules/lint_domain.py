@@ -98,6 +98,7 @@ FAILURES: Final = frozenset(
         b"wrong_usage",
         b"constraint_violated",
         b"crl_stale",
+        b"ocsp_missing",
     }
 )
 _WORDS: Final = {

@@ -6,11 +6,13 @@ A builder reports and goes on, so that one reading of a file finds everything th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from authz.errors import AuthzError, CertificateError, PolicyError
 from authz.settings.problems import MAX_PROBLEMS
 from authz.settings.yaml_document import YamlDocument, format_path
+from authz.sources.fetched import FetchedFiles
 from authz.sources.files import FileReader, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -34,17 +36,35 @@ class Problems(Protocol):
         """Note a problem at `place`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFetched:
+    """A URL of the policy of which nothing good is there yet; `where` names it."""
+
+    where: str
+    url: str
+
+
 class Building:
     """One policy file being built.
 
     Attributes:
         file: the policy file, as it was named.
         reader: reads the files that the policy names and remembers them.
+        fetched: what was fetched from the URLs that the policy names; None when nobody fetches.
+        not_fetched: the URLs that nothing is there of.
     """
 
-    def __init__(self, file: Path, document: YamlDocument, reader: FileReader) -> None:
+    def __init__(
+        self,
+        file: Path,
+        document: YamlDocument,
+        reader: FileReader,
+        fetched: Path | None = None,
+    ) -> None:
         self.file = file
         self.reader = reader
+        self.fetched = None if fetched is None else FetchedFiles(fetched, reader.read)
+        self.not_fetched: list[NotFetched] = []
         self._document = document
         self._errors: list[tuple[int, PolicyError | CertificateError]] = []
 

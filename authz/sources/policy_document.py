@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WrapValidator
 
+from authz.certs.authority import OCSP_OF_CERTIFICATE
+from authz.errors import FetchError
 from authz.settings.problems import Section, describe, did_you_mean, fault
+from authz.sources.fetch_url import parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import ValidatorFunctionWrapHandler
+
+#: `ocsp` when no responder is asked.
+OFF: Final = "off"
 
 ACTIONS: Final = ("block", "skip", "log")
 
@@ -127,8 +133,20 @@ def _item(value: object) -> str | int:
     return value
 
 
+def _url(value: str) -> str:
+    try:
+        return parse_url(value).text
+    except FetchError as error:
+        raise fault(f"{error.message} ({error.where})", hint=error.hint) from None
+
+
+def _ocsp(value: str) -> str:
+    return value if value in {OFF, OCSP_OF_CERTIFICATE} else _url(value)
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, AfterValidator(_not_empty)]
+CrlUrl = Annotated[str, AfterValidator(_url)]
 Serial = Annotated[str, WrapValidator(_serial)]
 Item = Annotated[str | int, PlainValidator(_item)]
 
@@ -203,6 +221,17 @@ class TrustDocument(Section):
     crls: list[Text] = Field(
         default_factory=list, description="CRL files, PEM (several each) or DER, full or delta."
     )
+    crl_urls: list[CrlUrl] = Field(
+        default_factory=list,
+        description="Where CRLs are fetched from in the background, `http://` or `https://`; full "
+        "or delta, PEM or DER. A private address needs `fetch.allowed_hosts`.",
+    )
+    ocsp: Annotated[str, AfterValidator(_ocsp)] = Field(
+        default="off",
+        description="Whose OCSP responder is asked in the background: `off` for nobody's, "
+        "`certificate` for the one that each certificate names (its host has to be in "
+        "`fetch.allowed_hosts`), or the URL of one.",
+    )
     revoked_serials: list[Serial] = Field(
         default_factory=list,
         description="Serial numbers in hexadecimal, in quotes; either case, colons allowed.",
@@ -212,8 +241,9 @@ class TrustDocument(Section):
     )
     revocation: Literal["strict", "soft", "off"] = Field(
         default="strict",
-        description="`strict`: a stale CRL leaves certificates unverified; `soft`: a stale CRL is "
-        "used as it is; `off`: nothing is looked up.",
+        description="`strict`: a CRL that is stale or missing leaves certificates unverified, and "
+        "so does, with `ocsp`, the lack of a current answer; `soft`: what there is is used as it "
+        "is; `off`: nothing is looked up.",
     )
 
 

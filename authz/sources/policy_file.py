@@ -27,7 +27,7 @@ from authz.policy.model import (
 )
 from authz.settings.problems import problems_of
 from authz.settings.yaml_document import YamlDocument, YamlError
-from authz.sources.building import Building
+from authz.sources.building import Building, NotFetched
 from authz.sources.files import FileReader, UnreadableFileError
 from authz.sources.policy_document import REFUSED_KEYS, PolicyDocument
 from authz.sources.policy_lists import build_lists
@@ -47,17 +47,22 @@ class LoadedPolicy:
     """A policy and what it was read from.
 
     `files` is everything that was read, the policy file first; `contents` the SHA-256 of each;
-    `digest` is equal for two loads exactly when names and contents of all files are.
+    `digest` is equal for two loads exactly when names and contents of all files are. `not_fetched`
+    are the URLs of which nothing good is there: sources that are missing.
     """
 
     model: PolicyModel
     files: tuple[Path, ...]
     contents: Mapping[Path, str | None]
     digest: str
+    not_fetched: tuple[NotFetched, ...] = ()
 
 
 def load_policy(
-    path: Path, reader: FileReader | None = None, earlier: PolicyModel | None = None
+    path: Path,
+    reader: FileReader | None = None,
+    earlier: PolicyModel | None = None,
+    fetched: Path | None = None,
 ) -> LoadedPolicy:
     """Read a policy file and the files it names.
 
@@ -65,6 +70,7 @@ def load_policy(
         reader: given by callers that watch files: after a failure as well, its `contents` say
             which files were looked at.
         earlier: the policy as it was loaded before: large sets that are the same are kept.
+        fetched: the directory of what was fetched from the policy's URLs (sources.fetched).
 
     Raises:
         PolicyError: with file, line and key; further problems are in `others`.
@@ -72,7 +78,7 @@ def load_policy(
     """
     reader = reader or FileReader()
     document = _read(path, reader)
-    building = Building(path, document, reader)
+    building = Building(path, document, reader, fetched)
     try:
         policy = PolicyDocument.model_validate(document.value)
     except ValidationError as error:
@@ -84,9 +90,10 @@ def load_policy(
     building.check()
     return LoadedPolicy(
         model=model,
-        files=tuple(reader.contents),
+        files=tuple(path for path, content in reader.contents.items() if content is not None),
         contents=dict(reader.contents),
         digest=_digest(reader),
+        not_fetched=tuple(building.not_fetched),
     )
 
 
@@ -148,7 +155,7 @@ def _site(
     return SiteModel(
         name=document.name,
         hosts=tuple(document.hosts),
-        trust=build_trust(document.trust, building, (*place, "trust"), earlier),
+        trust=build_trust(document.trust, building, (*place, "trust"), earlier, site=document.name),
         default_action=DefaultAction(document.default_action),
         paths=PathMode(document.paths),
         misdirected=Misdirected(document.misdirected),

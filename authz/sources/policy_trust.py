@@ -6,6 +6,9 @@ CRLs and many serial numbers are packed, once for all processes; an authority th
 refuse stays as it is, so that everything else that is wrong is found as well. A file that is named
 and missing is an error even under `revocation: soft`: a typo must not look like a CA without
 revocations.
+
+Nothing is fetched here. What others fetched is read from files; a URL of which there is none, or
+none that this authority can use, is a source that is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from authz.certs.serials import MAX_CHANGES
 from authz.certs.trust import AuthorityModel, RevocationMode
 from authz.errors import AuthzError, CertificateError, PolicyError
 from authz.sources.lines import parse_serial, read_serials
+from authz.sources.policy_document import OFF
+from authz.sources.policy_fetched import add_fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,11 +40,14 @@ def build_trust(
     building: Building,
     place: Place,
     earlier: Sequence[AuthorityModel] = (),
+    *,
+    site: str = "",
 ) -> tuple[AuthorityModel, ...]:
     """Every authority of a site; problems are reported to `building`.
 
     Args:
         earlier: the site's authorities as they were built before; what is the same is kept.
+        site: the name of the site.
     """
     before = {one.name: one for one in earlier}
     seen: set[str] = set()
@@ -53,12 +61,16 @@ def build_trust(
                 "give it a name of its own, or list its files under the first one",
             )
         seen.add(document.name)
-        authorities.append(_authority(document, building, here, before.get(document.name)))
+        authorities.append(_authority(document, building, here, before.get(document.name), site))
     return tuple(authorities)
 
 
 def _authority(
-    document: TrustDocument, building: Building, place: Place, earlier: AuthorityModel | None
+    document: TrustDocument,
+    building: Building,
+    place: Place,
+    earlier: AuthorityModel | None,
+    site: str,
 ) -> AuthorityModel:
     model = AuthorityModel(
         name=document.name,
@@ -67,8 +79,12 @@ def _authority(
         revoked_serials=_serials(document, building, place),
         revocation=RevocationMode(document.revocation),
         crl_sources_configured=len(document.crls),
+        crl_urls=tuple(dict.fromkeys(document.crl_urls)),
+        ocsp="" if document.ocsp == OFF else document.ocsp,
         where=building.where(place),
     )
+    if document.crl_urls or document.ocsp != OFF:
+        model, earlier = add_fetched(model, building, place, earlier, site)
     return packed_where_large(model, earlier)
 
 

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz import errors
+from authz.certs.certificate import Certificate
 from authz.certs.judgement import judge
+from authz.certs.ocsp import read_answer
 from authz.certs.pem import split_crls, split_pem
 from authz.certs.presented import CertificateLimits
 from authz.certs.revocation import revocation_of
@@ -19,6 +23,11 @@ from authz.certs.trust import AuthorityModel, RevocationMode, TrustBundle, compi
 from tests.conftest import required
 from tests.factories.pki import presented_pem
 from tests.vectors import build_certs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authz.certs.authority import OcspStatus
 
 FOLDER = Path(__file__).parent.parent / "vectors" / "certs"
 VECTORS: list[dict[str, Any]] = [
@@ -40,6 +49,7 @@ KEYS = {
     "expect",
     "openssl",
     "differs",
+    "ocsp",
 }
 
 
@@ -57,9 +67,24 @@ def _bundle(vector: dict[str, Any]) -> TrustBundle:
                 revoked_serials=tuple(int(serial, 16) for serial in vector["revoked_serials"]),
                 revocation=RevocationMode(vector["revocation"]),
                 crl_sources_configured=len(vector["crls"]),
+                ocsp="certificate" if "ocsp" in vector else "",
+                ocsp_statuses=tuple(_statuses(vector)),
             )
         ]
     )
+
+
+def _statuses(vector: dict[str, Any]) -> Iterator[OcspStatus]:
+    """What the answers of a vector that can be believed say, its issuer being the first CA."""
+    for answer in vector.get("ocsp", []):
+        peer, issuer = (
+            Certificate.from_der(split_pem(pem.encode())[0])
+            for pem in (vector["peer"], vector["trusted"][0])
+        )
+        with contextlib.suppress(errors.CertificateError):
+            found = read_answer(base64.b64decode(answer), peer, issuer, at=vector["at"], where="")
+            if status := found.about(peer, issuer):
+                yield status
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=_name)
@@ -109,6 +134,7 @@ def test_every_failure_of_a_path_has_a_vector() -> None:
         "expired",
         "malformed",
         "not_yet_valid",
+        "ocsp_missing",
         "too_large",
         "unknown_issuer",
         "unsupported",

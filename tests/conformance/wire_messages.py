@@ -6,15 +6,18 @@ from __future__ import annotations
 _NAMES = {
     "envoy.config.core.v3": (
         "Address",
+        "DataSource",
         "EnvoyInternalAddress",
         "HeaderMap",
         "HeaderValue",
         "HeaderValueOption",
         "Metadata",
+        "Node",
         "Pipe",
         "QueryParameter",
         "SocketAddress",
     ),
+    "envoy.extensions.transport_sockets.tls.v3": ("CertificateValidationContext", "Secret"),
     "envoy.service.auth.v3": (
         "AttributeContext",
         "AttributeContext.HttpRequest",
@@ -25,6 +28,13 @@ _NAMES = {
         "CheckResponse",
         "DeniedHttpResponse",
         "OkHttpResponse",
+    ),
+    "envoy.service.discovery.v3": (
+        "DeltaDiscoveryRequest",
+        "DeltaDiscoveryResponse",
+        "DiscoveryRequest",
+        "DiscoveryResponse",
+        "Resource",
     ),
     "envoy.type.v3": ("HttpStatus",),
     "google.rpc": ("Status",),
@@ -39,3 +49,12 @@ MESSAGES = {
     for package, names in _NAMES.items()
     for name in names
 }
+
+_SDS = ("envoy.extensions.transport_sockets.tls.v3.", "envoy.service.discovery.v3.")
+
+#: Ours that have some of Envoy's fields only: those of secret.proto, which nobody writes as JSON.
+PARTIAL = frozenset(
+    ours
+    for ours, theirs in MESSAGES.items()
+    if theirs.startswith(_SDS) or theirs.endswith((".DataSource", ".Node"))
+)

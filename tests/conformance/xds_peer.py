@@ -13,7 +13,9 @@ import json
 import sys
 from pathlib import Path
 
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2  # noqa: F401 - fills the pool
 from envoy.service.auth.v3 import external_auth_pb2  # noqa: F401 - fills the pool
+from envoy.service.secret.v3 import sds_pb2  # noqa: F401 - fills the pool
 from google.protobuf import descriptor_pool, json_format, message_factory
 from grpc_health.v1 import health_pb2  # noqa: F401 - fills the pool
 

@@ -53,6 +53,7 @@ def test_no_unowned_marks_are_left(path: Path) -> None:
         "rules",
         "geo",
         "extauthz",
+        "sds",
         "observability",
         "sources",
         "settings",

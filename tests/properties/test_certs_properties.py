@@ -9,13 +9,16 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from authz.certs import names
 from authz.certs.certificate import Certificate
+from authz.certs.distribution import delta_urls_of_crl
 from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import Judgement, judge
+from authz.certs.ocsp import read_answer
 from authz.certs.presented import CertificateSource, Presented
 from authz.certs.revocation import revocation_of
 from authz.certs.trust import compile_trust
@@ -25,6 +28,7 @@ from authz.errors import (
     MalformedCertificateError,
     UnsupportedCertificateError,
 )
+from tests.factories.ocsp import answer
 from tests.factories.pki import AT, DAY, authority, der, intermediate, presented, root, url_encoded
 from tests.vectors.build_fields import certificates
 
@@ -235,3 +239,34 @@ def test_any_header_has_elements_or_one_defect(value: bytes | str) -> None:
     else:
         full = tuple(one for one in elements if one != XfccElement())
         assert parse_xfcc(format_xfcc(full)) == full
+
+
+_ANSWERS = [
+    answer(_LEAF, _CA),
+    answer(_LEAF, _CA, status="revoked", nonce=b"n" * 16),
+    answer(_LEAF, _CA, signer=_CA.client("responder", eku=[ExtendedKeyUsageOID.OCSP_SIGNING])),
+]
+
+
+_FOUND = [
+    read_answer(
+        one, Certificate.from_der(_LEAF.der), Certificate.from_der(_CA.der), at=AT, where=""
+    )
+    for one in _ANSWERS
+]
+
+
+@given(data=st.binary(max_size=200) | mutated(_ANSWERS))
+def test_any_bytes_are_an_ocsp_answer_or_an_error(data: bytes) -> None:
+    leaf, ca = Certificate.from_der(_LEAF.der), Certificate.from_der(_CA.der)
+
+    with suppress(CertificateError):
+        found = read_answer(data, leaf, ca, at=AT, where="x")
+        # What is signed cannot be changed without anybody noticing.
+        assert found in _FOUND
+
+
+@given(data=st.binary(max_size=100) | mutated([root().crl().der]))
+def test_any_bytes_name_deltas_or_are_no_crl(data: bytes) -> None:
+    with suppress(MalformedCertificateError):
+        delta_urls_of_crl(data)

@@ -114,8 +114,9 @@ def test_readyz_says_when_changes_would_go_unseen(
 
 
 def test_without_a_policy_there_is_nothing_to_answer_by(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no policy") as caught:
-        serve(_settings(tmp_path).model_copy(update={"policy": None}))
+    settings = _settings(tmp_path).model_copy(update={"policy": None, "store": "off"})
+    with pytest.raises(SettingsError, match="neither a policy nor a store") as caught:
+        serve(settings)
     assert "--policy" in str(caught.value.hint)
 
 

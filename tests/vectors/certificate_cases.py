@@ -33,6 +33,7 @@ class Case:
     trusted: Sequence[bytes]
     intermediates: Sequence[bytes] = ()
     crls: Sequence[Crl] = ()
+    ocsp: Sequence[bytes] | None = None
     revoked_serials: Sequence[int] = ()
     revocation: str = "strict"
     at: float = AT

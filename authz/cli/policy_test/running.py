@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.presented import CertificateSource
 from authz.cli.check import decide
-from authz.cli.options import geo_of, policy_path
+from authz.cli.options import fetched_of, geo_of, policy_path
 from authz.cli.policy_test.coverage import Coverage
 from authz.cli.policy_test.document import NONE
 from authz.cli.policy_test.request import check_request
@@ -84,7 +84,7 @@ def run(files: Sequence[TestFile], settings: Settings, policy: Path | None = Non
         chosen = policy or file.policy or policy_path(settings)
         snapshot = snapshots.get(chosen)
         if snapshot is None:
-            model = load_policy(chosen).model
+            model = load_policy(chosen, fetched=fetched_of(settings)).model
             compiled = compile_snapshot(
                 model, generation=1, at=file.cases[0].at, geo=geo_of(settings)
             )

@@ -26,6 +26,7 @@ from authz.ca.names import Subject
 from authz.ca.profiles import INTERMEDIATE, ROOT
 from authz.certs.authority import AuthorityModel
 from authz.certs.certificate import Certificate
+from authz.certs.pem import write_pem
 from authz.certs.trust import compile_trust
 from authz.certs.verification import verify
 from authz.demo.keys import KeyKind as AnyKind
@@ -33,6 +34,7 @@ from authz.demo.pki import Issued, key_usage, make_root
 from authz.errors import (
     CertificateError,
     InvalidRequestError,
+    IssuerInactiveError,
     KeyUnavailableError,
     LintFailedError,
     UnsupportedCertificateError,
@@ -237,6 +239,50 @@ def test_a_successor_below_the_same_root() -> None:
     assert new.certificate.extension(x509.BasicConstraints) == x509.BasicConstraints(True, 0)
 
 
+def test_a_cross_certificate_lasts_a_day_at_least() -> None:
+    old = create_root(Subject.of("Acme"), at=AT, days=400)
+    new = rotate(old.certificate, at=AT)
+
+    with pytest.raises(IssuerInactiveError, match="before the certificate would"):
+        cross_certify(old.certificate, old.signer, new.certificate, at=AT + 400 * DAY - 600)
+
+
+def test_old_authorities_may_have_the_serial_number_zero() -> None:
+    made = make_root("Old", at=AT, key=pki.fixed_key("old"), serial=1)
+    edit = (bytes.fromhex("a003020102020101"), bytes.fromhex("a003020102020100"))
+    der = pki.resign(made.certificate, pki.fixed_key("old"), edit)
+    pem = write_pem(der, "CERTIFICATE").encode()
+
+    assert import_authority(pem, made.key_pem, at=AT).certificate.serial_number == 0
+
+
+def test_an_imported_authority_is_valid_from_its_first_second_to_its_last() -> None:
+    made = make_root("Brief", at=AT, not_before=AT, not_after=AT + DAY)
+
+    for at in (AT, AT + DAY + 0.9):
+        assert import_authority(made.pem, made.key_pem, at=at)
+    for at in (AT - 1, AT + DAY + 1):
+        with pytest.raises(CertificateError, match="is valid from"):
+            import_authority(made.pem, made.key_pem, at=at)
+
+
+def test_without_the_key_above_there_is_no_successor_below() -> None:
+    with pytest.raises(KeyUnavailableError, match="the private key of 'CN=Acme Root"):
+        rotate(issuing().certificate, at=AT, issuer=root().certificate)
+
+
+@pytest.mark.parametrize("kind", [AnyKind.P256, AnyKind.P384, AnyKind.P521, AnyKind.RSA2048])
+def test_every_kind_of_key_that_is_imported_issues(kind: AnyKind, tmp_path: Path) -> None:
+    made = make_root("Brought along", at=AT, key=pki.fixed_key("x", kind))
+    imported = import_authority(made.pem, made.key_pem, at=AT)
+
+    assert "OK" in openssl(
+        *("verify", "-x509_strict", "-purpose", "sslclient", "-attime", int(AT)),
+        *("-CAfile", write_certificates(tmp_path / "root.pem", imported.certificate)),
+        write_certificates(tmp_path / "client.pem", issue_client(by=imported).certificate),
+    )
+
+
 def test_an_authority_without_a_path_length_has_a_successor_without_one() -> None:
     new = rotate(root().certificate, at=AT)
 
@@ -259,13 +305,14 @@ def test_both_stay_trusted_while_the_old_one_has_certificates() -> None:
 
 
 def test_a_cross_certificate_leads_from_the_new_key_to_the_old_one(tmp_path: Path) -> None:
-    old = create_root(Subject.of("Acme"), at=AT, days=400)
+    old = create_root(Subject.of("Acme"), at=AT, days=400, profile=replace(ROOT, path_length=1))
     new = rotate(old.certificate, at=AT + 300 * DAY)
     at = AT + 301 * DAY
     cross = cross_certify(old.certificate, old.signer, new.certificate, at=at, urls=URLS)
     after = issue_client("after", by=new, at=at).certificate
 
     assert cross.spki == new.certificate.spki
+    assert cross.extension(x509.BasicConstraints) == x509.BasicConstraints(True, 1)
     assert cross.authority_key_id == old.certificate.ski
     assert cross.not_after_at <= old.certificate.not_after_at
     assert cross.not_after_at > old.certificate.not_after_at - 2 * DAY

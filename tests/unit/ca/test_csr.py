@@ -9,6 +9,8 @@ import ipaddress
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from authz.ca import encode
@@ -280,6 +282,7 @@ def test_extensions_that_cannot_be_read_are_refused(extensions: list[bytes]) -> 
     ("data", "message"),
     [
         ("", "no certificate signing request"),
+        ("\ud800", "no certificate signing request"),
         ("hello", "no certificate signing request"),
         (csr("a") + csr("b"), "more than one block"),
         (b"0" * (MAX_CSR_BYTES + 1), "the request has 65537 bytes"),
@@ -297,6 +300,19 @@ def test_what_is_no_request_is_refused(data: str | bytes, message: str) -> None:
         read_csr(data)
 
     assert error.value.hint
+
+
+def test_a_request_signed_with_pss_is_read() -> None:
+    key = fixed_key("x", KeyKind.RSA2048)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alice")]))
+        .sign(key, hashes.SHA256(), rsa_padding=pss)
+    )
+
+    assert read_csr(request.public_bytes(Encoding.PEM)).common_name == "alice"
 
 
 def test_a_request_signed_with_sha512_is_read() -> None:

@@ -21,6 +21,7 @@ DAY = 86400.0
         (DAY + 1, ExpiryLevel.WARNING),
         (DAY, ExpiryLevel.CRITICAL),
         (0, ExpiryLevel.CRITICAL),
+        (-0.5, ExpiryLevel.CRITICAL),
         (-1, ExpiryLevel.EXPIRED),
     ],
 )

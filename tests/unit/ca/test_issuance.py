@@ -136,10 +136,26 @@ def test_days_beyond_the_issuers_end_are_an_error_that_says_how_many_it_could_be
     assert issue_client(by=short, at=AT + 10 * DAY, days=90)
 
 
+def test_the_ends_of_what_may_be_asked_for_are_part_of_it() -> None:
+    hundred = create_root(Subject.of("Hundred"), at=AT, days=100)
+    long = create_root(Subject.of("Long"), at=AT)
+
+    # Both begin at the same second, and end at the same one.
+    client = issue_client(by=hundred, days=100).certificate
+    assert client.not_after_at == hundred.certificate.not_after_at
+    assert issue_client(by=long, days=1)
+    assert issue_client(by=long, days=5475)
+    assert issue_client(by=hundred, at=hundred.certificate.not_before_at)
+    last_day = issue_client(by=hundred, at=AT + 99 * DAY).certificate
+    assert last_day.not_after_at - last_day.not_before_at == DAY - 1
+
+
 @pytest.mark.parametrize(
     ("at", "message"),
     [
         (AT - 301, "is not valid before 2026-03-01"),
+        (AT - 300 + 100 * DAY - 0.5, "expires on 2026-06-09, before the certificate would"),
+        (AT - 300 + 100 * DAY, "has expired on 2026-06-09"),
         (AT + 100 * DAY, "has expired on 2026-06-09"),
         (AT + 99 * DAY + 3600, "expires on 2026-06-09, before the certificate would"),
     ],
@@ -184,8 +200,12 @@ def test_a_weak_key_is_refused() -> None:
 
 
 def test_nothing_lasts_beyond_what_can_be_written() -> None:
+    last = 253402300799
+    made = create_root(Subject.of("Last"), at=last - DAY + 301, days=1)
+
+    assert made.certificate.not_after_at == last
     with pytest.raises(InvalidRequestError, match="after the year 9999"):
-        create_root(Subject.of("Eternal"), at=253402300799 - DAY)
+        create_root(Subject.of("Eternal"), at=last - DAY + 302, days=1)
 
 
 def test_what_breaks_a_rule_is_not_prepared_and_every_rule_is_told() -> None:

@@ -185,6 +185,14 @@ def test_openssl_reads_what_is_handed_out(tmp_path: Path) -> None:
     assert "valid" in openssl("pkey", "-in", path, "-passin", "pass:secret", "-check", "-noout")
 
 
+def test_a_passphrase_that_is_no_unicode_is_one_all_the_same() -> None:
+    encryption = KeyEncryption.from_passphrase("\udcff" * 8, log2_n=2)
+    signer = generate_key()
+
+    assert encryption.decrypt(encryption.encrypt(signer, bound_to=b""), bound_to=b"")
+    assert load_key(signer.to_pem("\udcff"), "\udcff").spki == signer.spki
+
+
 def test_an_empty_passphrase_is_none() -> None:
     with pytest.raises(InvalidRequestError, match="empty"):
         generate_key().to_pem("")

@@ -99,8 +99,19 @@ def test_alternative_names_are_written_by_their_kinds() -> None:
     [
         *(("dns", one) for one in ("", "a..b", "-a.example", "a_b.example", "*.example", "ä.de")),
         *(("dns", one) for one in ("a.example.", "x" * 64 + ".example", "a." * 127 + "abc")),
-        *(("uri", one) for one in ("example.com", "http://a b", "http://[::1", "http:", "a:\n")),
-        ("uri", "http://example/" + "x" * 2048),
+        *(
+            ("uri", one)
+            for one in (
+                "example.com",
+                "http://a b",
+                "http://[::1",
+                "http:",
+                "a:\n",
+                "a:<b>",
+                "a:%zz",
+            )
+        ),
+        *(("uri", one) for one in ("http://example/" + "x" * 2048, "http://example:99999/")),
         *(("email", one) for one in ("alice", "@a.example", "a@", "a@b@c", "a..b@c", '"a"@b.c')),
         ("email", "a" * 250 + "@b.example"),
         *(("ip", one) for one in ("1.2.3", "2001:DB8::1", "10.0.0.0/8", "fe80::1%eth0", "")),

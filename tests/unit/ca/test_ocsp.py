@@ -29,6 +29,7 @@ from authz.ca.profiles import OCSP
 from authz.ca.reasons import RevocationReason
 from authz.ca.signing import key_bits
 from authz.ca.tbs import extension
+from authz.certs import der
 from tests.factories.issuing import issue_client, issuing, openssl, root, write_certificates
 from tests.factories.pki import AT
 
@@ -226,6 +227,36 @@ def test_a_version_and_a_requestor_are_passed_over() -> None:
     assert _failed(_request(before=before)) == "SUCCESSFUL"
 
 
+def test_the_largest_requests_are_answered() -> None:
+    full = _request(*[_cert_id()] * MAX_CERTIFICATES)
+    # A requestor's name of a length of two octets fills the rest.
+    padding = MAX_REQUEST_BYTES - len(_request(before=encode.tlv(0xA1, b"x" * 1000))) + 1000
+    large, larger = (
+        _request(before=encode.tlv(0xA1, b"x" * size)) for size in (padding, padding + 1)
+    )
+
+    assert (len(large), MAX_CERTIFICATES) == (16384, 16)
+    assert _failed(full) == _failed(large) == "SUCCESSFUL"
+    assert _failed(larger) == "MALFORMED_REQUEST"
+
+
+def test_a_negative_serial_number_was_never_issued() -> None:
+    request = _request(_cert_id(-1))
+
+    assert _answer(request, status=GOOD).certificate_status is library.OCSPCertStatus.UNKNOWN
+    asked: list[int] = []
+    answer(request, [_responder()], lambda _, n: asked.append(n), at=AT, validity_seconds=1)
+    assert asked == [-1]
+
+
+def test_a_signature_on_a_request_is_passed_over() -> None:
+    tbs = der.children(der.read(_request())[0].content)[0].raw
+    algorithm = encode.sequence(encode.oid("1.2.840.10045.4.3.2"))
+    signed = encode.sequence(algorithm, encode.bit_string(b"anything"))
+
+    assert _failed(encode.sequence(tbs, encode.explicit(0, signed))) == "SUCCESSFUL"
+
+
 @pytest.mark.parametrize(
     "request_der",
     [
@@ -242,6 +273,8 @@ def test_a_version_and_a_requestor_are_passed_over() -> None:
         _request(encode.sequence(encode.sequence(encode.oid("1.2.3")), b"", b"", encode.NULL)),
         encode.tlv(0x31, _request()[2:]),
     ],
+    # Keys are made anew each time: names must not come from the bytes.
+    ids=range(12),
 )
 def test_what_is_no_request_is_malformed(request_der: bytes) -> None:
     assert _failed(request_der) == "MALFORMED_REQUEST"
@@ -253,6 +286,7 @@ def test_a_responder_that_is_not_valid_asks_to_come_back() -> None:
     assert _failed(_request(), responder, at=responder.certificate.not_after_at + 1) == "TRY_LATER"
     assert _failed(_request(), responder, at=responder.certificate.not_before_at - 1) == "TRY_LATER"
     assert _failed(_request(), responder, at=responder.certificate.not_after_at) == "SUCCESSFUL"
+    assert _failed(_request(), responder, at=responder.certificate.not_before_at) == "SUCCESSFUL"
 
 
 def test_an_answer_is_not_valid_for_longer_than_it_can_be_verified() -> None:

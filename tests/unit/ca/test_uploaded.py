@@ -128,6 +128,7 @@ def test_what_is_not_judged_by_is_refused(pem: bytes, message: str) -> None:
         (make_root("x", at=AT, not_after=AT - DAY).pem, "certificate 1: it has expired on Feb 28"),
         (root().der, "not PEM"),
         ("", "not PEM"),
+        ("\ud800", "not PEM"),
         (root().pem + root().key_pem, "a private key"),
         (csr("alice"), "CERTIFICATE REQUEST"),
         (root().pem + csr("alice"), "CERTIFICATE REQUEST"),
@@ -145,7 +146,9 @@ def test_what_is_no_authority_is_refused(pem: bytes | str, message: str) -> None
 def test_the_last_second_counts() -> None:
     made = make_root("x", at=AT, not_after=AT)
 
-    assert check_uploaded(made.pem, at=AT)
+    assert check_uploaded(made.pem, at=AT + 0.9)
+    with pytest.raises(CertificateError, match="expired"):
+        check_uploaded(made.pem, at=AT + 1)
 
 
 @pytest.mark.parametrize(

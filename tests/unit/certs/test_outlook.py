@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authz.certs.authority import OcspStatus
 from authz.certs.certificate import Certificate
 from authz.certs.judgement import judge
-from authz.certs.outlook import SMALL, outlook_of
+from authz.certs.outlook import SMALL, Outlook, outlook_of
 from authz.certs.revocation import revocation_of
 from authz.certs.serials import pack_serials
 from authz.certs.trust import AuthorityModel, RevocationMode, compile_trust
@@ -82,6 +85,28 @@ def test_it_ends_when_a_list_goes_stale_and_when_one_comes_into_force() -> None:
     assert AT + 2 * DAY < stale <= math.nextafter(AT + 2 * DAY, math.inf)
 
 
+def test_an_ocsp_answer_ends_it_and_one_that_revokes_is_asked() -> None:
+    def outlook(**changes: Any) -> Outlook:
+        status = OcspStatus(
+            issuer=hashlib.sha256(Certificate.from_der(_CA.der).spki).digest(),
+            serial=_SERIAL.to_bytes(20),
+            this_update=AT,
+            until=AT + DAY,
+            **changes,
+        )
+        model = replace(authority(root(), _CA), ocsp="certificate", ocsp_statuses=(status,))
+        bundle = compile_trust([model])
+        return outlook_of(judge(_ALICE_PRESENTED, bundle, AT), bundle, AT)
+
+    good, revoked = outlook(revoked=False), outlook(revoked=True)
+
+    assert good.valid_until == math.nextafter(AT + DAY, math.inf)
+    assert not any(has(serial) for has, serial in good.lookups)
+    assert len(good.lookups) == 2
+    assert revoked.valid_until == math.inf
+    assert any(has(serial) for has, serial in revoked.lookups)
+
+
 _DAYS = st.integers(-3, 3).map(lambda n: AT + n * DAY)
 
 
@@ -96,13 +121,25 @@ def _models(draw: st.DrawFn) -> AuthorityModel:
         ).der
         for start in draw(st.lists(_DAYS, max_size=3))
     ]
-    return authority(
+    statuses = [
+        OcspStatus(
+            issuer=hashlib.sha256(Certificate.from_der(_CA.der).spki).digest(),
+            serial=draw(st.sampled_from([_SERIAL, 1])).to_bytes(20),
+            revoked=draw(st.booleans()),
+            this_update=start,
+            until=start + draw(st.integers(1, 4)) * DAY,
+        )
+        for start in draw(st.lists(_DAYS, max_size=2))
+    ]
+    model = authority(
         root(),
         _CA,
         crls=crls,
         revoked_serials=draw(st.lists(st.sampled_from([_SERIAL, 9]), max_size=2, unique=True)),
         revocation=draw(st.sampled_from(RevocationMode)),
     )
+    required = draw(st.sampled_from(["", "certificate"]))
+    return replace(model, ocsp=required, ocsp_statuses=tuple(statuses))
 
 
 @given(model=_models(), moments=st.lists(_DAYS, min_size=1, max_size=4))

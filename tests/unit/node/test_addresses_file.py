@@ -23,6 +23,8 @@ def test_it_says_where_the_node_listens(tmp_path: Path) -> None:
         "pid": os.getpid(),
         "grpc": ["127.0.0.1:1", "127.0.0.1:2"],
         "metrics": None,
+        "sds": None,
+        "publication": None,
     }
     assert [path.name for path in file.path.parent.iterdir()] == ["addresses.json"]
 

@@ -64,9 +64,39 @@ def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:
 
 
 def test_without_a_policy_there_is_nothing_to_answer_by() -> None:
-    with pytest.raises(SettingsError, match="no policy") as caught:
-        plan_of(load_settings(None, []))
+    with pytest.raises(SettingsError, match="neither a policy nor a store") as caught:
+        plan_of(_settings(store="off").model_copy(update={"policy": None}))
     assert "--policy" in str(caught.value.hint)
+
+
+def test_crls_can_only_be_published_of_a_store() -> None:
+    with pytest.raises(SettingsError, match="no store whose CRLs") as caught:
+        plan_of(_settings(**{"publication.listen": "127.0.0.1:0"}))
+    assert "publication.listen" in str(caught.value.where)
+
+
+@pytest.mark.parametrize(
+    ("changes", "alone", "follows_store", "database", "sds"),
+    [
+        ({"sds.listen": "off"}, True, False, None, None),
+        ({}, False, False, None, "127.0.0.1:50052"),
+        ({"sds.listen": "off", "store": "on"}, False, True, "sqlite", None),
+        ({"sds.listen": "off", "grpc.workers": 2}, False, False, None, None),
+    ],
+)
+def test_a_control_process_is_for_a_store_and_for_sds(
+    changes: dict[str, str | int],
+    alone: bool,
+    follows_store: bool,
+    database: str | None,
+    sds: str | None,
+) -> None:
+    plan = plan_of(_settings(**changes))
+
+    assert (plan.alone, plan.follows_store) == (alone, follows_store)
+    control = plan.control
+    assert (control.database if control else None) == database
+    assert (control.sds if control else None) == sds
 
 
 def test_tls_files_that_cannot_be_used_are_named_by_their_key(tmp_path: Path) -> None:

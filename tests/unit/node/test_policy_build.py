@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from authz.certs.authority import OcspStatus
 from authz.certs.serials import MAX_CHANGES
 from authz.node.loader_messages import (
+    MAX_FINDINGS,
     Built,
     Findings,
     FromLoader,
@@ -19,8 +21,10 @@ from authz.node.loader_messages import (
     Refused,
     Unsettled,
 )
-from authz.node.policy_build import MAX_FINDINGS, SETTLE_SECONDS, Build
+from authz.node.policy_build import SETTLE_SECONDS, Build
 from authz.node.snapshot_file import read_snapshot
+from authz.sources.fetch_targets import AuthorityId
+from authz.sources.fetched import FetchedFiles, Header, Stored
 from authz.sources.watch import contents_of
 from tests.factories.mmdb import city_file
 from tests.factories.pki import AT, root
@@ -339,3 +343,28 @@ def test_a_bad_database_without_an_earlier_copy_is_refused(made: _Building, tmp_
 
     assert isinstance(refused, Refused)
     assert refused.fault.where == "geoip.city"
+
+
+def test_what_was_fetched_is_in_the_snapshot_and_watched(made: _Building) -> None:
+    url, folder = "http://crl.example/ca.crl", made.file.parent / "fetched"
+    made.file.with_name("ca.pem").write_bytes(root().pem)
+    made.file.write_text(
+        "sites: [{name: api, hosts: ['*'], trust: "
+        f"[{{name: acme, certificates: [ca.pem], crl_urls: ['{url}'], ocsp: certificate}}]}}]\n"
+    )
+    status = OcspStatus(
+        issuer=b"i" * 32, serial=b"\xff" * 20, revoked=True, this_update=AT, until=AT
+    )
+    files = FetchedFiles(folder)
+    before = made.build(fetched=str(folder))
+    assert before.contents[str(files.crl_file(url))] is None
+    files.store(Stored(header=Header(url=url, fetched_at=AT), body=root().crl().der))
+    files.store_statuses(AuthorityId(site="api", authority="acme"), [status])
+
+    after = made.build(fetched=str(folder), earlier=before.file)
+
+    (authority,) = made.model(after).sites[0].trust
+    assert authority.crls == (root().crl().der,)
+    assert authority.ocsp_statuses == (status,)
+    assert (authority.crl_urls, authority.crl_sources_configured) == ((url,), 1)
+    assert after.contents[str(files.crl_file(url))] is not None

@@ -91,6 +91,7 @@ class _Source:
                 snapshots=directory / "snapshots",
                 geoip={"city": directory / "city.mmdb"},
                 geo_directory=directory / "geoip",
+                fetched=directory / "fetched",
             ),
             publish=self.publish,
             metrics=self.metrics,
@@ -162,6 +163,7 @@ def test_an_order_goes_on_from_what_is_in_force(made: _Source) -> None:
     assert [loader.gave_way for loader in made.loaders] == [False, True]
     assert (first.geo, second.geo) == (GeoState(), geo)
     assert second.policy == str(made.file)
+    assert second.fetched == str(made.file.with_name("fetched"))
 
 
 def test_a_loader_that_was_started_before_is_asked(made: _Source) -> None:

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from authz.certs.authority import AuthorityModel
+from authz.certs.authority import AuthorityModel, OcspStatus
+from authz.certs.certificate import Certificate
+from authz.certs.crl import read_crl
 from authz.certs.serials import pack_serials
 from authz.node.snapshot_model import Change, decode_model, encode_model
 from authz.policy.model import PolicyModel, SiteModel
+from tests.factories.pki import root
 from tests.factories.policies import rule
 
 BASE = pack_serials([1, 2])
@@ -74,3 +79,35 @@ def test_a_change_of_no_authority_is_an_error() -> None:
 def test_other_bytes_are_an_error() -> None:
     with pytest.raises(msgspec.MsgspecError):
         decode_model(b"\x00", {})
+
+
+def test_what_ocsp_said_and_where_crls_are_survives() -> None:
+    status = OcspStatus(
+        issuer=b"i" * 32, serial=(2**159 + 1).to_bytes(20), revoked=True, this_update=1.5, until=2.5
+    )
+    whole = model(
+        AuthorityModel(
+            name="a",
+            certificates=(b"c",),
+            crl_urls=("http://crl.example/1",),
+            ocsp="certificate",
+            ocsp_statuses=(status,),
+        )
+    )
+
+    data, sections = encode_model(whole)
+
+    assert decode_model(data, {one.sha256: one for one in sections}) == whole
+
+
+def test_the_part_that_a_crl_is_for_survives() -> None:
+    crl = read_crl(root().crl().der, [Certificate.from_der(root().der)], where="")
+    whole = model(
+        AuthorityModel(
+            name="a", certificates=(b"c",), read_crls=(replace(crl, points=("URI:http://a/",)),)
+        )
+    )
+
+    data, sections = encode_model(whole)
+
+    assert decode_model(data, {one.sha256: one for one in sections}) == whole

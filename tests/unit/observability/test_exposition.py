@@ -12,10 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from authz import __version__
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
+from authz.node.control.metrics import CONTROL_METRICS
 from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS, render
 from authz.observability.metrics import BUCKETS, Metrics, counters_only
 from authz.policy.decision import Reason
+from authz.sds.metrics import SDS_METRICS
 from tests.factories.decisions import allowed, blocked, refused
 
 ENVOY = CertificateSource.ENVOY
@@ -134,7 +136,11 @@ def test_every_metric_has_its_heading_with_type_and_labels() -> None:
     page = PAGE.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^##+ `(\w+)`\n\n(.*)$", page, re.MULTILINE))
 
-    assert set(sections) == set(METRICS) | {metric.name for metric in FLEET_METRICS}
+    others = {metric.name for metric in (*FLEET_METRICS, *CONTROL_METRICS, *SDS_METRICS)}
+    assert set(sections) == set(METRICS) | others
+    for metric in SDS_METRICS:
+        assert sections[metric.name].lower().startswith(metric.kind)
+        assert (f"label `{metric.label}`" in sections[metric.name]) == bool(metric.label)
     for name, spec in METRICS.items():
         assert sections[name].lower().startswith(spec.kind)
         assert set(re.findall(r"`(\w+)`", sections[name].partition("(")[0])) == set(spec.labels)

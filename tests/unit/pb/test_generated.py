@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.pb import core_pb2, ext_authz_pb2, health_pb2
+from authz.pb import core_pb2, ext_authz_pb2, health_pb2, secret_pb2
 
 ROOT = Path(__file__).parents[3]
 PROTOS = sorted(path.relative_to(ROOT / "protos") for path in (ROOT / "protos").rglob("*.proto"))
@@ -21,6 +21,7 @@ def test_there_is_something_to_generate() -> None:
         "core.proto",
         "ext_authz.proto",
         "health.proto",
+        "secret.proto",
     ]
 
 
@@ -46,7 +47,7 @@ def test_generating_again_gives_the_committed_files(tmp_path: Path) -> None:
     assert generated == committed
 
 
-@pytest.mark.parametrize("module", [core_pb2, ext_authz_pb2, health_pb2])
+@pytest.mark.parametrize("module", [core_pb2, ext_authz_pb2, health_pb2, secret_pb2])
 def test_the_names_are_our_own(module: object) -> None:
     """So that an installed envoy, googleapis or grpc health package can be imported beside it."""
     descriptor = module.DESCRIPTOR  # type: ignore[attr-defined]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of the control process, and how they are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    #: By the name of a metric: its samples, each the values of its labels and its own.
+    Samples: TypeAlias = Mapping[str, Sequence[tuple[tuple[str, ...], float]]]
+
+
+class ControlMetric(NamedTuple):
+    """One metric; docs/reference/metrics.md has a heading for each."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+#: Of its keeper; everything else it tells itself, and begins anew when it does.
+RESTARTS: Final = ControlMetric(
+    "authz_control_restarts_total",
+    "counter",
+    (),
+    "Control processes that ended unasked and were started again.",
+)
+
+CONTROL_METRICS: Final = (
+    RESTARTS,
+    ControlMetric(
+        "authz_store_up", "gauge", (), "1 while the store is followed, 0 while it cannot be."
+    ),
+    ControlMetric(
+        "authz_store_revision", "gauge", (), "The revision of the store that was published last."
+    ),
+    ControlMetric(
+        "authz_publications_total", "counter", (), "Snapshots that were made of the store."
+    ),
+    ControlMetric(
+        "authz_publication_seconds",
+        "gauge",
+        (),
+        "How long the last one took, from seeing the commit to the file.",
+    ),
+    ControlMetric(
+        "authz_publication_timestamp_seconds", "gauge", (), "When the last one was made."
+    ),
+    ControlMetric(
+        "authz_publication_failures_total",
+        "counter",
+        ("kind",),
+        "Attempts that left in force what was in force: `store` (it is down), `content` (what it "
+        "says, or the disk), `policy` and `geoip` (a file beside it).",
+    ),
+    ControlMetric(
+        "authz_events_not_kept_total",
+        "counter",
+        (),
+        "Events that were told by workers and not written into the store.",
+    ),
+)
+
+
+def render(samples: Samples) -> bytes:
+    """The samples in the Prometheus text format; metrics without any are left out."""
+    return generate_latest(_Collected(samples))
+
+
+class _Collected:
+    """What generate_latest asks of a registry."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in CONTROL_METRICS:
+            found = self._samples.get(metric.name)
+            if not found:
+                continue
+            kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            family = kind(metric.name, metric.help, labels=metric.labels)
+            for labels, value in found:
+                family.add_metric(labels, value)
+            yield family

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control process from its first message to its end.
+
+Threads: the main one reads what the supervisor says; the publisher, the activity writer and the
+servers have one each. A defect in one of them ends the process, and its keeper starts it again:
+half a control plane that looks alive would be worse than none for a second.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.errors import AuthzError
+from authz.node.channel import Channel, ChannelClosedError
+from authz.node.control.config import ControlConfig
+from authz.node.control.messages import (
+    Failed,
+    InForce,
+    Inquire,
+    Listening,
+    Numbers,
+    Rebuild,
+    Tell,
+    ToControl,
+)
+from authz.observability.log import configure_logging, flush, get_logger
+from authz.settings import parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import msgspec
+
+    from authz.node.control.activity import ActivityWriter
+    from authz.node.control.metrics import Samples
+    from authz.node.control.publisher import Publisher
+    from authz.sds.server import SdsServer
+    from authz.store.engine import Store
+
+#: Exit status after an operator's fault that was told: another start would find the same.
+EXIT_CONFIGURATION = 2
+
+
+class Control:
+    """One control process."""
+
+    def __init__(self, channel: Channel[ToControl], config: ControlConfig) -> None:
+        self._channel = channel
+        self._config = config
+        self._publisher: Publisher | None = None
+        self._activity: ActivityWriter | None = None
+        self._sds: SdsServer | None = None
+        self._threads: list[threading.Thread] = []
+
+    def run(self) -> int:
+        """Serve until the supervisor hangs up; the exit status."""
+        try:
+            if self._config.sds is not None:
+                self._serve_sds(self._config.sds)
+            self._say(
+                Listening(sds=None if self._sds is None else self._sds.address, publication=None)
+            )
+            if self._config.database is not None:
+                self._follow_store()
+            while (message := self._channel.receive()) is not None:
+                self._heard(message)
+        except AuthzError as error:
+            self._say(Failed(message=str(error), hint=error.hint))
+            return EXIT_CONFIGURATION
+        except ChannelClosedError as error:
+            get_logger().error("the supervisor cannot be understood", reason=str(error))
+        self._stop()
+        return 0
+
+    def _serve_sds(self, address: str) -> None:
+        from authz.sds.server import SdsServer
+
+        self._sds = SdsServer(parse_address(address), crls=self._config.sds_crls)
+        self._sds.start()
+
+    def _follow_store(self) -> None:
+        from authz.node.control.activity import ActivityWriter
+        from authz.node.control.parts import FileParts
+        from authz.node.control.publisher import Publisher
+
+        config = self._config
+        self._activity = ActivityWriter()
+
+        def failed(kind: str, error: AuthzError) -> None:
+            publisher.count_failure(kind, error)
+
+        parts = FileParts(
+            policy=None if config.policy is None else Path(config.policy),
+            geoip=config.geoip,
+            geo_directory=Path(config.geo_directory),
+            failed=failed,
+        )
+        self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
+        self._begin("publisher", publisher.run)
+        self._begin("activity", self._activity.run)
+
+    def _opened(self, store: Store | None) -> None:
+        if self._activity is not None:
+            self._activity.use(store)
+
+    def _heard(self, message: ToControl) -> None:
+        if isinstance(message, Inquire):
+            self._say(Numbers(number=message.number, text=self._render()))
+        elif isinstance(message, Tell):
+            if self._activity is not None:
+                self._activity.add(message.report)
+        elif isinstance(message, Rebuild):
+            if self._publisher is not None:
+                self._publisher.request()
+        elif isinstance(message, InForce):
+            self._publish_trust(message)
+
+    def _publish_trust(self, message: InForce) -> None:
+        """Give Envoy the trust bundles of what the workers are told to answer by."""
+        if self._sds is None:
+            return
+        from authz.node.snapshot_file import read_trust
+        from authz.sds.material import TrustMaterial
+
+        try:
+            data = read_trust(Path(message.file))
+            if data is not None:
+                self._sds.publish(TrustMaterial.decode(data), message.generation)
+        except AuthzError as error:
+            # Envoy keeps the bundles that it has.
+            get_logger().error("trust bundles cannot be published", reason=str(error))
+
+    def _render(self) -> bytes:
+        from authz.node.control.metrics import render
+        from authz.sds.metrics import render as render_sds
+
+        text = render(self._samples())
+        return text if self._sds is None else text + render_sds(self._sds.metrics.export())
+
+    def _samples(self) -> Samples:
+        if self._publisher is None or self._activity is None:
+            return {}
+        state = self._publisher.state
+        return {
+            "authz_store_up": [((), 0.0 if state.why else 1.0)],
+            "authz_store_revision": [((), float(state.revision))],
+            "authz_publications_total": [((), float(state.count))],
+            "authz_publication_seconds": [((), state.seconds)],
+            "authz_publication_timestamp_seconds": [((), state.at)],
+            "authz_publication_failures_total": [
+                ((kind,), float(count)) for kind, count in state.failures.items()
+            ],
+            "authz_events_not_kept_total": [((), float(self._activity.dropped))],
+        }
+
+    def _begin(self, name: str, body: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, name: str, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except AuthzError as error:
+            self._say(Failed(message=str(error), hint=error.hint))
+            end(EXIT_CONFIGURATION)
+        except Exception as error:  # noqa: BLE001 - ours, and nobody else would log it
+            get_logger().error("a thread of the control process ended", thread=name, exc_info=error)
+            end(1)
+
+    def _stop(self) -> None:
+        if self._publisher is not None:
+            self._publisher.stop()
+        if self._activity is not None:
+            self._activity.stop()
+        if self._sds is not None:
+            self._sds.stop(0.2)
+        until = time.monotonic() + 2.0
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _say(self, message: msgspec.Struct) -> None:
+        try:
+            self._channel.send(message)
+        except ChannelClosedError:
+            # The supervisor is gone, and the thread that reads sees it, too.
+            return
+
+
+def end(status: int) -> None:
+    """End the process at once."""
+    flush()
+    os._exit(status)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the supervisor at the other end of file descriptor `arguments[0]`."""
+    # Control-C and service managers signal a whole group; the supervisor says what it means.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    channel: Channel[ToControl] = Channel(socket.socket(fileno=int(arguments[0])), ToControl)
+    config = channel.receive()
+    if not isinstance(config, ControlConfig):
+        return 0  # the supervisor ended before it said anything
+    configure_logging(config.log_format, config.log_level)
+    return Control(channel, config).run()

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was fetched, as files: one for each URL, one for each authority's OCSP answers.
+
+A CRL's file is one line of JSON (where it is from, and the validators to ask with) and the body as
+it came; its name is the SHA-256 of the URL. A CRL is verified by whoever uses it. OCSP answers were
+verified before they were written: the directory is the service's own, and as trusted as the
+snapshots beside it. A file that is damaged, or is not what its name says, counts as not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from authz.certs.authority import OcspStatus
+from authz.sources.files import MAX_FILE_BYTES, UnreadableFileError, read_file
+from authz.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from authz.sources.fetch_targets import AuthorityId
+
+#: The directory's name in `data_dir`.
+DIRECTORY: Final = "fetched"
+
+_NAME: Final = re.compile(r"[0-9a-f]{64}\.(?:crl|ocsp)")
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a body is from. `fetched_at` is when it first came so, in Unix seconds."""
+
+    url: str
+    fetched_at: float
+    etag: str = ""
+    last_modified: str = ""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A body and its header."""
+
+    header: Header
+    body: bytes
+
+
+class _Answers(msgspec.Struct, frozen=True, kw_only=True):
+    site: str
+    authority: str
+    statuses: tuple[OcspStatus, ...]
+
+
+class FetchedFiles:
+    """The directory, which need not exist.
+
+    Args:
+        read: reads a file; a FileReader's `read` where somebody watches for changes.
+    """
+
+    def __init__(self, directory: Path, read: Callable[[Path], bytes] = read_file) -> None:
+        self._directory = directory
+        self._read = read
+
+    def crl_file(self, url: str) -> Path:
+        """Where the CRL of a URL is, or will be."""
+        return self._directory / f"{_digest(url)}.crl"
+
+    def ocsp_file(self, authority: AuthorityId) -> Path:
+        """Where the OCSP answers for an authority are, or will be."""
+        return self._directory / f"{_digest(authority.site, authority.authority)}.ocsp"
+
+    def stored(self, url: str) -> Stored | None:
+        """What was fetched from a URL, None when nothing was."""
+        with contextlib.suppress(UnreadableFileError, msgspec.MsgspecError):
+            head, _, body = self._read(self.crl_file(url)).partition(b"\n")
+            header = msgspec.json.decode(head, type=Header)
+            if header.url == url:
+                return Stored(header=header, body=body)
+        return None
+
+    def statuses(self, authority: AuthorityId) -> tuple[OcspStatus, ...]:
+        """What OCSP responders said about an authority's certificates."""
+        with contextlib.suppress(UnreadableFileError, msgspec.MsgspecError):
+            answers = msgspec.json.decode(self._read(self.ocsp_file(authority)), type=_Answers)
+            if (answers.site, answers.authority) == (authority.site, authority.authority):
+                return answers.statuses
+        return ()
+
+    def store(self, stored: Stored) -> None:
+        """Keep what was fetched, in place of what was there.
+
+        Raises:
+            OSError: it cannot be written, or is larger than what can be read again.
+        """
+        head = msgspec.json.encode(stored.header)
+        if len(head) + 1 + len(stored.body) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(self.crl_file(stored.header.url), [head, b"\n", stored.body])
+
+    def store_statuses(self, authority: AuthorityId, statuses: Iterable[OcspStatus]) -> None:
+        """Keep what responders said, in place of what was there.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        answers = _Answers(
+            site=authority.site, authority=authority.authority, statuses=tuple(statuses)
+        )
+        write_whole(self.ocsp_file(authority), [msgspec.json.encode(answers)])
+
+    def prune(self, urls: Iterable[str], authorities: Iterable[AuthorityId]) -> None:
+        """Remove what belongs to none of these any more; what cannot be removed stays."""
+        kept = {self.crl_file(url) for url in urls}
+        kept.update(self.ocsp_file(authority) for authority in authorities)
+        with contextlib.suppress(OSError):
+            for path in list(self._directory.iterdir()):
+                if path not in kept and _NAME.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+
+
+def _digest(*parts: str) -> str:
+    # Names have no control characters, so no two lists of parts make one text.
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

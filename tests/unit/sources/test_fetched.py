@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fetched things as files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.certs.authority import OcspStatus
+from authz.sources.fetch_targets import AuthorityId
+from authz.sources.fetched import FetchedFiles, Header, Stored
+from authz.sources.files import FileReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = "http://crl.example/ca.crl"
+STORED = Stored(
+    header=Header(url=URL, fetched_at=1.5, etag='"a"', last_modified="then"), body=b"\n\0x\n"
+)
+ACME = AuthorityId(site="api", authority="acme")
+STATUS = OcspStatus(issuer=b"i" * 32, serial=b"\xff" * 20, revoked=True, this_update=1.0, until=2.5)
+
+
+def test_what_was_stored_is_there(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path / "data" / "fetched")
+    assert files.stored(URL) is None
+    assert files.statuses(ACME) == ()
+
+    files.store(STORED)
+    files.store_statuses(ACME, [STATUS])
+
+    assert files.stored(URL) == STORED
+    assert files.statuses(ACME) == (STATUS,)
+    assert (tmp_path / "data" / "fetched").stat().st_mode & 0o777 == 0o700
+
+
+def test_names_of_sites_and_authorities_are_kept_apart(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path)
+    files.store_statuses(AuthorityId(site="a/b", authority="c"), [STATUS])
+
+    assert files.statuses(AuthorityId(site="a", authority="b/c")) == ()
+
+
+@pytest.mark.parametrize("data", [b"", b"{}\nx", b"\xff\n", b'{"url": 1}\nx'])
+def test_a_damaged_file_counts_as_not_there(tmp_path: Path, data: bytes) -> None:
+    files = FetchedFiles(tmp_path)
+    files.crl_file(URL).write_bytes(data)
+    files.ocsp_file(ACME).write_bytes(data)
+
+    assert files.stored(URL) is None
+    assert files.statuses(ACME) == ()
+
+
+def test_a_file_under_another_name_counts_as_not_there(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+    files.store_statuses(ACME, [STATUS])
+    other = AuthorityId(site="api", authority="other")
+    files.crl_file(URL).rename(files.crl_file("http://crl.example/other.crl"))
+    files.ocsp_file(ACME).rename(files.ocsp_file(other))
+
+    assert files.stored("http://crl.example/other.crl") is None
+    assert files.statuses(other) == ()
+
+
+def test_who_reads_through_a_reader_can_watch(tmp_path: Path) -> None:
+    reader = FileReader()
+    files = FetchedFiles(tmp_path, reader.read)
+
+    assert files.stored(URL) is None
+
+    assert reader.contents == {files.crl_file(URL): None}
+
+
+def test_what_nobody_wants_any_more_is_removed(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+    files.store_statuses(ACME, [STATUS])
+    (tmp_path / "note.txt").write_text("mine")
+
+    files.prune([URL], [ACME])
+    assert files.stored(URL) == STORED
+    assert files.statuses(ACME) == (STATUS,)
+    files.prune([], [])
+
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+    FetchedFiles(tmp_path / "nowhere").prune([], [])
+
+
+def test_what_could_not_be_read_again_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authz.sources.fetched.MAX_FILE_BYTES", 200)
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+
+    with pytest.raises(OSError, match="File too large"):
+        files.store(Stored(header=STORED.header, body=bytes(200)))
+
+    assert files.stored(URL) == STORED

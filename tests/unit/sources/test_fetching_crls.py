@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which CRLs are taken, and when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from authz.errors import CertificateError, FetchError
+from authz.sources.fetch import Fetched, NotModified
+from authz.sources.fetch_hosts import NamedBy
+from authz.sources.fetch_targets import AuthorityId, CrlTarget
+from authz.sources.fetched import Header, Stored
+from authz.sources.fetching import FetchRounds, Round
+from authz.sources.refresh import SHORTEST
+from tests.factories.fetching import MemorySink, StubFetcher
+from tests.factories.pki import AT, DAY, root
+
+URL = "http://crl.example/ca.crl"
+DELTA = "http://crl.example/delta.crl"
+ACME = AuthorityId(site="api", authority="acme")
+TARGET = CrlTarget(authority=ACME, certificates=(root().der,), url=URL)
+
+
+class Scene:
+    """Rounds with a stub on each side."""
+
+    def __init__(self) -> None:
+        self.fetcher = StubFetcher()
+        self.sink = MemorySink()
+        self.rounds = FetchRounds(self.fetcher, self.sink)
+        self.last = Round(next_at=AT, changed=False, facts=())
+
+    def run(self, body: Any = None, *targets: CrlTarget, at: float | None = None) -> Round:
+        """A round when it is due, or at `at`; `body` is what the URL has from now on."""
+        if body is not None:
+            self.fetcher.answers[URL] = body
+        moment = self.last.next_at if at is None else at
+        self.last = self.rounds.run(targets or [TARGET], moment)
+        return self.last
+
+    def error(self) -> str:
+        (fact,) = self.last.facts
+        assert fact.error is not None
+        assert fact.error.hint
+        return fact.error.message
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_what_is_good_is_kept(scene: Scene) -> None:
+    crl = root().crl(number=1)
+    body = Fetched(body=crl.pem, etag='"a"', last_modified="then")
+
+    done = scene.run(body)
+
+    header = Header(url=URL, fetched_at=AT, etag='"a"', last_modified="then")
+    assert scene.sink.crls == {URL: Stored(header=header, body=crl.pem)}
+    assert done.changed
+    (fact,) = done.facts
+    assert (fact.authority, fact.kind, fact.url) == (ACME, "crl", URL)
+    assert (fact.last_success, fact.failures, fact.error) == (AT, 0, None)
+    assert fact.next_update == AT - 3600 + 7 * DAY
+    assert scene.fetcher.asked == [
+        (URL, {"named_by": NamedBy.OPERATOR, "etag": "", "last_modified": ""})
+    ]
+
+
+def test_what_did_not_change_is_not_kept_again(scene: Scene) -> None:
+    body = root().crl().der
+    scene.run(Fetched(body=body, etag='"a"'))
+
+    same = scene.run(Fetched(body=body, etag='"b"'))
+    scene.run(NotModified())
+
+    assert not same.changed
+    assert scene.sink.writes == 1
+    assert [options["etag"] for _, options in scene.fetcher.asked] == ["", '"a"', '"b"']
+    assert scene.last.facts[0].failures == 0
+
+
+def test_a_newer_one_takes_its_place(scene: Scene) -> None:
+    scene.run(root().crl(number=1).der)
+    newer = root().crl(number=2, this_update=AT).der
+
+    assert scene.run(newer).changed
+    assert scene.sink.crls[URL].body == newer
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        root().crl(number=4),
+        root().crl(number=6, this_update=AT - 7200),
+        root().crl(number=None, this_update=AT),
+    ],
+)
+def test_an_older_one_is_not_taken(scene: Scene, older: Any) -> None:
+    good = root().crl(number=5).der
+    scene.run(good)
+
+    done = scene.run(older.der)
+
+    assert not done.changed
+    assert scene.sink.crls[URL].body == good
+    assert scene.error() == "the CRL is older than the one we have"
+
+
+def test_an_older_one_is_taken_when_ours_is_of_no_use(scene: Scene) -> None:
+    """A CA that was set up again from a backup."""
+    scene.run(root().crl(number=5, next_update=AT + DAY).der)
+    late = AT + DAY + 1
+    again = root().crl(number=2, this_update=AT, next_update=AT + 9 * DAY).der
+
+    assert scene.run(again, at=late).changed
+    stale = root().crl(number=1, this_update=AT - DAY, next_update=AT).der
+    assert not scene.run(stale, at=AT + 10 * DAY).changed
+
+
+def test_another_part_or_a_delta_has_a_number_of_its_own(scene: Scene) -> None:
+    scene.run(root().crl(number=5).der)
+
+    assert scene.run(root().crl(number=2, base_number=1).der).changed
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"<html>", "neither"),
+        (b"", "neither"),
+        (root("Other Root CA").crl().der, "issued by none of this authority"),
+        (root().crl(signed_by=root("Other Root CA").key).der, "signature is not by the key"),
+    ],
+)
+def test_what_is_not_this_authoritys_is_not_taken(scene: Scene, body: bytes, message: str) -> None:
+    good = root().crl().der
+    scene.run(good)
+
+    scene.run(body)
+
+    assert scene.sink.crls[URL].body == good
+    (fact,) = scene.last.facts
+    assert isinstance(fact.error, CertificateError)
+    assert fact.error.where == URL
+    assert fact.failures == 1
+    assert fact.next_update is not None
+
+
+def test_failures_are_counted_and_tried_again_soon(scene: Scene) -> None:
+    for failures in (1, 2, 3):
+        before = scene.last.next_at
+        done = scene.run()
+        assert done.facts[0].failures == failures
+        assert before + SHORTEST <= done.next_at <= before + 3600
+
+    scene.run(root().crl().der)
+    assert scene.last.facts[0].failures == 0
+    assert scene.last.facts[0].error is None
+
+
+def test_a_full_disk_is_a_failure_of_ours(scene: Scene) -> None:
+    scene.sink.full = True
+    scene.run(root().crl().der)
+    assert scene.error() == "cannot be kept: no space left on device"
+
+    scene.sink.full = False
+    assert scene.run().changed
+
+
+def test_a_process_that_starts_anew_goes_on_with_what_was_kept(scene: Scene) -> None:
+    scene.run(Fetched(body=root().crl(number=5).der, etag='"a"'))
+    scene.rounds = FetchRounds(scene.fetcher, scene.sink)
+
+    assert scene.run(at=AT + 1).facts[0].last_success == AT
+    assert len(scene.fetcher.asked) == 1
+    scene.run(root().crl(number=4).der, at=AT + 6 * DAY)
+    assert scene.fetcher.asked[-1][1]["etag"] == '"a"'
+    assert scene.error() == "the CRL is older than the one we have"
+
+
+def test_what_was_kept_for_another_authority_is_not_gone_on_with(scene: Scene) -> None:
+    scene.run(Fetched(body=root().crl().der, etag='"a"'))
+    scene.rounds = FetchRounds(scene.fetcher, scene.sink)
+    other = replace(TARGET, certificates=(root("Other Root CA").der,))
+
+    scene.run(NotModified(), other, at=AT + 1)
+
+    assert scene.fetcher.asked[-1][1]["etag"] == ""
+
+
+def _freshest(url: str) -> x509.FreshestCRL:
+    name = x509.UniformResourceIdentifier(url)
+    return x509.FreshestCRL([x509.DistributionPoint([name], None, None, None)])
+
+
+def test_deltas_are_found_through_the_crl(scene: Scene) -> None:
+    delta = root().crl([1], number=6, base_number=5).der
+    scene.fetcher.answers[DELTA] = delta
+
+    done = scene.run(root().crl(number=5, extensions=[(_freshest(DELTA), False)]).der)
+
+    assert scene.sink.crls[DELTA].body == delta
+    assert [(fact.kind, fact.url) for fact in done.facts] == [("crl", URL), ("delta", DELTA)]
+    assert scene.fetcher.asked[-1][1]["named_by"] is NamedBy.CERTIFICATE
+    # It goes with the CRL that named it.
+    assert len(scene.run(root().crl(number=7).der, at=AT + 6 * DAY).facts) == 1
+
+
+def test_a_delta_that_the_operator_named_is_the_operators(scene: Scene) -> None:
+    scene.fetcher.answers[DELTA] = root().crl(number=6, base_number=5).der
+    named = replace(TARGET, url=DELTA)
+
+    done = scene.run(
+        root().crl(number=5, extensions=[(_freshest(DELTA), False)]).der, named, TARGET
+    )
+
+    assert [(fact.kind, fact.url) for fact in done.facts] == [("crl", DELTA), ("crl", URL)]
+    assert {options["named_by"] for _, options in scene.fetcher.asked} == {NamedBy.OPERATOR}
+
+
+def test_a_url_that_somebody_else_names_now_is_begun_anew(scene: Scene) -> None:
+    scene.run(root().crl().der)
+
+    scene.run(None, replace(TARGET, named_by=NamedBy.CERTIFICATE), at=AT + 6 * DAY)
+
+    assert scene.fetcher.asked[-1][1]["named_by"] is NamedBy.CERTIFICATE
+
+
+def test_authorities_with_the_same_certificates_share(scene: Scene) -> None:
+    other = replace(TARGET, authority=AuthorityId(site="other", authority="acme"))
+
+    done = scene.run(root().crl().der, TARGET, other, TARGET)
+
+    assert len(scene.fetcher.asked) == 1
+    assert [fact.authority for fact in done.facts] == [ACME, other.authority]
+
+
+def test_a_round_has_an_end(scene: Scene) -> None:
+    scene.rounds = FetchRounds(scene.fetcher, scene.sink, most=2)
+    targets = [replace(TARGET, url=f"{URL}{n}") for n in range(5)]
+
+    for asked in (2, 4, 5):
+        done = scene.run(None, *targets, at=AT)
+        assert len(scene.fetcher.asked) == asked
+    assert done.next_at > AT
+    (first, *_) = done.facts
+    assert isinstance(first.error, FetchError)
+
+
+def test_what_is_not_wanted_any_more_is_forgotten(scene: Scene) -> None:
+    scene.run(root().crl().der)
+
+    assert scene.rounds.run([], AT + 1).facts == ()
