@@ -9,8 +9,12 @@ import pytest
 
 from authz.ca.key_kinds import KeyKind
 from authz.certs.certificate import Certificate
+from authz.certs.judgement import judge
 from authz.certs.pem import write_pem
+from authz.certs.presented import Presented
+from authz.certs.revocation import revocation_of
 from authz.certs.signature import Signed, signed_by
+from authz.certs.trust import compile_trust
 from authz.errors import (
     ConflictError,
     InvalidInputError,
@@ -27,10 +31,11 @@ from authz.services.authority_lifecycle import (
     set_status,
 )
 from authz.services.hosts import add_host
+from authz.services.model import StoreModels
 from authz.services.revocation import revoke_certificate
 from authz.store.records import AuthorityStatus, CertificateRole
 from tests.factories import issuing
-from tests.factories.pki import AT, root
+from tests.factories.pki import AT, root, url_encoded
 from tests.unit.services.conftest import DAY
 
 if TYPE_CHECKING:
@@ -167,6 +172,28 @@ def test_an_intermediate_that_went_early_is_revoked(world: World) -> None:
     assert int(listed.serial, 16) == _read(known.issuing).serial_number
     assert listed.reason == "superseded"
     assert world.last().after == {"forced": True}
+
+
+@pytest.mark.parametrize("intermediate", [True, False])
+def test_what_the_one_that_went_issued_is_good_no_more(world: World, intermediate: bool) -> None:
+    world.ca(intermediate=intermediate)
+    add_host(world.store, "a.example", authority="Acme", actor="t", at=AT)
+    issued = world.issue("alice")
+    sent = Presented(certificate=url_encoded(issued.bundle))
+
+    def client() -> tuple[bool, bool]:
+        with world.store.read() as session:
+            sites = StoreModels().build(session).model.sites
+        bundle = compile_trust(next(one.trust for one in sites if one.trust))
+        judgement = judge(sent, bundle, AT + DAY)
+        revoked = revocation_of(judgement, bundle, AT + DAY).revoked
+        return judgement.failure is None, revoked
+
+    assert client() == (True, False)
+    _rotate(world)
+    assert client() == (True, False)
+    _retire(world, AT + DAY, force=True)
+    assert client() == ((True, True) if intermediate else (False, False))
 
 
 def test_one_that_has_expired_itself_goes_whatever_it_issued(world: World) -> None:
