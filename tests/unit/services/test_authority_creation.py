@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authz.ca.authority import create_root
 from authz.ca.key_kinds import KeyKind
+from authz.ca.names import Subject
 from authz.certs.certificate import Certificate
 from authz.errors import (
     CertificateError,
@@ -148,6 +150,13 @@ def test_one_s_own_is_uploaded_without_a_key(world: World) -> None:
     assert [one.role for one in known.certificates] == [CertificateRole.TRUSTED]
     assert world.last().action == "authority.upload"
     assert list_authorities(world.store) == [known]
+
+
+def test_without_a_common_name_the_subject_is_the_name(world: World) -> None:
+    made = create_root(Subject.of(organization="Acme Ltd"), at=AT)
+    known = upload_authority(world.store, _pem(made.certificate), actor="t", at=AT)
+
+    assert known.authority.name == "O=Acme Ltd"
 
 
 def test_what_is_no_ca_is_not_uploaded(world: World) -> None:
