@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from authz import __version__
-from authz.cli import check, demo, envoy, expression, fingerprint, messages, policy, serve
+from authz.cli import check, db, demo, envoy, expression, fingerprint, messages, policy, serve
 from authz.cli.doctor import command as doctor
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command("fingerprint")(fingerprint.fingerprint)
 app.add_typer(policy.app, name="policy")
 app.add_typer(expression.app, name="expression")
 app.add_typer(envoy.app, name="envoy")
+app.add_typer(db.app, name="db")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

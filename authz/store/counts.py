@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 
 from authz.store.tables import certificate_counts, client_certificates
 from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from authz.store.records import CertificateStatus
 
@@ -72,12 +72,18 @@ def skipped(
 def recount(connection: Connection) -> None:
     """Count everything anew."""
     connection.execute(_TABLE.delete())
+    found = counting()
+    connection.execute(_TABLE.insert().from_select(list(found.selected_columns.keys()), found))
+
+
+def counting() -> Select[Any]:
+    """The query that counts what is kept."""
     table = client_certificates
-    block = table.c.number.op(">>")(BLOCK_BITS).label("block")
-    found = select(
+    # Not shifted: PostgreSQL shifts its numbers by another kind of number only.
+    block = table.c.number.op("/")(literal_column(str(1 << BLOCK_BITS))).label("block")
+    return select(
         table.c.zone_id, table.c.status, block, func.count().label("certificates")
     ).group_by(table.c.zone_id, table.c.status, block)
-    connection.execute(_TABLE.insert().from_select(list(found.selected_columns.keys()), found))
 
 
 def _of(zone_id: str, status: CertificateStatus | None) -> list[Any]:

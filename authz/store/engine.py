@@ -13,7 +13,7 @@ readers wait for nobody. No driver's exception leaves this package.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import exc
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
+
+
+#: The database's file in `data_dir`.
+FILE_NAME: Final = "authz.db"
 
 
 class Watcher(Protocol):
@@ -175,10 +179,19 @@ def database_of(database: str, data_dir: Path) -> Database:
     if database == "sqlite":
         from authz.store.sqlite import Sqlite
 
-        return Sqlite(data_dir / "authz.db")
+        return Sqlite(data_dir / FILE_NAME)
     from authz.store.postgresql import Postgresql
 
     return Postgresql(database)
+
+
+def database_name(database: str, data_dir: Path) -> str:
+    """Which database it is, for people; without its password."""
+    if database == "sqlite":
+        return str(data_dir / FILE_NAME)
+    from sqlalchemy.engine import make_url
+
+    return make_url(database).render_as_string(hide_password=True)
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def _counts(session: Session, zone_id: str) -> tuple[int, int, int]:
 
 
 def test_another_label_is_found_and_the_old_one_is_not(store: Store) -> None:
-    here, of = _issue(store, 2)
+    _, of = _issue(store, 2)
     with store.write() as session:
         found = session.certificates.by_serial(of.id, "1")
         assert found is not None

@@ -13,6 +13,9 @@ branch_labels: Final = None
 depends_on: Final = None
 
 _INDEX = "client_certificate_words"
+# A word that many certificates have is found at once by as many of its first letters as are here;
+# by more of them, its certificates are gone through (0.1 s for a million).
+_PREFIXES = " ".join(str(length) for length in range(1, 17))
 _ADD = f"INSERT INTO {_INDEX}(rowid, words) VALUES (new.number, new.words);"  # noqa: S608 - names of this file
 _REMOVE = f"INSERT INTO {_INDEX}({_INDEX}, rowid, words) VALUES ('delete', old.number, old.words);"  # noqa: S608 - the same
 
@@ -30,8 +33,8 @@ def _sqlite() -> None:
     # tokenizer sees letters and digits, all else it leaves together.
     op.execute(
         f"CREATE VIRTUAL TABLE {_INDEX} USING fts5(words, content='client_certificates', "
-        "content_rowid='number', columnsize=0, detail=none, prefix='1 2 3 4 6 8', "
-        "tokenize='ascii')"
+        "content_rowid='number', columnsize=0, detail=none, "
+        f"prefix='{_PREFIXES}', tokenize='ascii')"
     )
     triggers = {
         "added": ("INSERT", "", _ADD),
