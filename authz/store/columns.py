@@ -29,9 +29,9 @@ class CheckedText(TypeDecorator[str]):
         super().__init__()
         self.length = length
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, _dialect: Dialect) -> TypeEngine[Any]:
         """VARCHAR where it has a length."""
-        return dialect.type_descriptor(Text() if self.length is None else String(self.length))
+        return Text() if self.length is None else String(self.length)
 
     def coerce_compared_value(self, _op: Any, _value: Any) -> TypeEngine[Any]:
         """Nothing is as long as what is looked for: that is an answer and no error."""
@@ -80,7 +80,7 @@ class CheckedInteger(TypeDecorator[int]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """INTEGER or BIGINT."""
         small = self.bits == 32 or (self.counted and dialect.name == "sqlite")
-        return dialect.type_descriptor(Integer() if small else BigInteger())
+        return Integer() if small else BigInteger()
 
     def coerce_compared_value(self, _op: Any, _value: Any) -> TypeEngine[Any]:
         """Compared, and added, as the larger one."""

@@ -84,7 +84,7 @@ class Postgresql:
         @event.listens_for(self.writing, "checkin")
         def _returned(connection: BoundedConnection | None, _record: Any) -> None:
             if connection is not None:
-                connection.seconds = SECONDS
+                connection.seconds = BoundedConnection.seconds
 
     def watcher(self) -> _Watcher:
         """Waits for NOTIFY."""

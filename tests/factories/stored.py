@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def identifier(name: str) -> str:
     """The identifier of whatever a test calls `name`."""
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def account(name: str = "acme", **changes: Any) -> Account:
