@@ -49,7 +49,9 @@ _NUMBER: Final = client_certificates.c.number
 
 def words_in(text: str) -> list[str]:
     """The words of a text, each once."""
-    plain = unicodedata.normalize("NFKC", text.casefold())
+    # Before and after: some letters have a case only when they are plain, and others are plain
+    # only without it.
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return list(dict.fromkeys(word[:MAX_WORD] for word in _WORD.findall(plain)))
 
 
