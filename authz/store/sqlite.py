@@ -81,6 +81,8 @@ def _engine(file: Path, begin: str) -> Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "cache_size = -16384",
+            # What a large transaction made of the log is given back.
+            "journal_size_limit = 67108864",
             f"query_only = {'ON' if begin == 'BEGIN' else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")

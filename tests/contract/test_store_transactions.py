@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from authz.errors import ConflictError, StoreUnavailableError
+from authz.store import bounded
 from authz.store.engine import Store, open_store
 from tests.factories.stored import account, default_zone, identifier, zone
 
@@ -294,3 +295,17 @@ def test_a_watcher_of_a_file_that_is_gone_says_so_and_comes_back(tmp_path: Path)
 
         assert watcher.wait(5.0) is True
         assert watcher.wait(0.0) is False
+
+
+@pytest.mark.postgres
+def test_waiting_longer_than_for_an_answer_is_no_fault(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded.BoundedConnection, "seconds", 0.2)
+    name = postgres.new_database()
+    with (
+        closing(open_store(postgres.address(name), tmp_path)) as store,
+        closing(store.watcher()) as watcher,
+    ):
+        assert watcher.wait(0.6) is False
+    postgres.drop(name)
