@@ -16,6 +16,7 @@ from authz.cli import (
     ca_changes,
     cert_issue,
     check,
+    db,
     demo,
     envoy,
     expression,
@@ -61,6 +62,7 @@ app.add_typer(ca_changes.app, name="ca")
 app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
 app.add_typer(envoy.app, name="envoy")
+app.add_typer(db.app, name="db")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

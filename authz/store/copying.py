@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything of one database into another, whichever of the two kinds each of them is.
+
+Rows go table by table, some thousand at a time, in the order in which they refer to each other.
+Indexes of words keep up by themselves; what counts is counted anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, func, insert, select, text
+
+from authz.store.columns import CheckedInteger
+from authz.store.counts import recount
+from authz.store.tables import metadata, revocation_changes, revocation_counts, revocations, state
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+#: Rows that are in memory at a time.
+_ROWS: Final = 2_000
+
+#: What is not copied: the database's own number and revision, and changes, which are changes of
+#: what was there before.
+OWN: Final[frozenset[Table]] = frozenset({state, revocation_changes})
+
+
+def clear(target: Connection) -> None:
+    """Remove everything but what says which database it is."""
+    for table in reversed(metadata.sorted_tables):
+        if table is not state:
+            target.execute(delete(table))
+
+
+def copy(source: Connection, target: Connection, *, but: frozenset[Table] = OWN) -> None:
+    """Write every row of `source` into `target`, whose tables are empty."""
+    for table in metadata.sorted_tables:
+        if table in but:
+            continue
+        options = {"yield_per": _ROWS}
+        with source.execute(select(*table.columns), execution_options=options) as found:
+            for rows in found.mappings().partitions():
+                target.execute(insert(table), [dict(row) for row in rows])
+    if target.dialect.name == "postgresql":
+        _count_on(target)
+
+
+def count_anew(target: Connection) -> None:
+    """Make the kept counts those of the rows."""
+    recount(target)
+    target.execute(delete(revocation_counts))
+    found = select(revocations.c.authority_id, func.count().label("revocations")).group_by(
+        revocations.c.authority_id
+    )
+    target.execute(insert(revocation_counts).from_select(["authority_id", "revocations"], found))
+
+
+def _count_on(target: Connection) -> None:
+    """Let PostgreSQL number new rows behind those that came with their numbers."""
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, CheckedInteger) and column.type.counted:
+                last = target.execute(select(func.max(column))).scalar_one()
+                if last is not None:
+                    target.execute(
+                        text("SELECT setval(pg_get_serial_sequence(:table, :column), :last)"),
+                        {"table": table.name, "column": column.name, "last": last},
+                    )
