@@ -58,7 +58,6 @@ def test_no_unowned_marks_are_left(path: Path) -> None:
         "sources",
         "settings",
         "ca",
-        "services",
         "store",
     ],
 )
