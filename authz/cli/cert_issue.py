@@ -29,7 +29,8 @@ from authz.cli.stores import (
 )
 
 if TYPE_CHECKING:
-    from authz.services.issuance import Issued, NewKey
+    from authz.services.issuance import Issued
+    from authz.services.issuance_requests import NewKey
 
 __all__ = ["app"]
 
@@ -188,7 +189,7 @@ def _new_key(
 ) -> NewKey:
     from authz.ca.key_kinds import parse_key_kind
     from authz.ca.names import AlternativeNames, Subject
-    from authz.services.issuance import NewKey
+    from authz.services.issuance_requests import NewKey
 
     dns, uri, email = map(tuple, names)
     return NewKey(

@@ -13,7 +13,7 @@ import typer
 
 from authz import __version__
 from authz.cli import (
-    ca_changes,
+    ca_revocation,
     cert_issue,
     check,
     db,
@@ -58,7 +58,7 @@ app.command("fingerprint")(fingerprint.fingerprint)
 app.add_typer(policy.app, name="policy")
 app.add_typer(expression.app, name="expression")
 app.add_typer(zone.app, name="zone")
-app.add_typer(ca_changes.app, name="ca")
+app.add_typer(ca_revocation.app, name="ca")
 app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
 app.add_typer(envoy.app, name="envoy")

@@ -12,7 +12,8 @@ import pytest
 from authz.ca.keys import KeyEncryption
 from authz.ca.names import Subject
 from authz.services.authority_creation import create_authority
-from authz.services.issuance import Issued, NewKey, issue_certificate
+from authz.services.issuance import Issued, issue_certificate
+from authz.services.issuance_requests import NewKey
 from authz.store.engine import Store, open_store
 from tests.factories.pki import AT
 

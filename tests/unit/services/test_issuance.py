@@ -23,7 +23,8 @@ from authz.services import issuance
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
 from authz.services.certificates import get_certificate
-from authz.services.issuance import Issued, NewKey, bundle_of, issue_certificate
+from authz.services.issuance import Issued, bundle_of, issue_certificate
+from authz.services.issuance_requests import NewKey
 from authz.services.zones import create_zone
 from authz.store.records import CertificateStatus
 from tests.factories.issuing import csr, openssl, write_certificates
