@@ -362,14 +362,22 @@ def _when_needed(
 
 
 def _keeper(
-    config: ControlConfig, directory: Path, arrived: queue.SimpleQueue[Event]
+    control: ControlConfig, directory: Path, arrived: queue.SimpleQueue[Event]
 ) -> ControlKeeper:
+    from authz.node.addresses import settle
     from authz.node.control.keeper import ControlKeeper
     from authz.node.supervisor import NothingToServe, Published
 
+    sds, publication = control.sds, control.publication
+    if sds is not None:
+        sds = settle(sds, what="SDS", option="--sds or sds.listen")
+    if publication is not None:
+        publication = settle(publication, what="publication", option="publication.listen")
     return ControlKeeper(
         msgspec.structs.replace(
-            config,
+            control,
+            sds=sds,
+            publication=publication,
             snapshots=str(directory / "snapshots"),
             geo_directory=str(directory / "geoip"),
             fetched=str(directory / DIRECTORY),
