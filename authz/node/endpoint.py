@@ -78,6 +78,7 @@ class Endpoint:
         )
         self.metrics.memo = self._service.memo
         self.metrics.events = self.events
+        self.metrics.certificates = self.certificates
 
     @property
     def snapshot(self) -> Snapshot | None:

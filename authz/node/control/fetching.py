@@ -134,17 +134,14 @@ class Fetching:
     def run(self) -> None:
         """The body of the thread."""
         seconds = 0.0
-        while True:
+        while not self._stopped.is_set():
             self._woken.wait(seconds)
-            self._woken.clear()
-            if self._stopped.is_set():
-                return
-            next_at = self.step()
-            now = self._clock()
-            seconds = min(max(next_at - now, SHORTEST_SLEEP), LONGEST_SLEEP)
+            seconds = min(max(self.step() - self._clock(), SHORTEST_SLEEP), LONGEST_SLEEP)
 
     def step(self) -> float:
         """Do what is due; when (Unix seconds) there is more to do."""
+        # Before anything is looked at: what comes from here on ends the round.
+        self._woken.clear()
         self._read_in_force()
         if self._model is None:
             return self._clock() + LONGEST_SLEEP
@@ -176,11 +173,25 @@ class Fetching:
             get_logger().error("what there is to fetch cannot be read", reason=str(error))
 
     def _round(self, targets: Targets) -> Round:
+        if self._rounds is not None and self._is_a_file_gone():
+            # Somebody removed it: what is remembered of it does not hold.
+            self._rounds = None
         if self._rounds is None:
             if not targets.all:
                 return Round(next_at=self._clock() + LONGEST_SLEEP, changed=False, facts=())
             self._rounds = FetchRounds(self._fetcher(), self._files)
-        return self._rounds.run(targets.all, self._clock(), enough=self._woken.is_set)
+        return self._rounds.run(targets.all, self._clock(), enough=self._is_enough)
+
+    def _is_a_file_gone(self) -> bool:
+        return any(
+            fact.kind != "ocsp"
+            and fact.last_success is not None
+            and not self._files.crl_file(fact.url).exists()
+            for fact in self._facts
+        )
+
+    def _is_enough(self) -> bool:
+        return self._woken.is_set() or self._stopped.is_set()
 
     def _keep_named(self, targets: Targets) -> bool:
         """Write down which URLs certificates name; True when there are others than before."""

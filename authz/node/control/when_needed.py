@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authz.observability.activity import Report
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from authz.node.control.keeper import ControlKeeper
     from authz.node.loader_messages import Built
-    from authz.observability.activity import Report
 
 
 class WhenNeeded:
@@ -32,9 +32,12 @@ class WhenNeeded:
     ) -> None:
         self._make = make
         self._keeper = keeper
+        # Of a policy file; a store wants to know everything.
+        self._fetches: bool | None = None
 
     def in_force(self, built: Built) -> None:
         """Checks are answered by what was built."""
+        self._fetches = built.fetches
         keeper = self._keeper
         if keeper is not None:
             keeper.in_force(built.generation, built.file)
@@ -47,8 +50,12 @@ class WhenNeeded:
             get_logger().info("the policy names something to fetch; a process for that is started")
 
     def tell(self, report: Report) -> None:
-        """Hand on what is told about checks."""
-        if self._keeper is not None:
+        """Hand on what is told about checks, as far as it matters there."""
+        if self._keeper is None or self._fetches is False:
+            return
+        if self._fetches:
+            report = Report(seen=report.seen, unanswered=report.unanswered)
+        if not report.is_empty:
             self._keeper.tell(report)
 
     def render(self) -> bytes:
