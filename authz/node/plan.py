@@ -104,7 +104,6 @@ def _control_config(settings: Settings) -> ControlConfig:
         data_dir=str(settings.data_dir),
         snapshots="",
         geo_directory="",
-        fetched="",
         geoip={kind: str(path) for kind, path in geoip.items() if path is not None},
         database=settings.database if settings.store_active else None,
         policy=None if settings.policy is None else str(settings.policy),

@@ -7,14 +7,13 @@ file is made older (CRLs), or at once (OCSP), a new control process finds them d
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from authz.ca.authority import NewAuthority, create_root
 from authz.ca.crl import build_crl
@@ -24,6 +23,7 @@ from authz.ca.names import Subject
 from authz.ca.ocsp import CertificateStatus, Responder, answer, issue_responder
 from authz.ca.profiles import CLIENT
 from authz.certs.pem import write_pem
+from authz.cli.main import app
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.sources.fetched import DIRECTORY, FetchedFiles, Header, Stored
 from tests.factories.checks import check_request
@@ -130,7 +130,7 @@ def issuer() -> Iterator[Issuer]:
 
 @dataclass(kw_only=True)
 class Setup:
-    """A node that answers by a policy file or by a store, and who asks it."""
+    """A node that answers by a policy file, alone or with workers, or by a store, and who asks."""
 
     node: Node
     connect: Connect
@@ -164,10 +164,7 @@ class Setup:
         psutil.wait_procs([control], timeout=PATIENCE)
 
 
-Begin = "Callable[..., Setup]"
-
-
-@pytest.fixture(params=["file", "store"])
+@pytest.fixture(params=["file", "workers", "store"])
 def begin(
     request: pytest.FixtureRequest,
     start: Callable[..., Node],
@@ -179,14 +176,15 @@ def begin(
         (tmp_path / "ca.pem").write_text(write_pem(issuer.ca.certificate.der, "CERTIFICATE"))
         config = tmp_path / "authz.yaml"
         config.write_text("fetch: {allowed_hosts: [127.0.0.1]}\n")
-        if request.param == "file":
+        if request.param != "store":
+            workers = "2" if request.param == "workers" else "1"
             urls = f"[{crl}]" if crl else "[]"
             policy = (
                 "sites:\n  - name: api\n    hosts: ['*']\n    trust:\n      - name: acme\n"
                 f"        certificates: [{tmp_path}/ca.pem]\n        crl_urls: {urls}\n"
                 f"        ocsp: {ocsp}\n{RULES}"
             )
-            node = start("--config", str(config), policy=policy)
+            node = start("--config", str(config), "--workers", workers, policy=policy)
         else:
             config.write_text("fetch: {allowed_hosts: [127.0.0.1]}\nstore: on\n")
             data = str(tmp_path / "0" / "data")
@@ -199,14 +197,8 @@ def begin(
                 ["policy", "apply", str(rules)],
                 ["host", "add", "api.example.com", "--ca", "acme"],
             ):
-                done = subprocess.run(
-                    [sys.executable, "-P", "-m", "authz", *command, "--data-dir", data],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    timeout=60,
-                )
-                assert done.returncode == 0, done.stderr
+                done = CliRunner().invoke(app, [*command, "--data-dir", data])
+                assert done.exit_code == 0, done.output
             node = start("--config", str(config), policy=None)
         return Setup(node=node.until_serving(), connect=connect)
 

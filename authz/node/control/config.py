@@ -22,7 +22,8 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     Args:
         database: of the store, None where it is not answered by.
         policy: the policy file that is answered by beside the store.
-        snapshots, geoip, geo_directory, fetched: as node.policy_source.PolicyFiles.
+        snapshots, geoip, geo_directory: as node.policy_source.PolicyFiles.
+        fetched: the directory of what is fetched, None where nothing is to be.
         sds, publication: addresses to listen on, None for none.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
     """
@@ -30,7 +31,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     data_dir: str
     snapshots: str
     geo_directory: str
-    fetched: str
+    fetched: str | None = None
     geoip: dict[str, str]
     database: str | None = None
     policy: str | None = None

@@ -71,7 +71,8 @@ class Control:
             )
             if self._config.database is not None:
                 self._follow_store()
-            self._fetch()
+            if self._config.fetched is not None:
+                self._fetch(Path(self._config.fetched))
             while (message := self._channel.receive()) is not None:
                 self._heard(message)
         except AuthzError as error:
@@ -103,14 +104,14 @@ class Control:
             policy=None if config.policy is None else Path(config.policy),
             geoip=config.geoip,
             geo_directory=Path(config.geo_directory),
-            fetched=Path(config.fetched),
+            fetched=None if config.fetched is None else Path(config.fetched),
             failed=failed,
         )
         self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
         self._begin("publisher", publisher.run)
         self._begin("activity", self._activity.run)
 
-    def _fetch(self) -> None:
+    def _fetch(self, directory: Path) -> None:
         from authz.node.control.fetching import Fetching
         from authz.sources.fetch_hosts import AllowedHosts
 
@@ -129,7 +130,7 @@ class Control:
 
         # A loader sees by itself that files have changed.
         changed = None if self._publisher is None else self._publisher.request
-        self._fetching = Fetching(Path(self._config.fetched), fetcher, changed=changed)
+        self._fetching = Fetching(directory, fetcher, changed=changed)
         self._begin("fetching", self._fetching.run)
 
     def _opened(self, store: Store | None) -> None:

@@ -88,7 +88,8 @@ class Publisher:
         self._database = config.database
         self._data_dir = Path(config.data_dir)
         self._snapshots = Path(config.snapshots)
-        self._fetched = UnchangedFiles(Path(config.fetched))
+        fetched = config.fetched
+        self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._say = say
