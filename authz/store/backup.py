@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, exc, insert, select, update
 from sqlalchemy.pool import NullPool
 
 from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
-from authz.store.copying import OWN, clear, copy, count_anew
+from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
 from authz.store.engine import database_of, translated
 from authz.store.migration import migrate
 from authz.store.schema import SCHEMA, check_schema, schema_of
@@ -126,8 +126,9 @@ def _restore(source: Connection, target: Database, connection: Connection, *, re
         )
     crls = select(published_crls.c.certificate_id, published_crls.c.kind, published_crls.c.number)
     numbers = connection.execute(crls).all()
-    clear(connection)
-    copy(source, connection)
+    with words_at_the_end(connection):
+        clear(connection)
+        copy(source, connection)
     count_anew(connection)
     for certificate_id, kind, number in numbers:
         # RFC 5280 §5.2.3: the numbers of an authority's CRLs only rise, also over this.
@@ -176,8 +177,10 @@ def _copy_rows(database: Database, file: Path) -> None:
             target.writing.begin() as connection,
         ):
             database.patient(source)
-            clear(connection)
-            copy(source, connection, but=OWN - {revocation_changes})
+            target.patient(connection)
+            with words_at_the_end(connection):
+                clear(connection)
+                copy(source, connection, but=OWN - {revocation_changes})
             connection.execute(state.delete())
             connection.execute(
                 insert(state), [dict(row) for row in source.execute(select(state)).mappings()]

@@ -150,7 +150,7 @@ class Certificates:
         if before is not None:
             wanted = wanted.where(number < before)
         if query.search.strip() and self._connection.dialect.name == "postgresql":
-            found = self._among_the_latest(query, wanted, most=most, before=before, skip=skip)
+            found = self._among_the_latest(query, most=most, before=before, skip=skip)
             if found is not None:
                 return self._of(found)
             # Not along the numbers: PostgreSQL would look at every certificate for a rare word.
@@ -229,14 +229,16 @@ class Certificates:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(IssuanceRequest, row)
 
-    def _numbers(self, query: CertificateQuery) -> Select[Any] | None:
+    def _numbers(self, query: CertificateQuery, *, indexed: bool = True) -> Select[Any] | None:
         """The numbers of the certificates that are asked for; None: there cannot be any."""
         if query.search.strip():
             words = words_in(query.search)
             if not words:
                 return None
             dialect = self._connection.dialect.name
-            wanted = numbers_with(dialect, query.zone_id, query.status, words)
+            wanted = numbers_with(dialect, query.zone_id, query.status, words, indexed=indexed)
+            if not indexed:
+                wanted = wanted.where(_TABLE.c.zone_id == query.zone_id)
             if dialect == "sqlite" and query.expires_before is not None:
                 wanted = wanted.join(_TABLE, _TABLE.c.number == number_of(wanted))
         else:
@@ -251,13 +253,7 @@ class Certificates:
         return wanted
 
     def _among_the_latest(
-        self,
-        query: CertificateQuery,
-        wanted: Select[Any],
-        *,
-        most: int,
-        before: int | None,
-        skip: int,
+        self, query: CertificateQuery, *, most: int, before: int | None, skip: int
     ) -> list[int] | None:
         """The numbers of a page of a search, if so many are among the latest certificates.
 
@@ -274,8 +270,14 @@ class Certificates:
         from_here = self._connection.execute(first).scalar_one_or_none()
         if from_here is None:
             return None
-        page = wanted.where(_TABLE.c.number >= from_here).order_by(_TABLE.c.number.desc())
-        found = list(self._connection.execute(page.limit(most).offset(skip)).scalars())
+        page = self._numbers(query, indexed=False)
+        if page is None:
+            return None
+        page = page.where(_TABLE.c.number >= from_here)
+        if before is not None:
+            page = page.where(_TABLE.c.number < before)
+        page = page.order_by(_TABLE.c.number.desc()).limit(most).offset(skip)
+        found = list(self._connection.execute(page).scalars())
         return found if len(found) == most else None
 
     def _of(self, numbers: list[int]) -> list[ClientCertificate]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from sqlalchemy import exc
 
 from authz.errors import ConflictError, InvalidInputError, StoreError, StoreUnavailableError
+from authz.store.addresses import without_password
 from authz.store.schema import check_schema
 from authz.store.session import Session, last_revision, next_revision
 
@@ -189,9 +190,7 @@ def database_name(database: str, data_dir: Path) -> str:
     """Which database it is, for people; without its password."""
     if database == "sqlite":
         return str(data_dir / FILE_NAME)
-    from sqlalchemy.engine import make_url
-
-    return make_url(database).render_as_string(hide_password=True)
+    return without_password(database)
 
 
 @contextmanager

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from authz.errors import StoreUnavailableError
+from authz.store.addresses import SCHEME, without_password
 from authz.store.bounded import SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
@@ -54,16 +53,19 @@ class Postgresql:
     """A database at a `postgresql://` address."""
 
     def __init__(self, address: str) -> None:
+        unreadable = StoreUnavailableError(
+            "the address of the database cannot be read",
+            hint="write postgresql://user@host/name",
+            where="database",
+        )
+        if not address.startswith(SCHEME):
+            raise unreadable
         try:
-            url = make_url(address)
             parameters = conninfo_to_dict(address)
-        except (ArgumentError, ValueError, psycopg.Error) as error:
-            raise StoreUnavailableError(
-                "the address of the database cannot be read",
-                hint="write postgresql://user@host/name",
-                where="database",
-            ) from error
-        self.name = url.render_as_string(hide_password=True)
+        except psycopg.Error as error:
+            # Not told: it has the address in it, and so the password.
+            raise unreadable from error
+        self.name = without_password(address)
         limits = " ".join(f"-c {name}={value}" for name, value in _LIMITS.items())
         self._parameters: dict[str, Any] = {
             **_ALIVE,

@@ -19,13 +19,13 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import String, bindparam, cast, column, literal_column, select, table
+from sqlalchemy import String, bindparam, cast, column, func, literal_column, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from authz.store.tables import client_certificates
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from authz.store.records import CertificateStatus, ClientCertificate
 
@@ -75,11 +75,20 @@ def words_of(certificate: ClientCertificate) -> str:
 
 
 def numbers_with(
-    dialect: str, zone_id: str, status: CertificateStatus | None, words: list[str]
+    dialect: str,
+    zone_id: str,
+    status: CertificateStatus | None,
+    words: list[str],
+    *,
+    indexed: bool = True,
 ) -> Select[Any]:
     """The numbers of a zone's certificates that have words which begin with these.
 
     The column is `number`; conditions on certificates can be added.
+
+    Args:
+        indexed: False, where certificates are few because of other conditions: PostgreSQL then
+            looks at each of them, and leaves the index of words alone.
     """
     begins = words[:MAX_WORDS]
     whose = _MARK + zone_id + ("" if status is None else status.value)
@@ -91,7 +100,10 @@ def numbers_with(
         )
     query = " & ".join([f"'{whose}'", *(f"'{word}':*" for word in begins)])
     wanted = cast(bindparam("words", query, String), TSQUERY)
-    return select(_NUMBER).where(literal_column("client_certificates.lexemes").op("@@")(wanted))
+    lexemes: ColumnElement[Any] = literal_column("client_certificates.lexemes")
+    # The function is the operator, but no index is made for it.
+    matches = lexemes.op("@@")(wanted) if indexed else func.ts_match_vq(lexemes, wanted)
+    return select(_NUMBER).where(matches)
 
 
 def number_of(wanted: Select[Any]) -> Any:

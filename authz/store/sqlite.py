@@ -58,7 +58,8 @@ class Sqlite:
         """Nothing: there is one writer at a time."""
 
     def patient(self, connection: Connection) -> None:
-        """Nothing: a statement takes as long as it does."""
+        """A statement takes as long as it does; more memory (128 MB) makes it less."""
+        connection.exec_driver_sql("PRAGMA cache_size = -131072")
 
     def close(self) -> None:
         """Close every connection."""

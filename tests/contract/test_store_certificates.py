@@ -316,7 +316,7 @@ def test_pages_by_number_and_by_cursor_are_the_same(
         query = CertificateQuery(zone_id=here.id, search=search, status=status)
         everything = [one.number for one in session.certificates.find(query, most=1_000)]
         assert everything == sorted(everything, reverse=True)
-        assert len(everything) == session.certificates.count(query) > 5
+        assert len(everything) == session.certificates.count(query) > 4
         for skip in range(len(everything) + 20):
             page = session.certificates.find(query, most=4, skip=skip)
             assert [one.number for one in page] == everything[skip : skip + 4]

@@ -308,7 +308,7 @@ def test_a_server_that_takes_connections_and_says_nothing(
         assert time.monotonic() - begun < 10.0
 
 
-@pytest.mark.parametrize("address", ["postgresql://[::1/x", "postgresql://h:port/x", "nonsense"])
+@pytest.mark.parametrize("address", ["postgresql://[::1/x", "nonsense", "host=h dbname=d"])
 def test_an_address_that_cannot_be_read(address: str, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="cannot be read"):
         open_store(address, tmp_path)
@@ -327,6 +327,18 @@ def test_options_of_an_address_are_kept(postgres: Server, tmp_path: Path) -> Non
         ):
             shown = session._connection.execute(text(f"SHOW {setting}")).scalar_one()
             assert shown == value
+    postgres.drop(name)
+
+
+@pytest.mark.postgres
+def test_several_hosts_of_which_one_answers(postgres: Server, tmp_path: Path) -> None:
+    name = postgres.new_database()
+    address = f"postgresql://postgres@127.0.0.1:1,127.0.0.1:{postgres.port}/{name}"
+    with closing(open_store(address, tmp_path)) as store, closing(store.watcher()) as watcher:
+        assert store.name == address
+        with store.write():
+            pass
+        assert watcher.wait(5.0) is True
     postgres.drop(name)
 
 
