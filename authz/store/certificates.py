@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from authz.store.counts import count_one, counted, skipped
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
@@ -201,6 +201,11 @@ class Certificates:
         )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(IssuanceRequest, row)
+
+    def forget_requests(self, before: float) -> int:
+        """Forget requests from before a Unix time; how many there were."""
+        table = issuance_requests
+        return self._connection.execute(delete(table).where(table.c.created_at < before)).rowcount
 
     def _numbers(self, query: CertificateQuery, *, indexed: bool = True) -> Select[Any] | None:
         """The numbers of the certificates that are asked for; None: there cannot be any."""
