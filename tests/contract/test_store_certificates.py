@@ -366,3 +366,8 @@ def test_a_request_to_issue_is_remembered(store: Store) -> None:
         assert session.certificates.request(here.id, "l") is None
     with pytest.raises(ConflictError), store.write() as session:
         session.certificates.add_request(request)
+
+    with store.note() as session:
+        assert session.certificates.forget_requests(AT) == 0
+        assert session.certificates.forget_requests(AT + 1) == 1
+        assert session.certificates.request(here.id, "k") is None
