@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 #: The phase whose rules decide (Cloudflare: custom rules).
 PHASE: Final = "http_request_firewall_custom"
 
+_EVERY_HOST: Final = "*"
+
 #: Lists of the store and lists of a policy file beside it may have the same names.
 SCOPE: Final = "store"
 
@@ -211,7 +213,7 @@ class StoreModels:
 
 def hosts_of(zone: Zone) -> tuple[str, ...]:
     """The hosts that a zone answers for: its name and everything below it, or every host."""
-    return ("*",) if zone.name == DEFAULT_NAME else (zone.name, f"*.{zone.name}")
+    return (_EVERY_HOST,) if zone.name == DEFAULT_NAME else (zone.name, f"*.{zone.name}")
 
 
 def list_model(one: List, items: tuple[str, ...]) -> ListModel:
@@ -245,13 +247,22 @@ def check_zone(session: Session, zone_id: str) -> None:
 def beside(file: PolicyModel, store: PolicyModel) -> PolicyModel:
     """The sites of a policy file and those of a store together.
 
-    A host of both is the file's: what an operator wrote down is not for others to change.
+    A host of both is the file's: what an operator wrote down is not for others to change. So is
+    whether hosts that nobody named are answered for, which a store without a file always does.
+    No file is one without sites.
     """
+    if not file.sites:
+        return store
     taken = {host.lower() for site in file.sites for host in site.hosts}
     names = {site.name for site in file.sites}
     sites = list(file.sites)
     for site in store.sites:
-        hosts = tuple(host for host in site.hosts if host not in taken)
+        hosts = tuple(
+            # An empty store must not open what the file leaves closed.
+            host
+            for host in site.hosts
+            if host not in taken and (host != _EVERY_HOST or site.trust)
+        )
         if hosts:
             name = site.name if site.name not in names else f"{site.name} (store)"
             sites.append(replace(site, hosts=hosts, name=name))

@@ -15,10 +15,22 @@ import psutil
 
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
+from authz.demo.story_steps import STEPS
 from tests.e2e.harness import eventually
 
 if TYPE_CHECKING:
     import pytest
+
+#: The commands of the story, in what `--check` prints.
+STORY = (
+    r"authz ca create --name devices",
+    r"authz host add devices\.localhost --ca devices --protect '/\*'",
+    r"authz cert issue --label tablet --days 30 --out clients/tablet",
+    r"curl -i --cacert server-ca\.pem --cert clients/tablet/client\.pem --key .*",
+    r"authz cert revoke [0-9a-f]{32}",
+    r"authz cert restore [0-9a-f]{32}",
+    r"authz cert list",
+)
 
 DEMO = [sys.executable, "-m", "authz", "demo"]
 
@@ -28,16 +40,18 @@ def in_directory(directory: Path) -> list[str]:
     return ["env", f"--chdir={directory}", "PYTHONUNBUFFERED=1", *DEMO]
 
 
-def test_check_finds_every_row_right_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_check_finds_every_row_and_step_right_and_leaves_nothing_behind(tmp_path: Path) -> None:
     started = time.monotonic()
     run = subprocess.run(
         [*DEMO, "--check"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
 
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{len(ROWS)} of {len(ROWS)} as expected" in run.stdout
+    assert f"{len(ROWS)} rows and {len(STEPS)} steps as expected" in run.stdout
+    for command in STORY:
+        assert re.search(rf"^\$ {command}$", run.stdout, re.MULTILINE), command
     assert "authz_decisions_total{" in run.stdout
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 25
     assert list(tmp_path.iterdir()) == []
 
 
@@ -63,11 +77,30 @@ def test_it_stays_up_until_interrupted_and_its_commands_work(tmp_path: Path) -> 
             ).stdout
             assert f" {ROWS[int(number) - 1].status} " in answer.splitlines()[0] + " ", command
 
+        by_hand(text, directory[1])
+
         assert len(below) >= 2, "authz and Envoy"
         demo.send_signal(signal.SIGINT)
         assert demo.wait(15) == 0
         gone, alive = psutil.wait_procs(below, timeout=5)
         assert not alive, f"{len(gone)} ended"
+
+
+def by_hand(text: str, directory: str) -> None:
+    """Paste what is printed about certificates, in its order; every command must work."""
+    block = text.split("\nWith certificates", 1)[1].split("\n\n", 2)[1]
+    script = "set -e\n" + "\n".join(
+        f"{line.split('  # ')[0]} --silent" if line.startswith("curl ") else line
+        for line in block.splitlines()
+    )
+    run = subprocess.run(
+        ["sh", "-c", script], cwd=directory, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    expected = re.findall(r"^curl .*  # now (\d+)$", block, re.MULTILINE)
+    assert re.findall(r"^HTTP/\S+ (\d+)", run.stdout, re.MULTILINE) == expected == ["403", "200"]
+    assert "revoked (keyCompromise)" in run.stdout
+    assert (Path(directory) / "clients" / "phone" / "client.key").exists()
 
 
 def test_sigterm_ends_it_as_cleanly(tmp_path: Path) -> None:
