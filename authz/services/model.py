@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 #: The phase whose rules decide (Cloudflare: custom rules).
 PHASE: Final = "http_request_firewall_custom"
 
-_EVERY_HOST: Final = "*"
-
 #: Lists of the store and lists of a policy file beside it may have the same names.
 SCOPE: Final = "store"
 
@@ -213,7 +211,7 @@ class StoreModels:
 
 def hosts_of(zone: Zone) -> tuple[str, ...]:
     """The hosts that a zone answers for: its name and everything below it, or every host."""
-    return (_EVERY_HOST,) if zone.name == DEFAULT_NAME else (zone.name, f"*.{zone.name}")
+    return ("*",) if zone.name == DEFAULT_NAME else (zone.name, f"*.{zone.name}")
 
 
 def list_model(one: List, items: tuple[str, ...]) -> ListModel:
@@ -261,7 +259,7 @@ def beside(file: PolicyModel, store: PolicyModel) -> PolicyModel:
             # An empty store must not open what the file leaves closed.
             host
             for host in site.hosts
-            if host not in taken and (host != _EVERY_HOST or site.trust)
+            if host not in taken and (host != "*" or site.trust)
         )
         if hosts:
             name = site.name if site.name not in names else f"{site.name} (store)"
