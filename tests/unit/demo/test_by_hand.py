@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz.demo import by_hand
 from authz.demo.by_hand import certificate_commands, curl_command
-from authz.demo.scenario import Row
+from authz.demo.scenario import ROWS, Row
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def row(**changes: Any) -> Row:
@@ -56,3 +60,19 @@ def test_certificates_go_on_with_the_one_that_was_issued(
         f"{curl}  # now 200",
     ]
     assert (commands[0] == function) is (function is not None)
+
+
+def test_every_row_is_a_command_in_the_demos_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "with space"
+    envoy = SimpleNamespace(port=1, ports={"https": 1})
+    demo: Any = SimpleNamespace(directory=directory, envoy=envoy)
+
+    by_hand.print_commands(demo, "c0ffee")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert f"cd '{directory}'" in lines
+    numbers = [line.rsplit("  # ", 1)[1] for line in lines if line.startswith("curl ")]
+    assert numbers[: len(ROWS)] == [str(number) for number in range(1, len(ROWS) + 1)]
+    assert "authz cert restore c0ffee" in lines

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from authz.demo.client import Answer
 from authz.demo.credentials import Credentials, make_credentials
-from authz.demo.rows import decided_by, deviations
+from authz.demo.processes import free_port
+from authz.demo.rows import decided_by, deviations, logged_since, send_row
 from authz.demo.scenario import Row
 
 
@@ -103,3 +105,25 @@ def test_what_the_application_sees_is_compared(
 )
 def test_who_decided_in_a_few_words(said: dict[str, Any], words: str) -> None:
     assert decided_by(said) == words
+
+
+def envoy(port: int, *lines: dict[str, Any]) -> Any:
+    """An Envoy that has written these lines once somebody asks."""
+    child = SimpleNamespace(wait_until=lambda ready, *_: ready())
+    return SimpleNamespace(port=port, child=child, log_lines=lambda: list(lines))
+
+
+def test_the_first_line_behind_those_that_were_there_is_the_requests() -> None:
+    first, second = logged(rule="1"), logged(rule="2")
+
+    assert logged_since(envoy(1, first, second), 1) == second
+
+
+def test_nobody_who_answers_is_a_deviation(credentials: Credentials) -> None:
+    demo: Any = SimpleNamespace(envoy=envoy(free_port()), credentials=credentials)
+
+    outcome = send_row(demo, row())
+
+    assert outcome.status == 0
+    (wrong,) = outcome.wrong
+    assert wrong.startswith("no answer: ")
