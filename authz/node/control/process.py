@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     import msgspec
 
     from authz.node.control.activity import ActivityWriter
+    from authz.node.control.ca_publisher import CaPublisher
     from authz.node.control.metrics import Samples
+    from authz.node.control.publication import PublicationServer
     from authz.node.control.publisher import Publisher
+    from authz.node.control.stock import StockTaker
     from authz.sds.server import SdsServer
     from authz.store.engine import Store
 
@@ -55,6 +58,9 @@ class Control:
         self._config = config
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
+        self._stock: StockTaker | None = None
+        self._ca: CaPublisher | None = None
+        self._publication: PublicationServer | None = None
         self._sds: SdsServer | None = None
         self._threads: list[threading.Thread] = []
 
@@ -63,8 +69,13 @@ class Control:
         try:
             if self._config.sds is not None:
                 self._serve_sds(self._config.sds)
+            if self._config.publication is not None:
+                self._serve_publication(self._config.publication)
             self._say(
-                Listening(sds=None if self._sds is None else self._sds.address, publication=None)
+                Listening(
+                    sds=None if self._sds is None else self._sds.address,
+                    publication=None if self._publication is None else self._publication.address,
+                )
             )
             if self._config.database is not None:
                 self._follow_store()
@@ -84,13 +95,25 @@ class Control:
         self._sds = SdsServer(parse_address(address), crls=self._config.sds_crls)
         self._sds.start()
 
+    def _serve_publication(self, address: str) -> None:
+        from authz.node.control.ca_publisher import CaPublisher
+        from authz.node.control.publication import PublicationServer
+
+        self._ca = CaPublisher(self._config)
+        self._publication = PublicationServer(
+            parse_address(address), self._ca, url=self._config.publication_url
+        )
+        self._publication.start()
+
     def _follow_store(self) -> None:
         from authz.node.control.activity import ActivityWriter
         from authz.node.control.parts import FileParts
         from authz.node.control.publisher import Publisher
+        from authz.node.control.stock import StockTaker
 
         config = self._config
         self._activity = ActivityWriter()
+        self._stock = StockTaker()
 
         def failed(kind: str, error: AuthzError) -> None:
             publisher.count_failure(kind, error)
@@ -101,13 +124,23 @@ class Control:
             geo_directory=Path(config.geo_directory),
             failed=failed,
         )
-        self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
+        self._publisher = publisher = Publisher(
+            config, parts, self._say, opened=self._opened, published=self._published
+        )
         self._begin("publisher", publisher.run)
         self._begin("activity", self._activity.run)
+        self._begin("stock", self._stock.run)
+        if self._ca is not None:
+            self._begin("ca", self._ca.run)
 
     def _opened(self, store: Store | None) -> None:
-        if self._activity is not None:
-            self._activity.use(store)
+        for follower in (self._activity, self._stock, self._ca):
+            if follower is not None:
+                follower.use(store)
+
+    def _published(self, revision: int) -> None:
+        if self._ca is not None:
+            self._ca.published(revision)
 
     def _heard(self, message: ToControl) -> None:
         if isinstance(message, Inquire):
@@ -157,6 +190,8 @@ class Control:
                 ((kind,), float(count)) for kind, count in state.failures.items()
             ],
             "authz_events_not_kept_total": [((), float(self._activity.dropped))],
+            **({} if self._stock is None else self._stock.samples()),
+            **({} if self._ca is None else self._ca.samples()),
         }
 
     def _begin(self, name: str, body: Callable[[], None]) -> None:
@@ -177,8 +212,9 @@ class Control:
     def _stop(self) -> None:
         if self._publisher is not None:
             self._publisher.stop()
-        if self._activity is not None:
-            self._activity.stop()
+        for follower in (self._activity, self._stock, self._ca, self._publication):
+            if follower is not None:
+                follower.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
         until = time.monotonic() + 2.0
