@@ -150,7 +150,7 @@ def sign_crls(
             for one in wanted
         )
     with store.note() as session:
-        if session.published.heads(signing.id) != before:
+        if not session.published.lock(signing.id) or session.published.heads(signing.id) != before:
             raise ConflictError(
                 "another CRL of this certificate was signed at the same time", hint="try again"
             )

@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, literal, select
 
 from authz.store.records import PublishedCrl
 from authz.store.rows import columns_of, record_of, values_of
-from authz.store.tables import published_crls
+from authz.store.tables import authority_certificates, published_crls
 from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ class PublishedCrls:
         )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(PublishedCrl, row)
+
+    def lock(self, certificate_id: str) -> bool:
+        """Keep others who sign for an issuing certificate away until the transaction ends; False
+        when there is no such certificate (any more)."""
+        table = authority_certificates
+        # SQLite has one writer anyway, and leaves the lock out.
+        query = select(table.c.id).where(table.c.id == certificate_id).with_for_update()
+        return self._connection.execute(query).one_or_none() is not None
 
     def heads(self, certificate_id: str | None = None) -> list[PublishedCrl]:
         """The CRLs of one issuing certificate, or of all, without their bodies: a complete one may

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
@@ -56,6 +57,10 @@ class Sqlite:
     def lock_schema(self, connection: Connection) -> None:
         """Nothing: there is one writer at a time."""
 
+    def patient(self, connection: Connection) -> None:
+        """A statement takes as long as it does; more memory (128 MB) makes it less."""
+        connection.exec_driver_sql("PRAGMA cache_size = -131072")
+
     def close(self) -> None:
         """Close every connection."""
         self.reading.dispose()
@@ -77,6 +82,9 @@ def _engine(file: Path, begin: str) -> Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "cache_size = -16384",
+            # What a large transaction made of the log is given back.
+            "journal_size_limit = 67108864",
+            f"query_only = {'ON' if begin == 'BEGIN' else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -110,13 +118,16 @@ class _Watcher:
 
     def _look(self) -> bool:
         """Whether another connection has committed since the last look."""
+        first = self._seen is None
         try:
             inode = self._file.stat().st_ino
             if self._connection is None or self._seen is None or self._seen[0] != inode:
-                # Also when another file was put in its place.
+                # Also when another file was put in its place, and after it could not be read:
+                # whatever was committed meanwhile, nobody looked.
                 self.close()
+                self._seen = None
                 self._connection = sqlite3.connect(
-                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
+                    f"file:{quote(str(self._file))}?mode=ro", uri=True, check_same_thread=False
                 )
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         except (OSError, sqlite3.Error) as error:
@@ -126,4 +137,4 @@ class _Watcher:
                 f"the database cannot be watched: {str(error).lower()}", where=str(self._file)
             ) from error
         before, self._seen = self._seen, (inode, version)
-        return before is not None and before != self._seen
+        return not first and before != self._seen
