@@ -245,13 +245,22 @@ def check_zone(session: Session, zone_id: str) -> None:
 def beside(file: PolicyModel, store: PolicyModel) -> PolicyModel:
     """The sites of a policy file and those of a store together.
 
-    A host of both is the file's: what an operator wrote down is not for others to change.
+    A host of both is the file's: what an operator wrote down is not for others to change. So is
+    whether hosts that nobody named are answered for, which a store without a file always does.
+    No file is one without sites.
     """
+    if not file.sites:
+        return store
     taken = {host.lower() for site in file.sites for host in site.hosts}
     names = {site.name for site in file.sites}
     sites = list(file.sites)
     for site in store.sites:
-        hosts = tuple(host for host in site.hosts if host not in taken)
+        hosts = tuple(
+            # An empty store must not open what the file leaves closed.
+            host
+            for host in site.hosts
+            if host not in taken and (host != "*" or site.trust)
+        )
         if hosts:
             name = site.name if site.name not in names else f"{site.name} (store)"
             sites.append(replace(site, hosts=hosts, name=name))

@@ -54,6 +54,24 @@ def protecting_rule(hostname: str, paths: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
+def left_open(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """What people mean to protect by these paths as well and do not, and the path that would.
+
+    `/admin` leaves open what is below it, `/admin/*` leaves open `/admin`.
+    """
+    given = dict.fromkeys(paths)
+    below = [path[:-1] for path in given if path.endswith("*")]
+    found: list[tuple[str, str]] = []
+    for path in given:
+        whole = path.removesuffix("*").removesuffix("/")
+        everything_of = path.endswith("/*") and whole not in ("", *given)
+        if not path.endswith("*") and not any(f"{whole}/".startswith(one) for one in below):
+            found.append((f"what is below {path}", f"{whole}/*"))
+        elif everything_of and not any(whole.startswith(one) for one in below):
+            found.append((f"{whole} itself", whole))
+    return found
+
+
 def _host(hostname: str) -> str:
     if hostname.startswith("*."):
         # Any depth below the name and not the name itself, as hosts match (policy.hosts).

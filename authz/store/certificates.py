@@ -244,6 +244,11 @@ class Certificates:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(IssuanceRequest, row)
 
+    def forget_requests(self, before: float) -> int:
+        """Forget requests from before a Unix time; how many there were."""
+        table = issuance_requests
+        return self._connection.execute(delete(table).where(table.c.created_at < before)).rowcount
+
     def _numbers(self, query: CertificateQuery, *, indexed: bool = True) -> Select[Any] | None:
         """The numbers of the certificates that are asked for; None: there cannot be any."""
         if query.search.strip():

@@ -145,7 +145,7 @@ def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:
     Raises:
         StoreUnavailableError: it cannot be reached, or its tables are of another release.
     """
-    adapter = database_of(database, data_dir)
+    adapter = database_of(database, data_dir, create=create)
     try:
         with translated(adapter.name):
             check_schema(adapter, create=create)
@@ -171,8 +171,11 @@ def migrate_store(database: str, data_dir: Path) -> tuple[str, str]:
         adapter.close()
 
 
-def database_of(database: str, data_dir: Path) -> Database:
+def database_of(database: str, data_dir: Path, *, create: bool = True) -> Database:
     """The database of the settings; nothing is asked of it yet.
+
+    Args:
+        create: whether a file that is not there is made.
 
     Raises:
         StoreUnavailableError: its address cannot be read, or its file not opened.
@@ -180,7 +183,7 @@ def database_of(database: str, data_dir: Path) -> Database:
     if database == "sqlite":
         from authz.store.sqlite import Sqlite
 
-        return Sqlite(data_dir / FILE_NAME)
+        return Sqlite(data_dir / FILE_NAME, create=create)
     from authz.store.postgresql import Postgresql
 
     return Postgresql(database)

@@ -147,7 +147,7 @@ class Revocations:
         """Remove changes from before a Unix time, and all but about the latest `keep`; how many.
 
         The changes of a transaction stay or go together. Whoever publishes calls this now and
-        then: nobody who keeps up needs a change of an hour ago.
+        then, in a `note` of its own: nobody who keeps up needs a change of an hour ago.
         """
         number = _CHANGES.c.number
         last = self._connection.execute(select(func.max(number))).scalar_one()

@@ -31,9 +31,15 @@ LOOK_SECONDS: Final = 0.02
 class Sqlite:
     """A database in a file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, create: bool = True) -> None:
         self.name = str(file)
         self._file = file
+        if not create and not file.exists():
+            raise StoreUnavailableError(
+                "there is no database yet",
+                hint="authz db migrate makes one; or name another data_dir",
+                where=self.name,
+            )
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Names of clients are nobody else's business; SQLite's other files take its mode.

@@ -366,3 +366,53 @@ def test_a_request_to_issue_is_remembered(store: Store) -> None:
         assert session.certificates.request(here.id, "l") is None
     with pytest.raises(ConflictError), store.write() as session:
         session.certificates.add_request(request)
+
+    with store.note() as session:
+        assert session.certificates.forget_requests(AT) == 0
+        assert session.certificates.forget_requests(AT + 1) == 1
+        assert session.certificates.request(here.id, "k") is None
+
+
+def test_those_of_one_zone_expire(store: Store) -> None:
+    here, _ = _issue(store)
+    with store.read() as session:
+        for zone_id, many in ((here.id, 1), (identifier("other"), 0)):
+            found = session.certificates.expiring(AT, AT + 1e9, most=9, zone_id=zone_id)
+            assert len(found) == many
+
+
+def test_what_an_authority_issued_and_has_not_expired(store: Store) -> None:
+    here, of = _issue(store, 0)
+    with store.write() as session:
+        for number in (1, 2, 3):
+            issued = certificate(
+                of, here.id, number, issued_at=AT + number, expires_at=AT + 10 * number
+            )
+            session.certificates.add(issued)
+    with store.read() as session:
+        assert session.certificates.unexpired(of.id, AT) == (3, AT + 30)
+        # The last second still belongs to the validity.
+        assert session.certificates.unexpired(of.id, AT + 20) == (2, AT + 30)
+        assert session.certificates.unexpired(of.id, AT, issued_before=AT + 3) == (2, AT + 20)
+        assert session.certificates.unexpired(of.id, AT + 31) == (0, AT + 31)
+
+
+def test_certificates_of_an_authority_go_with_what_is_counted_and_remembered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "BLOCK_BITS", 1)
+    here, of = _issue(store, 5)
+    with store.write() as session:
+        one = _by_serial(session, of, "2")
+        session.certificates.set_status(one, REVOKED, revoked_at=AT, reason="superseded")
+        request = IssuanceRequest(
+            zone_id=here.id, request_key="k", digest="d", certificate_id=one.id, created_at=AT
+        )
+        session.certificates.add_request(request)
+        assert session.certificates.remove_of(of.id) == 5
+        assert session.certificates.remove_of(of.id) == 0
+        assert session.certificates.request(here.id, "k") is None
+    with store.read() as session:
+        for status in (None, ACTIVE, REVOKED):
+            assert session.certificates.count(CertificateQuery(zone_id=here.id, status=status)) == 0
+        assert _found(session, "device") == []

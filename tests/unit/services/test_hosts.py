@@ -78,6 +78,7 @@ def test_the_zone_that_has_the_host_is_found(world: World) -> None:
     world.ca(zone="example.com")
 
     assert _add(world, "a.example.com").zone.name == "example.com"
+    assert _add(world, "c.example.com", zone="example.com").zone.name == "example.com"
     with pytest.raises(InvalidInputError, match=r"belongs to the zone example\.com"):
         _add(world, "b.example.com", zone="default")
 

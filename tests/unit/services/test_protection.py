@@ -8,7 +8,7 @@ import pytest
 from authz.errors import InvalidInputError
 from authz.policy.fields import scheme_for
 from authz.rules import compile_expression, parse
-from authz.services.protection import protecting_expression, protecting_rule
+from authz.services.protection import left_open, protecting_expression, protecting_rule
 
 
 def _blocks(hostname: str, paths: list[str], host: str, path: str, **facts: bool) -> bool:
@@ -63,3 +63,21 @@ def test_as_cloudflare_writes_it() -> None:
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(InvalidInputError, match="is no path to protect"):
         protecting_expression("a.example", [path])
+
+
+@pytest.mark.parametrize(
+    ("paths", "missing"),
+    [
+        ([], []),
+        (["/admin"], ["/admin/*"]),
+        (["/admin/"], ["/admin/*"]),
+        (["/admin/*"], ["/admin"]),
+        (["/admin", "/admin/*"], []),
+        (["/admin*"], []),
+        (["/a", "/*"], []),
+        (["/"], ["/*"]),
+        (["/a/b/*", "/a/*", "/a"], []),
+    ],
+)
+def test_what_is_left_open(paths: list[str], missing: list[str]) -> None:
+    assert [add for _, add in left_open(paths)] == missing

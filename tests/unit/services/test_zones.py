@@ -82,6 +82,7 @@ def test_settings_change_and_the_others_stay(world: World) -> None:
     "change",
     [
         {"default_action": "deny"},
+        {"default_action": ""},
         {"paths": "x"},
         {"misdirected": "x"},
         {"upstream_headers": ["x"]},
