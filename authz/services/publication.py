@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from authz.store.records import Authority, AuthorityCertificate, PublishedCrl
     from authz.store.session import Session
 
-#: So many revoked serial numbers are signed again after every change: 40 KB, some milliseconds.
+#: So many revoked serial numbers are signed again after every change: 50 KB, some milliseconds.
 FEW: Final = 1_000
 #: More changes than this are no delta any more.
 MOST_CHANGES: Final = 5_000

@@ -124,7 +124,9 @@ class CaPublisher:
             keep: whether the same answer may be given to whoever asks the same, while nothing
                 changed (RFC 5019 §6: so that caches know it again).
         """
-        if not self._answering.acquire(timeout=ANSWER_SECONDS):
+        # Before the store was read it is not known for whom we answer.
+        starting = self.documents.by_path is None
+        if starting or not self._answering.acquire(timeout=ANSWER_SECONDS):
             reply = try_later()
         else:
             try:

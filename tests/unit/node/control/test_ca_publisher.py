@@ -201,6 +201,12 @@ def test_answers_are_counted(bench: _Bench) -> None:
     ]
 
 
+def test_before_the_store_was_read_there_is_no_answer(bench: _Bench) -> None:
+    assert bench.publisher.ocsp(b"?").statuses == ("try_later",)
+    bench.step()
+    assert bench.publisher.ocsp(b"?").statuses == ("malformed_request",)
+
+
 def test_an_answer_is_kept_until_something_changes_or_it_is_old(bench: _Bench) -> None:
     question, client = _question(bench)
     first = bench.publisher.ocsp(question, keep=True)
