@@ -203,7 +203,8 @@ def test_a_restart_goes_on_with_the_numbers(
     processes = psutil.Process(published.node.process.pid).children(recursive=True)
     published.node.destroy()
     psutil.wait_procs(processes, PATIENCE)
-    published.node = start("--config", str(published.config)).until_serving()
+    data = str(published.node.data)
+    published.node = start("--config", str(published.config), "--data-dir", data).until_serving()
     eventually(_is_there(published, delta), "the CRLs of before")
     assert (published.number(), published.number("-delta")) == numbers
 
