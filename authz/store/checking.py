@@ -88,6 +88,9 @@ def check(store: Store) -> list[Finding]:
                     break
                 of_this.append(one)
             found += of_this
+            if part is _of_sqlite and found:
+                # What else would be read of a damaged file is no finding.
+                break
     return found
 
 

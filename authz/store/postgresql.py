@@ -146,6 +146,8 @@ class _Watcher:
         try:
             connection = BoundedConnection.connect(**self._parameters, autocommit=True)
             connection.execute(f"LISTEN {CHANNEL}")
+            # From here on nothing is asked: that no word comes is as it should be.
+            connection.seconds = None
         except psycopg.Error as error:
             raise self._lost(error) from error
         return connection

@@ -475,3 +475,30 @@ def test_rows_that_refer_to_nothing_are_found(tmp_path: Path) -> None:
         assert [(one.where, one.message) for one in check(store)] == [
             ("authority_certificates", "row 1 refers to nothing in keys")
         ]
+
+
+def test_a_damaged_file_is_found(tmp_path: Path) -> None:
+    """An index that has not all of its rows, and a counter that then is not looked at."""
+    with closing(open_store("sqlite", tmp_path)) as store:
+        fill(store)
+        _damage(store, certificate_counts.delete())
+    name = "ix_audit_log_at"
+    statements = (
+        ("PRAGMA writable_schema = ON", f"DELETE FROM sqlite_master WHERE name = '{name}'"),
+        ("UPDATE audit_log SET at = 1", "PRAGMA writable_schema = ON"),
+    )
+    with closing(sqlite3.connect(tmp_path / "authz.db")) as connection:
+        row = connection.execute("SELECT * FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    for some in statements:
+        with closing(sqlite3.connect(tmp_path / "authz.db")) as connection:
+            for statement in some:
+                connection.execute(statement)
+            if some is statements[-1]:
+                connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", row)
+            connection.commit()
+
+    with closing(open_store("sqlite", tmp_path)) as store:
+        found = check(store)
+    assert found
+    assert {one.where for one in found} == {"database"}
+    assert name in found[0].message

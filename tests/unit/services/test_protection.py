@@ -8,7 +8,12 @@ import pytest
 from authz.errors import InvalidInputError
 from authz.policy.fields import scheme_for
 from authz.rules import compile_expression, parse
-from authz.services.protection import left_open, protecting_expression, protecting_rule
+from authz.services.protection import (
+    left_open,
+    protecting_expression,
+    protecting_rule,
+    with_free_ref,
+)
 
 
 def _blocks(hostname: str, paths: list[str], host: str, path: str, **facts: bool) -> bool:
@@ -81,3 +86,14 @@ def test_what_is_no_path(path: str) -> None:
 )
 def test_what_is_left_open(paths: list[str], missing: list[str]) -> None:
     assert [add for _, add in left_open(paths)] == missing
+
+
+def test_a_rule_has_a_name_that_logs_can_show_and_no_other_rule_has() -> None:
+    rule = protecting_rule("a.example")
+    long = protecting_rule("a." * 100 + "example")
+
+    assert rule["ref"] == "protect-a.example"
+    assert with_free_ref(rule, set())["ref"] == "protect-a.example"
+    taken = {"protect-a.example", "protect-a.example-2"}
+    assert with_free_ref(rule, taken)["ref"] == "protect-a.example-3"
+    assert len(with_free_ref(long, {long["ref"]})["ref"]) == 100
