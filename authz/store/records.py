@@ -310,7 +310,11 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCrl:
-    """A CRL that an authority signed: `kind` is `complete` or `delta`."""
+    """A CRL that an authority signed: `kind` is `complete` or `delta`.
+
+    `base` is the complete CRL that deltas are to, which may be an earlier one than `complete`; its
+    body is not kept.
+    """
 
     authority_id: str
     certificate_id: str

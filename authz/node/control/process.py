@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     import msgspec
 
     from authz.node.control.activity import ActivityWriter
+    from authz.node.control.ca_publisher import CaPublisher
     from authz.node.control.fetching import Fetching
     from authz.node.control.metrics import Samples
+    from authz.node.control.publication import PublicationServer
     from authz.node.control.publisher import Publisher
+    from authz.node.control.stock import StockTaker
     from authz.sds.server import SdsServer
     from authz.sources.fetch import Fetcher
     from authz.store.engine import Store
@@ -57,6 +60,9 @@ class Control:
         self._config = config
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
+        self._stock: StockTaker | None = None
+        self._ca: CaPublisher | None = None
+        self._publication: PublicationServer | None = None
         self._sds: SdsServer | None = None
         self._fetching: Fetching | None = None
         self._threads: list[threading.Thread] = []
@@ -66,8 +72,13 @@ class Control:
         try:
             if self._config.sds is not None:
                 self._serve_sds(self._config.sds)
+            if self._config.publication is not None:
+                self._serve_publication(self._config.publication)
             self._say(
-                Listening(sds=None if self._sds is None else self._sds.address, publication=None)
+                Listening(
+                    sds=None if self._sds is None else self._sds.address,
+                    publication=None if self._publication is None else self._publication.address,
+                )
             )
             if self._config.database is not None:
                 self._follow_store()
@@ -89,13 +100,25 @@ class Control:
         self._sds = SdsServer(parse_address(address), crls=self._config.sds_crls)
         self._sds.start()
 
+    def _serve_publication(self, address: str) -> None:
+        from authz.node.control.ca_publisher import CaPublisher
+        from authz.node.control.publication import PublicationServer
+
+        self._ca = CaPublisher(self._config)
+        self._publication = PublicationServer(
+            parse_address(address), self._ca, url=self._config.publication_url
+        )
+        self._publication.start()
+
     def _follow_store(self) -> None:
         from authz.node.control.activity import ActivityWriter
         from authz.node.control.parts import FileParts
         from authz.node.control.publisher import Publisher
+        from authz.node.control.stock import StockTaker
 
         config = self._config
         self._activity = ActivityWriter()
+        self._stock = StockTaker()
 
         def failed(kind: str, error: AuthzError) -> None:
             publisher.count_failure(kind, error)
@@ -107,9 +130,14 @@ class Control:
             fetched=None if config.fetched is None else Path(config.fetched),
             failed=failed,
         )
-        self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
+        self._publisher = publisher = Publisher(
+            config, parts, self._say, opened=self._opened, published=self._published
+        )
         self._begin("publisher", publisher.run)
         self._begin("activity", self._activity.run)
+        self._begin("stock", self._stock.run)
+        if self._ca is not None:
+            self._begin("ca", self._ca.run)
 
     def _fetch(self, directory: Path) -> None:
         from authz.node.control.fetching import Fetching
@@ -134,8 +162,13 @@ class Control:
         self._begin("fetching", self._fetching.run)
 
     def _opened(self, store: Store | None) -> None:
-        if self._activity is not None:
-            self._activity.use(store)
+        for follower in (self._activity, self._stock, self._ca):
+            if follower is not None:
+                follower.use(store)
+
+    def _published(self, revision: int) -> None:
+        if self._ca is not None:
+            self._ca.published(revision)
 
     def _heard(self, message: ToControl) -> None:
         if isinstance(message, Inquire):
@@ -191,6 +224,8 @@ class Control:
                 ((kind,), float(count)) for kind, count in state.failures.items()
             ],
             "authz_events_not_kept_total": [((), float(self._activity.dropped))],
+            **({} if self._stock is None else self._stock.samples()),
+            **({} if self._ca is None else self._ca.samples()),
         }
 
     def _begin(self, name: str, body: Callable[[], None]) -> None:
@@ -211,10 +246,9 @@ class Control:
     def _stop(self) -> None:
         if self._publisher is not None:
             self._publisher.stop()
-        if self._activity is not None:
-            self._activity.stop()
-        if self._fetching is not None:
-            self._fetching.stop()
+        for follower in (self._activity, self._stock, self._ca, self._publication, self._fetching):
+            if follower is not None:
+                follower.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
         until = time.monotonic() + 2.0

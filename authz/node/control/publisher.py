@@ -72,6 +72,7 @@ class Publisher:
         parts: the files beside the store.
         say: tells the supervisor.
         opened: told of the store whenever it was opened, and None when it was lost.
+        published: told of every revision that was published.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Publisher:
         say: Callable[[msgspec.Struct], None],
         *,
         opened: Callable[[Store | None], None] = lambda _: None,
+        published: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         assert config.database is not None
@@ -94,6 +96,7 @@ class Publisher:
         self._parts = parts
         self._say = say
         self._opened = opened
+        self._published = published
         self._clock = clock
         self._store: Store | None = None
         self._watcher: Watcher | None = None
@@ -204,6 +207,7 @@ class Publisher:
         state.revision, state.generation = built.revision, generation
         state.at, state.seconds = self._clock(), time.monotonic() - began
         state.count += 1
+        self._published(built.revision)
         get_logger().info(
             "published",
             generation=generation,
