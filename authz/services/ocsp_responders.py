@@ -21,6 +21,8 @@ from authz.ca.ocsp import (
     refusal,
 )
 from authz.ca.reasons import parse_reason
+from authz.certs.certificate import Certificate
+from authz.certs.signature import Signed, signed_by
 from authz.errors import AuthzError, StoreUnavailableError
 from authz.services.authority_lifecycle import certificate_of
 from authz.services.publication import (
@@ -169,12 +171,17 @@ def _status(store: Store, owner: SigningCertificate, serial: int) -> Certificate
             return CertificateStatus(
                 revoked_at=revoked.revoked_at, reason=parse_reason(revoked.reason)
             )
-        if session.certificates.by_serial(authority.id, text) is not None:
+        issued = session.certificates.by_serial(authority.id, text)
+        # And what stands below a root of ours.
+        others = session.authorities.certificates(authority.id)
+    ders = [] if issued is None else [issued.der]
+    ders += [one.der for one in others if one.id != owner.certificate.id]
+    issuer = certificate_of(owner.certificate)
+    # An authority has had several keys, and the question names one of them.
+    for der in ders:
+        certificate = Certificate.from_der(der, allow_zero_serial=True)
+        if certificate.serial_number == serial and signed_by(certificate, issuer) is Signed.YES:
             return CertificateStatus()
-        # What stands below a root of ours.
-        for one in session.authorities.certificates(authority.id):
-            if one.id != owner.certificate.id and certificate_of(one).serial_number == serial:
-                return CertificateStatus()
     return None
 
 

@@ -11,9 +11,11 @@ from authz.ca.keys import KeyEncryption
 from authz.certs.certificate import Certificate
 from authz.certs.ocsp import CertStatus, build_request, read_answer
 from authz.errors import IssuerInactiveError, KeyUnavailableError, StoreUnavailableError
+from authz.services.authorities import get_authority
 from authz.services.authority_lifecycle import delete_authority, rotate_authority
 from authz.services.ocsp_responders import VALIDITY_SECONDS, OcspReply, OcspResponders, try_later
 from authz.services.revocation import restore_certificate, revoke_certificate, revoke_serial
+from authz.store.records import CertificateRole
 from tests.factories.issuing import issue_client
 from tests.factories.ocsp import question
 from tests.factories.pki import AT
@@ -221,3 +223,20 @@ def test_serial_numbers_that_no_certificate_has(world: World, responders: OcspRe
     _renew(world, responders)
     for serial in (0, -1, 2**200):
         assert _about(world, responders, issuer, serial) == ("unknown",)
+
+
+def test_a_number_is_good_under_the_key_that_signed_it(
+    world: World, responders: OcspResponders
+) -> None:
+    old = _read(world.ca().certificates[0])
+    serial = Certificate.from_der(world.issue().certificate.der).serial_number
+    rotate_authority(world.store, "Acme", encryption=world.encryption, actor="t", at=AT)
+    new = next(
+        _read(one)
+        for one in get_authority(world.store, "Acme").certificates
+        if one.role is CertificateRole.ISSUING
+    )
+    _renew(world, responders)
+
+    assert _about(world, responders, old, serial) == ("good",)
+    assert _about(world, responders, new, serial) == ("unknown",)
