@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from authz.ca.keys import KeyEncryption
-    from authz.certs.certificate import Certificate
     from authz.store.engine import Store
 
 #: From an answer to its nextUpdate. Whoever keeps answers learns of a revocation that much later.
