@@ -218,7 +218,13 @@ def _serve_supervised(
         serving=lambda ready: _announce(plan, stack, ready, feed, http, keeper),
         reported=keeper.tell if keeper is not None and plan.follows_store else lambda _: None,
     )
-    signals.on_second_stop = supervisor.kill
+
+    def kill() -> None:
+        supervisor.kill()
+        if keeper is not None:
+            keeper.kill()
+
+    signals.on_second_stop = kill
     stack.callback(supervisor.kill)
     feed: Feed
     if keeper is not None and plan.follows_store:

@@ -73,7 +73,7 @@ class Worker:
         threading.Thread(target=self._listen, name="channel", daemon=True).start()
         try:
             self._endpoint.prepare()
-            while isinstance(order := self._inbox.get(), Load):
+            while isinstance(order := self._next_order(), Load):
                 if self._load(order) and not self._started:
                     self._start()
         except AuthzError as error:
@@ -84,6 +84,19 @@ class Worker:
         self._reporter.stop()
         self._say(self._export(0))
         return 0
+
+    def _next_order(self) -> Load | Drain | signal.Signals:
+        """The next order; of several snapshots that wait, the last one.
+
+        The others are not enforced any more, and their files may be gone.
+        """
+        order = self._inbox.get()
+        while isinstance(order, Load):
+            try:
+                order = self._inbox.get_nowait()
+            except queue.Empty:
+                break
+        return order
 
     def _listen(self) -> None:
         """Read the channel until it ends; only scrapes are answered here."""

@@ -132,11 +132,16 @@ def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:
 
     Args:
         database: `sqlite` (a file in `data_dir`) or a `postgresql://` address.
-        create: whether an empty database is made ready.
+        create: whether an empty database is made ready, and a file that is not there made.
 
     Raises:
         StoreUnavailableError: it cannot be reached, or its tables are of another release.
     """
+    file = data_dir / "authz.db"
+    if database == "sqlite" and not create and not file.exists():
+        raise StoreUnavailableError(
+            "there is no database file", hint="put it back, or restore a backup", where=str(file)
+        )
     adapter = _database(database, data_dir)
     try:
         with _translated(adapter.name):

@@ -12,8 +12,9 @@ import sqlite3
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, exc
 
 from authz.errors import StoreUnavailableError
 
@@ -35,8 +36,11 @@ class Sqlite:
         self._file = file
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Names of clients are nobody else's business; SQLite's other files take its mode.
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            # Names of clients are nobody else's business; SQLite's other files take its mode. Not
+            # opened when it is there: closing it would let go of the locks that every connection
+            # of this process has on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+            with suppress(FileExistsError):
+                os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise StoreUnavailableError(
                 f"the database file cannot be opened: {(error.strerror or str(error)).lower()}",
@@ -64,11 +68,14 @@ class Sqlite:
 
 def _engine(file: Path, begin: str) -> Engine:
     engine = create_engine(
-        f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        # Never made here: a store that is gone is not one that is empty.
+        f"sqlite:///file:{quote(str(file))}?mode=rw&uri=true",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: Any) -> None:
+    def _connected(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = _identity(file)
         # Its own transactions would begin late and read-only; ours begin as `begin` says.
         connection.isolation_level = None
         for pragma in (
@@ -80,11 +87,25 @@ def _engine(file: Path, begin: str) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}")
 
+    @event.listens_for(engine, "checkout")
+    def _checked_out(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _identity(file):
+            # Moved away, or another one is in its place: what this one says counts no more.
+            raise exc.DisconnectionError
+
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class _Watcher:
@@ -116,7 +137,7 @@ class _Watcher:
                 # Also when another file was put in its place.
                 self.close()
                 self._connection = sqlite3.connect(
-                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
+                    f"file:{quote(str(self._file))}?mode=ro", uri=True, check_same_thread=False
                 )
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         except (OSError, sqlite3.Error) as error:

@@ -10,5 +10,6 @@ checks goes on with what it has, and `ControlKeeper` starts it again.
     process.py     its own beginning and end
     publisher.py   the thread that sees commits and publishes
     parts.py       the policy file and the GeoIP files beside the store
+    takeover.py    what an earlier snapshot says to the one who takes over
     activity.py    what workers tell, into the store
 """

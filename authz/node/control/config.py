@@ -24,6 +24,8 @@ class ControlConfig(Message, frozen=True, kw_only=True):
         policy: the policy file that is answered by beside the store.
         snapshots, geoip, geo_directory: as node.policy_source.PolicyFiles.
         sds, publication: addresses to listen on, None for none.
+        resumed: the snapshot file that checks are answered by already, when an earlier control
+            process made it.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
     """
 
@@ -33,6 +35,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     geoip: dict[str, str]
     database: str | None = None
     policy: str | None = None
+    resumed: str | None = None
     sds: str | None = None
     sds_crls: bool = False
     publication: str | None = None

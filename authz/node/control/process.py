@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from authz.node.control.activity import ActivityWriter
     from authz.node.control.metrics import Samples
+    from authz.node.control.parts import FileParts
     from authz.node.control.publisher import Publisher
     from authz.sds.server import SdsServer
     from authz.store.engine import Store
@@ -53,6 +54,7 @@ class Control:
     def __init__(self, channel: Channel[ToControl], config: ControlConfig) -> None:
         self._channel = channel
         self._config = config
+        self._parts: FileParts | None = None
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
         self._sds: SdsServer | None = None
@@ -88,6 +90,7 @@ class Control:
         from authz.node.control.activity import ActivityWriter
         from authz.node.control.parts import FileParts
         from authz.node.control.publisher import Publisher
+        from authz.node.control.takeover import file_part
 
         config = self._config
         self._activity = ActivityWriter()
@@ -100,9 +103,12 @@ class Control:
             geoip=config.geoip,
             geo_directory=Path(config.geo_directory),
             failed=failed,
+            earlier=file_part(config.resumed),
         )
+        self._parts = parts
         self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
         self._begin("publisher", publisher.run)
+        self._begin("parts", parts.run)
         self._begin("activity", self._activity.run)
 
     def _opened(self, store: Store | None) -> None:
@@ -175,15 +181,24 @@ class Control:
             end(1)
 
     def _stop(self) -> None:
+        if self._activity is not None:
+            # First: the publisher takes the store with it.
+            self._activity.stop()
+            self._join("activity", 1.0)
+        if self._parts is not None:
+            self._parts.stop()
         if self._publisher is not None:
             self._publisher.stop()
-        if self._activity is not None:
-            self._activity.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
         until = time.monotonic() + 2.0
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+    def _join(self, name: str, seconds: float) -> None:
+        for thread in self._threads:
+            if thread.name == name:
+                thread.join(seconds)
 
     def _say(self, message: msgspec.Struct) -> None:
         try:
