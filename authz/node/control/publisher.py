@@ -222,7 +222,6 @@ class Publisher:
                 return
             built = self._models.build(session)
         self._write(built, began, lint=lint)
-        self.state.revision = built.revision
         self._tell_state("")
 
     def _write(self, built: StoreModel, began: float, *, lint: bool) -> None:
@@ -239,6 +238,11 @@ class Publisher:
             position_of(built),
             material_of(model, crls=self._sds_crls).encode(),
         )
+        self._compiled, self._built, self._last_good = snapshot, built, None
+        state = self.state
+        state.revision, state.generation, state.at = built.revision, generation, self._clock()
+        state.seconds = self._monotonic() - began
+        state.count += 1
         self._say(
             NewSnapshot(
                 generation=generation,
@@ -248,11 +252,6 @@ class Publisher:
                 geoip_asn=copies.get("asn"),
             )
         )
-        self._compiled, self._built, self._last_good = snapshot, built, None
-        state = self.state
-        state.generation, state.at = generation, self._clock()
-        state.seconds = self._monotonic() - began
-        state.count += 1
         get_logger().info(
             "published",
             generation=generation,
