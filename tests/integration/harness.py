@@ -46,17 +46,19 @@ def eventually(true: Callable[[], bool], what: str) -> None:
 
 
 class Node:
-    """A started command; `policy` is its policy file."""
+    """A started command; `policy` is its policy file, None for none."""
 
-    def __init__(self, directory: Path, *options: str, policy: str = ALLOW_ALL) -> None:
+    def __init__(self, directory: Path, *options: str, policy: str | None = ALLOW_ALL) -> None:
         self.policy = directory / "policy.yaml"
         self.data = directory / "data"
-        self.policy.write_text(policy)
+        if policy is not None:
+            self.policy.write_text(policy)
         self.lines: list[str] = []
         self._line: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "authz", "serve", "--policy", str(self.policy)),
+                *(sys.executable, "-P", "-m", "authz", "serve"),
+                *(() if policy is None else ("--policy", str(self.policy))),
                 *("--data-dir", str(self.data), "--sds", "off", "--admin", "off"),
                 *(() if "--grpc" in options else ("--grpc", "127.0.0.1:0")),
                 *(() if "--metrics" in options else ("--metrics", "127.0.0.1:0")),

@@ -56,7 +56,7 @@ INQUIRE_SECONDS: Final = 0.5
 #: an answer: a process that was stopped (SIGSTOP) or hangs is not noticed otherwise.
 PULSE_SECONDS: Final = 2.0
 MISSED_PULSES: Final = 5
-#: So many more while it starts.
+#: So many more until it has said anything.
 STARTING_PULSES: Final = 10
 
 #: Deaths before it ever published, after which the node gives up.
@@ -247,7 +247,7 @@ class ControlKeeper:
             self._say(self._in_force)
         try:
             while (message := channel.receive()) is not None:
-                self._missed = min(self._missed, 0)
+                self._missed = 0
                 self._heard(message)
         except ChannelClosedError:
             process.kill()
