@@ -35,7 +35,15 @@ def _gone(process: psutil.Process | None) -> bool:
     return process is None or not psutil.wait_procs([process], timeout=PATIENCE)[1]
 
 
-@pytest.mark.parametrize("options", [(), TWO], ids=["one", "two"])
+@pytest.mark.parametrize(
+    ("database", "options"),
+    [
+        ("sqlite", ()),
+        ("sqlite", TWO),
+        pytest.param("postgresql", TWO, marks=pytest.mark.postgres),
+    ],
+    indirect=["database"],
+)
 def test_a_revocation_counts_on_the_next_checks(
     start_store: Start, asker: Ask, world: World, database: str, options: tuple[str, ...]
 ) -> None:
@@ -59,6 +67,7 @@ def test_a_revocation_counts_on_the_next_checks(
     assert node.wait() == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_workers_tell_is_in_the_store(
     start_store: Start, asker: Ask, world: World, database: str
 ) -> None:
@@ -148,6 +157,7 @@ def test_a_database_that_is_killed_and_started_again(
         world.store.close()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_control_process_that_is_killed_is_missed_by_nobody(
     start_store: Start, asker: Ask, world: World, database: str
 ) -> None:
@@ -250,6 +260,7 @@ def test_a_broken_policy_file_stops_the_start(start_store: Start, world: World) 
     assert "policy.yaml" in node.log
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_a_control_process_that_is_stopped_is_ended(
     start_store: Start, asker: Ask, world: World
