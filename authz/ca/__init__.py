@@ -7,7 +7,8 @@ numbers are drawn for keys and serial numbers. Certificates go in and out as
 bytes and plain values, so that nobody outside needs a cryptography library. RFC 5280, RFC 2986,
 RFC 6960. The public functions, module by module:
 
-    keys.py       generate_key(kind) -> LocalSigner            parse_key_kind(text) -> KeyKind
+    key_kinds.py  KeyKind, DEFAULT_KEY_KIND, parse_key_kind(text) -> KeyKind
+    keys.py       generate_key(kind) -> LocalSigner
                   load_key(pem, passphrase=None) -> LocalSigner       .to_pem(passphrase=None)
                   KeyEncryption.from_passphrase(text) | .from_key_file(data)
                       .encrypt(signer, bound_to=) -> bytes     .decrypt(record, bound_to=)

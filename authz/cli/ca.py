@@ -28,6 +28,7 @@ from authz.cli.stores import (
 
 if TYPE_CHECKING:
     from authz.services.authorities import KnownAuthority
+    from authz.store.records import AuthorityCertificate
 
 app = group("Certificate authorities: embedded ones, and your own.")
 
@@ -228,7 +229,7 @@ def tell(known: KnownAuthority, *, json: bool) -> None:
     facts(pairs)
 
 
-def _first(known: KnownAuthority):  # type: ignore[no-untyped-def]  # the record's type would be imported at start
+def _first(known: KnownAuthority) -> AuthorityCertificate:
     return known.issuing or known.certificates[0]
 
 

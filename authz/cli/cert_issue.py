@@ -15,24 +15,34 @@ import typer
 
 from authz.cli import messages
 from authz.cli.cert import app, tell
-from authz.cli.files import check_absent, read_input, write_output
+from authz.cli.files import check_absent, check_directory, read_input, write_output
 from authz.cli.options import ConfigOption, JsonOption  # noqa: TC001 - typer evaluates them
 from authz.cli.stores import (
     DatabaseOption,
     DataDirOption,
-    ZoneOption,
     actor,
     complete_authority,
+    complete_zone,
     encryption_for,
     opened_store,
     store_settings,
 )
 
 if TYPE_CHECKING:
-    from authz.services.issuance import Issued, NewKey
+    from authz.services.issuance import Issued
+    from authz.services.issuance_requests import NewKey
 
 __all__ = ["app"]
 
+IssuingZoneOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer evaluates it
+    typer.Option(
+        "--zone",
+        metavar="Z",
+        help="The zone; that of --ca, or default, when left out.",
+        autocompletion=complete_zone,
+    ),
+]
 _Texts = Optional[list[str]]  # noqa: UP045 - typer evaluates it
 
 
@@ -94,7 +104,7 @@ def issue(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files.")] = False,
-    zone: ZoneOption = "default",
+    zone: IssuingZoneOption = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -123,6 +133,7 @@ def issue(
         _check_csr_alone(common_name, organization, dns, uri, email, pkcs12, password_file)
         request = read_input(csr)
     check_absent([directory / name for name in names], force=force)
+    check_directory(directory)
     with opened_store(settings) as store:
         issued = issue_certificate(
             store,
@@ -146,9 +157,11 @@ def issue(
 def _write(issued: Issued, directory: Path) -> None:
     from authz.errors import InvalidInputError
 
+    has_key = issued.key_pem is None
     try:
         if issued.key_pem is not None:
             write_output(directory / "client.key", issued.key_pem, private=True)
+            has_key = True
         if issued.pkcs12 is not None:
             write_output(directory / "client.p12", issued.pkcs12, private=True)
         write_output(directory / "client.pem", issued.bundle.encode())
@@ -156,7 +169,7 @@ def _write(issued: Issued, directory: Path) -> None:
         one = issued.certificate.id
         error.message = f"the certificate {one} was issued, but {error.message}"
         error.hint = f"authz cert show {one} --pem prints it with its chain"
-        if issued.key_pem is not None and not (directory / "client.key").exists():
+        if not has_key:
             error.hint = (
                 f"its private key is lost: revoke it (authz cert revoke {one}) and issue another"
             )
@@ -176,7 +189,7 @@ def _new_key(
 ) -> NewKey:
     from authz.ca.key_kinds import parse_key_kind
     from authz.ca.names import AlternativeNames, Subject
-    from authz.services.issuance import NewKey
+    from authz.services.issuance_requests import NewKey
 
     dns, uri, email = map(tuple, names)
     return NewKey(

@@ -46,8 +46,8 @@ def check(
 ) -> None:
     """Decide one CheckRequest offline, as serve would.
 
-    The decision is printed as JSON. Ends with 0 when it is allowed, 1 when it is denied, 2 when
-    the input cannot be used.
+    By the policy file or the store as it is now, as the settings say. The decision is printed as
+    JSON. Ends with 0 when it is allowed, 1 when it is denied, 2 when the input cannot be used.
     """
     settings = settings_of(config, policy)
     moment = time.time() if at is None else parse_time(at)

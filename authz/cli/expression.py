@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from authz.cli import messages
-from authz.cli.options import ConfigOption, JsonOption, PolicyOption, geo_of, group, settings_of
+from authz.cli.options import (
+    ConfigOption,
+    JsonOption,
+    PolicyOption,
+    geo_of,
+    group,
+    has_store,
+    model_of,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from authz.policy.model import PolicyModel
@@ -149,13 +158,11 @@ def _parsed(text: str, lists: dict[str, NamedList], scheme: Scheme | None = None
 
 
 def _model(config: Path | None, policy: Path | None) -> PolicyModel | None:
-    """The policy, if there is one."""
+    """The policy of file and store, if there is one."""
     settings = settings_of(config, policy)
-    if settings.policy is None:
+    if settings.policy is None and not has_store(settings):
         return None
-    from authz.sources.policy_file import load_policy
-
-    return load_policy(settings.policy).model
+    return model_of(settings)
 
 
 def _lists(config: Path | None, policy: Path | None) -> dict[str, NamedList]:
@@ -166,7 +173,9 @@ def _lists(config: Path | None, policy: Path | None) -> dict[str, NamedList]:
 def _lists_of(model: PolicyModel | None) -> dict[str, NamedList]:
     from authz.rules import compile_list
 
-    return {} if model is None else {item.name: compile_list(item) for item in model.lists}
+    # Where file and store have a list of one name, the file's, which comes first.
+    lists = () if model is None else reversed(model.lists)
+    return {item.name: compile_list(item) for item in lists}
 
 
 def _authorities_of(model: PolicyModel | None) -> tuple[KnownAuthority, ...] | None:

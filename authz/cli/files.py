@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,24 @@ def check_absent(paths: Sequence[Path], *, force: bool) -> None:
             )
 
 
+def check_directory(directory: Path) -> None:
+    """Make sure that files can be written there; it is made when it is not there.
+
+    Raises:
+        InvalidInputError: they cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InvalidInputError(
+            f"nothing can be written there: {(error.strerror or str(error)).lower()}",
+            where=str(directory),
+            hint="name a directory that can be written to",
+        ) from None
+
+
 def write_output(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file whole or not at all, readable for its owner alone when `private`.
 
@@ -56,7 +75,6 @@ def write_output(path: Path, data: bytes, *, private: bool = False) -> None:
     from authz.whole_files import write_whole
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # A temporary file is its owner's alone until it has its name.
         write_whole(path, [data])
         if not private:

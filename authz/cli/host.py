@@ -66,11 +66,16 @@ def add(
     """
     from authz.errors import InvalidInputError
     from authz.services.hosts import add_host
+    from authz.services.protection import left_open
 
     if further and not protect:
         raise InvalidInputError(
             f'"{further[0]}" is one argument too many', hint="paths stand behind --protect"
         )
+    paths = [*(protect or ()), *(further or ())]
+    for what, missing in left_open(paths):
+        messages.warning(f"{what} stays open")
+        messages.hint(f'add "{missing}" behind --protect')
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
         added = add_host(
@@ -78,7 +83,7 @@ def add(
             hostname,
             authority=authority,
             zone=zone,
-            protect=[*protect, *(further or ())] if protect else None,
+            protect=paths or None,
             geo=geo_of(settings),
             actor=actor(),
             at=time.time(),

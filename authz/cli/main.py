@@ -13,9 +13,10 @@ import typer
 
 from authz import __version__
 from authz.cli import (
-    ca_changes,
+    ca_revocation,
     cert_issue,
     check,
+    db,
     demo,
     envoy,
     expression,
@@ -30,7 +31,6 @@ from authz.cli.doctor import command as doctor
 
 app = typer.Typer(
     help="Cloudflare's mTLS rules as an external authorizer for Envoy.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
@@ -58,10 +58,11 @@ app.command("fingerprint")(fingerprint.fingerprint)
 app.add_typer(policy.app, name="policy")
 app.add_typer(expression.app, name="expression")
 app.add_typer(zone.app, name="zone")
-app.add_typer(ca_changes.app, name="ca")
+app.add_typer(ca_revocation.app, name="ca")
 app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
 app.add_typer(envoy.app, name="envoy")
+app.add_typer(db.app, name="db")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from authz.policy.geo import GeoLookup
+    from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
+    from authz.services.model import StoreModel
     from authz.settings import Override, Settings
 
 # Optional[…] instead of `… | None`: typer evaluates these at run time, and reads both.
@@ -65,32 +67,65 @@ def settings_of(
     return load_settings(config, given)
 
 
-def policy_path(settings: Settings) -> Path:
-    """The policy file of the settings.
-
-    Raises:
-        SettingsError: there is none.
-    """
-    from authz.errors import SettingsError
-
-    if settings.policy is None:
-        raise SettingsError(
-            "there is no policy to decide by", hint="name one: --policy F, or policy: F in the file"
-        )
-    return settings.policy
-
-
 def snapshot_of(settings: Settings, at: float) -> Snapshot:
-    """The policy file of the settings, compiled.
+    """What serve would answer by, compiled.
 
     Raises:
-        AuthzError: there is none, or it cannot be used.
+        AuthzError: there is nothing, or it cannot be used.
     """
     from authz.policy.snapshot import compile_snapshot
+
+    return compile_snapshot(model_of(settings), generation=1, at=at, geo=geo_of(settings))
+
+
+def model_of(settings: Settings) -> PolicyModel:
+    """What serve would answer by: the policy file, the store as it is now, or both.
+
+    Raises:
+        AuthzError: there is nothing, or it cannot be used.
+    """
+    from authz.errors import SettingsError
+    from authz.policy.model import PolicyModel
     from authz.sources.policy_file import load_policy
 
-    model = load_policy(policy_path(settings), fetched=fetched_of(settings)).model
-    return compile_snapshot(model, generation=1, at=at, geo=geo_of(settings))
+    file = PolicyModel(sites=())
+    if settings.policy is not None:
+        file = load_policy(settings.policy, fetched=fetched_of(settings)).model
+    if has_store(settings):
+        from authz.services.beside import beside
+
+        return beside(file, store_model(settings).model).model
+    if settings.policy is None:
+        raise SettingsError(
+            "there is no policy to decide by, and no store",
+            hint="name one: --policy F, or policy: F in the file",
+        )
+    return file
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether checks are answered by a store, and there is one already: reading makes none."""
+    return settings.store_active and (
+        settings.database != "sqlite" or (settings.data_dir / "authz.db").exists()
+    )
+
+
+def store_model(settings: Settings) -> StoreModel:
+    """The store as it is now.
+
+    Raises:
+        StoreUnavailableError: it cannot be read.
+        PolicyError, CertificateError: what is there cannot be enforced.
+    """
+    from authz.services.model import StoreModels
+    from authz.store.engine import open_store
+
+    store = open_store(settings.database, settings.data_dir, create=False)
+    try:
+        with store.read() as session:
+            return StoreModels().build(session)
+    finally:
+        store.close()
 
 
 def fetched_of(settings: Settings) -> Path:

@@ -96,7 +96,7 @@ def run_cases(
     """Run cases: a request, a certificate, and what should be decided.
 
     Every case is decided as serve would decide it, by the policy of --policy, or else of its file,
-    or else of the settings. Prints what was decided differently, and which
+    or else of the settings (file or store). Prints what was decided differently, and which
     rules and conditions no case has seen both true and false. Ends with 0 when every case passed,
     with 1 when one failed, with 2 when the cases or the policy cannot be used.
     """

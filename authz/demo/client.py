@@ -37,14 +37,21 @@ class Connection(http.client.HTTPSConnection):
         port: where to connect.
         sni: the name in the TLS handshake, which the server's certificate must have.
         server_ca: who vouches for the server (PEM).
-        certificate: the client's certificate, its intermediates and its key in one PEM file, or
-            None to present none.
+        certificate: the client's certificate and its intermediates (PEM), or None to present none.
+        key: the private key (PEM); None when it is in the same file.
     """
 
-    def __init__(self, port: int, sni: str, server_ca: Path, certificate: Path | None) -> None:
+    def __init__(
+        self,
+        port: int,
+        sni: str,
+        server_ca: Path,
+        certificate: Path | None,
+        key: Path | None = None,
+    ) -> None:
         context = ssl.create_default_context(cafile=str(server_ca))
         if certificate is not None:
-            context.load_cert_chain(certificate)
+            context.load_cert_chain(certificate, key)
         super().__init__(sni, port, timeout=TIMEOUT_SECONDS, context=context)
         self._tls = context
         self._sni = sni

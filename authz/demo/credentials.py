@@ -26,6 +26,7 @@ SERVER_NAMES = (
     "partner.localhost",
     "whoami.localhost",
     "nobody.localhost",
+    "devices.localhost",
 )
 
 

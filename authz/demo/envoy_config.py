@@ -43,13 +43,16 @@ _HEADINGS = {
 }
 
 
-def render_envoy_config(settings: Settings, options: EnvoyOptions | None = None) -> str:
+def render_envoy_config(
+    settings: Settings, options: EnvoyOptions | None = None, *further: EnvoyOptions
+) -> str:
     """The configuration as YAML, ready for `envoy -c`.
 
     Args:
         settings: authz.yaml, which says how Envoy reaches this service and where it looks for the
             certificate.
         options: what authz.yaml does not know; the defaults are those of envoy/envoy.yaml.
+        further: more listeners, each by its own options; clusters are those of `options`.
 
     Raises:
         SettingsError: an address cannot be written into a configuration, or `options.sds` does not
@@ -65,7 +68,10 @@ def render_envoy_config(settings: Settings, options: EnvoyOptions | None = None)
             "" if options.sds is None else NODE_TEXT,
             _admin(options),
             "\nstatic_resources:\n  listeners:\n",
-            indented(listener(options, forwarding, settings.client_ip.trusted_hops), 2),
+            "\n".join(
+                indented(listener(one, forwarding, settings.client_ip.trusted_hops), 2)
+                for one in (options, *further)
+            ),
             "\n  clusters:\n",
             indented(authz_cluster_text(authz_cluster(settings, options), options), 2),
             "\n",

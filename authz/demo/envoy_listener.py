@@ -18,7 +18,7 @@ _TYPE = "type.googleapis.com/envoy.extensions"
 def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_hops: int) -> str:
     """One listener with one filter chain, as an item of `static_resources.listeners`."""
     return f"""\
-- name: https
+- name: {options.name}
   address:
     {address(options.listen)}
   # Envoy's advice for an edge proxy: bounds memory per connection.

@@ -73,9 +73,10 @@ class EnvoyOptions:
     of a request body is forwarded for the fields `http.request.body.*`; 0 is nothing.
     `metadata_namespaces` are the namespaces of other filters' metadata to forward
     (`authz.metadata`). With `sds`, the trust bundle of the clients' authorities comes from this
-    service and `client_ca` is not used.
+    service and `client_ca` is not used. `name` is the listener's.
     """
 
+    name: str = "https"
     listen: str = "0.0.0.0:8443"
     admin: str = "127.0.0.1:9901"
     certificate: str = "/etc/envoy/tls/server.crt"

@@ -44,11 +44,13 @@ def ask(address: str, path: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authz:
-    """A running `authz serve`: where it answers checks, and its metrics and health port."""
+    """A running `authz serve`: where it answers checks, its metrics and health port, and where
+    Envoy gets trust bundles (None when that is off)."""
 
     child: Child
     grpc: tuple[str, ...]
     metrics_address: str
+    sds: str | None = None
 
     def is_ready(self) -> bool:
         """Whether it wants checks."""
@@ -139,7 +141,12 @@ def start_authz(
         return found.get("pid") == child.pid
 
     child.wait_until(serves, "it served")
-    return Authz(child=child, grpc=tuple(found["grpc"]), metrics_address=found["metrics"])
+    return Authz(
+        child=child,
+        grpc=tuple(found["grpc"]),
+        metrics_address=found["metrics"],
+        sds=found.get("sds"),
+    )
 
 
 def start_envoy(

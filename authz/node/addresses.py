@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from authz.errors import TransportError
+from authz.settings import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,29 @@ def reserve(addresses: Sequence[ListenAddress], *, shared: bool) -> Reservation:
     return Reservation(tuple(resolved), tuple(sockets))
 
 
-def _bind(address: ListenAddress) -> socket.socket:
+def settle(address: str, *, what: str, option: str) -> str:
+    """An address for another process to listen on, port 0 resolved once and for all its lives.
+
+    Args:
+        what: what is served there, and `option`, how to choose another address: for errors.
+
+    Raises:
+        TransportError: the address is taken, not ours, or not allowed.
+    """
+    wanted = parse_address(address)
+    bound = _bind(wanted, what=what, option=option)
+    try:
+        return str(replace(wanted, port=bound.getsockname()[1]))
+    finally:
+        bound.close()
+
+
+def _bind(
+    address: ListenAddress,
+    *,
+    what: str = "checks",
+    option: str = "--grpc or grpc.listen",
+) -> socket.socket:
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -109,10 +132,10 @@ def _bind(address: ListenAddress) -> socket.socket:
             bound.close()
             raise
     except OSError as error:
-        hint = "choose another address with --grpc or grpc.listen"
+        hint = f"choose another address with {option}"
         if error.errno == errno.EADDRINUSE:
             hint = f"stop what listens there (ss -ltnp 'sport = :{address.port}'), or {hint}"
         raise TransportError(
-            f"cannot listen for checks: {error.strerror or error}", where=str(address), hint=hint
+            f"cannot listen for {what}: {error.strerror or error}", where=str(address), hint=hint
         ) from error
     return bound

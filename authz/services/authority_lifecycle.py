@@ -118,7 +118,8 @@ def retire_previous(
     """Trust what an authority was before its rotations no more; the certificates that went.
 
     Args:
-        force: even while certificates that it issued have not expired: they verify no more.
+        force: even while certificates that it issued have not expired. They are good no more: not
+            verified, or, where a root still leads to an intermediate that went, revoked.
 
     Raises:
         NotFoundError: there is no such authority.
@@ -145,7 +146,7 @@ def retire_previous(
                     f"{left} certificate{'s' if left > 1 else ''} that it issued before "
                     f"{rfc3339_seconds(until)} ha{'ve' if left > 1 else 's'} not expired, the last "
                     f"expires on {rfc3339_seconds(last)}",
-                    hint="wait, issue them anew, or add --force: they verify no more then",
+                    hint="wait, issue them anew, or add --force: they are good no more then",
                 )
         for one in previous:
             _distrust(session, one, at)

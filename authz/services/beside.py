@@ -33,6 +33,7 @@ def beside(file: PolicyModel, store: PolicyModel) -> Together:
 
     A file without sites is none. Beside one, the store does not answer for hosts that nobody named:
     an operator who named all there are would otherwise open the rest by adding an empty store.
+    It does where somebody gave every host an authority.
     """
     if not file.sites:
         return Together(model=store, shadowed=())
@@ -43,7 +44,9 @@ def beside(file: PolicyModel, store: PolicyModel) -> Together:
     for site in store.sites:
         taken = [host for host in site.hosts if covered.has(host)]
         shadowed += taken
-        hosts = tuple(host for host in site.hosts if host not in taken and host != _EVERY_HOST)
+        hosts = tuple(
+            host for host in site.hosts if host not in taken and (host != _EVERY_HOST or site.trust)
+        )
         if hosts:
             name = _unlike(names, site.name)
             names.add(name)

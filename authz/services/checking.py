@@ -39,7 +39,7 @@ def check_rules(
     """Make sure that these could be the rules of a zone.
 
     Raises:
-        PolicyError: a rule is not one; `where` is `zone "example.com": rules[1].action`.
+        PolicyError: a rule is not one; `where` is `rules of the zone "example.com"[1].action`.
         ExpressionError: an expression cannot be used.
     """
     models = rule_models(rules, where_of(zone))
@@ -71,7 +71,7 @@ def check_models(
 
 def where_of(zone: Zone) -> str:
     """What the rules of a zone are called in errors."""
-    return f'zone "{zone.name}": rules'
+    return f'rules of the zone "{zone.name}"'
 
 
 def lists_named_by(expressions: Iterable[str]) -> set[str]:

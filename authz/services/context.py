@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from authz.errors import InvalidInputError, NotFoundError
 from authz.settings.problems import did_you_mean
-from authz.store.records import AuditEntry, AuthorityKind
+from authz.store.records import AuditEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,8 +153,3 @@ def checked_name(what: str, text: str) -> str:
             hint=f"at most {MAX_NAME} printable characters",
         )
     return name
-
-
-def issues_here(authority: Authority) -> bool:
-    """Whether its key is ours."""
-    return authority.kind is AuthorityKind.MANAGED

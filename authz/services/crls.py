@@ -76,7 +76,8 @@ def sign_crl(
     signer = opened(key, encryption)
     deltas = () if publication_url is None else (delta_crl_url(publication_url, signing.id),)
     with store.note() as session:
-        complete = session.published.get(signing.id, COMPLETE)
+        # Of two that sign at once, the second one waits here, and takes the number after.
+        complete = session.published.get(signing.id, COMPLETE, for_update=True)
         earlier = session.published.get(signing.id, DELTA)
         number = 1 + max((one.number for one in (complete, earlier) if one is not None), default=0)
         revoked = _revoked(session, known.authority.id)

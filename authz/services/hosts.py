@@ -15,7 +15,7 @@ from authz.certs.trust import compile_trust
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.services.context import audit, authority_of, facts_of, zone_of
 from authz.services.namespace import check_owner, normalise_hostname, owner_of
-from authz.services.protection import protecting_rule
+from authz.services.protection import protecting_rule, with_free_ref
 from authz.services.rulesets import facts_of_rules, put_rules, rules_of
 from authz.store.records import Authority, HostAssociation, Zone
 
@@ -108,6 +108,7 @@ def add_host(
         rule: Rule | None = None
         if protect is not None:
             before = rules_of(session, here)
+            wanted = with_free_ref(wanted, {one.get("ref") for one in before.rules})
             rules = put_rules(session, before, [*before.rules, wanted], geo=geo, actor=actor, at=at)
             rule = rules.rules[-1]
             after["rule"] = rule

@@ -11,16 +11,13 @@ A private key that is made here is handed out once and kept nowhere.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from authz.ca.bundle import pem_bundle, pkcs12
 from authz.ca.csr import CsrFacts, read_csr
 from authz.ca.description import signature_name
 from authz.ca.issuance import DAY, CertificateRequest, issue, prepare
-from authz.ca.key_kinds import DEFAULT_KEY_KIND, KeyKind
 from authz.ca.keys import KeyEncryption, LocalSigner, generate_key
 from authz.ca.names import AlternativeNames, Subject
 from authz.ca.profiles import CLIENT, Profile
@@ -30,7 +27,9 @@ from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError, 
 from authz.services.authorities import KnownAuthority, known_authority
 from authz.services.authority_lifecycle import certificate_of, issuing_of
 from authz.services.context import audit, authority_of, checked_name, new_id, zone_of
+from authz.services.issuance_requests import NewKey, check_request_key, digest_of
 from authz.services.keys import key_of, opened
+from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
 from authz.store.records import (
     AuthorityKind,
@@ -46,18 +45,6 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
     from authz.store.records import Zone
     from authz.store.session import Session
-
-MAX_REQUEST_KEY: Final = 128
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey:
-    """Instead of a CSR: a key that is made here, and whom the certificate is about."""
-
-    subject: Subject
-    names: AlternativeNames = field(default_factory=AlternativeNames)
-    kind: KeyKind = DEFAULT_KEY_KIND
-    pkcs12_password: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +72,7 @@ def issue_certificate(
     store: Store,
     request: str | bytes | NewKey,
     *,
-    zone: str,
+    zone: str | None = None,
     authority: str | None = None,
     label: str = "",
     days: int | None = None,
@@ -100,6 +87,7 @@ def issue_certificate(
 
     Args:
         request: a CSR (PEM or DER), or what to make a key for.
+        zone: name or identifier; that of the authority, when left out, or `default`.
         authority: name or identifier; the zone's only embedded CA that is active, when left out.
         label: for people; the common name, when left out.
         days: of validity, 1 to 5475; the profile's default, when left out.
@@ -118,12 +106,12 @@ def issue_certificate(
     subject = facts.subject if facts is not None else made.subject if made else Subject()
     wanted = checked_name("label", label or subject.common_name or "client certificate")
     if request_key is not None:
-        _check_request_key(request_key)
+        check_request_key(request_key)
     # (2) The answer that was given before.
     with store.read() as session:
-        here = zone_of(session, zone)
+        here = _zone(session, zone, authority)
         known = _issuer(session, here, authority)
-        asked = _digest(known, facts, made, wanted, days, profile)
+        asked = digest_of(known, facts, made, wanted, days, profile)
         earlier = _answered(session, here, request_key, asked)
         if earlier is not None:
             return earlier
@@ -215,6 +203,14 @@ def issued_facts(record: ClientCertificate) -> dict[str, Any]:
     }
 
 
+def _zone(session: Session, named: str | None, authority: str | None) -> Zone:
+    """The zone that the certificate will be of."""
+    if named is not None:
+        return zone_of(session, named)
+    found = None if authority is None else authority_of(session, authority)
+    return zone_of(session, DEFAULT_ZONE if found is None else found.zone_id or DEFAULT_ZONE)
+
+
 def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
     """The authority to issue by."""
     if named is not None:
@@ -222,7 +218,7 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
         if found.zone_id not in (None, zone.id):
             raise InvalidInputError(
                 f"the authority {found.name} belongs to another zone than {zone.name}",
-                hint="name its zone",
+                hint="name its own zone, or leave the zone out",
             )
     else:
         own = [
@@ -239,7 +235,7 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
         if len(active) > 1:
             raise InvalidInputError(
                 f"the zone {zone.name} has several authorities that issue: "
-                + ", ".join(one.name for one in active),
+                + ", ".join(sorted(one.name for one in active)),
                 hint="name one: --ca NAME",
             )
         found = active[0]
@@ -277,29 +273,6 @@ def _answered(session: Session, zone: Zone, request_key: str | None, asked: str)
 def _bundle(certificate: ClientCertificate, known: KnownAuthority) -> str:
     read = Certificate.from_der(certificate.der)
     return pem_bundle(read, chain_of(known, read))
-
-
-def _digest(
-    known: KnownAuthority,
-    facts: CsrFacts | None,
-    made: NewKey | None,
-    label: str,
-    days: int | None,
-    profile: Profile,
-) -> str:
-    asked: dict[str, Any] = {
-        "authority": known.authority.id,
-        "label": label,
-        "days": days,
-        "profile": profile.name,
-    }
-    if facts is not None:
-        asked["csr"] = facts.pem
-    if made is not None:
-        asked["subject"] = made.subject.der.hex()
-        asked["names"] = made.names.der.hex()
-        asked["kind"] = str(made.kind)
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _record(
@@ -347,11 +320,3 @@ def _pkcs12(
     if own is None or made is None or made.pkcs12_password is None:
         return None
     return pkcs12(certificate, own, chain, password=made.pkcs12_password, name=label)
-
-
-def _check_request_key(text: str) -> None:
-    if not text or len(text) > MAX_REQUEST_KEY or not text.isprintable():
-        raise InvalidInputError(
-            "the request key is empty, too long or has control characters",
-            hint=f"1 to {MAX_REQUEST_KEY} printable characters, a new one for each certificate",
-        )

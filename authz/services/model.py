@@ -25,11 +25,11 @@ from authz.policy.model import (
 )
 from authz.policy.snapshot import compile_snapshot
 from authz.rules.lists import ListKind, ListModel, pack_list
+from authz.services.namespace import DEFAULT_ZONE
 from authz.services.revoked import RevokedSerials
 from authz.sources.policy_lists import PACKED_FROM
 from authz.sources.policy_trust import packed_where_large
 from authz.sources.rule_json import rule_models
-from authz.store.schema import DEFAULT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -214,7 +214,7 @@ class StoreModels:
 
 def hosts_of(zone: Zone) -> tuple[str, ...]:
     """The hosts that a zone answers for: its name and everything below it, or every host."""
-    return ("*",) if zone.name == DEFAULT_NAME else (zone.name, f"*.{zone.name}")
+    return ("*",) if zone.name == DEFAULT_ZONE else (zone.name, f"*.{zone.name}")
 
 
 def list_model(one: List, items: tuple[str, ...]) -> ListModel:

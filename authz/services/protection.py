@@ -12,12 +12,15 @@ from authz.errors import InvalidInputError
 from authz.rules.formatter import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Mapping, Sequence
 
 #: True of everybody who may not come in.
 WITHOUT_CERTIFICATE: Final = (
     "(not cf.tls_client_auth.cert_verified or cf.tls_client_auth.cert_revoked)"
 )
+
+#: Characters of the name of a rule: what logs and metrics call it (sources.policy_document).
+MAX_REF: Final = 100
 
 #: Everything: no condition on the path is needed.
 _EVERYTHING: Final = "/*"
@@ -48,10 +51,40 @@ def protecting_expression(hostname: str, paths: Sequence[str] = ()) -> str:
 def protecting_rule(hostname: str, paths: Sequence[str] = ()) -> dict[str, Any]:
     """The rule, as the API takes it; raises what `protecting_expression` does."""
     return {
+        "ref": f"protect-{hostname}"[:MAX_REF],
         "description": f"Block requests to {hostname} without a valid certificate",
         "expression": protecting_expression(hostname, paths),
         "action": "block",
     }
+
+
+def with_free_ref(rule: Mapping[str, Any], taken: Container[object]) -> dict[str, Any]:
+    """The same rule under a name that no other rule has."""
+    ref = str(rule["ref"])
+    number = 1
+    while ref in taken:
+        number += 1
+        end = f"-{number}"
+        ref = f"{rule['ref'][: MAX_REF - len(end)]}{end}"
+    return {**rule, "ref": ref}
+
+
+def left_open(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """What people mean to protect by these paths as well and do not, and the path that would.
+
+    `/admin` leaves open what is below it, `/admin/*` leaves open `/admin`.
+    """
+    given = dict.fromkeys(paths)
+    below = [path[:-1] for path in given if path.endswith("*")]
+    found: list[tuple[str, str]] = []
+    for path in given:
+        whole = path.removesuffix("*").removesuffix("/")
+        everything_of = path.endswith("/*") and whole not in ("", *given)
+        if not path.endswith("*") and not any(f"{whole}/".startswith(one) for one in below):
+            found.append((f"what is below {path}", f"{whole}/*"))
+        elif everything_of and not any(whole.startswith(one) for one in below):
+            found.append((f"{whole} itself", whole))
+    return found
 
 
 def _host(hostname: str) -> str:

@@ -105,7 +105,9 @@ def change_zone(
         InvalidInputError: a value is none of those there are.
     """
     given = {"default_action": default_action, "paths": paths, "misdirected": misdirected}
-    changes = {name: checked_setting(name, value) for name, value in given.items() if value}
+    changes = {
+        name: checked_setting(name, value) for name, value in given.items() if value is not None
+    }
     headers = None if upstream_headers is None else checked_headers(upstream_headers)
     with store.write() as session:
         before = zone_of(session, named)

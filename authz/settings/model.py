@@ -353,7 +353,8 @@ class Settings(Section):
     store: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="Whether to answer by the store. `auto`: when there is no `policy`. `on` "
-        "beside a `policy`: by both; the file's sites come first and are read-only.",
+        "beside a `policy`: by both; the file's sites come first and are read-only, and only a "
+        'file with `hosts: ["*"]` answers for hosts that neither names.',
     )
     keys: KeySettings = Field(default_factory=KeySettings)
     publication: PublicationSettings = Field(default_factory=PublicationSettings)

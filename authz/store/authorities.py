@@ -26,6 +26,7 @@ from authz.store.tables import (
     host_associations,
     keys,
     published_crls,
+    revocation_counts,
     revocations,
 )
 
@@ -79,10 +80,16 @@ class Authorities:
             authority_certificates.c.key_id.is_not(None),
         )
         unused = [row.key_id for row in connection.execute(key_ids)]
-        for table in (revocations, fetched, published_crls, authority_certificates):
+        for table in (
+            revocations,
+            revocation_counts,
+            fetched,
+            published_crls,
+            authority_certificates,
+        ):
             connection.execute(delete(table).where(table.c.authority_id == authority_id))
-        if unused:
-            connection.execute(delete(keys).where(keys.c.id.in_(unused)))
+        for key_id in unused:
+            self._remove_key(key_id)
         connection.execute(delete(authorities).where(named))
 
     def all(self) -> list[Authority]:
@@ -136,9 +143,7 @@ class Authorities:
         )
         self._connection.execute(delete(table).where(table.c.id == certificate_id))
         if key_id is not None:
-            used = select(func.count()).where(table.c.key_id == key_id)
-            if not self._connection.execute(used).scalar_one():
-                self._connection.execute(delete(keys).where(keys.c.id == key_id))
+            self._remove_key(key_id)
 
     def certificates(self, authority_id: str | None = None) -> list[AuthorityCertificate]:
         """The certificates of one authority, or of all, in their order."""
@@ -171,6 +176,12 @@ class Authorities:
     def replace_key(self, key: Key) -> None:
         """Keep the same key, encrypted under another secret."""
         self._connection.execute(update(keys).where(keys.c.id == key.id).values(record=key.record))
+
+    def _remove_key(self, key_id: str) -> None:
+        """Remove a key that no certificate has any more."""
+        used = select(func.count()).where(authority_certificates.c.key_id == key_id)
+        if not self._connection.execute(used).scalar_one():
+            self._connection.execute(delete(keys).where(keys.c.id == key_id))
 
     def _one(self, condition: ColumnElement[Any]) -> Authority | None:
         query = select(*columns_of(Authority, authorities)).where(condition)

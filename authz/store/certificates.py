@@ -1,32 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Client certificates: kept, found by what people know of them, counted without counting.
 
-A million of them answer in milliseconds because every question has its index: pages go along
-`number` (there is no OFFSET over a million rows; a page by number is counted within one status),
-how many there are is kept beside them, and words are found through the full-text index of the
-database (`search`).
+A million of them answer in milliseconds because every question has its index. First the numbers of
+a page are found, in an index and nothing else, then the rows of those numbers are read. How many
+there are, and where a far page begins, is kept beside them (`counts`); words are found through the
+full-text index of the database (`search`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
+from authz.store.counts import count_one, counted, skipped, uncount
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
 from authz.store.rows import Readers, columns_of, record_of, values_of
-from authz.store.search import matching
-from authz.store.tables import certificate_counts, client_certificates, issuance_requests
-from authz.store.upsert import upsert
+from authz.store.search import number_of, numbers_with, words_in, words_of
+from authz.store.tables import client_certificates, issuance_requests, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import ColumnElement, Connection, Select
 
 _TABLE = client_certificates
 _READERS: Final[Readers] = {"status": CertificateStatus}
+
+#: Rows that are looked up in one statement: databases limit a statement's parameters.
+_ROWS: Final = 1_000
+
+#: Certificates among which PostgreSQL looks for words before it asks its index for all of them.
+_LATEST: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,11 @@ class CertificateQuery:
     search: str = ""
     expires_before: float | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is about zone and status alone."""
+        return not self.search.strip() and self.expires_before is None
+
 
 class Certificates:
     """Client certificates of one transaction."""
@@ -58,8 +69,10 @@ class Certificates:
         Raises:
             ConflictError: its authority has issued this serial number before.
         """
-        self._connection.execute(insert(_TABLE).values(values_of(certificate, but=("number",))))
-        self._count(certificate.zone_id, certificate.status, 1)
+        values = values_of(certificate, but=("number",)) | {"words": words_of(certificate)}
+        added = self._connection.execute(insert(_TABLE).values(values))
+        (number,) = added.inserted_primary_key or (0,)
+        count_one(self._connection, certificate.zone_id, certificate.status, number, 1)
 
     def set_status(
         self,
@@ -70,32 +83,40 @@ class Certificates:
         reason: str | None,
     ) -> None:
         """Revoke or restore."""
-        self._connection.execute(
-            update(_TABLE)
-            .where(_TABLE.c.number == certificate.number)
-            .values(status=status.value, revoked_at=revoked_at, reason=reason)
-        )
-        if status is not certificate.status:
-            self._count(certificate.zone_id, certificate.status, -1)
-            self._count(certificate.zone_id, status, 1)
+        # As it is now: `certificate` may have been read before somebody else changed it.
+        now = self._one(_TABLE.c.number == certificate.number)
+        if now is None:
+            return
+        changed = replace(now, status=status, revoked_at=revoked_at, reason=reason)
+        self._keep(changed)
+        if status is not now.status:
+            count_one(self._connection, now.zone_id, now.status, now.number, -1)
+            count_one(self._connection, now.zone_id, status, now.number, 1)
 
     def set_label(self, certificate: ClientCertificate, label: str) -> None:
         """Give it another label."""
-        self._connection.execute(
-            update(_TABLE).where(_TABLE.c.number == certificate.number).values(label=label)
-        )
+        now = self._one(_TABLE.c.number == certificate.number)
+        if now is not None:
+            self._keep(replace(now, label=label))
 
     def seen(self, at_by_fingerprint: Mapping[str, float]) -> int:
-        """Note when certificates were last seen; how many of them are ours."""
-        known = 0
-        for fingerprint, at in at_by_fingerprint.items():
-            later = (_TABLE.c.last_seen_at.is_(None)) | (_TABLE.c.last_seen_at < at)
-            known += self._connection.execute(
-                update(_TABLE)
-                .where(and_(_TABLE.c.fingerprint_sha256 == fingerprint, later))
-                .values(last_seen_at=at)
-            ).rowcount
-        return known
+        """Note when certificates were last seen; of how many of them that is news."""
+        if not at_by_fingerprint:
+            return 0
+        query = (
+            update(_TABLE)
+            .where(
+                _TABLE.c.fingerprint_sha256 == bindparam("fingerprint"),
+                (_TABLE.c.last_seen_at.is_(None)) | (_TABLE.c.last_seen_at < bindparam("at")),
+            )
+            .values(last_seen_at=bindparam("at"))
+        )
+        # In one order, so that two who note the same ones do not wait for each other.
+        rows = [
+            {"fingerprint": fingerprint, "at": at}
+            for fingerprint, at in sorted(at_by_fingerprint.items())
+        ]
+        return self._connection.execute(query, rows).rowcount
 
     def get(self, certificate_id: str) -> ClientCertificate | None:
         """The certificate with this identifier."""
@@ -117,25 +138,34 @@ class Certificates:
         Args:
             most: how many at most.
             before: only those issued before the one of this number (a cursor).
-            skip: how many to leave out; a cursor is quicker for far pages.
+            skip: how many to leave out. Quick at any distance, but among words, or what expires
+                soon, a cursor is quicker.
         """
-        wanted = self._where(query, select(*columns_of(ClientCertificate, _TABLE)))
+        wanted = self._numbers(query)
+        if wanted is None:
+            return []
+        number = number_of(wanted)
+        if before is None and query.plain:
+            before, skip = skipped(self._connection, query.zone_id, query.status, skip)
         if before is not None:
-            wanted = wanted.where(_TABLE.c.number < before)
-        wanted = wanted.order_by(_TABLE.c.number.desc()).limit(most).offset(skip)
-        rows = self._connection.execute(wanted)
-        return [record_of(ClientCertificate, row, _READERS) for row in rows]
+            wanted = wanted.where(number < before)
+        if query.search.strip() and self._connection.dialect.name == "postgresql":
+            found = self._among_the_latest(query, most=most, before=before, skip=skip)
+            if found is not None:
+                return self._of(found)
+            # Not along the numbers: PostgreSQL would look at every certificate for a rare word.
+            number = number + literal_column("0")
+        wanted = wanted.order_by(number.desc()).limit(most).offset(skip)
+        return self._of(list(self._connection.execute(wanted).scalars()))
 
     def count(self, query: CertificateQuery, *, most: int | None = None) -> int:
         """How many there are; at most `most` when words are searched for or expiry matters."""
-        if not query.search and query.expires_before is None:
-            counted = select(func.coalesce(func.sum(certificate_counts.c.certificates), 0)).where(
-                certificate_counts.c.zone_id == query.zone_id
-            )
-            if query.status is not None:
-                counted = counted.where(certificate_counts.c.status == query.status.value)
-            return int(self._connection.execute(counted).scalar_one())
-        some = self._where(query, select(_TABLE.c.number)).limit(most).subquery()
+        if query.plain:
+            return counted(self._connection, query.zone_id, query.status)
+        wanted = self._numbers(query)
+        if wanted is None:
+            return 0
+        some = wanted.limit(most).subquery()
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def expiring(
@@ -145,6 +175,8 @@ class Certificates:
         query = (
             select(*columns_of(ClientCertificate, _TABLE))
             .where(
+                # All of them, named for the index, which begins with the zone.
+                _TABLE.c.zone_id.in_(select(zones.c.id)),
                 _TABLE.c.status == CertificateStatus.ACTIVE.value,
                 _TABLE.c.expires_at >= at,
                 _TABLE.c.expires_at < until,
@@ -172,18 +204,13 @@ class Certificates:
     def remove_of(self, authority_id: str) -> int:
         """Remove every certificate of an authority, which goes as well; how many there were."""
         own = _TABLE.c.authority_id == authority_id
-        counted = select(_TABLE.c.zone_id, _TABLE.c.status, func.count().label("many"))
-        rows = self._connection.execute(
-            counted.where(own).group_by(_TABLE.c.zone_id, _TABLE.c.status)
-        ).all()
-        for row in rows:
-            self._count(row.zone_id, CertificateStatus(row.status), -row.many)
+        many = uncount(self._connection, own)
         ids = select(_TABLE.c.id).where(own)
         self._connection.execute(
             delete(issuance_requests).where(issuance_requests.c.certificate_id.in_(ids))
         )
         self._connection.execute(delete(_TABLE).where(own))
-        return sum(int(row.many) for row in rows)
+        return many
 
     def add_request(self, request: IssuanceRequest) -> None:
         """Remember what a request to issue was answered with.
@@ -202,39 +229,88 @@ class Certificates:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(IssuanceRequest, row)
 
-    def _where(self, query: CertificateQuery, wanted: Select[Any]) -> Select[Any]:
-        wanted = wanted.where(_TABLE.c.zone_id == query.zone_id)
-        if query.status is not None:
-            wanted = wanted.where(_TABLE.c.status == query.status.value)
+    def forget_requests(self, before: float) -> int:
+        """Forget requests from before a Unix time; how many there were."""
+        table = issuance_requests
+        return self._connection.execute(delete(table).where(table.c.created_at < before)).rowcount
+
+    def _numbers(self, query: CertificateQuery, *, indexed: bool = True) -> Select[Any] | None:
+        """The numbers of the certificates that are asked for; None: there cannot be any."""
+        if query.search.strip():
+            words = words_in(query.search)
+            if not words:
+                return None
+            dialect = self._connection.dialect.name
+            wanted = numbers_with(dialect, query.zone_id, query.status, words, indexed=indexed)
+            if not indexed:
+                wanted = wanted.where(_TABLE.c.zone_id == query.zone_id)
+            if dialect == "sqlite" and query.expires_before is not None:
+                wanted = wanted.join(_TABLE, _TABLE.c.number == number_of(wanted))
+        else:
+            wanted = select(_TABLE.c.number).where(_TABLE.c.zone_id == query.zone_id)
+            if query.status is not None:
+                wanted = wanted.where(_TABLE.c.status == query.status.value)
+            elif query.expires_before is not None:
+                # All of them, named for the index.
+                wanted = wanted.where(_TABLE.c.status.in_([one.value for one in CertificateStatus]))
         if query.expires_before is not None:
             wanted = wanted.where(_TABLE.c.expires_at < query.expires_before)
-        if query.search.split():
-            wanted = wanted.where(matching(self._connection.dialect.name, query.search))
         return wanted
 
-    def _count(self, zone_id: str, status: CertificateStatus, more: int) -> None:
-        upsert(
-            self._connection,
-            certificate_counts,
-            {"zone_id": zone_id, "status": status.value},
-            insert={"certificates": max(more, 0)},
-            update={"certificates": certificate_counts.c.certificates + more},
+    def _among_the_latest(
+        self, query: CertificateQuery, *, most: int, before: int | None, skip: int
+    ) -> list[int] | None:
+        """The numbers of a page of a search, if so many are among the latest certificates.
+
+        PostgreSQL cannot tell how many certificates have a word that begins with some letters, and
+        its index of words gives all of them or none. A word that many have is found among the
+        latest; what is not there is rare, and few for the index.
+        """
+        latest = select(_TABLE.c.number).where(_TABLE.c.zone_id == query.zone_id)
+        if query.status is not None:
+            latest = latest.where(_TABLE.c.status == query.status.value)
+        if before is not None:
+            latest = latest.where(_TABLE.c.number < before)
+        first = latest.order_by(_TABLE.c.number.desc()).limit(1).offset(_LATEST - 1)
+        from_here = self._connection.execute(first).scalar_one_or_none()
+        if from_here is None:
+            return None
+        page = self._numbers(query, indexed=False)
+        if page is None:
+            return None
+        page = page.where(_TABLE.c.number >= from_here)
+        if before is not None:
+            page = page.where(_TABLE.c.number < before)
+        page = page.order_by(_TABLE.c.number.desc()).limit(most).offset(skip)
+        found = list(self._connection.execute(page).scalars())
+        return found if len(found) == most else None
+
+    def _of(self, numbers: list[int]) -> list[ClientCertificate]:
+        """The certificates of these numbers, the latest first."""
+        found: list[ClientCertificate] = []
+        for start in range(0, len(numbers), _ROWS):
+            query = (
+                select(*columns_of(ClientCertificate, _TABLE))
+                .where(_TABLE.c.number.in_(numbers[start : start + _ROWS]))
+                .order_by(_TABLE.c.number.desc())
+            )
+            rows = self._connection.execute(query)
+            found += [record_of(ClientCertificate, row, _READERS) for row in rows]
+        return found
+
+    def _keep(self, changed: ClientCertificate) -> None:
+        values = {
+            "label": changed.label,
+            "status": changed.status.value,
+            "revoked_at": changed.revoked_at,
+            "reason": changed.reason,
+            "words": words_of(changed),
+        }
+        self._connection.execute(
+            update(_TABLE).where(_TABLE.c.number == changed.number).values(values)
         )
 
     def _one(self, condition: ColumnElement[Any]) -> ClientCertificate | None:
         query = select(*columns_of(ClientCertificate, _TABLE)).where(condition)
         row = self._connection.execute(query).first()
         return None if row is None else record_of(ClientCertificate, row, _READERS)
-
-
-def words_of(certificate: ClientCertificate) -> Sequence[str]:
-    """What a certificate is found by."""
-    return (
-        certificate.label,
-        certificate.common_name,
-        certificate.organization,
-        certificate.organizational_unit,
-        certificate.serial,
-        certificate.fingerprint_sha256,
-        certificate.id,
-    )

@@ -13,12 +13,13 @@ readers wait for nobody. No driver's exception leaves this package.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import exc
 
-from authz.errors import ConflictError, StoreError, StoreUnavailableError
-from authz.store.schema import check_schema, migrate
+from authz.errors import ConflictError, InvalidInputError, StoreError, StoreUnavailableError
+from authz.store.addresses import without_password
+from authz.store.schema import check_schema
 from authz.store.session import Session, last_revision, next_revision
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
+
+
+#: The database's file in `data_dir`.
+FILE_NAME: Final = "authz.db"
 
 
 class Watcher(Protocol):
@@ -64,6 +69,9 @@ class Database(Protocol):
     def lock_schema(self, connection: Connection) -> None:
         """Keep other migrations away until the transaction ends."""
 
+    def patient(self, connection: Connection) -> None:
+        """Let the statements of this transaction take as long as they do."""
+
     def close(self) -> None:
         """Close every connection."""
 
@@ -87,7 +95,7 @@ class Store:
             StoreUnavailableError: the database cannot be read.
         """
         with (
-            _translated(self.name),
+            translated(self.name),
             self._database.reading.connect() as connection,
             connection.begin(),
         ):
@@ -102,7 +110,7 @@ class Store:
             StoreUnavailableError: the database cannot be written to; nothing was changed, or,
                 where only the answer to the commit was lost, everything.
         """
-        with _translated(self.name), self._database.writing.begin() as connection:
+        with translated(self.name), self._database.writing.begin() as connection:
             revision = next_revision(connection)
             yield Session(connection, revision)
             self._database.committing(connection, revision)
@@ -110,7 +118,7 @@ class Store:
     @contextmanager
     def note(self) -> Iterator[Session]:
         """A transaction that changes nothing that is enforced; raises what `write` does."""
-        with _translated(self.name), self._database.writing.begin() as connection:
+        with translated(self.name), self._database.writing.begin() as connection:
             yield Session(connection, last_revision(connection))
 
     def watcher(self) -> Watcher:
@@ -119,7 +127,7 @@ class Store:
         Raises:
             StoreUnavailableError: the database cannot be asked.
         """
-        with _translated(self.name):
+        with translated(self.name):
             return self._database.watcher()
 
     def close(self) -> None:
@@ -137,14 +145,9 @@ def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:
     Raises:
         StoreUnavailableError: it cannot be reached, or its tables are of another release.
     """
-    file = data_dir / "authz.db"
-    if database == "sqlite" and not create and not file.exists():
-        raise StoreUnavailableError(
-            "there is no database file", hint="put it back, or restore a backup", where=str(file)
-        )
-    adapter = _database(database, data_dir)
+    adapter = database_of(database, data_dir, create=create)
     try:
-        with _translated(adapter.name):
+        with translated(adapter.name):
             check_schema(adapter, create=create)
     except BaseException:
         adapter.close()
@@ -158,26 +161,44 @@ def migrate_store(database: str, data_dir: Path) -> tuple[str, str]:
     Raises:
         StoreUnavailableError: it cannot be reached, or is of a later release.
     """
-    adapter = _database(database, data_dir)
+    from authz.store.migration import migrate
+
+    adapter = database_of(database, data_dir)
     try:
-        with _translated(adapter.name):
+        with translated(adapter.name):
             return migrate(adapter)
     finally:
         adapter.close()
 
 
-def _database(database: str, data_dir: Path) -> Database:
+def database_of(database: str, data_dir: Path, *, create: bool = True) -> Database:
+    """The database of the settings; nothing is asked of it yet.
+
+    Args:
+        create: whether a file that is not there is made.
+
+    Raises:
+        StoreUnavailableError: its address cannot be read, or its file not opened.
+    """
     if database == "sqlite":
         from authz.store.sqlite import Sqlite
 
-        return Sqlite(data_dir / "authz.db")
+        return Sqlite(data_dir / FILE_NAME, create=create)
     from authz.store.postgresql import Postgresql
 
     return Postgresql(database)
 
 
+def database_name(database: str, data_dir: Path) -> str:
+    """Which database it is, for people; without its password."""
+    if database == "sqlite":
+        return str(data_dir / FILE_NAME)
+    return without_password(database)
+
+
 @contextmanager
-def _translated(name: str) -> Iterator[None]:
+def translated(name: str) -> Iterator[None]:
+    """What the driver says about the database `name`, as errors of ours."""
     try:
         yield
     except StoreError:
@@ -188,7 +209,14 @@ def _translated(name: str) -> Iterator[None]:
             hint="look at what is there, and try again",
             where=name,
         ) from error
+    except exc.DataError as error:
+        raise InvalidInputError(
+            f"the store does not take this value: {_first_line(error)}", where=name
+        ) from error
     except exc.SQLAlchemyError as error:
+        if isinstance(error, exc.StatementError) and isinstance(error.orig, StoreError):
+            # What a column refused (store.columns), on its way through SQLAlchemy.
+            raise error.orig from None
         raise StoreUnavailableError(
             f"the database cannot be used: {_first_line(error)}",
             hint="authz db check says more; what answers checks goes on with what it has",

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from authz.store.records import List, ListItem
 from authz.store.rows import columns_of, record_of, values_of
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-#: Rows of one INSERT: both databases limit the parameters of a statement.
-_ROWS = 5_000
+#: Rows of one statement: both databases limit its parameters.
+_ROWS: Final = 5_000
+
+#: Rows that are in memory at a time while a long list is read.
+_AT_ONCE: Final = 10_000
 
 
 class Lists:
@@ -64,22 +67,25 @@ class Lists:
 
     def add_items(self, list_id: str, items: Sequence[ListItem], at: float) -> None:
         """Add items to a list."""
-        for start in range(0, len(items), _ROWS):
-            rows = [values_of(one, but=("number",)) for one in items[start : start + _ROWS]]
-            self._connection.execute(insert(list_items), rows)
-        self._changed(list_id, at)
+        self._insert(items)
+        self._changed(list_id, lists.c["items"] + len(items), at)
 
     def replace_items(self, list_id: str, items: Sequence[ListItem], at: float) -> None:
         """Make these the items of a list."""
         self._connection.execute(delete(list_items).where(list_items.c.list_id == list_id))
-        self.add_items(list_id, items, at)
+        self._insert(items)
+        self._changed(list_id, len(items), at)
 
     def remove_items(self, list_id: str, item_ids: Collection[str], at: float) -> int:
         """Remove items from a list; how many were there."""
-        removed = self._connection.execute(
-            delete(list_items).where(list_items.c.list_id == list_id, list_items.c.id.in_(item_ids))
-        ).rowcount
-        self._changed(list_id, at)
+        removed = 0
+        given = list(item_ids)
+        for start in range(0, len(given), _ROWS):
+            some = given[start : start + _ROWS]
+            removed += self._connection.execute(
+                delete(list_items).where(list_items.c.list_id == list_id, list_items.c.id.in_(some))
+            ).rowcount
+        self._changed(list_id, lists.c["items"] - removed, at)
         return removed
 
     def items(
@@ -114,15 +120,21 @@ class Lists:
             .where(list_items.c.list_id == list_id)
             .order_by(list_items.c.number)
         )
-        for part in self._connection.execute(query).partitions(10_000):
-            yield from (row.value for row in part)
+        # Closed also by whoever stops in the middle.
+        with self._connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as found:
+            for part in found.scalars().partitions():
+                yield from part
 
-    def _changed(self, list_id: str, at: float) -> None:
-        counted = select(func.count()).where(list_items.c.list_id == list_id).scalar_subquery()
+    def _insert(self, items: Sequence[ListItem]) -> None:
+        for start in range(0, len(items), _ROWS):
+            rows = [values_of(one, but=("number",)) for one in items[start : start + _ROWS]]
+            self._connection.execute(insert(list_items), rows)
+
+    def _changed(self, list_id: str, items: Any, at: float) -> None:
         self._connection.execute(
             update(lists)
             .where(lists.c.id == list_id)
-            .values(items=counted, revision=self._revision, modified_at=at)
+            .values(items=items, revision=self._revision, modified_at=at)
         )
 
     def _one(self, condition: ColumnElement[Any]) -> List | None:

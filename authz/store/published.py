@@ -33,10 +33,19 @@ class PublishedCrls:
             insert=values_of(crl, but=_KEY),
         )
 
-    def get(self, certificate_id: str, kind: str) -> PublishedCrl | None:
-        """The latest CRL of a kind (`complete`, `delta`) of an issuing certificate."""
+    def get(
+        self, certificate_id: str, kind: str, *, for_update: bool = False
+    ) -> PublishedCrl | None:
+        """The latest CRL of a kind (`complete`, `delta`) of an issuing certificate.
+
+        Args:
+            for_update: nobody else gets it like that until the transaction ends (SQLite has one
+                writer anyway).
+        """
         query = select(*columns_of(PublishedCrl, published_crls)).where(
             published_crls.c.certificate_id == certificate_id, published_crls.c.kind == kind
         )
+        if for_update:
+            query = query.with_for_update()
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(PublishedCrl, row)

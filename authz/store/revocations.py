@@ -7,13 +7,14 @@ reading a million numbers again (`changes_after`). Only committed in order of th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from authz.store.records import Revocation, RevocationChange
 from authz.store.rows import columns_of, record_of, values_of
-from authz.store.tables import revocation_changes, revocations
+from authz.store.tables import revocation_changes, revocation_counts, revocations, state
+from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _CHANGES = revocation_changes
+
+#: Rows that are in memory at a time while a long list is read.
+_AT_ONCE: Final = 10_000
 
 
 class Revocations:
@@ -36,6 +40,7 @@ class Revocations:
             return False
         values = values_of(revocation) | {"revision": self._revision}
         self._connection.execute(insert(revocations).values(values))
+        self._count(revocation.authority_id, 1)
         self._change(
             revocation.authority_id, revocation.serial, revoked=True, at=revocation.revoked_at
         )
@@ -49,6 +54,7 @@ class Revocations:
             )
         ).rowcount
         if removed:
+            self._count(authority_id, -1)
             self._change(authority_id, serial, revoked=False, at=at)
         return bool(removed)
 
@@ -61,9 +67,11 @@ class Revocations:
         return None if row is None else record_of(Revocation, row)
 
     def count(self, authority_id: str) -> int:
-        """How many serial numbers an authority has revoked."""
-        query = select(func.count()).where(revocations.c.authority_id == authority_id)
-        return int(self._connection.execute(query).scalar_one())
+        """How many serial numbers an authority has revoked; kept, not counted."""
+        query = select(revocation_counts.c.revocations).where(
+            revocation_counts.c.authority_id == authority_id
+        )
+        return self._connection.execute(query).scalar_one_or_none() or 0
 
     def all(
         self, authority_id: str, *, after: str = "", most: int | None = None
@@ -78,21 +86,24 @@ class Revocations:
         return [record_of(Revocation, row) for row in self._connection.execute(query)]
 
     def serials(self, authority_id: str) -> Iterator[int]:
-        """Every revoked serial number of an authority, as they come."""
+        """Every revoked serial number of an authority, as they come, some thousand at a time."""
         query = select(revocations.c.serial).where(revocations.c.authority_id == authority_id)
-        for part in self._connection.execute(query).partitions(10_000):
-            yield from (int(row.serial, 16) for row in part)
+        # Closed also by whoever stops in the middle.
+        with self._connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as found:
+            for part in found.scalars().partitions():
+                yield from [int(serial, 16) for serial in part]
 
     def changes_after(self, revision: int) -> list[RevocationChange] | None:
         """What changed in transactions after `revision`, in order; None when that is not kept any
         more, so that the list itself must be read."""
+        kept_after = self._connection.execute(select(state.c.changes_after)).scalar_one()
+        if revision < kept_after:
+            return None
         query = (
             select(*columns_of(RevocationChange, _CHANGES))
             .where(_CHANGES.c.revision > revision)
             .order_by(_CHANGES.c.number)
         )
-        if revision < self._forgotten():
-            return None
         return [record_of(RevocationChange, row) for row in self._connection.execute(query)]
 
     def mark(self, revision: int) -> str:
@@ -111,22 +122,47 @@ class Revocations:
         return "" if row is None else " ".join(map(str, row))
 
     def forget_changes(self, before: int) -> int:
-        """Remove changes of revisions up to and with `before`; how many there were.
-
-        The last change stays whatever its age: it says how far the memory goes back.
-        """
-        last = select(func.max(_CHANGES.c.number)).scalar_subquery()
+        """Remove changes of revisions up to and with `before`; how many there were."""
+        before = min(before, self._revision)
+        self._connection.execute(
+            update(state).where(state.c.changes_after < before).values(changes_after=before)
+        )
         return self._connection.execute(
-            delete(_CHANGES).where(_CHANGES.c.revision <= before, _CHANGES.c.number < last)
+            delete(_CHANGES).where(_CHANGES.c.revision <= before)
         ).rowcount
 
-    def _forgotten(self) -> int:
-        """The revision up to which changes may have been removed."""
-        oldest = self._connection.execute(
-            select(_CHANGES.c.number, _CHANGES.c.revision).order_by(_CHANGES.c.number).limit(1)
-        ).one_or_none()
-        # The first change of all is number 1: before it there was nothing to forget.
-        return 0 if oldest is None or oldest.number == 1 else int(oldest.revision)
+    def trim_changes(self, *, before: float, keep: int) -> int:
+        """Remove changes from before a Unix time, and all but about the latest `keep`; how many.
+
+        The changes of a transaction stay or go together. Whoever publishes calls this now and
+        then, in a `note` of its own: nobody who keeps up needs a change of an hour ago.
+        """
+        number = _CHANGES.c.number
+        last = self._connection.execute(select(func.max(number))).scalar_one()
+        if last is None:
+            return 0
+        # Along the numbers, which have an index; the times of changes are in their order, unless
+        # a clock was set, and then a few more or less are kept.
+        first = self._connection.execute(
+            select(number)
+            .where(number > last - keep, _CHANGES.c.at >= before)
+            .order_by(number)
+            .limit(1)
+        ).scalar_one_or_none()
+        latest = select(func.max(_CHANGES.c.revision))
+        if first is not None:
+            latest = latest.where(number < first)
+        revision = self._connection.execute(latest).scalar_one()
+        return 0 if revision is None else self.forget_changes(revision)
+
+    def _count(self, authority_id: str, more: int) -> None:
+        upsert(
+            self._connection,
+            revocation_counts,
+            {"authority_id": authority_id},
+            insert={"revocations": max(more, 0)},
+            update={"revocations": revocation_counts.c.revocations + more},
+        )
 
     def _change(self, authority_id: str, serial: str, *, revoked: bool, at: float) -> None:
         change = RevocationChange(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Row, Table
@@ -20,10 +20,16 @@ _Record = TypeVar("_Record")
 #: From the text of a JSON column, or the text of an enumeration, to the field's value.
 Readers = Mapping[str, Callable[[Any], Any]]
 
+#: What a database takes as it is; enumerations are another type than their text.
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
+
+#: The names of each record's fields: asking dataclasses a million times takes seconds.
+_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {}
+
 
 def columns_of(record: type[Any], table: Table, *, but: tuple[str, ...] = ()) -> list[Column[Any]]:
     """The columns that a record's fields are read from."""
-    return [table.c[field.name] for field in dataclasses.fields(record) if field.name not in but]
+    return [table.c[name] for name in _names(record) if name not in but]
 
 
 def record_of(record: type[_Record], row: Row[Any], readers: Readers | None = None) -> _Record:
@@ -38,10 +44,17 @@ def record_of(record: type[_Record], row: Row[Any], readers: Readers | None = No
 def values_of(record: Any, *, but: tuple[str, ...] = ()) -> dict[str, Any]:
     """The values of a record's columns."""
     return {
-        field.name: _written(getattr(record, field.name))
-        for field in dataclasses.fields(record)
-        if field.name not in but
+        name: value if type(value := getattr(record, name)) in _PLAIN else _written(value)
+        for name in _names(type(record))
+        if name not in but
     }
+
+
+def _names(record: type[Any]) -> tuple[str, ...]:
+    known = _NAMES.get(record)
+    if known is None:
+        known = _NAMES[record] = tuple(field.name for field in dataclasses.fields(record))
+    return known
 
 
 def _written(value: Any) -> Any:

@@ -108,7 +108,7 @@ class Session:
 
     @cached_property
     def store_id(self) -> str:
-        """Which database this is: a restored copy has the same, a new one another."""
+        """Which database this is: what was restored into it makes it another one."""
         return str(self._connection.execute(select(state.c.store_id)).scalar_one())
 
 

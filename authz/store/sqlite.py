@@ -7,6 +7,7 @@ for up to BUSY_SECONDS. https://www.sqlite.org/wal.html
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -31,16 +32,25 @@ LOOK_SECONDS: Final = 0.02
 class Sqlite:
     """A database in a file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, create: bool = True) -> None:
         self.name = str(file)
         self._file = file
+        if not create and not file.exists():
+            raise StoreUnavailableError(
+                "there is no database yet",
+                hint="authz db migrate makes one; or name another data_dir",
+                where=self.name,
+            )
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Names of clients are nobody else's business; SQLite's other files take its mode. Not
             # opened when it is there: closing it would let go of the locks that every connection
             # of this process has on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
-            with suppress(FileExistsError):
+            try:
                 os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                if not os.access(file, os.R_OK | os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
         except OSError as error:
             raise StoreUnavailableError(
                 f"the database file cannot be opened: {(error.strerror or str(error)).lower()}",
@@ -59,6 +69,10 @@ class Sqlite:
 
     def lock_schema(self, connection: Connection) -> None:
         """Nothing: there is one writer at a time."""
+
+    def patient(self, connection: Connection) -> None:
+        """A statement takes as long as it does; more memory (128 MB) makes it less."""
+        connection.exec_driver_sql("PRAGMA cache_size = -131072")
 
     def close(self) -> None:
         """Close every connection."""
@@ -84,6 +98,9 @@ def _engine(file: Path, begin: str) -> Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "cache_size = -16384",
+            # What a large transaction made of the log is given back.
+            "journal_size_limit = 67108864",
+            f"query_only = {'ON' if begin == 'BEGIN' else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -131,11 +148,14 @@ class _Watcher:
 
     def _look(self) -> bool:
         """Whether another connection has committed since the last look."""
+        first = self._seen is None
         try:
             inode = self._file.stat().st_ino
             if self._connection is None or self._seen is None or self._seen[0] != inode:
-                # Also when another file was put in its place.
+                # Also when another file was put in its place, and after it could not be read:
+                # whatever was committed meanwhile, nobody looked.
                 self.close()
+                self._seen = None
                 self._connection = sqlite3.connect(
                     f"file:{quote(str(self._file))}?mode=ro", uri=True, check_same_thread=False
                 )
@@ -147,4 +167,4 @@ class _Watcher:
                 f"the database cannot be watched: {str(error).lower()}", where=str(self._file)
             ) from error
         before, self._seen = self._seen, (inode, version)
-        return before is not None and before != self._seen
+        return not first and before != self._seen

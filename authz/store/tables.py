@@ -15,20 +15,18 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Double,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
 )
+
+from authz.store.columns import CheckedInteger, CheckedText
 
 metadata: Final = MetaData(
     naming_convention={
@@ -39,10 +37,12 @@ metadata: Final = MetaData(
     }
 )
 
-_Id = String(32)
-_Name = String(255)
-#: SQLite's own row number, which only an INTEGER PRIMARY KEY is.
-_Number = BigInteger().with_variant(Integer(), "sqlite")
+_Id = CheckedText(32)
+_Name = CheckedText(255)
+_Text = CheckedText()
+_Integer = CheckedInteger(32)
+_Large = CheckedInteger()
+_Number = CheckedInteger(counted=True)
 
 
 def _id(name: str = "id", *, primary_key: bool = False) -> Column[str]:
@@ -54,11 +54,13 @@ def _id(name: str = "id", *, primary_key: bool = False) -> Column[str]:
 state: Final = Table(
     "state",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", _Integer, primary_key=True, autoincrement=False),
     Column("store_id", _Id, nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    Column("revision", _Large, nullable=False),
     # The lowest schema number (store.schema) of a program that can work with this database.
-    Column("schema_minimum", Integer, nullable=False),
+    Column("schema_minimum", _Integer, nullable=False),
+    # Changes of revocations up to this revision may have been forgotten.
+    Column("changes_after", _Large, nullable=False),
 )
 
 accounts: Final = Table(
@@ -75,11 +77,11 @@ zones: Final = Table(
     _id(primary_key=True),
     Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
     Column("name", _Name, nullable=False, unique=True),
-    Column("default_action", String(16), nullable=False),
-    Column("paths", String(16), nullable=False),
-    Column("misdirected", String(16), nullable=False),
+    Column("default_action", CheckedText(16), nullable=False),
+    Column("paths", CheckedText(16), nullable=False),
+    Column("misdirected", CheckedText(16), nullable=False),
     # JSON: a list of header families.
-    Column("upstream_headers", Text, nullable=False),
+    Column("upstream_headers", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
 )
@@ -92,11 +94,11 @@ authorities: Final = Table(
     # The zone of an embedded CA; an uploaded one belongs to the account.
     Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
     Column("name", _Name, nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("revocation", String(16), nullable=False),
+    Column("kind", CheckedText(16), nullable=False),
+    Column("status", CheckedText(16), nullable=False),
+    Column("revocation", CheckedText(16), nullable=False),
     # JSON: configured CRL addresses, and whether OCSP is asked.
-    Column("sources", Text, nullable=False),
+    Column("sources", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     UniqueConstraint("account_id", "name"),
@@ -107,7 +109,7 @@ keys: Final = Table(
     "keys",
     metadata,
     _id(primary_key=True),
-    Column("kind", String(32), nullable=False),
+    Column("kind", CheckedText(32), nullable=False),
     Column("record", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
 )
@@ -117,13 +119,13 @@ authority_certificates: Final = Table(
     metadata,
     _id(primary_key=True),
     Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("position", _Integer, nullable=False),
     # issuing: signs; previous: was issuing, still trusted; trusted: an anchor or intermediate;
     # chain: sent along with what is issued, trusted as a part of the path.
-    Column("role", String(16), nullable=False),
+    Column("role", CheckedText(16), nullable=False),
     Column("key_id", _Id, ForeignKey("keys.id"), nullable=True),
     Column("der", LargeBinary, nullable=False),
-    Column("fingerprint_sha256", String(64), nullable=False),
+    Column("fingerprint_sha256", CheckedText(64), nullable=False),
     Column("not_before", Double, nullable=False),
     Column("not_after", Double, nullable=False),
     Column("added_at", Double, nullable=False),
@@ -136,7 +138,7 @@ host_associations: Final = Table(
     Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
     Column("hostname", _Name, primary_key=True),
     Column("authority_id", _Id, ForeignKey("authorities.id"), primary_key=True, index=True),
-    Column("position", Integer, nullable=False),
+    Column("position", _Integer, nullable=False),
     Column("created_at", Double, nullable=False),
 )
 
@@ -148,11 +150,11 @@ client_certificates: Final = Table(
     Column("id", _Id, nullable=False, unique=True),
     Column("zone_id", _Id, ForeignKey("zones.id"), nullable=False),
     Column("authority_id", _Id, ForeignKey("authorities.id"), nullable=False),
-    Column("serial", String(40), nullable=False),
-    Column("fingerprint_sha256", String(64), nullable=False, index=True),
-    Column("ski", String(64), nullable=False),
+    Column("serial", CheckedText(40), nullable=False),
+    Column("fingerprint_sha256", CheckedText(64), nullable=False, index=True),
+    Column("ski", CheckedText(64), nullable=False),
     Column("der", LargeBinary, nullable=False),
-    Column("csr", Text, nullable=False),
+    Column("csr", _Text, nullable=False),
     Column("label", _Name, nullable=False),
     Column("common_name", _Name, nullable=False),
     Column("country", _Name, nullable=False),
@@ -160,27 +162,31 @@ client_certificates: Final = Table(
     Column("location", _Name, nullable=False),
     Column("organization", _Name, nullable=False),
     Column("organizational_unit", _Name, nullable=False),
-    Column("signature", String(64), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("validity_days", Integer, nullable=False),
+    Column("signature", CheckedText(64), nullable=False),
+    Column("status", CheckedText(16), nullable=False),
+    Column("validity_days", _Integer, nullable=False),
     Column("issued_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("revoked_at", Double, nullable=True),
-    Column("reason", String(32), nullable=True),
+    Column("reason", CheckedText(32), nullable=True),
     Column("last_seen_at", Double, nullable=True),
+    # What it is found by (store.search): words in lower case, a space between.
+    Column("words", _Text, nullable=False),
     UniqueConstraint("authority_id", "serial"),
     Index("ix_client_certificates_zone", "zone_id", "number"),
     Index("ix_client_certificates_zone_status", "zone_id", "status", "number"),
     Index("ix_client_certificates_expiry", "zone_id", "status", "expires_at"),
 )
 
-#: How many certificates a zone has of a status: counting a million takes too long.
+#: How many certificates a zone has of a status, in each block of numbers (store.counts): counting a
+#: million takes too long, and so does leaving out half a million.
 certificate_counts: Final = Table(
     "certificate_counts",
     metadata,
     Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
-    Column("status", String(16), primary_key=True),
-    Column("certificates", BigInteger, nullable=False),
+    Column("status", CheckedText(16), primary_key=True),
+    Column("block", _Large, primary_key=True, autoincrement=False),
+    Column("certificates", _Large, nullable=False),
 )
 
 #: What a request to issue was answered with, so that a repeated one gets the same certificate.
@@ -188,8 +194,8 @@ issuance_requests: Final = Table(
     "issuance_requests",
     metadata,
     Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
-    Column("request_key", String(128), primary_key=True),
-    Column("digest", String(64), nullable=False),
+    Column("request_key", CheckedText(128), primary_key=True),
+    Column("digest", CheckedText(64), nullable=False),
     Column("certificate_id", _Id, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
 )
@@ -198,11 +204,19 @@ revocations: Final = Table(
     "revocations",
     metadata,
     Column("authority_id", _Id, ForeignKey("authorities.id"), primary_key=True),
-    Column("serial", String(40), primary_key=True),
+    Column("serial", CheckedText(40), primary_key=True),
     Column("revoked_at", Double, nullable=False),
-    Column("reason", String(32), nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    Column("reason", CheckedText(32), nullable=False),
+    Column("revision", _Large, nullable=False),
     Index("ix_revocations_authority_revision", "authority_id", "revision"),
+)
+
+#: How many serial numbers an authority has revoked.
+revocation_counts: Final = Table(
+    "revocation_counts",
+    metadata,
+    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
+    Column("revocations", _Large, nullable=False),
 )
 
 #: Every revocation and restoration, in order; what is older than anybody needs is removed.
@@ -210,9 +224,9 @@ revocation_changes: Final = Table(
     "revocation_changes",
     metadata,
     Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("revision", BigInteger, nullable=False, index=True),
+    Column("revision", _Large, nullable=False, index=True),
     Column("authority_id", _Id, nullable=False),
-    Column("serial", String(40), nullable=False),
+    Column("serial", CheckedText(40), nullable=False),
     Column("revoked", Boolean, nullable=False),
     Column("at", Double, nullable=False),
 )
@@ -224,11 +238,11 @@ rulesets: Final = Table(
     Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
     # None: the account's own.
     Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
-    Column("kind", String(16), nullable=False),
-    Column("phase", String(64), nullable=False),
+    Column("kind", CheckedText(16), nullable=False),
+    Column("phase", CheckedText(64), nullable=False),
     Column("name", _Name, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("description", _Text, nullable=False),
+    Column("version", _Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     Index("ix_rulesets_scope", "zone_id", "phase"),
@@ -238,10 +252,10 @@ ruleset_versions: Final = Table(
     "ruleset_versions",
     metadata,
     Column("ruleset_id", _Id, ForeignKey("rulesets.id", ondelete="CASCADE"), primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("description", Text, nullable=False),
+    Column("version", _Integer, primary_key=True, autoincrement=False),
+    Column("description", _Text, nullable=False),
     # JSON: the rules in order, in the shape of the API.
-    Column("rules", Text, nullable=False),
+    Column("rules", _Text, nullable=False),
     Column("actor", _Name, nullable=False),
     Column("created_at", Double, nullable=False),
 )
@@ -253,12 +267,12 @@ lists: Final = Table(
     Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
     # The zone whose policy file it came with; None: made by itself.
     Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
-    Column("name", String(50), nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("description", Text, nullable=False),
-    Column("items", BigInteger, nullable=False),
+    Column("name", CheckedText(50), nullable=False),
+    Column("kind", CheckedText(16), nullable=False),
+    Column("description", _Text, nullable=False),
+    Column("items", _Large, nullable=False),
     # When its items last changed: an unchanged list is not read again.
-    Column("revision", BigInteger, nullable=False),
+    Column("revision", _Large, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     UniqueConstraint("account_id", "name"),
@@ -270,8 +284,8 @@ list_items: Final = Table(
     Column("number", _Number, primary_key=True, autoincrement=True),
     Column("id", _Id, nullable=False, unique=True),
     Column("list_id", _Id, ForeignKey("lists.id", ondelete="CASCADE"), nullable=False),
-    Column("value", Text, nullable=False),
-    Column("comment", Text, nullable=False),
+    Column("value", _Text, nullable=False),
+    Column("comment", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     Index("ix_list_items_list", "list_id", "number"),
@@ -283,9 +297,9 @@ tokens: Final = Table(
     _id(primary_key=True),
     Column("name", _Name, nullable=False),
     # SHA-256 of the token; the token itself is shown once and kept nowhere.
-    Column("sha256", String(64), nullable=False, unique=True),
+    Column("sha256", CheckedText(64), nullable=False, unique=True),
     # JSON: what it may do, and where.
-    Column("scopes", Text, nullable=False),
+    Column("scopes", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=True),
     Column("revoked_at", Double, nullable=True),
@@ -299,27 +313,27 @@ audit_log: Final = Table(
     Column("id", _Id, nullable=False, unique=True),
     Column("at", Double, nullable=False, index=True),
     Column("actor", _Name, nullable=False),
-    Column("action", String(64), nullable=False),
-    Column("object_type", String(64), nullable=False),
+    Column("action", CheckedText(64), nullable=False),
+    Column("object_type", CheckedText(64), nullable=False),
     Column("object_id", _Name, nullable=False),
     Column("zone_id", _Id, nullable=True),
     # JSON, without secrets.
-    Column("before", Text, nullable=True),
-    Column("after", Text, nullable=True),
+    Column("before", _Text, nullable=True),
+    Column("after", _Text, nullable=True),
 )
 
 events: Final = Table(
     "events",
     metadata,
     Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", String(64), nullable=False, index=True),
+    Column("id", CheckedText(64), nullable=False, index=True),
     Column("at", Double, nullable=False, index=True),
     Column("site", _Name, nullable=False),
-    Column("verdict", String(16), nullable=False),
+    Column("verdict", CheckedText(16), nullable=False),
     Column("rule", _Name, nullable=False),
-    Column("fingerprint_sha256", String(64), nullable=False, index=True),
+    Column("fingerprint_sha256", CheckedText(64), nullable=False, index=True),
     # JSON: the whole event (observability.events).
-    Column("event", Text, nullable=False),
+    Column("event", _Text, nullable=False),
 )
 
 #: What was fetched for an authority: CRLs by their address, OCSP answers by certificate.
@@ -327,18 +341,18 @@ fetched: Final = Table(
     "fetched",
     metadata,
     Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
-    Column("kind", String(8), primary_key=True),
+    Column("kind", CheckedText(8), primary_key=True),
     # The address of a CRL; the hexadecimal serial number of an OCSP answer.
-    Column("subject", String(2048), primary_key=True),
+    Column("subject", CheckedText(2048), primary_key=True),
     Column("body", LargeBinary, nullable=True),
-    Column("etag", Text, nullable=False),
-    Column("last_modified", Text, nullable=False),
+    Column("etag", _Text, nullable=False),
+    Column("last_modified", _Text, nullable=False),
     Column("this_update", Double, nullable=True),
     Column("next_update", Double, nullable=True),
     Column("fetched_at", Double, nullable=True),
-    Column("failures", Integer, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    Column("failures", _Integer, nullable=False),
+    Column("error", _Text, nullable=False),
+    Column("revision", _Large, nullable=False),
 )
 
 #: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.
@@ -352,10 +366,10 @@ published_crls: Final = Table(
         ForeignKey("authority_certificates.id", ondelete="CASCADE"),
         primary_key=True,
     ),
-    Column("kind", String(8), primary_key=True),
-    Column("number", BigInteger, nullable=False),
+    Column("kind", CheckedText(8), primary_key=True),
+    Column("number", _Large, nullable=False),
     # The revision whose revocations it has.
-    Column("revision", BigInteger, nullable=False),
+    Column("revision", _Large, nullable=False),
     Column("this_update", Double, nullable=False),
     Column("next_update", Double, nullable=False),
     Column("body", LargeBinary, nullable=False),

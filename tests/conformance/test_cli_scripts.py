@@ -5,7 +5,8 @@
     $ authz fingerprint alice.pem --json < input.json      a command; `< FILE` is standard input
     > a line of standard output
     ! a line of standard error
-    ~ a regular expression: the rest of standard output must contain it
+    ~ a regular expression: the rest of standard output must contain it; what a named group of it
+      matches stands for `{name}` in the commands after it
     !~ the same for standard error
     = 2                                                    the exit status, 0 when left out
     -- policy.yaml --                                      a file, until the next one or the end
@@ -128,7 +129,10 @@ def test_session(
         (session / name).write_text(text, encoding="utf-8")
 
     assert steps
+    found: dict[str, str] = {}
     for step in steps:
+        for name, value in found.items():
+            step.words = [word.replace(f"{{{name}}}", value) for word in step.words]
         data = (session / step.stdin).read_bytes() if step.stdin else b""
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
         with pytest.raises(SystemExit) as exit_:
@@ -136,15 +140,20 @@ def test_session(
         out, err = capsys.readouterr()
         place = f"{script.name}:{step.line}"
         assert (exit_.value.code or 0) == step.status, f"{place}: {out}{err}"
-        _compare(out, step.stdout, step.stdout_patterns, f"{place}: standard output")
+        found |= _compare(out, step.stdout, step.stdout_patterns, f"{place}: standard output")
         _compare(err, step.stderr, step.stderr_patterns, f"{place}: standard error")
 
 
-def _compare(text: str, lines: list[str], patterns: list[str], place: str) -> None:
+def _compare(text: str, lines: list[str], patterns: list[str], place: str) -> dict[str, str]:
+    """Fail where they differ; what the named groups of the patterns matched."""
     if not patterns:
         assert text.splitlines() == lines, place
+    found: dict[str, str] = {}
     for pattern in patterns:
-        assert re.search(pattern, text), f"{place}: no {pattern!r} in {text}"
+        match = re.search(pattern, text)
+        assert match, f"{place}: no {pattern!r} in {text}"
+        found |= match.groupdict()
+    return found
 
 
 def test_there_is_a_session_for_every_command() -> None:

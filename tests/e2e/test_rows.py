@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.client import Answer
-from authz.demo.run import deviations
+from authz.demo.rows import deviations
 from authz.demo.scenario import ROWS, Row
 from authz.extauthz.encode import DECISION_ID_LENGTH
 from tests.e2e.harness import http_client, send, unique

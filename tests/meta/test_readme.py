@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README shows the demo's rows as they are."""
+"""The README shows the demo's rows and steps as they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from authz.demo.scenario import ROWS
+from authz.demo.story_steps import STEPS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -25,6 +26,19 @@ def demo_table() -> str:
 
 def test_the_readme_shows_the_rows_of_the_demo() -> None:
     assert demo_table() in README.read_text(), f"the README's table should be:\n{demo_table()}"
+
+
+def story_table() -> str:
+    """The steps as the README's Markdown table."""
+    lines = ["| request | to | answer | within |", "|---|---|---|---|"]
+    for step in STEPS:
+        within = "" if step.within is None else f"{step.within:g} s"
+        lines.append(f"| {step.says} | `{step.to}` | {step.expected} | {within} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_shows_the_steps_of_the_demo() -> None:
+    assert story_table() in README.read_text(), f"the README's table should be:\n{story_table()}"
 
 
 def test_the_readme_names_the_two_commands() -> None:

@@ -89,9 +89,9 @@ def _ambiguous(moment: Moment) -> bool:
 
 
 def validity_order(view: CertificateView) -> str | None:
-    """It begins before it ends."""
+    """It does not end before it begins."""
     before, after = view.not_before.at, view.not_after.at
-    if before is None or after is None or before < after:
+    if before is None or after is None or before <= after:
         return None
     return "the validity ends before it begins"
 

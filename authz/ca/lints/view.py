@@ -26,6 +26,7 @@ OCSP_NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
 
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
+_TIME: Final = "%Y%m%d%H%M%SZ"
 
 # Tags of general names (RFC 5280 §4.2.1.6).
 MAIL: Final = 0x81
@@ -198,13 +199,15 @@ def extensions(content: bytes) -> tuple[Extension, ...]:
 
 def moment(element: der.Element) -> Moment:
     """A Time as it is written."""
-    text = element.content.decode("latin-1")
-    form = "%y%m%d%H%M%SZ" if element.tag == UTC_TIME else "%Y%m%d%H%M%SZ"
+    text = whole = element.content.decode("latin-1")
+    if element.tag == UTC_TIME:
+        # RFC 5280 §4.1.2.5.1: two digits from 50 are of the twentieth century.
+        whole = ("19" if text[:2] >= "50" else "20") + text
     try:
-        parsed = datetime.datetime.strptime(text, form).replace(tzinfo=datetime.UTC)
+        parsed = datetime.datetime.strptime(whole, _TIME).replace(tzinfo=datetime.UTC)
     except ValueError:
         return Moment(tag=element.tag, text=text, at=None)
-    exact = f"{parsed:{form}}" == text and element.tag in (UTC_TIME, GENERALIZED_TIME)
+    exact = f"{parsed:{_TIME}}" == whole and element.tag in (UTC_TIME, GENERALIZED_TIME)
     return Moment(tag=element.tag, text=text, at=parsed.timestamp() if exact else None)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authz.cli.doctor.findings import Finding
+    from authz.cli.doctor.service import Sample
     from authz.settings import Settings
 
 #: More than this and short-lived certificates are judged wrongly.
@@ -51,18 +52,23 @@ def doctor(
 
 
 def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Finding]:
-    from authz.cli.doctor import installation
+    from authz.cli.doctor import control, installation, service
 
     yield from installation.look(settings, at)
-    yield from _service(settings)
+    revision = control.revision_of(settings)
+    counted = _counted(settings)
+    if counted is not None:
+        where, samples = counted
+        yield from service.look(samples, settings, where)
+        yield from control.look(samples, settings, revision, where)
     if envoy_admin is None:
         messages.note("Envoy was not asked: --envoy-admin 127.0.0.1:9901 does")
     else:
-        yield from _envoy(settings, envoy_admin, at)
+        yield from _envoy(settings, envoy_admin, at, None if counted is None else counted[1])
 
 
-def _service(settings: Settings) -> Iterator[Finding]:
-    """What a running authz has counted; it need not run for the rest to be useful."""
+def _counted(settings: Settings) -> tuple[str, list[Sample]] | None:
+    """What a running authz has counted, and where; it need not run for the rest to be useful."""
     from authz.cli.doctor import service
     from authz.cli.doctor.fetch import get
     from authz.errors import TransportError
@@ -71,7 +77,7 @@ def _service(settings: Settings) -> Iterator[Finding]:
 
     if not settings.metrics.active:
         messages.note("metrics.listen is off: what authz has counted was not looked at")
-        return
+        return None
     address: str | None = settings.metrics.listen
     if parse_address(settings.metrics.listen).port == 0:
         # The system chose the port: only the running node knows it.
@@ -81,18 +87,27 @@ def _service(settings: Settings) -> Iterator[Finding]:
             "metrics.listen has port 0 and no authz is running in "
             f"{messages.printable(str(settings.data_dir))}: what it has counted was not looked at"
         )
-        return
+        return None
     try:
         answer = get(address, "/metrics")
     except TransportError as error:
         messages.note(f"authz was not asked what it has counted: {error}")
-        return
+        return None
     samples = service.parse_metrics(answer.body.decode("utf-8", "replace"))
-    yield from service.look(samples, settings, f"authz at {address}")
+    return f"authz at {address}", samples
 
 
-def _envoy(settings: Settings, address: str, at: float) -> Iterator[Finding]:
-    from authz.cli.doctor import envoy_body, envoy_dump, envoy_filter, envoy_listener, envoy_stats
+def _envoy(
+    settings: Settings, address: str, at: float, counted: list[Sample] | None
+) -> Iterator[Finding]:
+    from authz.cli.doctor import (
+        control,
+        envoy_body,
+        envoy_dump,
+        envoy_filter,
+        envoy_listener,
+        envoy_stats,
+    )
     from authz.cli.doctor.fetch import get
     from authz.cli.doctor.findings import Finding
 
@@ -122,6 +137,7 @@ def _envoy(settings: Settings, address: str, at: float) -> Iterator[Finding]:
         yield from envoy_filter.look(chain, settings)
         yield from envoy_body.look(chain, dump, reads_bodies=reads_bodies)
         yield from envoy_listener.look(chain, settings)
+    yield from control.look_at_envoy(found, counted, where)
     for name in dict.fromkeys(chain.cluster for chain in found):
         chain = next(one for one in found if one.cluster == name)
         yield from envoy_filter.look_at_cluster(chain, clusters, settings)

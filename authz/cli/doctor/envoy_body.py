@@ -26,15 +26,11 @@ _FIELDS: Final = "http.request.body."
 
 def policy_reads_bodies(settings: Settings, now: float) -> bool:
     """Whether any rule does. A policy that cannot be used reads nothing: `installation` says so."""
-    from authz.cli.options import geo_of
+    from authz.cli.options import snapshot_of
     from authz.errors import AuthzError
-    from authz.sources.policy_file import load_policy
-    from authz.sources.validation import validate
 
-    if settings.policy is None:
-        return False
     try:
-        snapshot = validate(load_policy(settings.policy).model, now, geo_of(settings))
+        snapshot = snapshot_of(settings, now)
     except AuthzError:
         return False
     return any(name.startswith(_FIELDS) for site in snapshot.sites for name in site.ruleset.fields)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What settings and policy alone give away: no service and no Envoy is asked."""
+"""What settings and policy, in a file or a store, give away: no service and no Envoy is asked."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from authz.cli.doctor.findings import Finding
-from authz.cli.options import geo_of
-from authz.errors import AuthzError
+from authz.cli.options import geo_of, has_store, model_of
+from authz.errors import AuthzError, StoreError
 from authz.settings import parse_address
-from authz.sources.policy_file import load_policy
 from authz.sources.validation import validate
 
 if TYPE_CHECKING:
@@ -38,26 +37,43 @@ def look(settings: Settings, at: float) -> Iterator[Finding]:
     """Every finding about settings and policy at Unix time `at`."""
     yield from _clock(at)
     yield from _settings(settings)
-    if settings.policy is None:
+    if settings.policy is None and not has_store(settings):
         yield Finding(
             id="no-policy",
             where="policy",
-            what="no policy file is named, and there is no store in this release",
-            do="name one with the key policy, or with --policy",
+            what="no policy file is named, and there is no store"
+            + (": serve would make an empty one" if settings.store_active else ""),
+            do="name a file with the key policy, or with --policy; or begin a store: "
+            "authz ca create, authz host add",
         )
         return
     try:
-        model = load_policy(settings.policy).model
+        model = model_of(settings)
         snapshot = validate(model, at, geo_of(settings))
+    except StoreError as error:
+        yield Finding(
+            id="store",
+            where=error.where or settings.database,
+            what=error.message,
+            do=error.hint or "what answers checks goes on with what it has",
+        )
+        return
     except AuthzError as error:
         for one in (error, *error.others):
             yield Finding(
                 id="policy",
-                where=one.where or str(settings.policy),
+                where=one.where or str(settings.policy or "the store"),
                 what=one.message,
                 do=one.hint or "correct it; until then the last good policy stays in force",
             )
         return
+    if settings.policy is None and not any(site.trust for site in model.sites):
+        yield Finding(
+            id="no-hosts",
+            where="the store",
+            what="no host asks for certificates: nobody is kept out",
+            do="authz host add HOST --ca NAME --protect '/*'",
+        )
     yield from _policy(settings.policy, model, snapshot, at)
 
 
@@ -110,7 +126,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> Iterator[Finding]:
+def _policy(
+    file: Path | None, model: PolicyModel, snapshot: Snapshot, at: float
+) -> Iterator[Finding]:
     for found in snapshot.findings:
         do = found.hint or "see docs/reference/policy-file.md"
         if found.rule:
@@ -121,7 +139,7 @@ def _policy(file: Path, model: PolicyModel, snapshot: Snapshot, at: float) -> It
     models = {site.name: site for site in model.sites}
     for site in snapshot.sites:
         written = models[site.name]
-        where = written.where or str(file)
+        where = written.where or str(file or "the store")
         places = {authority.name: authority.where or where for authority in written.trust}
         yield from _trust(site, where, places, at)
 
@@ -138,7 +156,7 @@ def _trust(site: Site, where: str, places: Mapping[str, str], at: float) -> Iter
             id="no-trust",
             where=where,
             what=f'site "{site.name}" trusts no authority: no certificate is ever verified there',
-            do="add trust: [{name: …, certificates: [ca.pem]}]",
+            do="add trust: [{name: …, certificates: [ca.pem]}], or authz host add HOST --ca NAME",
         )
     for authority in site.trust.authorities:
         for certificate in (*authority.anchors, *authority.intermediates):
@@ -168,7 +186,7 @@ def _authority(certificate: Certificate, where: str, at: float) -> Iterator[Find
             id="authority-expires-soon",
             where=where,
             what=f"{subject} expires on {certificate.not_after}",
-            do="add its successor to trust now and issue new certificates",
+            do="add its successor to trust now (authz ca rotate), and issue new certificates",
         )
 
 
@@ -179,8 +197,8 @@ def _crl(authority: str, next_update: float, where: str, at: float) -> Iterator[
             id="crl-stale",
             where=where,
             what=f'a CRL of "{authority}" was to be replaced at {moment}',
-            do="fetch the new one into the file; under revocation: strict nobody is verified "
-            "until then",
+            do="see why it was not replaced (a file: whoever writes it; a URL: the log of serve); "
+            "under revocation: strict nobody is verified until then",
         )
     elif at > next_update - CRL_SECONDS:
         yield Finding(

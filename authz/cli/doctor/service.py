@@ -65,16 +65,21 @@ def parse_metrics(text: str) -> list[Sample]:
     return samples
 
 
+def total_of(samples: Iterable[Sample], name: str, **labels: str) -> float:
+    """The sum of the samples of a metric that have (at least) these labels."""
+    return sum(
+        one.value
+        for one in samples
+        if one.name == name and labels.items() <= dict(one.labels).items()
+    )
+
+
 def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[Finding]:
     """Findings about what the service at `where` has counted."""
     known = list(samples)
 
     def total(name: str, **labels: str) -> float:
-        return sum(
-            one.value
-            for one in known
-            if one.name == name and labels.items() <= dict(one.labels).items()
-        )
+        return total_of(known, name, **labels)
 
     checks = total("authz_checks_total")
     absent = total("authz_certificates_total", result="absent")

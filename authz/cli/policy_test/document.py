@@ -152,7 +152,8 @@ class TestDocument(Section):
 
     policy: str | None = Field(
         default=None,
-        description="The policy file; `--policy` goes before it, the settings' one is last.",
+        description="The policy file; `--policy` goes before it, what the settings answer by comes "
+        "last.",
     )
     at: Time | None = Field(
         default=None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.presented import CertificateSource
 from authz.cli.check import decide
-from authz.cli.options import fetched_of, geo_of, policy_path
+from authz.cli.options import fetched_of, geo_of, model_of
 from authz.cli.policy_test.coverage import Coverage
 from authz.cli.policy_test.document import NONE
 from authz.cli.policy_test.request import check_request
@@ -79,12 +79,17 @@ def run(files: Sequence[TestFile], settings: Settings, policy: Path | None = Non
         AuthzError: a policy that cannot be used, or none.
     """
     done = Run()
-    snapshots: dict[Path, Snapshot] = {}
+    # None is what the settings answer by.
+    snapshots: dict[Path | None, Snapshot] = {}
     for file in files:
-        chosen = policy or file.policy or policy_path(settings)
+        chosen = policy or file.policy
         snapshot = snapshots.get(chosen)
         if snapshot is None:
-            model = load_policy(chosen, fetched=fetched_of(settings)).model
+            model = (
+                model_of(settings)
+                if chosen is None
+                else load_policy(chosen, fetched=fetched_of(settings)).model
+            )
             compiled = compile_snapshot(
                 model, generation=1, at=file.cases[0].at, geo=geo_of(settings)
             )

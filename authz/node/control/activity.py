@@ -33,6 +33,11 @@ MAX_SEEN: Final = 50_000
 #: What is kept: so many events, of so many seconds.
 KEEP_EVENTS: Final = 100_000
 KEEP_SECONDS: Final = 30 * 86_400.0
+#: Changes of revocations are kept for whoever follows the store, requests to issue for whoever
+#: repeats one.
+KEEP_CHANGES: Final = 100_000
+KEEP_CHANGES_SECONDS: Final = 7 * 86_400.0
+KEEP_REQUESTS_SECONDS: Final = 30 * 86_400.0
 #: Rounds between two looks at what is too old.
 TIDY_ROUNDS: Final = 60
 
@@ -80,7 +85,7 @@ class ActivityWriter:
             self.write()
             rounds += 1
             if rounds % TIDY_ROUNDS == 0:
-                self._tidy()
+                self.tidy()
         self.write()
 
     def write(self) -> None:
@@ -102,14 +107,22 @@ class ActivityWriter:
             self.dropped += len(events)
             get_logger().warning("events are not kept", events=len(events), reason=str(error))
 
-    def _tidy(self) -> None:
-        if self._store is None:
+    def tidy(self) -> None:
+        """Remove from the store what is too old to be of use."""
+        store, now = self._store, self._clock()
+        if store is None:
             return
         try:
-            with self._store.note() as session:
-                session.events.forget(before=self._clock() - KEEP_SECONDS, keep=KEEP_EVENTS)
+            with store.note() as session:
+                session.events.forget(before=now - KEEP_SECONDS, keep=KEEP_EVENTS)
+                session.certificates.forget_requests(now - KEEP_REQUESTS_SECONDS)
+            # By itself: it takes a row that writers hold.
+            with store.note() as session:
+                session.revocations.trim_changes(
+                    before=now - KEEP_CHANGES_SECONDS, keep=KEEP_CHANGES
+                )
         except StoreError as error:
-            get_logger().warning("old events are not removed", reason=str(error))
+            get_logger().warning("what is old is not removed", reason=str(error))
 
 
 def _stored(event: Event) -> StoredEvent:

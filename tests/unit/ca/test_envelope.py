@@ -92,6 +92,24 @@ def test_a_damaged_record_takes_no_memory(parameters: tuple[int, ...]) -> None:
         open_sealed(PHRASE, bytes(record), bound_to=b"")
 
 
+#: Written once: a version of this program that cannot open them has lost everybody's keys.
+WRITTEN = {
+    "file": bytes.fromhex(
+        "415a4b52010280f76548718fe47bce0cab8630a3df539c39876630de23362e0c"
+        "ed2ee2ad02d92cb021f3bb18f62b47fe84a98bb6e88fa4ec2e"
+    ),
+    "phrase": bytes.fromhex(
+        "415a4b5201010208014016567bf473f0f33a2204f16a1676773c521fd3e3e1ab"
+        "329ac205cf8177aa693326ec830575ce8962ad6bff0fc92771b1ab84"
+    ),
+}
+
+
+def test_records_of_this_version_stay_readable() -> None:
+    assert open_sealed(FILE, WRITTEN["file"], bound_to=b"a") == b"content"
+    assert open_sealed(PHRASE, WRITTEN["phrase"], bound_to=b"a") == b"content"
+
+
 def test_older_parameters_stay_readable() -> None:
     record = seal(Passphrase(b"correct horse", log2_n=3), b"content", bound_to=b"")
 

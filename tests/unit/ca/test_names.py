@@ -60,8 +60,31 @@ def test_values_that_a_certificate_cannot_have_are_refused(
         Subject(((name, value),))
 
 
-def test_upper_bounds_are_allowed() -> None:
-    assert Subject.of("x" * 64, location="y" * 128).common_name == "x" * 64
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("common_name", 64),
+        ("organization", 64),
+        ("organizational_unit", 64),
+        ("serial_number", 64),
+        ("location", 128),
+        ("state", 128),
+    ],
+)
+def test_upper_bounds_are_allowed_and_no_more(name: str, most: int) -> None:
+    assert Subject(((name, "x" * most),)).value(name) == "x" * most
+    with pytest.raises(InvalidRequestError, match=f"{most + 1} characters"):
+        Subject(((name, "x" * (most + 1)),))
+
+
+def test_the_longest_alternative_names() -> None:
+    host = "a." * 126 + "a"
+    names = AlternativeNames(dns=(host,), uri=("a:" + "b" * 2046,), email=("a@" + host[:251],))
+
+    assert (len(host), len(names)) == (253, 3)
+    for kind, text in (("uri", "a:" + "b" * 2047), ("email", "ab@" + host[:252] + "a")):
+        with pytest.raises(InvalidRequestError):
+            AlternativeNames(**{kind: (text,)})
 
 
 def test_several_units_are_allowed_and_no_other_attribute_twice() -> None:

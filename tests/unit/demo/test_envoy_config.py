@@ -98,3 +98,18 @@ def test_no_line_is_too_long_to_read(values: dict[str, Any]) -> None:
 
     long = [line for line in text.splitlines() if len(line) > 100 and "@type" not in line]
     assert long == []
+
+
+def test_more_listeners_share_the_clusters() -> None:
+    first = EnvoyOptions(listen="127.0.0.1:1")
+    second = EnvoyOptions(name="other", listen="127.0.0.1:2")
+
+    config = yaml.safe_load(render_envoy_config(Settings(), first, second))
+
+    resources = config["static_resources"]
+    ports = {
+        one["name"]: one["address"]["socket_address"]["port_value"]
+        for one in resources["listeners"]
+    }
+    assert ports == {"https": 1, "other": 2}
+    assert [one["name"] for one in resources["clusters"]] == ["authz", "upstream"]

@@ -1,121 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a row's answer is compared, and what the demo prints; tests/e2e/test_demo.py runs it."""
+"""What the demo as a whole says and leaves; tests/e2e/test_demo.py runs it."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from authz.demo import run
-from authz.demo.client import Answer
-from authz.demo.credentials import Credentials, make_credentials
-from authz.demo.run import curl_command, decided_by, deviations, run_demo
-from authz.demo.scenario import Row
+from authz.demo.rows import Outcome
+from authz.demo.run import run_demo, summary
+from authz.demo.scenario import ROWS
+from authz.demo.story import StepOutcome
+from authz.demo.story_steps import STEPS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
-    return make_credentials(tmp_path_factory.mktemp("demo"), at=1_800_000_000.0)
-
-
-def row(**changes: Any) -> Row:
-    given: dict[str, Any] = {
-        "id": "x",
-        "says": "x",
-        "host": "api.localhost",
-        "path": "/a",
-        "certificate": "valid",
-        "status": 200,
-    }
-    return Row(**{**given, **changes})
-
-
-def logged(**changes: Any) -> dict[str, Any]:
-    return {"reason": "default_action", "rule": "", "failure": "", **changes}
-
-
-def answer(*headers: tuple[str, str], status: int = 200) -> Answer:
-    body = json.dumps({"headers": headers}).encode()
-    return Answer(status=status, headers=(), body=body)
-
-
-def test_a_right_answer_has_no_deviations(credentials: Credentials) -> None:
-    assert deviations(row(), answer(), logged(), credentials) == []
+@pytest.mark.parametrize(
+    ("rows", "steps", "words"),
+    [
+        ([True] * 3, [True] * 2, "3 rows and 2 steps as expected"),
+        ([True, False], [True], "1 of 2 rows and 1 steps as expected"),
+        ([True], [False, True, False], "1 rows and 1 of 3 steps as expected"),
+    ],
+)
+def test_right_answers_are_counted(rows: list[bool], steps: list[bool], words: str) -> None:
+    assert summary(rows, steps) == words
 
 
 @pytest.mark.parametrize(
-    ("got", "said", "wrong"),
-    [
-        (answer(status=403), logged(), "status 403, not 200"),
-        (answer(), logged(reason="rule"), "reason 'rule', not 'default_action'"),
-        (answer(), logged(rule="r"), "rule 'r', not ''"),
-        (answer(), logged(failure="expired"), "failure 'expired', not ''"),
-    ],
+    ("row", "step", "status"), [((), (), 0), (("status",), (), 1), ((), ("late",), 1)]
 )
-def test_every_deviation_is_said(
-    credentials: Credentials, got: Answer, said: dict[str, Any], wrong: str
+def test_one_wrong_row_or_step_is_the_exit_status(
+    row: tuple[str, ...],
+    step: tuple[str, ...],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert deviations(row(), got, said, credentials) == [wrong]
+    class Told:
+        issued = "1"
 
+        def __init__(self, _demo: object) -> None:
+            self.outcomes = [
+                StepOutcome(step=one, actual="", wrong=step if one is STEPS[3] else ())
+                for one in STEPS
+            ]
 
-def test_what_envoy_answers_by_itself_has_no_metadata(credentials: Credentials) -> None:
-    nothing = logged(reason=None, rule=None, failure=None)
+        def tell(self) -> None:
+            pass
 
-    assert deviations(row(status=400, reason=""), answer(status=400), nothing, credentials) == []
+    def sent(_demo: object, one: object) -> Outcome:
+        assert one in ROWS
+        wrong = row if one is ROWS[5] else ()
+        return Outcome(row=ROWS[5], status=200, decided_by="", wrong=wrong)
 
+    authz = SimpleNamespace(metrics_address="m", metrics=lambda: "")
+    monkeypatch.setattr(run, "find_envoy", lambda: "envoy")
+    monkeypatch.setattr(run, "envoy_version", lambda _: (1, 2, 3))
+    monkeypatch.setattr(run, "start_demo", lambda *_: SimpleNamespace(authz=authz))
+    monkeypatch.setattr(run, "send_row", sent)
+    monkeypatch.setattr(run, "Story", Told)
 
-@pytest.mark.parametrize(
-    ("expected", "value", "right"),
-    [
-        (None, None, True),
-        (None, "spoofed", False),
-        ("true", "true", True),
-        ("true", "false", False),
-        ("true", None, False),
-        ("*", "anything", True),
-        ("*", None, False),
-        ("@valid", "valid", True),
-        ("@valid", "second", False),
-    ],
-)
-def test_what_the_application_sees_is_compared(
-    credentials: Credentials, expected: str | None, value: str | None, right: bool
-) -> None:
-    if value in credentials.clients:
-        value = credentials.clients[value].fingerprint
-    headers = () if value is None else (("h", value),)
-
-    wrong = deviations(row(upstream={"h": expected}), answer(*headers), logged(), credentials)
-
-    assert (wrong == []) is right
-
-
-@pytest.mark.parametrize(
-    ("said", "words"),
-    [
-        (logged(), "default_action"),
-        (logged(reason="rule", rule="r"), "rule r"),
-        (logged(reason="rule", rule="r", failure="expired"), "rule r (expired)"),
-        (logged(reason="unknown_host"), "unknown_host"),
-        (logged(reason=None), "Envoy"),
-    ],
-)
-def test_who_decided_in_a_few_words(said: dict[str, Any], words: str) -> None:
-    assert decided_by(said) == words
-
-
-def test_the_command_line_repeats_the_row() -> None:
-    sent = row(path="/%61;b", sni="partner.localhost", headers=(("x-a", "it's"),))
-
-    assert curl_command(sent, 8443) == (
-        "curl -i --cacert server-ca.pem --cert clients/valid.pem -H 'Host: api.localhost' "
-        "-H 'x-a: it'\"'\"'s' --path-as-is 'https://partner.localhost:8443/%61;b'"
-    )
+    assert run_demo(check=True) == status
+    assert ("row 6: status" in capsys.readouterr().out) is bool(row)
 
 
 def test_a_directory_of_somebody_else_is_left_alone(
@@ -137,7 +88,3 @@ def test_a_directory_that_cannot_be_made_is_explained(
 
     assert run_demo(check=False) == 1
     assert "cannot be written" in capsys.readouterr().err
-
-
-def test_without_a_certificate_none_is_named() -> None:
-    assert "--cert " not in curl_command(row(certificate=""), 8443)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from authz.node.plan import plan_of
 from authz.settings import load_settings
 from authz.sources.policy_file import load_policy
 
@@ -167,6 +168,25 @@ def test_prometheus_scrapes_the_port_that_the_service_opens() -> None:
     assert job["static_configs"] == [{"targets": [f"authz:{listen.split(':')[1]}"]}]
     assert "metrics" in COMPOSE["services"]["prometheus"]["networks"]
     assert "metrics" in COMPOSE["services"]["authz"]["networks"]
+
+
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_one_process_listens_where_somebody_asks_and_warns_of_nothing(
+    where: str, tmp_path: Path
+) -> None:
+    """No Envoy there asks for trust bundles, and there is a policy file instead of a store."""
+    file = DEPLOY / "authz.yaml"
+    if where == "kubernetes":
+        file = tmp_path / "authz.yaml"
+        data = of_kind(DEPLOY / "kubernetes" / "authz.yaml", "ConfigMap")["data"]
+        file.write_text(data["authz.yaml"], encoding="utf-8")
+    assert "sds" not in (DEPLOY / "envoy.yaml").read_text(encoding="utf-8")
+
+    plan = plan_of(load_settings(file))
+
+    assert plan.alone
+    assert plan.control is None
+    assert plan.without_effect == ()
 
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])

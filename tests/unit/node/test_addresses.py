@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import TransportError
-from authz.node.addresses import reserve, worker_addresses
+from authz.node.addresses import reserve, settle, worker_addresses
 from authz.settings import parse_address
 
 if TYPE_CHECKING:
@@ -103,3 +103,19 @@ def test_unix_sockets_are_not_touched(tmp_path: Path) -> None:
     reservation = reserve([parse_address(f"unix:{path}")], shared=False)
     assert reservation.sockets == ()
     assert not path.exists()
+
+
+def test_a_port_for_another_process_is_settled_once() -> None:
+    settled = settle("127.0.0.1:0", what="SDS", option="--sds")
+
+    assert settled.startswith("127.0.0.1:")
+    assert not settled.endswith(":0")
+    assert settle(settled, what="SDS", option="--sds") == settled
+
+
+def test_a_port_that_is_taken_is_refused_with_its_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(TransportError, match="cannot listen for SDS") as caught:
+            settle(address, what="SDS", option="--sds or sds.listen")
+    assert "--sds or sds.listen" in str(caught.value.hint)

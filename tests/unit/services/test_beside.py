@@ -75,6 +75,21 @@ def test_the_store_does_not_open_what_the_file_leaves_closed() -> None:
     assert _owner(_file("*"), _store("*"), "other.example.com") == "file"
 
 
+def test_an_authority_that_somebody_gave_every_host_counts_beside_a_file() -> None:
+    every = PolicyModel(sites=(site(name="*", hosts=("*",), scope=SCOPE),))
+
+    assert _owner(_file("api.example.com"), every, "other.example.com") == "*"
+    assert _owner(_file("*"), every, "other.example.com") == "file"
+
+
+def test_a_zone_of_its_own_counts_beside_a_file() -> None:
+    zone = site(name="example.net", hosts=("example.net", "*.example.net"), trust=(), scope=SCOPE)
+
+    both = beside(_file("api.example.com"), PolicyModel(sites=(zone,)))
+
+    assert both.model.sites[1].hosts == ("example.net", "*.example.net")
+
+
 def test_what_is_shadowed_is_told() -> None:
     together = beside(
         _file("*.example.com"), _store("a.example.com", "b.example.org", "*.example.com")

@@ -75,6 +75,7 @@ def _general(text: str) -> bytes:
     return encode.tlv(0x18, text.encode())
 
 
+LATE = _general("20600601000000Z")
 #: Below `issuing`.
 CLIENT_CASES: list[tuple[str, bytes]] = [
     ("version_3", client(version=encode.explicit(0, encode.integer(1)))),
@@ -99,7 +100,13 @@ CLIENT_CASES: list[tuple[str, bytes]] = [
         client(subject=encode.sequence(), extensions={v.ALTERNATIVE_NAME: None}),
     ),
     ("name_lengths", client(subject=name("2.5.4.3", encode.utf8_string("x" * 65)))),
+    ("validity_inclusive", client(not_after=encode.time(AT))),
+    ("serial_random", client(serial=encode.integer(1))),
+    ("name_lengths", client(subject=name("2.5.4.5", encode.utf8_string("x" * 65)))),
     ("name_lengths", client(subject=name("2.5.4.7", encode.utf8_string("x" * 129)))),
+    ("name_lengths", client(subject=name("2.5.4.8", encode.utf8_string("x" * 129)))),
+    ("name_lengths", client(subject=name("2.5.4.10", encode.utf8_string("x" * 65)))),
+    ("name_lengths", client(subject=name("2.5.4.11", encode.utf8_string("x" * 65)))),
     ("name_lengths", client(subject=name("2.5.4.10", encode.utf8_string("")))),
     ("name_strings", client(subject=name("2.5.4.3", encode.tlv(0x14, b"alice")))),
     ("country", client(subject=name("2.5.4.6", encode.printable_string("de")))),
@@ -189,6 +196,9 @@ SELF_SIGNED_CASES: list[tuple[str, bytes]] = [
             extensions=_ext(v.AUTHORITY_KEY_ID, encode.sequence(encode.tlv(0x80, b"x" * 20)))
         ),
     ),
+    ("time_form", self_signed(not_before=_utc("991231235958Z"))),
+    ("time_form", self_signed(not_before=_utc("500101000000Z"))),
+    ("time_form", self_signed(not_before=_general("20491231235959Z"), not_after=LATE)),
     ("issuer_name", self_signed(issuer_name=Subject.of("Somebody").der)),
 ]
 
@@ -227,6 +237,16 @@ def test_what_is_right_passes() -> None:
     assert _found(client(extensions=responder), issuing().certificate.der) == []
     assert _found(intermediate(), root().certificate.der) == []
     assert _found(self_signed(), None) == []
+
+
+def test_the_ends_of_what_is_right_pass() -> None:
+    above = issuing().certificate.der
+
+    assert _found(client(serial=encode.integer(2**64)), above) == []
+    assert _found(client(serial=encode.integer(2**159 - 1)), above) == []
+    for oid, most in (("2.5.4.3", 64), ("2.5.4.7", 128), ("2.5.4.11", 1)):
+        subject = name(oid, encode.utf8_string("x" * most))
+        assert _found(client(subject=subject), above) == []
 
 
 def test_no_subject_is_fine_with_a_critical_alternative_name() -> None:

@@ -94,6 +94,8 @@ def test_what_is_right_passes() -> None:
     assert _found(crl(entries=[])) == []
     assert _found(crl(entries=[entry(2**160 - 1)])) == []
     assert _found(crl(extensions=scope)) == []
+    assert _found(crl(extensions=_number(0))) == []
+    assert _found(crl(extensions=_number(2**159 - 1))) == []
     assert _found(crl(entries=[entry(5), entry(6, 8)], extensions=_delta(3))) == []
 
 

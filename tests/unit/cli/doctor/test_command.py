@@ -64,7 +64,9 @@ def run(
     metrics: str = "off",
 ) -> tuple[int, list[str]]:
     (directory / "policy.yaml").write_text('sites: [{name: api, hosts: ["*"]}]\n')
-    (directory / "s.yaml").write_text(f'policy: policy.yaml\nmetrics: {{listen: "{metrics}"}}\n')
+    (directory / "s.yaml").write_text(
+        f'policy: policy.yaml\nmetrics: {{listen: "{metrics}"}}\nsds: {{enabled: false}}\n'
+    )
     with pytest.raises(SystemExit) as exit_:
         main(["doctor", "--config", str(directory / "s.yaml"), "--envoy-admin", admin, "--json"])
     out = capsys.readouterr().out

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.cli.doctor.installation import ANCHOR_DAYS, CRL_SECONDS, EARLIEST, look
+from authz.services.authority_creation import upload_authority
+from authz.services.hosts import add_host
 from authz.settings import Settings
+from authz.store.engine import open_store
 from tests.factories.pki import AT, DAY, root
 
 if TYPE_CHECKING:
@@ -136,5 +139,44 @@ def test_settings_that_are_often_not_meant(policy: Path, values: Any, id_: str) 
     assert ids(AT, policy=str(policy), **values) == [id_]
 
 
-def test_no_policy_at_all() -> None:
-    assert ids(AT) == ["no-policy"]
+def test_no_policy_at_all(tmp_path: Path) -> None:
+    assert ids(AT, data_dir=str(tmp_path)) == ["no-policy"]
+    assert ids(AT, data_dir=str(tmp_path), store="off") == ["no-policy"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_in_which_no_host_asks_for_certificates(tmp_path: Path) -> None:
+    open_store("sqlite", tmp_path).close()
+
+    assert ids(AT, data_dir=str(tmp_path)) == ["no-hosts"]
+
+
+def test_the_store_is_looked_at_as_a_policy_file_is(tmp_path: Path) -> None:
+    end = root().certificate.not_valid_after_utc.timestamp()
+    store = open_store("sqlite", tmp_path)
+    upload_authority(store, root().pem, name="acme", actor="tester", at=AT)
+    add_host(store, "api.example.com", authority="acme", actor="tester", at=AT)
+    store.close()
+
+    assert ids(AT, data_dir=str(tmp_path)) == []
+    assert ids(end + 60, data_dir=str(tmp_path)) == ["authority-expired"]
+
+
+def test_both_are_looked_at_where_both_are_answered_by(policy: Path, tmp_path: Path) -> None:
+    values = {"policy": str(policy), "data_dir": str(tmp_path / "data"), "store": "on"}
+    store = open_store("sqlite", tmp_path / "data")
+    upload_authority(store, root("Other Root CA").pem, name="other", actor="tester", at=AT)
+    add_host(store, "other.example.com", authority="other", actor="tester", at=AT)
+    store.close()
+    end = root().certificate.not_valid_after_utc.timestamp()
+
+    policy.write_text(policy.read_text().replace(", crls: [acme.crl]", ""))
+
+    assert ids(AT, **values) == []
+    assert ids(end + 60, **values) == ["authority-expired"] * 2
+
+
+def test_a_store_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "authz.db").write_bytes(b"no database at all" * 100)
+
+    assert ids(AT, data_dir=str(tmp_path)) == ["store"]

@@ -127,7 +127,7 @@ def test_a_store_that_is_down_costs_events_alone(
     monkeypatch.setattr(world.store, "note", down)
     writer.add(Report(events=(_event(1),)))
     writer.write()
-    writer._tidy()
+    writer.tidy()
     assert writer.dropped == 1
     assert "events are not kept" in capsys.readouterr().err
 
@@ -150,11 +150,11 @@ def test_old_events_are_removed(writer: ActivityWriter, world: World) -> None:
     writer.add(Report(events=(_event(1), _event(1_999_999_999))))
     writer.write()
 
-    writer._tidy()
+    writer.tidy()
 
     assert [one.id for one in _stored(world)] == ["d-1999999999"]
     writer.use(None)
-    writer._tidy()
+    writer.tidy()
 
 
 def test_the_thread_writes_tidies_and_writes_once_more_at_its_end(
@@ -163,7 +163,7 @@ def test_the_thread_writes_tidies_and_writes_once_more_at_its_end(
     monkeypatch.setattr(module, "WRITE_SECONDS", 0.001)
     monkeypatch.setattr(module, "TIDY_ROUNDS", 2)
     tidied = threading.Event()
-    monkeypatch.setattr(writer, "_tidy", tidied.set)
+    monkeypatch.setattr(writer, "tidy", tidied.set)
     thread = threading.Thread(target=writer.run)
     thread.start()
     assert tidied.wait(10.0)

@@ -284,7 +284,7 @@ def test_a_start_without_the_store_answers_by_the_last_good_snapshot(
     state, last = bench.attempt()
 
     assert isinstance(state, StoreState)
-    assert "no database file" in state.why
+    assert "there is no database" in state.why
     assert (last.generation, last.last_good) == (1, True)
     assert bench.revoked() == {7}
     assert not bench.database.exists(), "a store that is gone is not made anew"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first tables, and the index of words by which client certificates are found."""
+"""Accounts and zones; authorities, their certificates, what they issued and revoked."""
 
 from __future__ import annotations
 
@@ -15,62 +15,9 @@ depends_on: Final = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-#: What a client certificate is found by (store.search).
-_WORDS = (
-    "label",
-    "common_name",
-    "organization",
-    "organizational_unit",
-    "serial",
-    "fingerprint_sha256",
-    "id",
-)
-
 
 def upgrade() -> None:
     """Make the tables."""
-    _tables()
-    if op.get_context().dialect.name == "sqlite":
-        _words_of_sqlite()
-    else:
-        _words_of_postgresql()
-
-
-def _words_of_sqlite() -> None:
-    # Contentless: the words are in the certificates already. Triggers keep it up to date.
-    op.execute(
-        "CREATE VIRTUAL TABLE client_certificate_words USING fts5("
-        "words, content='', columnsize=0, detail=none, prefix='1 2 3 4')"
-    )
-    new, old = (" || ' ' || ".join(f"{row}.{name}" for name in _WORDS) for row in ("new", "old"))
-    insert = f"INSERT INTO client_certificate_words(rowid, words) VALUES (new.number, {new});"  # noqa: S608 - names of this file
-    words = "client_certificate_words"
-    remove = f"INSERT INTO {words}({words}, rowid, words) VALUES ('delete', old.number, {old});"  # noqa: S608 - the same
-    op.execute(
-        "CREATE TRIGGER client_certificate_added AFTER INSERT ON client_certificates "
-        f"BEGIN {insert} END"
-    )
-    op.execute(
-        f"CREATE TRIGGER client_certificate_changed AFTER UPDATE OF {', '.join(_WORDS)} "
-        f"ON client_certificates BEGIN {remove} {insert} END"
-    )
-    op.execute(
-        "CREATE TRIGGER client_certificate_removed AFTER DELETE ON client_certificates "
-        f"BEGIN {remove} END"
-    )
-
-
-def _words_of_postgresql() -> None:
-    words = " || ' ' || ".join(_WORDS)
-    op.execute(
-        "ALTER TABLE client_certificates ADD COLUMN words tsvector GENERATED ALWAYS AS ("
-        f"array_to_tsvector(array_remove(regexp_split_to_array(lower({words}), "
-        "'[^[:alnum:]]+'), ''))) STORED"
-    )
-    op.execute("CREATE INDEX ix_client_certificates_words ON client_certificates USING gin (words)")
-
-
-def _tables() -> None:
     op.create_table(
         "accounts",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -79,39 +26,6 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),
     )
-    op.create_table(
-        "audit_log",
-        sa.Column("number", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("actor", sa.String(length=255), nullable=False),
-        sa.Column("action", sa.String(length=64), nullable=False),
-        sa.Column("object_type", sa.String(length=64), nullable=False),
-        sa.Column("object_id", sa.String(length=255), nullable=False),
-        sa.Column("zone_id", sa.String(length=32), nullable=True),
-        sa.Column("before", sa.Text(), nullable=True),
-        sa.Column("after", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_log")),
-        sa.UniqueConstraint("id", name=op.f("uq_audit_log_id")),
-    )
-    op.create_index(op.f("ix_audit_log_at"), "audit_log", ["at"], unique=False)
-    op.create_table(
-        "events",
-        sa.Column("number", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("site", sa.String(length=255), nullable=False),
-        sa.Column("verdict", sa.String(length=16), nullable=False),
-        sa.Column("rule", sa.String(length=255), nullable=False),
-        sa.Column("fingerprint_sha256", sa.String(length=64), nullable=False),
-        sa.Column("event", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_events")),
-    )
-    op.create_index(op.f("ix_events_at"), "events", ["at"], unique=False)
-    op.create_index(
-        op.f("ix_events_fingerprint_sha256"), "events", ["fingerprint_sha256"], unique=False
-    )
-    op.create_index(op.f("ix_events_id"), "events", ["id"], unique=False)
     op.create_table(
         "keys",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -139,20 +53,8 @@ def _tables() -> None:
         sa.Column("store_id", sa.String(length=32), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("schema_minimum", sa.Integer(), nullable=False),
+        sa.Column("changes_after", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_state")),
-    )
-    op.create_table(
-        "tokens",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("scopes", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("expires_at", sa.Double(), nullable=True),
-        sa.Column("revoked_at", sa.Double(), nullable=True),
-        sa.Column("last_used_at", sa.Double(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
-        sa.UniqueConstraint("sha256", name=op.f("uq_tokens_sha256")),
     )
     op.create_table(
         "zones",
@@ -192,11 +94,12 @@ def _tables() -> None:
         "certificate_counts",
         sa.Column("zone_id", sa.String(length=32), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("certificates", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["zone_id"], ["zones.id"], name=op.f("fk_certificate_counts_zone_id")
         ),
-        sa.PrimaryKeyConstraint("zone_id", "status", name=op.f("pk_certificate_counts")),
+        sa.PrimaryKeyConstraint("zone_id", "status", "block", name=op.f("pk_certificate_counts")),
     )
     op.create_table(
         "issuance_requests",
@@ -213,42 +116,6 @@ def _tables() -> None:
     op.create_index(
         op.f("ix_issuance_requests_created_at"), "issuance_requests", ["created_at"], unique=False
     )
-    op.create_table(
-        "lists",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("zone_id", sa.String(length=32), nullable=True),
-        sa.Column("name", sa.String(length=50), nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("items", sa.BigInteger(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("modified_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_lists_account_id")),
-        sa.ForeignKeyConstraint(["zone_id"], ["zones.id"], name=op.f("fk_lists_zone_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_lists")),
-        sa.UniqueConstraint("account_id", "name", name=op.f("uq_lists_account_id_name")),
-    )
-    op.create_table(
-        "rulesets",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("zone_id", sa.String(length=32), nullable=True),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("phase", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("modified_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_rulesets_account_id")
-        ),
-        sa.ForeignKeyConstraint(["zone_id"], ["zones.id"], name=op.f("fk_rulesets_zone_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_rulesets")),
-    )
-    op.create_index("ix_rulesets_scope", "rulesets", ["zone_id", "phase"], unique=False)
     op.create_table(
         "authority_certificates",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -303,6 +170,7 @@ def _tables() -> None:
         sa.Column("revoked_at", sa.Double(), nullable=True),
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("last_seen_at", sa.Double(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["authority_id"], ["authorities.id"], name=op.f("fk_client_certificates_authority_id")
         ),
@@ -382,22 +250,6 @@ def _tables() -> None:
         unique=False,
     )
     op.create_table(
-        "list_items",
-        sa.Column("number", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("list_id", sa.String(length=32), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("comment", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("modified_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["list_id"], ["lists.id"], name=op.f("fk_list_items_list_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_list_items")),
-        sa.UniqueConstraint("id", name=op.f("uq_list_items_id")),
-    )
-    op.create_index("ix_list_items_list", "list_items", ["list_id", "number"], unique=False)
-    op.create_table(
         "revocations",
         sa.Column("authority_id", sa.String(length=32), nullable=False),
         sa.Column("serial", sa.String(length=40), nullable=False),
@@ -414,22 +266,6 @@ def _tables() -> None:
         "revocations",
         ["authority_id", "revision"],
         unique=False,
-    )
-    op.create_table(
-        "ruleset_versions",
-        sa.Column("ruleset_id", sa.String(length=32), nullable=False),
-        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("rules", sa.Text(), nullable=False),
-        sa.Column("actor", sa.String(length=255), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["ruleset_id"],
-            ["rulesets.id"],
-            name=op.f("fk_ruleset_versions_ruleset_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("ruleset_id", "version", name=op.f("pk_ruleset_versions")),
     )
     op.create_table(
         "published_crls",
@@ -454,4 +290,16 @@ def _tables() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("certificate_id", "kind", name=op.f("pk_published_crls")),
+    )
+    op.create_table(
+        "revocation_counts",
+        sa.Column("authority_id", sa.String(length=32), nullable=False),
+        sa.Column("revocations", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["authority_id"],
+            ["authorities.id"],
+            name=op.f("fk_revocation_counts_authority_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("authority_id", name=op.f("pk_revocation_counts")),
     )

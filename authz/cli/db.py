@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz db`: the tables, copies of everything, and whether all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from authz.cli import messages
+from authz.cli.confirm import YesOption, confirmed
+from authz.cli.options import ConfigOption, JsonOption, group, settings_of
+
+if TYPE_CHECKING:
+    from authz.settings import Settings
+
+app = group("The store's database.")
+
+DatabaseOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer evaluates it
+    typer.Option("--database", metavar="U", help="sqlite or postgresql://…"),
+]
+DataDirOption = Annotated[
+    Optional[Path],  # noqa: UP045 - the same
+    typer.Option("--data-dir", metavar="D", help="Where the service keeps its own files."),
+]
+FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the backup.")]
+
+
+@app.command("migrate")
+def migrate(
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring the tables to what this release needs; an empty database gets them.
+
+    Programs of the release before may go on using the database meanwhile.
+    """
+    from authz.store.engine import migrate_store
+
+    settings = _settings(config, database, data_dir)
+    before, after = migrate_store(settings.database, settings.data_dir)
+    if json:
+        messages.result_json({"before": before or None, "after": after})
+    elif before == after:
+        messages.result(f"ok: the tables are those of this release ({after})")
+    else:
+        messages.result(f"ok: from {before or 'no tables'} to {after}")
+
+
+@app.command("backup")
+def backup(
+    file: FileArgument,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write everything of the store into one file, while the service goes on.
+
+    The private keys of CAs are in it as they are in the store: encrypted, with a secret that is
+    not in it.
+    """
+    from authz.store.backup import backup as write
+    from authz.store.engine import open_store
+
+    settings = _settings(config, database, data_dir)
+    store = open_store(settings.database, settings.data_dir, create=False)
+    try:
+        revision = write(store, file)
+    finally:
+        store.close()
+    size = file.stat().st_size
+    if json:
+        messages.result_json({"file": str(file), "revision": revision, "bytes": size})
+    else:
+        messages.result(f"{file}: revision {revision}, {size:,} bytes")
+
+
+@app.command("restore")
+def restore(
+    file: FileArgument,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace everything that is in the database.")
+    ] = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put a backup into an empty database, or in the place of everything that is in one.
+
+    A backup of either database can be put into the other. A service that runs from the store
+    notices, and enforces what was restored.
+    """
+    from authz.store.backup import restore as put
+
+    settings = _settings(config, database, data_dir)
+    if replace:
+        confirmed(f"replace everything in {_name(settings)} by {file}", yes)
+    revision = put(settings.database, settings.data_dir, file, replace=replace)
+    if json:
+        messages.result_json({"file": str(file), "revision": revision})
+    else:
+        messages.result(f"ok: {file} is in force as revision {revision}")
+
+
+@app.command("check")
+def check(
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read everything and tell what is wrong; ends with 0 when nothing is, else with 1."""
+    from authz.store.checking import check as findings_of
+    from authz.store.engine import open_store
+
+    settings = _settings(config, database, data_dir)
+    store = open_store(settings.database, settings.data_dir, create=False)
+    try:
+        findings = findings_of(store)
+    finally:
+        store.close()
+    if json:
+        shown = [{"where": one.where, "message": one.message} for one in findings]
+        messages.result_json({"ok": not findings, "findings": shown})
+    else:
+        for one in findings:
+            messages.error(f"{one.where}: {one.message}")
+        if not findings:
+            messages.result("ok: nothing is wrong")
+    raise typer.Exit(1 if findings else 0)
+
+
+def _settings(config: Path | None, database: str | None, data_dir: Path | None) -> Settings:
+    from authz.settings import Override
+
+    overrides = []
+    if database is not None:
+        overrides.append(Override(option="--database", path=("database",), value=database))
+    if data_dir is not None:
+        overrides.append(
+            Override(option="--data-dir", path=("data_dir",), value=str(data_dir), is_path=True)
+        )
+    return settings_of(config, overrides=overrides)
+
+
+def _name(settings: Settings) -> str:
+    """Which database it is, for people; without its password."""
+    from authz.store.engine import database_name
+
+    return database_name(settings.database, settings.data_dir)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backup and restore: one file with everything, from either database and into either.
+
+A backup is an SQLite database of its own: what was committed at one moment, while others go on
+writing. Restoring is one transaction: whoever reads meanwhile sees the store as it was, or as it
+is afterwards. Private keys are in a backup as they are in the store, encrypted; the secret that
+they are encrypted with is not.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import uuid
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, exc, insert, select, update
+from sqlalchemy.pool import NullPool
+
+from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
+from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
+from authz.store.engine import database_of, translated
+from authz.store.migration import migrate
+from authz.store.schema import SCHEMA, check_schema, schema_of
+from authz.store.session import last_revision, next_revision
+from authz.store.sqlite import Sqlite
+from authz.store.tables import (
+    accounts,
+    fetched,
+    lists,
+    metadata,
+    published_crls,
+    revocation_changes,
+    state,
+    zones,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from authz.store.engine import Database, Store
+
+#: What a store that was just made has.
+_FIRST: Final = frozenset({state, accounts, zones})
+
+_FIRST_REVISION: Final = 1
+
+
+def backup(store: Store, file: Path) -> int:
+    """Write everything of a store into a file that appears whole or not at all, mode 0600.
+
+    Returns:
+        The revision that it has everything of.
+
+    Raises:
+        InvalidInputError: the file is the store's own.
+        StoreUnavailableError: the store cannot be read, or the file not written.
+    """
+    database = store._database
+    if isinstance(database, Sqlite) and file.exists() and file.samefile(database.name):
+        raise InvalidInputError(
+            "this file is the database itself", where=str(file), hint="name another file"
+        )
+    with _file_errors(file), _whole(file) as temporary, translated(store.name):
+        if isinstance(database, Sqlite):
+            _copy_file(Path(database.name), temporary)
+        else:
+            _copy_rows(database, temporary)
+        # Not a log beside it: a backup is one file.
+        with closing(sqlite3.connect(temporary)) as written:
+            written.execute("PRAGMA journal_mode = DELETE")
+            (revision,) = written.execute("SELECT revision FROM state").fetchone()
+    return int(revision)
+
+
+def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False) -> int:
+    """Put a backup into a database, which is made ready when it is empty.
+
+    The store is then another one (`store_id`) of a later revision: whoever publishes from it reads
+    everything anew.
+
+    Args:
+        database: as `open_store` takes it, with `data_dir`.
+        replace: also when something is in it, all of which goes.
+
+    Returns:
+        The revision that the store has afterwards.
+
+    Raises:
+        InvalidInputError: the file is no backup, is damaged, or is of a later release.
+        ConflictError: something is in the database; nothing was changed.
+        StoreUnavailableError: the file or the database cannot be used; nothing was changed.
+    """
+    target = database_of(database, data_dir)
+    try:
+        with _opened(file) as source, translated(target.name):
+            check_schema(target, create=True)
+            with target.writing.begin() as connection:
+                return _restore(source, target, connection, replace=replace)
+    finally:
+        target.close()
+
+
+def _restore(source: Connection, target: Database, connection: Connection, *, replace: bool) -> int:
+    target.patient(connection)
+    # Nobody else writes from here on.
+    before = last_revision(connection)
+    revision = max(next_revision(connection), last_revision(source) + 1)
+    if schema_of(connection) != SCHEMA:
+        raise StoreUnavailableError(
+            "the database's tables are of a later release",
+            hint="restore with that release",
+            where=target.name,
+        )
+    if not replace and (before > _FIRST_REVISION or _has_rows(connection)):
+        raise ConflictError(
+            "the database is in use",
+            hint="restore into an empty one, or replace everything with --replace",
+            where=target.name,
+        )
+    crls = select(published_crls.c.certificate_id, published_crls.c.kind, published_crls.c.number)
+    numbers = connection.execute(crls).all()
+    with words_at_the_end(connection):
+        clear(connection)
+        copy(source, connection)
+    count_anew(connection)
+    for certificate_id, kind, number in numbers:
+        # RFC 5280 §5.2.3: the numbers of an authority's CRLs only rise, also over this.
+        connection.execute(
+            update(published_crls)
+            .where(
+                published_crls.c.certificate_id == certificate_id,
+                published_crls.c.kind == kind,
+                published_crls.c.number < number,
+            )
+            .values(number=number)
+        )
+    for table in (lists, fetched):
+        connection.execute(update(table).values(revision=revision))
+    connection.execute(
+        update(state).values(store_id=uuid.uuid4().hex, revision=revision, changes_after=revision)
+    )
+    target.committing(connection, revision)
+    return revision
+
+
+def _has_rows(connection: Connection) -> bool:
+    return any(
+        connection.execute(select(table).limit(1)).first() is not None
+        for table in metadata.sorted_tables
+        if table not in _FIRST
+    )
+
+
+def _copy_file(file: Path, target: Path) -> None:
+    # All pages in one step: one moment, for which the log beside the file is kept; writers go on.
+    with (
+        closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(target)) as written,
+    ):
+        source.backup(written, pages=-1)
+
+
+def _copy_rows(database: Database, file: Path) -> None:
+    target = Sqlite(file)
+    try:
+        migrate(target)
+        with (
+            database.reading.connect() as source,
+            source.begin(),
+            target.writing.begin() as connection,
+        ):
+            database.patient(source)
+            target.patient(connection)
+            with words_at_the_end(connection):
+                clear(connection)
+                copy(source, connection, but=OWN - {revocation_changes})
+            connection.execute(state.delete())
+            connection.execute(
+                insert(state), [dict(row) for row in source.execute(select(state)).mappings()]
+            )
+    finally:
+        target.close()
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Connection]:
+    """A backup, with this program's tables whatever it was made by."""
+    if _schema(file) == SCHEMA:
+        with _reading(file) as connection:
+            yield connection
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        copied = Path(directory) / "older.db"
+        with _file_errors(file), translated(str(file)):
+            _copy_file(file, copied)
+            older = Sqlite(copied)
+            try:
+                migrate(older)
+            finally:
+                older.close()
+        with _reading(copied) as connection:
+            yield connection
+
+
+def _schema(file: Path) -> int:
+    """The number of a backup's tables, which this program can work with."""
+    no_backup = InvalidInputError(
+        "this is no backup, or a damaged one", where=str(file), hint="name another file"
+    )
+    with _file_errors(file):
+        # For what the system says of it: SQLite says "unable to open".
+        file.open("rb").close()
+    try:
+        with _reading(file) as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+            schema = schema_of(connection)
+    except exc.DatabaseError as error:
+        raise no_backup from error
+    if found != "ok" or schema is None:
+        raise no_backup
+    if schema > SCHEMA:
+        raise InvalidInputError(
+            f"the backup is of a later release (schema {schema}, this is {SCHEMA})",
+            where=str(file),
+            hint="install that release",
+        )
+    return schema
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Connection]:
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """A temporary file beside `file` that takes its name when all went well."""
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.rename(file)
+        _sync(file.parent)
+    finally:
+        for end in ("", "-journal", "-wal", "-shm"):
+            Path(name + end).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _file_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the file cannot be used: {(error.strerror or str(error)).lower()}",
+            where=str(file),
+            hint="name a file in a directory that exists, where there is room",
+        ) from error
+    except sqlite3.Error as error:
+        raise StoreUnavailableError(
+            f"the file cannot be used: {str(error).lower()}", where=str(file)
+        ) from error

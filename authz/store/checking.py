@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a store is what it should be: what the database finds, and what only we know.
+
+Reads everything, changes nothing. A finding is a value; that the store cannot be read at all is an
+error.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import and_, exists, func, not_, or_, select, text
+
+from authz.store.counts import counting
+from authz.store.tables import (
+    audit_log,
+    authorities,
+    authority_certificates,
+    certificate_counts,
+    client_certificates,
+    events,
+    list_items,
+    lists,
+    metadata,
+    revocation_counts,
+    revocations,
+    ruleset_versions,
+    rulesets,
+    tokens,
+    zones,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Column, Connection
+
+    from authz.store.engine import Store
+
+#: Of one kind so many are told one by one; more of them are the same again.
+MAX_OF_A_KIND: Final = 20
+
+_JSON: Final = (
+    zones.c.upstream_headers,
+    authorities.c.sources,
+    ruleset_versions.c.rules,
+    tokens.c.scopes,
+    audit_log.c.before,
+    audit_log.c.after,
+    events.c.event,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong: where in the store, and what."""
+
+    where: str
+    message: str
+
+
+def check(store: Store) -> list[Finding]:
+    """Everything that is wrong with a store.
+
+    Raises:
+        StoreUnavailableError: it cannot be read.
+    """
+    found: list[Finding] = []
+    with store.read() as session:
+        connection = session._connection
+        store._database.patient(connection)
+        for part in (
+            _of_sqlite,
+            _counts,
+            _revocation_counts,
+            _list_counts,
+            _revoked,
+            _versions,
+            _keys,
+            _json,
+        ):
+            of_this: list[Finding] = []
+            for one in part(connection):
+                if len(of_this) == MAX_OF_A_KIND:
+                    of_this.append(Finding(where=one.where, message="and more like this"))
+                    break
+                of_this.append(one)
+            found += of_this
+            if part is _of_sqlite and found:
+                # What else would be read of a damaged file is no finding.
+                break
+    return found
+
+
+def _of_sqlite(connection: Connection) -> Iterator[Finding]:
+    if connection.dialect.name != "sqlite":
+        # PostgreSQL keeps its references itself, and its pages are pg_amcheck's.
+        return
+    for (message,) in connection.execute(text("PRAGMA integrity_check")):
+        if message != "ok":
+            yield Finding(where="database", message=str(message))
+    for row in connection.execute(text("PRAGMA foreign_key_check")):
+        yield Finding(where=str(row[0]), message=f"row {row[1]} refers to nothing in {row[2]}")
+
+
+def _counts(connection: Connection) -> Iterator[Finding]:
+    kept = {
+        (row.zone_id, row.status, row.block): row.certificates
+        for row in connection.execute(select(*certificate_counts.columns))
+        if row.certificates
+    }
+    query = counting()
+    counted = {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+    for key in sorted(kept.keys() | counted.keys()):
+        if kept.get(key, 0) != counted.get(key, 0):
+            yield Finding(
+                where=f"zone {key[0]}",
+                message=f"{counted.get(key, 0)} certificates are {key[1]} (block {key[2]}), "
+                f"kept is {kept.get(key, 0)}",
+            )
+
+
+def _revocation_counts(connection: Connection) -> Iterator[Finding]:
+    kept = {
+        row.authority_id: row.revocations
+        for row in connection.execute(select(*revocation_counts.columns))
+    }
+    query = select(revocations.c.authority_id, func.count()).group_by(revocations.c.authority_id)
+    counted = {row[0]: row[1] for row in connection.execute(query)}
+    for key in sorted(kept.keys() | counted.keys()):
+        if kept.get(key, 0) != counted.get(key, 0):
+            yield Finding(
+                where=f"authority {key}",
+                message=f"{counted.get(key, 0)} serial numbers are revoked, "
+                f"kept is {kept.get(key, 0)}",
+            )
+
+
+def _list_counts(connection: Connection) -> Iterator[Finding]:
+    query = select(list_items.c.list_id, func.count()).group_by(list_items.c.list_id)
+    counted = {row[0]: row[1] for row in connection.execute(query)}
+    kept = select(lists.c.id, lists.c.name, lists.c["items"])
+    for list_id, name, items in connection.execute(kept):
+        if counted.get(list_id, 0) != items:
+            yield Finding(
+                where=f"list {name}",
+                message=f"it has {counted.get(list_id, 0)} items, kept is {items}",
+            )
+
+
+def _revoked(connection: Connection) -> Iterator[Finding]:
+    table = client_certificates
+    same = and_(
+        revocations.c.authority_id == table.c.authority_id,
+        revocations.c.serial == table.c.serial,
+    )
+    off = select(table.c.id).where(
+        table.c.status == "revoked", not_(exists().where(same).correlate(table))
+    )
+    for (certificate_id,) in connection.execute(off.limit(MAX_OF_A_KIND + 1)):
+        yield Finding(
+            where=f"certificate {certificate_id}",
+            message="it is revoked, but not on its authority's list",
+        )
+    on = select(table.c.id).join(revocations, same).where(table.c.status != "revoked")
+    for (certificate_id,) in connection.execute(on.limit(MAX_OF_A_KIND + 1)):
+        yield Finding(
+            where=f"certificate {certificate_id}",
+            message="it is active, but on its authority's list of revoked ones",
+        )
+
+
+def _versions(connection: Connection) -> Iterator[Finding]:
+    there = exists().where(
+        ruleset_versions.c.ruleset_id == rulesets.c.id,
+        ruleset_versions.c.version == rulesets.c.version,
+    )
+    query = select(rulesets.c.id, rulesets.c.version).where(not_(there))
+    for ruleset_id, version in connection.execute(query):
+        yield Finding(where=f"ruleset {ruleset_id}", message=f"its version {version} is not there")
+
+
+def _keys(connection: Connection) -> Iterator[Finding]:
+    table = authority_certificates
+    query = (
+        select(table.c.id)
+        .join(authorities, authorities.c.id == table.c.authority_id)
+        .where(
+            or_(table.c.role == "issuing", table.c.role == "previous"),
+            table.c.key_id.is_(None),
+            authorities.c.kind == "managed",
+        )
+    )
+    for (certificate_id,) in connection.execute(query):
+        yield Finding(
+            where=f"authority certificate {certificate_id}", message="it signs, but has no key"
+        )
+
+
+def _json(connection: Connection) -> Iterator[Finding]:
+    for column in _JSON:
+        yield from _json_of(connection, column)
+
+
+def _json_of(connection: Connection, column: Column[str]) -> Iterator[Finding]:
+    table = column.table
+    key = next(iter(metadata.tables[str(table)].primary_key.columns))
+    query = select(key, column).where(column.is_not(None))
+    with connection.execute(query, execution_options={"yield_per": 1_000}) as rows:
+        for name, value in rows:
+            try:
+                json.loads(value)
+            except ValueError:
+                yield Finding(where=f"{table} {name}", message=f"{column.name} is not JSON")

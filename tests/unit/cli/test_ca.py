@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""authz ca: what the sessions of tests/cli cannot show, because it needs keys and other times."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.ca.authority import create_root
+from authz.ca.names import Subject
+from authz.cli.main import main
+from tests.factories.issuing import write_certificates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _authz(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0)
+
+
+def _private(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_ca_is_imported_with_its_passphrase(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = create_root(Subject.of("Brought"), at=time.time())
+    write_certificates(here / "ca.pem", made.certificate)
+    (here / "ca.key").write_bytes(made.signer.to_pem("a passphrase"))
+    _private(here / "passphrase", b"a passphrase\n")
+    words = ("ca", "import", "--certificate", "ca.pem", "--key", "ca.key")
+
+    assert _authz(*words) == 2
+    assert "the private key is encrypted" in capsys.readouterr().err
+    assert _authz(*words, "--passphrase-file", "passphrase") == 0
+    assert "issuing     CN=Brought, P-256" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["key", "passphrase"])
+def test_keys_are_encrypted_by_another_secret(
+    here: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    assert _authz("ca", "create", "--name", "Acme") == 0
+    _private(here / "new", b"a passphrase that is long enough for a key file\n")
+    option = "--key-file" if kind == "key" else "--passphrase-file"
+    capsys.readouterr()
+
+    assert _authz("ca", "rekey", option, "new", "--json") == 0
+    said = capsys.readouterr()
+    assert said.out == '{\n  "keys": 1\n}\n'
+    setting = "key_file" if kind == "key" else "passphrase_file"
+    assert f"hint: set keys.{setting}: new in the settings" in said.err
+    issue = ("cert", "issue", "--label", "alice", "--out", "alice")
+    assert _authz(*issue) == 2
+    (here / "authz.yaml").write_text(f"keys: {{{setting}: new}}\n")
+    assert _authz(*issue) == 0
+    assert _authz("ca", "rekey", "--key-file", str(here / "authz-data" / "ca.key")) == 0
+    assert "1 key encrypted by the new secret" in capsys.readouterr().out
+
+
+def test_authorities_that_expire_soon_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = create_root(Subject.of("Soon"), at=time.time(), days=20)
+    write_certificates(here / "ca.pem", made.certificate)
+    assert _authz("ca", "upload", "ca.pem") == 0
+    capsys.readouterr()
+
+    assert _authz("ca", "list") == 0
+    assert "authz: warning: Soon: its certificate " in capsys.readouterr().err

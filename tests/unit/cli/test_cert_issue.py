@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""authz cert issue: files, and what is said when they cannot be written."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.cli import cert_issue
+from authz.cli.main import main
+from authz.errors import InvalidInputError
+from tests.factories.issuing import csr, openssl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REFUSED = InvalidInputError("the file cannot be written: disk full", where="client")
+
+
+def _authz(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bob.csr").write_bytes(csr("bob"))
+    assert _authz("ca", "create", "--name", "Acme", "--intermediate") == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def test_the_files(here: Path) -> None:
+    (here / "password").write_text("a password\n")
+    (here / "password").chmod(0o600)
+    words = ("--label", "alice", "--out", "out", "--pkcs12", "--password-file", "password")
+
+    assert _authz("cert", "issue", *words) == 0
+    for name, mode in (("client.pem", 0o644), ("client.key", 0o600), ("client.p12", 0o600)):
+        assert stat.S_IMODE((here / "out" / name).stat().st_mode) == mode, name
+    assert (here / "out" / "client.pem").read_text().count("BEGIN CERTIFICATE") == 2
+    assert "ASN1 OID: prime256v1" in openssl(
+        "pkey", "-in", here / "out" / "client.key", "-noout", "-text"
+    )
+    shown = openssl(
+        "pkcs12", "-in", here / "out" / "client.p12", "-passin", "pass:a password", "-nodes"
+    )
+    assert "friendlyName: alice" in shown
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    write = cert_issue.write_output
+
+    def fail(path: Path, data: bytes, **options: Any) -> None:
+        if path.name in names:
+            raise InvalidInputError(REFUSED.message, where=str(path), hint="x")
+        write(path, data, **options)
+
+    monkeypatch.setattr(cert_issue, "write_output", fail)
+
+
+def test_a_certificate_that_cannot_be_written_can_be_had_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _failing(monkeypatch, "client.pem")
+
+    assert _authz("cert", "issue", "--label", "bob", "--csr", "bob.csr") == 2
+    errors = capsys.readouterr().err
+    assert "was issued, but the file cannot be written: disk full" in errors
+    one = errors.split("the certificate ")[1].split(" ")[0]
+    assert f"hint: authz cert show {one} --pem prints it with its chain" in errors
+    assert _authz("cert", "show", one, "--pem") == 0
+    assert "BEGIN CERTIFICATE" in capsys.readouterr().out
+
+
+def test_a_certificate_whose_key_was_written_can_be_had_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _failing(monkeypatch, "client.pem")
+
+    assert _authz("cert", "issue", "--label", "alice", "--out", "out") == 2
+    assert "--pem prints it with its chain" in capsys.readouterr().err
+
+
+def test_a_key_that_cannot_be_written_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _failing(monkeypatch, "client.key")
+
+    assert _authz("cert", "issue", "--label", "alice", "--out", "out") == 2
+    assert "its private key is lost: revoke it (authz cert revoke " in capsys.readouterr().err
+
+
+def test_the_key_of_a_repeated_request_was_handed_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("cert", "issue", "--label", "alice", "--request-key", "k")
+    assert _authz(*words, "--out", "one") == 0
+    capsys.readouterr()
+
+    assert _authz(*words, "--out", "two") == 0
+    assert "its private key was handed out then" in capsys.readouterr().err
+    assert [one.name for one in (here / "two").iterdir()] == ["client.pem"]

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files for people: whole, private where they are secret, never written over by mistake."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.cli import files
+from authz.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_is_read_or_the_error_names_it(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+
+    assert files.read_input(tmp_path / "f") == b"x"
+    with pytest.raises(InvalidInputError, match="the file does not exist") as caught:
+        files.read_input(tmp_path / "gone")
+    assert caught.value.where == str(tmp_path / "gone")
+
+
+def test_modes(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        files.write_output(tmp_path / "public", b"x")
+        files.write_output(tmp_path / "secret", b"y", private=True)
+    finally:
+        os.umask(before)
+
+    assert _mode(tmp_path / "public") == 0o640
+    assert _mode(tmp_path / "secret") == 0o600
+    assert (tmp_path / "secret").read_bytes() == b"y"
+
+
+def test_what_is_there_stays_without_force(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+
+    for name in ("f", "link"):
+        with pytest.raises(InvalidInputError, match="is there already"):
+            files.check_absent([tmp_path / "new", tmp_path / name], force=False)
+    files.check_absent([tmp_path / "f"], force=True)
+    files.check_absent([tmp_path / "new"], force=False)
+
+
+def test_a_directory_is_made_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.check_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "f").touch()
+    with pytest.raises(InvalidInputError, match="nothing can be written there"):
+        files.check_directory(tmp_path / "f" / "below")
+    monkeypatch.setattr(files.os, "access", lambda *_: False)
+    with pytest.raises(InvalidInputError, match="permission denied"):
+        files.check_directory(tmp_path)
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="the file cannot be written: no such file"):
+        files.write_output(tmp_path / "gone" / "f", b"x")

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new store for each test, and what makes the calls short."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.ca.keys import KeyEncryption
+from authz.ca.names import Subject
+from authz.services.authority_creation import create_authority
+from authz.services.issuance import Issued, issue_certificate
+from authz.services.issuance_requests import NewKey
+from authz.store.engine import Store, open_store
+from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from authz.services.authorities import KnownAuthority
+    from authz.store.records import AuditEntry
+
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class World:
+    """A store and the calls that many tests make."""
+
+    store: Store
+    encryption: KeyEncryption
+
+    def ca(self, name: str = "Acme", **changes: Any) -> KnownAuthority:
+        """A new embedded CA."""
+        given = {"actor": "tester", "at": AT, "encryption": self.encryption, **changes}
+        return create_authority(self.store, name, **given)
+
+    def issue(self, name: str = "alice", **changes: Any) -> Issued:
+        """A new client certificate with a new key."""
+        given = {
+            "zone": "default",
+            "actor": "tester",
+            "at": AT,
+            "encryption": self.encryption,
+            **changes,
+        }
+        return issue_certificate(self.store, NewKey(subject=Subject.of(name)), **given)
+
+    def audited(self) -> list[AuditEntry]:
+        """The audit log, the latest first."""
+        with self.store.read() as session:
+            return session.audit.latest(most=100)
+
+    def last(self) -> AuditEntry:
+        """The last row of the audit log."""
+        return self.audited()[0]
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of a new store, to copy: making its tables takes a while."""
+    directory = tmp_path_factory.mktemp("empty")
+    open_store("sqlite", directory).close()
+    return directory / "authz.db"
+
+
+@pytest.fixture
+def world(tmp_path: Path, empty: Path) -> Iterator[World]:
+    shutil.copy(empty, tmp_path)
+    store = open_store("sqlite", tmp_path)
+    yield World(store=store, encryption=KeyEncryption.from_key_file(bytes(range(32))))
+    store.close()
+
+
+@pytest.fixture
+def store(world: World) -> Store:
+    return world.store

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether rules compile, with the lists that they name and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.errors import ExpressionError
+from authz.services.checking import check_rules, lists_named_by, stored_lists, where_of
+from tests.factories.pki import AT
+
+if TYPE_CHECKING:
+    from authz.store.engine import Store
+
+
+def test_lists_are_found_in_expressions() -> None:
+    assert lists_named_by(["ip.src in $a or http.host in $cf.open_proxies", "ssl"]) == {
+        "a",
+        "cf.open_proxies",
+    }
+
+
+def test_lists_that_are_not_there_are_left_to_the_compiler(store: Store) -> None:
+    with store.read() as session:
+        zone = session.zones.all()[0]
+        assert stored_lists(session, zone.account_id, ["gone"]) == []
+        with pytest.raises(ExpressionError, match=r'rules of the zone "default"\[0\]'):
+            check_rules(
+                session,
+                zone,
+                [{"ref": "a", "expression": "ip.src in $gone", "action": "log"}],
+                at=AT,
+            )
+        assert where_of(zone) == 'rules of the zone "default"'

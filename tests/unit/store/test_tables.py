@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for the tables that the migrations' test does not see."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from authz.store import records
+from authz.store.columns import CheckedText
+from authz.store.tables import metadata
+
+RECORDS = {
+    records.Account: "accounts",
+    records.Zone: "zones",
+    records.Authority: "authorities",
+    records.AuthorityCertificate: "authority_certificates",
+    records.Key: "keys",
+    records.HostAssociation: "host_associations",
+    records.ClientCertificate: "client_certificates",
+    records.IssuanceRequest: "issuance_requests",
+    records.Revocation: "revocations",
+    records.RevocationChange: "revocation_changes",
+    records.Ruleset: "rulesets",
+    records.RulesetVersion: "ruleset_versions",
+    records.List: "lists",
+    records.ListItem: "list_items",
+    records.Token: "tokens",
+    records.AuditEntry: "audit_log",
+    records.StoredEvent: "events",
+    records.Fetched: "fetched",
+    records.PublishedCrl: "published_crls",
+}
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+def test_every_field_of_a_record_is_a_column(record: type) -> None:
+    columns = metadata.tables[RECORDS[record]].columns
+
+    assert {field.name for field in dataclasses.fields(record)} <= set(columns.keys())
+
+
+@pytest.mark.parametrize("name", metadata.tables)
+def test_every_row_can_be_named_and_every_text_is_checked(name: str) -> None:
+    table = metadata.tables[name]
+
+    assert len(table.primary_key.columns) > 0
+    for column in table.columns:
+        if column.type.python_type is str:
+            assert isinstance(column.type, CheckedText), column
