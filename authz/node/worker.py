@@ -61,6 +61,7 @@ class Worker:
         self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
+        self._following: Drain | signal.Signals | None = None
         self._installer = Installer(self._endpoint)
         self._reporter = Reporter(
             Reporting(self._endpoint.events, self._endpoint.metrics.rules),
@@ -90,12 +91,17 @@ class Worker:
 
         The others are not enforced any more, and their files may be gone.
         """
-        order = self._inbox.get()
+        order = self._inbox.get() if self._following is None else self._following
+        self._following = None
         while isinstance(order, Load):
             try:
-                order = self._inbox.get_nowait()
+                following = self._inbox.get_nowait()
             except queue.Empty:
                 break
+            if not isinstance(following, Load):
+                self._following = following
+                break
+            order = following
         return order
 
     def _listen(self) -> None:
