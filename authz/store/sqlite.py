@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import QueuePool
 
 from authz.errors import StoreUnavailableError
 
@@ -81,10 +82,15 @@ class Sqlite:
 
 
 def _engine(file: Path, begin: str) -> Engine:
+    # Never made here: a store that is gone is not one that is empty. Not as a URL of SQLAlchemy's,
+    # which would read the name of a directory once more.
+    address = f"file:{quote(str(file))}?mode=rw"
     engine = create_engine(
-        # Never made here: a store that is gone is not one that is empty.
-        f"sqlite:///file:{quote(str(file))}?mode=rw&uri=true",
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+        ),
+        poolclass=QueuePool,
     )
 
     @event.listens_for(engine, "connect")
