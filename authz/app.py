@@ -228,7 +228,13 @@ def _serve_supervised(
         serving=lambda ready: _announce(plan, stack, ready, feed, http, keeper),
         reported=control.tell,
     )
-    signals.on_second_stop = supervisor.kill
+
+    def kill() -> None:
+        supervisor.kill()
+        if keeper is not None:
+            keeper.kill()
+
+    signals.on_second_stop = kill
     stack.callback(supervisor.kill)
     feed: Feed
     if keeper is not None and plan.follows_store:

@@ -92,9 +92,9 @@ def model_of(settings: Settings) -> PolicyModel:
     if settings.policy is not None:
         file = load_policy(settings.policy, fetched=fetched_of(settings)).model
     if has_store(settings):
-        from authz.services.model import beside
+        from authz.services.beside import beside
 
-        return beside(file, store_model(settings).model)
+        return beside(file, store_model(settings).model).model
     if settings.policy is None:
         raise SettingsError(
             "there is no policy to decide by, and no store",

@@ -91,12 +91,15 @@ class StoreFeed:
 
     @property
     def broken(self) -> str:
-        return ""
+        # Checks are answered, and no revocation will ever count again.
+        return "" if self._keeper.alive else "changes of the store go unseen; restart"
 
     @property
     def remark(self) -> str:
         # A dead store takes nobody out of service: what answers has everything it needs.
-        why = self._keeper.store_state
+        why = self._keeper.trouble
+        if why and not self._keeper.generation:
+            return f"there is nothing to answer by yet: {why}"
         return f"answering by the last good snapshot: {why}" if why else ""
 
     def first(self) -> None:

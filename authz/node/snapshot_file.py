@@ -87,12 +87,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Which moment of which store a snapshot shows: the next one continues from there.
 
-    `authorities` are the identifiers of the store by the names in the model.
+    `authorities` are the identifiers of the store by the names in the model; `mark` is the last
+    change of revoked serial numbers, by which a store that was put back is known.
     """
 
     store_id: str
     revision: int
     authorities: dict[str, str]
+    mark: str = ""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

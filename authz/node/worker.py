@@ -61,6 +61,7 @@ class Worker:
         self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
+        self._following: Drain | signal.Signals | None = None
         self._installer = Installer(self._endpoint)
         self._reporter = Reporter(
             self._endpoint.reporting(),
@@ -73,7 +74,7 @@ class Worker:
         threading.Thread(target=self._listen, name="channel", daemon=True).start()
         try:
             self._endpoint.prepare()
-            while isinstance(order := self._inbox.get(), Load):
+            while isinstance(order := self._next_order(), Load):
                 if self._load(order) and not self._started:
                     self._start()
         except AuthzError as error:
@@ -84,6 +85,24 @@ class Worker:
         self._reporter.stop()
         self._say(self._export(0))
         return 0
+
+    def _next_order(self) -> Load | Drain | signal.Signals:
+        """The next order; of several snapshots that wait, the last one.
+
+        The others are not enforced any more, and their files may be gone.
+        """
+        order = self._inbox.get() if self._following is None else self._following
+        self._following = None
+        while isinstance(order, Load):
+            try:
+                following = self._inbox.get_nowait()
+            except queue.Empty:
+                break
+            if not isinstance(following, Load):
+                self._following = following
+                break
+            order = following
+        return order
 
     def _listen(self) -> None:
         """Read the channel until it ends; only scrapes are answered here."""

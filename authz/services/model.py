@@ -9,7 +9,7 @@ serial numbers by the log of changes. `check_zone` is what a service asks before
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -55,13 +55,15 @@ OFF: Final = "off"
 class StoreModel:
     """What is to be enforced, and which moment of which store that is.
 
-    `authorities` are their identifiers by name.
+    `authorities` are their identifiers by name; `mark` is the last change of the lists of revoked
+    serial numbers (store.revocations).
     """
 
     model: PolicyModel
     store_id: str
     revision: int
     authorities: Mapping[str, str]
+    mark: str = ""
 
 
 class StoreModels:
@@ -97,6 +99,7 @@ class StoreModels:
             store_id=session.store_id,
             revision=session.revision,
             authorities={one.name: one.id for one in authorities},
+            mark=self._revoked.mark,
         )
 
     def _model(
@@ -236,28 +239,3 @@ def check_zone(session: Session, zone_id: str) -> None:
     zones = [zone for zone in session.zones.all() if zone.id == zone_id]
     model = models._model(session, zones, session.authorities.all())
     compile_snapshot(model, 0, 0.0, lint=False)
-
-
-def beside(file: PolicyModel, store: PolicyModel) -> PolicyModel:
-    """The sites of a policy file and those of a store together.
-
-    A host of both is the file's: what an operator wrote down is not for others to change. So is
-    whether hosts that nobody named are answered for, which a store without a file always does.
-    No file is one without sites.
-    """
-    if not file.sites:
-        return store
-    taken = {host.lower() for site in file.sites for host in site.hosts}
-    names = {site.name for site in file.sites}
-    sites = list(file.sites)
-    for site in store.sites:
-        hosts = tuple(
-            # An empty store must not open what the file leaves closed.
-            host
-            for host in site.hosts
-            if host not in taken and (host != "*" or site.trust)
-        )
-        if hosts:
-            name = site.name if site.name not in names else f"{site.name} (store)"
-            sites.append(replace(site, hosts=hosts, name=name))
-    return PolicyModel(sites=tuple(sites), lists=(*file.lists, *store.lists))

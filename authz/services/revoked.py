@@ -34,9 +34,13 @@ _NONE = Listed()
 class RevokedSerials:
     """The lists of the authorities that somebody asked for.
 
+    Attributes:
+        mark: what the last change was that was taken in.
+
     Args:
         store_id: which store `listed` are of.
         revision: at which moment.
+        mark: what the last change was by then (`Revocations.mark`).
         listed: lists by the identifier of their authority.
         known_to_be_none: nobody asks what is revoked.
     """
@@ -46,9 +50,11 @@ class RevokedSerials:
         *,
         store_id: str = "",
         revision: int = 0,
+        mark: str = "",
         listed: Mapping[str, Listed] | None = None,
         known_to_be_none: bool = False,
     ) -> None:
+        self.mark = mark
         self._store_id = store_id
         self._revision = revision
         self._listed = dict(listed or {})
@@ -56,8 +62,13 @@ class RevokedSerials:
 
     def follow(self, session: Session) -> None:
         """Take in what changed up to the moment of `session`."""
-        # An earlier moment of the same store is one that was put back into place.
-        same = session.store_id == self._store_id and session.revision >= self._revision
+        # An earlier moment of the same store is one that was put back into place, and so is one
+        # that came to this revision by other changes.
+        same = (
+            session.store_id == self._store_id
+            and session.revision >= self._revision
+            and session.revocations.mark(self._revision) == self.mark
+        )
         changes = session.revocations.changes_after(self._revision) if same else None
         if changes is None:
             self._listed.clear()
@@ -69,6 +80,7 @@ class RevokedSerials:
                 known = self._listed.get(authority_id)
                 if known is not None:
                     self._listed[authority_id] = _revised(known, states)
+        self.mark = session.revocations.mark(session.revision)
         self._store_id, self._revision = session.store_id, session.revision
 
     def of(self, session: Session, authority_id: str) -> Listed:

@@ -140,7 +140,7 @@ def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:
 
     Args:
         database: `sqlite` (a file in `data_dir`) or a `postgresql://` address.
-        create: whether an empty database is made ready.
+        create: whether an empty database is made ready, and a file that is not there made.
 
     Raises:
         StoreUnavailableError: it cannot be reached, or its tables are of another release.

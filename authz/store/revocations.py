@@ -133,6 +133,21 @@ class Revocations:
             query = query.where(_CHANGES.c.authority_id == authority_id)
         return [record_of(RevocationChange, row) for row in self._connection.execute(query)]
 
+    def mark(self, revision: int) -> str:
+        """What the last change up to and with `revision` was, `""` when none is kept.
+
+        A copy of a database that was put back, and went on from there, comes to the same revisions
+        by other changes.
+        """
+        query = (
+            select(_CHANGES.c.number, *columns_of(RevocationChange, _CHANGES))
+            .where(_CHANGES.c.revision <= revision)
+            .order_by(_CHANGES.c.number.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return "" if row is None else " ".join(map(str, row))
+
     def forget_changes(self, before: int) -> int:
         """Remove changes of revisions up to and with `before`; how many there were."""
         before = min(before, self._revision)

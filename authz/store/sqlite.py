@@ -7,6 +7,7 @@ for up to BUSY_SECONDS. https://www.sqlite.org/wal.html
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -14,7 +15,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import QueuePool
 
 from authz.errors import StoreUnavailableError
 
@@ -42,8 +44,14 @@ class Sqlite:
             )
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Names of clients are nobody else's business; SQLite's other files take its mode.
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            # Names of clients are nobody else's business; SQLite's other files take its mode. Not
+            # opened when it is there: closing it would let go of the locks that every connection
+            # of this process has on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+            try:
+                os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                if not os.access(file, os.R_OK | os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
         except OSError as error:
             raise StoreUnavailableError(
                 f"the database file cannot be opened: {(error.strerror or str(error)).lower()}",
@@ -74,12 +82,20 @@ class Sqlite:
 
 
 def _engine(file: Path, begin: str) -> Engine:
+    # Never made here: a store that is gone is not one that is empty. Not as a URL of SQLAlchemy's,
+    # which would read the name of a directory once more.
+    address = f"file:{quote(str(file))}?mode=rw"
     engine = create_engine(
-        f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+        ),
+        poolclass=QueuePool,
     )
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: Any) -> None:
+    def _connected(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = _identity(file)
         # Its own transactions would begin late and read-only; ours begin as `begin` says.
         connection.isolation_level = None
         for pragma in (
@@ -94,11 +110,25 @@ def _engine(file: Path, begin: str) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}")
 
+    @event.listens_for(engine, "checkout")
+    def _checked_out(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _identity(file):
+            # Moved away, or another one is in its place: what this one says counts no more.
+            raise exc.DisconnectionError
+
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class _Watcher:

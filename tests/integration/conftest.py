@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import required
+from tests.factories.postgres import Server, binaries, running_server
 from tests.integration.harness import Client, Node
+from tests.integration.stores import Asker, StoreNode, world_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.factories.populated import World
 
 
 @pytest.fixture
@@ -27,6 +32,65 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     yield _start
     for node in nodes:
         node.destroy()
+
+
+@pytest.fixture
+def start_store(tmp_path: Path) -> Iterator[Callable[..., StoreNode]]:
+    """Nodes of one data directory, one after the other."""
+    nodes: list[StoreNode] = []
+
+    def _start(*options: str, **arguments: Any) -> StoreNode:
+        nodes.append(StoreNode(tmp_path / "node", *options, **arguments))
+        return nodes[-1]
+
+    yield _start
+    for node in nodes:
+        node.destroy()
+
+
+@pytest.fixture
+def asker() -> Iterator[Callable[[str], Asker]]:
+    askers: list[Asker] = []
+
+    def _asker(address: str) -> Asker:
+        askers.append(Asker(address))
+        return askers[-1]
+
+    yield _asker
+    for one in askers:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL server for the session."""
+    if binaries() is None:
+        message = "no PostgreSQL in /usr/lib/postgresql, or no user postgres"
+        if required("postgres"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with running_server("-c fsync=off") as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each database in turn, as the settings name it."""
+    if request.param == "sqlite":
+        yield "sqlite"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    name = server.new_database()
+    yield server.address(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def world(database: str, tmp_path: Path) -> Iterator[World]:
+    """The store of the nodes that `start_store` starts."""
+    made = world_of(database, tmp_path / "node" / "data")
+    yield made
+    made.store.close()
 
 
 @pytest.fixture

@@ -13,5 +13,6 @@ checks goes on with what it has, and `ControlKeeper` starts it again.
     fetching.py    the thread that fetches CRLs and asks OCSP responders
     known_certificates.py  the certificates to ask about
     when_needed.py a control process for a policy file, once something is to be fetched
+    takeover.py    what an earlier snapshot says to the one who takes over
     activity.py    what workers tell, into the store
 """

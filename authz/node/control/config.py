@@ -25,6 +25,8 @@ class ControlConfig(Message, frozen=True, kw_only=True):
         snapshots, geoip, geo_directory: as node.policy_source.PolicyFiles.
         fetched: the directory of what is fetched, None where nothing is to be.
         sds, publication: addresses to listen on, None for none.
+        resumed: the snapshot file that checks are answered by already, when an earlier control
+            process made it.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
     """
 
@@ -35,6 +37,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     geoip: dict[str, str]
     database: str | None = None
     policy: str | None = None
+    resumed: str | None = None
     sds: str | None = None
     sds_crls: bool = False
     publication: str | None = None

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from authz.errors import TransportError
 from authz.node.backoff import Backoff
 from authz.node.channel import Channel, ChannelClosedError
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from io import FileIO
 
-    import msgspec
-
     from authz.node.control.config import ControlConfig
     from authz.node.loader_messages import Findings
     from authz.observability.activity import Report
@@ -51,6 +51,13 @@ EXIT_SECONDS: Final = 3.0
 
 #: How long a scrape waits for its numbers.
 INQUIRE_SECONDS: Final = 0.5
+
+#: It is asked whether it is there this often, and ended when it was so many times in a row without
+#: an answer: a process that was stopped (SIGSTOP) or hangs is not noticed otherwise.
+PULSE_SECONDS: Final = 2.0
+MISSED_PULSES: Final = 5
+#: So many more until it has said anything.
+STARTING_PULSES: Final = 10
 
 #: Deaths before it ever published, after which the node gives up.
 START_ATTEMPTS: Final = 5
@@ -66,7 +73,7 @@ class ControlKeeper:
 
     Attributes:
         listening: what it listens on, None until it says so.
-        store_state: why the store is not followed, `""` while it is.
+        trouble: why what is committed does not count at the moment, `""` while it does.
         generation: the number of the last snapshot, 0 before the first.
         restarts: how often it was started again.
     """
@@ -79,7 +86,7 @@ class ControlKeeper:
         failed: Callable[[TransportError], None],
     ) -> None:
         self.listening: Listening | None = None
-        self.store_state = ""
+        self.trouble = ""
         self.generation = 0
         self.restarts = 0
         self._config = config
@@ -97,10 +104,22 @@ class ControlKeeper:
         self._number = 0
         self._answered = threading.Condition()
         self._log = get_logger()
+        self._missed = 0
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._pulse = threading.Thread(target=self._feel, name="control pulse", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """False once nobody would start it again although nobody stopped it."""
+        return (
+            self._stopped.is_set()
+            or self._thread.ident is None
+            or (self._thread.is_alive() and self._pulse.is_alive())
+        )
 
     def start(self) -> None:
         """Start it, and keep it alive."""
+        self._pulse.start()
         self._thread.start()
 
     def wait_listening(self, seconds: float) -> Listening | None:
@@ -158,6 +177,21 @@ class ControlKeeper:
             with suppress(OSError):
                 process.kill()
 
+    def _feel(self) -> None:
+        while not self._stopped.wait(PULSE_SECONDS):
+            with self._lock:
+                process = None if self._channel is None else self._process
+                self._missed += 1
+                silent = process is not None and self._missed > MISSED_PULSES
+            if silent and process is not None:
+                self._log.error("the control process does not answer and is ended")
+                process.kill()
+            else:
+                with self._answered:
+                    self._number += 1
+                    number = self._number
+                self._say(Inquire(number=number))
+
     def _run(self) -> None:
         backoff = Backoff()
         deaths = 0
@@ -171,7 +205,7 @@ class ControlKeeper:
             if self._stopped.is_set():
                 return
             deaths += 1
-            if not self._published and deaths >= START_ATTEMPTS:
+            if not (self._published or self._in_force) and deaths >= START_ATTEMPTS:
                 self._failed(
                     TransportError(
                         f"the control process ended {deaths} times before there was anything to "
@@ -179,8 +213,8 @@ class ControlKeeper:
                         hint="what it said on standard error is above",
                     )
                 )
-                return
             self.restarts += 1
+            self.trouble = "the control process ended and is started again"
             delay = backoff.next_delay(time.monotonic() - began)
             self._log.warning(
                 "the control process ended and is started again; checks are answered meanwhile",
@@ -205,14 +239,16 @@ class ControlKeeper:
             theirs.close()
         channel: Channel[FromControl] = Channel(ours, FromControl)
         with self._lock:
-            self._process, self._channel = process, channel
+            self._process, self._channel, self._missed = process, channel, -STARTING_PULSES
         if self._stopped.is_set():
             channel.shutdown()
-        self._say(self._config)
+        resumed = None if self._in_force is None else self._in_force.file
+        self._say(msgspec.structs.replace(self._config, resumed=resumed))
         if self._in_force is not None:
             self._say(self._in_force)
         try:
             while (message := channel.receive()) is not None:
+                self._missed = 0
                 self._heard(message)
         except ChannelClosedError:
             process.kill()
@@ -233,7 +269,7 @@ class ControlKeeper:
                 self._numbers = message
                 self._answered.notify_all()
         elif isinstance(message, StoreState):
-            self.store_state = message.why
+            self.trouble = message.why
         elif isinstance(message, Listening):
             self.listening = message
             self._listened.set()
@@ -258,6 +294,8 @@ class ControlKeeper:
         self._publish(message)
         self._published = True
         self.generation = message.generation
+        if not message.last_good:
+            self.trouble = ""
         before, self._held = self._held, held
         if before is not None:
             before.close()

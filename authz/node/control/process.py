@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from authz.node.control.ca_publisher import CaPublisher
     from authz.node.control.fetching import Fetching
     from authz.node.control.metrics import Samples
+    from authz.node.control.parts import FileParts
     from authz.node.control.publication import PublicationServer
     from authz.node.control.publisher import Publisher
     from authz.node.control.stock import StockTaker
@@ -58,6 +59,7 @@ class Control:
     def __init__(self, channel: Channel[ToControl], config: ControlConfig) -> None:
         self._channel = channel
         self._config = config
+        self._parts: FileParts | None = None
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
         self._stock: StockTaker | None = None
@@ -115,6 +117,7 @@ class Control:
         from authz.node.control.parts import FileParts
         from authz.node.control.publisher import Publisher
         from authz.node.control.stock import StockTaker
+        from authz.node.control.takeover import file_part
 
         config = self._config
         self._activity = ActivityWriter()
@@ -129,11 +132,14 @@ class Control:
             geo_directory=Path(config.geo_directory),
             fetched=None if config.fetched is None else Path(config.fetched),
             failed=failed,
+            earlier=file_part(config.resumed),
         )
+        self._parts = parts
         self._publisher = publisher = Publisher(
             config, parts, self._say, opened=self._opened, published=self._published
         )
         self._begin("publisher", publisher.run)
+        self._begin("parts", parts.run)
         self._begin("activity", self._activity.run)
         self._begin("stock", self._stock.run)
         if self._ca is not None:
@@ -244,9 +250,15 @@ class Control:
             end(1)
 
     def _stop(self) -> None:
+        if self._activity is not None:
+            # First: the publisher takes the store with it.
+            self._activity.stop()
+            self._join("activity", 1.0)
+        if self._parts is not None:
+            self._parts.stop()
         if self._publisher is not None:
             self._publisher.stop()
-        for follower in (self._activity, self._stock, self._ca, self._publication, self._fetching):
+        for follower in (self._stock, self._ca, self._publication, self._fetching):
             if follower is not None:
                 follower.stop()
         if self._sds is not None:
@@ -254,6 +266,11 @@ class Control:
         until = time.monotonic() + 2.0
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+    def _join(self, name: str, seconds: float) -> None:
+        for thread in self._threads:
+            if thread.name == name:
+                thread.join(seconds)
 
     def _say(self, message: msgspec.Struct) -> None:
         try:

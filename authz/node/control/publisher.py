@@ -3,11 +3,11 @@
 
     look → read one moment of the store → compile → write the file → say so
 
-What was fetched for authorities is read with it, and whoever fetches asks for a publication.
 Nobody tells it what changed: it looks whether anybody committed, and at the revision, so that no
 commit is missed and notes that nobody enforces (last seen, events) cost a look. Whatever fails
 leaves what is in force in force, is counted, and is tried again: the store when it is down, a full
-disk, and content that cannot be enforced, which no service lets in.
+disk, and content that cannot be enforced, which no service lets in. While the store cannot be
+read, the files beside it go on counting, with what it said last.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import AuthzError, StoreUnavailableError
+from authz.errors import AuthzError, PolicyError, StoreUnavailableError
 from authz.node.control.messages import NewSnapshot, StoreState
+from authz.node.control.takeover import position_of, revoked_of, store_part
 from authz.node.loader_messages import findings_of
-from authz.node.snapshot_file import Position, latest_snapshot, next_generation, write_snapshot
+from authz.node.snapshot_file import latest_snapshot, next_generation, write_snapshot
 from authz.observability.log import get_logger
 from authz.policy.snapshot import compile_snapshot
 from authz.sds.material import material_of
-from authz.services.model import StoreModels, beside
-from authz.services.revoked import Listed, RevokedSerials
+from authz.services.beside import beside
+from authz.services.model import StoreModels
 from authz.sources.fetched import UnchangedFiles
 from authz.store.engine import open_store
 
@@ -37,13 +38,21 @@ if TYPE_CHECKING:
 
     from authz.node.control.config import ControlConfig
     from authz.node.control.parts import FileParts
+    from authz.node.snapshot_file import SnapshotContent
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
     from authz.services.model import StoreModel
     from authz.store.engine import Store, Watcher
 
-#: How long a look for commits lasts; the files beside the store are looked at in between.
+#: How long a look for commits lasts; whether there is anything else to do is asked in between.
 WATCH_SECONDS: Final = 0.25
+
+#: The revision is asked for this often whatever the watcher says: a pooler between us and
+#: PostgreSQL may swallow every notification.
+ASK_SECONDS: Final = 1.0
+
+#: Hosts that are named in one line of the log.
+_MAX_NAMED: Final = 20
 
 #: From one attempt to the next when the store is down or a snapshot cannot be written.
 FIRST_RETRY_SECONDS: Final = 0.2
@@ -73,6 +82,8 @@ class Publisher:
         say: tells the supervisor.
         opened: told of the store whenever it was opened, and None when it was lost.
         published: told of every revision that was published.
+        clock: Unix time; `monotonic` for what is due.
+        watch_seconds: how long one look for commits lasts.
     """
 
     def __init__(
@@ -84,6 +95,8 @@ class Publisher:
         opened: Callable[[Store | None], None] = lambda _: None,
         published: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        watch_seconds: float = WATCH_SECONDS,
     ) -> None:
         assert config.database is not None
         self.state = Published()
@@ -98,11 +111,18 @@ class Publisher:
         self._opened = opened
         self._published = published
         self._clock = clock
+        self._monotonic = monotonic
+        self._watch_seconds = watch_seconds
         self._store: Store | None = None
         self._watcher: Watcher | None = None
         self._models: StoreModels | None = None
+        #: What the store said last, at first as the last good snapshot has it.
+        self._built: StoreModel | None = None
+        self._last_good: tuple[Path, SnapshotContent] | None = None
         self._compiled: Snapshot | None = None
+        self._shadowed: tuple[str, ...] = ()
         self._asked = threading.Event()
+        self._asked_at = float("-inf")
         self._stopped = threading.Event()
         self._retry = FIRST_RETRY_SECONDS
 
@@ -121,20 +141,42 @@ class Publisher:
             AuthzError: the policy file or a GeoIP file cannot be used, and nothing was ever
                 published: an operator has to mend it.
         """
-        # Before anything else: what is wrong with a file is told while nobody relies on us yet.
-        self._parts.model()
-        self._parts.databases()
+        self.begin()
         try:
             while not self._stopped.is_set():
-                try:
-                    self._step()
-                    self._retry = FIRST_RETRY_SECONDS
-                except AuthzError as error:
-                    self._failed(error)
-                    self._stopped.wait(self._retry)
-                    self._retry = min(2 * self._retry, LONGEST_RETRY_SECONDS)
+                pause = self.attempt()
+                if pause:
+                    self._stopped.wait(pause)
         finally:
             self._close()
+
+    def begin(self) -> None:
+        """Read the files beside the store and the last good snapshot; raises what `run` does."""
+        # Before anything else: what is wrong with a file is told while nobody relies on us yet.
+        self._parts.first()
+        self._last_good = latest_snapshot(self._snapshots, of_store=True)
+        if self._last_good is not None:
+            self._built = store_part(self._last_good[1])
+
+    def attempt(self) -> float:
+        """Look once, and publish if there is anything to; seconds to wait before the next time."""
+        try:
+            self._step()
+        except AuthzError as error:
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - what was in force stays, whatever it is
+            get_logger().error("a publication failed", exc_info=error)
+            self._failed(
+                PolicyError(
+                    f"what the store says cannot be read: {type(error).__name__}: {error}",
+                    hint="authz db check says more; this is a defect to report",
+                )
+            )
+        else:
+            self._retry = FIRST_RETRY_SECONDS
+            return 0.0
+        pause, self._retry = self._retry, min(2 * self._retry, LONGEST_RETRY_SECONDS)
+        return pause
 
     def count_failure(self, kind: str, error: AuthzError) -> None:
         """Count and log something that leaves in force what is in force."""
@@ -153,34 +195,45 @@ class Publisher:
         store, watcher = self._connected()
         asked = self._asked.is_set()
         self._asked.clear()
-        if asked or self.state.count == 0 or self._parts.changed():
-            self._publish(store, forced=True)
+        if self._parts.take_fresh() or asked or self.state.count == 0:
+            self._publish(store, lint=True)
         elif self.state.why:
             # After a failure it is not known what was missed.
-            self._publish(store, forced=False)
-        elif watcher.wait(WATCH_SECONDS):
-            self._publish(store, forced=False)
+            self._publish(store)
+        elif watcher.wait(self._watch_seconds) or self._is_due():
+            self._publish(store, only_changes=True)
+
+    def _is_due(self) -> bool:
+        return self._monotonic() - self._asked_at >= ASK_SECONDS
 
     def _connected(self) -> tuple[Store, Watcher]:
         if self._store is None or self._watcher is None:
             self._close()
-            self._store = open_store(self._database, self._data_dir)
+            # A store that is gone is not one that is empty: what it said last goes on counting.
+            is_new = self._built is None
+            self._store = open_store(self._database, self._data_dir, create=is_new)
             # Before the first reading: a commit between the two must not go unseen.
             self._watcher = self._store.watcher()
             self._opened(self._store)
             self._asked.set()
         return self._store, self._watcher
 
-    def _publish(self, store: Store, *, forced: bool) -> None:
-        began = time.monotonic()
+    def _publish(self, store: Store, *, only_changes: bool = False, lint: bool = False) -> None:
+        began = self._monotonic()
         if self._models is None:
-            self._models = StoreModels(self._known(), self._fetched)
+            self._models = StoreModels(revoked_of(self._built), self._fetched)
         with store.read() as session:
-            if not forced and session.revision == self.state.revision and not self.state.why:
+            self._asked_at = began
+            if only_changes and session.revision == self.state.revision:
                 return
             built = self._models.build(session)
-        model = beside(self._parts.model(), built.model)
-        geo = self._parts.databases()
+        self._write(built, began, lint=lint)
+        self._tell_state("")
+
+    def _write(self, built: StoreModel, began: float, *, lint: bool) -> None:
+        parts = self._parts
+        together = beside(parts.model, built.model)
+        model, geo, copies = together.model, parts.databases, parts.copies
         snapshot = compile_snapshot(model, 0, 0.0, geo, previous=self._compiled, lint=False)
         generation = max(self.state.generation + 1, next_generation(self._snapshots))
         file = write_snapshot(
@@ -188,11 +241,15 @@ class Publisher:
             model,
             generation,
             self._clock(),
-            _position(built),
+            position_of(built),
             material_of(model, crls=self._sds_crls).encode(),
         )
-        self._compiled = snapshot
-        copies = self._parts.copies
+        self._compiled, self._built, self._last_good = snapshot, built, None
+        state = self.state
+        state.revision, state.generation, state.at = built.revision, generation, self._clock()
+        state.seconds = self._monotonic() - began
+        state.count += 1
+        self._published(built.revision)
         self._say(
             NewSnapshot(
                 generation=generation,
@@ -202,12 +259,6 @@ class Publisher:
                 geoip_asn=copies.get("asn"),
             )
         )
-        self._tell_state("")
-        state = self.state
-        state.revision, state.generation = built.revision, generation
-        state.at, state.seconds = self._clock(), time.monotonic() - began
-        state.count += 1
-        self._published(built.revision)
         get_logger().info(
             "published",
             generation=generation,
@@ -215,33 +266,25 @@ class Publisher:
             sites=len(model.sites),
             seconds=round(state.seconds, 4),
         )
-        if forced:
+        self._tell_shadowed(together.shadowed)
+        if lint:
             # What is odd about it may take a while to find, and no revocation waits for that.
             threading.Thread(
                 target=self._lint, args=(model, snapshot), name="lint", daemon=True
             ).start()
 
+    def _tell_shadowed(self, hosts: tuple[str, ...]) -> None:
+        if hosts and hosts != self._shadowed:
+            get_logger().warning(
+                "hosts of the store are answered for by the policy file",
+                hosts=list(hosts[:_MAX_NAMED]),
+                count=len(hosts),
+            )
+        self._shadowed = hosts
+
     def _lint(self, model: PolicyModel, snapshot: Snapshot) -> None:
         linted = compile_snapshot(model, 0, 0.0, snapshot.geo, previous=snapshot)
         self._say(findings_of(linted.findings))
-
-    def _known(self) -> RevokedSerials:
-        """The revoked serial numbers of the last snapshot: only what changed since is read."""
-        found = latest_snapshot(self._snapshots, of_store=True)
-        if found is None or found[1].position is None:
-            return RevokedSerials()
-        content, position = found[1], found[1].position
-        listed: dict[str, Listed] = {}
-        for site in content.model.sites:
-            for authority in site.trust:
-                identifier = position.authorities.get(authority.name)
-                if identifier is not None:
-                    listed[identifier] = Listed(
-                        base=authority.revoked_base,
-                        added=authority.revoked_serials,
-                        restored=authority.restored_serials,
-                    )
-        return RevokedSerials(store_id=position.store_id, revision=position.revision, listed=listed)
 
     # --- when it fails ---------------------------------------------------------------------------
 
@@ -256,13 +299,17 @@ class Publisher:
         self._tell_state(str(error))
         if self.state.generation == 0:
             self._fall_back()
+        if self._built is not None and self._parts.take_fresh():
+            try:
+                self._write(self._built, self._monotonic(), lint=True)
+            except AuthzError as of_files:
+                self.count_failure("policy", of_files)
 
     def _fall_back(self) -> None:
         """Answer by what the store said last, until it says something again."""
-        found = latest_snapshot(self._snapshots, of_store=True)
-        if found is None:
+        if self._last_good is None:
             return
-        file, content = found
+        file, content = self._last_good
         self.state.generation = content.generation
         get_logger().warning(
             "answering by the last good snapshot",
@@ -293,9 +340,3 @@ class Publisher:
             self._opened(None)
             self._store.close()
         self._watcher = self._store = None
-
-
-def _position(built: StoreModel) -> Position:
-    return Position(
-        store_id=built.store_id, revision=built.revision, authorities=dict(built.authorities)
-    )

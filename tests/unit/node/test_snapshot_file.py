@@ -25,9 +25,12 @@ from authz.node.snapshot_file import (
     LARGE,
     NEW_SECONDS,
     WITHOUT_LOCKS_SECONDS,
+    Position,
+    latest_snapshot,
     next_generation,
     read_snapshot,
     read_sources,
+    read_trust,
     write_snapshot,
 )
 from authz.policy.decision import BlockResponse
@@ -468,3 +471,62 @@ def test_a_model_of_another_version_says_nothing_to_fetch(
     file = write_snapshot(tmp_path, PolicyModel(sites=()), 1, 0.0)
     with pytest.raises(PolicyError, match="cannot be decoded"):
         read_sources(file)
+
+
+# --- of a store -----------------------------------------------------------------------------------
+
+POSITION = Position(store_id="s", revision=7, authorities={"acme": "a"}, mark="3 7 a 0B True 1.0")
+
+
+def test_the_moment_of_the_store_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert read_snapshot(write_snapshot(tmp_path, MODEL, 1, AT, POSITION)).position == POSITION
+    assert read_snapshot(write_snapshot(tmp_path, MODEL, 2, AT)).position is None
+
+
+@pytest.mark.parametrize("size", [10, LARGE], ids=["small", "large"])
+def test_trust_bundles_are_read_apart_from_the_policy(tmp_path: Path, size: int) -> None:
+    trust = bytes(size)
+    file = write_snapshot(tmp_path, MODEL, 1, AT, POSITION, trust)
+
+    assert read_trust(file) == trust
+    # No worker reads them, and what does not read them does not miss them.
+    known = read_snapshot(file)
+    assert known.model == MODEL
+    assert hashlib.sha256(trust).digest() not in known.sections
+    # Later snapshots do not take them away while this one is kept.
+    write_snapshot(tmp_path, MODEL, 2, AT)
+    assert read_trust(file) == trust
+
+
+def test_a_snapshot_without_trust_bundles_has_none(tmp_path: Path) -> None:
+    assert read_trust(write_snapshot(tmp_path, MODEL, 1, AT)) is None
+
+
+def test_damaged_trust_bundles_are_not_read(tmp_path: Path) -> None:
+    file = write_snapshot(tmp_path, MODEL, 1, AT, None, b"a bundle that nobody else has")
+    data = file.read_bytes()
+    file.write_bytes(data.replace(b"nobody", b"no one"))
+    with pytest.raises(PolicyError, match="checksum"):
+        read_trust(file)
+
+    file.unlink()
+    with pytest.raises(PolicyError):
+        read_trust(file)
+
+
+def test_the_latest_snapshot_of_a_kind_that_can_be_read_is_found(tmp_path: Path) -> None:
+    assert latest_snapshot(tmp_path, of_store=True) is None
+    assert latest_snapshot(tmp_path / "nowhere", of_store=True) is None
+    first = write_snapshot(tmp_path, MODEL, 9, AT, POSITION)
+    second = write_snapshot(tmp_path, MODEL, 10, AT, POSITION)
+    of_file = write_snapshot(tmp_path, MODEL, 11, AT)
+
+    def latest(*, of_store: bool) -> Path | None:
+        found = latest_snapshot(tmp_path, of_store=of_store)
+        return None if found is None else found[0]
+
+    assert (latest(of_store=True), latest(of_store=False)) == (second, of_file)
+    os.truncate(second, 50)
+    assert latest(of_store=True) == first
+    first.write_bytes(b"")
+    assert latest(of_store=True) is None

@@ -115,10 +115,40 @@ def test_later_generations_are_loaded_without_another_start(
     talk: Callable[..., _Talk], tmp_path: Path
 ) -> None:
     one = talk()
-    for generation in (1, 2):
-        one.channel.send(_load(tmp_path, generation))
-    kinds = [type(one.channel.receive()) for _ in range(3)]
+    one.channel.send(_load(tmp_path, 1))
+    kinds = [type(one.channel.receive()) for _ in range(2)]
+    one.channel.send(_load(tmp_path, 2))
+    kinds.append(type(one.channel.receive()))
     assert kinds == [Loaded, Ready, Loaded]
+
+
+def test_of_several_snapshots_that_wait_the_last_one_is_loaded(
+    talk: Callable[..., _Talk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of the others may be gone: three are kept."""
+    one = talk()
+    loading, go_on = threading.Event(), threading.Event()
+    real = one.worker._installer.install
+
+    def install(*given: Any) -> Any:
+        loading.set()
+        assert go_on.wait(10)
+        return real(*given)
+
+    monkeypatch.setattr(one.worker._installer, "install", install)
+    one.channel.send(_load(tmp_path, 1))
+    assert loading.wait(10)
+    for generation in (2, 3):
+        one.channel.send(_load(tmp_path, generation))
+    # The answer to this comes from the thread that reads: the orders before it have been read.
+    one.channel.send(Collect(number=1))
+    assert isinstance(one.channel.receive(), Export)
+    go_on.set()
+
+    said = [one.channel.receive() for _ in range(3)]
+    assert [type(message) for message in said] == [Loaded, Ready, Loaded]
+    assert isinstance(said[2], Loaded)
+    assert said[2].generation == 3
 
 
 def test_what_two_generations_share_is_mapped_once(
@@ -155,9 +185,10 @@ def test_a_damaged_file_leaves_what_was_there(talk: Callable[..., _Talk], tmp_pa
     first, second = _load(tmp_path, 1), _load(tmp_path, 2)
     (tmp_path / "other").write_bytes(b"damaged")
     damaged = Load(generation=3, file=str(tmp_path / "other"))
-    for order in (damaged, first, damaged, second):
+    said = []
+    for order, answers in ((damaged, 1), (first, 2), (damaged, 1), (second, 1)):
         one.channel.send(order)
-    said = [one.channel.receive() for _ in range(5)]
+        said += [one.channel.receive() for _ in range(answers)]
     assert [type(message) for message in said] == [LoadFailed, Loaded, Ready, LoadFailed, Loaded]
     kept = [message.kept for message in said if isinstance(message, LoadFailed)]
     assert kept == [0, 1]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a snapshot says to the one who takes over: the store's part of it, the file's part, and
+which serial numbers of the store were revoked when it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.errors import PolicyError
+from authz.node.snapshot_file import Position, read_snapshot
+from authz.policy.model import PolicyModel
+from authz.services.model import SCOPE, StoreModel
+from authz.services.revoked import Listed, RevokedSerials
+
+if TYPE_CHECKING:
+    from authz.node.snapshot_file import SnapshotContent
+
+
+def position_of(built: StoreModel) -> Position:
+    """What a snapshot says about the moment it shows."""
+    return Position(
+        store_id=built.store_id,
+        revision=built.revision,
+        authorities=dict(built.authorities),
+        mark=built.mark,
+    )
+
+
+def store_part(content: SnapshotContent) -> StoreModel | None:
+    """What the store said when a snapshot was made, without what is of a policy file beside it."""
+    position = content.position
+    if position is None:
+        return None
+    return StoreModel(
+        model=PolicyModel(
+            sites=tuple(one for one in content.model.sites if one.scope == SCOPE),
+            lists=tuple(one for one in content.model.lists if one.scope == SCOPE),
+        ),
+        store_id=position.store_id,
+        revision=position.revision,
+        authorities=position.authorities,
+        mark=position.mark,
+    )
+
+
+def revoked_of(built: StoreModel | None) -> RevokedSerials:
+    """The revoked serial numbers of what was built last: only what changed since is read."""
+    if built is None:
+        return RevokedSerials()
+    listed: dict[str, Listed] = {}
+    for site in built.model.sites:
+        for authority in site.trust:
+            identifier = built.authorities.get(authority.name)
+            if identifier is not None:
+                listed[identifier] = Listed(
+                    base=authority.revoked_base,
+                    added=authority.revoked_serials,
+                    restored=authority.restored_serials,
+                )
+    return RevokedSerials(
+        store_id=built.store_id, revision=built.revision, mark=built.mark, listed=listed
+    )
+
+
+def file_part(file: str | None) -> PolicyModel | None:
+    """What the policy file said when a snapshot was made, None where there is none to be read."""
+    if file is None:
+        return None
+    try:
+        model = read_snapshot(Path(file)).model
+    except PolicyError:
+        return None
+    return PolicyModel(
+        sites=tuple(one for one in model.sites if one.scope != SCOPE),
+        lists=tuple(one for one in model.lists if one.scope != SCOPE),
+    )

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What workers tell, into the store: bounded, in one transaction, and never in the way."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from authz.errors import StoreUnavailableError
+from authz.node.control import activity as module
+from authz.node.control.activity import ActivityWriter
+from authz.observability.activity import Report
+from authz.observability.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authz.store.records import StoredEvent
+    from tests.factories.populated import World
+
+EVENT = Event(
+    id="d-1",
+    at=1.0,
+    verdict="deny",
+    reason="rule",
+    site="api.example.com",
+    rule="protect",
+    action="block",
+    logged=(),
+    detail="",
+    generation=1,
+    host="api.example.com",
+    path="/",
+    client_ip="192.0.2.1",
+    fingerprint="",
+    presented=False,
+    verified=False,
+    revoked=False,
+    failure="",
+)
+
+
+def _event(number: int, **changes: Any) -> Event:
+    return msgspec.structs.replace(EVENT, id=f"d-{number}", at=float(number), **changes)
+
+
+def _stored(world: World) -> list[StoredEvent]:
+    with world.store.read() as session:
+        return session.events.latest(most=5000)
+
+
+@pytest.fixture
+def writer(world: World) -> Iterator[ActivityWriter]:
+    made = ActivityWriter(clock=lambda: 2_000_000_000.0)
+    made.use(world.store)
+    yield made
+    made.stop()
+
+
+def test_events_and_last_sights_are_written(writer: ActivityWriter, world: World) -> None:
+    alice = world.issue().certificate
+    writer.add(Report(events=(_event(1), _event(2)), seen={alice.fingerprint_sha256: 5.0}))
+    # Workers tell out of order; the latest sight counts.
+    writer.add(Report(seen={alice.fingerprint_sha256: 4.0}))
+
+    writer.write()
+
+    assert [one.id for one in _stored(world)] == ["d-2", "d-1"]
+    with world.store.read() as session:
+        found = session.certificates.get(alice.id)
+    assert found is not None
+    assert found.last_seen_at == 5.0
+    writer.write()
+    assert len(_stored(world)) == 2
+
+
+def test_a_write_publishes_nothing(writer: ActivityWriter, world: World) -> None:
+    with world.store.read() as session:
+        before = session.revision
+    writer.add(Report(events=(_event(1),)))
+    writer.write()
+
+    with world.store.read() as session:
+        assert session.revision == before
+
+
+def test_what_does_not_fit_is_counted(writer: ActivityWriter, world: World) -> None:
+    writer.add(Report(events=tuple(map(_event, range(module.MAX_WAITING + 3)))))
+    assert writer.dropped == 3
+
+    writer.write()
+    assert len(_stored(world)) == module.MAX_WAITING
+
+
+def test_certificates_that_wait_are_bounded(
+    writer: ActivityWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SEEN", 2)
+
+    writer.add(Report(seen={"a": 1.0, "b": 1.0, "c": 1.0}))
+    writer.add(Report(seen={"a": 2.0}))
+
+    assert writer._seen == {"a": 2.0, "b": 1.0}
+
+
+def test_without_a_store_events_are_dropped_and_counted(writer: ActivityWriter) -> None:
+    writer.use(None)
+    writer.add(Report(events=(_event(1),)))
+
+    writer.write()
+
+    assert writer.dropped == 1
+
+
+def test_a_store_that_is_down_costs_events_alone(
+    writer: ActivityWriter,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def down() -> Any:
+        raise StoreUnavailableError("it is down")
+
+    monkeypatch.setattr(world.store, "note", down)
+    writer.add(Report(events=(_event(1),)))
+    writer.write()
+    writer.tidy()
+    assert writer.dropped == 1
+    assert "events are not kept" in capsys.readouterr().err
+
+    monkeypatch.undo()
+    writer.add(Report(events=(_event(2),)))
+    writer.write()
+    assert [one.id for one in _stored(world)] == ["d-2"]
+
+
+def test_names_that_are_too_long_are_cut(writer: ActivityWriter, world: World) -> None:
+    writer.add(Report(events=(_event(1, site="s" * 300, rule="r" * 300),)))
+
+    writer.write()
+
+    (stored,) = _stored(world)
+    assert (len(stored.site), len(stored.rule)) == (255, 255)
+
+
+def test_old_events_are_removed(writer: ActivityWriter, world: World) -> None:
+    writer.add(Report(events=(_event(1), _event(1_999_999_999))))
+    writer.write()
+
+    writer.tidy()
+
+    assert [one.id for one in _stored(world)] == ["d-1999999999"]
+    writer.use(None)
+    writer.tidy()
+
+
+def test_the_thread_writes_tidies_and_writes_once_more_at_its_end(
+    writer: ActivityWriter, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.001)
+    monkeypatch.setattr(module, "TIDY_ROUNDS", 2)
+    tidied = threading.Event()
+    monkeypatch.setattr(writer, "tidy", tidied.set)
+    thread = threading.Thread(target=writer.run)
+    thread.start()
+    assert tidied.wait(10.0)
+
+    writer.stop()
+    writer.add(Report(events=(_event(1),)))
+    thread.join(10.0)
+
+    assert not thread.is_alive()
+    writer.write()
+    assert [one.id for one in _stored(world)] == ["d-1"]
