@@ -36,11 +36,15 @@ def test_a_crl_that_arrives_is_a_change_and_in_the_model(tmp_path: Path) -> None
         failed=failed,
         sleep=lambda _: None,
     )
-    assert parts.model().sites[0].trust[0].crls == ()
-    assert not parts.changed()
+    parts.first()
+    assert parts.take_fresh()
+    assert parts.model.sites[0].trust[0].crls == ()
+    parts.look()
+    assert not parts.take_fresh()
 
     crl = root().crl().der
     files.store(Stored(header=Header(url=URL, fetched_at=AT), body=crl))
 
-    assert parts.changed()
-    assert parts.model().sites[0].trust[0].crls == (crl,)
+    parts.look()
+    assert parts.take_fresh()
+    assert parts.model.sites[0].trust[0].crls == (crl,)
