@@ -50,22 +50,31 @@ _FIRST: Final = frozenset({state, accounts, zones})
 
 _FIRST_REVISION: Final = 1
 
+#: Ends of the names of files that SQLite keeps beside a database.
+_BESIDE: Final = ("-journal", "-wal", "-shm")
 
-def backup(store: Store, file: Path) -> int:
+
+def backup(store: Store, file: Path, *, force: bool = False) -> int:
     """Write everything of a store into a file that appears whole or not at all, mode 0600.
+
+    Args:
+        force: also in the place of a file that is there.
 
     Returns:
         The revision that it has everything of.
 
     Raises:
         InvalidInputError: the file is the store's own.
+        ConflictError: there is such a file.
         StoreUnavailableError: the store cannot be read, or the file not written.
     """
     database = store._database
-    if isinstance(database, Sqlite) and file.exists() and file.samefile(database.name):
+    if isinstance(database, Sqlite) and _is_own(file, Path(database.name)):
         raise InvalidInputError(
-            "this file is the database itself", where=str(file), hint="name another file"
+            "this file is one of the database itself", where=str(file), hint="name another file"
         )
+    if file.is_symlink() or file.exists():
+        _check_replaceable(file, force=force)
     with _file_errors(file), _whole(file) as temporary, translated(store.name):
         if isinstance(database, Sqlite):
             _copy_file(Path(database.name), temporary)
@@ -146,6 +155,25 @@ def _restore(source: Connection, target: Database, connection: Connection, *, re
     )
     target.committing(connection, revision)
     return revision
+
+
+def _check_replaceable(file: Path, *, force: bool) -> None:
+    if not force:
+        raise ConflictError(
+            "there is such a file already",
+            where=str(file),
+            hint="name another file, or replace it with --force",
+        )
+    if file.exists() and not file.is_file():
+        raise InvalidInputError(
+            "this is no file that could be replaced", where=str(file), hint="name another file"
+        )
+
+
+def _is_own(file: Path, database: Path) -> bool:
+    """Whether a file is the database or one that SQLite keeps beside it, there or not."""
+    own = str(database.resolve())
+    return str(file.resolve()) in {own + end for end in ("", *_BESIDE)}
 
 
 def _has_rows(connection: Connection) -> bool:
@@ -255,7 +283,7 @@ def _whole(file: Path) -> Iterator[Path]:
         temporary.rename(file)
         _sync(file.parent)
     finally:
-        for end in ("", "-journal", "-wal", "-shm"):
+        for end in ("", *_BESIDE):
             Path(name + end).unlink(missing_ok=True)
 
 

@@ -328,14 +328,6 @@ def test_a_backup_while_others_write_is_one_moment(
         writer.join()
 
 
-def test_a_backup_takes_the_place_of_an_older_one(full: Store, tmp_path: Path) -> None:
-    file = tmp_path / "backup"
-    file.write_bytes(b"older")
-    backup(full, file)
-
-    assert file.read_bytes().startswith(b"SQLite format 3")
-
-
 def test_a_backup_that_cannot_be_written_leaves_nothing(full: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError) as error:
         backup(full, tmp_path / "nowhere" / "backup")
@@ -343,14 +335,29 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(full: Store, tmp_path: P
 
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
-    with pytest.raises(StoreUnavailableError):
-        backup(full, tmp_path / "taken")
+    with pytest.raises(InvalidInputError, match="no file that could be replaced"):
+        backup(full, tmp_path / "taken", force=True)
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_backup_does_not_replace_the_database(tmp_path: Path) -> None:
-    with closing(open_store("sqlite", tmp_path)) as store, pytest.raises(InvalidInputError):
-        backup(store, tmp_path / "authz.db")
+@pytest.mark.parametrize("name", ["authz.db", "authz.db-wal", "authz.db-shm", "authz.db-journal"])
+def test_a_backup_does_not_replace_the_database(name: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(name)
+    with closing(open_store("sqlite", tmp_path)) as store:
+        for file in (tmp_path / name, tmp_path / "link"):
+            with pytest.raises(InvalidInputError, match="one of the database itself"):
+                backup(store, file, force=True)
+
+
+def test_a_backup_replaces_a_file_only_when_that_is_asked_for(full: Store, tmp_path: Path) -> None:
+    file = tmp_path / "copy"
+    file.write_text("precious")
+    with pytest.raises(ConflictError, match="such a file already"):
+        backup(full, file)
+    assert file.read_text() == "precious"
+
+    backup(full, file, force=True)
+    assert file.read_bytes().startswith(b"SQLite format 3")
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 4096])
