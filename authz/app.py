@@ -180,9 +180,6 @@ def _serve_supervised(
 
     keeper = None if plan.control is None else _keeper(plan, stack, arrived)
 
-    def reload() -> None:
-        feed.request()
-
     def publish(built: Built) -> None:
         copies = built.geo.copies
         arrived.put(
@@ -214,17 +211,11 @@ def _serve_supervised(
             for index, address in enumerate(reservation.addresses)
         ],
         inbox=arrived,
-        reload=reload,
+        reload=lambda: feed.request(),  # noqa: PLW0108 - the feed comes later
         serving=lambda ready: _announce(plan, stack, ready, feed, http, keeper),
         reported=keeper.tell if keeper is not None and plan.follows_store else lambda _: None,
     )
-
-    def kill() -> None:
-        supervisor.kill()
-        if keeper is not None:
-            keeper.kill()
-
-    signals.on_second_stop = kill
+    signals.on_second_stop = lambda: _kill(supervisor, keeper)
     stack.callback(supervisor.kill)
     feed: Feed
     if keeper is not None and plan.follows_store:
@@ -395,6 +386,12 @@ def _keeper(plan: Plan, stack: ExitStack, arrived: queue.SimpleQueue[Event]) -> 
         ),
         failed=lambda failure: arrived.put(NothingToServe(failure)),
     )
+
+
+def _kill(supervisor: Supervisor, keeper: ControlKeeper | None) -> None:
+    supervisor.kill()
+    if keeper is not None:
+        keeper.kill()
 
 
 def _render(supervisor: Supervisor, keeper: ControlKeeper | None) -> bytes:
