@@ -17,19 +17,17 @@ step 1 is then done by the process that goes on as the first loader (node.launch
 
 from __future__ import annotations
 
-import os
 import queue
-import shutil
 import signal
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from authz.errors import AuthzError, PolicyError
+from authz.errors import AuthzError
 from authz.node.addresses_file import AddressesFile
+from authz.node.data_directory import own_directory
 from authz.node.feed import Feed, FileFeed, StoreFeed
 from authz.node.http_server import MetricsServer, Readiness, open_listener
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
@@ -39,15 +37,19 @@ from authz.node.policy_source import PolicyFiles, PolicySource
 from authz.node.signals import STOP_SIGNALS, Signals
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.settings import parse_address
+from authz.sources.fetched import DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from authz.node.control.config import ControlConfig
     from authz.node.control.keeper import ControlKeeper
+    from authz.node.control.when_needed import WhenNeeded
     from authz.node.launch import Launched
     from authz.node.loader_messages import Built
     from authz.node.plan import Plan
-    from authz.node.supervisor import Event, Supervisor
+    from authz.node.supervisor import Event
+    from authz.observability.activity import Report
     from authz.observability.metrics import Metrics
     from authz.settings import Settings
 
@@ -113,18 +115,21 @@ def _serve_alone(
     from authz.node.endpoint import Endpoint
     from authz.node.giving_way import giving_way
     from authz.node.installer import Installer
-    from authz.node.reporter import Reporter, Reporting
+    from authz.node.reporter import Reporter
     from authz.observability.activity import Activity
 
     stack.enter_context(giving_way())
     endpoint = Endpoint(plan.endpoint)
     installer = Installer(endpoint)
+    directory = own_directory(Path(plan.data_dir), stack)
+    control = _when_needed(plan, directory, stack)
 
     def publish(built: Built) -> None:
         copies = built.geo.copies
         installer.install(built.file, copies.get("city"), copies.get("asn"))
+        control.in_force(built)
 
-    source = _policy_source(plan, stack, publish, endpoint.metrics)
+    source = _policy_source(plan, directory, stack, publish, endpoint.metrics)
     signals.on_stop = source.stop
     source.begin(loader)
     feed = FileFeed(source)
@@ -132,7 +137,10 @@ def _serve_alone(
     def readiness() -> Readiness:
         return _readiness(endpoint.serving, endpoint.draining, feed)
 
-    http = _metrics_server(plan, stack, endpoint.metrics.render, readiness)
+    def render() -> bytes:
+        return endpoint.metrics.render() + control.render()
+
+    http = _metrics_server(plan, stack, render, readiness)
     endpoint.prepare()
     feed.first()
     if signals.stopping:
@@ -142,11 +150,12 @@ def _serve_alone(
         http.start()
     feed.start()
     activity = Activity()
-    reporter = Reporter(
-        Reporting(endpoint.events, endpoint.metrics.rules),
-        lambda _, report: activity.add(report),
-        acknowledged=False,
-    )
+
+    def told(_: int, report: Report) -> None:
+        activity.add(report)
+        control.tell(report)
+
+    reporter = Reporter(endpoint.reporting(), told, acknowledged=False)
     reporter.start()
     ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
     _announce(plan, stack, [ready], feed, http)
@@ -178,7 +187,12 @@ def _serve_supervised(
     reservation = reserve(addresses, shared=not plan.port_per_worker)
     stack.callback(reservation.close)
 
-    keeper = None if plan.control is None else _keeper(plan, stack, arrived)
+    directory = own_directory(Path(plan.data_dir), stack)
+    keeper = None if plan.control is None else _keeper(plan.control, directory, arrived)
+    control = _when_needed(plan, directory, stack, keeper)
+
+    def reload() -> None:
+        feed.request()
 
     def publish(built: Built) -> None:
         copies = built.geo.copies
@@ -190,8 +204,7 @@ def _serve_supervised(
                 geoip_asn=copies.get("asn"),
             )
         )
-        if keeper is not None:
-            keeper.in_force(built.generation, built.file)
+        control.in_force(built)
 
     supervisor = Supervisor(
         [
@@ -211,18 +224,24 @@ def _serve_supervised(
             for index, address in enumerate(reservation.addresses)
         ],
         inbox=arrived,
-        reload=lambda: feed.request(),  # noqa: PLW0108 - the feed comes later
+        reload=reload,
         serving=lambda ready: _announce(plan, stack, ready, feed, http, keeper),
-        reported=keeper.tell if keeper is not None and plan.follows_store else lambda _: None,
+        reported=control.tell,
     )
-    signals.on_second_stop = lambda: _kill(supervisor, keeper)
+
+    def kill() -> None:
+        supervisor.kill()
+        if keeper is not None:
+            keeper.kill()
+
+    signals.on_second_stop = kill
     stack.callback(supervisor.kill)
     feed: Feed
     if keeper is not None and plan.follows_store:
         loader.kill()
         feed = StoreFeed(keeper)
     else:
-        source = _policy_source(plan, stack, publish, supervisor.metrics.own)
+        source = _policy_source(plan, directory, stack, publish, supervisor.metrics.own)
         signals.on_stop = source.stop
         source.begin(loader)
         feed = FileFeed(source)
@@ -230,12 +249,14 @@ def _serve_supervised(
     def readiness() -> Readiness:
         return _readiness(supervisor.ready, supervisor.stopping, feed)
 
-    http = _metrics_server(plan, stack, lambda: _render(supervisor, keeper), readiness)
+    def render() -> bytes:
+        return supervisor.metrics.render() + control.render()
+
+    http = _metrics_server(plan, stack, render, readiness)
     # The workers import while the loader loads.
     supervisor.start()
     if keeper is not None:
         keeper.start()
-        stack.callback(keeper.stop)
     feed.first()
     if signals.stopping:
         return
@@ -248,17 +269,20 @@ def _serve_supervised(
 
 
 def _policy_source(
-    plan: Plan, stack: ExitStack, publish: Callable[[Built], None], metrics: Metrics
+    plan: Plan,
+    directory: Path,
+    stack: ExitStack,
+    publish: Callable[[Built], None],
+    metrics: Metrics,
 ) -> PolicySource:
     assert plan.policy is not None
-    directory = _own_directory(Path(plan.data_dir), stack)
     source = PolicySource(
         PolicyFiles(
             policy=Path(plan.policy),
             snapshots=directory / "snapshots",
             geoip={kind: Path(path) for kind, path in plan.geoip.items()},
             geo_directory=directory / "geoip",
-            fetched=directory / "fetched",
+            fetched=directory / DIRECTORY,
         ),
         publish=publish,
         metrics=metrics,
@@ -268,37 +292,6 @@ def _policy_source(
     )
     stack.callback(source.release)
     return source
-
-
-def _own_directory(data_dir: Path, stack: ExitStack) -> Path:
-    """Where snapshots go: the data directory, or on a read-only disk a temporary one.
-
-    Raises:
-        PolicyError: neither can be written to.
-    """
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(data_dir, os.W_OK | os.X_OK):
-            return data_dir
-        reason = "it may not be written to"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix="authz-"))
-    except OSError as error:
-        raise PolicyError(
-            f"there is nowhere to keep a snapshot: {reason}; {error.strerror or error}",
-            where=str(data_dir),
-            hint="give the user that runs authz a data_dir with space where it may write",
-        ) from error
-    stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-    get_logger().warning(
-        "the data directory cannot be used; a temporary one is, and generations begin at 1",
-        data_dir=str(data_dir),
-        reason=reason,
-        temporary=str(temporary),
-    )
-    return temporary
 
 
 def _metrics_server(
@@ -360,19 +353,32 @@ def _announce(
     )
 
 
-def _keeper(plan: Plan, stack: ExitStack, arrived: queue.SimpleQueue[Event]) -> ControlKeeper:
+def _when_needed(
+    plan: Plan, directory: Path, stack: ExitStack, keeper: ControlKeeper | None = None
+) -> WhenNeeded:
+    from authz.node.control.when_needed import WhenNeeded
+
+    def make() -> ControlKeeper:
+        assert plan.fetching is not None
+        return _keeper(plan.fetching, directory, queue.SimpleQueue())
+
+    control = WhenNeeded(make, keeper)
+    stack.callback(control.stop)
+    return control
+
+
+def _keeper(
+    control: ControlConfig, directory: Path, arrived: queue.SimpleQueue[Event]
+) -> ControlKeeper:
     from authz.node.addresses import settle
     from authz.node.control.keeper import ControlKeeper
     from authz.node.supervisor import NothingToServe, Published
 
-    assert plan.control is not None
-    control = plan.control
     sds, publication = control.sds, control.publication
     if sds is not None:
         sds = settle(sds, what="SDS", option="--sds or sds.listen")
     if publication is not None:
         publication = settle(publication, what="publication", option="publication.listen")
-    directory = _own_directory(Path(plan.data_dir), stack)
     return ControlKeeper(
         msgspec.structs.replace(
             control,
@@ -380,20 +386,10 @@ def _keeper(plan: Plan, stack: ExitStack, arrived: queue.SimpleQueue[Event]) -> 
             publication=publication,
             snapshots=str(directory / "snapshots"),
             geo_directory=str(directory / "geoip"),
+            fetched=str(directory / DIRECTORY),
         ),
         publish=lambda new: arrived.put(
             Published(new.generation, new.file, geoip_city=new.geoip_city, geoip_asn=new.geoip_asn)
         ),
         failed=lambda failure: arrived.put(NothingToServe(failure)),
     )
-
-
-def _kill(supervisor: Supervisor, keeper: ControlKeeper | None) -> None:
-    supervisor.kill()
-    if keeper is not None:
-        keeper.kill()
-
-
-def _render(supervisor: Supervisor, keeper: ControlKeeper | None) -> bytes:
-    text = supervisor.metrics.render()
-    return text if keeper is None else text + keeper.render()

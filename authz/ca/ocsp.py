@@ -130,15 +130,15 @@ def answer(
     try:
         asked, nonce = _read(request)
     except (MalformedCertificateError, ValueError, IndexError):
-        return _failure(ResponseStatus.MALFORMED_REQUEST)
+        return refusal(ResponseStatus.MALFORMED_REQUEST)
     # 2. Is it for us to answer? Each responder answers for one issuer.
     responder = next((one for one in responders if _is_about(asked[0], one.issuer)), None)
     if responder is None or not all(_is_about(one, responder.issuer) for one in asked):
-        return _failure(ResponseStatus.UNAUTHORIZED)
+        return refusal(ResponseStatus.UNAUTHORIZED)
     # 3. Can we, now?
     certificate = responder.certificate
     if not certificate.not_before_at <= at < certificate.not_after_at + 1:
-        return _failure(ResponseStatus.TRY_LATER)
+        return refusal(ResponseStatus.TRY_LATER)
     # 4. The answer, valid as long as it can be verified.
     until = min(at + validity_seconds, certificate.not_after_at)
     updates = encode.generalized_time(at) + encode.explicit(0, encode.generalized_time(until))
@@ -168,7 +168,8 @@ def answer(
     )
 
 
-def _failure(status: ResponseStatus) -> bytes:
+def refusal(status: ResponseStatus) -> bytes:
+    """An answer that only says why there is none (§4.2.1); nobody signs it."""
     return encode.sequence(encode.enumerated(status))
 
 

@@ -60,6 +60,8 @@ class OcspStatus:
 
 #: `AuthorityModel.ocsp`: the responders that certificates name; otherwise it is a URL.
 OCSP_OF_CERTIFICATE = "certificate"
+#: Among `AuthorityModel.crl_urls`: those that certificates name.
+CRLS_OF_CERTIFICATES = "certificate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ class AuthorityModel:
     it is not empty, the same CRLs once read, which is done for large ones before anything else.
     `crl_sources_configured` is how many CRLs there should at least be: fewer mean that a source is
     missing. `crl_urls` are where further CRLs are fetched from, by somebody else; what was fetched
-    is in `crls`.
+    is in `crls`. `certificate` among them stands for those that certificates name: under `strict`
+    a certificate that names a CRL then needs one.
 
     `ocsp` says whose OCSP responder is asked in the background, `""` for nobody's; under `strict`
     an end-entity certificate then needs a current answer among `ocsp_statuses`.

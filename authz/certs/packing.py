@@ -27,7 +27,8 @@ def pack_authority(model: AuthorityModel, earlier: AuthorityModel | None = None)
     Serial numbers that are packed already stay as they are.
 
     Args:
-        earlier: the authority as it was packed before: what is the same is not made again.
+        earlier: the authority as it was packed before: what is the same is not made again. Its
+            `read_crls` begin with those of its `crls`, in their order.
 
     Raises:
         CertificateError: a certificate or CRL cannot be used; `compile_trust` would say the same.
@@ -35,11 +36,14 @@ def pack_authority(model: AuthorityModel, earlier: AuthorityModel | None = None)
     certificates = read_certificates(model)
     base: Section | None = None
     known: dict[bytes, CrlModel] = {}
+    # The very bytes that were read before: not even their hash has to be computed again.
+    same: dict[bytes, CrlModel] = {}
     if earlier is not None:
         base = earlier.revoked_base
         # Who may have signed a CRL depends on the certificates.
         if earlier.certificates == model.certificates:
             known = {crl.sha256: crl for crl in earlier.read_crls}
+            same = dict(zip(earlier.crls, earlier.read_crls, strict=False))
     if model.revoked_base is None:
         base, revoked, restored = rebase(base, model.revoked_serials)
     else:
@@ -48,7 +52,8 @@ def pack_authority(model: AuthorityModel, earlier: AuthorityModel | None = None)
     return replace(
         model,
         read_crls=tuple(
-            known.get(hashlib.sha256(der).digest())
+            same.get(der)
+            or known.get(hashlib.sha256(der).digest())
             or read_crl(der, certificates, where=model.where)
             for der in model.crls
         ),

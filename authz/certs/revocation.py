@@ -126,13 +126,20 @@ class AuthorityRevocation:
     serials: Serials
     by_issuer_key: Mapping[bytes, tuple[ScopeCrls, ...]]
     source_missing: bool
+    crl_required: bool
     ocsp_required: bool
     ocsp: OcspAnswers | None
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to look up."""
-        return not (self.serials or self.lists or self.source_missing or self.ocsp_required)
+        return not (self.serials or self.lists or self.source_missing or self.asks)
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is something to ask about single certificates: where their CRL is, or what
+        a responder says."""
+        return self.crl_required or self.ocsp_required
 
     @property
     def lists(self) -> bool:
@@ -157,10 +164,16 @@ def compile_revocation(
     crls: Sequence[CompiledCrl],
     serials: Serials,
     sources_configured: int,
+    crl_required: bool = False,
     ocsp_required: bool = False,
     ocsp_statuses: Sequence[OcspStatus] = (),
 ) -> AuthorityRevocation:
-    """Arrange an authority's CRLs, serial numbers and OCSP answers for `revocation_of`."""
+    """Arrange an authority's CRLs, serial numbers and OCSP answers for `revocation_of`.
+
+    Args:
+        crl_required: whether a certificate that names a CRL needs one that covers it.
+        ocsp_required: whether an end-entity certificate needs an OCSP answer.
+    """
     grouped: dict[bytes, dict[bytes, list[CompiledCrl]]] = {}
     for crl in crls:
         grouped.setdefault(crl.spki, {}).setdefault(crl.scope, []).append(crl)
@@ -172,6 +185,7 @@ def compile_revocation(
             for spki, scopes in grouped.items()
         },
         source_missing=len(crls) < sources_configured,
+        crl_required=crl_required,
         ocsp_required=ocsp_required,
         ocsp=OcspAnswers(ocsp_statuses) if ocsp_statuses else None,
     )
@@ -243,7 +257,8 @@ def _staleness(
 ) -> str:
     """What keeps an authority's CRLs from answering for a certificate at `at`, `""` if they do.
 
-    An issuer without a CRL has nothing to check.
+    An issuer without a CRL has nothing to check, unless its certificates say where one is and that
+    counts.
     """
     split = covered = False
     for scope in rules.by_issuer_key.get(issuer.spki, ()):
@@ -261,7 +276,22 @@ def _staleness(
             f"the CRL of {issuer.subject_dn!r} is split, and the part for serial "
             f"{certificate.serial} is missing"
         )
+    if rules.crl_required and not covered and point_names(certificate):
+        return (
+            f"there is no CRL of {issuer.subject_dn!r}, and serial {certificate.serial} names one"
+        )
     return ""
+
+
+def is_unanswered(
+    rules: AuthorityRevocation, certificate: Certificate, issuer: Certificate, at: float
+) -> bool:
+    """Whether somebody has to ask about an end-entity certificate: where its CRL is, or whether its
+    responder says that it is revoked."""
+    return bool(
+        _unanswered(rules, certificate, issuer, at)
+        or (rules.crl_required and _staleness(rules, certificate, issuer, at, ca=False))
+    )
 
 
 def _unanswered(

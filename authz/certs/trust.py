@@ -13,7 +13,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from authz.certs.authority import AuthorityModel, RevocationMode
+from authz.certs.authority import CRLS_OF_CERTIFICATES, AuthorityModel, RevocationMode
 from authz.certs.certificate import Certificate
 from authz.certs.crl import compile_crl, read_crl
 from authz.certs.outlook import union_of_small
@@ -75,7 +75,8 @@ class TrustBundle:
     be made anew, and not when a CRL does. `listing` are the authorities whose CRLs and OCSP
     answers are looked at.
     `listed` are the serial numbers on the small lists of all authorities: one question instead of
-    many, for the certificates that are on none.
+    many, for the certificates that are on none. `asks` says whether certificates that are seen
+    have to be told to somebody (unanswered.py).
     """
 
     authorities: tuple[Authority, ...]
@@ -86,6 +87,7 @@ class TrustBundle:
     listing: tuple[AuthorityRevocation, ...] = ()
     notes: tuple[TrustNote, ...] = ()
     listed: frozenset[int] = frozenset()
+    asks: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -154,6 +156,10 @@ def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
         ),
         notes=tuple(notes),
         listed=union_of_small(authority.revocation for authority in authorities),
+        asks=any(
+            one.revocation.asks and one.revocation.mode is not RevocationMode.OFF
+            for one in authorities
+        ),
     )
 
 
@@ -173,6 +179,7 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
         crls=crls,
         serials=Serials(model.revoked_base, model.revoked_serials, model.restored_serials),
         sources_configured=model.crl_sources_configured,
+        crl_required=CRLS_OF_CERTIFICATES in model.crl_urls,
         ocsp_required=bool(model.ocsp),
         ocsp_statuses=model.ocsp_statuses,
     )

@@ -57,7 +57,11 @@ def sources(
     authority: AuthorityArgument,
     crl: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer evaluates it
-        typer.Option("--crl", metavar="URL", help="Where its CRL is; several: several times."),
+        typer.Option(
+            "--crl",
+            metavar="URL|certificate",
+            help="Where its CRL is, or that certificates name it; several: several times.",
+        ),
     ] = None,
     no_crl: Annotated[bool, typer.Option("--no-crl", help="Fetch no CRL any more.")] = False,
     ocsp: Annotated[

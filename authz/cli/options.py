@@ -118,18 +118,19 @@ def store_model(settings: Settings) -> StoreModel:
         PolicyError, CertificateError: what is there cannot be enforced.
     """
     from authz.services.model import StoreModels
+    from authz.sources.fetched import FetchedFiles
     from authz.store.engine import open_store
 
     store = open_store(settings.database, settings.data_dir, create=False)
     try:
         with store.read() as session:
-            return StoreModels().build(session)
+            return StoreModels(fetched=FetchedFiles(fetched_of(settings))).build(session)
     finally:
         store.close()
 
 
 def fetched_of(settings: Settings) -> Path:
-    """Where serve keeps what it fetched from the policy's URLs."""
+    """Where serve keeps what it fetched."""
     from authz.sources.fetched import DIRECTORY
 
     return settings.data_dir / DIRECTORY

@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.judgement import judge
+from authz.certs.unanswered import unanswered_of
 from authz.extauthz.large_values import LargeValues
 from authz.policy.client import NOBODY, Client, resolve, settle
 
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from authz.certs.judgement import Judgement
     from authz.certs.presented import CertificateLimits, Presented
     from authz.certs.trust import TrustBundle
+    from authz.certs.unanswered import Unanswered
     from authz.policy.client import HoldFunction
     from authz.policy.facts import RequestFacts
     from authz.rules import Value
 
     Judge = Callable[[Presented, TrustBundle, float, CertificateLimits], Judgement]
     Key = tuple[Hashable, bytes]
+    #: `ask(unanswered, at)`: told of certificates that somebody should ask about.
+    Ask = Callable[[tuple[Unanswered, ...], float], None]
 
 #: Most certificates remembered at once.
 MAX_ENTRIES: Final = 16_384
@@ -46,6 +50,15 @@ MAX_CLIENTS: Final = 8
 _CLIENT_OVERHEAD: Final = 1024 + Client.MAX_VALUES
 #: The part of the bytes that may be field values too large for a client's own room.
 _LARGE_PART: Final = 5
+
+
+#: How often it is looked whether a client still lacks an answer (observability.seen_certificates
+#: tells of it as often).
+ASK_AGAIN_SECONDS: Final = 60.0
+
+
+def ask_nobody(_unanswered: tuple[Unanswered, ...], _at: float) -> None:
+    """Nobody is there to ask."""
 
 
 class _Entry:
@@ -85,11 +98,13 @@ class ClientMemo:
         max_entries: int = MAX_ENTRIES,
         max_bytes: int = MAX_BYTES,
         judge: Judge = judge,
+        ask: Ask = ask_nobody,
     ) -> None:
         self._limits = limits
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._judge = judge
+        self._ask = ask
         self._entries: dict[Key, _Entry] = {}
         self._lock = threading.Lock()
         self._large = LargeValues(max_bytes // _LARGE_PART)
@@ -155,6 +170,10 @@ class ClientMemo:
                 # What was needed to judge it is most of what it holds, and is read again on demand.
                 judgement.certificate.shed()
         client = settle(judgement, bundle, at)
+        if bundle.asks and (open_questions := unanswered_of(judgement, bundle, at)):
+            self._ask(open_questions, at)
+            # Until there is an answer, somebody has to be told again.
+            client.valid_until = min(client.valid_until, at + ASK_AGAIN_SECONDS)
         client.recent = entry is not None
         client.credential = credential
         key = credential, bundle.digest

@@ -20,7 +20,7 @@ from authz.certs.presented import CertificateSource
 from authz.extauthz.decision_id import decision_ids
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode_rest
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
-from authz.extauthz.memo import ClientMemo
+from authz.extauthz.memo import ClientMemo, ask_nobody
 from authz.extauthz.upstream_headers import nothing_to_remove, removals
 from authz.observability.events import note_nothing
 from authz.observability.log import RateLimit, get_logger
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from authz.certs.presented import CertificateLimits
     from authz.extauthz.decode import DecodedRequest
+    from authz.extauthz.memo import Ask
     from authz.observability.events import Note
     from authz.policy.snapshot import Snapshot
 
@@ -97,10 +98,11 @@ class CheckService:
         memo: ClientMemo | None = None,
         seed: Callable[[], bytes] = draw_seed,
         note: Note = note_nothing,
+        unanswered: Ask = ask_nobody,
     ) -> None:
         self._snapshot: Snapshot | None = None
         # An empty memo is false.
-        self.memo = ClientMemo(limits) if memo is None else memo
+        self.memo = ClientMemo(limits, ask=unanswered) if memo is None else memo
         self._options = options
         self._observer = observer
         self._clock = clock

@@ -101,7 +101,7 @@ def settle(address: str, *, what: str, option: str) -> str:
         TransportError: the address is taken, not ours, or not allowed.
     """
     wanted = parse_address(address)
-    bound = _bind(wanted, what=what, option=option)
+    bound = _bind(wanted, what=what, option=option, reopened=True)
     try:
         return str(replace(wanted, port=bound.getsockname()[1]))
     finally:
@@ -113,6 +113,7 @@ def _bind(
     *,
     what: str = "checks",
     option: str = "--grpc or grpc.listen",
+    reopened: bool = False,
 ) -> socket.socket:
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(
@@ -127,6 +128,9 @@ def _bind(
         bound = socket.socket(family, kind, protocol)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if reopened:
+                # A server that closes its connections leaves the port in TIME_WAIT for a minute.
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(target)
         except BaseException:
             bound.close()

@@ -18,8 +18,10 @@ from authz.extauthz.service import CheckService
 from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
 from authz.extauthz.transport.choose import choose
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
+from authz.node.reporter import Reporting
 from authz.observability.events import EventRecorder
 from authz.observability.metrics import Metrics
+from authz.observability.seen_certificates import SeenCertificates
 from authz.settings import parse_address
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Endpoint:
         metrics: what this process counts, as worker `name`.
         health: what Envoy is told.
         events: notes what is worth telling; whoever has it drained is node.reporter.
+        certificates: notes those that somebody should ask about.
         draining: True from the moment health went to NOT_SERVING for good.
     """
 
@@ -62,6 +65,7 @@ class Endpoint:
         self.events = EventRecorder(
             lambda data: decode(data, options).source_address, config.events_allowed_every
         )
+        self.certificates = SeenCertificates()
         self._service = CheckService(
             options,
             CertificateLimits(
@@ -70,9 +74,11 @@ class Endpoint:
             self.metrics,
             clock,
             note=self.events.note,
+            unanswered=self.certificates.note,
         )
         self.metrics.memo = self._service.memo
         self.metrics.events = self.events
+        self.metrics.certificates = self.certificates
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -88,6 +94,10 @@ class Endpoint:
         """Answer by `snapshot` from the next check on. One assignment: nobody waits."""
         self._service.snapshot = snapshot
         self.metrics.snapshot_loaded(snapshot)
+
+    def reporting(self) -> Reporting:
+        """What there is to tell of the checks here."""
+        return Reporting(self.events, self.metrics.rules, self.certificates)
 
     def prepare(self) -> None:
         """Import what the transport needs; for when there is nothing better to do than wait.

@@ -68,11 +68,12 @@ class Looked(Message, frozen=True, kw_only=True):
 
 
 class Built(Looked, frozen=True, kw_only=True):
-    """The policy is good, and in `file`."""
+    """The policy is good, and in `file`; `fetches`: there is something to fetch for it."""
 
     generation: int
     file: str
     sites: int
+    fetches: bool = False
 
 
 class Refused(Looked, frozen=True, kw_only=True):

@@ -22,7 +22,8 @@ class Plan(Message, frozen=True, kw_only=True):
     """The settings that a node needs (architecture 6), as plain data: their model stays behind.
 
     `policy` is None where only the store is answered by, `control` where there is nothing for a
-    control process to do.
+    control process to do; then one is started as `fetching` says when the policy names something to
+    fetch.
     """
 
     endpoint: EndpointConfig
@@ -36,6 +37,7 @@ class Plan(Message, frozen=True, kw_only=True):
     log_level: str
     without_effect: tuple[str, ...]
     control: ControlConfig | None = None
+    fetching: ControlConfig | None = None
 
     @property
     def follows_store(self) -> bool:
@@ -67,6 +69,9 @@ def plan_of(settings: Settings) -> Plan:
             hint="set store: on, or publication.listen: off",
         )
     _check_tls(settings)
+    _check_fetch(settings)
+    control = _control_config(settings)
+    wanted = settings.store_active or settings.sds.active
     geoip = {"city": settings.geoip.city, "asn": settings.geoip.asn}
     plan = Plan(
         endpoint=endpoint_config(settings),
@@ -79,7 +84,8 @@ def plan_of(settings: Settings) -> Plan:
         log_format=settings.log.format,
         log_level=settings.log.level,
         without_effect=settings.without_effect(),
-        control=_control_config(settings),
+        control=control if wanted else None,
+        fetching=None if wanted else control,
     )
     try:
         msgspec.msgpack.encode(plan)
@@ -90,10 +96,8 @@ def plan_of(settings: Settings) -> Plan:
     return plan
 
 
-def _control_config(settings: Settings) -> ControlConfig | None:
+def _control_config(settings: Settings) -> ControlConfig:
     """What a control process is for; where files go is decided when the node starts."""
-    if not (settings.store_active or settings.sds.active):
-        return None
     geoip = {"city": settings.geoip.city, "asn": settings.geoip.asn}
     keys = settings.keys
     return ControlConfig(
@@ -118,6 +122,17 @@ def _control_config(settings: Settings) -> ControlConfig | None:
         log_format=settings.log.format,
         log_level=settings.log.level,
     )
+
+
+def _check_fetch(settings: Settings) -> None:
+    """Refuse hosts that are none while there is nothing to fetch yet."""
+    from authz.sources.fetch_hosts import AllowedHosts
+
+    try:
+        AllowedHosts.parse(settings.fetch.allowed_hosts)
+    except SettingsError as error:
+        error.where = settings.where("fetch", "allowed_hosts")
+        raise
 
 
 def _check_tls(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from authz.node.loader_messages import (
 from authz.node.snapshot_file import next_generation, read_snapshot, write_snapshot
 from authz.policy.snapshot import compile_snapshot
 from authz.sds.material import material_of
+from authz.sources.fetch_targets import fetches
 from authz.sources.files import FileReader
 from authz.sources.geoip import GeoFiles
 from authz.sources.policy_file import large_parts, load_policy
@@ -135,7 +136,13 @@ class Build:
             self._say(Refused(**self._looked, fault=fault_of(error), retry=True))
             return
         self._say(
-            Built(**self._looked, generation=generation, file=str(file), sites=len(snapshot.sites))
+            Built(
+                **self._looked,
+                generation=generation,
+                file=str(file),
+                sites=len(snapshot.sites),
+                fetches=fetches(model),
+            )
         )
         # The policy is in force from now on; what is odd about it may take a while to find.
         linted = compile_snapshot(model, 0, 0.0, snapshot.geo, previous=snapshot)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from authz.observability.events import EventRecorder
+    from authz.observability.seen_certificates import SeenCertificates
 
 #: Between two looks at what there is to tell.
 REPORT_SECONDS: Final = 1.0
@@ -40,6 +41,9 @@ MAX_RULES: Final = 100
 #: As MessagePack, without the one that goes beyond it (20 KB).
 MAX_EVENT_BYTES: Final = 40_000
 MAX_RULE_BYTES: Final = 20_000
+#: Of certificates that somebody should ask about, without the one that goes beyond it (32 KB);
+#: they have reports of their own.
+MAX_CERTIFICATE_BYTES: Final = 64_000
 #: Reports in a row: under a flood of denials, telling takes a hundredth of a core.
 MAX_REPORTS: Final = 26
 
@@ -50,9 +54,15 @@ FLUSH_SECONDS: Final = 1.0
 class Reporting:
     """What a process has to tell, each thing once."""
 
-    def __init__(self, recorder: EventRecorder, decided: Callable[[], Mapping[Rule, int]]) -> None:
+    def __init__(
+        self,
+        recorder: EventRecorder,
+        decided: Callable[[], Mapping[Rule, int]],
+        certificates: SeenCertificates,
+    ) -> None:
         """`decided` is how many checks each rule has decided so far."""
         self._recorder = recorder
+        self._certificates = certificates
         self._decided = decided
         self._told: dict[Rule, int] = {}
         self._counts: deque[RuleCount] = deque()
@@ -79,6 +89,8 @@ class Reporting:
 
     def next(self) -> Report:
         """What there is to tell, as much as fits into one report."""
+        if unanswered := self._certificates.drain(MAX_CERTIFICATE_BYTES):
+            return Report(unanswered=unanswered)
         return Report(
             events=self._recorder.drain_events(MAX_EVENTS, MAX_EVENT_BYTES),
             seen=self._recorder.drain_seen(MAX_SEEN),

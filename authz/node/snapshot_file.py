@@ -42,7 +42,7 @@ from authz.node.section_files import (
     sync_directory,
     write_section,
 )
-from authz.node.snapshot_model import decode_model, encode_model
+from authz.node.snapshot_model import decode_model, decode_sources, encode_model
 from authz.packed import Section
 from authz.policy.model import PolicyModel
 from authz.whole_files import remove_remains, remove_unheld, write_whole
@@ -216,6 +216,23 @@ def read_trust(file: Path) -> bytes | None:
     except OSError as error:
         raise _damaged(file, error.strerror or str(error)) from error
     except msgspec.MsgspecError as error:
+        raise _damaged(file, f"it cannot be decoded: {error}") from error
+
+
+def read_sources(file: Path) -> PolicyModel:
+    """What there is to fetch for the policy of one file: its sites and their authorities, without
+    anything else (snapshot_model.decode_sources). Quick, whatever the size of its lists.
+
+    Raises:
+        PolicyError: unreadable, cut short, changed, or of another version.
+    """
+    try:
+        data = file.read_bytes()
+        header, start = _read_header(file, data)
+        return decode_sources(_inline(file, data, start, header.model))
+    except OSError as error:
+        raise _damaged(file, error.strerror or str(error)) from error
+    except (msgspec.MsgspecError, LookupError) as error:
         raise _damaged(file, f"it cannot be decoded: {error}") from error
 
 

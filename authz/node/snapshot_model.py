@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from authz.certs.authority import AuthorityModel
+from authz.certs.authority import AuthorityModel, RevocationMode
 from authz.packed import Section
-from authz.policy.model import PolicyModel, RuleModel
+from authz.policy.model import PolicyModel, RuleModel, SiteModel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -92,6 +92,58 @@ def decode_model(data: bytes, sections: Mapping[bytes, Section]) -> PolicyModel:
             )
             for index, site in enumerate(body.model.sites)
         ),
+    )
+
+
+class _Authority(msgspec.Struct, frozen=True, kw_only=True):
+    """An AuthorityModel, as far as something is fetched for it."""
+
+    name: str
+    certificates: tuple[bytes, ...]
+    revocation: RevocationMode
+    crl_urls: tuple[str, ...]
+    ocsp: str
+
+
+class _Site(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    scope: str
+
+
+class _Sites(msgspec.Struct, frozen=True, kw_only=True):
+    sites: tuple[_Site, ...]
+
+
+class _SourcesBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A `_Body` without rules, lists and sections: what is not named here is skipped."""
+
+    model: _Sites
+    authorities: tuple[_Authority, ...]
+    trusts: tuple[tuple[int, ...], ...]
+    trust_of: tuple[int, ...]
+
+
+def decode_sources(data: bytes) -> PolicyModel:
+    """The sites of the model of these bytes, and their authorities as far as something is fetched
+    for them: no hosts, rules and lists, no CRLs and serial numbers.
+
+    Raises:
+        msgspec.MsgspecError: they are not one.
+        LookupError: an authority is missing.
+    """
+    body = msgspec.msgpack.Decoder(_SourcesBody).decode(data)
+    authorities = [
+        AuthorityModel(**{name: getattr(one, name) for name in _Authority.__struct_fields__})
+        for one in body.authorities
+    ]
+    trusts = [tuple(authorities[place] for place in places) for places in body.trusts]
+    return PolicyModel(
+        sites=tuple(
+            SiteModel(
+                name=site.name, hosts=(), scope=site.scope, trust=trusts[body.trust_of[index]]
+            )
+            for index, site in enumerate(body.model.sites)
+        )
     )
 
 

@@ -38,7 +38,7 @@ from authz.node.messages import (
     StartFailed,
     ToWorker,
 )
-from authz.node.reporter import Reporter, Reporting
+from authz.node.reporter import Reporter
 from authz.node.signals import Signals
 from authz.observability.log import configure_logging, get_logger
 
@@ -64,7 +64,7 @@ class Worker:
         self._following: Drain | signal.Signals | None = None
         self._installer = Installer(self._endpoint)
         self._reporter = Reporter(
-            Reporting(self._endpoint.events, self._endpoint.metrics.rules),
+            self._endpoint.reporting(),
             lambda number, report: self._say(Reported(number=number, report=report)),
             acknowledged=True,
         )

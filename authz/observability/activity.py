@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from authz.observability.events import Event
+from authz.observability.seen_certificates import SeenCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,16 +40,18 @@ class RuleCount(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process tells: `seen` are Unix seconds by fingerprint, `rules` since the last time."""
+    """What a process tells: `seen` are Unix seconds by fingerprint, `rules` since the last time,
+    `unanswered` certificates that somebody should ask about."""
 
     events: tuple[Event, ...] = ()
     seen: dict[str, float] = {}
     rules: tuple[RuleCount, ...] = ()
+    unanswered: tuple[SeenCertificate, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to tell."""
-        return not (self.events or self.seen or self.rules)
+        return not (self.events or self.seen or self.rules or self.unanswered)
 
 
 class Rule(NamedTuple):

@@ -111,6 +111,12 @@ _SPECS: Final = (
         "Checks whose certificate was not noted as seen; its next check is.",
     ),
     MetricSpec(
+        "authz_unanswered_dropped_total",
+        "counter",
+        (),
+        "Certificates that somebody should have asked about and nobody was told of.",
+    ),
+    MetricSpec(
         "authz_crl_next_update_timestamp_seconds",
         "gauge",
         ("site", "authority"),
@@ -176,6 +182,8 @@ class _Collected:
         yield _counter("authz_events_dropped_total", [[untold]])
         unseen = sum(e["last_seen_dropped"] for e in exports)
         yield _counter("authz_last_seen_dropped_total", [[unseen]])
+        unasked = sum(e["unanswered_dropped"] for e in exports)
+        yield _counter("authz_unanswered_dropped_total", [[unasked]])
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
         answered = [
             [e["worker"], sum(n for _, n in e["checks"])] for e in exports if e["transport"]

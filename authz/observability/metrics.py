@@ -72,6 +72,12 @@ class Events(Protocol):
     unseen: int
 
 
+class Certificates(Protocol):
+    """What is read of the certificates to ask about (observability.seen_certificates)."""
+
+    dropped: int
+
+
 class _Labels(NamedTuple):
     """Everything that the labels of a check are made of: few combinations, none of a client's.
 
@@ -110,6 +116,8 @@ class Metrics:
         self.memo: Memo | None = None
         #: Whose dropped events are reported, if anybody's.
         self.events: Events | None = None
+        #: Whose dropped certificates are reported, if anybody's.
+        self.certificates: Certificates | None = None
         self._cells: dict[_Labels, list[int]] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -213,6 +221,7 @@ class Metrics:
             "log_lines_dropped": lines_dropped(),
             "events_dropped": 0 if self.events is None else self.events.dropped,
             "last_seen_dropped": 0 if self.events is None else self.events.unseen,
+            "unanswered_dropped": 0 if self.certificates is None else self.certificates.dropped,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "memo": None
             if memo is None

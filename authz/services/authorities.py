@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from authz.certs.authority import RevocationMode
-from authz.errors import ConflictError, InvalidInputError
+from authz.certs.authority import CRLS_OF_CERTIFICATES, RevocationMode
+from authz.errors import ConflictError, FetchError, InvalidInputError
 from authz.services.context import (
     account_of,
     audit,
@@ -20,6 +19,7 @@ from authz.services.context import (
     checked_name,
     facts_of,
 )
+from authz.sources.fetch_url import parse_url
 from authz.store.records import (
     Authority,
     AuthorityCertificate,
@@ -123,28 +123,27 @@ def set_sources(
     """Where an authority's revocations come from; what is None stays.
 
     Args:
-        crl_urls: addresses of CRLs, which are fetched from then on.
+        crl_urls: addresses of CRLs, which are fetched from then on; `certificate` stands for
+            those that certificates name.
         ocsp: `off`, `certificate` (the address in the certificate) or an address.
 
     Raises:
         NotFoundError: there is no such authority.
         InvalidInputError: one is no address, or there are too many.
     """
-    urls = None if crl_urls is None else tuple(dict.fromkeys(map(_address, crl_urls)))
+    urls = None if crl_urls is None else tuple(dict.fromkeys(map(_crl_url, crl_urls)))
     if urls is not None and len(urls) > MAX_SOURCES:
         raise InvalidInputError(
             f"there are {len(urls)} addresses", hint=f"at most {MAX_SOURCES} are fetched"
         )
     if ocsp is not None and ocsp not in _OCSP:
-        _address(ocsp)
+        ocsp = _address(ocsp)
     with store.write() as session:
         before = authority_of(session, named)
         sources = Sources(
             crl_urls=before.sources.crl_urls if urls is None else urls,
             ocsp=before.sources.ocsp if ocsp is None else ocsp,
         )
-        for gone in set(before.sources.crl_urls) - set(sources.crl_urls):
-            session.fetched.remove(before.id, "crl", gone)
         return change(session, before, "authority.sources", actor=actor, at=at, sources=sources)
 
 
@@ -189,16 +188,15 @@ def check_free(session: Session, name: str) -> None:
         )
 
 
+def _crl_url(url: str) -> str:
+    return url if url == CRLS_OF_CERTIFICATES else _address(url)
+
+
 def _address(url: str) -> str:
+    """An address as it is fetched from: what a policy file may name as well."""
     try:
-        parts = urlsplit(url)
-        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.fragment
-        fine = fine and parts.username is None and url.isprintable() and " " not in url
-    except ValueError:
-        fine = False
-    if not fine or len(url) > 2048:
+        return parse_url(url).text
+    except FetchError as error:
         raise InvalidInputError(
-            f'"{url[:100]}" is no address to fetch from',
-            hint='write "http://pki.example.com/ca.crl"; http and https are fetched',
-        )
-    return url
+            f'"{url[:100]}" is no address to fetch from: {error.message}', hint=error.hint
+        ) from None

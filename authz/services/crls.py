@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CRLs of the embedded CA, signed anew: complete ones, and deltas to the last complete one.
+"""CRLs of the embedded CA, signed anew: complete ones, and deltas to an earlier complete one.
 
 Numbers of both kinds are one sequence for each issuing certificate (RFC 5280 §5.2.3). A CRL of any
 of an authority's certificates, also of before a rotation, lists all that the authority revoked: the
 serial numbers are random, and two certificates of one name never issue the same one.
+
+A CRL is signed at one moment of the store and kept in a short transaction after that, in which
+nobody may have kept another one meanwhile: a million entries keep no writer waiting, and no number
+is used twice. When which ones are signed is in `publication`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from authz.ca.crl import build_crl
 from authz.ca.reasons import parse_reason
-from authz.errors import InvalidInputError, NotFoundError
+from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.services.authorities import known_authority
 from authz.services.authority_lifecycle import certificate_of, issuing_of
 from authz.services.context import audit, authority_of
@@ -21,15 +26,35 @@ from authz.services.publication_urls import delta_crl_url
 from authz.store.records import CertificateRole, PublishedCrl
 
 if TYPE_CHECKING:
-    from authz.ca.keys import KeyEncryption
+    from collections.abc import Iterator, Sequence
+
+    from authz.ca.keys import KeyEncryption, Signer
     from authz.ca.reasons import RevocationReason
     from authz.store.engine import Store
+    from authz.store.records import Authority, AuthorityCertificate
     from authz.store.session import Session
 
 COMPLETE: Final = "complete"
 DELTA: Final = "delta"
+#: Which complete CRL deltas are to; kept without its body.
+BASE: Final = "base"
 #: From a CRL to its nextUpdate, when nothing else is said (`publication.crl_hours`).
 DEFAULT_HOURS: Final = 168
+#: A node may sign at the same moment as a command; then the command tries again.
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlWanted:
+    """A CRL to be signed: a complete one, or with `base` a delta to that complete one."""
+
+    hours: int
+    base: PublishedCrl | None = None
+
+    @property
+    def kind(self) -> str:
+        """Complete or delta."""
+        return COMPLETE if self.base is None else DELTA
 
 
 def sign_crl(
@@ -57,6 +82,7 @@ def sign_crl(
         NotFoundError: there is no such authority or certificate.
         InvalidInputError: there is no complete CRL that a delta could be to.
         IssuanceError: the authority was uploaded, or its key cannot be used.
+        ConflictError: others sign all the time.
     """
     with store.read() as session:
         known = known_authority(session, authority_of(session, authority))
@@ -74,82 +100,152 @@ def sign_crl(
             signing = found
         key = key_of(session, signing)
     signer = opened(key, encryption)
-    deltas = () if publication_url is None else (delta_crl_url(publication_url, signing.id),)
+    for attempt in range(1, _ATTEMPTS + 1):
+        wanted = CrlWanted(hours=hours, base=_complete(store, signing.id) if delta else None)
+        try:
+            (crl,) = sign_crls(
+                store,
+                known.authority,
+                signing,
+                signer,
+                (wanted,),
+                publication_url=publication_url,
+                actor=actor,
+                at=at,
+            )
+        except ConflictError:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return crl
+    raise AssertionError("the last attempt returned or raised")
+
+
+def sign_crls(
+    store: Store,
+    authority: Authority,
+    signing: AuthorityCertificate,
+    signer: Signer,
+    wanted: Sequence[CrlWanted],
+    *,
+    publication_url: str | None = None,
+    actor: str,
+    at: float,
+) -> tuple[PublishedCrl, ...]:
+    """Sign CRLs of one moment, and keep them as the latest ones.
+
+    They have one number: a complete CRL and a delta that are issued at the same time say the same
+    (RFC 5280 §5.2.3).
+
+    Raises:
+        InvalidInputError: what changed since a delta's base is not kept any more.
+        ConflictError: somebody else signed meanwhile, or the certificate is gone; nothing is kept.
+        IssuanceError: the key cannot be used.
+    """
+    with store.read() as session:
+        before = session.published.heads(signing.id)
+        number = 1 + max((one.number for one in before), default=0)
+        crls = tuple(
+            _built(session, authority, signing, signer, one, number, publication_url, at)
+            for one in wanted
+        )
     with store.note() as session:
-        # Of two that sign at once, the second one waits here, and takes the number after.
-        complete = session.published.get(signing.id, COMPLETE, for_update=True)
-        earlier = session.published.get(signing.id, DELTA)
-        number = 1 + max((one.number for one in (complete, earlier) if one is not None), default=0)
-        revoked = _revoked(session, known.authority.id)
-        removed: list[tuple[int, float]] = []
-        base = None
-        if delta:
-            if complete is None:
-                raise InvalidInputError(
-                    "there is no complete CRL that a delta could be to",
-                    hint="sign a complete one first",
-                )
-            base = complete.number
-            revoked, removed = _since(session, known.authority.id, complete.revision)
-        body = build_crl(
-            certificate_of(signing),
-            signer,
-            revoked,
-            number=number,
-            this_update=at,
-            next_update=at + hours * 3600,
-            delta_base=base,
-            removed=removed,
-            delta_urls=() if delta else deltas,
-        )
-        crl = PublishedCrl(
-            authority_id=known.authority.id,
-            certificate_id=signing.id,
-            kind=DELTA if delta else COMPLETE,
-            number=number,
-            revision=session.revision,
-            this_update=at,
-            next_update=at + hours * 3600,
-            body=body,
-        )
-        session.published.put(crl)
+        if not session.published.lock(signing.id) or session.published.heads(signing.id) != before:
+            raise ConflictError(
+                "another CRL of this certificate was signed at the same time", hint="try again"
+            )
+        for crl in crls:
+            session.published.put(crl)
+        for base in (one.base for one in wanted if one.base is not None):
+            session.published.put(replace(base, kind=BASE, body=b""))
         audit(
             session,
             "authority.crl",
             actor=actor,
             at=at,
-            of=("authority", known.authority.id),
-            zone_id=known.authority.zone_id,
-            after={"kind": crl.kind, "number": number, "certificate_id": signing.id},
+            of=("authority", authority.id),
+            zone_id=authority.zone_id,
+            after={
+                "kind": " and ".join(one.kind for one in crls),
+                "number": number,
+                "certificate_id": signing.id,
+            },
         )
-    return crl
+    return crls
 
 
-def _revoked(
-    session: Session, authority_id: str
-) -> list[tuple[int, float, RevocationReason | None]]:
-    return [
-        (int(one.serial, 16), one.revoked_at, parse_reason(one.reason))
-        for one in session.revocations.all(authority_id)
-    ]
+def _complete(store: Store, certificate_id: str) -> PublishedCrl:
+    with store.read() as session:
+        heads = session.published.heads(certificate_id)
+    complete = next((one for one in heads if one.kind == COMPLETE), None)
+    if complete is None:
+        raise InvalidInputError(
+            "there is no complete CRL that a delta could be to", hint="sign a complete one first"
+        )
+    return complete
 
 
-def _since(
-    session: Session, authority_id: str, revision: int
-) -> tuple[list[tuple[int, float, RevocationReason | None]], list[tuple[int, float]]]:
-    """What was revoked and what was restored after a revision, each serial number once."""
-    changes = session.revocations.changes_after(revision)
+def _built(
+    session: Session,
+    authority: Authority,
+    signing: AuthorityCertificate,
+    signer: Signer,
+    wanted: CrlWanted,
+    number: int,
+    publication_url: str | None,
+    at: float,
+) -> PublishedCrl:
+    """A CRL as it is kept."""
+    base = wanted.base
+    deltas: tuple[str, ...] = ()
+    if base is None and publication_url is not None:
+        deltas = (delta_crl_url(publication_url, signing.id),)
+    next_update = at + wanted.hours * 3600
+    body = build_crl(
+        certificate_of(signing),
+        signer,
+        _entries(session, authority.id, None if base is None else base.revision),
+        number=number,
+        this_update=at,
+        next_update=next_update,
+        delta_base=None if base is None else base.number,
+        removed=() if base is None else _removed(session, authority.id, base.revision),
+        delta_urls=deltas,
+    )
+    return PublishedCrl(
+        authority_id=authority.id,
+        certificate_id=signing.id,
+        kind=wanted.kind,
+        number=number,
+        revision=session.revision,
+        this_update=at,
+        next_update=next_update,
+        body=body,
+    )
+
+
+def _entries(
+    session: Session, authority_id: str, after: int | None
+) -> Iterator[tuple[int, float, RevocationReason | None]]:
+    """The list, or what was revoked after a revision, as it comes: of a million, only their bytes
+    are ever held."""
+    reasons: dict[str, RevocationReason] = {}
+    for serial, at, text in session.revocations.entries(authority_id, after=after):
+        if text not in reasons:
+            reasons[text] = parse_reason(text)
+        yield serial, at, reasons[text]
+
+
+def _removed(session: Session, authority_id: str, after: int) -> list[tuple[int, float]]:
+    """What was restored after a revision.
+
+    Also what was revoked after it and restored: a delta in between may have listed that, and then
+    it has to be removed (RFC 5280 §5.2.4).
+    """
+    changes = session.revocations.changes_after(after, authority_id=authority_id)
     if changes is None:
         raise InvalidInputError(
             "the last complete CRL is too old for a delta", hint="sign a complete one first"
         )
-    revoked: list[tuple[int, float, RevocationReason | None]] = []
-    removed: list[tuple[int, float]] = []
-    last = {one.serial: one for one in changes if one.authority_id == authority_id}
-    for serial, change in sorted(last.items()):
-        listed = session.revocations.get(authority_id, serial)
-        if listed is not None:
-            revoked.append((int(serial, 16), listed.revoked_at, parse_reason(listed.reason)))
-        else:
-            removed.append((int(serial, 16), change.at))
-    return revoked, removed
+    last = {one.serial: one for one in changes}
+    return [(int(one.serial, 16), one.at) for one in last.values() if not one.revoked]

@@ -27,6 +27,8 @@ from authz.policy.snapshot import compile_snapshot
 from authz.rules.lists import ListKind, ListModel, pack_list
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.revoked import RevokedSerials
+from authz.sources.fetch_targets import STORE_SCOPE, AuthorityId
+from authz.sources.fetched_trust import FetchedTrust
 from authz.sources.policy_lists import PACKED_FROM
 from authz.sources.policy_trust import packed_where_large
 from authz.sources.rule_json import rule_models
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.policy.model import RuleModel
+    from authz.sources.fetched import FetchedFiles
     from authz.store.records import Authority, HostAssociation, List, Zone
     from authz.store.session import Session
 
@@ -42,7 +45,10 @@ if TYPE_CHECKING:
 PHASE: Final = "http_request_firewall_custom"
 
 #: Lists of the store and lists of a policy file beside it may have the same names.
-SCOPE: Final = "store"
+SCOPE: Final = STORE_SCOPE
+
+#: `Sources.ocsp`: nobody is asked.
+OFF: Final = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +71,14 @@ class StoreModels:
 
     Args:
         revoked: serial numbers as they are known from an earlier snapshot.
-        fetched: whether CRLs that were fetched are a part of it.
+        fetched: the files of what was fetched; None: nothing was.
     """
 
-    def __init__(self, revoked: RevokedSerials | None = None, *, fetched: bool = True) -> None:
+    def __init__(
+        self, revoked: RevokedSerials | None = None, fetched: FetchedFiles | None = None
+    ) -> None:
         self._revoked = revoked or RevokedSerials()
-        self._fetched = fetched
-        self._crls: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._fetched = FetchedTrust(fetched)
         self._authorities: dict[str, AuthorityModel] = {}
         self._lists: dict[str, tuple[int, ListModel]] = {}
         self._rules: dict[tuple[str, int], tuple[RuleModel, ...]] = {}
@@ -115,41 +122,30 @@ class StoreModels:
         ders: dict[str, list[bytes]] = {}
         for certificate in session.authorities.certificates():
             ders.setdefault(certificate.authority_id, []).append(certificate.der)
-        crls = self._crls_of(session) if self._fetched else {}
+        self._fetched.begin()
         models: dict[str, AuthorityModel] = {}
         for authority in authorities:
             listed = self._revoked.of(session, authority.id)
             model = AuthorityModel(
                 name=authority.name,
                 certificates=tuple(ders.get(authority.id, ())),
-                crls=tuple(crls.get(authority.id, ())),
                 revoked_serials=listed.added,
                 revoked_base=listed.base,
                 restored_serials=listed.restored,
                 revocation=RevocationMode(authority.revocation),
-                crl_sources_configured=len(authority.sources.crl_urls),
+                crl_urls=authority.sources.crl_urls,
+                ocsp="" if authority.sources.ocsp == OFF else authority.sources.ocsp,
                 where=f'the authority "{authority.name}"',
             )
-            models[authority.id] = packed_where_large(model, self._authorities.get(authority.id))
+            before = self._authorities.get(authority.id)
+            if model.crl_urls or model.ocsp:
+                # Names of authorities are one account's, so no site has to tell them apart.
+                identity = AuthorityId(site="", authority=authority.name)
+                added = self._fetched.add(model, identity, before)
+                model, before = added.model, added.earlier
+            models[authority.id] = packed_where_large(model, before)
         self._authorities = models
         return models
-
-    def _crls_of(self, session: Session) -> dict[str, list[bytes]]:
-        earlier, self._crls = self._crls, {}
-        found: dict[str, list[bytes]] = {}
-        for one in session.fetched.all(with_bodies=False):
-            if one.kind != "crl":
-                continue
-            key = one.authority_id, one.subject
-            kept = earlier.get(key)
-            if kept is None or kept[0] != one.revision:
-                body = session.fetched.body(one.authority_id, one.kind, one.subject)
-                if body is None:
-                    continue
-                kept = one.revision, body
-            self._crls[key] = kept
-            found.setdefault(one.authority_id, []).append(kept[1])
-        return found
 
     def _sites(
         self,
@@ -239,7 +235,7 @@ def check_zone(session: Session, zone_id: str) -> None:
     Raises:
         PolicyError, ExpressionError, CertificateError: it cannot; nothing must be committed.
     """
-    models = StoreModels(RevokedSerials(known_to_be_none=True), fetched=False)
+    models = StoreModels(RevokedSerials(known_to_be_none=True))
     zones = [zone for zone in session.zones.all() if zone.id == zone_id]
     model = models._model(session, zones, session.authorities.all())
     compile_snapshot(model, 0, 0.0, lint=False)

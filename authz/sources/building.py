@@ -13,6 +13,7 @@ from authz.errors import AuthzError, CertificateError, PolicyError
 from authz.settings.problems import MAX_PROBLEMS
 from authz.settings.yaml_document import YamlDocument, format_path
 from authz.sources.fetched import FetchedFiles
+from authz.sources.fetched_trust import FetchedTrust
 from authz.sources.files import FileReader, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Building:
     Attributes:
         file: the policy file, as it was named.
         reader: reads the files that the policy names and remembers them.
-        fetched: what was fetched from the URLs that the policy names; None when nobody fetches.
+        fetched: what was fetched from the URLs that the policy names.
         not_fetched: the URLs that nothing is there of.
     """
 
@@ -63,7 +64,7 @@ class Building:
     ) -> None:
         self.file = file
         self.reader = reader
-        self.fetched = None if fetched is None else FetchedFiles(fetched, reader.read)
+        self.fetched = FetchedTrust(None if fetched is None else FetchedFiles(fetched, reader.read))
         self.not_fetched: list[NotFetched] = []
         self._document = document
         self._errors: list[tuple[int, PolicyError | CertificateError]] = []

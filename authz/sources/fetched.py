@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was fetched, as files: one for each URL, one for each authority's OCSP answers.
+"""What was fetched, as files: one for each URL, one for each authority's OCSP answers, one for the
+URLs that its certificates name.
 
 A CRL's file is one line of JSON (where it is from, and the validators to ask with) and the body as
 it came; its name is the SHA-256 of the URL. A CRL is verified by whoever uses it. OCSP answers were
@@ -14,7 +15,8 @@ import errno
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 
     from authz.sources.fetch_targets import AuthorityId
 
+_Made = TypeVar("_Made")
+
 #: The directory's name in `data_dir`.
 DIRECTORY: Final = "fetched"
 
-_NAME: Final = re.compile(r"[0-9a-f]{64}\.(?:crl|ocsp)")
+_NAME: Final = re.compile(r"[0-9a-f]{64}\.(?:crl|ocsp|urls)")
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,12 @@ class _Answers(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[OcspStatus, ...]
 
 
+class _Named(msgspec.Struct, frozen=True, kw_only=True):
+    site: str
+    authority: str
+    urls: tuple[str, ...]
+
+
 class FetchedFiles:
     """The directory, which need not exist.
 
@@ -67,6 +77,9 @@ class FetchedFiles:
         self._directory = directory
         self._read = read
 
+    def begin(self) -> None:
+        """A new look at everything begins; what was not asked for in the last one may go."""
+
     def crl_file(self, url: str) -> Path:
         """Where the CRL of a URL is, or will be."""
         return self._directory / f"{_digest(url)}.crl"
@@ -74,6 +87,10 @@ class FetchedFiles:
     def ocsp_file(self, authority: AuthorityId) -> Path:
         """Where the OCSP answers for an authority are, or will be."""
         return self._directory / f"{_digest(authority.site, authority.authority)}.ocsp"
+
+    def urls_file(self, authority: AuthorityId) -> Path:
+        """Where the URLs that an authority's certificates name are, or will be."""
+        return self._directory / f"{_digest(authority.site, authority.authority)}.urls"
 
     def stored(self, url: str) -> Stored | None:
         """What was fetched from a URL, None when nothing was."""
@@ -90,6 +107,14 @@ class FetchedFiles:
             answers = msgspec.json.decode(self._read(self.ocsp_file(authority)), type=_Answers)
             if (answers.site, answers.authority) == (authority.site, authority.authority):
                 return answers.statuses
+        return ()
+
+    def urls(self, authority: AuthorityId) -> tuple[str, ...]:
+        """Where CRLs are, as certificates of an authority say."""
+        with contextlib.suppress(UnreadableFileError, msgspec.MsgspecError):
+            named = msgspec.json.decode(self._read(self.urls_file(authority)), type=_Named)
+            if (named.site, named.authority) == (authority.site, authority.authority):
+                return named.urls
         return ()
 
     def store(self, stored: Stored) -> None:
@@ -116,14 +141,61 @@ class FetchedFiles:
         )
         write_whole(self.ocsp_file(authority), [msgspec.json.encode(answers)])
 
+    def store_urls(self, authority: AuthorityId, urls: Iterable[str]) -> None:
+        """Keep what certificates name, in place of what was there.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        named = _Named(site=authority.site, authority=authority.authority, urls=tuple(urls))
+        write_whole(self.urls_file(authority), [msgspec.json.encode(named)])
+
     def prune(self, urls: Iterable[str], authorities: Iterable[AuthorityId]) -> None:
         """Remove what belongs to none of these any more; what cannot be removed stays."""
         kept = {self.crl_file(url) for url in urls}
-        kept.update(self.ocsp_file(authority) for authority in authorities)
+        for authority in authorities:
+            kept |= {self.ocsp_file(authority), self.urls_file(authority)}
         with contextlib.suppress(OSError):
             for path in list(self._directory.iterdir()):
                 if path not in kept and _NAME.fullmatch(path.name):
                     path.unlink(missing_ok=True)
+
+
+class UnchangedFiles(FetchedFiles):
+    """The directory for whoever looks at it again and again: as long as a file is the same, so is
+    the object that is made of it. Files are replaced, never written to."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._made: dict[Path, tuple[tuple[int, ...], Any]] = {}
+        self._used: dict[Path, tuple[tuple[int, ...], Any]] = {}
+
+    def begin(self) -> None:
+        self._made, self._used = self._used, {}
+
+    def stored(self, url: str) -> Stored | None:
+        return self._same(self.crl_file(url), partial(super().stored, url))
+
+    def statuses(self, authority: AuthorityId) -> tuple[OcspStatus, ...]:
+        return self._same(self.ocsp_file(authority), partial(super().statuses, authority))
+
+    def urls(self, authority: AuthorityId) -> tuple[str, ...]:
+        return self._same(self.urls_file(authority), partial(super().urls, authority))
+
+    def _same(self, file: Path, make: Callable[[], _Made]) -> _Made:
+        try:
+            found = file.stat()
+        except OSError:
+            return make()
+        # Before the reading: what replaces the file meanwhile has another stamp.
+        stamp = found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        known = self._used.get(file) or self._made.get(file)
+        if known is None or known[0] != stamp:
+            known = stamp, make()
+        self._used[file] = known
+        made: _Made = known[1]
+        return made
 
 
 def _digest(*parts: str) -> str:

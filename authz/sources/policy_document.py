@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WrapValidator
 
-from authz.certs.authority import OCSP_OF_CERTIFICATE
+from authz.certs.authority import CRLS_OF_CERTIFICATES, OCSP_OF_CERTIFICATE
 from authz.errors import FetchError
 from authz.settings.problems import Section, describe, did_you_mean, fault
 from authz.sources.fetch_url import parse_url
@@ -140,13 +140,17 @@ def _url(value: str) -> str:
         raise fault(f"{error.message} ({error.where})", hint=error.hint) from None
 
 
+def _crl_url(value: str) -> str:
+    return value if value == CRLS_OF_CERTIFICATES else _url(value)
+
+
 def _ocsp(value: str) -> str:
     return value if value in {OFF, OCSP_OF_CERTIFICATE} else _url(value)
 
 
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, AfterValidator(_not_empty)]
-CrlUrl = Annotated[str, AfterValidator(_url)]
+CrlUrl = Annotated[str, AfterValidator(_crl_url)]
 Serial = Annotated[str, WrapValidator(_serial)]
 Item = Annotated[str | int, PlainValidator(_item)]
 
@@ -224,7 +228,8 @@ class TrustDocument(Section):
     crl_urls: list[CrlUrl] = Field(
         default_factory=list,
         description="Where CRLs are fetched from in the background, `http://` or `https://`; full "
-        "or delta, PEM or DER. A private address needs `fetch.allowed_hosts`.",
+        "or delta, PEM or DER. A private address needs `fetch.allowed_hosts`. `certificate` stands "
+        "for those that certificates name, whose hosts have to be in `fetch.allowed_hosts`.",
     )
     ocsp: Annotated[str, AfterValidator(_ocsp)] = Field(
         default="off",

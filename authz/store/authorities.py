@@ -22,7 +22,6 @@ from authz.store.tables import (
     authorities,
     authority_certificates,
     client_certificates,
-    fetched,
     host_associations,
     keys,
     published_crls,
@@ -83,7 +82,6 @@ class Authorities:
         for table in (
             revocations,
             revocation_counts,
-            fetched,
             published_crls,
             authority_certificates,
         ):

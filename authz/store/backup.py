@@ -30,7 +30,6 @@ from authz.store.session import last_revision, next_revision
 from authz.store.sqlite import Sqlite
 from authz.store.tables import (
     accounts,
-    fetched,
     lists,
     metadata,
     published_crls,
@@ -141,8 +140,7 @@ def _restore(source: Connection, target: Database, connection: Connection, *, re
             )
             .values(number=number)
         )
-    for table in (lists, fetched):
-        connection.execute(update(table).values(revision=revision))
+    connection.execute(update(lists).values(revision=revision))
     connection.execute(
         update(state).values(store_id=uuid.uuid4().hex, revision=revision, changes_after=revision)
     )

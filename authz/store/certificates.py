@@ -189,6 +189,21 @@ class Certificates:
         rows = self._connection.execute(query)
         return [record_of(ClientCertificate, row, _READERS) for row in rows]
 
+    def count_expiring(self, zone_id: str, at: float, until: float, *, most: int) -> int:
+        """How many active certificates of a zone expire between two moments; at most `most`."""
+        some = (
+            select(_TABLE.c.number)
+            .where(
+                _TABLE.c.zone_id == zone_id,
+                _TABLE.c.status == CertificateStatus.ACTIVE.value,
+                _TABLE.c.expires_at >= at,
+                _TABLE.c.expires_at < until,
+            )
+            .limit(most)
+            .subquery()
+        )
+        return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
+
     def unexpired(
         self, authority_id: str, at: float, *, issued_before: float | None = None
     ) -> tuple[int, float]:

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CRLs that the embedded CA signed: of each issuing certificate the latest of both kinds."""
+"""The CRLs that the embedded CA signed: of each issuing certificate the latest of every kind."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import LargeBinary, literal, select
 
 from authz.store.records import PublishedCrl
 from authz.store.rows import columns_of, record_of, values_of
-from authz.store.tables import published_crls
+from authz.store.tables import authority_certificates, published_crls
 from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Label
 
 _KEY = ("certificate_id", "kind")
+_NO_BODY: Label[Any] = literal(b"", LargeBinary).label("body")
 
 
 class PublishedCrls:
@@ -33,19 +34,27 @@ class PublishedCrls:
             insert=values_of(crl, but=_KEY),
         )
 
-    def get(
-        self, certificate_id: str, kind: str, *, for_update: bool = False
-    ) -> PublishedCrl | None:
-        """The latest CRL of a kind (`complete`, `delta`) of an issuing certificate.
-
-        Args:
-            for_update: nobody else gets it like that until the transaction ends (SQLite has one
-                writer anyway).
-        """
+    def get(self, certificate_id: str, kind: str) -> PublishedCrl | None:
+        """The latest CRL of a kind (`complete`, `delta`, `base`) of an issuing certificate."""
         query = select(*columns_of(PublishedCrl, published_crls)).where(
             published_crls.c.certificate_id == certificate_id, published_crls.c.kind == kind
         )
-        if for_update:
-            query = query.with_for_update()
         row = self._connection.execute(query).one_or_none()
         return None if row is None else record_of(PublishedCrl, row)
+
+    def lock(self, certificate_id: str) -> bool:
+        """Keep others who sign for an issuing certificate away until the transaction ends; False
+        when there is no such certificate (any more)."""
+        table = authority_certificates
+        # SQLite has one writer anyway, and leaves the lock out.
+        query = select(table.c.id).where(table.c.id == certificate_id).with_for_update()
+        return self._connection.execute(query).one_or_none() is not None
+
+    def heads(self, certificate_id: str | None = None) -> list[PublishedCrl]:
+        """The CRLs of one issuing certificate, or of all, without their bodies: a complete one may
+        have megabytes."""
+        columns: list[Any] = [*columns_of(PublishedCrl, published_crls, but=("body",)), _NO_BODY]
+        query = select(*columns).order_by(published_crls.c.certificate_id, published_crls.c.kind)
+        if certificate_id is not None:
+            query = query.where(published_crls.c.certificate_id == certificate_id)
+        return [record_of(PublishedCrl, row) for row in self._connection.execute(query)]

@@ -76,7 +76,8 @@ class Sources:
     """Where an authority's revocations come from, beside its own list.
 
     Args:
-        crl_urls: addresses that CRLs are fetched from.
+        crl_urls: addresses that CRLs are fetched from; `certificate` for those that certificates
+            name.
         ocsp: `off`, `certificate` (the address in the certificate) or an address.
     """
 
@@ -308,27 +309,12 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What was fetched for an authority: `kind` is `crl` (its `subject` an address) or `ocsp` (a
-    serial number). `body` is the last good one, None before there is one."""
-
-    authority_id: str
-    kind: str
-    subject: str
-    body: bytes | None = None
-    etag: str = ""
-    last_modified: str = ""
-    this_update: float | None = None
-    next_update: float | None = None
-    fetched_at: float | None = None
-    failures: int = 0
-    error: str = ""
-    revision: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCrl:
-    """A CRL that an authority signed: `kind` is `complete` or `delta`."""
+    """A CRL that an authority signed: `kind` is `complete` or `delta`.
+
+    `base` is the complete CRL that deltas are to, which may be an earlier one than `complete`; its
+    body is not kept.
+    """
 
     authority_id: str
     certificate_id: str

@@ -93,9 +93,33 @@ class Revocations:
             for part in found.scalars().partitions():
                 yield from [int(serial, 16) for serial in part]
 
-    def changes_after(self, revision: int) -> list[RevocationChange] | None:
+    def entries(
+        self, authority_id: str, *, after: int | None = None
+    ) -> Iterator[tuple[int, float, str]]:
+        """Every revoked serial number of an authority with its time and reason, as they come.
+
+        Args:
+            after: only those that were revoked in transactions after this revision.
+        """
+        query = select(revocations.c.serial, revocations.c.revoked_at, revocations.c.reason).where(
+            revocations.c.authority_id == authority_id
+        )
+        if after is not None:
+            query = query.where(revocations.c.revision > after)
+        with self._connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as found:
+            for part in found.partitions():
+                yield from [(int(serial, 16), at, reason) for serial, at, reason in part]
+
+    def changes_after(
+        self, revision: int, *, authority_id: str | None = None, most: int | None = None
+    ) -> list[RevocationChange] | None:
         """What changed in transactions after `revision`, in order; None when that is not kept any
-        more, so that the list itself must be read."""
+        more, so that the list itself must be read.
+
+        Args:
+            authority_id: only the changes of this authority.
+            most: only so many, the first ones.
+        """
         kept_after = self._connection.execute(select(state.c.changes_after)).scalar_one()
         if revision < kept_after:
             return None
@@ -103,7 +127,10 @@ class Revocations:
             select(*columns_of(RevocationChange, _CHANGES))
             .where(_CHANGES.c.revision > revision)
             .order_by(_CHANGES.c.number)
+            .limit(most)
         )
+        if authority_id is not None:
+            query = query.where(_CHANGES.c.authority_id == authority_id)
         return [record_of(RevocationChange, row) for row in self._connection.execute(query)]
 
     def mark(self, revision: int) -> str:

@@ -20,7 +20,6 @@ from authz.store.audit import Audit
 from authz.store.authorities import Authorities
 from authz.store.certificates import Certificates
 from authz.store.events import Events
-from authz.store.fetches import Fetches
 from authz.store.hosts import Hosts
 from authz.store.lists import Lists
 from authz.store.published import PublishedCrls
@@ -95,11 +94,6 @@ class Session:
     def events(self) -> Events:
         """Checks that are worth telling."""
         return Events(self._connection)
-
-    @cached_property
-    def fetched(self) -> Fetches:
-        """CRLs and OCSP answers of others."""
-        return Fetches(self._connection, self.revision)
 
     @cached_property
     def published(self) -> PublishedCrls:

@@ -336,25 +336,6 @@ events: Final = Table(
     Column("event", _Text, nullable=False),
 )
 
-#: What was fetched for an authority: CRLs by their address, OCSP answers by certificate.
-fetched: Final = Table(
-    "fetched",
-    metadata,
-    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
-    Column("kind", CheckedText(8), primary_key=True),
-    # The address of a CRL; the hexadecimal serial number of an OCSP answer.
-    Column("subject", CheckedText(2048), primary_key=True),
-    Column("body", LargeBinary, nullable=True),
-    Column("etag", _Text, nullable=False),
-    Column("last_modified", _Text, nullable=False),
-    Column("this_update", Double, nullable=True),
-    Column("next_update", Double, nullable=True),
-    Column("fetched_at", Double, nullable=True),
-    Column("failures", _Integer, nullable=False),
-    Column("error", _Text, nullable=False),
-    Column("revision", _Large, nullable=False),
-)
-
 #: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.
 published_crls: Final = Table(
     "published_crls",

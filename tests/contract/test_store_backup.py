@@ -22,7 +22,6 @@ from authz.store.records import (
     AuditEntry,
     AuthorityKind,
     CertificateStatus,
-    Fetched,
     HostAssociation,
     IssuanceRequest,
     PublishedCrl,
@@ -127,9 +126,6 @@ def fill(store: Store) -> None:
                 )
             ]
         )
-        session.fetched.put(
-            Fetched(authority_id=of.id, kind="crl", subject="http://a", body=b"\0\1"), changed=True
-        )
         session.published.put(_crl(of.id, signer.id, 7))
 
 
@@ -152,8 +148,8 @@ def everything(store: Store) -> dict[str, list[Any]]:
     with store.read() as session:
         for table in metadata.sorted_tables:
             if table.name not in _OWN:
-                # `revision` of lists and of what was fetched is when they were restored.
-                but = {"revision"} if table.name in {"lists", "fetched"} else set()
+                # `revision` of lists is when they were restored.
+                but = {"revision"} if table.name == "lists" else set()
                 columns = [one for one in table.columns if one.name not in but]
                 rows = session._connection.execute(select(*columns))
                 found[table.name] = sorted((tuple(row) for row in rows), key=repr)

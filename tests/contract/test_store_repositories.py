@@ -14,7 +14,6 @@ from authz.store.records import (
     AuthorityKind,
     AuthorityStatus,
     CertificateRole,
-    Fetched,
     HostAssociation,
     PublishedCrl,
     Revocation,
@@ -163,7 +162,6 @@ def test_an_authority_goes_with_all_that_is_its_own(store: Store) -> None:
                 authority_certificate(to.id, name, key_id=of_key and identifier(of_key))
             )
         session.published.put(_crl(of.id, identifier("a"), "delta"))
-        session.fetched.put(Fetched(authority_id=of.id, kind="crl", subject="u"), changed=True)
         session.revocations.add(
             Revocation(authority_id=of.id, serial="1", revoked_at=AT, reason="")
         )
@@ -174,7 +172,6 @@ def test_an_authority_goes_with_all_that_is_its_own(store: Store) -> None:
         assert [one.der for one in session.authorities.certificates()] == [b"c"]
         left = session.authorities.keys()
         assert [one.record for one in left] == [b"shared"]
-        assert session.fetched.all() == []
         assert session.revocations.count(of.id) == 0
 
 
@@ -424,29 +421,6 @@ def test_events(store: Store) -> None:
         assert [one.id for one in session.events.latest(most=9)] == ["event 5", "event 4"]
         assert session.events.forget(before=AT + 99, keep=2) == 2
         assert session.events.forget(before=AT, keep=2) == 0
-
-
-def test_what_was_fetched(store: Store) -> None:
-    with store.write() as session:
-        _, of = with_authority(session)
-        first = session.revision
-        one = Fetched(authority_id=of.id, kind="crl", subject="http://a", body=b"1", etag="e")
-        session.fetched.put(one, changed=True)
-    with store.note() as session:
-        failed = replace(one, failures=1, error="gone", fetched_at=AT)
-        session.fetched.put(failed, changed=False)
-    with store.read() as session:
-        assert session.fetched.all() == [replace(failed, revision=first)]
-        assert session.fetched.all(with_bodies=False) == [
-            replace(failed, revision=first, body=None)
-        ]
-    with store.write() as session:
-        second = session.revision
-        session.fetched.put(replace(one, body=b"2"), changed=True)
-        assert session.fetched.all() == [replace(one, body=b"2", revision=second)]
-        session.fetched.remove(of.id, "crl", "http://b")
-        session.fetched.remove(of.id, "crl", "http://a")
-        assert session.fetched.all() == []
 
 
 def _crl(authority_id: str, certificate_id: str, kind: str, number: int = 1) -> PublishedCrl:

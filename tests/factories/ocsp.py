@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from authz.ca import encode
 from tests.factories.pki import AT, DAY, der
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from authz.certs.certificate import Certificate
     from authz.demo.pki import Issued
 
 _SHA1 = bytes.fromhex("300906052b0e03021a0500")
@@ -130,6 +132,22 @@ def signed(
 def refused(status: int) -> bytes:
     """A response without an answer: 1 malformedRequest, 3 tryLater, 6 unauthorized."""
     return der(0x30, der(0x0A, bytes([status])))
+
+
+def question(issuer: Certificate, serial: int) -> bytes:
+    """A request about a serial number of an issuer, without a certificate of it."""
+
+    def digest(data: bytes) -> bytes:
+        return encode.octet_string(hashlib.sha1(data, usedforsecurity=False).digest())
+
+    algorithm = encode.sequence(encode.oid("1.3.14.3.2.26"), encode.NULL)
+    asked = encode.sequence(
+        algorithm,
+        digest(issuer.subject_raw),
+        digest(_bits(issuer.spki)),
+        encode.integer(serial),
+    )
+    return encode.sequence(encode.sequence(encode.sequence(encode.sequence(asked))))
 
 
 def _bits(spki: bytes) -> bytes:

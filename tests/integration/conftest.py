@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def start(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     nodes: list[Node] = []
 
-    def _start(*options: str, **arguments: str) -> Node:
+    def _start(*options: str, **arguments: str | None) -> Node:
         directory = tmp_path / str(len(nodes))
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         nodes.append(Node(directory, *options, **arguments))
         return nodes[-1]
 

@@ -91,7 +91,6 @@ NOT_MIRRORED: dict[str, str] = {
             "audit",
             "authorities",
             "events",
-            "fetches",
             "hosts",
             "lists",
             "published",

@@ -10,6 +10,9 @@ checks goes on with what it has, and `ControlKeeper` starts it again.
     process.py     its own beginning and end
     publisher.py   the thread that sees commits and publishes
     parts.py       the policy file and the GeoIP files beside the store
+    fetching.py    the thread that fetches CRLs and asks OCSP responders
+    known_certificates.py  the certificates to ask about
+    when_needed.py a control process for a policy file, once something is to be fetched
     takeover.py    what an earlier snapshot says to the one who takes over
     activity.py    what workers tell, into the store
 """

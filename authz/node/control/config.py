@@ -23,6 +23,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
         database: of the store, None where it is not answered by.
         policy: the policy file that is answered by beside the store.
         snapshots, geoip, geo_directory: as node.policy_source.PolicyFiles.
+        fetched: the directory of what is fetched, None where nothing is to be.
         sds, publication: addresses to listen on, None for none.
         resumed: the snapshot file that checks are answered by already, when an earlier control
             process made it.
@@ -32,6 +33,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     data_dir: str
     snapshots: str
     geo_directory: str
+    fetched: str | None = None
     geoip: dict[str, str]
     database: str | None = None
     policy: str | None = None

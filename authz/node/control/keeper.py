@@ -129,6 +129,7 @@ class ControlKeeper:
 
     def in_force(self, generation: int, file: str) -> None:
         """Tell it what the workers are told to answer by."""
+        self._published = True
         self._in_force = InForce(generation=generation, file=file)
         self._say(self._in_force)
 

@@ -65,6 +65,64 @@ CONTROL_METRICS: Final = (
         (),
         "Events that were told by workers and not written into the store.",
     ),
+    ControlMetric(
+        "authz_fetch_success_timestamp_seconds",
+        "gauge",
+        ("site", "authority", "kind"),
+        "When a CRL (`crl`, `delta`) was last fetched or an OCSP responder (`ocsp`) last answered; "
+        "of several the oldest, 0 for never.",
+    ),
+    ControlMetric(
+        "authz_fetch_failures_total",
+        "counter",
+        ("site", "authority", "kind"),
+        "Attempts that brought nothing that can be used.",
+    ),
+    ControlMetric(
+        "authz_fetch_next_update_timestamp_seconds",
+        "gauge",
+        ("site", "authority", "kind"),
+        "Until when what was fetched may be used; of several the earliest.",
+    ),
+    ControlMetric(
+        "authz_fetch_certificates",
+        "gauge",
+        (),
+        "Certificates that are asked about, or whose CRLs are fetched, because they were seen.",
+    ),
+    ControlMetric(
+        "authz_published_crl_next_update_timestamp_seconds",
+        "gauge",
+        ("authority",),
+        "The earliest nextUpdate of the CRLs that are published for an authority.",
+    ),
+    ControlMetric(
+        "authz_published_crl_failures_total",
+        "counter",
+        (),
+        "Attempts to sign what is published that failed.",
+    ),
+    ControlMetric(
+        "authz_ocsp_answers_total",
+        "counter",
+        ("status",),
+        "Answers to OCSP requests: what was said of each certificate, or why nothing was.",
+    ),
+    ControlMetric(
+        "authz_authority_not_after_timestamp_seconds",
+        "gauge",
+        ("authority",),
+        "When the first certificate of an authority expires.",
+    ),
+    ControlMetric(
+        "authz_client_certificates", "gauge", ("status",), "Client certificates in the store."
+    ),
+    ControlMetric(
+        "authz_client_certificates_expiring",
+        "gauge",
+        (),
+        "Active client certificates that expire within 30 days.",
+    ),
 )
 
 

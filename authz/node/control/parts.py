@@ -40,6 +40,7 @@ class FileParts:
 
     Args:
         policy: the policy file, None for none.
+        fetched: the directory of what was fetched from the policy's URLs.
         geoip: GeoIP files by setting; their copies go to `geo_directory`.
         failed: told what is wrong with a file while an earlier reading of it stays.
         earlier: what the file said when it was last put in force, for a process that takes over
@@ -55,6 +56,7 @@ class FileParts:
         self,
         *,
         policy: Path | None,
+        fetched: Path | None = None,
         geoip: Mapping[str, str],
         geo_directory: Path,
         failed: Callable[[str, AuthzError], None],
@@ -65,6 +67,7 @@ class FileParts:
         self.databases: GeoDatabases | None = None
         self.copies: dict[str, str] = {}
         self._policy = policy
+        self._fetched = fetched
         self._failed = failed
         self._earlier = earlier
         self._sleep = sleep
@@ -149,7 +152,8 @@ class FileParts:
         """What the file says; None while somebody writes it, which the next look will see."""
         with FileReader(keep=settled) as reader:
             try:
-                model = load_policy(policy, reader, large_parts(self.model)).model
+                earlier = large_parts(self.model)
+                model = load_policy(policy, reader, earlier, self._fetched).model
             finally:
                 self._contents = dict(reader.contents)
             if settled and not self._is_settled(reader):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control process from its first message to its end.
 
-Threads: the main one reads what the supervisor says; the publisher, the activity writer and the
-servers have one each. A defect in one of them ends the process, and its keeper starts it again:
-half a control plane that looks alive would be worse than none for a second.
+Threads: the main one reads what the supervisor says; the publisher, the activity writer, fetching
+and the servers have one each. A defect in one of them ends the process, and its keeper starts it
+again: half a control plane that looks alive would be worse than none for a second.
 """
 
 from __future__ import annotations
@@ -38,10 +38,15 @@ if TYPE_CHECKING:
     import msgspec
 
     from authz.node.control.activity import ActivityWriter
+    from authz.node.control.ca_publisher import CaPublisher
+    from authz.node.control.fetching import Fetching
     from authz.node.control.metrics import Samples
     from authz.node.control.parts import FileParts
+    from authz.node.control.publication import PublicationServer
     from authz.node.control.publisher import Publisher
+    from authz.node.control.stock import StockTaker
     from authz.sds.server import SdsServer
+    from authz.sources.fetch import Fetcher
     from authz.store.engine import Store
 
 #: Exit status after an operator's fault that was told: another start would find the same.
@@ -57,7 +62,11 @@ class Control:
         self._parts: FileParts | None = None
         self._publisher: Publisher | None = None
         self._activity: ActivityWriter | None = None
+        self._stock: StockTaker | None = None
+        self._ca: CaPublisher | None = None
+        self._publication: PublicationServer | None = None
         self._sds: SdsServer | None = None
+        self._fetching: Fetching | None = None
         self._threads: list[threading.Thread] = []
 
     def run(self) -> int:
@@ -65,11 +74,18 @@ class Control:
         try:
             if self._config.sds is not None:
                 self._serve_sds(self._config.sds)
+            if self._config.publication is not None:
+                self._serve_publication(self._config.publication)
             self._say(
-                Listening(sds=None if self._sds is None else self._sds.address, publication=None)
+                Listening(
+                    sds=None if self._sds is None else self._sds.address,
+                    publication=None if self._publication is None else self._publication.address,
+                )
             )
             if self._config.database is not None:
                 self._follow_store()
+            if self._config.fetched is not None:
+                self._fetch(Path(self._config.fetched))
             while (message := self._channel.receive()) is not None:
                 self._heard(message)
         except AuthzError as error:
@@ -86,14 +102,26 @@ class Control:
         self._sds = SdsServer(parse_address(address), crls=self._config.sds_crls)
         self._sds.start()
 
+    def _serve_publication(self, address: str) -> None:
+        from authz.node.control.ca_publisher import CaPublisher
+        from authz.node.control.publication import PublicationServer
+
+        self._ca = CaPublisher(self._config)
+        self._publication = PublicationServer(
+            parse_address(address), self._ca, url=self._config.publication_url
+        )
+        self._publication.start()
+
     def _follow_store(self) -> None:
         from authz.node.control.activity import ActivityWriter
         from authz.node.control.parts import FileParts
         from authz.node.control.publisher import Publisher
+        from authz.node.control.stock import StockTaker
         from authz.node.control.takeover import file_part
 
         config = self._config
         self._activity = ActivityWriter()
+        self._stock = StockTaker()
 
         def failed(kind: str, error: AuthzError) -> None:
             publisher.count_failure(kind, error)
@@ -102,18 +130,51 @@ class Control:
             policy=None if config.policy is None else Path(config.policy),
             geoip=config.geoip,
             geo_directory=Path(config.geo_directory),
+            fetched=None if config.fetched is None else Path(config.fetched),
             failed=failed,
             earlier=file_part(config.resumed),
         )
         self._parts = parts
-        self._publisher = publisher = Publisher(config, parts, self._say, opened=self._opened)
+        self._publisher = publisher = Publisher(
+            config, parts, self._say, opened=self._opened, published=self._published
+        )
         self._begin("publisher", publisher.run)
         self._begin("parts", parts.run)
         self._begin("activity", self._activity.run)
+        self._begin("stock", self._stock.run)
+        if self._ca is not None:
+            self._begin("ca", self._ca.run)
+
+    def _fetch(self, directory: Path) -> None:
+        from authz.node.control.fetching import Fetching
+        from authz.sources.fetch_hosts import AllowedHosts
+
+        settings = self._config.fetch
+        allowed = AllowedHosts.parse(settings.allowed_hosts)
+
+        def fetcher() -> Fetcher:
+            # Imported where something is fetched: it brings an HTTP client.
+            from authz.sources.fetch import Fetcher
+
+            return Fetcher(
+                allowed=allowed,
+                max_bytes=settings.max_bytes,
+                timeout_seconds=settings.timeout_seconds,
+            )
+
+        # A loader sees by itself that files have changed.
+        changed = None if self._publisher is None else self._publisher.request
+        self._fetching = Fetching(directory, fetcher, changed=changed)
+        self._begin("fetching", self._fetching.run)
 
     def _opened(self, store: Store | None) -> None:
-        if self._activity is not None:
-            self._activity.use(store)
+        for follower in (self._activity, self._stock, self._ca):
+            if follower is not None:
+                follower.use(store)
+
+    def _published(self, revision: int) -> None:
+        if self._ca is not None:
+            self._ca.published(revision)
 
     def _heard(self, message: ToControl) -> None:
         if isinstance(message, Inquire):
@@ -121,10 +182,14 @@ class Control:
         elif isinstance(message, Tell):
             if self._activity is not None:
                 self._activity.add(message.report)
+            if self._fetching is not None:
+                self._fetching.take(message.report)
         elif isinstance(message, Rebuild):
             if self._publisher is not None:
                 self._publisher.request()
         elif isinstance(message, InForce):
+            if self._fetching is not None:
+                self._fetching.in_force(Path(message.file))
             self._publish_trust(message)
 
     def _publish_trust(self, message: InForce) -> None:
@@ -150,10 +215,12 @@ class Control:
         return text if self._sds is None else text + render_sds(self._sds.metrics.export())
 
     def _samples(self) -> Samples:
+        fetching = {} if self._fetching is None else self._fetching.samples()
         if self._publisher is None or self._activity is None:
-            return {}
+            return fetching
         state = self._publisher.state
         return {
+            **fetching,
             "authz_store_up": [((), 0.0 if state.why else 1.0)],
             "authz_store_revision": [((), float(state.revision))],
             "authz_publications_total": [((), float(state.count))],
@@ -163,6 +230,8 @@ class Control:
                 ((kind,), float(count)) for kind, count in state.failures.items()
             ],
             "authz_events_not_kept_total": [((), float(self._activity.dropped))],
+            **({} if self._stock is None else self._stock.samples()),
+            **({} if self._ca is None else self._ca.samples()),
         }
 
     def _begin(self, name: str, body: Callable[[], None]) -> None:
@@ -189,6 +258,9 @@ class Control:
             self._parts.stop()
         if self._publisher is not None:
             self._publisher.stop()
+        for follower in (self._stock, self._ca, self._publication, self._fetching):
+            if follower is not None:
+                follower.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
         until = time.monotonic() + 2.0

@@ -28,6 +28,7 @@ from authz.policy.snapshot import compile_snapshot
 from authz.sds.material import material_of
 from authz.services.beside import beside
 from authz.services.model import StoreModels
+from authz.sources.fetched import UnchangedFiles
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Publisher:
         parts: the files beside the store.
         say: tells the supervisor.
         opened: told of the store whenever it was opened, and None when it was lost.
+        published: told of every revision that was published.
         clock: Unix time; `monotonic` for what is due.
         watch_seconds: how long one look for commits lasts.
     """
@@ -91,6 +93,7 @@ class Publisher:
         say: Callable[[msgspec.Struct], None],
         *,
         opened: Callable[[Store | None], None] = lambda _: None,
+        published: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         watch_seconds: float = WATCH_SECONDS,
@@ -100,10 +103,13 @@ class Publisher:
         self._database = config.database
         self._data_dir = Path(config.data_dir)
         self._snapshots = Path(config.snapshots)
+        fetched = config.fetched
+        self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._say = say
         self._opened = opened
+        self._published = published
         self._clock = clock
         self._monotonic = monotonic
         self._watch_seconds = watch_seconds
@@ -215,7 +221,7 @@ class Publisher:
     def _publish(self, store: Store, *, only_changes: bool = False, lint: bool = False) -> None:
         began = self._monotonic()
         if self._models is None:
-            self._models = StoreModels(revoked_of(self._built))
+            self._models = StoreModels(revoked_of(self._built), self._fetched)
         with store.read() as session:
             self._asked_at = began
             if only_changes and session.revision == self.state.revision:
@@ -243,6 +249,7 @@ class Publisher:
         state.revision, state.generation, state.at = built.revision, generation, self._clock()
         state.seconds = self._monotonic() - began
         state.count += 1
+        self._published(built.revision)
         self._say(
             NewSnapshot(
                 generation=generation,

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.cli.options import has_store, model_of, snapshot_of
+from authz.cli.options import fetched_of, has_store, model_of, snapshot_of
 from authz.errors import SettingsError, StoreUnavailableError
+from authz.services.authorities import set_sources
 from authz.services.authority_creation import upload_authority
 from authz.services.hosts import add_host
 from authz.settings import Settings
+from authz.sources.fetched import FetchedFiles, Header, Stored
 from authz.store.engine import open_store
 from tests.factories.pki import AT, root
 
@@ -89,3 +91,16 @@ def test_a_store_that_cannot_be_read_is_not_left_out(tmp_path: Path, policy: str
 
     with pytest.raises(StoreUnavailableError):
         model_of(settings(tmp_path, policy=policy, store="on"))
+
+
+def test_what_serve_fetched_counts(tmp_path: Path) -> None:
+    fill(tmp_path)
+    url, crl = "http://crl.example/ca.crl", root().crl().der
+    store = open_store("sqlite", tmp_path / "data")
+    set_sources(store, "acme", crl_urls=[url], actor="tester", at=AT)
+    store.close()
+    files = FetchedFiles(fetched_of(settings(tmp_path)))
+    files.store(Stored(header=Header(url=url, fetched_at=AT), body=crl))
+
+    trust = {one for site in model_of(settings(tmp_path)).sites for one in site.trust}
+    assert [one.crls for one in trust] == [(crl,)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import math
 import sys
 import threading
@@ -11,19 +12,22 @@ import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from authz.certs.authority import OcspStatus
+from authz.certs.certificate import Certificate
 from authz.certs.failure import VerifyFailure
 from authz.certs.judgement import Judgement, judge
 from authz.certs.presented import ABSENT, DEFAULT_LIMITS, CertificateSource, Presented
 from authz.certs.trust import compile_trust
 from authz.extauthz.large_values import LargeValues
-from authz.extauthz.memo import MAX_CLIENTS, ClientMemo
+from authz.extauthz.memo import ASK_AGAIN_SECONDS, MAX_CLIENTS, ClientMemo
 from authz.policy.decision import Reason, Ruling, Verdict
 from tests.factories.facts import RequestFacts
-from tests.factories.pki import AT, authority, root
+from tests.factories.pki import AT, DAY, authority, root
 from tests.factories.pki import presented as given
 
 if TYPE_CHECKING:
     from authz.certs.trust import TrustBundle
+    from authz.certs.unanswered import Unanswered
     from authz.policy.client import Client
 
 
@@ -446,3 +450,44 @@ def test_a_client_that_has_to_go_for_its_own_value_keeps_nothing() -> None:
 
     assert (client.values, client.is_remembered, len(remembered)) == ({}, False, 0)
     assert remembered.bytes == counted(remembered) == 0
+
+
+def test_somebody_is_told_of_a_certificate_without_an_answer_until_there_is_one() -> None:
+    alice = root().client("alice")
+    told: list[tuple[tuple[str, ...], float]] = []
+
+    def ask(found: tuple[Unanswered, ...], at: float) -> None:
+        told.append((tuple(one.certificate.serial for one in found), at))
+
+    remembered = ClientMemo(DEFAULT_LIMITS, ask=ask)
+    bundle = compile_trust([replace(authority(), ocsp="certificate")])
+    serial = (Certificate.from_der(alice.der).serial,)
+
+    for at in (AT, AT + ASK_AGAIN_SECONDS - 1, AT + ASK_AGAIN_SECONDS):
+        client = client_of(remembered, given(alice), bundle, at)
+        assert client.failure is VerifyFailure.OCSP_MISSING
+    assert told == [(serial, AT), (serial, AT + ASK_AGAIN_SECONDS)]
+
+    issuer = hashlib.sha256(Certificate.from_der(root().der).spki).digest()
+    number = alice.serial
+    status = OcspStatus(
+        issuer=issuer,
+        serial=number.to_bytes((number.bit_length() + 7) // 8),
+        revoked=False,
+        this_update=AT,
+        until=AT + DAY,
+    )
+    answered = compile_trust([replace(authority(), ocsp="certificate", ocsp_statuses=(status,))])
+    for at in (AT + 100, AT + 200, AT + DAY):
+        assert client_of(remembered, given(alice), answered, at).verified
+    assert len(told) == 2
+
+
+def test_nobody_is_told_where_nothing_is_asked() -> None:
+    def ask(*_: object) -> None:
+        raise AssertionError("told")
+
+    remembered = ClientMemo(DEFAULT_LIMITS, ask=ask)
+    assert client_of(
+        remembered, given(root().client("alice")), compile_trust([authority()]), AT
+    ).verified

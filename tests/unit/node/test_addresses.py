@@ -113,6 +113,19 @@ def test_a_port_for_another_process_is_settled_once() -> None:
     assert settle(settled, what="SDS", option="--sds") == settled
 
 
+def test_a_port_whose_server_has_just_ended_can_be_had_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        with socket.create_connection((host, port)) as client:
+            # Whoever closes first keeps the connection in TIME_WAIT, and with it the port.
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+    address = f"{host}:{port}"
+
+    assert settle(address, what="SDS", option="--sds") == address
+    socket.create_server((host, port)).close()
+
+
 def test_a_port_that_is_taken_is_refused_with_its_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

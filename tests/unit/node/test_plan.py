@@ -109,3 +109,24 @@ def test_tls_files_that_cannot_be_used_are_named_by_their_key(tmp_path: Path) ->
 def test_a_name_that_is_no_text_is_refused() -> None:
     with pytest.raises(SettingsError, match="UTF-8"):
         plan_of(_settings(policy="\udcff.yaml"))
+
+
+def test_a_control_process_for_later_has_the_settings_of_fetching() -> None:
+    changes: dict[str, str | int] = {"sds.listen": "off", "fetch.timeout_seconds": 7}
+    plan = plan_of(_settings(**changes))
+    assert plan.control is None
+    assert plan.alone
+    assert plan.fetching is not None
+    assert plan.fetching.fetch.timeout_seconds == 7
+    assert (plan.fetching.database, plan.fetching.sds) == (None, None)
+
+    assert plan_of(_settings(**{"sds.listen": "127.0.0.1:0"})).fetching is None
+
+
+def test_a_host_that_is_none_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    file = tmp_path / "authz.yaml"
+    file.write_text("policy: policy.yaml\nfetch: {allowed_hosts: [fine.example, 'http://x/']}\n")
+    with pytest.raises(SettingsError) as caught:
+        plan_of(load_settings(file, []))
+    assert caught.value.where == f"{file}:2: fetch.allowed_hosts"
+    assert "http://x/" in str(caught.value)

@@ -358,6 +358,7 @@ def test_what_was_fetched_is_in_the_snapshot_and_watched(made: _Building) -> Non
     files = FetchedFiles(folder)
     before = made.build(fetched=str(folder))
     assert before.contents[str(files.crl_file(url))] is None
+    assert before.fetches
     files.store(Stored(header=Header(url=url, fetched_at=AT), body=root().crl().der))
     files.store_statuses(AuthorityId(site="api", authority="acme"), [status])
 

@@ -16,6 +16,7 @@ from authz.node.messages import Reported, ToSupervisor, ToWorker
 from authz.node.reporter import MAX_REPORTS, Reporter, Reporting
 from authz.observability.activity import Activity, Report, Rule
 from authz.observability.events import EventRecorder
+from authz.observability.seen_certificates import MAX_BYTES, SeenCertificate, SeenCertificates
 from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class _Node:
 
     def __init__(self) -> None:
         self.recorder = EventRecorder()
+        self.certificates = SeenCertificates()
         self.decided: dict[Rule, int] = {}
-        self.reporting = Reporting(self.recorder, lambda: self.decided)
+        self.reporting = Reporting(self.recorder, lambda: self.decided, self.certificates)
 
     def deny(self, times: int = 1) -> None:
         for _ in range(times):
@@ -116,14 +118,19 @@ def test_a_report_fits_into_a_socket_whatever_there_is_to_tell(node: _Node) -> N
     node.recorder._seen.extend((f"{n:064x}".encode(), 1.0) for n in range(5000))
     for n in range(1000):
         node.decided[Rule(long, f"{n}{long if n % 2 else ''}", "block")] = 1
+    node.certificates._waiting.extend(
+        SeenCertificate(certificate=bytes(n), issuer=bytes(MAX_BYTES - n), anchor=b"", authority="")
+        for n in range(0, 30_000, 1000)
+    )
     node.reporting.count()  # with one `log` rule more
-    sizes, events, counts = [], 0, 0
+    sizes, events, counts, certificates = [], 0, 0, 0
     while not (report := node.reporting.next()).is_empty:
         sizes.append(len(msgspec.msgpack.encode(Reported(number=1, report=report))))
         events += len(report.events)
         counts += len(report.rules)
+        certificates += len(report.unanswered)
 
-    assert (events, counts) == (1000, 1001)
+    assert (events, counts, certificates) == (1000, 1001, 30)
     # Half of what Linux gives a socket pair (net.core.wmem_default), at most.
     assert max(sizes) < 106_496
 
@@ -250,7 +257,7 @@ def test_one_process_and_a_supervisor_gather_the_same() -> None:
             recorder.note(DENIED, b"%020d" % n, float(n), b"h", b"/", b"")
         recorder.logged["api", "l"] = 7
         recorder._seen.append((b"f" * 64, 5.0))
-        return Reporting(recorder, lambda: {Rule("api", "r", "block"): 3})
+        return Reporting(recorder, lambda: {Rule("api", "r", "block"): 3}, SeenCertificates())
 
     alone, gathered = Activity(), Activity()
     Reporter(

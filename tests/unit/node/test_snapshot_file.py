@@ -29,6 +29,7 @@ from authz.node.snapshot_file import (
     latest_snapshot,
     next_generation,
     read_snapshot,
+    read_sources,
     read_trust,
     write_snapshot,
 )
@@ -445,6 +446,31 @@ def test_without_locks_the_files_of_the_last_hour_stay(
     write_snapshot(tmp_path, MODEL, 20, 0.0)
     assert not file.exists()
     assert sections_in(tmp_path) == {}
+
+
+def test_what_there_is_to_fetch_is_read_from_the_file(tmp_path: Path) -> None:
+    acme = AuthorityModel(name="acme", certificates=(b"c",), crl_urls=("http://a/",))
+    model = PolicyModel(sites=(SiteModel(name="api", hosts=("*",), trust=(acme,)),))
+    file = write_snapshot(tmp_path, model, 1, 0.0)
+
+    assert read_sources(file).sites[0].trust == (acme,)
+    data = file.read_bytes()
+    for broken in (data[:50], data.replace(b"acme", b"acmf"), b"x" * len(data)):
+        file.write_bytes(broken)
+        with pytest.raises(PolicyError, match="cannot use the snapshot"):
+            read_sources(file)
+    file.unlink()
+    with pytest.raises(PolicyError, match="cannot use the snapshot"):
+        read_sources(file)
+
+
+def test_a_model_of_another_version_says_nothing_to_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_file, "encode_model", lambda _: (b"\x80", []))
+    file = write_snapshot(tmp_path, PolicyModel(sites=()), 1, 0.0)
+    with pytest.raises(PolicyError, match="cannot be decoded"):
+        read_sources(file)
 
 
 # --- of a store -----------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from authz.certs.authority import AuthorityModel, OcspStatus
+from authz.certs.authority import AuthorityModel, OcspStatus, RevocationMode
 from authz.certs.certificate import Certificate
 from authz.certs.crl import read_crl
 from authz.certs.serials import pack_serials
-from authz.node.snapshot_model import Change, decode_model, encode_model
+from authz.node.snapshot_model import Change, decode_model, decode_sources, encode_model
 from authz.policy.model import PolicyModel, SiteModel
 from tests.factories.pki import root
 from tests.factories.policies import rule
@@ -111,3 +111,37 @@ def test_the_part_that_a_crl_is_for_survives() -> None:
     data, sections = encode_model(whole)
 
     assert decode_model(data, {one.sha256: one for one in sections}) == whole
+
+
+def test_what_there_is_to_fetch_is_read_without_anything_else() -> None:
+    acme = AuthorityModel(
+        name="a",
+        certificates=(b"c",),
+        crl_urls=("http://crl.example/1", "certificate"),
+        ocsp="certificate",
+        revocation=RevocationMode.SOFT,
+    )
+    large = replace(
+        acme,
+        crls=(b"crl",),
+        revoked_serials=(2**159,),
+        revoked_base=pack_serials([1, 2]),
+        where="policy.yaml:1",
+    )
+    whole = PolicyModel(
+        sites=(
+            SiteModel(name="api", hosts=("*",), trust=(large,), scope="store"),
+            SiteModel(name="none", hosts=("a",)),
+        )
+    )
+
+    data, _ = encode_model(whole)
+
+    assert decode_sources(data) == PolicyModel(
+        sites=(
+            SiteModel(name="api", hosts=(), trust=(acme,), scope="store"),
+            SiteModel(name="none", hosts=()),
+        )
+    )
+    with pytest.raises(msgspec.MsgspecError):
+        decode_sources(b"\x00")

@@ -59,6 +59,9 @@ def test_events_that_were_dropped_are_reported() -> None:
     assert metrics.export()["events_dropped"] == 3
     assert b"authz_events_dropped_total 3.0" in metrics.render()
     assert b"authz_last_seen_dropped_total 4.0" in metrics.render()
+    assert metrics.export()["unanswered_dropped"] == 0
+    metrics.certificates = SimpleNamespace(dropped=5)
+    assert b"authz_unanswered_dropped_total 5.0" in metrics.render()
 
 
 def test_rules_that_get_new_names_again_and_again_do_not_fill_the_memory(

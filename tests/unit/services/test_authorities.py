@@ -14,7 +14,7 @@ from authz.services.authorities import (
     set_revocation,
     set_sources,
 )
-from authz.store.records import Fetched, Sources
+from authz.store.records import Sources
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
@@ -65,21 +65,16 @@ def test_where_revocations_come_from(world: World) -> None:
     assert world.last().action == "authority.sources"
 
 
-def test_what_was_fetched_from_an_address_that_is_gone_is_forgotten(world: World) -> None:
-    known = set_sources(world.store, world.ca().authority.id, crl_urls=[URL], actor="t", at=AT)
-    with world.store.write() as session:
-        session.fetched.put(
-            Fetched(authority_id=known.authority.id, kind="crl", subject=URL, body=b"x"),
-            changed=True,
-        )
-
-    set_sources(world.store, "Acme", crl_urls=[], actor="t", at=AT)
-    with world.store.read() as session:
-        assert session.fetched.all() == []
+def test_certificates_may_name_the_crls(world: World) -> None:
+    world.ca()
+    known = set_sources(
+        world.store, "Acme", crl_urls=["certificate", URL], ocsp="certificate", actor="t", at=AT
+    )
+    assert known.authority.sources == Sources(crl_urls=("certificate", URL), ocsp="certificate")
 
 
 @pytest.mark.parametrize(
-    "url", ["x", "ldap://a/b", "http://", "http://a b", "http://u:p@a/", "http://[", "http://a/#b"]
+    "url", ["x", "ldap://a/b", "http://", "http://a b", "http://u:p@a/", "http://["]
 )
 def test_what_is_no_address(world: World, url: str) -> None:
     world.ca()

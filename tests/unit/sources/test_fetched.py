@@ -9,7 +9,7 @@ import pytest
 
 from authz.certs.authority import OcspStatus
 from authz.sources.fetch_targets import AuthorityId
-from authz.sources.fetched import FetchedFiles, Header, Stored
+from authz.sources.fetched import FetchedFiles, Header, Stored, UnchangedFiles
 from authz.sources.files import FileReader
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ def test_what_was_stored_is_there(tmp_path: Path) -> None:
 
     files.store(STORED)
     files.store_statuses(ACME, [STATUS])
+    files.store_urls(ACME, [URL])
 
     assert files.stored(URL) == STORED
     assert files.statuses(ACME) == (STATUS,)
+    assert files.urls(ACME) == (URL,)
     assert (tmp_path / "data" / "fetched").stat().st_mode & 0o777 == 0o700
 
 
@@ -48,9 +50,11 @@ def test_a_damaged_file_counts_as_not_there(tmp_path: Path, data: bytes) -> None
     files = FetchedFiles(tmp_path)
     files.crl_file(URL).write_bytes(data)
     files.ocsp_file(ACME).write_bytes(data)
+    files.urls_file(ACME).write_bytes(data)
 
     assert files.stored(URL) is None
     assert files.statuses(ACME) == ()
+    assert files.urls(ACME) == ()
 
 
 def test_a_file_under_another_name_counts_as_not_there(tmp_path: Path) -> None:
@@ -100,3 +104,46 @@ def test_what_could_not_be_read_again_is_not_stored(
         files.store(Stored(header=STORED.header, body=bytes(200)))
 
     assert files.stored(URL) == STORED
+
+
+def test_an_unchanged_file_is_made_into_one_object(tmp_path: Path) -> None:
+    files = UnchangedFiles(tmp_path)
+    files.store(STORED)
+    files.store_statuses(ACME, [STATUS])
+    files.store_urls(ACME, [URL])
+
+    def looked() -> list[object]:
+        files.begin()
+        return [files.stored(URL), files.statuses(ACME), files.urls(ACME)]
+
+    first, second = looked(), looked()
+    assert first == [STORED, (STATUS,), (URL,)]
+    assert list(map(id, first)) == list(map(id, second))
+
+    # The same length, within the clock's resolution maybe: a new file has another inode.
+    files.store(Stored(header=STORED.header, body=b"\n\0y\n"))
+    files.store_statuses(ACME, [])
+    files.store_urls(ACME, [])
+    third = looked()
+    assert isinstance(third[0], Stored)
+    assert (third[0].body, third[1:]) == (b"\n\0y\n", [(), ()])
+
+
+def test_what_was_not_asked_for_lately_is_let_go(tmp_path: Path) -> None:
+    files = UnchangedFiles(tmp_path)
+    files.store(STORED)
+    first = files.stored(URL)
+    files.begin()
+    files.begin()
+    second = files.stored(URL)
+    assert first == second
+    assert first is not second
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    files = UnchangedFiles(tmp_path)
+    assert files.stored(URL) is None
+    files.store(STORED)
+    assert files.stored(URL) == STORED
+    files.crl_file(URL).unlink()
+    assert files.stored(URL) is None

@@ -253,3 +253,16 @@ def test_loading_a_policy_imports_nothing_that_fetches() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_certificates_may_name_the_crls(directory: Path, fetched: FetchedFiles) -> None:
+    fetched.store_urls(AuthorityId(site="api", authority="x"), [URL])
+    crl = root().crl([0xA11CE])
+    store(fetched, crl.der)
+
+    authority, building = build(directory, crl_urls=["certificate"])
+
+    assert authority.crl_urls == ("certificate",)
+    assert authority.crls == (crl.der,)
+    assert building.not_fetched == []
+    assert status(authority).revoked

@@ -29,7 +29,6 @@ RECORDS = {
     records.Token: "tokens",
     records.AuditEntry: "audit_log",
     records.StoredEvent: "events",
-    records.Fetched: "fetched",
     records.PublishedCrl: "published_crls",
 }
 

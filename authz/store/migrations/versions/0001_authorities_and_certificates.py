@@ -205,28 +205,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "fetched",
-        sa.Column("authority_id", sa.String(length=32), nullable=False),
-        sa.Column("kind", sa.String(length=8), nullable=False),
-        sa.Column("subject", sa.String(length=2048), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.Column("etag", sa.Text(), nullable=False),
-        sa.Column("last_modified", sa.Text(), nullable=False),
-        sa.Column("this_update", sa.Double(), nullable=True),
-        sa.Column("next_update", sa.Double(), nullable=True),
-        sa.Column("fetched_at", sa.Double(), nullable=True),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["authority_id"],
-            ["authorities.id"],
-            name=op.f("fk_fetched_authority_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("authority_id", "kind", "subject", name=op.f("pk_fetched")),
-    )
-    op.create_table(
         "host_associations",
         sa.Column("zone_id", sa.String(length=32), nullable=False),
         sa.Column("hostname", sa.String(length=255), nullable=False),

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a store has, in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.services import inventory
+from authz.services.authority_creation import upload_authority
+from authz.services.authority_lifecycle import rotate_authority
+from authz.services.inventory import take_inventory
+from authz.services.revocation import revoke_certificate
+from authz.services.zones import create_zone
+from tests.factories.pki import AT, root
+from tests.unit.services.conftest import DAY
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.unit.services.conftest import World
+
+
+def test_an_empty_store(world: World) -> None:
+    found = take_inventory(world.store, AT)
+
+    assert (dict(found.authorities), dict(found.certificates)) == ({}, {"active": 0, "revoked": 0})
+    assert found.expiring == 0
+
+
+def test_certificates_of_every_zone_by_status(world: World) -> None:
+    create_zone(world.store, "example.com", actor="t", at=AT)
+    world.ca()
+    world.ca("Other", zone="example.com")
+    one = world.issue("a").certificate
+    world.issue("b")
+    world.issue("c", zone="example.com")
+    revoke_certificate(world.store, one.id, actor="t", at=AT)
+
+    assert take_inventory(world.store, AT).certificates == {"active": 2, "revoked": 1}
+
+
+def test_active_ones_that_expire_within_thirty_days(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ca()
+    for name in ("a", "b", "c"):
+        world.issue(name, days=31)
+    revoke_certificate(world.store, world.issue("d", days=31).certificate.id, actor="t", at=AT)
+    world.issue("e", days=365)
+
+    assert take_inventory(world.store, AT).expiring == 0
+    assert take_inventory(world.store, AT + 2 * DAY).expiring == 3
+    assert take_inventory(world.store, AT + 32 * DAY).expiring == 0
+    monkeypatch.setattr(inventory, "MOST_EXPIRING", 2)
+    assert take_inventory(world.store, AT + 2 * DAY).expiring == 2
+
+
+def test_when_authorities_expire(world: World) -> None:
+    first, above = world.ca(intermediate=True).certificates
+    assert first.not_after < above.not_after
+    assert take_inventory(world.store, AT).authorities == {"Acme": first.not_after}
+    at = AT + 100 * DAY
+    known = rotate_authority(world.store, "Acme", encryption=world.encryption, actor="t", at=at)
+    assert known.issuing is not None
+    upload_authority(world.store, root().pem, name="Theirs", actor="t", at=AT)
+    found = take_inventory(world.store, at).authorities
+
+    assert found["Acme"] == known.issuing.not_after > first.not_after
+    assert set(found) == {"Acme", "Theirs"}
