@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Optional
 
@@ -11,6 +12,7 @@ import typer
 from authz.cli import messages
 from authz.cli.confirm import YesOption, confirmed
 from authz.cli.options import ConfigOption, JsonOption, group, settings_of
+from authz.cli.stores import actor
 
 if TYPE_CHECKING:
     from authz.settings import Settings
@@ -108,7 +110,14 @@ def restore(
     settings = _settings(config, database, data_dir)
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
-    revision = put(settings.database, settings.data_dir, file, replace=replace)
+    revision = put(
+        settings.database,
+        settings.data_dir,
+        file,
+        replace=replace,
+        actor=actor(),
+        at=time.time(),
+    )
     if json:
         messages.result_json({"file": str(file), "revision": revision})
     else:

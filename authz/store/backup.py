@@ -22,9 +22,11 @@ from sqlalchemy import create_engine, exc, insert, select, update
 from sqlalchemy.pool import NullPool
 
 from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
+from authz.store.audit import Audit
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
 from authz.store.engine import database_of, translated
 from authz.store.migration import migrate
+from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
 from authz.store.sqlite import Sqlite
@@ -87,15 +89,18 @@ def backup(store: Store, file: Path, *, force: bool = False) -> int:
     return int(revision)
 
 
-def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False) -> int:
+def restore(
+    database: str, data_dir: Path, file: Path, *, replace: bool = False, actor: str, at: float
+) -> int:
     """Put a backup into a database, which is made ready when it is empty.
 
     The store is then another one (`store_id`) of a later revision: whoever publishes from it reads
-    everything anew.
+    everything anew. Its audit log is that of the backup, and says that it was restored.
 
     Args:
         database: as `open_store` takes it, with `data_dir`.
         replace: also when something is in it, all of which goes.
+        actor, at: who restores, and when (Unix seconds), for the audit log.
 
     Returns:
         The revision that the store has afterwards.
@@ -110,7 +115,9 @@ def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False)
         with _opened(file) as source, translated(target.name):
             check_schema(target, create=True)
             with target.writing.begin() as connection:
-                return _restore(source, target, connection, replace=replace)
+                revision = _restore(source, target, connection, replace=replace)
+                _audit(connection, source, file, revision, actor=actor, at=at)
+                return revision
     finally:
         target.close()
 
@@ -155,6 +162,26 @@ def _restore(source: Connection, target: Database, connection: Connection, *, re
     )
     target.committing(connection, revision)
     return revision
+
+
+def _audit(
+    connection: Connection, source: Connection, file: Path, revision: int, *, actor: str, at: float
+) -> None:
+    Audit(connection).add(
+        AuditEntry(
+            id=uuid.uuid4().hex,
+            at=at,
+            actor=actor,
+            action="store.restore",
+            object_type="store",
+            object_id=str(connection.execute(select(state.c.store_id)).scalar_one()),
+            after={
+                "file": str(file).encode(errors="replace").decode(),
+                "revision": revision,
+                "backup_revision": last_revision(source),
+            },
+        )
+    )
 
 
 def _check_replaceable(file: Path, *, force: bool) -> None:
