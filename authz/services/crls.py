@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """CRLs of the embedded CA, signed anew: complete ones, and deltas to an earlier complete one.
 
-Numbers of both kinds are one sequence for each issuing certificate (RFC 5280 §5.2.3). A CRL of any
+Numbers of both kinds are one sequence for each issuing certificate (RFC 5280 §5.2.3): more than the
+last, and not less than the time in milliseconds, so that they rise even when the store forgot the
+last ones: an older backup was restored, an authority deleted and imported again. A CRL of any
 of an authority's certificates, also of before a rotation, lists all that the authority revoked: the
 serial numbers are random, and two certificates of one name never issue the same one.
 
@@ -144,7 +146,7 @@ def sign_crls(
     """
     with store.read() as session:
         before = session.published.heads(signing.id)
-        number = 1 + max((one.number for one in before), default=0)
+        number = max([least_number(at), *(one.number + 1 for one in before)])
         crls = tuple(
             _built(session, authority, signing, signer, one, number, publication_url, at)
             for one in wanted
@@ -172,6 +174,12 @@ def sign_crls(
             },
         )
     return crls
+
+
+def least_number(at: float) -> int:
+    """What the number of a CRL of this moment is at least: nobody signs a thousand a second, so no
+    earlier one had it, whatever the store remembers."""
+    return int(at * 1000)
 
 
 def _complete(store: Store, certificate_id: str) -> PublishedCrl:

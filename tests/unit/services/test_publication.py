@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from authz.services import crls, publication
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import retire_previous, rotate_authority
 from authz.services.crls import CrlWanted, sign_crl, sign_crls
+from authz.services.keys import key_of, opened
 from authz.services.publication import next_due, sign_due, signer_of, signing_certificates
 from authz.services.revocation import (
     restore_certificate,
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
 
 HOURS = 168
 HALF = HOURS * 1800.0
+
+
+@pytest.fixture(autouse=True)
+def _small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first CRL is number 1. That they are of the time: test_crls."""
+    monkeypatch.setattr(crls, "least_number", lambda _: 1)
 
 
 def _sign(world: World, at: float = AT, **changes: Any) -> list[publication.Unsigned]:
@@ -271,7 +279,11 @@ def test_what_one_authority_revokes_is_nothing_to_another(world: World) -> None:
 def test_a_key_that_cannot_be_used_stops_its_own_authority_only(world: World) -> None:
     world.ca()
     other = KeyEncryption.from_key_file(bytes(range(1, 33)))
-    theirs = world.ca("Other", encryption=other).certificates[0]
+    theirs = world.ca("Other").certificates[0]
+    with world.store.write() as session:
+        key = key_of(session, theirs)
+        record = other.encrypt(opened(key, world.encryption), bound_to=key.id.encode())
+        session.authorities.replace_key(replace(key, record=record))
     (unsigned,) = _sign(world)
 
     assert unsigned.signing.certificate == theirs
