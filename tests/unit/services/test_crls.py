@@ -141,6 +141,19 @@ def test_one_by_the_certificate_of_before_a_rotation(world: World) -> None:
         _sign(world, certificate_id="0" * 32)
 
 
+def test_one_by_the_root_above(world: World, tmp_path: Path) -> None:
+    _, above = world.ca(intermediate=True).certificates
+    client = world.issue().certificate
+    revoke_certificate(world.store, client.id, actor="t", at=AT)
+    crl = _sign(world, certificate_id=above.id)
+
+    anchors = write_certificates(tmp_path / "ca.pem", Certificate.from_der(above.der))
+    verified = openssl("crl", "-inform", "DER", "-noout", "-CAfile", anchors, stdin=crl.body)
+    assert "verify OK" in verified
+    assert client.serial not in _text(crl)
+    assert client.serial in _text(_sign(world))
+
+
 def test_an_uploaded_authority_signs_nothing(world: World) -> None:
     upload_authority(world.store, root().pem, name="Acme", actor="t", at=AT)
 

@@ -61,8 +61,8 @@ def _numbers(world: World, certificate_id: str | None = None) -> dict[str, int]:
     return {kind: one.number for kind, one in _heads(world, certificate_id).items()}
 
 
-def _crl(world: World, kind: str) -> PublishedCrl:
-    (issuing,) = {one.certificate_id for one in _heads(world).values()}
+def _crl(world: World, kind: str, of: str | None = None) -> PublishedCrl:
+    (issuing,) = {one.certificate_id for one in _heads(world, of).values()}
     with world.store.read() as session:
         found = session.published.get(issuing, kind)
     assert found is not None
@@ -76,9 +76,9 @@ def _model(world: World, crl: PublishedCrl) -> CrlModel:
     return read_crl(crl.body, issuers, where="test")
 
 
-def _listed(world: World, kind: str, *, removed: bool = False) -> set[int]:
+def _listed(world: World, kind: str, *, removed: bool = False, of: str | None = None) -> set[int]:
     """The serial numbers in the latest CRL of a kind, as openssl prints them."""
-    text = openssl("crl", "-inform", "DER", "-noout", "-text", stdin=_crl(world, kind).body)
+    text = openssl("crl", "-inform", "DER", "-noout", "-text", stdin=_crl(world, kind, of).body)
     entries = text.partition("Revoked Certificates:")[2].split("Serial Number: ")[1:]
     return {
         int(entry.split()[0], 16) for entry in entries if ("Remove From CRL" in entry) is removed
@@ -241,6 +241,53 @@ def test_every_certificate_with_a_key_has_its_own(world: World) -> None:
 
     for one in known.certificates:
         assert _numbers(world, one.id) == {"base": 1, "complete": 1, "delta": 2}
+
+
+def test_a_root_above_lists_what_it_issued_and_not_what_its_intermediate_did(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intermediate, above = world.ca(intermediate=True).certificates
+    _sign(world)
+    revoke_serial(world.store, "Acme", "0A", actor="t", at=AT)
+    revoke_certificate(world.store, world.issue("a").certificate.id, actor="t", at=AT)
+    _sign(world, AT + 1)
+    assert (_numbers(world, above.id), _numbers(world, intermediate.id)) == (
+        {"base": 1, "complete": 3, "delta": 3},
+        {"base": 1, "complete": 3, "delta": 3},
+    )
+
+    # Clients of the intermediate are nothing to it, and its key is left alone.
+    client = world.issue("b").certificate
+    revoke_certificate(world.store, client.id, actor="t", at=AT + 2)
+    monkeypatch.setattr(publication, "FEW", 2)
+    _sign(world, AT + 2)
+    assert _numbers(world, above.id)["delta"] == 3
+    assert _numbers(world, intermediate.id)["delta"] == 4
+    restore_certificate(world.store, client.id, actor="t", at=AT + 3)
+
+    rotate_authority(world.store, "Acme", encryption=world.encryption, actor="t", at=AT + 3)
+    retire_previous(world.store, "Acme", force=True, actor="t", at=AT + 3)
+    _sign(world, AT + 4)
+    old = Certificate.from_der(intermediate.der).serial_number
+    assert _numbers(world, above.id) == {"base": 1, "complete": 4, "delta": 4}
+    assert _listed(world, "complete", of=above.id) == {10, old}
+    assert _listed(world, "delta", of=above.id) == {10, old}
+    # One that was issued and restored is no removed entry of it either.
+    assert not _listed(world, "delta", of=above.id, removed=True)
+
+
+def test_a_root_with_many_on_its_list_signs_deltas_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "FEW", 1)
+    _, above = world.ca(intermediate=True).certificates
+    for serial in ("0A", "0B"):
+        revoke_serial(world.store, "Acme", serial, actor="t", at=AT)
+    _sign(world)
+    revoke_serial(world.store, "Acme", "0C", actor="t", at=AT)
+    _sign(world, AT + 1)
+
+    assert _numbers(world, above.id) == {"base": 1, "complete": 1, "delta": 3}
 
 
 def test_also_one_of_before_a_rotation_until_it_goes_or_expires(world: World) -> None:
