@@ -17,7 +17,7 @@ RFC 6960. The public functions, module by module:
     names.py      Subject.of("alice", organization="Acme"), AlternativeNames(dns=...), KeptName
     profiles.py   ROOT, INTERMEDIATE, CLIENT, OCSP; ProfileSettings(...).validated() -> Profile
     csr.py        read_csr(text or bytes) -> CsrFacts
-    issuance.py   prepare(CertificateRequest(...), profile=, issuer=, at=, urls=) -> Prepared
+    issuance.py   prepare(CertificateRequest(...), profile=, issuer=, chain=, at=, urls=) -> Prepared
                   issue(prepared, signer) -> Certificate
                   PublicationUrls(crl=, ocsp=, issuer=)
     authority.py  create_root(...), create_intermediate(...), import_authority(...), rotate(...)
