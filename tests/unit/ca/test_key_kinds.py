@@ -124,9 +124,9 @@ def test_a_point_that_is_not_on_its_curve_is_refused() -> None:
         check_public_key(bytes(spki))
 
 
-@pytest.mark.parametrize("point", [b"\x00", b"\x04" + bytes(64), b"\x02" + bytes(32), b""])
+@pytest.mark.parametrize("point", [b"\x00", b"\x04" + bytes(64), b"\x02" + b"\xff" * 32, b""])
 def test_a_point_at_infinity_and_other_points_of_no_key_are_refused(point: bytes) -> None:
-    # Of P-256; x = 0 is on the curve, but not with y = 0; SEC 1 §2.3.3 writes infinity as 00.
+    # Of P-256: infinity (SEC 1 §2.3.3), (0, 0), an x beyond the field, and nothing.
     algorithm = encode.sequence(encode.oid("1.2.840.10045.2.1"), encode.oid("1.2.840.10045.3.1.7"))
 
     with pytest.raises(WeakKeyError, match="not valid"):
