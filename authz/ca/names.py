@@ -38,9 +38,8 @@ MAX_UNITS: Final = 16
 _PRINTABLE: Final = frozenset({"country", "serial_number"})
 _PRINTABLE_TEXT: Final = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*\Z")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
-# What shows as nothing although Python calls it printable: Default_Ignorable_Code_Point of Unicode's
-# DerivedCoreProperties that are letters and marks (fillers, joiners, variation selectors), and the
-# Braille pattern without dots.
+# What shows as nothing although Python calls it printable: letters and marks among Unicode's
+# Default_Ignorable_Code_Point (fillers, joiners, variation selectors), and the Braille blank.
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"

@@ -126,7 +126,7 @@ def issue_certificate(
         CertificateRequest(subject=subject, spki=spki, names=names, days=days),
         profile=profile,
         issuer=certificate_of(issuing),
-        chain=chain_above(certificate_of(issuing), [certificate_of(o) for o in known.certificates]),
+        chain=chain_above(certificate_of(issuing), list(map(certificate_of, known.certificates))),
         at=at,
         urls=urls_for(publication_url, issuing.id),
     )
