@@ -153,9 +153,8 @@ def rotate(
     of the two are told apart by their key identifiers (RFC 5280 §5.1.2.3, §5.2.1).
 
     Raises:
-        InvalidRequestError: it has name constraints; and as below.
-        InvalidRequestError, IssuerInactiveError, LintFailedError, KeyUnavailableError: as
-            `create_root` and `create_intermediate`.
+        InvalidRequestError: it has name constraints, which its successor would lack.
+        IssuanceError: as `create_root` and `create_intermediate`.
     """
     if current.extension(x509.NameConstraints) is not None:
         raise InvalidRequestError(
