@@ -199,6 +199,11 @@ def _check_attribute(name: str, value: str) -> None:
             else f"the {_spoken(name)} has {len(value)} characters",
             hint=f"RFC 5280 appendix A.1: 1 to {bound} characters",
         )
+    if value != value.strip():
+        # RFC 4518 §2.6.1: it says the same without them, and nobody would see them.
+        raise InvalidRequestError(
+            f"the {_spoken(name)} begins or ends with a blank", hint="remove it"
+        )
     if name == "country" and not _COUNTRY.match(value):
         raise InvalidRequestError(
             f"the country {value!r} is not a code of two capital letters",

@@ -22,9 +22,11 @@ from sqlalchemy import create_engine, exc, insert, select, update
 from sqlalchemy.pool import NullPool
 
 from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
+from authz.store.audit import Audit
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
 from authz.store.engine import database_of, translated
 from authz.store.migration import migrate
+from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
 from authz.store.sqlite import Sqlite
@@ -50,22 +52,31 @@ _FIRST: Final = frozenset({state, accounts, zones})
 
 _FIRST_REVISION: Final = 1
 
+#: Ends of the names of files that SQLite keeps beside a database.
+_BESIDE: Final = ("-journal", "-wal", "-shm")
 
-def backup(store: Store, file: Path) -> int:
+
+def backup(store: Store, file: Path, *, force: bool = False) -> int:
     """Write everything of a store into a file that appears whole or not at all, mode 0600.
+
+    Args:
+        force: also in the place of a file that is there.
 
     Returns:
         The revision that it has everything of.
 
     Raises:
         InvalidInputError: the file is the store's own.
+        ConflictError: there is such a file.
         StoreUnavailableError: the store cannot be read, or the file not written.
     """
     database = store._database
-    if isinstance(database, Sqlite) and file.exists() and file.samefile(database.name):
+    if isinstance(database, Sqlite) and _is_own(file, Path(database.name)):
         raise InvalidInputError(
-            "this file is the database itself", where=str(file), hint="name another file"
+            "this file is one of the database itself", where=str(file), hint="name another file"
         )
+    if file.is_symlink() or file.exists():
+        _check_replaceable(file, force=force)
     with _file_errors(file), _whole(file) as temporary, translated(store.name):
         if isinstance(database, Sqlite):
             _copy_file(Path(database.name), temporary)
@@ -78,15 +89,18 @@ def backup(store: Store, file: Path) -> int:
     return int(revision)
 
 
-def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False) -> int:
+def restore(
+    database: str, data_dir: Path, file: Path, *, replace: bool = False, actor: str, at: float
+) -> int:
     """Put a backup into a database, which is made ready when it is empty.
 
     The store is then another one (`store_id`) of a later revision: whoever publishes from it reads
-    everything anew.
+    everything anew. Its audit log is that of the backup, and says that it was restored.
 
     Args:
         database: as `open_store` takes it, with `data_dir`.
         replace: also when something is in it, all of which goes.
+        actor, at: who restores, and when (Unix seconds), for the audit log.
 
     Returns:
         The revision that the store has afterwards.
@@ -101,7 +115,9 @@ def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False)
         with _opened(file) as source, translated(target.name):
             check_schema(target, create=True)
             with target.writing.begin() as connection:
-                return _restore(source, target, connection, replace=replace)
+                revision = _restore(source, target, connection, replace=replace)
+                _audit(connection, source, file, revision, actor=actor, at=at)
+                return revision
     finally:
         target.close()
 
@@ -146,6 +162,45 @@ def _restore(source: Connection, target: Database, connection: Connection, *, re
     )
     target.committing(connection, revision)
     return revision
+
+
+def _audit(
+    connection: Connection, source: Connection, file: Path, revision: int, *, actor: str, at: float
+) -> None:
+    Audit(connection).add(
+        AuditEntry(
+            id=uuid.uuid4().hex,
+            at=at,
+            actor=actor,
+            action="store.restore",
+            object_type="store",
+            object_id=str(connection.execute(select(state.c.store_id)).scalar_one()),
+            after={
+                "file": str(file).encode(errors="replace").decode(),
+                "revision": revision,
+                "backup_revision": last_revision(source),
+            },
+        )
+    )
+
+
+def _check_replaceable(file: Path, *, force: bool) -> None:
+    if not force:
+        raise ConflictError(
+            "there is such a file already",
+            where=str(file),
+            hint="name another file, or replace it with --force",
+        )
+    if file.exists() and not file.is_file():
+        raise InvalidInputError(
+            "this is no file that could be replaced", where=str(file), hint="name another file"
+        )
+
+
+def _is_own(file: Path, database: Path) -> bool:
+    """Whether a file is the database or one that SQLite keeps beside it, there or not."""
+    own = str(database.resolve())
+    return str(file.resolve()) in {own + end for end in ("", *_BESIDE)}
 
 
 def _has_rows(connection: Connection) -> bool:
@@ -255,7 +310,7 @@ def _whole(file: Path) -> Iterator[Path]:
         temporary.rename(file)
         _sync(file.parent)
     finally:
-        for end in ("", "-journal", "-wal", "-shm"):
+        for end in ("", *_BESIDE):
             Path(name + end).unlink(missing_ok=True)
 
 

@@ -44,6 +44,8 @@ def test_a_subject_is_made_of_keywords() -> None:
     [
         ("common_name", "", "the common name is empty"),
         ("common_name", "  ", "the common name is empty"),
+        ("common_name", " admin", "the common name begins or ends with a blank"),
+        ("organizational_unit", "ops ", "the organizational unit begins or ends with a blank"),
         ("common_name", "x" * 65, "the common name has 65 characters"),
         ("location", "x" * 129, "the location has 129 characters"),
         ("country", "de", "not a code of two capital letters"),
