@@ -133,11 +133,3 @@ def test_several_workers_on_one_unix_socket_are_refused_before_anything_starts(
     with pytest.raises(TransportError, match="Unix socket"):
         serve(settings)
     assert not (tmp_path / "data").exists()
-
-
-def test_a_data_directory_that_is_a_file_can_hold_no_store(tmp_path: Path) -> None:
-    settings = _settings(tmp_path, store="on")
-    settings.data_dir.write_text("")
-
-    with pytest.raises(SettingsError, match="the data directory is a file"):
-        serve(settings)
