@@ -282,6 +282,8 @@ def _one(certificate: str | None, authority: str | None, serial: str | None) -> 
 
 
 def _table(found: CertificatePage) -> None:
+    from authz.services.representation import serial_hex
+
     table(
         ("LABEL", "STATUS", "EXPIRES", "LAST SEEN", "AUTHORITY", "SERIAL NUMBER", "ID"),
         [
@@ -291,7 +293,7 @@ def _table(found: CertificatePage) -> None:
                 day(one.expires_at),
                 "never" if one.last_seen_at is None else day(one.last_seen_at),
                 found.authorities[one.authority_id],
-                one.serial.lower(),
+                serial_hex(one.serial),
                 one.id,
             )
             for one in found.certificates

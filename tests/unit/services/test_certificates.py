@@ -64,6 +64,29 @@ def test_a_beginning_must_be_of_one_certificate(world: World) -> None:
     assert get_certificate(world.store, one.id) == one
 
 
+def test_labels_do_not_hide_what_begins_alike(world: World) -> None:
+    world.ca()
+    one = world.issue().certificate
+    _similar(world, one, fingerprint_sha256=one.id[:8] + "0" * 56)
+    with world.store.write() as session:
+        for number in range(250):
+            session.certificates.add(
+                replace(
+                    one,
+                    number=0,
+                    id=f"f{number:031}",
+                    serial=f"F{number:038}",
+                    fingerprint_sha256=f"f{number:063}",
+                    label=one.id[:8],
+                )
+            )
+
+    with pytest.raises(InvalidInputError, match="2 certificates begin with"):
+        get_certificate(world.store, one.id[:7])
+    with pytest.raises(InvalidInputError, match="100 or more certificates begin with"):
+        get_certificate(world.store, "f" + "0" * 20)
+
+
 def test_a_word_of_its_label_is_no_name(world: World) -> None:
     world.ca()
     world.issue(label="abcdef")
