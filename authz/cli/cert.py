@@ -284,6 +284,10 @@ def _one(certificate: str | None, authority: str | None, serial: str | None) -> 
 def _table(found: CertificatePage) -> None:
     from authz.services.representation import serial_hex
 
+    if not found.certificates and found.total:
+        pages = -(-found.total // found.per_page)
+        messages.note(f"page {found.page} is behind the last one, {pages}")
+        return
     table(
         ("LABEL", "STATUS", "EXPIRES", "LAST SEEN", "AUTHORITY", "SERIAL NUMBER", "ID"),
         [

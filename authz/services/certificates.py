@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import InvalidInputError, NotFoundError
+from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
 from authz.services.context import audit, checked_name, zone_of
 from authz.store.certificates import CertificateQuery
 from authz.store.records import CertificateStatus, ClientCertificate
@@ -64,6 +64,7 @@ def list_certificates(
     Raises:
         NotFoundError: there is no such zone.
         InvalidInputError: there is no such status or page.
+        StoreDamagedError: certificates that are counted are not there.
     """
     if page < 1 or not 1 <= per_page <= MAX_PER_PAGE:
         raise InvalidInputError(
@@ -75,6 +76,13 @@ def list_certificates(
         query = CertificateQuery(zone_id=zone_of(session, zone).id, status=wanted, search=search)
         found = session.certificates.find(query, most=per_page, skip=(page - 1) * per_page)
         total = session.certificates.count(query, most=10_000)
+        if not found and total > (page - 1) * per_page:
+            # Counts are kept beside the certificates, and these cannot be found.
+            raise StoreDamagedError(
+                f"{total} certificates are counted, and none is found",
+                hint="authz db check says what is damaged",
+                where=store.name,
+            )
         names = {one.id: one.name for one in session.authorities.all()}
     return CertificatePage(
         certificates=tuple(found), page=page, per_page=per_page, total=total, authorities=names

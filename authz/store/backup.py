@@ -13,7 +13,8 @@ import os
 import sqlite3
 import tempfile
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -21,9 +22,14 @@ from urllib.parse import quote
 from sqlalchemy import create_engine, exc, insert, select, update
 from sqlalchemy.pool import NullPool
 
-from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
+from authz.errors import (
+    ConflictError,
+    InvalidInputError,
+    StoreDamagedError,
+    StoreUnavailableError,
+)
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
-from authz.store.engine import database_of, translated
+from authz.store.engine import FILE_NAME, database_of, translated
 from authz.store.migration import migrate
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
@@ -39,7 +45,7 @@ from authz.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -78,7 +84,14 @@ def backup(store: Store, file: Path) -> int:
     return int(revision)
 
 
-def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False) -> int:
+def restore(
+    database: str,
+    data_dir: Path,
+    file: Path,
+    *,
+    replace: bool = False,
+    moved: Callable[[Path], None] = lambda _: None,
+) -> int:
     """Put a backup into a database, which is made ready when it is empty.
 
     The store is then another one (`store_id`) of a later revision: whoever publishes from it reads
@@ -86,7 +99,9 @@ def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False)
 
     Args:
         database: as `open_store` takes it, with `data_dir`.
-        replace: also when something is in it, all of which goes.
+        replace: also when something is in it, all of which goes. An SQLite file that is too damaged
+            to be read is kept beside the new one.
+        moved: told of that file.
 
     Returns:
         The revision that the store has afterwards.
@@ -96,21 +111,57 @@ def restore(database: str, data_dir: Path, file: Path, *, replace: bool = False)
         ConflictError: something is in the database; nothing was changed.
         StoreUnavailableError: the file or the database cannot be used; nothing was changed.
     """
-    target = database_of(database, data_dir)
+    with _opened(file) as source:
+        try:
+            return _put(source, database_of(database, data_dir), replace=replace)
+        except StoreDamagedError as error:
+            if not replace or error.where == str(file):
+                raise
+        # Before the file goes, for whoever has published of it: revisions only rise.
+        before = _last_revision(data_dir / FILE_NAME)
+        moved(_set_aside(data_dir / FILE_NAME))
+        return _put(source, database_of(database, data_dir), replace=replace, before=before)
+
+
+def _put(source: Connection, target: Database, *, replace: bool, before: int = 0) -> int:
     try:
-        with _opened(file) as source, translated(target.name):
+        with translated(target.name):
             check_schema(target, create=True)
             with target.writing.begin() as connection:
-                return _restore(source, target, connection, replace=replace)
+                return _restore(source, target, connection, replace=replace, least=before + 1)
     finally:
         target.close()
 
 
-def _restore(source: Connection, target: Database, connection: Connection, *, replace: bool) -> int:
+def _last_revision(file: Path) -> int:
+    """The revision of a damaged database; 0 when not even that can be read."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as damaged:
+            (revision,) = damaged.execute("SELECT revision FROM state").fetchone()
+            return int(revision)
+    except (sqlite3.Error, TypeError, ValueError):
+        return 0
+
+
+def _set_aside(file: Path) -> Path:
+    """Give a damaged database another name, with its log; that name."""
+    number = next(n for n in count(1) if not Path(f"{file}.damaged-{n}").exists())
+    aside = Path(f"{file}.damaged-{number}")
+    with _file_errors(file):
+        # The log first: one that stays behind would be taken for the new file's.
+        for end in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                Path(f"{file}{end}").rename(f"{aside}{end}")
+    return aside
+
+
+def _restore(
+    source: Connection, target: Database, connection: Connection, *, replace: bool, least: int
+) -> int:
     target.patient(connection)
     # Nobody else writes from here on.
     before = last_revision(connection)
-    revision = max(next_revision(connection), last_revision(source) + 1)
+    revision = max(next_revision(connection), last_revision(source) + 1, least)
     if schema_of(connection) != SCHEMA:
         raise StoreUnavailableError(
             "the database's tables are of a later release",

@@ -21,7 +21,7 @@ from authz.store.search import number_of, numbers_with, ways_in, words_of
 from authz.store.tables import client_certificates, issuance_requests, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Select
 
@@ -197,6 +197,13 @@ class Certificates:
             return 0
         some = wanted.limit(most).subquery()
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def contents(self) -> Iterator[tuple[str, bytes, str]]:
+        """Identifier, DER and SHA-256 fingerprint of every certificate, as a stream."""
+        query = select(_TABLE.c.id, _TABLE.c.der, _TABLE.c.fingerprint_sha256)
+        with self._connection.execute(query, execution_options={"yield_per": _ROWS}) as rows:
+            for certificate_id, der, fingerprint in rows:
+                yield certificate_id, bytes(der), fingerprint
 
     def expiring(
         self, at: float, until: float, *, most: int, zone_id: str | None = None

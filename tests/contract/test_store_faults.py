@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from authz.errors import StoreError, StoreUnavailableError
+from authz.errors import StoreDamagedError, StoreError, StoreUnavailableError
 from authz.store import bounded, postgresql, sqlite
 from authz.store.engine import Store, database_name, open_store
 from tests.factories.postgres import Server, running_server
@@ -74,8 +74,9 @@ def test_files_that_only_their_owner_reads(file_store: Store, tmp_path: Path) ->
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "authz.db").write_bytes(b"something else" * 1000)
-    with pytest.raises(StoreUnavailableError, match="not a database"):
+    with pytest.raises(StoreDamagedError, match="not a database") as error:
         open_store("sqlite", tmp_path)
+    assert "authz db restore FILE --replace" in (error.value.hint or "")
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ try:
                 session.zones.add_account(account(f"{number}-{part}-" + "x" * 200))
         written += 1
 except StoreUnavailableError as error:
-    print(error.message)
+    print(error.message, "|", error.hint)
 with store.read() as session:
     assert len(session.zones.accounts()) == 1 + 20 * written, written
     assert session.revision == 1 + written
@@ -157,6 +158,8 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     first, last = _run(_FULL, str(tmp_path)).splitlines()
 
     assert first.startswith("the database cannot be used: ")
+    assert "authz db check" not in first
+    assert "room" in first.split("|")[1]
     assert last == "written True"
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.errors import InvalidInputError, NotFoundError
+from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
 from authz.services.certificates import (
     expiring_certificates,
     get_certificate,
@@ -22,6 +24,8 @@ from tests.factories.pki import AT
 from tests.unit.services.conftest import DAY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from authz.store.records import ClientCertificate
     from tests.unit.services.conftest import World
 
@@ -62,6 +66,18 @@ def test_a_beginning_must_be_of_one_certificate(world: World) -> None:
     with pytest.raises(InvalidInputError, match="2 certificates begin with"):
         get_certificate(world.store, one.id[:7])
     assert get_certificate(world.store, one.id) == one
+
+
+def test_what_is_counted_and_not_found_is_damage(world: World, tmp_path: Path) -> None:
+    world.ca()
+    world.issue()
+    assert list_certificates(world.store, "default", page=99).certificates == ()
+    with closing(sqlite3.connect(tmp_path / "authz.db")) as connection:
+        connection.execute("UPDATE client_certificates SET zone_id = 'gone'")
+        connection.commit()
+
+    with pytest.raises(StoreDamagedError, match="1 certificates are counted, and none is found"):
+        list_certificates(world.store, "default")
 
 
 def test_labels_do_not_hide_what_begins_alike(world: World) -> None:
