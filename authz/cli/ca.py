@@ -71,7 +71,7 @@ def create(
     from authz.services.authority_creation import create_authority
 
     settings = store_settings(config, database, data_dir)
-    with opened_store(settings) as store:
+    with opened_store(settings, create=True) as store:
         known = create_authority(
             store,
             name,
@@ -113,7 +113,7 @@ def import_(
     from authz.sources.key_secret import first_line
 
     settings = store_settings(config, database, data_dir)
-    with opened_store(settings) as store:
+    with opened_store(settings, create=True) as store:
         known = import_authority(
             store,
             read_input(certificates),
@@ -142,7 +142,7 @@ def upload(
     """Trust a CA of your own: certificates without a key, for hosts of every zone."""
     from authz.services.authority_creation import upload_authority
 
-    with opened_store(store_settings(config, database, data_dir)) as store:
+    with opened_store(store_settings(config, database, data_dir), create=True) as store:
         known = upload_authority(store, read_input(file), name=name, actor=actor(), at=time.time())
     tell(known, json=json)
 

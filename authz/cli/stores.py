@@ -52,15 +52,19 @@ def store_settings(config: Path | None, database: str | None, data_dir: Path | N
 
 
 @contextmanager
-def opened_store(settings: Settings) -> Iterator[Store]:
+def opened_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
     """The store of the settings, closed at the end.
 
+    Args:
+        create: whether there may be none yet: for commands that begin one. Any other would make an
+            empty one where --data-dir is mistyped.
+
     Raises:
-        StoreUnavailableError: it cannot be opened.
+        StoreUnavailableError: it is not there, or cannot be opened.
     """
     from authz.store.engine import open_store
 
-    store = open_store(settings.database, settings.data_dir)
+    store = open_store(settings.database, settings.data_dir, create=create)
     try:
         yield store
     finally:

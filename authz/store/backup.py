@@ -33,7 +33,7 @@ from authz.store.engine import FILE_NAME, database_of, translated
 from authz.store.migration import migrate
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
-from authz.store.sqlite import Sqlite
+from authz.store.sqlite import Sqlite, read_only
 from authz.store.tables import (
     accounts,
     lists,
@@ -210,7 +210,7 @@ def _has_rows(connection: Connection) -> bool:
 def _copy_file(file: Path, target: Path) -> None:
     # All pages in one step: one moment, for which the log beside the file is kept; writers go on.
     with (
-        closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as source,
+        closing(read_only(file)) as source,
         closing(sqlite3.connect(target)) as written,
     ):
         source.backup(written, pages=-1)

@@ -90,21 +90,26 @@ _AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from authz.errors import StoreUnavailableError
-from authz.store import sqlite  # before it cannot be read any more
+from authz.store import backup, checking, sqlite  # before it cannot be read any more
 from authz.store.engine import open_store
 
 directory = Path(sys.argv[1])
 os.setgid(65534), os.setuid(65534)
 try:
-    open_store("sqlite", directory)
+    store = open_store("sqlite", directory)
+    with store.read() as session:
+        print([one.name for one in session.zones.accounts()])
+    print(checking.check(store), backup.backup(store, Path(sys.argv[2])))
+    print(store.watcher().wait(0))
+    with store.write():
+        print("written")
 except StoreUnavailableError as error:
-    print(error.message)
+    print(error.message, "|", error.hint)
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("mode", [0o500, 0o000])
-def test_a_directory_that_may_not_be_written_to(mode: int) -> None:
+def _as_nobody(data: int, file: int, *, log: bytes = b"") -> str:
+    """What somebody can do who is another user than root, with these modes."""
     import tempfile
     from pathlib import Path
 
@@ -113,14 +118,47 @@ def test_a_directory_that_may_not_be_written_to(mode: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name) / "data"
         open_store("sqlite", directory).close()
-        Path(name).chmod(0o755)
+        if log:
+            (directory / "authz.db-wal").write_bytes(log)
+        Path(name).chmod(0o777)
         for path in (directory, *directory.iterdir()):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        (directory / "authz.db").chmod(0o400)
-        directory.chmod(mode)
-        done = _run(_AS_NOBODY, str(directory))
+        (directory / "authz.db").chmod(file)
+        directory.chmod(data)
+        return _run(_AS_NOBODY, str(directory), f"{name}/copy.db")
 
-    assert "cannot be opened: permission denied" in done
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@as_root
+@pytest.mark.parametrize(("data", "file"), [(0o500, 0o400), (0o500, 0o600), (0o700, 0o400)])
+def test_where_nothing_can_be_written_everything_can_be_read(data: int, file: int) -> None:
+    accounts, checked, watched, written = _as_nobody(data, file).splitlines()
+
+    assert accounts == "['default']"
+    assert checked == "[] 1"
+    assert watched == "False"
+    assert written.startswith("the database cannot be used: attempt to write a readonly database |")
+    assert "only reading is possible" in written
+
+
+@as_root
+def test_a_directory_that_cannot_be_looked_into() -> None:
+    assert "cannot be opened: permission denied" in _as_nobody(0o000, 0o400)
+
+
+@as_root
+def test_a_file_that_may_not_be_read() -> None:
+    assert "cannot be opened: permission denied" in _as_nobody(0o500, 0o000)
+
+
+@as_root
+def test_a_log_that_cannot_be_read_is_not_left_out() -> None:
+    """What was committed last is in it: less than everything is nothing."""
+    done = _as_nobody(0o500, 0o400, log=b"not empty")
+
+    assert done.startswith("the database cannot be used: ")
 
 
 _FULL = """
