@@ -73,9 +73,6 @@ def add(
             f'"{further[0]}" is one argument too many', hint="paths stand behind --protect"
         )
     paths = [*(protect or ()), *(further or ())]
-    for what, missing in left_open(paths):
-        messages.warning(f"{what} stays open")
-        messages.hint(f'add "{missing}" behind --protect')
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
         added = add_host(
@@ -88,6 +85,10 @@ def add(
             actor=actor(),
             at=time.time(),
         )
+    # Not of what is refused.
+    for what, missing in left_open(paths):
+        messages.warning(f"{what} stays open")
+        messages.hint(f'add "{missing}" behind --protect')
     if json:
         messages.result_json(
             {

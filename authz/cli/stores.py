@@ -144,6 +144,27 @@ def completed(names: Callable[[Store], Sequence[str]]) -> Callable[[str], list[s
     return complete
 
 
+def one_of(values: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    """For tab completion: those of a few values that begin with the word."""
+    return lambda incomplete: [value for value in values() if value.startswith(incomplete)]
+
+
+def _key_kinds() -> list[str]:
+    from authz.ca.key_kinds import KeyKind
+
+    return list(KeyKind)
+
+
+def _reasons() -> list[str]:
+    from authz.ca.reasons import REASONS_TO_REVOKE
+
+    return [one.text for one in REASONS_TO_REVOKE]
+
+
+complete_key_kind = one_of(_key_kinds)
+complete_reason = one_of(_reasons)
+
+
 def _zones(store: Store) -> list[str]:
     with store.read() as session:
         return [one.name for one in session.zones.all()]
