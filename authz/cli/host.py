@@ -94,6 +94,7 @@ def add(
             actor=actor(),
             at=time.time(),
         )
+    # Not of what is refused.
     for what, missing in left_open(paths):
         messages.warning(f"{what} stays open")
         messages.hint(f'add "{missing}" behind --protect')

@@ -230,9 +230,15 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
         ]
         active = [one for one in own if one.status is AuthorityStatus.ACTIVE]
         if not active:
+            retired = ", ".join(sorted(one.name for one in own))
             raise NotFoundError(
-                f"the zone {zone.name} has no embedded CA that issues",
-                hint="make one: authz ca create --name NAME",
+                f"the zone {zone.name} has no embedded CA that issues"
+                + (f": {retired} is retired" if len(own) == 1 else "")
+                + (f": {retired} are retired" if len(own) > 1 else ""),
+                hint=f"authz ca status {own[0].name} active lets it issue again; or make another: "
+                "authz ca create --name NAME"
+                if own
+                else "make one: authz ca create --name NAME",
             )
         if len(active) > 1:
             raise InvalidInputError(
