@@ -27,7 +27,7 @@ import msgspec
 
 from authz.errors import AuthzError
 from authz.node.addresses_file import AddressesFile
-from authz.node.data_directory import own_directory
+from authz.node.data_directory import SNAPSHOTS, own_directory
 from authz.node.feed import Feed, FileFeed, StoreFeed
 from authz.node.http_server import MetricsServer, Readiness, open_listener
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
@@ -279,7 +279,7 @@ def _policy_source(
     source = PolicySource(
         PolicyFiles(
             policy=Path(plan.policy),
-            snapshots=directory / "snapshots",
+            snapshots=directory / SNAPSHOTS,
             geoip={kind: Path(path) for kind, path in plan.geoip.items()},
             geo_directory=directory / "geoip",
             fetched=directory / DIRECTORY,
@@ -387,7 +387,7 @@ def _keeper(
             control,
             sds=sds,
             publication=publication,
-            snapshots=str(directory / "snapshots"),
+            snapshots=str(directory / SNAPSHOTS),
             geo_directory=str(directory / "geoip"),
             fetched=str(directory / DIRECTORY),
         ),

@@ -255,6 +255,12 @@ class StoreUnavailableError(StoreError):
     code = 1904
 
 
+class StoreDamagedError(StoreUnavailableError):
+    """The database can be opened, but what is in it cannot be read."""
+
+    code = 1905
+
+
 class FetchError(AuthzError):
     """A CRL or OCSP answer that could not be fetched, or is not what was asked for."""
 

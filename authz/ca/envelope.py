@@ -124,23 +124,14 @@ def open_sealed(secret: Secret, record: bytes, *, bound_to: bytes) -> bytes:
     Raises:
         KeyUnavailableError: it is of another secret, belongs elsewhere, or is damaged.
     """
-    start = len(_MAGIC) + 1
-    if record[: start - 1] != _MAGIC or len(record) < start:
-        raise _damaged()
+    start, salt, nonce, end = _parts(record)
     method = record[start - 1]
-    if method not in _METHODS:
-        raise _damaged()
     if method != secret.method:
         raise KeyUnavailableError(
             f"the private key is encrypted with {_METHODS[method]}, "
             f"and {_METHODS[secret.method]} is configured",
             hint="configure the secret that the key was encrypted with",
         )
-    salt = start + _PARAMETER_BYTES[method]
-    nonce = salt + _SALT
-    end = nonce + _NONCE
-    if len(record) < end + _TAG:
-        raise _damaged()
     key = secret.derive(record[start:salt], record[salt:nonce])
     try:
         return AESGCM(key).decrypt(record[nonce:end], record[end:], record[:end] + bound_to)
@@ -150,6 +141,31 @@ def open_sealed(secret: Secret, record: bytes, *, bound_to: bytes) -> bytes:
             hint="the passphrase or key file is another one than it was encrypted with, "
             "or the record is damaged or was moved: see keys in the settings",
         ) from None
+
+
+def check_form(record: bytes) -> None:
+    """Make sure that a record could be opened by some secret, as far as can be told without it.
+
+    Raises:
+        KeyUnavailableError: it is damaged.
+    """
+    _parts(record)
+
+
+def _parts(record: bytes) -> tuple[int, int, int, int]:
+    """Where parameters, salt, nonce and what is encrypted begin."""
+    start = len(_MAGIC) + 1
+    if record[: start - 1] != _MAGIC or len(record) < start:
+        raise _damaged()
+    method = record[start - 1]
+    if method not in _METHODS:
+        raise _damaged()
+    salt = start + _PARAMETER_BYTES[method]
+    nonce = salt + _SALT
+    end = nonce + _NONCE
+    if len(record) < end + _TAG:
+        raise _damaged()
+    return start, salt, nonce, end
 
 
 def _damaged() -> KeyUnavailableError:

@@ -193,7 +193,11 @@ def load_key(data: bytes, passphrase: str | None = None) -> LocalSigner:
         key = serialization.load_pem_private_key(data, secret)
     except TypeError:
         wanted = "is encrypted" if secret is None else "is not encrypted"
-        hint = "give its passphrase" if secret is None else "leave the passphrase out"
+        hint = (
+            "give its passphrase (--passphrase-file F)"
+            if secret is None
+            else "leave the passphrase out"
+        )
         raise KeyUnavailableError(f"the private key {wanted}", hint=hint) from None
     except UnsupportedAlgorithm:
         raise WeakKeyError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from authz.cli import messages
-from authz.cli.files import read_input
+from authz.cli.files import located, read_input
 from authz.cli.options import ConfigOption, JsonOption, group
 from authz.cli.stores import (
     AuthorityArgument,
@@ -18,6 +18,7 @@ from authz.cli.stores import (
     DataDirOption,
     ZoneOption,
     actor,
+    complete_key_kind,
     day,
     encryption_for,
     facts,
@@ -49,6 +50,7 @@ def create(
             "--key",
             metavar="KIND",
             help="ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096.",
+            autocompletion=complete_key_kind,
         ),
     ] = "ecdsa-p256",
     years: Annotated[
@@ -71,7 +73,7 @@ def create(
     from authz.services.authority_creation import create_authority
 
     settings = store_settings(config, database, data_dir)
-    with opened_store(settings) as store:
+    with opened_store(settings, create=True) as store:
         known = create_authority(
             store,
             name,
@@ -109,24 +111,31 @@ def import_(
     json: JsonOption = False,
 ) -> None:
     """Take over a CA that was made elsewhere, with its key."""
+    from authz.ca.keys import load_key
     from authz.services.authority_creation import import_authority
     from authz.sources.key_secret import first_line
 
     settings = store_settings(config, database, data_dir)
-    with opened_store(settings) as store:
-        known = import_authority(
-            store,
-            read_input(certificates),
-            read_input(key),
-            name=name,
-            zone=zone,
-            passphrase=None
-            if passphrase_file is None
-            else first_line(passphrase_file, where="--passphrase-file"),
-            encryption=encryption_for(settings, store),
-            actor=actor(),
-            at=time.time(),
-        )
+    pem, private = read_input(certificates), read_input(key)
+    passphrase = None
+    if passphrase_file is not None:
+        passphrase = first_line(passphrase_file, where="--passphrase-file")
+    with located(key):
+        load_key(private, passphrase)
+    with opened_store(settings, create=True) as store:
+        encryption = encryption_for(settings, store)
+        with located(certificates):
+            known = import_authority(
+                store,
+                pem,
+                private,
+                name=name,
+                zone=zone,
+                passphrase=passphrase,
+                encryption=encryption,
+                actor=actor(),
+                at=time.time(),
+            )
     tell(known, json=json)
 
 
@@ -142,8 +151,10 @@ def upload(
     """Trust a CA of your own: certificates without a key, for hosts of every zone."""
     from authz.services.authority_creation import upload_authority
 
-    with opened_store(store_settings(config, database, data_dir)) as store:
-        known = upload_authority(store, read_input(file), name=name, actor=actor(), at=time.time())
+    pem = read_input(file)
+    settings = store_settings(config, database, data_dir)
+    with opened_store(settings, create=True) as store, located(file):
+        known = upload_authority(store, pem, name=name, actor=actor(), at=time.time())
     tell(known, json=json)
 
 

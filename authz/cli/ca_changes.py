@@ -17,7 +17,9 @@ from authz.cli.stores import (
     DatabaseOption,
     DataDirOption,
     actor,
+    complete_key_kind,
     encryption_for,
+    one_of,
     opened_store,
     store_settings,
 )
@@ -30,7 +32,12 @@ def rotate(
     authority: AuthorityArgument,
     key: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
-        typer.Option("--key", metavar="KIND", help="Another kind of key; the same, if left out."),
+        typer.Option(
+            "--key",
+            metavar="KIND",
+            help="Another kind of key; the same, if left out.",
+            autocompletion=complete_key_kind,
+        ),
     ] = None,
     years: Annotated[
         Optional[int],  # noqa: UP045 - typer evaluates it
@@ -93,7 +100,14 @@ def retire(
 @app.command("status")
 def status(
     authority: AuthorityArgument,
-    wanted: Annotated[str, typer.Argument(metavar="active|retired", help="Whether it issues.")],
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="active|retired",
+            help="Whether it issues.",
+            autocompletion=one_of(lambda: ("active", "retired")),
+        ),
+    ],
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,

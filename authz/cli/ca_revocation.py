@@ -12,7 +12,7 @@ import typer
 from authz.cli import messages
 from authz.cli.ca import tell
 from authz.cli.ca_changes import app
-from authz.cli.files import check_absent, check_directory, write_output
+from authz.cli.files import check_absent, check_directory, make_directory, write_output
 from authz.cli.options import ConfigOption, JsonOption  # noqa: TC001 - typer evaluates them
 from authz.cli.stores import (
     AuthorityArgument,
@@ -20,6 +20,7 @@ from authz.cli.stores import (
     DataDirOption,
     actor,
     encryption_for,
+    one_of,
     opened_store,
     store_settings,
     table,
@@ -37,6 +38,7 @@ def mode(
             metavar="strict|soft|off",
             help="strict: a missing or stale CRL leaves certificates unverified; soft: it is used "
             "as it is; off: nothing is looked up.",
+            autocompletion=one_of(lambda: ("strict", "soft", "off")),
         ),
     ],
     config: ConfigOption = None,
@@ -173,6 +175,7 @@ def crl(
         )
     pem = write_pem(signed.body, "X509 CRL")
     if out is not None:
+        make_directory(out.parent)
         write_output(out, signed.body)
     if json:
         messages.result_json(

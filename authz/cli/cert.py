@@ -16,9 +16,11 @@ from authz.cli.stores import (
     ZoneOption,
     actor,
     complete_authority,
+    complete_reason,
     completed,
     day,
     facts,
+    one_of,
     opened_store,
     store_settings,
     table,
@@ -78,7 +80,13 @@ SerialAuthorityOption = Annotated[
 def list_all(
     zone: ZoneOption = "default",
     status: Annotated[
-        str, typer.Option("--status", metavar="S", help="active, revoked or all.")
+        str,
+        typer.Option(
+            "--status",
+            metavar="S",
+            help="active, revoked or all.",
+            autocompletion=one_of(lambda: ("active", "revoked", "all")),
+        ),
     ] = "all",
     search: Annotated[
         str,
@@ -101,11 +109,17 @@ def list_all(
     json: JsonOption = False,
 ) -> None:
     """List certificates, the latest first."""
+    from authz.errors import InvalidInputError
     from authz.services.certificates import expiring_certificates, list_certificates
     from authz.services.representation import certificate_object
 
     with opened_store(store_settings(config, database, data_dir)) as store:
         if expiring:
+            if status != "all" or search or page != 1:
+                raise InvalidInputError(
+                    "--expiring goes with none of --search, --status and --page",
+                    hint="it lists all that are active and expire soon, the first ones first",
+                )
             found = expiring_certificates(store, zone, at=time.time())
         else:
             found = list_certificates(
@@ -154,6 +168,7 @@ def revoke(
             "--reason",
             metavar="R",
             help="unspecified, keyCompromise, superseded, cessationOfOperation, … (RFC 5280).",
+            autocompletion=complete_reason,
         ),
     ] = "unspecified",
     authority: SerialAuthorityOption = None,
@@ -172,11 +187,17 @@ def revoke(
         if named is not None:
             done = revoke_certificate(store, named, reason=reason, actor=actor(), at=now)
             tell(store, done, json=json)
+            _tell_first(done.revoked_at, done.reason, now)
         else:
             listed = revoke_serial(
                 store, authority or "", serial or "", reason=reason, actor=actor(), at=now
             )
             _tell_serial(store, listed, "revoked", json=json)
+            if not listed.changed:
+                with store.read() as session:
+                    first = session.revocations.get(listed.authority.id, listed.serial)
+                if first is not None:
+                    _tell_first(first.revoked_at, first.reason, now)
 
 
 @app.command("restore")
@@ -282,6 +303,12 @@ def _tell_serial(store: Store, done: SerialRevocation, verb: str, *, json: bool)
         messages.result(f"{serial_hex(done.serial)} of {done.authority.name} is {verb}{already}")
 
 
+def _tell_first(at: float | None, reason: str | None, now: float) -> None:
+    """Say that a revocation of before stays as it was."""
+    if at is not None and at != now:
+        messages.note(f"it has been revoked since {day(at)}; its reason stays {reason}")
+
+
 def _one(certificate: str | None, authority: str | None, serial: str | None) -> str | None:
     """The certificate that is named, None for a serial number of an authority."""
     from authz.errors import InvalidInputError
@@ -296,6 +323,12 @@ def _one(certificate: str | None, authority: str | None, serial: str | None) -> 
 
 
 def _table(found: CertificatePage) -> None:
+    from authz.services.representation import serial_hex
+
+    if not found.certificates and found.total:
+        pages = -(-found.total // found.per_page)
+        messages.note(f"page {found.page} is behind the last one, {pages}")
+        return
     table(
         ("LABEL", "STATUS", "EXPIRES", "LAST SEEN", "AUTHORITY", "SERIAL NUMBER", "ID"),
         [
@@ -305,7 +338,7 @@ def _table(found: CertificatePage) -> None:
                 day(one.expires_at),
                 "never" if one.last_seen_at is None else day(one.last_seen_at),
                 found.authorities[one.authority_id],
-                one.serial.lower(),
+                serial_hex(one.serial),
                 one.id,
             )
             for one in found.certificates

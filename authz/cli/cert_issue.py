@@ -15,13 +15,21 @@ import typer
 
 from authz.cli import messages
 from authz.cli.cert import app, tell
-from authz.cli.files import check_absent, check_directory, read_input, write_output
+from authz.cli.files import (
+    check_absent,
+    check_directory,
+    located,
+    make_directory,
+    read_input,
+    write_output,
+)
 from authz.cli.options import ConfigOption, JsonOption  # noqa: TC001 - typer evaluates them
 from authz.cli.stores import (
     DatabaseOption,
     DataDirOption,
     actor,
     complete_authority,
+    complete_key_kind,
     complete_zone,
     encryption_for,
     opened_store,
@@ -43,6 +51,7 @@ IssuingZoneOption = Annotated[
         autocompletion=complete_zone,
     ),
 ]
+_HANDED_OUT = "the private key was handed out with the first answer, and is not kept here"
 _Texts = Optional[list[str]]  # noqa: UP045 - typer evaluates it
 
 
@@ -83,11 +92,14 @@ def issue(
     uri: Annotated[_Texts, typer.Option("--uri", metavar="URI", help="URI (SPIFFE ID).")] = None,
     email: Annotated[_Texts, typer.Option("--email", metavar="A", help="Mail address.")] = None,
     key: Annotated[
-        str,
+        Optional[str],  # noqa: UP045 - typer evaluates it
         typer.Option(
-            "--key", metavar="KIND", help="ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096."
+            "--key",
+            metavar="KIND",
+            help="ecdsa-p256 when left out; ecdsa-p384, rsa-2048, rsa-3072, rsa-4096.",
+            autocompletion=complete_key_kind,
         ),
-    ] = "ecdsa-p256",
+    ] = None,
     pkcs12: Annotated[
         bool, typer.Option("--pkcs12", help="client.p12 as well, for browsers.")
     ] = False,
@@ -113,7 +125,7 @@ def issue(
     """Issue a client certificate, from a CSR or with a new key.
 
     Writes DIR/client.pem (with its chain) and, without a CSR, DIR/client.key (mode 0600), which is
-    kept nowhere else.
+    kept nowhere else: a repeated request gets the certificate without it, and ends with 1.
     """
     from authz.services.issuance import issue_certificate
 
@@ -126,12 +138,12 @@ def issue(
             common_name or label.strip(),
             organization,
             (dns or [], uri or [], email or []),
-            key,
+            key or "ecdsa-p256",
             _password(pkcs12, password_file),
         )
     else:
-        _check_csr_alone(common_name, organization, dns, uri, email, pkcs12, password_file)
-        request = read_input(csr)
+        _check_csr_alone(common_name, organization, dns, uri, email, key, pkcs12, password_file)
+        request = _request(csr)
     check_absent([directory / name for name in names], force=force)
     check_directory(directory)
     with opened_store(settings) as store:
@@ -152,6 +164,20 @@ def issue(
         tell(store, issued.certificate, json=json)
     if issued.ignored:
         messages.note(f"not taken over from the CSR: {', '.join(issued.ignored)}")
+    if not issued.is_new and csr is None:
+        messages.warning(f"{directory / 'client.key'} was not written: {_HANDED_OUT}")
+        messages.hint("without it, revoke this certificate and issue another with a new key")
+        raise typer.Exit(1)
+
+
+def _request(file: Path) -> bytes:
+    """A signing request that can be read, or the error names its file."""
+    from authz.ca.csr import read_csr
+
+    request = read_input(file)
+    with located(file):
+        read_csr(request)
+    return request
 
 
 def _write(issued: Issued, directory: Path) -> None:
@@ -159,6 +185,7 @@ def _write(issued: Issued, directory: Path) -> None:
 
     has_key = issued.key_pem is None
     try:
+        make_directory(directory)
         if issued.key_pem is not None:
             write_output(directory / "client.key", issued.key_pem, private=True)
             has_key = True
@@ -176,8 +203,6 @@ def _write(issued: Issued, directory: Path) -> None:
         raise
     if not issued.is_new:
         messages.note("the same request was answered before: this is that certificate")
-        if not issued.certificate.csr:
-            messages.note("its private key was handed out then, and is not kept here")
 
 
 def _new_key(
@@ -218,5 +243,5 @@ def _check_csr_alone(*given: object) -> None:
     if any(given):
         raise InvalidInputError(
             "with a CSR there is nothing to say about subject, names and key",
-            hint="leave out --cn, --organization, --dns, --uri, --email, --pkcs12",
+            hint="leave out --cn, --organization, --dns, --uri, --email, --key, --pkcs12",
         )

@@ -15,6 +15,7 @@ from authz.cli.options import ConfigOption, JsonOption, group, settings_of
 from authz.cli.stores import actor
 
 if TYPE_CHECKING:
+    from authz.ca.keys import KeyEncryption
     from authz.settings import Settings
 
 app = group("The store's database.")
@@ -110,11 +111,16 @@ def restore(
     settings = _settings(config, database, data_dir)
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
+
+    def moved(aside: Path) -> None:
+        messages.note(f"the database was damaged; what is left of it is now {aside}")
+
     revision = put(
         settings.database,
         settings.data_dir,
         file,
         replace=replace,
+        moved=moved,
         actor=actor(),
         at=time.time(),
     )
@@ -132,15 +138,10 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Read everything and tell what is wrong; ends with 0 when nothing is, else with 1."""
-    from authz.store.checking import check as findings_of
-    from authz.store.engine import open_store
+    from authz.services.store_check import check_store_at
 
     settings = _settings(config, database, data_dir)
-    store = open_store(settings.database, settings.data_dir, create=False)
-    try:
-        findings = findings_of(store)
-    finally:
-        store.close()
+    findings = check_store_at(settings.database, settings.data_dir, lambda: _encryption(settings))
     if json:
         shown = [{"where": one.where, "message": one.message} for one in findings]
         messages.result_json({"ok": not findings, "findings": shown})
@@ -150,6 +151,21 @@ def check(
         if not findings:
             messages.result("ok: nothing is wrong")
     raise typer.Exit(1 if findings else 0)
+
+
+def _encryption(settings: Settings) -> KeyEncryption | None:
+    """What opens private keys; None when it is not here, as beside a backup that is tried."""
+    from authz.errors import KeyUnavailableError, SettingsError
+    from authz.services.keys import encryption_of
+    from authz.sources.key_secret import read_secret
+
+    keys = settings.keys
+    try:
+        secret = read_secret(keys.key_file, keys.passphrase_file, settings.data_dir, create=False)
+        return encryption_of(secret)
+    except (SettingsError, KeyUnavailableError) as error:
+        messages.note(f"whether private keys can be opened is not checked: {error.message}")
+        return None
 
 
 def _settings(config: Path | None, database: str | None, data_dir: Path | None) -> Settings:

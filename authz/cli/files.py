@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from authz.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _PRIVATE = 0o600
@@ -33,6 +34,19 @@ def read_input(path: Path) -> bytes:
         ) from None
 
 
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """What is wrong with the content of a file names it; what is wrong with the store does not."""
+    from authz.errors import AuthzError, StoreError
+
+    try:
+        yield
+    except AuthzError as error:
+        if not error.where and not isinstance(error, StoreError):
+            error.where = str(path)
+        raise
+
+
 def check_absent(paths: Sequence[Path], *, force: bool) -> None:
     """Make sure that nothing would be written over.
 
@@ -49,15 +63,29 @@ def check_absent(paths: Sequence[Path], *, force: bool) -> None:
 
 
 def check_directory(directory: Path) -> None:
-    """Make sure that files can be written there; it is made when it is not there.
+    """Make sure that files can be written there, or that it can be made; it is not made yet.
 
     Raises:
         InvalidInputError: they cannot.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if not os.access(directory, os.W_OK | os.X_OK):
+    with _written_there(directory):
+        there = next(one for one in (directory, *directory.absolute().parents) if one.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory that is not there; raises what `check_directory` does."""
+    with _written_there(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _written_there(directory: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InvalidInputError(
             f"nothing can be written there: {(error.strerror or str(error)).lower()}",

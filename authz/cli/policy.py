@@ -143,7 +143,7 @@ def apply(
 
     settings = store_settings(config, database, data_dir)
     imported = import_policy(policy)
-    with opened_store(settings) as store:
+    with opened_store(settings, create=not dry_run) as store:
 
         def run(*, dry_run: bool, agreed: tuple[str, ...] | None = None) -> Applied:
             return apply_policy(

@@ -56,15 +56,19 @@ def store_settings(config: Path | None, database: str | None, data_dir: Path | N
 
 
 @contextmanager
-def opened_store(settings: Settings) -> Iterator[Store]:
+def opened_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
     """The store of the settings, closed at the end.
 
+    Args:
+        create: whether there may be none yet: for commands that begin one. Any other would make an
+            empty one where --data-dir is mistyped.
+
     Raises:
-        StoreUnavailableError: it cannot be opened.
+        StoreUnavailableError: it is not there, or cannot be opened.
     """
     from authz.store.engine import open_store
 
-    store = open_store(settings.database, settings.data_dir)
+    store = open_store(settings.database, settings.data_dir, create=create)
     try:
         yield store
     finally:
@@ -146,6 +150,27 @@ def completed(names: Callable[[Store], Sequence[str]]) -> Callable[[str], list[s
             return []
 
     return complete
+
+
+def one_of(values: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    """For tab completion: those of a few values that begin with the word."""
+    return lambda incomplete: [value for value in values() if value.startswith(incomplete)]
+
+
+def _key_kinds() -> list[str]:
+    from authz.ca.key_kinds import KeyKind
+
+    return list(KeyKind)
+
+
+def _reasons() -> list[str]:
+    from authz.ca.reasons import REASONS_TO_REVOKE
+
+    return [one.text for one in REASONS_TO_REVOKE]
+
+
+complete_key_kind = one_of(_key_kinds)
+complete_reason = one_of(_reasons)
 
 
 def _zones(store: Store) -> list[str]:

@@ -36,7 +36,7 @@ def create(
     from authz.services.representation import zone_object
     from authz.services.zones import create_zone
 
-    with opened_store(store_settings(config, database, data_dir)) as store:
+    with opened_store(store_settings(config, database, data_dir), create=True) as store:
         zone = create_zone(store, name, actor=actor(), at=time.time())
     if json:
         messages.result_json(zone_object(zone))

@@ -6,10 +6,11 @@ Issuing is in `issuance`, revoking and restoring in `revocation`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import InvalidInputError, NotFoundError
+from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
 from authz.services.context import audit, checked_name, zone_of
 from authz.store.certificates import CertificateQuery
 from authz.store.records import CertificateStatus, ClientCertificate
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 #: Certificates that expire within this time are told about.
 EXPIRY_WARNING_SECONDS: Final = 30 * 86400
 MAX_PER_PAGE: Final = 1000
-#: How many are looked at for the beginning of a serial number or a fingerprint.
-_LOOKED_AT: Final = 200
+#: More certificates that begin alike are not counted.
+_MOST_ALIKE: Final = 100
 _LEAST_PREFIX: Final = 6
+_DIGITS: Final = re.compile(rf"[0-9a-f]{{{_LEAST_PREFIX},64}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ def list_certificates(
     Raises:
         NotFoundError: there is no such zone.
         InvalidInputError: there is no such status or page.
+        StoreDamagedError: certificates that are counted are not there.
     """
     if page < 1 or not 1 <= per_page <= MAX_PER_PAGE:
         raise InvalidInputError(
@@ -73,6 +76,13 @@ def list_certificates(
         query = CertificateQuery(zone_id=zone_of(session, zone).id, status=wanted, search=search)
         found = session.certificates.find(query, most=per_page, skip=(page - 1) * per_page)
         total = session.certificates.count(query, most=10_000)
+        if not found and total > (page - 1) * per_page:
+            # Counts are kept beside the certificates, and these cannot be found.
+            raise StoreDamagedError(
+                f"{total} certificates are counted, and none is found",
+                hint="authz db check says what is damaged",
+                where=store.name,
+            )
         names = {one.id: one.name for one in session.authorities.all()}
     return CertificatePage(
         certificates=tuple(found), page=page, per_page=per_page, total=total, authorities=names
@@ -159,10 +169,14 @@ def certificate_named(session: Session, named: str) -> ClientCertificate:
         found = session.certificates.by_serial(authority.id, serial)
         if found is not None:
             return found
-    near = _beginning_with(session, wanted) if len(wanted) >= _LEAST_PREFIX else {}
+    near: dict[str, ClientCertificate] = {}
+    if _DIGITS.fullmatch(wanted):
+        authorities = [one.id for one in session.authorities.all()]
+        near = session.certificates.beginning(wanted, authorities, most=_MOST_ALIKE)
     if len(near) > 1:
+        many = f"{len(near)}" if len(near) < _MOST_ALIKE else f"{_MOST_ALIKE} or more"
         raise InvalidInputError(
-            f'{len(near)} certificates begin with "{named}"',
+            f'{many} certificates begin with "{named}"',
             hint="write more of the identifier, serial number or fingerprint",
         )
     if not near:
@@ -172,24 +186,6 @@ def certificate_named(session: Session, named: str) -> ClientCertificate:
             f"{_LEAST_PREFIX} digits of one: authz cert list",
         )
     return next(iter(near.values()))
-
-
-def _beginning_with(session: Session, wanted: str) -> dict[str, ClientCertificate]:
-    near: dict[str, ClientCertificate] = {}
-    for zone in session.zones.all():
-        for prefix in {wanted, wanted.lstrip("0")} - {""}:
-            query = CertificateQuery(zone_id=zone.id, search=prefix)
-            for one in session.certificates.find(query, most=_LOOKED_AT):
-                if any(
-                    text.lower().startswith(beginning)
-                    for text, beginning in (
-                        (one.id, wanted),
-                        (one.fingerprint_sha256, wanted),
-                        (one.serial, wanted.lstrip("0")),
-                    )
-                ):
-                    near[one.id] = one
-    return near
 
 
 def _status(text: str) -> CertificateStatus:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from authz.ca.authority import chain_above
 from authz.ca.bundle import pem_bundle, pkcs12
 from authz.ca.csr import CsrFacts, read_csr
 from authz.ca.description import signature_name
@@ -125,6 +126,7 @@ def issue_certificate(
         CertificateRequest(subject=subject, spki=spki, names=names, days=days),
         profile=profile,
         issuer=certificate_of(issuing),
+        chain=chain_above(certificate_of(issuing), list(map(certificate_of, known.certificates))),
         at=at,
         urls=urls_for(publication_url, issuing.id),
     )
@@ -228,9 +230,15 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
         ]
         active = [one for one in own if one.status is AuthorityStatus.ACTIVE]
         if not active:
+            retired = ", ".join(sorted(one.name for one in own))
             raise NotFoundError(
-                f"the zone {zone.name} has no embedded CA that issues",
-                hint="make one: authz ca create --name NAME",
+                f"the zone {zone.name} has no embedded CA that issues"
+                + (f": {retired} is retired" if len(own) == 1 else "")
+                + (f": {retired} are retired" if len(own) > 1 else ""),
+                hint=f"authz ca status {own[0].name} active lets it issue again; or make another: "
+                "authz ca create --name NAME"
+                if own
+                else "make one: authz ca create --name NAME",
             )
         if len(active) > 1:
             raise InvalidInputError(

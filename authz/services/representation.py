@@ -137,7 +137,7 @@ def _authority_certificate(one: AuthorityCertificate) -> dict[str, Any]:
         "certificate": facts.pem,
         "subject": facts.subject,
         "issuer": facts.issuer,
-        "serial_number": facts.serial_hex,
+        "serial_number": serial_hex(facts.serial_hex),
         "signature": facts.signature,
         "key": facts.key,
         "has_private_key": one.key_id is not None,

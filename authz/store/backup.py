@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 import uuid
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -21,15 +22,21 @@ from urllib.parse import quote
 from sqlalchemy import create_engine, exc, insert, select, update
 from sqlalchemy.pool import NullPool
 
-from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
+from authz.errors import (
+    ConflictError,
+    InvalidInputError,
+    StoreDamagedError,
+    StoreUnavailableError,
+)
 from authz.store.audit import Audit
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
-from authz.store.engine import database_of, translated
+from authz.store.damaged import file_errors, last_revision_in, set_aside
+from authz.store.engine import FILE_NAME, database_of, translated
 from authz.store.migration import migrate
 from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
-from authz.store.sqlite import Sqlite
+from authz.store.sqlite import Sqlite, read_only
 from authz.store.tables import (
     accounts,
     lists,
@@ -41,7 +48,7 @@ from authz.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -77,7 +84,7 @@ def backup(store: Store, file: Path, *, force: bool = False) -> int:
         )
     if file.is_symlink() or file.exists():
         _check_replaceable(file, force=force)
-    with _file_errors(file), _whole(file) as temporary, translated(store.name):
+    with file_errors(file), _whole(file) as temporary, translated(store.name):
         if isinstance(database, Sqlite):
             _copy_file(Path(database.name), temporary)
         else:
@@ -90,7 +97,14 @@ def backup(store: Store, file: Path, *, force: bool = False) -> int:
 
 
 def restore(
-    database: str, data_dir: Path, file: Path, *, replace: bool = False, actor: str, at: float
+    database: str,
+    data_dir: Path,
+    file: Path,
+    *,
+    replace: bool = False,
+    moved: Callable[[Path], None] = lambda _: None,
+    actor: str,
+    at: float,
 ) -> int:
     """Put a backup into a database, which is made ready when it is empty.
 
@@ -99,7 +113,9 @@ def restore(
 
     Args:
         database: as `open_store` takes it, with `data_dir`.
-        replace: also when something is in it, all of which goes.
+        replace: also when something is in it, all of which goes. An SQLite file that is too damaged
+            to be read is kept beside the new one.
+        moved: told of that file.
         actor, at: who restores, and when (Unix seconds), for the audit log.
 
     Returns:
@@ -110,23 +126,55 @@ def restore(
         ConflictError: something is in the database; nothing was changed.
         StoreUnavailableError: the file or the database cannot be used; nothing was changed.
     """
-    target = database_of(database, data_dir)
+    done = _Restoring(file=file, actor=actor, at=at)
+    with _opened(file) as source:
+        try:
+            return _put(source, database_of(database, data_dir), done, replace=replace)
+        except StoreDamagedError as error:
+            if not replace or error.where == str(file):
+                raise
+        # Before the file goes, for whoever has published of it: revisions only rise.
+        before = last_revision_in(data_dir / FILE_NAME)
+        moved(set_aside(data_dir / FILE_NAME))
+        return _put(source, database_of(database, data_dir), done, replace=replace, before=before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Restoring:
+    """What the audit log says of it."""
+
+    file: Path
+    actor: str
+    at: float
+
+
+def _put(
+    source: Connection,
+    target: Database,
+    done: _Restoring,
+    *,
+    replace: bool,
+    before: int = 0,
+) -> int:
     try:
-        with _opened(file) as source, translated(target.name):
+        with translated(target.name):
             check_schema(target, create=True)
             with target.writing.begin() as connection:
-                revision = _restore(source, target, connection, replace=replace)
-                _audit(connection, source, file, revision, actor=actor, at=at)
+                least = before + 1
+                revision = _restore(source, target, connection, replace=replace, least=least)
+                _audit(connection, source, done.file, revision, actor=done.actor, at=done.at)
                 return revision
     finally:
         target.close()
 
 
-def _restore(source: Connection, target: Database, connection: Connection, *, replace: bool) -> int:
+def _restore(
+    source: Connection, target: Database, connection: Connection, *, replace: bool, least: int
+) -> int:
     target.patient(connection)
     # Nobody else writes from here on.
     before = last_revision(connection)
-    revision = max(next_revision(connection), last_revision(source) + 1)
+    revision = max(next_revision(connection), last_revision(source) + 1, least)
     if schema_of(connection) != SCHEMA:
         raise StoreUnavailableError(
             "the database's tables are of a later release",
@@ -214,7 +262,7 @@ def _has_rows(connection: Connection) -> bool:
 def _copy_file(file: Path, target: Path) -> None:
     # All pages in one step: one moment, for which the log beside the file is kept; writers go on.
     with (
-        closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as source,
+        closing(read_only(file)) as source,
         closing(sqlite3.connect(target)) as written,
     ):
         source.backup(written, pages=-1)
@@ -251,7 +299,7 @@ def _opened(file: Path) -> Iterator[Connection]:
         return
     with tempfile.TemporaryDirectory() as directory:
         copied = Path(directory) / "older.db"
-        with _file_errors(file), translated(str(file)):
+        with file_errors(file), translated(str(file)):
             _copy_file(file, copied)
             older = Sqlite(copied)
             try:
@@ -267,7 +315,7 @@ def _schema(file: Path) -> int:
     no_backup = InvalidInputError(
         "this is no backup, or a damaged one", where=str(file), hint="name another file"
     )
-    with _file_errors(file):
+    with file_errors(file):
         # For what the system says of it: SQLite says "unable to open".
         file.open("rb").close()
     try:
@@ -320,19 +368,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _file_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"the file cannot be used: {(error.strerror or str(error)).lower()}",
-            where=str(file),
-            hint="name a file in a directory that exists, where there is room",
-        ) from error
-    except sqlite3.Error as error:
-        raise StoreUnavailableError(
-            f"the file cannot be used: {str(error).lower()}", where=str(file)
-        ) from error

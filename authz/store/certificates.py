@@ -17,16 +17,18 @@ from sqlalchemy import bindparam, delete, func, insert, literal_column, select, 
 from authz.store.counts import count_one, counted, skipped, uncount
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
 from authz.store.rows import Readers, columns_of, record_of, values_of
-from authz.store.search import number_of, numbers_with, words_in, words_of
+from authz.store.search import number_of, numbers_with, ways_in, words_of
 from authz.store.tables import client_certificates, issuance_requests, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Select
 
 _TABLE = client_certificates
 _READERS: Final[Readers] = {"status": CertificateStatus}
+
+_FINGERPRINT: Final = _TABLE.c.fingerprint_sha256.name
 
 #: Rows that are looked up in one statement: databases limit a statement's parameters.
 _ROWS: Final = 1_000
@@ -42,7 +44,7 @@ class CertificateQuery:
     Args:
         status: only those of this status.
         search: words, each of which begins a word of label, names, serial number, fingerprint or
-            identifier.
+            identifier; bytes of the last three may have colons between them.
         expires_before: only those that expire before this Unix time.
     """
 
@@ -130,6 +132,34 @@ class Certificates:
         """The certificate with this SHA-256 of its DER."""
         return self._one(_TABLE.c.fingerprint_sha256 == fingerprint_sha256)
 
+    def beginning(
+        self, digits: str, authority_ids: Iterable[str], *, most: int
+    ) -> dict[str, ClientCertificate]:
+        """Certificates whose identifier, fingerprint or serial number begins with digits, by id.
+
+        Args:
+            digits: hexadecimal, in lower case; zeros before a serial number do not count.
+            authority_ids: whose serial numbers.
+            most: how many at most of each kind.
+        """
+        serial = digits.lstrip("0").upper()
+        # Between two texts, and not LIKE: for it the index would have to be one of the C locale.
+        ranges: list[ColumnElement[bool]] = [
+            _TABLE.c[name].between(digits, digits + "g") for name in ("id", _FINGERPRINT)
+        ]
+        if serial:
+            ranges += [
+                (_TABLE.c.authority_id == one) & _TABLE.c.serial.between(serial, serial + "G")
+                for one in authority_ids
+            ]
+        found: dict[str, ClientCertificate] = {}
+        for condition in ranges:
+            query = select(*columns_of(ClientCertificate, _TABLE)).where(condition).limit(most)
+            for row in self._connection.execute(query):
+                one = record_of(ClientCertificate, row, _READERS)
+                found[one.id] = one
+        return found
+
     def find(
         self, query: CertificateQuery, *, most: int, before: int | None = None, skip: int = 0
     ) -> list[ClientCertificate]:
@@ -167,6 +197,13 @@ class Certificates:
             return 0
         some = wanted.limit(most).subquery()
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def contents(self) -> Iterator[tuple[str, bytes, str]]:
+        """Identifier, DER and SHA-256 fingerprint of every certificate, as a stream."""
+        query = select(_TABLE.c.id, _TABLE.c.der, _TABLE.c.fingerprint_sha256)
+        with self._connection.execute(query, execution_options={"yield_per": _ROWS}) as rows:
+            for certificate_id, der, fingerprint in rows:
+                yield certificate_id, bytes(der), fingerprint
 
     def expiring(
         self, at: float, until: float, *, most: int, zone_id: str | None = None
@@ -252,11 +289,11 @@ class Certificates:
     def _numbers(self, query: CertificateQuery, *, indexed: bool = True) -> Select[Any] | None:
         """The numbers of the certificates that are asked for; None: there cannot be any."""
         if query.search.strip():
-            words = words_in(query.search)
-            if not words:
+            terms = ways_in(query.search)
+            if not terms:
                 return None
             dialect = self._connection.dialect.name
-            wanted = numbers_with(dialect, query.zone_id, query.status, words, indexed=indexed)
+            wanted = numbers_with(dialect, query.zone_id, query.status, terms, indexed=indexed)
             if not indexed:
                 wanted = wanted.where(_TABLE.c.zone_id == query.zone_id)
             if dialect == "sqlite" and query.expires_before is not None:

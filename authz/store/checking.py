@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a store is what it should be: what the database finds, and what only we know.
 
-Reads everything, changes nothing. A finding is a value; that the store cannot be read at all is an
-error.
+Reads everything, changes nothing. A finding is a value, damaged pages are findings as well; that
+the store cannot be reached is an error. Certificates and keys are looked into by
+services.store_check.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, exists, func, not_, or_, select, text
+from sqlalchemy import and_, exc, exists, func, not_, or_, select, text
 
+from authz.store.causes import is_damage
 from authz.store.counts import counting
+from authz.store.engine import database_of
 from authz.store.tables import (
     audit_log,
     authorities,
@@ -33,14 +36,19 @@ from authz.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from sqlalchemy import Column, Connection
 
+    from authz.errors import StoreDamagedError
     from authz.store.engine import Store
 
 #: Of one kind so many are told one by one; more of them are the same again.
 MAX_OF_A_KIND: Final = 20
+
+#: Where findings are that are about the file as a whole.
+DATABASE: Final = "database"
 
 _JSON: Final = (
     zones.c.upstream_headers,
@@ -81,17 +89,45 @@ def check(store: Store) -> list[Finding]:
             _keys,
             _json,
         ):
-            of_this: list[Finding] = []
-            for one in part(connection):
-                if len(of_this) == MAX_OF_A_KIND:
-                    of_this.append(Finding(where=one.where, message="and more like this"))
-                    break
-                of_this.append(one)
-            found += of_this
+            found += some_of(part(connection))
             if part is _of_sqlite and found:
                 # What else would be read of a damaged file is no finding.
                 break
     return found
+
+
+def damage(database: str, data_dir: Path, error: StoreDamagedError) -> list[Finding]:
+    """What is wrong with a database that is so damaged that it cannot be opened as a store.
+
+    Args:
+        database: as `open_store` takes it, with `data_dir`.
+        error: what opening it raised.
+    """
+    adapter = database_of(database, data_dir, create=False)
+    try:
+        with adapter.reading.connect() as connection:
+            found = some_of(_of_sqlite(connection))
+    except exc.SQLAlchemyError:
+        found = []
+    finally:
+        adapter.close()
+    return found or [Finding(where=DATABASE, message=error.message)]
+
+
+def some_of(findings: Iterable[Finding]) -> list[Finding]:
+    """The first MAX_OF_A_KIND findings of one kind; that SQLite finds damage meanwhile is one."""
+    some: list[Finding] = []
+    try:
+        for one in findings:
+            if len(some) == MAX_OF_A_KIND:
+                some.append(Finding(where=one.where, message="and more like this"))
+                break
+            some.append(one)
+    except exc.DatabaseError as error:
+        if not is_damage(error.orig):
+            raise
+        some.append(Finding(where=DATABASE, message=str(error.orig)))
+    return some
 
 
 def _of_sqlite(connection: Connection) -> Iterator[Finding]:
@@ -100,7 +136,10 @@ def _of_sqlite(connection: Connection) -> Iterator[Finding]:
         return
     for (message,) in connection.execute(text("PRAGMA integrity_check")):
         if message != "ok":
-            yield Finding(where="database", message=str(message))
+            # One row may have many lines, the first of them "*** in database main ***".
+            for line in str(message).split("\n"):
+                if not line.startswith("***"):
+                    yield Finding(where=DATABASE, message=line)
     for row in connection.execute(text("PRAGMA foreign_key_check")):
         yield Finding(where=str(row[0]), message=f"row {row[1]} refers to nothing in {row[2]}")
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import exc
 
-from authz.errors import ConflictError, InvalidInputError, StoreError, StoreUnavailableError
+from authz.errors import ConflictError, InvalidInputError, StoreError
 from authz.store.addresses import without_password
+from authz.store.causes import unavailable
 from authz.store.schema import check_schema
 from authz.store.session import Session, last_revision, next_revision
 
@@ -217,11 +218,7 @@ def translated(name: str) -> Iterator[None]:
         if isinstance(error, exc.StatementError) and isinstance(error.orig, StoreError):
             # What a column refused (store.columns), on its way through SQLAlchemy.
             raise error.orig from None
-        raise StoreUnavailableError(
-            f"the database cannot be used: {_first_line(error)}",
-            hint="authz db check says more; what answers checks goes on with what it has",
-            where=name,
-        ) from error
+        raise unavailable(error, _first_line(error), name) from error
 
 
 def _first_line(error: exc.SQLAlchemyError) -> str:

@@ -215,6 +215,55 @@ def test_identifier_serial_number_and_fingerprint_are_found(store: Store) -> Non
             assert _found(session, search) == ["3"]
 
 
+@pytest.mark.parametrize(
+    "search",
+    [
+        "0A80C6AC",
+        "0a80c6ac",
+        "a80c6ac1",
+        "A80C6AC1",
+        "0A:80:C6:AC",
+        "00:0A:80:C6:AC:12",
+        "0A:80:C6:AC:12:34 gate",
+        "{fingerprint}",
+    ],
+)
+def test_a_serial_number_is_found_however_it_is_written(store: Store, search: str) -> None:
+    here, of = _issue(store, 3)
+    kept = certificate(of, here.id, 0x0A80C6AC1234, label="gate 00:1A:2B:3C")
+    with store.write() as session:
+        session.certificates.add(kept)
+    digits = kept.fingerprint_sha256.upper()
+    colons = ":".join(digits[place : place + 2] for place in range(0, 64, 2))
+    with store.read() as session:
+        assert _found(session, search.format(fingerprint=colons)) == ["A80C6AC1234"]
+        # What has colons in a label goes on being found by its parts, in any order.
+        assert _found(session, "1A:2B") == ["A80C6AC1234"]
+        assert _found(session, "0A:80:C6:AD") == []
+
+
+def test_beginnings_of_numbers(store: Store) -> None:
+    here, of = _issue(store, 3)
+    kept = certificate(of, here.id, 0x0A80C6AC1234)
+    others = [
+        certificate(of, here.id, 7, id="0a80c6ad" + "0" * 24),
+        certificate(of, here.id, 8, fingerprint_sha256="0a80c6ae" + "f" * 56),
+    ]
+    with store.write() as session:
+        for one in (kept, *others):
+            session.certificates.add(one)
+
+    def found(digits: str, most: int = 9) -> set[str]:
+        with store.read() as session:
+            return set(session.certificates.beginning(digits, [of.id], most=most))
+
+    assert found("0a80c6ac") == found("a80c6ac123") == {kept.id}
+    assert found("0a80c6") == {kept.id, *(one.id for one in others)}
+    assert found("0a80c6af") == set()
+    assert found("0") >= {one.id for one in others}
+    assert len(found("", most=2)) < 6
+
+
 def test_words_longer_than_any_database_takes(store: Store) -> None:
     here, of = _issue(store, 0)
     # U+FDFA is 18 letters when it is taken apart.

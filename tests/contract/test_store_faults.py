@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from authz.errors import StoreError, StoreUnavailableError
+from authz.errors import StoreDamagedError, StoreError, StoreUnavailableError
 from authz.store import bounded, postgresql, sqlite
 from authz.store.engine import Store, database_name, open_store
 from tests.factories.postgres import Server, running_server
@@ -74,8 +74,9 @@ def test_files_that_only_their_owner_reads(file_store: Store, tmp_path: Path) ->
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "authz.db").write_bytes(b"something else" * 1000)
-    with pytest.raises(StoreUnavailableError, match="not a database"):
+    with pytest.raises(StoreDamagedError, match="not a database") as error:
         open_store("sqlite", tmp_path)
+    assert "authz db restore FILE --replace" in (error.value.hint or "")
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
@@ -89,21 +90,26 @@ _AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from authz.errors import StoreUnavailableError
-from authz.store import sqlite  # before it cannot be read any more
+from authz.store import backup, checking, sqlite  # before it cannot be read any more
 from authz.store.engine import open_store
 
 directory = Path(sys.argv[1])
 os.setgid(65534), os.setuid(65534)
 try:
-    open_store("sqlite", directory)
+    store = open_store("sqlite", directory)
+    with store.read() as session:
+        print([one.name for one in session.zones.accounts()])
+    print(checking.check(store), backup.backup(store, Path(sys.argv[2])))
+    print(store.watcher().wait(0))
+    with store.write():
+        print("written")
 except StoreUnavailableError as error:
-    print(error.message)
+    print(error.message, "|", error.hint)
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("mode", [0o500, 0o000])
-def test_a_directory_that_may_not_be_written_to(mode: int) -> None:
+def _as_nobody(data: int, file: int, *, log: bytes = b"") -> str:
+    """What somebody can do who is another user than root, with these modes."""
     import tempfile
     from pathlib import Path
 
@@ -112,14 +118,47 @@ def test_a_directory_that_may_not_be_written_to(mode: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name) / "data"
         open_store("sqlite", directory).close()
-        Path(name).chmod(0o755)
+        if log:
+            (directory / "authz.db-wal").write_bytes(log)
+        Path(name).chmod(0o777)
         for path in (directory, *directory.iterdir()):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        (directory / "authz.db").chmod(0o400)
-        directory.chmod(mode)
-        done = _run(_AS_NOBODY, str(directory))
+        (directory / "authz.db").chmod(file)
+        directory.chmod(data)
+        return _run(_AS_NOBODY, str(directory), f"{name}/copy.db")
 
-    assert "cannot be opened: permission denied" in done
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@as_root
+@pytest.mark.parametrize(("data", "file"), [(0o500, 0o400), (0o500, 0o600), (0o700, 0o400)])
+def test_where_nothing_can_be_written_everything_can_be_read(data: int, file: int) -> None:
+    accounts, checked, watched, written = _as_nobody(data, file).splitlines()
+
+    assert accounts == "['default']"
+    assert checked == "[] 1"
+    assert watched == "False"
+    assert written.startswith("the database cannot be used: attempt to write a readonly database |")
+    assert "only reading is possible" in written
+
+
+@as_root
+def test_a_directory_that_cannot_be_looked_into() -> None:
+    assert "cannot be opened: permission denied" in _as_nobody(0o000, 0o400)
+
+
+@as_root
+def test_a_file_that_may_not_be_read() -> None:
+    assert "cannot be opened: permission denied" in _as_nobody(0o500, 0o000)
+
+
+@as_root
+def test_a_log_that_cannot_be_read_is_not_left_out() -> None:
+    """What was committed last is in it: less than everything is nothing."""
+    done = _as_nobody(0o500, 0o400, log=b"not empty")
+
+    assert done.startswith("the database cannot be used: ")
 
 
 _FULL = """
@@ -141,7 +180,7 @@ try:
                 session.zones.add_account(account(f"{number}-{part}-" + "x" * 200))
         written += 1
 except StoreUnavailableError as error:
-    print(error.message)
+    print(error.message, "|", error.hint)
 with store.read() as session:
     assert len(session.zones.accounts()) == 1 + 20 * written, written
     assert session.revision == 1 + written
@@ -157,6 +196,8 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     first, last = _run(_FULL, str(tmp_path)).splitlines()
 
     assert first.startswith("the database cannot be used: ")
+    assert "authz db check" not in first
+    assert "room" in first.split("|")[1]
     assert last == "written True"
 
 

@@ -52,9 +52,10 @@ def doctor(
 
 
 def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Finding]:
-    from authz.cli.doctor import control, installation, service
+    from authz.cli.doctor import control, installation, keys, service
 
     yield from installation.look(settings, at)
+    yield from keys.look(settings)
     revision = control.revision_of(settings)
     counted = _counted(settings)
     if counted is not None:

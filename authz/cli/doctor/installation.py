@@ -34,7 +34,14 @@ EARLIEST: Final = 1767225600.0
 
 
 def look(settings: Settings, at: float) -> Iterator[Finding]:
-    """Every finding about settings and policy at Unix time `at`."""
+    """Every finding about settings and policy at Unix time `at`, each once.
+
+    The rules of a zone are those of each of its hosts.
+    """
+    yield from dict.fromkeys(_look(settings, at))
+
+
+def _look(settings: Settings, at: float) -> Iterator[Finding]:
     yield from _clock(at)
     yield from _settings(settings)
     if settings.policy is None and not has_store(settings):

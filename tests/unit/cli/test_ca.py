@@ -45,7 +45,9 @@ def test_a_ca_is_imported_with_its_passphrase(
     words = ("ca", "import", "--certificate", "ca.pem", "--key", "ca.key")
 
     assert _authz(*words) == 2
-    assert "the private key is encrypted" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert ": the private key is encrypted" in err
+    assert "--passphrase-file F" in err
     assert _authz(*words, "--passphrase-file", "passphrase") == 0
     assert "issuing     CN=Brought, P-256" in capsys.readouterr().out
 

@@ -104,6 +104,34 @@ def test_the_key_of_a_repeated_request_was_handed_out(
     assert _authz(*words, "--out", "one") == 0
     capsys.readouterr()
 
-    assert _authz(*words, "--out", "two") == 0
-    assert "its private key was handed out then" in capsys.readouterr().err
+    assert _authz(*words, "--out", "two") == 1
+    assert "two/client.key was not written: the private key was handed out with" in (
+        capsys.readouterr().err
+    )
     assert [one.name for one in (here / "two").iterdir()] == ["client.pem"]
+
+
+@pytest.mark.parametrize("more", [("--days", "9999"), ("--ca", "nobody"), ("--csr", "broken")])
+def test_what_is_refused_leaves_no_directory(here: Path, more: tuple[str, str]) -> None:
+    (here / "broken").write_text("-----BEGIN CERTIFICATE REQUEST-----\n")
+
+    assert _authz("cert", "issue", "--label", "alice", "--out", "a/b", *more) == 2
+    assert not (here / "a").exists()
+
+
+def test_a_request_that_cannot_be_read_is_named(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "broken").write_text("nothing")
+
+    assert _authz("cert", "issue", "--label", "alice", "--csr", "broken") == 2
+    assert capsys.readouterr().err.startswith("authz: error: broken: ")
+
+
+def test_the_retired_authority_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _authz("ca", "status", "Acme", "retired") == 0
+    assert _authz("cert", "issue", "--label", "alice") == 2
+
+    err = capsys.readouterr().err
+    assert "has no embedded CA that issues: Acme is retired" in err
+    assert "authz ca status Acme active" in err

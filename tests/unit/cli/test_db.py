@@ -93,3 +93,46 @@ def test_a_backup_over_another_file(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert _backup(tmp_path, tmp_path / "copy") == 2
     assert "--force" in capsys.readouterr().err
     assert _backup(tmp_path, tmp_path / "copy", "--force") == 0
+
+
+def _ends(*words: str) -> int | str | None:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(words))
+    return exit_.value.code
+
+
+def test_keys_are_opened_where_their_secret_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _ends("ca", "create", "--name", "Acme", "--data-dir", str(tmp_path)) == 0
+    assert _check(tmp_path) == 0
+    assert "note" not in capsys.readouterr().err
+
+    (tmp_path / "ca.key").rename(tmp_path / "away")
+    assert _check(tmp_path) == 0
+    assert "whether private keys can be opened is not checked" in capsys.readouterr().err
+
+    (tmp_path / "ca.key").write_bytes(bytes(32))
+    (tmp_path / "ca.key").chmod(0o600)
+    assert _check(tmp_path) == 1
+    assert "the private key cannot be decrypted" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_told_of_and_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    assert _ends("db", "migrate", "--data-dir", str(data)) == 0
+    assert _ends("db", "backup", str(tmp_path / "copy.db"), "--data-dir", str(data)) == 0
+    (data / "authz.db").write_bytes(b"nothing" * 9_000)
+    capsys.readouterr()
+
+    assert _check(data) == 1
+    assert "authz: error: database: " in capsys.readouterr().err
+
+    again = ("db", "restore", str(tmp_path / "copy.db"), "--data-dir", str(data))
+    assert _ends(*again) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert _ends(*again, "--replace", "--yes") == 0
+    assert f"what is left of it is now {data}/authz.db.damaged-1" in capsys.readouterr().err
+    assert _check(data) == 0

@@ -55,6 +55,8 @@ def test_what_is_there_stays_without_force(tmp_path: Path) -> None:
 
 def test_a_directory_is_made_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.check_directory(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    files.make_directory(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     (tmp_path / "f").touch()
     with pytest.raises(InvalidInputError, match="nothing can be written there"):

@@ -131,3 +131,10 @@ def test_columns(capsys: pytest.CaptureFixture[str]) -> None:
     stores.facts([("name", "a\nb"), ("x", "")])
 
     assert capsys.readouterr().out == "A        LONG\nxyz      1\n\\x1b[1m\nname  a\\nb\nx\n"
+
+
+def test_completion_of_a_few_values() -> None:
+    assert stores.complete_key_kind("rsa-3") == ["rsa-3072"]
+    assert stores.complete_reason("key") == ["keyCompromise"]
+    assert "removeFromCRL" not in stores.complete_reason("")
+    assert stores.one_of(lambda: ("strict", "soft", "off"))("s") == ["strict", "soft"]

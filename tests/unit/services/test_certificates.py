@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.errors import InvalidInputError, NotFoundError
+from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
 from authz.services.certificates import (
     expiring_certificates,
     get_certificate,
@@ -22,6 +24,8 @@ from tests.factories.pki import AT
 from tests.unit.services.conftest import DAY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from authz.store.records import ClientCertificate
     from tests.unit.services.conftest import World
 
@@ -62,6 +66,41 @@ def test_a_beginning_must_be_of_one_certificate(world: World) -> None:
     with pytest.raises(InvalidInputError, match="2 certificates begin with"):
         get_certificate(world.store, one.id[:7])
     assert get_certificate(world.store, one.id) == one
+
+
+def test_what_is_counted_and_not_found_is_damage(world: World, tmp_path: Path) -> None:
+    world.ca()
+    world.issue()
+    assert list_certificates(world.store, "default", page=99).certificates == ()
+    with closing(sqlite3.connect(tmp_path / "authz.db")) as connection:
+        connection.execute("UPDATE client_certificates SET zone_id = 'gone'")
+        connection.commit()
+
+    with pytest.raises(StoreDamagedError, match="1 certificates are counted, and none is found"):
+        list_certificates(world.store, "default")
+
+
+def test_labels_do_not_hide_what_begins_alike(world: World) -> None:
+    world.ca()
+    one = world.issue().certificate
+    _similar(world, one, fingerprint_sha256=one.id[:8] + "0" * 56)
+    with world.store.write() as session:
+        for number in range(250):
+            session.certificates.add(
+                replace(
+                    one,
+                    number=0,
+                    id=f"f{number:031}",
+                    serial=f"F{number:038}",
+                    fingerprint_sha256=f"f{number:063}",
+                    label=one.id[:8],
+                )
+            )
+
+    with pytest.raises(InvalidInputError, match="2 certificates begin with"):
+        get_certificate(world.store, one.id[:7])
+    with pytest.raises(InvalidInputError, match="100 or more certificates begin with"):
+        get_certificate(world.store, "f" + "0" * 20)
 
 
 def test_a_word_of_its_label_is_no_name(world: World) -> None:

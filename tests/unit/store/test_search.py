@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz.store.records import CertificateStatus
-from authz.store.search import MAX_WORD, MAX_WORDS, numbers_with, words_in, words_of
+from authz.store.search import MAX_WORD, MAX_WORDS, numbers_with, ways_in, words_in, words_of
 from tests.factories.stored import authority, certificate
 
 
@@ -50,13 +50,29 @@ def test_the_words_of_a_certificate_begin_with_whose_it_is() -> None:
 
     assert (zone, status) == ("\ue000" + "z" * 32, "\ue000" + "z" * 32 + "active")
     assert words[:2] == ["gate", "client"]
-    assert "5" in words
+    assert {"5", "05"} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("", []),
+        ("Truck_17", [[["truck"]], [["17"]]]),
+        ("0A:80", [[["0a80"], ["0a", "80"]]]),
+        ("00:e1:02", [[["00e102"], ["e102"], ["00", "e1", "02"]]]),
+        ("00:00", [[["0000"], ["00"]]]),
+        ("gate 0A:80 x", [[["gate"]], [["0a80"], ["0a", "80"]], [["x"]]]),
+        ("gate:1", [[["gate"]], [["1"]]]),
+    ],
+)
+def test_bytes_with_colons_may_be_one_word(text: str, terms: list[list[list[str]]]) -> None:
+    assert ways_in(text) == terms
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("status", [None, CertificateStatus.REVOKED])
 def test_a_search_asks_for_some_words_only(dialect: str, status: CertificateStatus | None) -> None:
-    query = numbers_with(dialect, "z", status, [f"w{number}" for number in range(99)])
+    query = numbers_with(dialect, "z", status, [[[f"w{number}"]] for number in range(99)])
     asked = str(query.compile().params["words"])
 
     assert asked.count("*") == MAX_WORDS

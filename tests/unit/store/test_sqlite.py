@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from authz.errors import StoreUnavailableError
+from authz.store import sqlite
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -51,6 +53,31 @@ def test_another_file_in_its_place_is_the_store(tmp_path: Path) -> None:
         shutil.move(other / "authz.db", tmp_path / "authz.db")
 
         assert _id_of(store) != before
+
+
+def test_what_could_not_change_and_did_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is read-only here, and written to from elsewhere."""
+    open_store("sqlite", tmp_path).close()
+    opened: list[sqlite._Connection] = []
+
+    def immutable(file: Path) -> sqlite._Connection:
+        connection = sqlite._opened(file, "mode=ro&immutable=1")
+        connection.immutable = True
+        opened.append(connection)
+        return connection
+
+    monkeypatch.setattr(sqlite, "_connect", immutable)
+    with closing(open_store("sqlite", tmp_path)) as store:
+        before = _id_of(store)
+        assert (_id_of(store), len(opened)) == (before, 1)
+
+        with closing(sqlite3.connect(tmp_path / "authz.db")) as elsewhere:
+            elsewhere.execute("UPDATE state SET store_id = 'another'")
+            elsewhere.commit()
+
+        assert (_id_of(store), len(opened)) == ("another", 2)
 
 
 def test_opening_it_again_lets_go_of_no_lock(

@@ -10,7 +10,9 @@ import pytest
 from authz.cli.doctor.installation import ANCHOR_DAYS, CRL_SECONDS, EARLIEST, look
 from authz.services.authority_creation import upload_authority
 from authz.services.hosts import add_host
+from authz.services.policies import apply_policy
 from authz.settings import Settings
+from authz.sources.policy_import import import_policy
 from authz.store.engine import open_store
 from tests.factories.pki import AT, DAY, root
 
@@ -160,6 +162,22 @@ def test_the_store_is_looked_at_as_a_policy_file_is(tmp_path: Path) -> None:
 
     assert ids(AT, data_dir=str(tmp_path)) == []
     assert ids(end + 60, data_dir=str(tmp_path)) == ["authority-expired"]
+
+
+def test_a_rule_of_a_zone_with_many_hosts_is_one_finding(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        'sites: [{name: a, hosts: ["*"], rules: '
+        "[{expression: not cf.tls_client_auth.cert_verified, action: block}]}]"
+    )
+    store = open_store("sqlite", tmp_path)
+    upload_authority(store, root().pem, name="acme", actor="tester", at=AT)
+    for number in range(3):
+        add_host(store, f"{number}.example.com", authority="acme", actor="tester", at=AT)
+    apply_policy(store, "default", import_policy(file), actor="tester", at=AT)
+    store.close()
+
+    assert ids(AT, data_dir=str(tmp_path)).count("lint") == 1
 
 
 def test_both_are_looked_at_where_both_are_answered_by(policy: Path, tmp_path: Path) -> None:
