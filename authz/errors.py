@@ -23,6 +23,7 @@
     │   ├── ConflictError
     │   ├── InvalidInputError
     │   └── StoreUnavailableError
+    │       └── StoreDamagedError
     ├── FetchError                       a CRL or OCSP answer that could not be had
     ├── TransportError                   a listener that cannot be opened
     ├── DemoError                        the demo, or the Envoy it needs, cannot run
