@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.errors import ConflictError, InvalidInputError, StoreDamagedError
+from authz.errors import (
+    ConflictError,
+    InvalidInputError,
+    StoreDamagedError,
+    StoreUnavailableError,
+)
+from authz.store import backup as backups
 from authz.store.backup import _set_aside, backup, restore
 from authz.store.engine import open_store
 from tests.factories.stored import account
@@ -93,3 +99,16 @@ def test_nothing_is_set_aside_that_can_be_read(copy: Path, tmp_path: Path) -> No
         restore("sqlite", tmp_path / "data", copy)
     restore("sqlite", tmp_path / "data", copy, replace=True, moved=lambda _: pytest.fail("moved"))
     assert not list((tmp_path / "data").glob("*damaged*"))
+
+
+def test_what_changes_while_it_is_copied_without_a_lock_is_no_backup(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter(((1,), (2,)))
+    monkeypatch.setattr(backups, "identity", lambda *_, **__: next(moments))
+    with (
+        closing(open_store("sqlite", tmp_path / "data")) as store,
+        pytest.raises(StoreUnavailableError, match="while it was read without a lock"),
+    ):
+        backup(store, tmp_path / "torn.db")
+    assert not (tmp_path / "torn.db").exists()
