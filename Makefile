@@ -61,8 +61,9 @@ bench-sets: setup ## large sets: loading, look-ups, memory, against their limits
 	$(BIN)/python benchmarks/sets.py --check
 bench-revocations: setup .system-packages ## from the commit of a revocation to its enforcement: p99 at most 0.5 s
 	$(BIN)/python benchmarks/revocations.py --check
-bench-store: setup ## a million certificates in the store: list, search, count, revoke (10 minutes, 4 GB of disk)
+bench-store: setup ## a million certificates: list, search, count, revoke; a node that restarts over them (15 minutes, 4 GB of disk)
 	$(BIN)/python benchmarks/store.py --check
+	$(BIN)/python benchmarks/million_node.py --check
 fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
 	$(BIN)/python tests/fuzz/run.py
 

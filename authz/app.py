@@ -327,7 +327,10 @@ def _announce(
     http: MetricsServer | None,
     keeper: ControlKeeper | None = None,
 ) -> None:
+    from authz.store.addresses import without_password
+
     log = get_logger()
+    database = None if plan.control is None else plan.control.database
     addresses = list(dict.fromkeys(one.address for one in ready))
     metrics = None if http is None else http.address
     listening = None if keeper is None else keeper.wait_listening(LISTENING_SECONDS)
@@ -348,7 +351,7 @@ def _announce(
         why=ready[0].why,
         generation=feed.generation,
         policy=plan.policy,
-        store=None if plan.control is None else plan.control.database,
+        store=None if database is None else without_password(database),
         workers=len(ready),
     )
 

@@ -247,6 +247,31 @@ def fill(store: Store, certificates: int) -> None:
             modified_at=0.0,
         )
         session.authorities.add(authority)
+    fill_authority(store, authority, certificates)
+    with store.write() as session:
+        session.lists.add(
+            List(
+                id=_id("list"),
+                account_id=zone.account_id,
+                zone_id=None,
+                name="serials",
+                kind="string",
+                description="",
+                items=0,
+                revision=0,
+                created_at=0.0,
+                modified_at=0.0,
+            )
+        )
+        for rows in _parts(_items(certificates)):
+            session._connection.execute(list_items.insert(), rows)
+        session._connection.execute(lists.update().values(items=certificates))
+
+
+def fill_authority(store: Store, authority: Authority, certificates: int) -> None:
+    """Certificates of an authority, one in a hundred revoked, and as many revocations."""
+    with store.read() as session:
+        zone = session.zones.all()[0]
     dice = random.Random(7)
     for start in range(0, certificates, _ROWS):
         with store.write() as session:
@@ -277,23 +302,6 @@ def fill(store: Store, certificates: int) -> None:
             revocation_counts.insert(),
             [{"authority_id": authority.id, "revocations": certificates}],
         )
-        session.lists.add(
-            List(
-                id=_id("list"),
-                account_id=zone.account_id,
-                zone_id=None,
-                name="serials",
-                kind="text",
-                description="",
-                items=0,
-                revision=0,
-                created_at=0.0,
-                modified_at=0.0,
-            )
-        )
-        for rows in _parts(_items(certificates)):
-            session._connection.execute(list_items.insert(), rows)
-        session._connection.execute(lists.update().values(items=certificates))
 
 
 def made_up(zone_id: str, authority_id: str, serial: int, label: str = "") -> ClientCertificate:

@@ -17,11 +17,14 @@ RFC 6960. The public functions, module by module:
     names.py      Subject.of("alice", organization="Acme"), AlternativeNames(dns=...), KeptName
     profiles.py   ROOT, INTERMEDIATE, CLIENT, OCSP; ProfileSettings(...).validated() -> Profile
     csr.py        read_csr(text or bytes) -> CsrFacts
-    issuance.py   prepare(CertificateRequest(...), profile=, issuer=, at=, urls=) -> Prepared
+    issuance.py   prepare(CertificateRequest(...), profile=, issuer=, chain=, at=, urls=)
+                      -> Prepared
                   issue(prepared, signer) -> Certificate
                   PublicationUrls(crl=, ocsp=, issuer=)
+    rsa_keys.py   weakness(n, e): what is wrong with an RSA key
     authority.py  create_root(...), create_intermediate(...), import_authority(...), rotate(...)
-                  -> NewAuthority; cross_certify(...) -> Certificate; trusted_until(...)
+                  -> NewAuthority; cross_certify(...) -> Certificate; trusted_until(...);
+                  chain_above(certificate, others)
     uploaded.py   check_uploaded(pem, at=) -> UploadedAuthority: an authority of the user's own
     description.py  describe(certificate) -> CertificateFacts, in Cloudflare's forms
     crl.py        build_crl(issuer, signer, revoked, number=, ...) -> DER

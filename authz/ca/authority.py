@@ -94,7 +94,9 @@ def create_intermediate(
     """
     signer = generate_key(kind)
     request = CertificateRequest(subject=subject, spki=signer.spki, days=days)
-    prepared = prepare(request, profile=profile, issuer=issuer, at=at, urls=urls)
+    prepared = prepare(
+        request, profile=profile, issuer=issuer, chain=issuer_chain, at=at, urls=urls
+    )
     certificate = issue(prepared, issuer_signer)
     check_authority_certificate(certificate)
     return NewAuthority(certificate=certificate, signer=signer, chain=(issuer, *issuer_chain))
@@ -130,7 +132,7 @@ def import_authority(
     chain = _chain(certificate, [one for one in read if one.spki != signer.spki])
     for one in (certificate, *chain):
         _check_imported(one, at)
-    return NewAuthority(certificate=certificate, signer=signer, chain=tuple(chain))
+    return NewAuthority(certificate=certificate, signer=signer, chain=chain)
 
 
 def rotate(
@@ -151,9 +153,14 @@ def rotate(
     of the two are told apart by their key identifiers (RFC 5280 §5.1.2.3, §5.2.1).
 
     Raises:
-        InvalidRequestError, IssuerInactiveError, LintFailedError, KeyUnavailableError: as
-            `create_root` and `create_intermediate`.
+        InvalidRequestError: it has name constraints, which its successor would lack.
+        IssuanceError: as `create_root` and `create_intermediate`.
     """
+    if current.extension(x509.NameConstraints) is not None:
+        raise InvalidRequestError(
+            f"{current.subject_dn!r} has name constraints, which a successor would not have",
+            hint="make the successor where this one was made, with its constraints, and import it",
+        )
     subject = KeptName(current.subject_raw)
     length = _path_length(current)
     if issuer is None:
@@ -218,20 +225,28 @@ def _path_length(certificate: Certificate) -> int | None:
     return None if constraints is None else constraints.path_length
 
 
-def _chain(certificate: Certificate, others: list[Certificate]) -> list[Certificate]:
-    """The certificates above, from the nearest up; all of `others` must be among them."""
+def chain_above(certificate: Certificate, others: Sequence[Certificate]) -> tuple[Certificate, ...]:
+    """Those of `others` that are above this certificate, from the nearest up."""
+    left = list(others)
     chain: list[Certificate] = []
     below = certificate
-    while others and not below.is_self_issued and len(chain) < _MAX_CHAIN:
-        above = next((one for one in others if signed_by(below, one) is Signed.YES), None)
+    while not below.is_self_issued and len(chain) < _MAX_CHAIN:
+        above = next((one for one in left if signed_by(below, one) is Signed.YES), None)
         if above is None:
             break
-        others.remove(above)
+        left.remove(above)
         chain.append(above)
         below = above
-    if others:
+    return tuple(chain)
+
+
+def _chain(certificate: Certificate, others: list[Certificate]) -> tuple[Certificate, ...]:
+    """The certificates above, from the nearest up; all of `others` must be among them."""
+    chain = chain_above(certificate, others)
+    left = [one for one in others if one not in chain]
+    if left:
         raise CertificateError(
-            f"{others[0].subject_dn!r} is not above {certificate.subject_dn!r}",
+            f"{left[0].subject_dn!r} is not above {certificate.subject_dn!r}",
             hint="keep the certificate of the key and those that lead from it to its root",
         )
     return chain

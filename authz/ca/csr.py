@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from authz.ca.key_kinds import check_public_key
-from authz.ca.names import ATTRIBUTES, AlternativeNames, Subject
+from authz.ca.names import ATTRIBUTES, AlternativeNames, Subject, check_visible
 from authz.certs import der as der_reader
 from authz.certs.attribute_names import SHORT_NAMES
 from authz.certs.names import parse_name, value_text
@@ -112,7 +112,10 @@ def read_csr(data: str | bytes) -> CsrFacts:
     # 4. What it asks for.
     ignored: list[str] = []
     emails: list[str] = []
-    attributes = _attributes(subject, emails, ignored)
+    try:
+        attributes = _attributes(subject, emails, ignored)
+    except InvalidRequestError as error:
+        raise _of_request(error) from None
     try:
         extensions = list(csr.extensions)
     except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
@@ -135,7 +138,7 @@ def read_csr(data: str | bytes) -> CsrFacts:
             ignored=_unique(ignored),
         )
     except InvalidRequestError as error:
-        raise InvalidCsrError(f"{error.message} in the request", hint=error.hint) from None
+        raise _of_request(error) from None
 
 
 def _der(data: bytes) -> bytes:
@@ -206,10 +209,13 @@ def _attributes(subject: bytes, emails: list[str], ignored: list[str]) -> list[t
     taken: list[tuple[str, str]] = []
     for attribute in parse_name(subject):
         name = _NAMES.get(attribute.oid)
-        if name is None and attribute.oid != _EMAIL:
-            ignored.append(SHORT_NAMES.get(attribute.oid, attribute.oid))
-            continue
         text = value_text(attribute)
+        if name is None and attribute.oid != _EMAIL:
+            shown = SHORT_NAMES.get(attribute.oid, attribute.oid)
+            # Not taken over, but whoever hides something there means to deceive somebody.
+            check_visible(shown, text or "")
+            ignored.append(shown)
+            continue
         if text is None:
             raise InvalidCsrError(
                 f"the subject's {SHORT_NAMES[attribute.oid]} is no text", hint=_HINT
@@ -268,6 +274,10 @@ class _Asked:
             self.ip.append(str(name.value))
         else:
             self.ignored.append(f"alternative name {type(name).__name__}")
+
+
+def _of_request(error: InvalidRequestError) -> InvalidCsrError:
+    return InvalidCsrError(f"{error.message} in the request", hint=error.hint)
 
 
 def _not_issued(what: str, hint: str) -> InvalidCsrError:

@@ -28,6 +28,8 @@ from authz.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.ca.keys import Signer
     from authz.ca.lints import LintFinding
     from authz.ca.profiles import Profile
@@ -114,10 +116,14 @@ def prepare(
     profile: Profile,
     issuer: Certificate | None,
     at: float,
+    chain: Sequence[Certificate] = (),
     urls: PublicationUrls | None = None,
     serial: int | None = None,
 ) -> Prepared:
     """What `issue` will sign. `issuer` None: the certificate signs itself.
+
+    `chain` are the certificates above the issuer, from the nearest up: their name constraints hold
+    as well.
 
     The validity begins a little before `at` (never before the issuer's) and is whole days, its
     last second included (RFC 5280 §4.1.2.5). It is never cut short in silence: when `days` are
@@ -157,7 +163,11 @@ def prepare(
     )
     tbs = encode_tbs(content)
     # 4. Looked at as a whole certificate, signed by a key that nobody trusts.
-    findings = lint_certificate(draft(tbs, issuer_spki), None if issuer is None else issuer.der)
+    findings = lint_certificate(
+        draft(tbs, issuer_spki),
+        None if issuer is None else issuer.der,
+        tuple(one.der for one in chain),
+    )
     if isinstance(request.subject, KeptName):
         findings = tuple(one for one in findings if one.id not in _RULES_FOR_NEW_NAMES)
     return Prepared(content, tbs, refuse_errors(findings), issuer_spki, maker=_MAKER)

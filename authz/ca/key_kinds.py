@@ -15,18 +15,18 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from authz.ca import encode
-from authz.certs.keys import MINIMUM_RSA_BITS, KeyDescription, describe_key
+from authz.ca import encode, rsa_keys
+from authz.certs.keys import KeyDescription, describe_key
 from authz.errors import MalformedCertificateError, WeakKeyError
-
-#: More costs whoever verifies more than it gains anybody.
-MAXIMUM_RSA_BITS: Final = 8192
 
 _ED25519_HINT: Final = (
     "Envoy's TLS library (BoringSSL) does not accept Ed25519 and Ed448 client certificates by "
     "default: use ecdsa-p256"
 )
 _HINT: Final = "RSA from 2048 to 8192 bits, P-256, P-384 and P-521 are supported; use ecdsa-p256"
+_RSA_HINT: Final = (
+    "make a new key: 2048 to 8192 bits, a multiple of 8, and the exponent 65537; or use ecdsa-p256"
+)
 _EDWARDS: Final = {"key type 1.3.101.112": "Ed25519", "key type 1.3.101.113": "Ed448"}
 
 
@@ -113,7 +113,7 @@ def check_public_key(spki: bytes) -> KeyDescription:
     if not described.supported:
         raise unsupported_key(spki)
     try:
-        # Reads the numbers: a point that is not on its curve ends here.
+        # Reads the numbers: a point that is not on its curve, or at infinity, ends here.
         key = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise WeakKeyError("the public key is not valid", hint=_HINT) from None
@@ -133,11 +133,9 @@ def unsupported_key(spki: bytes) -> WeakKeyError:
 
 
 def _check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
-    if not MINIMUM_RSA_BITS <= numbers.n.bit_length() <= MAXIMUM_RSA_BITS:
-        raise WeakKeyError(f"the RSA key has {numbers.n.bit_length()} bits", hint=_HINT)
-    # The library has refused an exponent that is even or below 3 (RFC 8017 §3.1).
-    if numbers.n % 2 == 0:
-        raise WeakKeyError("the RSA key has an even modulus", hint="make a new key")
+    wrong = rsa_keys.weakness(numbers.n, numbers.e)
+    if wrong is not None:
+        raise WeakKeyError(f"the RSA key {wrong}", hint=_RSA_HINT)
 
 
 def algorithm_of(spki: bytes) -> SignatureAlgorithm:

@@ -38,6 +38,12 @@ MAX_UNITS: Final = 16
 _PRINTABLE: Final = frozenset({"country", "serial_number"})
 _PRINTABLE_TEXT: Final = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*\Z")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
+# What shows as nothing although Python calls it printable: letters and marks among Unicode's
+# Default_Ignorable_Code_Point (fillers, joiners, variation selectors), and the Braille blank.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
 # RFC 1034 §3.5 with RFC 1123 §2.1: letters, digits and inner hyphens.
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 # RFC 5321 §4.1.2: a Dot-string; quoted local parts are refused.
@@ -193,6 +199,11 @@ def _check_attribute(name: str, value: str) -> None:
             else f"the {_spoken(name)} has {len(value)} characters",
             hint=f"RFC 5280 appendix A.1: 1 to {bound} characters",
         )
+    if value != value.strip():
+        # RFC 4518 §2.6.1: it says the same without them, and nobody would see them.
+        raise InvalidRequestError(
+            f"the {_spoken(name)} begins or ends with a blank", hint="remove it"
+        )
     if name == "country" and not _COUNTRY.match(value):
         raise InvalidRequestError(
             f"the country {value!r} is not a code of two capital letters",
@@ -203,8 +214,26 @@ def _check_attribute(name: str, value: str) -> None:
             f"the {_spoken(name)} has characters that a PrintableString cannot have",
             hint="RFC 5280 appendix A.1: letters, digits, space and '()+,-./:=?",
         )
-    if not value.isprintable():
-        raise InvalidRequestError(f"the {_spoken(name)} has control characters", hint="remove them")
+    check_visible(_spoken(name), value)
+
+
+def check_visible(what: str, value: str) -> None:
+    """Refuse text that shows as another one than it is: it would be read as a name it is not.
+
+    Letters of several scripts that look alike are shown apart (`Subject.dn`) and not refused.
+
+    Raises:
+        InvalidRequestError: there are control, format (bidirectional) or invisible characters, or
+            blanks at an end.
+    """
+    if value != value.strip():
+        raise InvalidRequestError(
+            f"the {what} begins or ends with a blank", hint="remove the blanks at its ends"
+        )
+    if not value.isprintable() or _INVISIBLE.search(value):
+        raise InvalidRequestError(
+            f"the {what} has control characters, or such as cannot be seen", hint="remove them"
+        )
 
 
 def _attribute(name: str, value: str) -> bytes:

@@ -137,7 +137,9 @@ def crl(
     certificate: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
         typer.Option(
-            "--certificate", metavar="ID", help="By one of before a rotation (see ca show)."
+            "--certificate",
+            metavar="ID",
+            help="By one of before a rotation, or the root above (see ca show).",
         ),
     ] = None,
     out: Annotated[

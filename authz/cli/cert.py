@@ -259,6 +259,7 @@ def tell(store: Store, one: ClientCertificate, *, json: bool) -> None:
         ("status", one.status if one.reason is None else f"{one.status} ({one.reason})"),
         ("authority", authority),
         ("common name", one.common_name),
+        *_subject(one),
         ("serial number", shown["serial_number"]),
         ("SHA-256", one.fingerprint_sha256),
         ("issued", shown["issued_on"]),
@@ -268,6 +269,19 @@ def tell(store: Store, one: ClientCertificate, *, json: bool) -> None:
     if one.revoked_at is not None:
         pairs.insert(3, ("revoked", shown["revoked_on"]))
     facts(pairs)
+
+
+def _subject(one: ClientCertificate) -> list[tuple[str, str]]:
+    """Everything that the certificate calls its holder, as it says it itself."""
+    from authz.certs.certificate import Certificate
+
+    certificate = Certificate.from_der(one.der)
+    pairs = [("subject", certificate.subject_dn_rfc2253)]
+    pairs += [("DNS name", name) for name in certificate.san_dns]
+    pairs += [("URI", name) for name in certificate.san_uri]
+    pairs += [("mail address", name) for name in certificate.san_email]
+    pairs += [("IP address", str(name)) for name in certificate.san_ip]
+    return pairs
 
 
 def _tell_serial(store: Store, done: SerialRevocation, verb: str, *, json: bool) -> None:

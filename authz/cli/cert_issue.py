@@ -135,7 +135,7 @@ def issue(
     if csr is None:
         names += ["client.key"] + (["client.p12"] if pkcs12 else [])
         request: bytes | NewKey = _new_key(
-            common_name or label,
+            common_name or label.strip(),
             organization,
             (dns or [], uri or [], email or []),
             key or "ecdsa-p256",

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Final, Optional
 
 import typer
 
 from authz.cli import messages
 from authz.cli.confirm import YesOption, confirmed
 from authz.cli.options import ConfigOption, JsonOption, group, settings_of
+from authz.cli.stores import actor
 
 if TYPE_CHECKING:
     from authz.ca.keys import KeyEncryption
@@ -26,6 +28,10 @@ DataDirOption = Annotated[
     Optional[Path],  # noqa: UP045 - the same
     typer.Option("--data-dir", metavar="D", help="Where the service keeps its own files."),
 ]
+#: What the service keeps in its data directory, beside the database (store.backup knows that).
+_OWN_FILES: Final = ("ca.key", "addresses.json", "certificates")
+_OWN_DIRECTORIES: Final = ("snapshots", "fetched", "geoip")
+
 FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the backup.")]
 
 
@@ -55,6 +61,7 @@ def migrate(
 @app.command("backup")
 def backup(
     file: FileArgument,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -69,9 +76,10 @@ def backup(
     from authz.store.engine import open_store
 
     settings = _settings(config, database, data_dir)
+    _check_not_own(file, settings)
     store = open_store(settings.database, settings.data_dir, create=False)
     try:
-        revision = write(store, file)
+        revision = write(store, file, force=force)
     finally:
         store.close()
     size = file.stat().st_size
@@ -107,7 +115,15 @@ def restore(
     def moved(aside: Path) -> None:
         messages.note(f"the database was damaged; what is left of it is now {aside}")
 
-    revision = put(settings.database, settings.data_dir, file, replace=replace, moved=moved)
+    revision = put(
+        settings.database,
+        settings.data_dir,
+        file,
+        replace=replace,
+        moved=moved,
+        actor=actor(),
+        at=time.time(),
+    )
     if json:
         messages.result_json({"file": str(file), "revision": revision})
     else:
@@ -163,6 +179,26 @@ def _settings(config: Path | None, database: str | None, data_dir: Path | None) 
             Override(option="--data-dir", path=("data_dir",), value=str(data_dir), is_path=True)
         )
     return settings_of(config, overrides=overrides)
+
+
+def _check_not_own(file: Path, settings: Settings) -> None:
+    """Refuse what the service needs, and would not get back: secrets above all.
+
+    Raises:
+        InvalidInputError: the file is one of its own.
+    """
+    from authz.errors import InvalidInputError
+
+    named, directory = file.resolve(), settings.data_dir.resolve()
+    secrets = (settings.keys.key_file, settings.keys.passphrase_file)
+    own = {
+        *(directory / name for name in _OWN_FILES),
+        *(one.resolve() for one in (*secrets, settings.policy) if one is not None),
+    }
+    if named in own or any(named.is_relative_to(directory / one) for one in _OWN_DIRECTORIES):
+        raise InvalidInputError(
+            "this file is one of the service's own", where=str(file), hint="name another file"
+        )
 
 
 def _name(settings: Settings) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -21,6 +22,9 @@ from authz.cli.stores import (
     store_settings,
     table,
 )
+
+#: More paths than people write, all of them on this machine's disk, were written by a shell.
+_EXPANDED = 4
 
 app = group("Hosts that ask for client certificates.")
 
@@ -73,6 +77,11 @@ def add(
             f'"{further[0]}" is one argument too many', hint="paths stand behind --protect"
         )
     paths = [*(protect or ()), *(further or ())]
+    if len(paths) > _EXPANDED and all(Path(path).exists() for path in paths):
+        raise InvalidInputError(
+            "the paths to protect are all files or directories of this machine",
+            hint="""did the shell expand "/*"? put it in quotes: --protect '/*'""",
+        )
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
         added = add_host(
@@ -101,7 +110,9 @@ def add(
         )
         return
     expression = str(added.protection["expression"])
-    if added.rule is not None:
+    if added.rule is not None and not added.rule_is_new:
+        messages.note(f"{added.hostname}: the zone {added.zone.name} has this rule already")
+    elif added.rule is not None:
         messages.note(f"{added.hostname}: the zone {added.zone.name} has a new rule, its last one")
     else:
         messages.note(
@@ -143,6 +154,7 @@ def remove(
         messages.result_json({"hostname": hostname, "authorities": list(names)})
     else:
         messages.result(f"{hostname} asks no more for certificates of {', '.join(names)}")
+        messages.note("rules stay: authz policy export shows them, policy apply replaces them")
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ import typer
 
 from authz import __version__
 from authz.cli import (
+    audit,
     ca_revocation,
     cert_issue,
     check,
@@ -23,7 +24,7 @@ from authz.cli import (
     fingerprint,
     host,
     messages,
-    policy,
+    policy_export,
     serve,
     zone,
 )
@@ -55,7 +56,7 @@ def root(
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("fingerprint")(fingerprint.fingerprint)
-app.add_typer(policy.app, name="policy")
+app.add_typer(policy_export.app, name="policy")
 app.add_typer(expression.app, name="expression")
 app.add_typer(zone.app, name="zone")
 app.add_typer(ca_revocation.app, name="ca")
@@ -63,6 +64,7 @@ app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(db.app, name="db")
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

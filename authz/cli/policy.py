@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from authz.cli import messages
+from authz.cli.confirm import YesOption, confirmed
 from authz.cli.options import (
     ConfigOption,
     JsonOption,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from authz.policy.snapshot import Snapshot
     from authz.services.policies import Applied
     from authz.sources.building import NotFetched
+    from authz.sources.policy_import import ImportedPolicy
 
 app = group("Policy files.")
 
@@ -124,6 +126,7 @@ def apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
     ] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -131,7 +134,8 @@ def apply(
 ) -> None:
     """Load a policy file into the store: a zone's rules, settings and lists.
 
-    Replaces those of the zone. Trust is not taken from files: see ca upload and host add.
+    Replaces those of the zone, for every host that it has. Asks before rules go or settings become
+    less strict. Trust is not taken from files: see ca upload and host add.
     """
     from authz.services.policies import apply_policy
     from authz.services.representation import applied_object
@@ -140,22 +144,46 @@ def apply(
     settings = store_settings(config, database, data_dir)
     imported = import_policy(policy)
     with opened_store(settings, create=not dry_run) as store:
-        applied = apply_policy(
-            store,
-            zone,
-            imported,
-            dry_run=dry_run,
-            geo=geo_of(settings),
-            actor=actor(),
-            at=time.time(),
-        )
+
+        def run(*, dry_run: bool, agreed: tuple[str, ...] | None = None) -> Applied:
+            return apply_policy(
+                store,
+                zone,
+                imported,
+                dry_run=dry_run,
+                agreed=agreed,
+                geo=geo_of(settings),
+                actor=actor(),
+                at=time.time(),
+            )
+
+        applied = run(dry_run=dry_run or not yes)
+        if not applied.covers:
+            _warn_of_other_hosts(imported, applied)
+        if not dry_run and not yes:
+            if applied.loosened:
+                confirmed(f"{applied.zone.name}: {'; '.join(applied.loosened)}: apply", yes)
+            applied = run(dry_run=False, agreed=applied.loosened)
     if json:
         messages.result_json(applied_object(applied, dry_run=dry_run))
         return
     for line in _changes(applied):
         messages.result(line)
     if dry_run:
+        for line in applied.loosened:
+            messages.warning(f"{applied.zone.name}: less strict: {line}")
+        if applied.loosened:
+            messages.hint("apply asks for a confirmation of this; --yes in scripts")
         messages.note("nothing was changed (--dry-run)")
+
+
+def _warn_of_other_hosts(imported: ImportedPolicy, applied: Applied) -> None:
+    hosts = ", ".join(imported.hosts)
+    messages.warning(
+        f"{imported.file}: written for {hosts}; in the store it is for every host of the zone "
+        f"{applied.zone.name}"
+    )
+    messages.hint('tell hosts apart in the rules (http.host eq "…"), or make a zone for them')
 
 
 def _changes(applied: Applied) -> list[str]:

@@ -6,10 +6,11 @@ Light, like options.py: the database is imported when a command opens it.
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Final, Optional
 
 import typer
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from authz.ca.keys import KeyEncryption
     from authz.settings import Settings
     from authz.store.engine import Store
+
+#: Characters that the audit log keeps of it.
+_MAX_ACTOR: Final = 255
 
 DatabaseOption = Annotated[
     Optional[str],  # noqa: UP045 - typer evaluates it
@@ -90,11 +94,15 @@ def encryption_for(settings: Settings, store: Store) -> KeyEncryption:
 
 
 def actor() -> str:
-    """Who runs the command, for the audit log."""
+    """Who runs the command, for the audit log: the system's user, whatever the environment says."""
+    user = os.getuid()
     try:
-        return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):
-        return "cli"
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        name = ""
+    if not name.isprintable():
+        name = ""
+    return f"cli:{name or user}"[:_MAX_ACTOR]
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,11 +8,13 @@ worth looking at, and stays up until Ctrl-C. With `check` it ends after the answ
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +28,10 @@ from authz.demo.story import Story
 from authz.demo.table import Table
 from authz.demo.upstream import Upstream
 from authz.errors import AuthzError, DemoError
+from authz.whole_files import hold, remove_unheld
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
 #: Where the demo that stays up keeps its files, so that the printed commands can be pasted.
@@ -46,7 +49,8 @@ def run_demo(check: bool) -> int:
         if check:
             with tempfile.TemporaryDirectory(prefix="authz-demo-") as directory:
                 return _run(Path(directory), check=True)
-        return _run(_fresh(DIRECTORY), check=False)
+        with _fresh(DIRECTORY) as directory:
+            return _run(directory, check=False)
     except AuthzError as error:
         print(f"demo: {error.render()}", file=sys.stderr)
         return 1
@@ -57,25 +61,39 @@ def run_demo(check: bool) -> int:
             signal.signal(number, handler)
 
 
-def _fresh(directory: Path) -> Path:
-    """An empty directory; what an earlier demo left there is removed, and nothing else."""
+@contextmanager
+def _fresh(directory: Path) -> Iterator[Path]:
+    """An empty directory; what an earlier demo left there is removed, and nothing else.
+
+    Raises:
+        DemoError: somebody else's files are there, another demo runs there, or nothing can be
+            written.
+    """
     mark = directory / ".authz-demo"
     if directory.exists() and not mark.exists():
         raise DemoError(
             f"{directory} exists and was not made by the demo",
             hint="remove it, or start the demo in another directory",
         )
+    # Locked as long as a demo runs (flock(2)): its certificates are not to be taken from under it.
+    if mark.exists() and not remove_unheld(mark, before=math.inf, before_without_locks=math.inf):
+        raise DemoError(
+            f"a demo is running in {directory}",
+            hint="end it with Ctrl-C, or start this one in another directory",
+        )
     try:
         # An earlier run's certificates were issued by authorities that are gone.
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700)
         mark.touch()
+        held = hold(mark)
     except OSError as error:
         raise DemoError(
             f"the demo's files cannot be written: {error}",
             hint="start the demo in a directory you may write to, or use --check",
         ) from error
-    return directory.resolve()
+    with held:
+        yield directory.resolve()
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -68,6 +68,15 @@ def plan_of(settings: Settings) -> Plan:
             where=settings.where("publication", "listen"),
             hint="set store: on, or publication.listen: off",
         )
+    if settings.store_active and settings.database == "sqlite":
+        data_dir = settings.data_dir
+        if data_dir.exists() and not data_dir.is_dir():
+            # A file system that comes back is waited for; this never becomes a directory.
+            raise SettingsError(
+                f'the data directory "{data_dir}" is a file',
+                where=settings.where("data_dir"),
+                hint="name a directory, which is made when it is not there",
+            )
     _check_tls(settings)
     _check_fetch(settings)
     control = _control_config(settings)

@@ -18,7 +18,7 @@ from authz.certs.names import value_text
 from authz.errors import ConflictError
 from authz.services.authorities import KnownAuthority, check_free
 from authz.services.context import account_of, audit, checked_name, facts_of, new_id, zone_of
-from authz.services.keys import new_key
+from authz.services.keys import add_keys, checked_secret, new_key
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
 from authz.store.records import (
@@ -64,7 +64,8 @@ def create_authority(
     Raises:
         NotFoundError: there is no such zone.
         ConflictError: there is an authority of this name.
-        IssuanceError: the name or the days are outside the profile.
+        IssuanceError: the name or the days are outside the profile, or the keys that are there
+            are encrypted by another secret.
     """
     wanted = checked_name("name", name)
     subject = Subject.of(wanted, organization=organization)
@@ -88,7 +89,15 @@ def create_authority(
         keys = [new_key(one.signer, encryption, at) for one in (made, root)]
     records = [replace(one, key_id=key.id) for one, key in zip(records, keys, strict=True)]
     return _add_managed(
-        store, wanted, zone, records, keys, action="authority.create", actor=actor, at=at
+        store,
+        wanted,
+        zone,
+        records,
+        keys,
+        encryption,
+        action="authority.create",
+        actor=actor,
+        at=at,
     )
 
 
@@ -113,7 +122,8 @@ def import_authority(
     Raises:
         NotFoundError: there is no such zone.
         ConflictError: there is an authority of this name, or this one is here already.
-        CertificateError, IssuanceError: certificate and key are none that can issue.
+        CertificateError, IssuanceError: certificate and key are none that can issue, or the keys
+            that are there are encrypted by another secret.
     """
     made = ca.import_authority(certificates, key, at=at, passphrase=passphrase)
     wanted = checked_name("name", name or _common_name(made.certificate))
@@ -128,7 +138,15 @@ def import_authority(
         for place, one in enumerate(made.chain, 1)
     ]
     return _add_managed(
-        store, wanted, zone, [issuing, *above], [own], action="authority.import", actor=actor, at=at
+        store,
+        wanted,
+        zone,
+        [issuing, *above],
+        [own],
+        encryption,
+        action="authority.import",
+        actor=actor,
+        at=at,
     )
 
 
@@ -153,7 +171,7 @@ def upload_authority(
     with store.write() as session:
         authority = _new(session, wanted, AuthorityKind.UPLOADED, None, at)
         return _add(
-            session, authority, None, records, [], action="authority.upload", actor=actor, at=at
+            session, authority, None, records, action="authority.upload", actor=actor, at=at
         )
 
 
@@ -204,11 +222,13 @@ def _add_managed(
     zone: str,
     records: Sequence[AuthorityCertificate],
     keys: Sequence[Key],
+    encryption: KeyEncryption,
     *,
     action: str,
     actor: str,
     at: float,
 ) -> KnownAuthority:
+    proof = checked_secret(store, encryption)
     with store.write() as session:
         here = zone_of(session, zone)
         authority = _new(session, name, AuthorityKind.MANAGED, here, at)
@@ -217,7 +237,8 @@ def _add_managed(
                 raise ConflictError(
                     "this authority is here already, with its key", hint="authz ca list shows it"
                 )
-        return _add(session, authority, here, records, keys, action=action, actor=actor, at=at)
+        add_keys(session, keys, encryption, proof)
+        return _add(session, authority, here, records, action=action, actor=actor, at=at)
 
 
 def _add(
@@ -225,15 +246,12 @@ def _add(
     authority: Authority,
     zone: Zone | None,
     records: Sequence[AuthorityCertificate],
-    keys: Sequence[Key],
     *,
     action: str,
     actor: str,
     at: float,
 ) -> KnownAuthority:
     session.authorities.add(authority)
-    for key in keys:
-        session.authorities.add_key(key)
     own = tuple(replace(one, authority_id=authority.id) for one in records)
     for one in own:
         session.authorities.add_certificate(one)

@@ -18,7 +18,7 @@ from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError
 from authz.services.authorities import KnownAuthority, change, known_authority
 from authz.services.authority_creation import new_certificate
 from authz.services.context import audit, authority_of, facts_of
-from authz.services.keys import key_of, kind_of, new_key, opened
+from authz.services.keys import add_keys, checked_secret, key_of, kind_of, new_key, opened
 from authz.services.publication_urls import urls_for
 from authz.services.times import rfc3339_seconds
 from authz.store.records import (
@@ -60,7 +60,8 @@ def rotate_authority(
         NotFoundError: there is no such authority.
         IssuerInactiveError: it was uploaded, or its issuer's key is not here.
         ConflictError: it was rotated meanwhile.
-        KeyUnavailableError, InvalidRequestError: the issuer cannot sign, or not for so long.
+        KeyUnavailableError, InvalidRequestError: the issuer cannot sign, or not for so long; or
+            the keys that are there are encrypted by another secret.
     """
     with store.read() as session:
         known = known_authority(session, authority_of(session, named))
@@ -68,6 +69,7 @@ def rotate_authority(
         above = _above(known, current)
         own_key = key_of(session, current)
         above_key = None if above is None else key_of(session, above)
+    proof = checked_secret(store, encryption)
     certificate = certificate_of(current)
     signer = above_certificate = urls = None
     if above is not None and above_key is not None:
@@ -97,7 +99,7 @@ def rotate_authority(
             key_id=key.id,
         )
         session.authorities.set_role(current.id, CertificateRole.PREVIOUS)
-        session.authorities.add_key(key)
+        add_keys(session, [key], encryption, proof)
         session.authorities.add_certificate(successor)
         audit(
             session,

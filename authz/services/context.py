@@ -121,7 +121,10 @@ def authority_of(session: Session, named: str) -> Authority:
 
 def find_named(what: str, records: Sequence[_Named], named: str) -> _Named:
     """The one of these with a name or identifier; raises what `authority_of` does."""
-    by_name = [one for one in records if named in (one.name, one.id)]
+    # Identifiers first: an authority whose name is another one's identifier is not that one.
+    by_name = [one for one in records if named == one.id] or [
+        one for one in records if named == one.name
+    ]
     if by_name:
         return by_name[0]
     near = [one for one in records if len(named) >= 6 and one.id.startswith(named.lower())]

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """CRLs of the embedded CA, signed anew: complete ones, and deltas to an earlier complete one.
 
-Numbers of both kinds are one sequence for each issuing certificate (RFC 5280 §5.2.3). A CRL of any
-of an authority's certificates, also of before a rotation, lists all that the authority revoked: the
-serial numbers are random, and two certificates of one name never issue the same one.
+Numbers of both kinds are one sequence for each issuing certificate (RFC 5280 §5.2.3): more than the
+last, and not less than the time in milliseconds, so that they rise even when the store forgot the
+last ones: an older backup was restored, an authority deleted and imported again.
+
+A CRL of a certificate that issues or issued, also of before a rotation, lists all that the
+authority revoked: the serial numbers are random, and two certificates of one name never issue the
+same one. That of a root above lists what is none of the client certificates: the intermediates that
+it issued are there, and of a number that is not known here nobody can say whose it is.
 
 A CRL is signed at one moment of the store and kept in a short transaction after that, in which
 nobody may have kept another one meanwhile: a million entries keep no writer waiting, and no number
@@ -73,7 +78,7 @@ def sign_crl(
 
     Args:
         certificate_id: which of the authority's certificates signs it, one of before a rotation
-            for instance; the one that issues, when left out.
+            or the root above; the one that issues, when left out.
         delta: only what changed since the last complete one.
         hours: until its nextUpdate.
         publication_url: where CRLs are (`publication.url`); a complete one names its deltas.
@@ -88,8 +93,7 @@ def sign_crl(
         known = known_authority(session, authority_of(session, authority))
         signing = issuing_of(known)
         if certificate_id is not None:
-            roles = (CertificateRole.ISSUING, CertificateRole.PREVIOUS)
-            able = [one for one in known.certificates if one.key_id and one.role in roles]
+            able = [one for one in known.certificates if one.key_id]
             found = next((one for one in able if one.id == certificate_id), None)
             if found is None:
                 raise NotFoundError(
@@ -144,7 +148,7 @@ def sign_crls(
     """
     with store.read() as session:
         before = session.published.heads(signing.id)
-        number = 1 + max((one.number for one in before), default=0)
+        number = max([least_number(at), *(one.number + 1 for one in before)])
         crls = tuple(
             _built(session, authority, signing, signer, one, number, publication_url, at)
             for one in wanted
@@ -172,6 +176,17 @@ def sign_crls(
             },
         )
     return crls
+
+
+def issues_clients(one: AuthorityCertificate) -> bool:
+    """Whether client certificates are issued by it, or were; a root above issues intermediates."""
+    return one.role is not CertificateRole.TRUSTED
+
+
+def least_number(at: float) -> int:
+    """What the number of a CRL of this moment is at least: nobody signs a thousand a second, so no
+    earlier one had it, whatever the store remembers."""
+    return int(at * 1000)
 
 
 def _complete(store: Store, certificate_id: str) -> PublishedCrl:
@@ -204,12 +219,12 @@ def _built(
     body = build_crl(
         certificate_of(signing),
         signer,
-        _entries(session, authority.id, None if base is None else base.revision),
+        _entries(session, signing, None if base is None else base.revision),
         number=number,
         this_update=at,
         next_update=next_update,
         delta_base=None if base is None else base.number,
-        removed=() if base is None else _removed(session, authority.id, base.revision),
+        removed=() if base is None else _removed(session, signing, base.revision),
         delta_urls=deltas,
     )
     return PublishedCrl(
@@ -225,24 +240,31 @@ def _built(
 
 
 def _entries(
-    session: Session, authority_id: str, after: int | None
+    session: Session, signing: AuthorityCertificate, after: int | None
 ) -> Iterator[tuple[int, float, RevocationReason | None]]:
     """The list, or what was revoked after a revision, as it comes: of a million, only their bytes
     are ever held."""
     reasons: dict[str, RevocationReason] = {}
-    for serial, at, text in session.revocations.entries(authority_id, after=after):
+    found = session.revocations.entries(
+        signing.authority_id, after=after, but_issued=not issues_clients(signing)
+    )
+    for serial, at, text in found:
         if text not in reasons:
             reasons[text] = parse_reason(text)
         yield serial, at, reasons[text]
 
 
-def _removed(session: Session, authority_id: str, after: int) -> list[tuple[int, float]]:
+def _removed(
+    session: Session, signing: AuthorityCertificate, after: int
+) -> list[tuple[int, float]]:
     """What was restored after a revision.
 
     Also what was revoked after it and restored: a delta in between may have listed that, and then
     it has to be removed (RFC 5280 §5.2.4).
     """
-    changes = session.revocations.changes_after(after, authority_id=authority_id)
+    changes = session.revocations.changes_after(
+        after, authority_id=signing.authority_id, but_issued=not issues_clients(signing)
+    )
     if changes is None:
         raise InvalidInputError(
             "the last complete CRL is too old for a delta", hint="sign a complete one first"

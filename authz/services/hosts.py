@@ -20,7 +20,7 @@ from authz.services.rulesets import facts_of_rules, put_rules, rules_of
 from authz.store.records import Authority, HostAssociation, Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from authz.policy.geo import GeoLookup
     from authz.services.rules import Rule
@@ -35,6 +35,7 @@ class AddedHost:
     Args:
         protection: the rule that blocks requests to the host without a valid certificate.
         rule: that rule as it is kept, None when it was not to be made.
+        rule_is_new: False when the zone had it already.
     """
 
     zone: Zone
@@ -42,6 +43,7 @@ class AddedHost:
     authority: Authority
     protection: dict[str, Any]
     rule: Rule | None
+    rule_is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,18 @@ def add_host(
             _check_trust(session, here, name)
         after: dict[str, Any] = {"hostname": name, "authority": found.name}
         rule: Rule | None = None
+        rule_is_new = False
+        before = rules_of(session, here)
         if protect is not None:
-            before = rules_of(session, here)
+            rule = _same(before.rules, wanted)
+        if rule is not None and not is_new:
+            raise ConflictError(
+                f'"{name}" asks for certificates of {found.name} and is protected like that '
+                "already",
+                hint="authz policy export shows the rules",
+            )
+        if protect is not None and rule is None:
+            rule_is_new = True
             wanted = with_free_ref(wanted, {one.get("ref") for one in before.rules})
             rules = put_rules(session, before, [*before.rules, wanted], geo=geo, actor=actor, at=at)
             rule = rules.rules[-1]
@@ -122,7 +134,14 @@ def add_host(
             zone_id=here.id,
             after=after,
         )
-    return AddedHost(zone=here, hostname=name, authority=found, protection=wanted, rule=rule)
+    return AddedHost(
+        zone=here,
+        hostname=name,
+        authority=found,
+        protection=wanted,
+        rule=rule,
+        rule_is_new=rule_is_new,
+    )
 
 
 def replace_hosts(
@@ -201,6 +220,18 @@ def remove_host(
             before={"associations": [facts_of(one) for one in gone]},
         )
     return tuple(names[one.authority_id] for one in gone)
+
+
+def _same(rules: Sequence[Rule], wanted: Mapping[str, Any]) -> Rule | None:
+    """A rule that does what another one would, None when there is none."""
+    for rule in rules:
+        if (
+            rule["expression"] == wanted["expression"]
+            and rule["action"] == wanted["action"]
+            and rule.get("enabled", True)
+        ):
+            return rule
+    return None
 
 
 def list_hosts(store: Store, zone: str | None = None) -> list[Host]:

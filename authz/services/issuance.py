@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from authz.ca.authority import chain_above
 from authz.ca.bundle import pem_bundle, pkcs12
 from authz.ca.csr import CsrFacts, read_csr
 from authz.ca.description import signature_name
@@ -125,6 +126,7 @@ def issue_certificate(
         CertificateRequest(subject=subject, spki=spki, names=names, days=days),
         profile=profile,
         issuer=certificate_of(issuing),
+        chain=chain_above(certificate_of(issuing), list(map(certificate_of, known.certificates))),
         at=at,
         urls=urls_for(publication_url, issuing.id),
     )

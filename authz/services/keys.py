@@ -2,7 +2,9 @@
 """Private keys in the store: encrypted on their way in, decrypted where something is signed.
 
 Each is bound to its identifier: an encrypted key that is put in another one's place does not open.
-The secret itself comes from outside (sources.key_secret); it is never in the store.
+The secret itself comes from outside (sources.key_secret); it is never in the store. All keys are
+encrypted by one: what keeps a new key opens one of those that are there (`checked_secret`, and
+`add_keys` in the transaction), so that a mistyped passphrase is an error before anything is kept.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from authz.services.context import audit, new_id
 from authz.store.records import Key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authz.sources.key_secret import KeySecret
     from authz.store.engine import Store
     from authz.store.records import AuthorityCertificate
@@ -56,6 +60,57 @@ def opened(key: Key, encryption: KeyEncryption) -> LocalSigner:
         KeyUnavailableError: it was encrypted by another secret, or is damaged.
     """
     return encryption.decrypt(key.record, bound_to=key.id.encode())
+
+
+def checked_secret(store: Store, encryption: KeyEncryption) -> Key | None:
+    """Make sure that a secret is the one that the keys of a store are encrypted by.
+
+    Returns:
+        The key that it opened, for `add_keys`; None while there is none.
+
+    Raises:
+        KeyUnavailableError: the keys are encrypted by another one.
+    """
+    with store.read() as session:
+        keys = session.authorities.keys()
+    return _one_that_opens(keys, encryption)
+
+
+def add_keys(
+    session: Session, keys: Iterable[Key], encryption: KeyEncryption, proof: Key | None
+) -> None:
+    """Keep new keys, if their secret is still that of all others.
+
+    Args:
+        proof: what `checked_secret` returned: a key that is as it was then is not opened again,
+            which takes a passphrase 0.3 s while others wait.
+
+    Raises:
+        KeyUnavailableError: the keys are encrypted by another secret by now (`rekey`, or the
+            first key of all, came in between).
+    """
+    there = session.authorities.keys()
+    if proof is None or proof not in there:
+        _one_that_opens(there, encryption)
+    for key in keys:
+        session.authorities.add_key(key)
+
+
+def _one_that_opens(keys: list[Key], encryption: KeyEncryption) -> Key | None:
+    for key in keys:
+        try:
+            opened(key, encryption)
+        except KeyUnavailableError:
+            # One record may be damaged: that must not stop a new authority.
+            continue
+        return key
+    if keys:
+        raise KeyUnavailableError(
+            "the private keys in the store are encrypted by another secret than the one configured",
+            hint="configure the passphrase or key file that they were encrypted with, "
+            "see keys in the settings; authz ca rekey changes it for all of them",
+        )
+    return None
 
 
 def key_of(session: Session, certificate: AuthorityCertificate) -> Key:

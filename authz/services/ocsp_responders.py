@@ -25,6 +25,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.signature import Signed, signed_by
 from authz.errors import AuthzError, StoreUnavailableError
 from authz.services.authority_lifecycle import certificate_of
+from authz.services.crls import issues_clients
 from authz.services.publication import (
     SigningCertificate,
     Unsigned,
@@ -166,11 +167,14 @@ def _status(store: Store, owner: SigningCertificate, serial: int) -> Certificate
     authority = owner.authority
     with store.read() as session:
         revoked = session.revocations.get(authority.id, text)
+        issued = session.certificates.by_serial(authority.id, text)
+        if issued is not None and not issues_clients(owner.certificate):
+            # Below an intermediate, not below this root.
+            return None
         if revoked is not None:
             return CertificateStatus(
                 revoked_at=revoked.revoked_at, reason=parse_reason(revoked.reason)
             )
-        issued = session.certificates.by_serial(authority.id, text)
         # And what stands below a root of ours.
         others = session.authorities.certificates(authority.id)
     ders = [] if issued is None else [issued.der]

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from authz.errors import ConflictError, InvalidInputError
 from authz.services.checking import check_models, check_rules, lists_named_by
 from authz.services.context import audit, new_id, zone_of
+from authz.services.loosening import covers, loosened
 from authz.services.namespace import check_owner, normalise_hostname
 from authz.services.rules import RuleChanges, changes_between
 from authz.services.rulesets import facts_of_rules, put_rules, rules_of
 from authz.store.records import List, ListItem, Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from authz.policy.geo import GeoLookup
     from authz.sources.policy_import import ImportedList, ImportedPolicy
@@ -45,6 +46,8 @@ class Applied:
     Args:
         settings: those that changed, each with its new value.
         version: of the zone's ruleset afterwards.
+        loosened: what is less strict than before (services.loosening).
+        covers: whether the file was written for every host of the zone.
     """
 
     zone: Zone
@@ -52,6 +55,8 @@ class Applied:
     lists: ListChanges
     settings: Mapping[str, Any]
     version: int
+    loosened: tuple[str, ...] = ()
+    covers: bool = True
 
     def __bool__(self) -> bool:
         lists = self.lists
@@ -73,6 +78,7 @@ def apply_policy(
     policy: ImportedPolicy,
     *,
     dry_run: bool = False,
+    agreed: Collection[str] | None = None,
     geo: GeoLookup | None = None,
     actor: str,
     at: float,
@@ -81,11 +87,13 @@ def apply_policy(
 
     Args:
         dry_run: everything is checked and nothing is kept.
+        agreed: what may be less strict afterwards (`Applied.loosened`); anything, when left out.
 
     Raises:
         NotFoundError: there is no such zone.
         InvalidInputError: the file names hosts of another zone.
-        ConflictError: a list of this name is there and did not come with this zone's file.
+        ConflictError: a list of this name is there and did not come with this zone's file; or
+            more would be less strict than was agreed to.
         PolicyError, ExpressionError: the rules do not compile, or others not any more.
     """
     try:
@@ -93,6 +101,11 @@ def apply_policy(
             applied = _apply(session, zone, policy, geo=geo, actor=actor, at=at)
             if dry_run:
                 raise _DryRun(applied)
+            if agreed is not None and not set(applied.loosened) <= set(agreed):
+                raise ConflictError(
+                    f"the zone {applied.zone.name} was changed meanwhile",
+                    hint="look at what would change now: --dry-run",
+                )
     except _DryRun as dry:
         return dry.applied
     return applied
@@ -151,7 +164,13 @@ def _apply(
         },
     )
     return Applied(
-        zone=changed, rules=changes, lists=lists, settings=settings, version=after.version
+        zone=changed,
+        rules=changes,
+        lists=lists,
+        settings=settings,
+        version=after.version,
+        loosened=loosened(here, changed, before.rules, after.rules),
+        covers=covers(policy.hosts, here),
     )
 
 

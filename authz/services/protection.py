@@ -7,6 +7,7 @@ Revoked certificates are asked for as well: they are verified.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from authz.errors import InvalidInputError
 from authz.rules.formatter import format_bytes
@@ -38,11 +39,7 @@ def protecting_expression(hostname: str, paths: Sequence[str] = ()) -> str:
     """
     parts = [_host(hostname), WITHOUT_CERTIFICATE]
     for path in paths:
-        if not path.startswith("/") or "*" in path[:-1] or not path.isprintable() or "?" in path:
-            raise InvalidInputError(
-                f'"{path}" is no path to protect',
-                hint='write "/admin" for that path alone, "/admin/*" for everything below it',
-            )
+        _check_path(path)
     if paths and _EVERYTHING not in paths:
         parts.insert(1, _paths(tuple(dict.fromkeys(paths))))
     return f"({' and '.join(parts)})"
@@ -85,6 +82,54 @@ def left_open(paths: Sequence[str]) -> list[tuple[str, str]]:
         elif everything_of and not any(whole.startswith(one) for one in below):
             found.append((f"{whole} itself", whole))
     return found
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith("/") or "*" in path[:-1] or not path.isprintable() or "?" in path:
+        raise InvalidInputError(
+            f'"{path}" is no path to protect',
+            hint='write "/admin" for that path alone, "/admin/*" for everything below it',
+        )
+    if not _is_plain(path):
+        plain = _plain(path)
+        raise InvalidInputError(
+            f'"{path}" is no path to protect: servers read it as another one',
+            hint=f'write "{plain}", which protects every way of writing it'
+            if _is_plain(plain)
+            else "write it without %, #, ;, \\, // and segments of dots",
+        )
+
+
+def _is_plain(path: str) -> bool:
+    """Whether there is one way to read a path: then every other way of writing it has this reading
+    among its own (policy.paths), and the rule finds it."""
+    segments = path.split("/")
+    whole = segments[:-1] if path.endswith("*") else segments
+    return (
+        path.startswith("/")
+        and path.isprintable()
+        and not any(character in path for character in "%#;\\?")
+        and "//" not in path
+        and "*" not in path[:-1]
+        and not any(segment in (".", "..") for segment in whole)
+    )
+
+
+def _plain(path: str) -> str:
+    """What servers take a path for, most of them."""
+    end = "*" if path.endswith("*") else ""
+    decoded = unquote(path.removesuffix("*").partition("#")[0]).replace("\\", "/")
+    kept: list[str] = []
+    *segments, last = (segment.partition(";")[0] for segment in decoded.split("/"))
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    if last in (".", ".."):
+        del kept[-1 if last == ".." else len(kept) :]
+        last = ""
+    return "/".join(["", *kept, last]) + end
 
 
 def _host(hostname: str) -> str:

@@ -15,11 +15,13 @@ delta is signed for each further one. How one is signed is in `crls`.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, ConflictError, StoreUnavailableError
-from authz.services.crls import BASE, COMPLETE, DELTA, CrlWanted, sign_crls
+from authz.services.crls import BASE, COMPLETE, DELTA, CrlWanted, issues_clients, sign_crls
 from authz.services.keys import key_of, opened
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def due(
     """What is to be signed for a certificate now, all of it under one number."""
     heads = {one.kind: one for one in session.published.heads(signing.certificate.id)}
     complete, delta = heads.get(COMPLETE), heads.get(DELTA)
-    changes = _Changes(session, signing.authority.id)
+    changes = _Changes(session, signing.certificate)
     whole = CrlWanted(hours=hours)
     if complete is None:
         return (whole,)
@@ -134,7 +136,7 @@ def due(
         _half_over(complete, at)
         or changed is None
         or changed > MOST_CHANGES
-        or (changed and session.revocations.count(signing.authority.id) <= FEW)
+        or (changed and changes.few_on_list())
     ):
         wanted.append(whole)
     base = heads.get(BASE)
@@ -172,11 +174,12 @@ def next_due(session: Session, *, at: float) -> float:
 
 
 class _Changes:
-    """How much was revoked and restored by one authority."""
+    """How much was revoked and restored of what the CRL of a certificate lists."""
 
-    def __init__(self, session: Session, authority_id: str) -> None:
+    def __init__(self, session: Session, certificate: AuthorityCertificate) -> None:
         self._session = session
-        self._authority_id = authority_id
+        self._authority_id = certificate.authority_id
+        self._but_issued = not issues_clients(certificate)
         self._counted: dict[int, int | None] = {}
 
     def after(self, revision: int) -> int | None:
@@ -184,10 +187,21 @@ class _Changes:
         nobody knows any more."""
         if revision not in self._counted:
             found = self._session.revocations.changes_after(
-                revision, authority_id=self._authority_id, most=MOST_CHANGES + 1
+                revision,
+                authority_id=self._authority_id,
+                but_issued=self._but_issued,
+                most=MOST_CHANGES + 1,
             )
             self._counted[revision] = None if found is None else len(found)
         return self._counted[revision]
+
+    def few_on_list(self) -> bool:
+        """Whether the list is short enough to be signed again after every change."""
+        revocations = self._session.revocations
+        if not self._but_issued:
+            return revocations.count(self._authority_id) <= FEW
+        with closing(revocations.entries(self._authority_id, but_issued=True)) as found:
+            return len(list(islice(found, FEW + 1))) <= FEW
 
     def few_after(self, revision: int) -> bool:
         """Whether they are known, and are a delta."""

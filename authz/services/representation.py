@@ -115,6 +115,8 @@ def applied_object(applied: Applied, *, dry_run: bool) -> dict[str, Any]:
             "kept": list(lists.kept),
         },
         "settings": dict(applied.settings),
+        "loosened": list(applied.loosened),
+        "covers_zone": applied.covers,
     }
 
 

@@ -13,8 +13,8 @@ import os
 import sqlite3
 import tempfile
 import uuid
-from contextlib import closing, contextmanager, suppress
-from itertools import count
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -28,9 +28,12 @@ from authz.errors import (
     StoreDamagedError,
     StoreUnavailableError,
 )
+from authz.store.audit import Audit
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
+from authz.store.damaged import file_errors, last_revision_in, set_aside
 from authz.store.engine import FILE_NAME, database_of, translated
 from authz.store.migration import migrate
+from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
 from authz.store.sqlite import Sqlite, identity, read_only
@@ -56,23 +59,32 @@ _FIRST: Final = frozenset({state, accounts, zones})
 
 _FIRST_REVISION: Final = 1
 
+#: Ends of the names of files that SQLite keeps beside a database.
+_BESIDE: Final = ("-journal", "-wal", "-shm")
 
-def backup(store: Store, file: Path) -> int:
+
+def backup(store: Store, file: Path, *, force: bool = False) -> int:
     """Write everything of a store into a file that appears whole or not at all, mode 0600.
+
+    Args:
+        force: also in the place of a file that is there.
 
     Returns:
         The revision that it has everything of.
 
     Raises:
         InvalidInputError: the file is the store's own.
+        ConflictError: there is such a file.
         StoreUnavailableError: the store cannot be read, or the file not written.
     """
     database = store._database
-    if isinstance(database, Sqlite) and file.exists() and file.samefile(database.name):
+    if isinstance(database, Sqlite) and _is_own(file, Path(database.name)):
         raise InvalidInputError(
-            "this file is the database itself", where=str(file), hint="name another file"
+            "this file is one of the database itself", where=str(file), hint="name another file"
         )
-    with _file_errors(file), _whole(file) as temporary, translated(store.name):
+    if file.is_symlink() or file.exists():
+        _check_replaceable(file, force=force)
+    with file_errors(file), _whole(file) as temporary, translated(store.name):
         if isinstance(database, Sqlite):
             _copy_file(Path(database.name), temporary)
         else:
@@ -91,17 +103,20 @@ def restore(
     *,
     replace: bool = False,
     moved: Callable[[Path], None] = lambda _: None,
+    actor: str,
+    at: float,
 ) -> int:
     """Put a backup into a database, which is made ready when it is empty.
 
     The store is then another one (`store_id`) of a later revision: whoever publishes from it reads
-    everything anew.
+    everything anew. Its audit log is that of the backup, and says that it was restored.
 
     Args:
         database: as `open_store` takes it, with `data_dir`.
         replace: also when something is in it, all of which goes. An SQLite file that is too damaged
             to be read is kept beside the new one.
         moved: told of that file.
+        actor, at: who restores, and when (Unix seconds), for the audit log.
 
     Returns:
         The revision that the store has afterwards.
@@ -111,48 +126,46 @@ def restore(
         ConflictError: something is in the database; nothing was changed.
         StoreUnavailableError: the file or the database cannot be used; nothing was changed.
     """
+    done = _Restoring(file=file, actor=actor, at=at)
     with _opened(file) as source:
         try:
-            return _put(source, database_of(database, data_dir), replace=replace)
+            return _put(source, database_of(database, data_dir), done, replace=replace)
         except StoreDamagedError as error:
             if not replace or error.where == str(file):
                 raise
         # Before the file goes, for whoever has published of it: revisions only rise.
-        before = _last_revision(data_dir / FILE_NAME)
-        moved(_set_aside(data_dir / FILE_NAME))
-        return _put(source, database_of(database, data_dir), replace=replace, before=before)
+        before = last_revision_in(data_dir / FILE_NAME)
+        moved(set_aside(data_dir / FILE_NAME))
+        return _put(source, database_of(database, data_dir), done, replace=replace, before=before)
 
 
-def _put(source: Connection, target: Database, *, replace: bool, before: int = 0) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Restoring:
+    """What the audit log says of it."""
+
+    file: Path
+    actor: str
+    at: float
+
+
+def _put(
+    source: Connection,
+    target: Database,
+    done: _Restoring,
+    *,
+    replace: bool,
+    before: int = 0,
+) -> int:
     try:
         with translated(target.name):
             check_schema(target, create=True)
             with target.writing.begin() as connection:
-                return _restore(source, target, connection, replace=replace, least=before + 1)
+                least = before + 1
+                revision = _restore(source, target, connection, replace=replace, least=least)
+                _audit(connection, source, done.file, revision, actor=done.actor, at=done.at)
+                return revision
     finally:
         target.close()
-
-
-def _last_revision(file: Path) -> int:
-    """The revision of a damaged database; 0 when not even that can be read."""
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as damaged:
-            (revision,) = damaged.execute("SELECT revision FROM state").fetchone()
-            return int(revision)
-    except (sqlite3.Error, TypeError, ValueError):
-        return 0
-
-
-def _set_aside(file: Path) -> Path:
-    """Give a damaged database another name, with its log; that name."""
-    number = next(n for n in count(1) if not Path(f"{file}.damaged-{n}").exists())
-    aside = Path(f"{file}.damaged-{number}")
-    with _file_errors(file):
-        # The log first: one that stays behind would be taken for the new file's.
-        for end in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                Path(f"{file}{end}").rename(f"{aside}{end}")
-    return aside
 
 
 def _restore(
@@ -197,6 +210,45 @@ def _restore(
     )
     target.committing(connection, revision)
     return revision
+
+
+def _audit(
+    connection: Connection, source: Connection, file: Path, revision: int, *, actor: str, at: float
+) -> None:
+    Audit(connection).add(
+        AuditEntry(
+            id=uuid.uuid4().hex,
+            at=at,
+            actor=actor,
+            action="store.restore",
+            object_type="store",
+            object_id=str(connection.execute(select(state.c.store_id)).scalar_one()),
+            after={
+                "file": str(file).encode(errors="replace").decode(),
+                "revision": revision,
+                "backup_revision": last_revision(source),
+            },
+        )
+    )
+
+
+def _check_replaceable(file: Path, *, force: bool) -> None:
+    if not force:
+        raise ConflictError(
+            "there is such a file already",
+            where=str(file),
+            hint="name another file, or replace it with --force",
+        )
+    if file.exists() and not file.is_file():
+        raise InvalidInputError(
+            "this is no file that could be replaced", where=str(file), hint="name another file"
+        )
+
+
+def _is_own(file: Path, database: Path) -> bool:
+    """Whether a file is the database or one that SQLite keeps beside it, there or not."""
+    own = str(database.resolve())
+    return str(file.resolve()) in {own + end for end in ("", *_BESIDE)}
 
 
 def _has_rows(connection: Connection) -> bool:
@@ -254,7 +306,7 @@ def _opened(file: Path) -> Iterator[Connection]:
         return
     with tempfile.TemporaryDirectory() as directory:
         copied = Path(directory) / "older.db"
-        with _file_errors(file), translated(str(file)):
+        with file_errors(file), translated(str(file)):
             _copy_file(file, copied)
             older = Sqlite(copied)
             try:
@@ -270,7 +322,7 @@ def _schema(file: Path) -> int:
     no_backup = InvalidInputError(
         "this is no backup, or a damaged one", where=str(file), hint="name another file"
     )
-    with _file_errors(file):
+    with file_errors(file):
         # For what the system says of it: SQLite says "unable to open".
         file.open("rb").close()
     try:
@@ -313,7 +365,7 @@ def _whole(file: Path) -> Iterator[Path]:
         temporary.rename(file)
         _sync(file.parent)
     finally:
-        for end in ("", "-journal", "-wal", "-shm"):
+        for end in ("", *_BESIDE):
             Path(name + end).unlink(missing_ok=True)
 
 
@@ -323,19 +375,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _file_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"the file cannot be used: {(error.strerror or str(error)).lower()}",
-            where=str(file),
-            hint="name a file in a directory that exists, where there is room",
-        ) from error
-    except sqlite3.Error as error:
-        raise StoreUnavailableError(
-            f"the file cannot be used: {str(error).lower()}", where=str(file)
-        ) from error

@@ -13,18 +13,36 @@ from sqlalchemy import delete, func, insert, select, update
 
 from authz.store.records import Revocation, RevocationChange
 from authz.store.rows import columns_of, record_of, values_of
-from authz.store.tables import revocation_changes, revocation_counts, revocations, state
+from authz.store.tables import (
+    client_certificates,
+    revocation_changes,
+    revocation_counts,
+    revocations,
+    state,
+)
 from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Table
 
 _CHANGES = revocation_changes
 
 #: Rows that are in memory at a time while a long list is read.
 _AT_ONCE: Final = 10_000
+
+
+def _issued(table: Table) -> ColumnElement[bool]:
+    """Whether a row is about a client certificate that was issued here."""
+    return (
+        select(client_certificates.c.number)
+        .where(
+            client_certificates.c.authority_id == table.c.authority_id,
+            client_certificates.c.serial == table.c.serial,
+        )
+        .exists()
+    )
 
 
 class Revocations:
@@ -94,30 +112,39 @@ class Revocations:
                 yield from [int(serial, 16) for serial in part]
 
     def entries(
-        self, authority_id: str, *, after: int | None = None
-    ) -> Iterator[tuple[int, float, str]]:
+        self, authority_id: str, *, after: int | None = None, but_issued: bool = False
+    ) -> Generator[tuple[int, float, str], None, None]:
         """Every revoked serial number of an authority with its time and reason, as they come.
 
         Args:
             after: only those that were revoked in transactions after this revision.
+            but_issued: without those of client certificates that were issued here.
         """
         query = select(revocations.c.serial, revocations.c.revoked_at, revocations.c.reason).where(
             revocations.c.authority_id == authority_id
         )
         if after is not None:
             query = query.where(revocations.c.revision > after)
+        if but_issued:
+            query = query.where(~_issued(revocations))
         with self._connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as found:
             for part in found.partitions():
                 yield from [(int(serial, 16), at, reason) for serial, at, reason in part]
 
     def changes_after(
-        self, revision: int, *, authority_id: str | None = None, most: int | None = None
+        self,
+        revision: int,
+        *,
+        authority_id: str | None = None,
+        but_issued: bool = False,
+        most: int | None = None,
     ) -> list[RevocationChange] | None:
         """What changed in transactions after `revision`, in order; None when that is not kept any
         more, so that the list itself must be read.
 
         Args:
             authority_id: only the changes of this authority.
+            but_issued: without those of client certificates that were issued here.
             most: only so many, the first ones.
         """
         kept_after = self._connection.execute(select(state.c.changes_after)).scalar_one()
@@ -131,6 +158,8 @@ class Revocations:
         )
         if authority_id is not None:
             query = query.where(_CHANGES.c.authority_id == authority_id)
+        if but_issued:
+            query = query.where(~_issued(_CHANGES))
         return [record_of(RevocationChange, row) for row in self._connection.execute(query)]
 
     def mark(self, revision: int) -> str:

@@ -17,6 +17,7 @@ from authz.node.reporter import Reporter, Reporting
 from authz.observability.activity import Activity
 from authz.observability.events import EventRecorder
 from authz.observability.metrics import Metrics
+from authz.observability.seen_certificates import SeenCertificates
 from benchmarks.clock import timed
 from benchmarks.figures import Result
 from benchmarks.inside import expect_allowed, service_for
@@ -74,7 +75,7 @@ def _recorder(allowed_every: int) -> Iterator[EventRecorder]:
     recorder = EventRecorder(lambda data: decode(data, options).source_address, allowed_every)
     activity = Activity()
     reporter = Reporter(
-        Reporting(recorder, Metrics().rules),
+        Reporting(recorder, Metrics().rules, SeenCertificates()),
         lambda _, report: activity.add(report),
         acknowledged=False,
     )

@@ -152,6 +152,8 @@ def everything(store: Store) -> dict[str, list[Any]]:
                 but = {"revision"} if table.name == "lists" else set()
                 columns = [one for one in table.columns if one.name not in but]
                 rows = session._connection.execute(select(*columns))
+                if table.name == "audit_log":
+                    rows = [one for one in rows if one.action != "store.restore"]
                 found[table.name] = sorted((tuple(row) for row in rows), key=repr)
     return found
 
@@ -204,7 +206,7 @@ def test_a_backup_restored_into_an_empty_database_is_the_same(
     file = tmp_path / "backup"
     backup(full, file)
 
-    revision = restore(target.database, target.data_dir, file)
+    revision = restore(target.database, target.data_dir, file, actor="tester", at=AT)
 
     with closing(target.open(create=False)) as other:
         assert everything(other) == everything(full)
@@ -243,7 +245,7 @@ def test_a_database_in_use_is_not_restored_into(full: Store, place: Place, tmp_p
     before = everything(full)
 
     with pytest.raises(ConflictError, match="in use"):
-        restore(place.database, place.data_dir, file)
+        restore(place.database, place.data_dir, file, actor="tester", at=AT)
 
     assert everything(full) == before
 
@@ -264,7 +266,9 @@ def test_replacing_what_is_there(full: Store, place: Place, tmp_path: Path) -> N
         with full.write() as session:
             last, old = session.revision, session.store_id
     with closing(full.watcher()) as watcher:
-        revision = restore(place.database, place.data_dir, file, replace=True)
+        revision = restore(
+            place.database, place.data_dir, file, replace=True, actor="tester", at=AT
+        )
 
         assert watcher.wait(10.0) is True
     after = everything(full)
@@ -276,6 +280,13 @@ def test_replacing_what_is_there(full: Store, place: Place, tmp_path: Path) -> N
     with full.read() as session:
         assert session.revision == revision > last
         assert session.store_id != old
+        (row,) = session.audit.latest(most=1)
+        assert (row.actor, row.action, row.object_id) == (
+            "tester",
+            "store.restore",
+            session.store_id,
+        )
+        assert row.after == {"file": str(file), "revision": revision, "backup_revision": 2}
         assert session.revocations.changes_after(last) is None
         query = CertificateQuery(zone_id=zone.id, search="later")
         assert session.certificates.find(query, most=9) == []
@@ -290,7 +301,7 @@ def test_readers_see_the_old_store_until_all_of_the_new_is_there(
     backup(full, file)
     with full.read() as reader:
         before = reader.store_id
-        restore(place.database, place.data_dir, file, replace=True)
+        restore(place.database, place.data_dir, file, replace=True, actor="tester", at=AT)
         assert (
             len(reader.certificates.find(CertificateQuery(zone_id=default_zone(reader).id), most=9))
             == 5
@@ -328,14 +339,6 @@ def test_a_backup_while_others_write_is_one_moment(
         writer.join()
 
 
-def test_a_backup_takes_the_place_of_an_older_one(full: Store, tmp_path: Path) -> None:
-    file = tmp_path / "backup"
-    file.write_bytes(b"older")
-    backup(full, file)
-
-    assert file.read_bytes().startswith(b"SQLite format 3")
-
-
 def test_a_backup_that_cannot_be_written_leaves_nothing(full: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError) as error:
         backup(full, tmp_path / "nowhere" / "backup")
@@ -343,14 +346,29 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(full: Store, tmp_path: P
 
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
-    with pytest.raises(StoreUnavailableError):
-        backup(full, tmp_path / "taken")
+    with pytest.raises(InvalidInputError, match="no file that could be replaced"):
+        backup(full, tmp_path / "taken", force=True)
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_backup_does_not_replace_the_database(tmp_path: Path) -> None:
-    with closing(open_store("sqlite", tmp_path)) as store, pytest.raises(InvalidInputError):
-        backup(store, tmp_path / "authz.db")
+@pytest.mark.parametrize("name", ["authz.db", "authz.db-wal", "authz.db-shm", "authz.db-journal"])
+def test_a_backup_does_not_replace_the_database(name: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(name)
+    with closing(open_store("sqlite", tmp_path)) as store:
+        for file in (tmp_path / name, tmp_path / "link"):
+            with pytest.raises(InvalidInputError, match="one of the database itself"):
+                backup(store, file, force=True)
+
+
+def test_a_backup_replaces_a_file_only_when_that_is_asked_for(full: Store, tmp_path: Path) -> None:
+    file = tmp_path / "copy"
+    file.write_text("precious")
+    with pytest.raises(ConflictError, match="such a file already"):
+        backup(full, file)
+    assert file.read_text() == "precious"
+
+    backup(full, file, force=True)
+    assert file.read_bytes().startswith(b"SQLite format 3")
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 4096])
@@ -358,14 +376,14 @@ def test_what_is_no_backup_is_refused(content: bytes, place: Place, tmp_path: Pa
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises((InvalidInputError, StoreUnavailableError)) as error:
-        restore(place.database, place.data_dir, file)
+        restore(place.database, place.data_dir, file, actor="tester", at=AT)
 
     assert error.value.where == str(file)
 
 
 def test_a_backup_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="no such file"):
-        restore("sqlite", tmp_path, tmp_path / "file")
+        restore("sqlite", tmp_path, tmp_path / "file", actor="tester", at=AT)
 
 
 def test_a_damaged_backup_changes_nothing(full: Store, place: Place, tmp_path: Path) -> None:
@@ -378,7 +396,7 @@ def test_a_damaged_backup_changes_nothing(full: Store, place: Place, tmp_path: P
     before = everything(full)
 
     with pytest.raises((InvalidInputError, StoreUnavailableError)):
-        restore(place.database, place.data_dir, file, replace=True)
+        restore(place.database, place.data_dir, file, replace=True, actor="tester", at=AT)
 
     assert everything(full) == before
 
@@ -394,7 +412,7 @@ def test_a_backup_of_a_later_release_is_refused(
         connection.commit()
 
     with pytest.raises((InvalidInputError, StoreUnavailableError), match=words):
-        restore(place.database, place.data_dir, file, replace=True)
+        restore(place.database, place.data_dir, file, replace=True, actor="tester", at=AT)
 
 
 def test_a_database_of_a_later_release_is_not_restored_into(
@@ -406,7 +424,7 @@ def test_a_database_of_a_later_release_is_not_restored_into(
         session._connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
 
     with pytest.raises(StoreUnavailableError, match="later release"):
-        restore(place.database, place.data_dir, file, replace=True)
+        restore(place.database, place.data_dir, file, replace=True, actor="tester", at=AT)
 
 
 def _damage(store: Store, statement: Any) -> None:

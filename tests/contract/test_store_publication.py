@@ -99,6 +99,24 @@ def test_changes_of_one_authority_and_the_first_of_them(store: Store) -> None:
         assert session.revocations.changes_after(0, authority_id=of.id, most=1) == changes[:1]
 
 
+def test_what_is_not_of_a_client_certificate_that_was_issued_here(store: Store) -> None:
+    with store.write() as session:
+        zone, of = with_authority(session)
+        client = certificate(of, zone.id, 10)
+        session.certificates.add(client)
+        for serial in (client.serial, "FF"):
+            session.revocations.add(
+                Revocation(authority_id=of.id, serial=serial, revoked_at=AT, reason="unspecified")
+            )
+    with store.read() as session:
+        assert list(session.revocations.entries(of.id, but_issued=True)) == [
+            (255, AT, "unspecified")
+        ]
+        changes = session.revocations.changes_after(0, but_issued=True)
+        assert changes is not None
+        assert [one.serial for one in changes] == ["FF"]
+
+
 def test_certificates_that_expire_are_counted_up_to_a_bound(store: Store) -> None:
     with store.write() as session:
         zone, of = with_authority(session)

@@ -22,6 +22,7 @@ from authz.store.engine import database_of, migrate_store, open_store
 from authz.store.migration import SCRIPTS, migrate
 from authz.store.tables import metadata, state
 from tests.contract.test_store_backup import everything, fill
+from tests.factories.pki import AT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,12 +159,26 @@ def test_a_backup_of_a_later_database_is_not_restored_by_this_program(
     if place.is_sqlite:
         backup(store, tmp_path / "backup")
         with pytest.raises(Exception, match="later release"):
-            restore(place.database, place.data_dir, tmp_path / "backup", replace=True)
+            restore(
+                place.database,
+                place.data_dir,
+                tmp_path / "backup",
+                replace=True,
+                actor="tester",
+                at=AT,
+            )
     else:
         # What this program does not know is not in its backup.
         backup(store, tmp_path / "backup")
         with pytest.raises(StoreUnavailableError, match="later release"):
-            restore(place.database, place.data_dir, tmp_path / "backup", replace=True)
+            restore(
+                place.database,
+                place.data_dir,
+                tmp_path / "backup",
+                replace=True,
+                actor="tester",
+                at=AT,
+            )
 
 
 def test_a_database_that_needs_a_later_program_says_so(place: Place, store: Store) -> None:
@@ -201,7 +216,7 @@ def test_a_backup_of_an_earlier_release_is_migrated(
         monkeypatch.setattr(one, "SCHEMA", schema.SCHEMA if one is not schema else one.SCHEMA + 1)
     monkeypatch.setattr(module, "migrate", lambda database: migrate(database, scripts))
 
-    restore(place.database, place.data_dir, file, replace=True)
+    restore(place.database, place.data_dir, file, replace=True, actor="tester", at=AT)
 
     assert everything(store) == before
     assert file.read_bytes() == content

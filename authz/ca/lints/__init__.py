@@ -16,11 +16,12 @@ from authz.ca.lints.certificate_issuer import ISSUER_LINTS
 from authz.ca.lints.crl import CRL_LINTS
 from authz.ca.lints.crl_view import CrlView, view_crl
 from authz.ca.lints.finding import Lint, LintFinding, Severity, run
+from authz.ca.lints.name_constraints import NAME_CONSTRAINT_LINTS
 from authz.ca.lints.view import CertificateView, view_certificate
 from authz.errors import LintFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "CERTIFICATE_LINTS",
@@ -39,16 +40,21 @@ CERTIFICATE_LINTS: Final[tuple[Lint[CertificateView], ...]] = (
     *FORM_LINTS,
     *EXTENSION_LINTS,
     *ISSUER_LINTS,
+    *NAME_CONSTRAINT_LINTS,
 )
 
 
-def lint_certificate(der: bytes, issuer: bytes | None = None) -> tuple[LintFinding, ...]:
-    """What is wrong with a certificate below `issuer` (None: it signs itself), both in DER.
+def lint_certificate(
+    der: bytes, issuer: bytes | None = None, chain: Sequence[bytes] = ()
+) -> tuple[LintFinding, ...]:
+    """What is wrong with a certificate below `issuer` (None: it signs itself), in DER.
+
+    `chain` are the certificates above the issuer, from the nearest up.
 
     Raises:
         MalformedCertificateError: it is not shaped like a certificate.
     """
-    return run(CERTIFICATE_LINTS, view_certificate(der, issuer))
+    return run(CERTIFICATE_LINTS, view_certificate(der, issuer, chain))
 
 
 def lint_crl(der: bytes, issuer: bytes) -> tuple[LintFinding, ...]:

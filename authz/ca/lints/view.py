@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A certificate as the lints see it: its parts in their own bytes, and the certificate above it.
+"""A certificate as the lints see it: its parts in their own bytes, and the certificates above it.
 
 Read with our own reader (authz/certs/der.py), not with what wrote it, and without refusing what a
 lint is there to find (a negative serial number, an extension that is there twice). RFC 5280 §4.1.
@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from authz.certs import der
 from authz.certs.names import Attribute, parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
 KEY_USAGE: Final = "2.5.29.15"
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 ALTERNATIVE_NAME: Final = "2.5.29.17"
+NAME_CONSTRAINTS: Final = "2.5.29.30"
 SUBJECT_KEY_ID: Final = "2.5.29.14"
 AUTHORITY_KEY_ID: Final = "2.5.29.35"
 CRL_DISTRIBUTION_POINTS: Final = "2.5.29.31"
@@ -153,8 +157,10 @@ def distribution_names(extension: Extension | None) -> tuple[tuple[int, bytes], 
     )
 
 
-def view_certificate(data: bytes, issuer: bytes | None = None) -> CertificateView:
-    """The view of a certificate, and of the one above it (both in DER).
+def view_certificate(
+    data: bytes, issuer: bytes | None = None, chain: Sequence[bytes] = ()
+) -> CertificateView:
+    """The view of a certificate, of its issuer, and of those above the issuer (all in DER).
 
     Raises:
         MalformedCertificateError: it is not shaped like one.
@@ -178,7 +184,9 @@ def view_certificate(data: bytes, issuer: bytes | None = None) -> CertificateVie
         subject=subject.raw,
         spki=spki.raw,
         extensions=extensions(rest[0].content) if rest else (),
-        issuer=None if issuer is None else view_certificate(issuer),
+        issuer=(
+            None if issuer is None else view_certificate(issuer, next(iter(chain), None), chain[1:])
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from cryptography import x509
 from authz.ca import authority as authority_module
 from authz.ca.authority import (
     NewAuthority,
+    chain_above,
     create_intermediate,
     create_root,
     cross_certify,
@@ -20,10 +21,11 @@ from authz.ca.authority import (
     trusted_until,
 )
 from authz.ca.bundle import pem_bundle
+from authz.ca.issuance import CertificateRequest, prepare
 from authz.ca.key_kinds import KeyKind
 from authz.ca.keys import generate_key
-from authz.ca.names import Subject
-from authz.ca.profiles import INTERMEDIATE, ROOT
+from authz.ca.names import AlternativeNames, Subject
+from authz.ca.profiles import CLIENT, INTERMEDIATE, ROOT
 from authz.certs.authority import AuthorityModel
 from authz.certs.certificate import Certificate
 from authz.certs.pem import write_pem
@@ -358,3 +360,33 @@ def test_the_key_of_an_issuer_is_asked_for() -> None:
             Subject.of("x"), issuer=root().certificate, issuer_signer=generate_key(), at=AT
         )
     assert isinstance(root(), NewAuthority)
+
+
+def test_an_authority_with_name_constraints_is_not_followed_by_one_without() -> None:
+    constraints = x509.NameConstraints([x509.DNSName("inside.example")], None)
+    made = make_root("Limited", at=AT, name_constraints=constraints)
+
+    with pytest.raises(InvalidRequestError, match="has name constraints, which a successor"):
+        rotate(Certificate.from_der(made.der), at=AT)
+
+
+def test_the_constraints_above_an_imported_authority_hold() -> None:
+    constraints = x509.NameConstraints([x509.DNSName("inside.example")], None)
+    made = make_root("Limited", at=AT, name_constraints=constraints).intermediate("Below")
+    assert made.issuer is not None
+    own = import_authority(_pem(made, made.issuer), made.key_pem, at=AT)
+
+    for name in ("a.inside.example", "outside.example"):
+        request = CertificateRequest(
+            subject=Subject.of("alice"),
+            spki=generate_key().spki,
+            names=AlternativeNames(dns=(name,)),
+            days=30,
+        )
+        chain = chain_above(own.certificate, [root().certificate, *own.chain])
+        assert chain == own.chain
+        if name == "outside.example":
+            with pytest.raises(LintFailedError, match="is not permitted by the name constraints"):
+                prepare(request, profile=CLIENT, issuer=own.certificate, chain=chain, at=AT)
+        else:
+            assert prepare(request, profile=CLIENT, issuer=own.certificate, chain=chain, at=AT)

@@ -104,8 +104,9 @@ def _modulus() -> int:
     [
         (_modulus(), 1, "not valid"),
         (_modulus(), 4, "not valid"),
-        (_modulus() + 1, 65537, "even modulus"),
-        ((1 << 8200) + 1, 65537, "8201 bits"),
+        (_modulus() + 1, 65537, "the RSA key has an even modulus"),
+        ((1 << 8200) + 1, 65537, "the RSA key has 8201 bits"),
+        (_modulus(), 3, "the RSA key has the exponent 3"),
     ],
 )
 def test_rsa_numbers_that_are_no_good_are_refused(n: int, e: int, message: str) -> None:
@@ -121,6 +122,15 @@ def test_a_point_that_is_not_on_its_curve_is_refused() -> None:
 
     with pytest.raises(WeakKeyError, match="not valid"):
         check_public_key(bytes(spki))
+
+
+@pytest.mark.parametrize("point", [b"\x00", b"\x04" + bytes(64), b"\x02" + b"\xff" * 32, b""])
+def test_a_point_at_infinity_and_other_points_of_no_key_are_refused(point: bytes) -> None:
+    # Of P-256: infinity (SEC 1 §2.3.3), (0, 0), an x beyond the field, and nothing.
+    algorithm = encode.sequence(encode.oid("1.2.840.10045.2.1"), encode.oid("1.2.840.10045.3.1.7"))
+
+    with pytest.raises(WeakKeyError, match="not valid"):
+        check_public_key(encode.sequence(algorithm, encode.bit_string(point)))
 
 
 @pytest.mark.parametrize("spki", [b"", b"\x30\x00", b"no key"])

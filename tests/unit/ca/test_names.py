@@ -44,6 +44,8 @@ def test_a_subject_is_made_of_keywords() -> None:
     [
         ("common_name", "", "the common name is empty"),
         ("common_name", "  ", "the common name is empty"),
+        ("common_name", " admin", "the common name begins or ends with a blank"),
+        ("organizational_unit", "ops ", "the organizational unit begins or ends with a blank"),
         ("common_name", "x" * 65, "the common name has 65 characters"),
         ("location", "x" * 129, "the location has 129 characters"),
         ("country", "de", "not a code of two capital letters"),
@@ -51,6 +53,15 @@ def test_a_subject_is_made_of_keywords() -> None:
         ("serial_number", "#1", "a PrintableString cannot have"),
         ("organization", "a\nb", "control characters"),
         ("common_name", "a\0b", "control characters"),
+        ("common_name", "a\u202eb", "control characters"),
+        ("organization", "a\u200bb", "cannot be seen"),
+        ("organization", "a\u3164", "cannot be seen"),
+        ("common_name", "admin\ufe0f", "cannot be seen"),
+        ("common_name", "ad\u034fmin", "cannot be seen"),
+        ("common_name", " admin", "begins or ends with a blank"),
+        ("organization", "Acme ", "begins or ends with a blank"),
+        ("location", "\u00a0Berlin", "begins or ends with a blank"),
+        ("organizational_unit", "\tops", "begins or ends with a blank"),
     ],
 )
 def test_values_that_a_certificate_cannot_have_are_refused(

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -79,15 +81,37 @@ def test_options_win_over_the_settings(here: Path) -> None:
     assert stores.store_settings(None, None, None).database == "postgresql://a/b"
 
 
+def _user(name: str) -> pwd.struct_passwd:
+    return pwd.struct_passwd((name, "x", 4711, 4711, "", "/", "/bin/sh"))
+
+
 def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores.getpass, "getuser", lambda: "ada")
-    assert stores.actor() == "cli:ada"
+    monkeypatch.setenv("LOGNAME", "somebody else")
+    assert stores.actor() == f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
 
-    def nobody() -> str:
-        raise KeyError("uid not found")
 
-    monkeypatch.setattr(stores.getpass, "getuser", nobody)
-    assert stores.actor() == "cli"
+@pytest.mark.parametrize(
+    ("name", "actor"),
+    [
+        ("ada", "cli:ada"),
+        ("a\x1b[1m", "cli:4711"),
+        ("", "cli:4711"),
+        ("x" * 300, "cli:" + "x" * 251),
+    ],
+)
+def test_names_of_users(name: str, actor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores.os, "getuid", lambda: 4711)
+    monkeypatch.setattr(stores.pwd, "getpwuid", lambda _: _user(name))
+    assert stores.actor() == actor
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(user: int) -> pwd.struct_passwd:
+        raise KeyError(user)
+
+    monkeypatch.setattr(stores.os, "getuid", lambda: 4711)
+    monkeypatch.setattr(stores.pwd, "getpwuid", nobody)
+    assert stores.actor() == "cli:4711"
 
 
 def test_a_lost_secret_is_not_made_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,3 +130,10 @@ def test_a_host_that_is_none_is_refused_before_anything_is_fetched(tmp_path: Pat
         plan_of(load_settings(file, []))
     assert caught.value.where == f"{file}:2: fetch.allowed_hosts"
     assert "http://x/" in str(caught.value)
+
+
+def test_a_data_directory_that_is_a_file_can_hold_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="is a file") as caught:
+        plan_of(_settings(store="on", data_dir=str(tmp_path / "file")))
+    assert "data_dir" in str(caught.value.where)

@@ -79,6 +79,13 @@ def test_a_name_that_another_identifier_begins_with_is_a_name() -> None:
     assert find_named("authority", records, "abcdef") is records[0]
 
 
+def test_a_name_that_is_the_identifier_of_another_is_not_that_one() -> None:
+    """What a certificate says of its authority is an identifier."""
+    records = [_authority("1" * 32, "0" * 32), _authority("b", "1" * 32)]
+
+    assert find_named("authority", records, "1" * 32) is records[1]
+
+
 def test_nothing_is_there_yet() -> None:
     with pytest.raises(NotFoundError) as caught:
         find_named("authority", list[Authority](), "x")

@@ -195,3 +195,15 @@ def test_a_host_is_removed_from_one_authority_or_all(world: World) -> None:
 def test_an_authority_that_is_not_there(world: World) -> None:
     with pytest.raises(NotFoundError):
         _add(world, "a.example", "gone")
+
+
+def test_a_rule_that_the_zone_has_is_not_made_again(world: World) -> None:
+    world.ca()
+    world.ca("Other")
+    first = _add(world, "a.example", protect=[])
+    second = add_host(world.store, "a.example", authority="Other", protect=[], actor="t", at=AT)
+
+    assert (first.rule_is_new, second.rule_is_new) == (True, False)
+    assert second.rule == first.rule
+    with pytest.raises(ConflictError, match="protected like that already"):
+        _add(world, "a.example", protect=[])

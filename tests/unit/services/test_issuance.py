@@ -6,21 +6,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from authz.ca.names import AlternativeNames, Subject
 from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem
+from authz.demo.pki import make_root
 from authz.errors import (
     ConflictError,
     InvalidCsrError,
     InvalidInputError,
     InvalidRequestError,
     IssuerInactiveError,
+    LintFailedError,
     NotFoundError,
 )
 from authz.services import issuance
-from authz.services.authority_creation import upload_authority
+from authz.services.authority_creation import import_authority, upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
 from authz.services.certificates import get_certificate
 from authz.services.issuance import Issued, bundle_of, issue_certificate
@@ -267,3 +270,24 @@ def test_the_chain_of_an_older_certificate_is_that_of_before_the_rotation(world:
     rotate_authority(world.store, "Acme", encryption=world.encryption, actor="t", at=AT + DAY)
 
     assert bundle_of(world.store, issued.certificate) == issued.bundle
+
+
+def test_the_name_constraints_above_an_imported_authority_hold(world: World) -> None:
+    constraints = x509.NameConstraints([x509.DNSName("inside.example")], None)
+    above = make_root("Limited", at=AT, name_constraints=constraints)
+    below = above.intermediate("Below")
+    import_authority(
+        world.store,
+        below.pem + above.pem,
+        below.key_pem,
+        encryption=world.encryption,
+        actor="tester",
+        at=AT,
+    )
+
+    def request(name: str) -> NewKey:
+        return NewKey(subject=Subject.of("alice"), names=AlternativeNames(dns=(name,)))
+
+    assert _issue(world, request("a.inside.example"), days=30)
+    with pytest.raises(LintFailedError, match="not permitted by the name constraints of 'CN=Limi"):
+        _issue(world, request("outside.example"), days=30)

@@ -108,6 +108,19 @@ def test_a_root_answers_for_what_stands_below_it(world: World, responders: OcspR
     assert _status(reply, below, above) is CertStatus.GOOD
 
 
+def test_a_root_says_nothing_of_a_client_of_its_intermediate(
+    world: World, responders: OcspResponders
+) -> None:
+    below, above = map(_read, world.ca(intermediate=True).certificates)
+    issued = world.issue().certificate
+    revoke_certificate(world.store, issued.id, actor="t", at=AT)
+    _renew(world, responders)
+    client = Certificate.from_der(issued.der)
+
+    assert _about(world, responders, above, client.serial_number) == ("unknown",)
+    assert _ask(world, responders, client, below).statuses == ("revoked",)
+
+
 def test_an_issuer_that_is_not_ours(world: World, responders: OcspResponders) -> None:
     _renew(world, responders)
     alien = issue_client().certificate

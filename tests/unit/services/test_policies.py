@@ -88,6 +88,31 @@ def test_a_dry_run_keeps_nothing(world: World, file: Path) -> None:
     assert world.audited() == []
 
 
+def test_what_is_less_strict_is_told_and_has_to_be_agreed_to(world: World, file: Path) -> None:
+    _apply(world, file, agreed=())
+    file.write_text('sites: [{name: pub, hosts: ["public.example"]}]\n')
+    would = _apply(world, file, dry_run=True)
+
+    assert would.loosened == (
+        "rule a goes",
+        "rule b goes",
+        "default_action goes from block to allow",
+    )
+    assert not would.covers
+    append_rule(
+        world.store,
+        "default",
+        {"ref": "c", "expression": "ssl", "action": "block"},
+        actor="another",
+        at=AT,
+    )
+    with pytest.raises(ConflictError, match="was changed meanwhile"):
+        _apply(world, file, agreed=would.loosened)
+    assert len(get_rules(world.store, "default").rules) == 3
+
+    assert _apply(world, file, agreed=(*would.loosened, "rule c goes")).rules.removed
+
+
 def test_what_changed_is_told(world: World, file: Path) -> None:
     _apply(world, file)
     file.write_text(

@@ -45,7 +45,8 @@ def _blocks(hostname: str, paths: list[str], host: str, path: str, **facts: bool
         ("a.example", ["/a", "/b/*"], "a.example", "/a", True),
         ("a.example", ["/a", "/b/*"], "a.example", "/c", False),
         ("a.example", ["/a", "/*"], "a.example", "*", True),
-        ("a.example", ['/"\\'], "a.example", '/"\\', True),
+        ("a.example", ['/"'], "a.example", '/"', True),
+        ("a.example", ["/.well-known/x", "/.g*"], "a.example", "/.git", True),
     ],
 )
 def test_whom_it_blocks(
@@ -68,6 +69,44 @@ def test_as_cloudflare_writes_it() -> None:
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(InvalidInputError, match="is no path to protect"):
         protecting_expression("a.example", [path])
+
+
+@pytest.mark.parametrize(
+    ("path", "instead"),
+    [
+        ("/a/../b", "/b"),
+        ("/a/b/..", "/a/"),
+        ("/a/.", "/a/"),
+        ("/../..", "/"),
+        ("/./c", "/c"),
+        ("/a/./*", "/a/*"),
+        ("/../*", "/*"),
+        ("//d", "/d"),
+        ("/d//*", "/d/*"),
+        ("/e%2fg", "/e/g"),
+        ("/e%2E%2e/g", "/e../g"),
+        ("/%2e%2e/g", "/g"),
+        ("/h#i", "/h"),
+        ("/h#*", "/h*"),
+        ("/a;v=1/b;c", "/a/b"),
+        ("/a\\b", "/a/b"),
+        ("/a%20b", "/a b"),
+    ],
+)
+def test_a_path_that_no_request_has_is_refused_and_the_right_one_named(
+    path: str, instead: str
+) -> None:
+    with pytest.raises(InvalidInputError, match="servers read it as another one") as caught:
+        protecting_expression("a.example", [path])
+    assert f'"{instead}"' in str(caught.value.hint)
+    assert protecting_expression("a.example", [instead])
+
+
+@pytest.mark.parametrize("path", ["/a%252e", "/a%3fb", "/a%2ab", "/a%00"])
+def test_a_path_for_which_there_is_no_other(path: str) -> None:
+    with pytest.raises(InvalidInputError, match="servers read it as another one") as caught:
+        protecting_expression("a.example", [path])
+    assert str(caught.value.hint).startswith("write it without %, #, ;")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from authz.services import crls, publication
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import retire_previous, rotate_authority
 from authz.services.crls import CrlWanted, sign_crl, sign_crls
+from authz.services.keys import key_of, opened
 from authz.services.publication import next_due, sign_due, signer_of, signing_certificates
 from authz.services.revocation import (
     restore_certificate,
@@ -38,6 +40,12 @@ HOURS = 168
 HALF = HOURS * 1800.0
 
 
+@pytest.fixture(autouse=True)
+def _small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first CRL is number 1. That they are of the time: test_crls."""
+    monkeypatch.setattr(crls, "least_number", lambda _: 1)
+
+
 def _sign(world: World, at: float = AT, **changes: Any) -> list[publication.Unsigned]:
     given: dict[str, Any] = {"hours": HOURS, "publication_url": "http://pki.example.com", **changes}
     return sign_due(world.store, lambda: world.encryption, at=at, **given)
@@ -53,8 +61,8 @@ def _numbers(world: World, certificate_id: str | None = None) -> dict[str, int]:
     return {kind: one.number for kind, one in _heads(world, certificate_id).items()}
 
 
-def _crl(world: World, kind: str) -> PublishedCrl:
-    (issuing,) = {one.certificate_id for one in _heads(world).values()}
+def _crl(world: World, kind: str, of: str | None = None) -> PublishedCrl:
+    (issuing,) = {one.certificate_id for one in _heads(world, of).values()}
     with world.store.read() as session:
         found = session.published.get(issuing, kind)
     assert found is not None
@@ -68,9 +76,9 @@ def _model(world: World, crl: PublishedCrl) -> CrlModel:
     return read_crl(crl.body, issuers, where="test")
 
 
-def _listed(world: World, kind: str, *, removed: bool = False) -> set[int]:
+def _listed(world: World, kind: str, *, removed: bool = False, of: str | None = None) -> set[int]:
     """The serial numbers in the latest CRL of a kind, as openssl prints them."""
-    text = openssl("crl", "-inform", "DER", "-noout", "-text", stdin=_crl(world, kind).body)
+    text = openssl("crl", "-inform", "DER", "-noout", "-text", stdin=_crl(world, kind, of).body)
     entries = text.partition("Revoked Certificates:")[2].split("Serial Number: ")[1:]
     return {
         int(entry.split()[0], 16) for entry in entries if ("Remove From CRL" in entry) is removed
@@ -235,6 +243,53 @@ def test_every_certificate_with_a_key_has_its_own(world: World) -> None:
         assert _numbers(world, one.id) == {"base": 1, "complete": 1, "delta": 2}
 
 
+def test_a_root_above_lists_what_it_issued_and_not_what_its_intermediate_did(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intermediate, above = world.ca(intermediate=True).certificates
+    _sign(world)
+    revoke_serial(world.store, "Acme", "0A", actor="t", at=AT)
+    revoke_certificate(world.store, world.issue("a").certificate.id, actor="t", at=AT)
+    _sign(world, AT + 1)
+    assert (_numbers(world, above.id), _numbers(world, intermediate.id)) == (
+        {"base": 1, "complete": 3, "delta": 3},
+        {"base": 1, "complete": 3, "delta": 3},
+    )
+
+    # Clients of the intermediate are nothing to it, and its key is left alone.
+    client = world.issue("b").certificate
+    revoke_certificate(world.store, client.id, actor="t", at=AT + 2)
+    monkeypatch.setattr(publication, "FEW", 2)
+    _sign(world, AT + 2)
+    assert _numbers(world, above.id)["delta"] == 3
+    assert _numbers(world, intermediate.id)["delta"] == 4
+    restore_certificate(world.store, client.id, actor="t", at=AT + 3)
+
+    rotate_authority(world.store, "Acme", encryption=world.encryption, actor="t", at=AT + 3)
+    retire_previous(world.store, "Acme", force=True, actor="t", at=AT + 3)
+    _sign(world, AT + 4)
+    old = Certificate.from_der(intermediate.der).serial_number
+    assert _numbers(world, above.id) == {"base": 1, "complete": 4, "delta": 4}
+    assert _listed(world, "complete", of=above.id) == {10, old}
+    assert _listed(world, "delta", of=above.id) == {10, old}
+    # One that was issued and restored is no removed entry of it either.
+    assert not _listed(world, "delta", of=above.id, removed=True)
+
+
+def test_a_root_with_many_on_its_list_signs_deltas_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "FEW", 1)
+    _, above = world.ca(intermediate=True).certificates
+    for serial in ("0A", "0B"):
+        revoke_serial(world.store, "Acme", serial, actor="t", at=AT)
+    _sign(world)
+    revoke_serial(world.store, "Acme", "0C", actor="t", at=AT)
+    _sign(world, AT + 1)
+
+    assert _numbers(world, above.id) == {"base": 1, "complete": 1, "delta": 3}
+
+
 def test_also_one_of_before_a_rotation_until_it_goes_or_expires(world: World) -> None:
     old = world.ca().certificates[0]
     rotate_authority(world.store, "Acme", encryption=world.encryption, actor="t", at=AT)
@@ -271,7 +326,11 @@ def test_what_one_authority_revokes_is_nothing_to_another(world: World) -> None:
 def test_a_key_that_cannot_be_used_stops_its_own_authority_only(world: World) -> None:
     world.ca()
     other = KeyEncryption.from_key_file(bytes(range(1, 33)))
-    theirs = world.ca("Other", encryption=other).certificates[0]
+    theirs = world.ca("Other").certificates[0]
+    with world.store.write() as session:
+        key = key_of(session, theirs)
+        record = other.encrypt(opened(key, world.encryption), bound_to=key.id.encode())
+        session.authorities.replace_key(replace(key, record=record))
     (unsigned,) = _sign(world)
 
     assert unsigned.signing.certificate == theirs

@@ -333,7 +333,7 @@ def test_a_weak_issuer_key_is_told_once() -> None:
 
 def test_every_lint_has_a_case() -> None:
     cases = {lint for lint, _ in (*CLIENT_CASES, *INTERMEDIATE_CASES, *SELF_SIGNED_CASES)}
-    elsewhere = {"issuer_named", "issuer_may_sign", "path_length"}
+    elsewhere = {"issuer_named", "issuer_may_sign", "path_length", "name_constraints"}
 
     assert {lint.id for lint in CERTIFICATE_LINTS} == cases | elsewhere
 

@@ -15,6 +15,7 @@ from authz.node.control import ca_publisher as module
 from authz.node.control.ca_publisher import CaPublisher
 from authz.node.control.config import ControlConfig
 from authz.observability.log import flush
+from authz.services import crls
 from authz.services.crls import sign_crl
 from authz.services.revocation import revoke_certificate
 from tests.factories.pki import AT
@@ -63,6 +64,12 @@ class _Bench:
 
     def sample(self, name: str) -> Any:
         return self.publisher.samples()[name]
+
+
+@pytest.fixture(autouse=True)
+def _small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first CRL is number 1. That they are of the time: tests/unit/services/test_crls."""
+    monkeypatch.setattr(crls, "least_number", lambda _: 1)
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a replacement of a zone's rules and settings lets in that was kept out before.
+
+No proof of it: rules that are gone, blocking rules that block no more, and settings that are less
+strict. What changed within an expression is for whoever wrote it to know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from authz.policy.model import DefaultAction, Misdirected, PathMode
+from authz.services.namespace import DEFAULT_ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from authz.store.records import Zone
+
+#: Values of settings, the strictest first.
+_STRICTEST_FIRST: Final[Mapping[str, tuple[str, ...]]] = {
+    "default_action": (DefaultAction.BLOCK, DefaultAction.ALLOW),
+    "paths": (PathMode.REFUSE, PathMode.COMPARE, PathMode.AS_SENT),
+    "misdirected": (Misdirected.ANSWER_421, Misdirected.IGNORE),
+}
+
+
+def loosened(
+    before: Zone,
+    after: Zone,
+    rules_before: Sequence[Mapping[str, Any]],
+    rules_after: Sequence[Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """What is less strict afterwards, one phrase each: `rule admin goes`."""
+    new = {str(rule["id"]): rule for rule in rules_after}
+    found = []
+    for rule in rules_before:
+        now = new.get(str(rule["id"]))
+        if now is None:
+            found.append(f"rule {rule['ref']} goes")
+        elif _blocks(rule) and not _blocks(now):
+            found.append(f"rule {rule['ref']} does not block any more")
+    for name, values in _STRICTEST_FIRST.items():
+        old, value = getattr(before, name), getattr(after, name)
+        if values.index(value) > values.index(old):
+            found.append(f"{name} goes from {old} to {value}")
+    return tuple(found)
+
+
+def covers(hosts: Sequence[str], zone: Zone) -> bool:
+    """Whether a file's hosts are every host of a zone: then it was written for all of it."""
+    if "*" in hosts:
+        return True
+    named = {host.lower().removesuffix(".") for host in hosts}
+    return zone.name != DEFAULT_ZONE and {zone.name, f"*.{zone.name}"} <= named
+
+
+def _blocks(rule: Mapping[str, Any]) -> bool:
+    return rule["action"] == "block" and bool(rule["enabled"])

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit log as it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.services.audit_log import entry_object, latest_entries
+from authz.services.revocation import revoke_certificate
+
+if TYPE_CHECKING:
+    from tests.unit.services.conftest import World
+
+
+def test_the_latest_first_and_the_history_of_one_object(world: World) -> None:
+    world.ca()
+    issued = world.issue().certificate
+    revoke_certificate(world.store, issued.id, reason="superseded", actor="bob", at=1_000_000.5)
+
+    everything = latest_entries(world.store)
+    assert [one.action for one in everything][:2] == ["certificate.revoke", "certificate.issue"]
+    assert latest_entries(world.store, most=1) == everything[:1]
+    assert latest_entries(world.store, before=everything[0].number) == everything[1:]
+    assert [one.action for one in latest_entries(world.store, of=issued.id)] == [
+        "certificate.revoke",
+        "certificate.issue",
+    ]
+    shown = entry_object(everything[0])
+    assert (shown["actor"], shown["at"]) == ("bob", "1970-01-12T13:46:40.500000Z")
+    assert shown["object"] == {"type": "certificate", "id": issued.id}
+    assert shown["after"]["reason"] == "superseded"
