@@ -36,7 +36,7 @@ from authz.store.migration import migrate
 from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
-from authz.store.sqlite import Sqlite, read_only
+from authz.store.sqlite import Sqlite, identity, read_only
 from authz.store.tables import (
     accounts,
     lists,
@@ -265,7 +265,14 @@ def _copy_file(file: Path, target: Path) -> None:
         closing(read_only(file)) as source,
         closing(sqlite3.connect(target)) as written,
     ):
+        before = identity(file, immutable=source.immutable)
         source.backup(written, pages=-1)
+        if before != identity(file, immutable=source.immutable):
+            raise StoreUnavailableError(
+                "the database was written to while it was read without a lock",
+                hint="try again, as a user that may write to its directory",
+                where=str(file),
+            )
 
 
 def _copy_rows(database: Database, file: Path) -> None:

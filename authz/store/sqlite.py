@@ -94,7 +94,7 @@ def _engine(file: Path, begin: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connected(connection: _Connection, record: Any) -> None:
-        record.info["file"] = _identity(file, immutable=connection.immutable)
+        record.info["file"] = identity(file, immutable=connection.immutable)
         # Its own transactions would begin late and read-only; ours begin as `begin` says.
         connection.isolation_level = None
         pragmas = [
@@ -115,7 +115,7 @@ def _engine(file: Path, begin: str) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def _checked_out(connection: _Connection, record: Any, _proxy: Any) -> None:
-        if record.info["file"] != _identity(file, immutable=connection.immutable):
+        if record.info["file"] != identity(file, immutable=connection.immutable):
             # Moved away, or another one is in its place: what this one says counts no more.
             raise exc.DisconnectionError
 
@@ -182,7 +182,7 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _identity(file: Path, *, immutable: bool) -> tuple[int, ...] | None:
+def identity(file: Path, *, immutable: bool) -> tuple[int, ...] | None:
     """Which file it is; where nobody was to change it, also what tells that somebody did."""
     try:
         status = file.stat()

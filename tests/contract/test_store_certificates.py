@@ -264,6 +264,18 @@ def test_beginnings_of_numbers(store: Store) -> None:
     assert len(found("", most=2)) < 6
 
 
+def test_the_contents_are_a_stream_of_all_zones(store: Store) -> None:
+    here, of = _issue(store, 2)
+    with store.write() as session:
+        there = zone(here.account_id)
+        session.zones.add(there)
+        session.certificates.add(certificate(of, there.id, 3))
+    kept = [certificate(of, here.id, number) for number in (1, 2, 3)]
+    with store.read() as session:
+        found = sorted(session.certificates.contents())
+    assert found == sorted((one.id, one.der, one.fingerprint_sha256) for one in kept)
+
+
 def test_words_longer_than_any_database_takes(store: Store) -> None:
     here, of = _issue(store, 0)
     # U+FDFA is 18 letters when it is taken apart.

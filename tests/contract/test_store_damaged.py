@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import ConflictError, InvalidInputError, StoreDamagedError
-from authz.store.backup import _set_aside, backup, restore
+from authz.errors import (
+    ConflictError,
+    InvalidInputError,
+    StoreDamagedError,
+    StoreUnavailableError,
+)
+from authz.store import backup as backups
+from authz.store.backup import backup, restore
+from authz.store.damaged import set_aside
 from authz.store.engine import open_store
+from tests.factories.pki import AT
 from tests.factories.stored import account
 
 if TYPE_CHECKING:
@@ -30,6 +38,10 @@ def copy(tmp_path: Path) -> Path:
     return file
 
 
+def _restore(data: Path, file: Path, **more: Any) -> int:
+    return restore("sqlite", data, file, actor="tester", at=AT, **more)
+
+
 def _damage(file: Path, start: int = 0) -> bytes:
     content = file.read_bytes()
     file.write_bytes(content[:start] + os.urandom(len(content) - start))
@@ -41,7 +53,7 @@ def test_a_backup_takes_the_place_of_a_damaged_file(copy: Path, tmp_path: Path) 
     moved: list[Path] = []
     for number in (1, 2):
         damaged = _damage(data / "authz.db")
-        assert restore("sqlite", data, copy, replace=True, moved=moved.append) == 2
+        assert _restore(data, copy, replace=True, moved=moved.append) == 2
         assert moved[-1] == data / f"authz.db.damaged-{number}"
         assert moved[-1].read_bytes() == damaged
         with closing(open_store("sqlite", data)) as store, store.read() as session:
@@ -59,14 +71,14 @@ def test_revisions_go_on_when_the_last_one_can_be_read(copy: Path, tmp_path: Pat
     content[(page - 1) * 4096 : page * 4096] = os.urandom(4096)
     (data / "authz.db").write_bytes(content)
 
-    assert restore("sqlite", data, copy, replace=True) == 7
+    assert _restore(data, copy, replace=True) == 7
 
 
 def test_its_log_goes_with_it(tmp_path: Path) -> None:
     for end in ("", "-wal", "-shm"):
         (tmp_path / f"authz.db{end}").write_text(end)
 
-    aside = _set_aside(tmp_path / "authz.db")
+    aside = set_aside(tmp_path / "authz.db")
 
     assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {
         f"{aside.name}{end}": end for end in ("", "-wal", "-shm")
@@ -76,7 +88,7 @@ def test_its_log_goes_with_it(tmp_path: Path) -> None:
 def test_a_damaged_file_stays_without_replace(copy: Path, tmp_path: Path) -> None:
     damaged = _damage(tmp_path / "data" / "authz.db")
     with pytest.raises(StoreDamagedError):
-        restore("sqlite", tmp_path / "data", copy)
+        _restore(tmp_path / "data", copy)
     assert (tmp_path / "data" / "authz.db").read_bytes() == damaged
 
 
@@ -84,12 +96,25 @@ def test_a_damaged_backup_takes_no_place(copy: Path, tmp_path: Path) -> None:
     damaged = _damage(tmp_path / "data" / "authz.db")
     _damage(copy)
     with pytest.raises(InvalidInputError, match="no backup, or a damaged one"):
-        restore("sqlite", tmp_path / "data", copy, replace=True)
+        _restore(tmp_path / "data", copy, replace=True)
     assert (tmp_path / "data" / "authz.db").read_bytes() == damaged
 
 
 def test_nothing_is_set_aside_that_can_be_read(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(ConflictError):
-        restore("sqlite", tmp_path / "data", copy)
-    restore("sqlite", tmp_path / "data", copy, replace=True, moved=lambda _: pytest.fail("moved"))
+        _restore(tmp_path / "data", copy)
+    _restore(tmp_path / "data", copy, replace=True, moved=lambda _: pytest.fail("moved"))
     assert not list((tmp_path / "data").glob("*damaged*"))
+
+
+def test_what_changes_while_it_is_copied_without_a_lock_is_no_backup(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter(((1,), (2,)))
+    monkeypatch.setattr(backups, "identity", lambda *_, **__: next(moments))
+    with (
+        closing(open_store("sqlite", tmp_path / "data")) as store,
+        pytest.raises(StoreUnavailableError, match="while it was read without a lock"),
+    ):
+        backup(store, tmp_path / "torn.db")
+    assert not (tmp_path / "torn.db").exists()

@@ -115,7 +115,7 @@ def test_without_a_disk_to_write_to_it_serves_all_the_same(
     node.rewrite(DENY_ALL)
     eventually(lambda: asking.ask() == DENIED, "the new policy answers")
     [warning] = node.events(
-        "the data directory cannot be used; a temporary one is, and generations begin at 1"
+        "the data directory cannot be written to; a temporary one is used instead"
     )
     assert Path(warning["temporary"]).is_dir()
     node.signal(signal.SIGTERM)
