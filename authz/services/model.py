@@ -80,8 +80,8 @@ class StoreModels:
         self._revoked = revoked or RevokedSerials()
         self._fetched = FetchedTrust(fetched)
         self._authorities: dict[str, AuthorityModel] = {}
-        self._lists: dict[str, tuple[int, ListModel]] = {}
-        self._rules: dict[tuple[str, int], tuple[RuleModel, ...]] = {}
+        self._lists: dict[str, tuple[tuple[int, float], ListModel]] = {}
+        self._rules: dict[tuple[str, int, float], tuple[RuleModel, ...]] = {}
         # One object for each: whoever compiles and writes it asks by identity what is the same.
         self._trusts: dict[tuple[AuthorityModel, ...], tuple[AuthorityModel, ...]] = {}
 
@@ -93,7 +93,9 @@ class StoreModels:
                 a thing in.
         """
         authorities = session.authorities.all()
-        self._revoked.follow(session)
+        if not self._revoked.follow(session):
+            # Versions and revisions of another history count anew: equal numbers say nothing.
+            self._authorities, self._lists, self._rules, self._trusts = {}, {}, {}, {}
         return StoreModel(
             model=self._model(session, session.zones.all(), authorities),
             store_id=session.store_id,
@@ -184,9 +186,9 @@ class StoreModels:
         ruleset = session.rulesets.entry_point(zone.id, PHASE)
         if ruleset is None:
             return ()
-        key = ruleset.id, ruleset.version
+        key = ruleset.id, ruleset.version, ruleset.modified_at
         if key not in self._rules:
-            version = session.rulesets.version(*key)
+            version = session.rulesets.version(ruleset.id, ruleset.version)
             if version is None:
                 raise PolicyError(
                     f"version {ruleset.version} of the rules is missing",
@@ -202,8 +204,9 @@ class StoreModels:
         earlier, self._lists = self._lists, {}
         for one in session.lists.all():
             kept = earlier.get(one.id)
-            if kept is None or kept[0] != one.revision:
-                kept = one.revision, list_model(one, tuple(session.lists.values(one.id)))
+            state = one.revision, one.modified_at
+            if kept is None or kept[0] != state:
+                kept = state, list_model(one, tuple(session.lists.values(one.id)))
             self._lists[one.id] = kept
         return tuple(model for _, model in self._lists.values())
 
