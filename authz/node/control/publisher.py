@@ -28,6 +28,7 @@ from authz.policy.snapshot import compile_snapshot
 from authz.sds.material import material_of
 from authz.services.beside import beside
 from authz.services.model import StoreModels
+from authz.services.same_key import BesideKeys
 from authz.sources.fetched import UnchangedFiles
 from authz.store.engine import open_store
 
@@ -107,6 +108,7 @@ class Publisher:
         self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
         self._sds_crls = config.sds_crls
         self._parts = parts
+        self._by_key = BesideKeys()
         self._say = say
         self._opened = opened
         self._published = published
@@ -226,13 +228,13 @@ class Publisher:
             self._asked_at = began
             if only_changes and session.revision == self.state.revision:
                 return
-            built = self._models.build(session)
+            built = self._models.build(session, self._by_key.keys(self._parts.model))
         self._write(built, began, lint=lint)
         self._tell_state("")
 
     def _write(self, built: StoreModel, began: float, *, lint: bool) -> None:
         parts = self._parts
-        together = beside(parts.model, built.model)
+        together = beside(self._by_key.add(parts.model, built.by_key), built.model)
         model, geo, copies = together.model, parts.databases, parts.copies
         snapshot = compile_snapshot(model, 0, 0.0, geo, previous=self._compiled, lint=False)
         generation = max(self.state.generation + 1, next_generation(self._snapshots))

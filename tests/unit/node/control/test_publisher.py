@@ -578,13 +578,47 @@ def test_the_list_of_a_files_authority_is_not_taken_for_that_of_the_stores(
     )
     bench.start(policy=True)
     bench.attempt()
-    assert bench.revoked() == {9}
+    # It is the same key, so the store's list counts there; the file's does not in the store.
+    assert bench.revoked() == {7, 9}
     bench.policy.write_text(FILE)
 
     bench.start(policy=True)
     bench.attempt()
 
     assert bench.revoked() == {7}
+
+
+def test_the_stores_list_counts_for_a_files_authority_with_the_same_key(
+    bench: Bench, world: World, reopen: Callable[[], World]
+) -> None:
+    with world.store.read() as session:
+        (der,) = [one.der for one in session.authorities.certificates()]
+    (bench.directory / "acme.der").write_bytes(der)
+    trust = f"trust: [{{name: of_file, certificates: [{bench.directory}/acme.der]}}]"
+    bench.policy.write_text(f"sites: [{{name: file, hosts: [www.example.com], {trust}}}]\n")
+    bench.start(policy=True)
+    bench.attempt()
+    assert bench.revoked("of_file") == set()
+
+    world.revoke_serial(7)
+    bench.attempt()
+    assert bench.revoked("of_file") == {7}
+
+    # A restart without the store, and a file that changed: its list is what it was.
+    away = _move_away(bench, world)
+    bench.start(policy=True)
+    bench.policy.write_text(f"sites: [{{name: new, hosts: [new.example.com], {trust}}}]\n")
+    bench.parts.look()
+    bench.attempt()
+    assert [one.name for one in bench.content().model.sites] == ["new", "api.example.com"]
+    assert bench.revoked("of_file") == {7}
+
+    _bring_back(bench, away)
+    again = reopen()
+    again.restore_serial(7)
+    again.store.close()
+    bench.attempt()
+    assert bench.revoked("of_file") == set()
 
 
 def test_a_file_that_was_never_good_is_told(bench: Bench, world: World) -> None:
