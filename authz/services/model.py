@@ -33,13 +33,14 @@ from authz.sources.fetched_trust import FetchedTrust
 from authz.sources.policy_lists import PACKED_FROM
 from authz.sources.policy_trust import packed_where_large
 from authz.sources.rule_json import rule_models
+from authz.store.records import CertificateRole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from authz.policy.model import RuleModel
     from authz.sources.fetched import FetchedFiles
-    from authz.store.records import Authority, HostAssociation, List, Zone
+    from authz.store.records import Authority, AuthorityCertificate, HostAssociation, List, Zone
     from authz.store.session import Session
 
 #: The phase whose rules decide (Cloudflare: custom rules).
@@ -47,6 +48,8 @@ PHASE: Final = "http_request_firewall_custom"
 
 #: Lists of the store and lists of a policy file beside it may have the same names.
 SCOPE: Final = STORE_SCOPE
+
+_SIGNING: Final = (CertificateRole.ISSUING, CertificateRole.PREVIOUS)
 
 #: `Sources.ocsp`: nobody is asked.
 OFF: Final = "off"
@@ -149,11 +152,12 @@ class StoreModels:
     def _trusted(
         self, session: Session, authorities: Sequence[Authority]
     ) -> dict[str, AuthorityModel]:
-        ders: dict[str, list[bytes]] = {}
+        own: dict[str, list[AuthorityCertificate]] = {}
         for certificate in session.authorities.certificates():
-            ders.setdefault(certificate.authority_id, []).append(certificate.der)
+            own.setdefault(certificate.authority_id, []).append(certificate)
         self._fetched.begin()
         self._keys.begin()
+        ders = {one: tuple(each.der for each in some) for one, some in own.items()}
         self._keys_by_id = {one: self._keys.of(some) for one, some in ders.items()}
         self._ids_by_key = {}
         for one, keys in self._keys_by_id.items():
@@ -165,7 +169,8 @@ class StoreModels:
             listed = self._joined.of(authority.id, lists)
             model = AuthorityModel(
                 name=authority.name,
-                certificates=tuple(ders.get(authority.id, ())),
+                certificates=ders.get(authority.id, ()),
+                through=through_of(own.get(authority.id, ())),
                 revoked_serials=listed.added,
                 revoked_base=listed.base,
                 restored_serials=listed.restored,
@@ -245,6 +250,18 @@ class StoreModels:
                 kept = state, list_model(one, tuple(session.lists.values(one.id)))
             self._lists[one.id] = kept
         return tuple(model for _, model in self._lists.values())
+
+
+def through_of(certificates: Sequence[AuthorityCertificate]) -> tuple[bytes, ...]:
+    """What a path has to lead through: what signs or signed here, below a CA that is not ours.
+
+    Nobody knows what else stands below a root whose key is not here. Below one whose key is here,
+    everything is ours.
+    """
+    signing = [one for one in certificates if one.role in _SIGNING]
+    if not signing or all(one.key_id for one in certificates):
+        return ()
+    return tuple(one.der for one in signing)
 
 
 def hosts_of(zone: Zone) -> tuple[str, ...]:
