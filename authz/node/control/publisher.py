@@ -30,6 +30,7 @@ from authz.services.beside import beside
 from authz.services.model import StoreModels
 from authz.services.same_key import BesideKeys
 from authz.sources.fetched import UnchangedFiles
+from authz.store.addresses import digest_of
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -103,12 +104,14 @@ class Publisher:
         self.state = Published()
         self._database = config.database
         self._data_dir = Path(config.data_dir)
+        self._where = digest_of(config.database, self._data_dir)
         self._snapshots = Path(config.snapshots)
         fetched = config.fetched
         self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._by_key = BesideKeys()
+        self._may_create = True
         self._say = say
         self._opened = opened
         self._published = published
@@ -156,9 +159,20 @@ class Publisher:
         """Read the files beside the store and the last good snapshot; raises what `run` does."""
         # Before anything else: what is wrong with a file is told while nobody relies on us yet.
         self._parts.first()
-        self._last_good = latest_snapshot(self._snapshots, of_store=True)
-        if self._last_good is not None:
-            self._built = store_part(self._last_good[1])
+        last = latest_snapshot(self._snapshots, of_store=True)
+        if last is None or last[1].position is None:
+            return
+        database = last[1].position.database
+        if database == self._where:
+            self._last_good, self._built = last, store_part(last[1])
+        else:
+            # What another store allowed says nothing about this one. Where a snapshot does not
+            # say which it is of, ours may be one that was there and is gone.
+            self._may_create = bool(database)
+            get_logger().warning(
+                "the last snapshot is not known to be of this database, and does not count",
+                generation=last[1].generation,
+            )
 
     def attempt(self) -> float:
         """Look once, and publish if there is anything to; seconds to wait before the next time."""
@@ -212,7 +226,7 @@ class Publisher:
         if self._store is None or self._watcher is None:
             self._close()
             # A store that is gone is not one that is empty: what it said last goes on counting.
-            is_new = self._built is None
+            is_new = self._may_create and self._built is None
             self._store = open_store(self._database, self._data_dir, create=is_new)
             # Before the first reading: a commit between the two must not go unseen.
             self._watcher = self._store.watcher()
@@ -243,7 +257,7 @@ class Publisher:
             model,
             generation,
             self._clock(),
-            position_of(built),
+            position_of(built, self._where),
             material_of(model, crls=self._sds_crls).encode(),
         )
         self._compiled, self._built, self._last_good = snapshot, built, None

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from authz.node.snapshot_file import SnapshotContent
 
 
-def position_of(built: StoreModel) -> Position:
-    """What a snapshot says about the moment it shows."""
+def position_of(built: StoreModel, database: str) -> Position:
+    """What a snapshot says about the moment it shows, and about the database that it is of."""
     return Position(
         store_id=built.store_id,
         revision=built.revision,
         authorities=dict(built.authorities),
         mark=built.mark,
         keys=tuple(built.by_key),
+        database=database,
     )
 
 

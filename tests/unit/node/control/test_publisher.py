@@ -9,12 +9,14 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
 from authz.node.control import publisher as module
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.publisher import LONGEST_RETRY_SECONDS
+from authz.node.snapshot_file import write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -302,6 +304,36 @@ def test_a_start_without_the_store_answers_by_the_last_good_snapshot(
     assert _kinds(said) == ["NewSnapshot", "StoreState"]
     assert (said[0].generation, said[1].why) == (2, "")
     assert bench.revoked() == {7, 8}
+
+
+def _relabelled(bench: Bench, **changes: str) -> None:
+    """The last snapshot again, as if it had been made elsewhere or by an older release."""
+    content = bench.content()
+    assert content.position is not None
+    position = msgspec.structs.replace(content.position, **changes)
+    write_snapshot(bench.snapshots, content.model, content.generation + 1, bench.now, position, b"")
+    for file in bench.snapshots.glob(f"*{content.generation}.snapshot"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(("database", "is_made"), [("other", True), ("", False)])
+def test_what_is_not_known_to_be_of_this_database_does_not_answer(
+    bench: Bench, world: World, database: str, is_made: bool
+) -> None:
+    bench.start()
+    bench.attempt()
+    _relabelled(bench, database=database)
+    _move_away(bench, world)
+
+    bench.start()
+    said = bench.attempt()
+
+    assert bench.database.exists() is is_made
+    if is_made:
+        assert [one.last_good for one in said] == [False]
+        assert [one.name for one in bench.content().model.sites] == ["default"]
+    else:
+        assert _kinds(said) == ["StoreState"]
 
 
 def test_a_store_that_never_was_there_is_made(bench: Bench) -> None:
