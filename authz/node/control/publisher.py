@@ -6,8 +6,8 @@
 Nobody tells it what changed: it looks whether anybody committed, and at the revision, so that no
 commit is missed and notes that nobody enforces (last seen, events) cost a look. Whatever fails
 leaves what is in force in force, is counted, and is tried again: the store when it is down, a full
-disk, and content that cannot be enforced, which no service lets in. While the store cannot be
-read, the files beside it go on counting, with what it said last.
+disk, and content that cannot be enforced, which no service lets in. Meanwhile the files beside the
+store go on counting, with what it said last, and so do revocations as long as they can be read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, PolicyError, StoreUnavailableError
+from authz.node.control.last_good import with_revocations
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.takeover import position_of, revoked_of, store_part
 from authz.node.loader_messages import findings_of
@@ -112,6 +113,10 @@ class Publisher:
         self._parts = parts
         self._by_key = BesideKeys()
         self._may_create = True
+        #: The revision whose lists were looked at last while the rest could not be enforced.
+        self._revoked_at: int | None = None
+        #: What was wrong when they were put in force, said once.
+        self._told = ""
         self._say = say
         self._opened = opened
         self._published = published
@@ -244,9 +249,12 @@ class Publisher:
                 return
             built = self._models.build(session, self._by_key.keys(self._parts.model))
         self._write(built, began, lint=lint)
+        self._revoked_at, self._told = None, ""
         self._tell_state("")
 
-    def _write(self, built: StoreModel, began: float, *, lint: bool) -> None:
+    def _write(
+        self, built: StoreModel, began: float, *, lint: bool, last_good: bool = False
+    ) -> None:
         parts = self._parts
         together = beside(self._by_key.add(parts.model, built.by_key), built.model)
         model, geo, copies = together.model, parts.databases, parts.copies
@@ -273,6 +281,7 @@ class Publisher:
                 sites=len(model.sites),
                 geoip_city=copies.get("city"),
                 geoip_asn=copies.get("asn"),
+                last_good=last_good,
             )
         )
         get_logger().info(
@@ -315,11 +324,37 @@ class Publisher:
         self._tell_state(str(error))
         if self.state.generation == 0:
             self._fall_back()
-        if self._built is not None and self._parts.take_fresh():
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What the store said last, with a file that changed, and with what is revoked now."""
+        if self._built is None:
+            return
+        revoked = self._revoked_now(self._built)
+        fresh = self._parts.take_fresh()
+        if fresh or revoked is not None:
             try:
-                self._write(self._built, self._monotonic(), lint=True)
-            except AuthzError as of_files:
-                self.count_failure("policy", of_files)
+                self._write(revoked or self._built, self._monotonic(), lint=fresh, last_good=True)
+            except AuthzError as error:
+                # To be looked at again, whatever the revision is.
+                self._revoked_at = None
+                if fresh or str(error) != self._told:
+                    self.count_failure("policy", error)
+                self._told = str(error)
+
+    def _revoked_now(self, built: StoreModel) -> StoreModel | None:
+        if self._store is None:
+            return None
+        try:
+            with self._store.read() as session:
+                if session.revision == self._revoked_at:
+                    return None
+                newer = with_revocations(session, built, self._by_key.keys(self._parts.model))
+                self._revoked_at = session.revision
+        except Exception as error:  # noqa: BLE001 - why the store is not followed is told already
+            get_logger().error("what is revoked now cannot be read", reason=str(error))
+            return None
+        return newer
 
     def _fall_back(self) -> None:
         """Answer by what the store said last, until it says something again."""

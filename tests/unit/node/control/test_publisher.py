@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -419,16 +420,61 @@ def test_rules_that_cannot_be_used_leave_the_last_good_in_force(bench: Bench, wo
 
     _execute(bench, "UPDATE ruleset_versions SET version = 2, rules = ?", _broken(rules))
     _execute(bench, "UPDATE rulesets SET version = 2")
-    world.revoke_serial(7)
     (state,) = bench.attempt()
     assert "cert_verifyed" in state.why
     assert bench.publisher.state.failures == {"content": 1}
+    assert bench.attempt() == []
+    world.revoke_serial(7)
+    (new,) = bench.attempt()
+    assert new.last_good
+    assert bench.revoked() == {7}
     assert bench.attempt() == []
 
     _execute(bench, "UPDATE ruleset_versions SET version = 3, rules = ?", rules)
     _execute(bench, "UPDATE rulesets SET version = 3")
     assert _kinds(bench.attempt()) == ["NewSnapshot", "StoreState"]
     assert bench.revoked() == {7}
+
+
+def test_revocations_count_although_the_rest_cannot_be_enforced(
+    bench: Bench, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.revoke_serial(6)
+    bench.start()
+    bench.attempt()
+    _execute(bench, "UPDATE zones SET default_action = 'maybe'")
+    world.revoke_serial(7)
+    state, new = bench.attempt()
+    assert state.why
+    assert new.last_good
+    assert bench.revoked() == {6, 7}
+
+    # A process that begins with it; what is restored waits.
+    world.revoke_serial(8)
+    world.restore_serial(6)
+    bench.start()
+    _, last, new = bench.attempt()
+    assert (last.last_good, new.last_good) == (True, True)
+    assert bench.revoked() == {6, 7, 8}
+
+    # Lists that cannot be read either, and a disk that is full.
+    world.revoke_serial(9)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "with_revocations", None)
+        assert bench.attempt() == []
+    with monkeypatch.context() as broken:
+        full = module.PolicyError("no room")
+        broken.setattr(module, "write_snapshot", mock.Mock(side_effect=full))
+        assert bench.attempt() == []
+        assert bench.attempt() == []
+    assert bench.publisher.state.failures == {"content": 1, "policy": 1}
+    (new,) = bench.attempt()
+    assert new.last_good
+    assert bench.revoked() == {6, 7, 8, 9}
+
+    _execute(bench, "UPDATE zones SET default_action = 'allow'")
+    bench.attempt()
+    assert bench.revoked() == {7, 8, 9}
 
 
 def _broken(rules: str) -> str:
