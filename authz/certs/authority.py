@@ -79,6 +79,9 @@ class AuthorityModel:
     `ocsp` says whose OCSP responder is asked in the background, `""` for nobody's; under `strict`
     an end-entity certificate then needs a current answer among `ocsp_statuses`.
 
+    `through` are those of the `certificates` that a path has to lead through, one of them; without
+    any, it may lead anywhere. Whose own CA stands below a root of many does not trust them all.
+
     `revoked_serials` are positive integers revoked without a CRL, whoever on a path to this
     authority issued them. Many of them are packed in `revoked_base`; then `revoked_serials` are
     revoked besides, and `restored_serials` do not count although they are in the base.
@@ -87,6 +90,7 @@ class AuthorityModel:
 
     name: str
     certificates: tuple[bytes, ...]
+    through: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
     read_crls: tuple[CrlModel, ...] = ()
     revoked_serials: tuple[int, ...] = ()

@@ -10,6 +10,7 @@ checked once however many paths use it, and both signatures and paths are counte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from authz.certs.signature import Signed, signed_by
@@ -85,10 +86,9 @@ class _Finder:
         involved, named = self._closure()
         paths: list[Path] = []
         if named:
-            for path in self._extend((self._leaf,)):
-                paths.append(path)
-                if len(paths) == MAX_PATHS:
-                    break
+            # Those that do not count are counted all the same: the peer may make them many.
+            found = islice(self._extend((self._leaf,)), MAX_PATHS)
+            paths = [path for path in found if self._counts(path)]
         return Search(
             paths=tuple(paths),
             named=named,
@@ -97,6 +97,10 @@ class _Finder:
             too_long=self._too_long,
             involved=involved,
         )
+
+    def _counts(self, path: Path) -> bool:
+        through = self._bundle.through_by_authority.get(path.authority)
+        return through is None or any(one.der in through for one in path.certificates[1:])
 
     def _closure(self) -> tuple[tuple[Certificate, ...], bool]:
         """Everything reachable by issuer names, and whether an anchor is among it."""

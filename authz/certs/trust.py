@@ -10,7 +10,7 @@ refuse later is refused here, where the operator can read why. An empty bundle v
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from authz.certs.authority import CRLS_OF_CERTIFICATES, AuthorityModel, RevocationMode
@@ -40,12 +40,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Authority:
-    """One authority, compiled."""
+    """One authority, compiled; `through` as in the model."""
 
     name: str
     anchors: tuple[Certificate, ...]
     intermediates: tuple[Certificate, ...]
     revocation: AuthorityRevocation
+    through: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,12 +72,13 @@ class TrustNote:
 class TrustBundle:
     """The authorities of a site, ready to verify with.
 
-    `digest` covers anchors, intermediates and names only: it changes exactly when judgements must
-    be made anew, and not when a CRL does. `listing` are the authorities whose CRLs and OCSP
-    answers are looked at.
+    `digest` covers anchors, intermediates, names and `through` only: it changes exactly when
+    judgements must be made anew, and not when a CRL does. `listing` are the authorities whose CRLs
+    and OCSP answers are looked at.
     `listed` are the serial numbers on the small lists of all authorities: one question instead of
     many, for the certificates that are on none. `asks` says whether certificates that are seen
-    have to be told to somebody (unanswered.py).
+    have to be told to somebody (unanswered.py). `through_by_authority` has the authorities whose
+    paths have to lead through one of some certificates (DER).
     """
 
     authorities: tuple[Authority, ...]
@@ -88,6 +90,7 @@ class TrustBundle:
     notes: tuple[TrustNote, ...] = ()
     listed: frozenset[int] = frozenset()
     asks: bool = False
+    through_by_authority: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -160,6 +163,7 @@ def compile_trust(models: Sequence[AuthorityModel]) -> TrustBundle:
             one.revocation.asks and one.revocation.mode is not RevocationMode.OFF
             for one in authorities
         ),
+        through_by_authority={one.name: one.through for one in authorities if one.through},
     )
 
 
@@ -198,7 +202,11 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
         message = "revocation is off: CRLs, OCSP and revoked serials are not looked at"
         notes.append(TrustNote(where=model.where, message=message))
     return Authority(
-        name=model.name, anchors=anchors, intermediates=intermediates, revocation=revocation
+        name=model.name,
+        anchors=anchors,
+        intermediates=intermediates,
+        revocation=revocation,
+        through=frozenset(model.through),
     )
 
 
@@ -282,4 +290,5 @@ def _digest(authorities: Sequence[Authority]) -> bytes:
         add(authority.name.encode("utf-8", "surrogatepass"))
         for certificates in (authority.anchors, authority.intermediates):
             add(b"".join(hashlib.sha256(one.der).digest() for one in certificates))
+        add(b"".join(sorted(hashlib.sha256(der).digest() for der in authority.through)))
     return digest.digest()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from authz.policy.geo import GeoLookup
     from authz.policy.model import PolicyModel
@@ -93,8 +93,11 @@ def model_of(settings: Settings) -> PolicyModel:
         file = load_policy(settings.policy, fetched=fetched_of(settings)).model
     if has_store(settings):
         from authz.services.beside import beside
+        from authz.services.same_key import BesideKeys
 
-        return beside(file, store_model(settings).model).model
+        both = BesideKeys()
+        built = store_model(settings, both.keys(file))
+        return beside(both.add(file, built.by_key), built.model).model
     if settings.policy is None:
         raise SettingsError(
             "there is no policy to decide by, and no store",
@@ -110,8 +113,11 @@ def has_store(settings: Settings) -> bool:
     )
 
 
-def store_model(settings: Settings) -> StoreModel:
+def store_model(settings: Settings, keys: Collection[str] = ()) -> StoreModel:
     """The store as it is now.
+
+    Args:
+        keys: those that its lists are wanted for as well (`StoreModel.by_key`).
 
     Raises:
         StoreUnavailableError: it cannot be read.
@@ -124,7 +130,7 @@ def store_model(settings: Settings) -> StoreModel:
     store = open_store(settings.database, settings.data_dir, create=False)
     try:
         with store.read() as session:
-            return StoreModels(fetched=FetchedFiles(fetched_of(settings))).build(session)
+            return StoreModels(fetched=FetchedFiles(fetched_of(settings))).build(session, keys)
     finally:
         store.close()
 

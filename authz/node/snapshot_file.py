@@ -88,13 +88,17 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Which moment of which store a snapshot shows: the next one continues from there.
 
     `authorities` are the identifiers of the store by the names in the model; `mark` is the last
-    change of revoked serial numbers, by which a store that was put back is known.
+    change of revoked serial numbers, by which a store that was put back is known. `keys` (SHA-256
+    of a SubjectPublicKeyInfo) are those of the policy file that lists of the store count for.
+    `database` says by what address it was read (store.addresses); one that does not is older.
     """
 
     store_id: str
     revision: int
     authorities: dict[str, str]
     mark: str = ""
+    keys: tuple[str, ...] = ()
+    database: str = ""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ serial numbers by the log of changes. `check_zone` is what a service asks before
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -26,19 +26,21 @@ from authz.policy.model import (
 from authz.policy.snapshot import compile_snapshot
 from authz.rules.lists import ListKind, ListModel, pack_list
 from authz.services.namespace import DEFAULT_ZONE
-from authz.services.revoked import RevokedSerials
+from authz.services.revoked import Listed, RevokedSerials
+from authz.services.same_key import Joined, KeysOf
 from authz.sources.fetch_targets import STORE_SCOPE, AuthorityId
 from authz.sources.fetched_trust import FetchedTrust
 from authz.sources.policy_lists import PACKED_FROM
 from authz.sources.policy_trust import packed_where_large
 from authz.sources.rule_json import rule_models
+from authz.store.records import CertificateRole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from authz.policy.model import RuleModel
     from authz.sources.fetched import FetchedFiles
-    from authz.store.records import Authority, HostAssociation, List, Zone
+    from authz.store.records import Authority, AuthorityCertificate, HostAssociation, List, Zone
     from authz.store.session import Session
 
 #: The phase whose rules decide (Cloudflare: custom rules).
@@ -46,6 +48,8 @@ PHASE: Final = "http_request_firewall_custom"
 
 #: Lists of the store and lists of a policy file beside it may have the same names.
 SCOPE: Final = STORE_SCOPE
+
+_SIGNING: Final = (CertificateRole.ISSUING, CertificateRole.PREVIOUS)
 
 #: `Sources.ocsp`: nobody is asked.
 OFF: Final = "off"
@@ -55,8 +59,10 @@ OFF: Final = "off"
 class StoreModel:
     """What is to be enforced, and which moment of which store that is.
 
-    `authorities` are their identifiers by name; `mark` is the last change of the lists of revoked
-    serial numbers (store.revocations).
+    `authorities` are identifiers by name, of those whose serial numbers in the model are their own
+    list and no other's; `mark` is the last change of the lists of revoked serial numbers
+    (store.revocations). `by_key` are lists by the SHA-256 of the SubjectPublicKeyInfo of an
+    authority here, for authorities elsewhere that have the same key (same_key.py).
     """
 
     model: PolicyModel
@@ -64,6 +70,7 @@ class StoreModel:
     revision: int
     authorities: Mapping[str, str]
     mark: str = ""
+    by_key: Mapping[str, tuple[Listed, ...]] = field(default_factory=dict)
 
 
 class StoreModels:
@@ -80,27 +87,53 @@ class StoreModels:
         self._revoked = revoked or RevokedSerials()
         self._fetched = FetchedTrust(fetched)
         self._authorities: dict[str, AuthorityModel] = {}
-        self._lists: dict[str, tuple[int, ListModel]] = {}
-        self._rules: dict[tuple[str, int], tuple[RuleModel, ...]] = {}
+        self._keys = KeysOf()
+        self._keys_by_id: dict[str, frozenset[str]] = {}
+        self._ids_by_key: dict[str, list[str]] = {}
+        self._joined = Joined()
+        self._lists: dict[str, tuple[tuple[int, float], ListModel]] = {}
+        self._rules: dict[tuple[str, int, float], tuple[RuleModel, ...]] = {}
         # One object for each: whoever compiles and writes it asks by identity what is the same.
         self._trusts: dict[tuple[AuthorityModel, ...], tuple[AuthorityModel, ...]] = {}
 
-    def build(self, session: Session) -> StoreModel:
+    def build(self, session: Session, keys: Collection[str] = ()) -> StoreModel:
         """The model of this moment.
+
+        Args:
+            keys: those that `by_key` is wanted for.
 
         Raises:
             PolicyError, CertificateError: what is there cannot be enforced; no service lets such
                 a thing in.
         """
         authorities = session.authorities.all()
-        self._revoked.follow(session)
+        if not self._revoked.follow(session):
+            # Versions and revisions of another history count anew: equal numbers say nothing.
+            self._authorities, self._lists, self._rules, self._trusts = {}, {}, {}, {}
+        model = self._model(session, session.zones.all(), authorities)
         return StoreModel(
-            model=self._model(session, session.zones.all(), authorities),
+            model=model,
             store_id=session.store_id,
             revision=session.revision,
-            authorities={one.name: one.id for one in authorities},
+            authorities={
+                one.name: one.id for one in authorities if len(self._namesakes(one.id)) == 1
+            },
             mark=self._revoked.mark,
+            by_key={
+                key: tuple(self._revoked.of(session, one) for one in self._ids_by_key[key])
+                for key in sorted(self._ids_by_key.keys() & set(keys))
+            },
         )
+
+    def _namesakes(self, authority_id: str) -> list[str]:
+        """The authorities that share a key with this one, which is the first."""
+        others = {
+            one
+            for key in self._keys_by_id.get(authority_id, ())
+            for one in self._ids_by_key[key]
+            if one != authority_id
+        }
+        return [authority_id, *sorted(others)]
 
     def _model(
         self, session: Session, zones: Sequence[Zone], authorities: Sequence[Authority]
@@ -119,16 +152,25 @@ class StoreModels:
     def _trusted(
         self, session: Session, authorities: Sequence[Authority]
     ) -> dict[str, AuthorityModel]:
-        ders: dict[str, list[bytes]] = {}
+        own: dict[str, list[AuthorityCertificate]] = {}
         for certificate in session.authorities.certificates():
-            ders.setdefault(certificate.authority_id, []).append(certificate.der)
+            own.setdefault(certificate.authority_id, []).append(certificate)
         self._fetched.begin()
+        self._keys.begin()
+        ders = {one: tuple(each.der for each in some) for one, some in own.items()}
+        self._keys_by_id = {one: self._keys.of(some) for one, some in ders.items()}
+        self._ids_by_key = {}
+        for one, keys in self._keys_by_id.items():
+            for key in keys:
+                self._ids_by_key.setdefault(key, []).append(one)
         models: dict[str, AuthorityModel] = {}
         for authority in authorities:
-            listed = self._revoked.of(session, authority.id)
+            lists = [self._revoked.of(session, one) for one in self._namesakes(authority.id)]
+            listed = self._joined.of(authority.id, lists)
             model = AuthorityModel(
                 name=authority.name,
-                certificates=tuple(ders.get(authority.id, ())),
+                certificates=ders.get(authority.id, ()),
+                through=through_of(own.get(authority.id, ())),
                 revoked_serials=listed.added,
                 revoked_base=listed.base,
                 restored_serials=listed.restored,
@@ -144,6 +186,7 @@ class StoreModels:
                 added = self._fetched.add(model, identity, before)
                 model, before = added.model, added.earlier
             models[authority.id] = packed_where_large(model, before)
+        self._joined.keep(models)
         self._authorities = models
         return models
 
@@ -184,9 +227,9 @@ class StoreModels:
         ruleset = session.rulesets.entry_point(zone.id, PHASE)
         if ruleset is None:
             return ()
-        key = ruleset.id, ruleset.version
+        key = ruleset.id, ruleset.version, ruleset.modified_at
         if key not in self._rules:
-            version = session.rulesets.version(*key)
+            version = session.rulesets.version(ruleset.id, ruleset.version)
             if version is None:
                 raise PolicyError(
                     f"version {ruleset.version} of the rules is missing",
@@ -202,10 +245,23 @@ class StoreModels:
         earlier, self._lists = self._lists, {}
         for one in session.lists.all():
             kept = earlier.get(one.id)
-            if kept is None or kept[0] != one.revision:
-                kept = one.revision, list_model(one, tuple(session.lists.values(one.id)))
+            state = one.revision, one.modified_at
+            if kept is None or kept[0] != state:
+                kept = state, list_model(one, tuple(session.lists.values(one.id)))
             self._lists[one.id] = kept
         return tuple(model for _, model in self._lists.values())
+
+
+def through_of(certificates: Sequence[AuthorityCertificate]) -> tuple[bytes, ...]:
+    """What a path has to lead through: what signs or signed here, below a CA that is not ours.
+
+    Nobody knows what else stands below a root whose key is not here. Below one whose key is here,
+    everything is ours.
+    """
+    signing = [one for one in certificates if one.role in _SIGNING]
+    if not signing or all(one.key_id for one in certificates):
+        return ()
+    return tuple(one.der for one in signing)
 
 
 def hosts_of(zone: Zone) -> tuple[str, ...]:

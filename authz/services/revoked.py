@@ -60,8 +60,11 @@ class RevokedSerials:
         self._listed = dict(listed or {})
         self._none = known_to_be_none
 
-    def follow(self, session: Session) -> None:
-        """Take in what changed up to the moment of `session`."""
+    def follow(self, session: Session) -> bool:
+        """Take in what changed up to the moment of `session`; whether it continues the one before.
+
+        It does not when the store is another one, or was put back to what it had been.
+        """
         # An earlier moment of the same store is one that was put back into place, and so is one
         # that came to this revision by other changes.
         same = (
@@ -82,6 +85,7 @@ class RevokedSerials:
                     self._listed[authority_id] = _revised(known, states)
         self.mark = session.revocations.mark(session.revision)
         self._store_id, self._revision = session.store_id, session.revision
+        return same
 
     def of(self, session: Session, authority_id: str) -> Listed:
         """The list of an authority at the moment that was followed to last."""

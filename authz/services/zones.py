@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from authz.store.engine import Store
+    from authz.store.session import Session
 
 _CHOICES: Final = {
     "default_action": DefaultAction,
@@ -24,12 +25,16 @@ _CHOICES: Final = {
 }
 
 
-def create_zone(store: Store, name: str, *, actor: str, at: float) -> Zone:
+def create_zone(store: Store, name: str, *, force: bool = False, actor: str, at: float) -> Zone:
     """Make a zone: `name` and everything below it.
+
+    Args:
+        force: even where its names are protected until then (`protected_until_then`).
 
     Raises:
         InvalidInputError: the name is no DNS name.
-        ConflictError: there is one of this name, or hostnames of another zone would be its own.
+        ConflictError: there is one of this name, hostnames of another zone would be its own, or
+            its names are protected until then.
     """
     wanted = normalise_zone_name(name)
     with store.write() as session:
@@ -51,6 +56,13 @@ def create_zone(store: Store, name: str, *, actor: str, at: float) -> Zone:
                 f"hostnames of the zone {before.name} would belong to it: {', '.join(taken[:10])}",
                 hint=f"remove them there first: authz host remove {taken[0]}",
             )
+        losses = _protected_until_then(session, wanted, before)
+        if losses and not force:
+            raise ConflictError(
+                f"names of the zone {wanted} are protected until then: {'; '.join(losses)}",
+                hint="a new zone has no rules and lets everything pass; add --force, and give it "
+                "rules at once, or make it before the names are in use",
+            )
         zone = Zone(
             id=new_id(),
             account_id=account_of(session).id,
@@ -69,6 +81,28 @@ def create_zone(store: Store, name: str, *, actor: str, at: float) -> Zone:
             after=facts_of(zone),
         )
     return zone
+
+
+def protected_until_then(store: Store, name: str) -> tuple[str, ...]:
+    """What protects the names of a zone that is not there yet, and would count no more.
+
+    Raises:
+        InvalidInputError: the name is no DNS name.
+    """
+    wanted = normalise_zone_name(name)
+    with store.read() as session:
+        return _protected_until_then(session, wanted, owner_of(wanted, session.zones.all()))
+
+
+def _protected_until_then(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:
+    losses = [
+        f"{host} of the zone {before.name} answers for them"
+        for host in sorted({one.hostname for one in session.hosts.all(before.id)})
+        if host.startswith("*.") and is_below(wanted, host.removeprefix("*."))
+    ]
+    if before.default_action == DefaultAction.BLOCK:
+        losses.append(f"the zone {before.name} blocks what no rule decides")
+    return tuple(losses)
 
 
 def list_zones(store: Store) -> list[Zone]:

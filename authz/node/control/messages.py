@@ -47,7 +47,7 @@ class Listening(Message, frozen=True, kw_only=True):
 class NewSnapshot(Message, frozen=True, kw_only=True):
     """There is something to enforce, in `file`, with these GeoIP databases.
 
-    `last_good`: the store cannot be read, and this is what it said last.
+    `last_good`: the store cannot be read or enforced, and this is what it said last.
     """
 
     generation: int

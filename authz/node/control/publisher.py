@@ -6,8 +6,8 @@
 Nobody tells it what changed: it looks whether anybody committed, and at the revision, so that no
 commit is missed and notes that nobody enforces (last seen, events) cost a look. Whatever fails
 leaves what is in force in force, is counted, and is tried again: the store when it is down, a full
-disk, and content that cannot be enforced, which no service lets in. While the store cannot be
-read, the files beside it go on counting, with what it said last.
+disk, and content that cannot be enforced, which no service lets in. Meanwhile the files beside the
+store go on counting, with what it said last, and so do revocations as long as they can be read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, PolicyError, StoreUnavailableError
+from authz.node.control.last_good import with_revocations
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.takeover import position_of, revoked_of, store_part
 from authz.node.loader_messages import findings_of
@@ -28,7 +29,9 @@ from authz.policy.snapshot import compile_snapshot
 from authz.sds.material import material_of
 from authz.services.beside import beside
 from authz.services.model import StoreModels
+from authz.services.same_key import BesideKeys
 from authz.sources.fetched import UnchangedFiles
+from authz.store.addresses import digest_of
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -102,11 +105,18 @@ class Publisher:
         self.state = Published()
         self._database = config.database
         self._data_dir = Path(config.data_dir)
+        self._where = digest_of(config.database, self._data_dir)
         self._snapshots = Path(config.snapshots)
         fetched = config.fetched
         self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
         self._sds_crls = config.sds_crls
         self._parts = parts
+        self._by_key = BesideKeys()
+        self._may_create = True
+        #: The revision whose lists were looked at last while the rest could not be enforced.
+        self._revoked_at: int | None = None
+        #: What was wrong when they were put in force, said once.
+        self._told = ""
         self._say = say
         self._opened = opened
         self._published = published
@@ -154,9 +164,20 @@ class Publisher:
         """Read the files beside the store and the last good snapshot; raises what `run` does."""
         # Before anything else: what is wrong with a file is told while nobody relies on us yet.
         self._parts.first()
-        self._last_good = latest_snapshot(self._snapshots, of_store=True)
-        if self._last_good is not None:
-            self._built = store_part(self._last_good[1])
+        last = latest_snapshot(self._snapshots, of_store=True)
+        if last is None or last[1].position is None:
+            return
+        database = last[1].position.database
+        if database == self._where:
+            self._last_good, self._built = last, store_part(last[1])
+        else:
+            # What another store allowed says nothing about this one. Where a snapshot does not
+            # say which it is of, ours may be one that was there and is gone.
+            self._may_create = bool(database)
+            get_logger().warning(
+                "the last snapshot is not known to be of this database, and does not count",
+                generation=last[1].generation,
+            )
 
     def attempt(self) -> float:
         """Look once, and publish if there is anything to; seconds to wait before the next time."""
@@ -210,7 +231,7 @@ class Publisher:
         if self._store is None or self._watcher is None:
             self._close()
             # A store that is gone is not one that is empty: what it said last goes on counting.
-            is_new = self._built is None
+            is_new = self._may_create and self._built is None
             self._store = open_store(self._database, self._data_dir, create=is_new)
             # Before the first reading: a commit between the two must not go unseen.
             self._watcher = self._store.watcher()
@@ -226,13 +247,16 @@ class Publisher:
             self._asked_at = began
             if only_changes and session.revision == self.state.revision:
                 return
-            built = self._models.build(session)
+            built = self._models.build(session, self._by_key.keys(self._parts.model))
         self._write(built, began, lint=lint)
+        self._revoked_at, self._told = None, ""
         self._tell_state("")
 
-    def _write(self, built: StoreModel, began: float, *, lint: bool) -> None:
+    def _write(
+        self, built: StoreModel, began: float, *, lint: bool, last_good: bool = False
+    ) -> None:
         parts = self._parts
-        together = beside(parts.model, built.model)
+        together = beside(self._by_key.add(parts.model, built.by_key), built.model)
         model, geo, copies = together.model, parts.databases, parts.copies
         snapshot = compile_snapshot(model, 0, 0.0, geo, previous=self._compiled, lint=False)
         generation = max(self.state.generation + 1, next_generation(self._snapshots))
@@ -241,7 +265,7 @@ class Publisher:
             model,
             generation,
             self._clock(),
-            position_of(built),
+            position_of(built, self._where),
             material_of(model, crls=self._sds_crls).encode(),
         )
         self._compiled, self._built, self._last_good = snapshot, built, None
@@ -257,6 +281,7 @@ class Publisher:
                 sites=len(model.sites),
                 geoip_city=copies.get("city"),
                 geoip_asn=copies.get("asn"),
+                last_good=last_good,
             )
         )
         get_logger().info(
@@ -299,11 +324,37 @@ class Publisher:
         self._tell_state(str(error))
         if self.state.generation == 0:
             self._fall_back()
-        if self._built is not None and self._parts.take_fresh():
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What the store said last, with a file that changed, and with what is revoked now."""
+        if self._built is None:
+            return
+        revoked = self._revoked_now(self._built)
+        fresh = self._parts.take_fresh()
+        if fresh or revoked is not None:
             try:
-                self._write(self._built, self._monotonic(), lint=True)
-            except AuthzError as of_files:
-                self.count_failure("policy", of_files)
+                self._write(revoked or self._built, self._monotonic(), lint=fresh, last_good=True)
+            except AuthzError as error:
+                # To be looked at again, whatever the revision is.
+                self._revoked_at = None
+                if fresh or str(error) != self._told:
+                    self.count_failure("policy", error)
+                self._told = str(error)
+
+    def _revoked_now(self, built: StoreModel) -> StoreModel | None:
+        if self._store is None:
+            return None
+        try:
+            with self._store.read() as session:
+                if session.revision == self._revoked_at:
+                    return None
+                newer = with_revocations(session, built, self._by_key.keys(self._parts.model))
+                self._revoked_at = session.revision
+        except Exception as error:  # noqa: BLE001 - why the store is not followed is told already
+            get_logger().error("what is revoked now cannot be read", reason=str(error))
+            return None
+        return newer
 
     def _fall_back(self) -> None:
         """Answer by what the store said last, until it says something again."""

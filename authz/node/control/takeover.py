@@ -12,18 +12,21 @@ from authz.node.snapshot_file import Position, read_snapshot
 from authz.policy.model import PolicyModel
 from authz.services.model import SCOPE, StoreModel
 from authz.services.revoked import Listed, RevokedSerials
+from authz.services.same_key import KeysOf, listed_of
 
 if TYPE_CHECKING:
     from authz.node.snapshot_file import SnapshotContent
 
 
-def position_of(built: StoreModel) -> Position:
-    """What a snapshot says about the moment it shows."""
+def position_of(built: StoreModel, database: str) -> Position:
+    """What a snapshot says about the moment it shows, and about the database that it is of."""
     return Position(
         store_id=built.store_id,
         revision=built.revision,
         authorities=dict(built.authorities),
         mark=built.mark,
+        keys=tuple(built.by_key),
+        database=database,
     )
 
 
@@ -41,7 +44,23 @@ def store_part(content: SnapshotContent) -> StoreModel | None:
         revision=position.revision,
         authorities=position.authorities,
         mark=position.mark,
+        by_key=_by_key(content.model, position.keys),
     )
+
+
+def _by_key(model: PolicyModel, keys: tuple[str, ...]) -> dict[str, tuple[Listed, ...]]:
+    """The store's lists for keys of the file, out of the file's authorities with these keys.
+
+    The file's own serial numbers are among them: one that it has no more counts until the store
+    can be read again.
+    """
+    found: dict[str, dict[int, Listed]] = {key: {} for key in keys}
+    if keys:
+        of = KeysOf()
+        for authority in (one for site in model.sites if site.scope != SCOPE for one in site.trust):
+            for key in of.of(authority.certificates) & found.keys():
+                found[key].setdefault(id(authority), listed_of(authority))
+    return {key: tuple(lists.values()) for key, lists in found.items()}
 
 
 def revoked_of(built: StoreModel | None) -> RevokedSerials:
@@ -53,11 +72,7 @@ def revoked_of(built: StoreModel | None) -> RevokedSerials:
         for authority in site.trust:
             identifier = built.authorities.get(authority.name)
             if identifier is not None:
-                listed[identifier] = Listed(
-                    base=authority.revoked_base,
-                    added=authority.revoked_serials,
-                    restored=authority.restored_serials,
-                )
+                listed[identifier] = listed_of(authority)
     return RevokedSerials(
         store_id=built.store_id, revision=built.revision, mark=built.mark, listed=listed
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -41,6 +42,26 @@ def test_the_authority_is_that_of_the_anchor() -> None:
     models = [authority(), authority(root("Other"), name="other")]
 
     assert _verify(root("Other").client("a"), models=models).paths[0].authority == "other"
+
+
+def test_a_path_leads_through_what_it_has_to() -> None:
+    ours, sibling = intermediate(), intermediate("Sibling CA")
+    below = ours.intermediate("Below")
+    model = replace(authority(root(), ours), through=(ours.der,))
+
+    for leaf, sent in ((ours.client("a"), ()), (below.client("b"), (below,))):
+        assert _verify(leaf, *sent, models=[model]).failure is None
+    for leaf, sent in ((sibling.client("c"), (sibling,)), (root().client("d"), ())):
+        found = _verify(leaf, *sent, models=[model])
+        assert (found.failure, found.paths) == (VerifyFailure.UNKNOWN_ISSUER, ())
+        assert _verify(leaf, *sent, models=[authority(root(), ours)]).failure is None
+
+
+def test_judgements_are_made_anew_when_paths_have_to_lead_elsewhere() -> None:
+    ours = intermediate()
+    models = [authority(root(), ours), replace(authority(root(), ours), through=(ours.der,))]
+
+    assert len({compile_trust([one]).digest for one in models}) == 2
 
 
 def test_nobody_is_verified_by_an_empty_bundle() -> None:

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.ca.authority import create_root
+from authz.ca.authority import create_intermediate, create_root
+from authz.ca.issuance import CertificateRequest, issue, prepare
 from authz.ca.key_kinds import KeyKind
+from authz.ca.keys import generate_key
 from authz.ca.names import Subject
+from authz.ca.profiles import CLIENT
 from authz.certs.certificate import Certificate
+from authz.certs.failure import VerifyFailure
+from authz.certs.judgement import judge
+from authz.certs.presented import Presented
+from authz.certs.trust import compile_trust
 from authz.errors import (
     CertificateError,
     ConflictError,
@@ -21,11 +28,14 @@ from authz.errors import (
 )
 from authz.services.authorities import get_authority, list_authorities
 from authz.services.authority_creation import import_authority, upload_authority
+from authz.services.hosts import add_host
+from authz.services.model import StoreModels
 from authz.store.records import AuthorityKind, CertificateRole
 from tests.factories import issuing
-from tests.factories.pki import AT, root
+from tests.factories.pki import AT, root, url_encoded
 
 if TYPE_CHECKING:
+    from authz.ca.authority import NewAuthority
     from authz.services.authorities import KnownAuthority
     from tests.unit.services.conftest import World
 
@@ -122,6 +132,33 @@ def test_one_that_was_made_elsewhere_is_imported(world: World) -> None:
     assert world.last().action == "authority.import"
     issued = world.issue(authority="Acme Issuing CA")
     assert issued.bundle.count("BEGIN CERTIFICATE") == 2
+
+
+def test_below_an_imported_root_only_what_was_imported_is_trusted(world: World) -> None:
+    """Other departments have their own CAs below the same root."""
+    top = create_root(Subject.of("Corp Root"), at=AT)
+    team_a, team_b = (
+        create_intermediate(
+            Subject.of(name), issuer=top.certificate, issuer_signer=top.signer, at=AT
+        )
+        for name in ("Team A", "Team B")
+    )
+    _import(world, team_a.certificate, top.certificate, key=team_a.signer.to_pem())
+    add_host(world.store, "a.example", authority="Team A", actor="t", at=AT)
+    with world.store.read() as session:
+        sites = StoreModels().build(session).model.sites
+    (trust,) = [one.trust for one in sites if one.trust]
+
+    def failure(team: NewAuthority) -> VerifyFailure | None:
+        request = CertificateRequest(subject=Subject.of("alice"), spki=generate_key().spki)
+        body = prepare(request, profile=CLIENT, issuer=team.certificate, at=AT)
+        sent = _pem(issue(body, team.signer), team.certificate).decode()
+        return judge(Presented(certificate=url_encoded(sent)), compile_trust(trust), AT).failure
+
+    assert failure(team_a) is None
+    assert failure(team_b) is VerifyFailure.UNKNOWN_ISSUER
+    # Envoy gets the root as well: it wants a CRL of each CA up to one that signed itself.
+    assert trust[0].certificates == (team_a.certificate.der, top.certificate.der)
 
 
 def test_it_is_imported_once(world: World) -> None:

@@ -16,8 +16,9 @@ from authz.services import model as module
 from authz.services.context import zone_of
 from authz.services.hosts import add_host, remove_host
 from authz.services.model import SCOPE, StoreModels, check_zone, hosts_of, list_model
-from authz.services.rulesets import append_rule
+from authz.services.rulesets import append_rule, replace_rules
 from authz.services.zones import change_zone, create_zone
+from authz.store.backup import backup, restore
 from authz.store.engine import open_store
 from authz.store.records import List, ListItem
 from tests.factories.populated import World
@@ -201,6 +202,27 @@ def test_what_changed_is_read(world: World) -> None:
 
     assert [len(one.sites[0].rules) for one in (before, after)] == [1, 2]
     assert sorted(after.lists[0].items) == ["192.0.2.2", "192.0.2.3"]
+
+
+def test_what_another_history_has_under_the_same_numbers_is_read(
+    world: World, tmp_path: Path
+) -> None:
+    """A backup is restored and written to: its next version has the number of the one before."""
+
+    def replace(expression: str) -> None:
+        rule = {"ref": "r", "expression": expression, "action": "block"}
+        replace_rules(world.store, "default", [rule], actor="t", at=1.0)
+
+    replace('http.host eq "first"')
+    backup(world.store, tmp_path / "backup.db")
+    replace('http.host eq "mistake"')
+    models = StoreModels()
+    _model(world, models)
+    restore("sqlite", tmp_path, tmp_path / "backup.db", replace=True)
+    replace("true")
+
+    (site,) = _model(world, models).sites
+    assert [one.expression for one in site.rules] == ["true"]
 
 
 def test_a_version_that_is_missing_is_told(world: World) -> None:

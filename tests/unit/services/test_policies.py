@@ -159,7 +159,7 @@ def test_a_rule_that_names_a_list_which_goes_is_found(world: World, file: Path) 
 
 def test_a_list_that_others_name_stays(world: World, file: Path) -> None:
     _apply(world, file)
-    create_zone(world.store, "example.com", actor="t", at=AT)
+    create_zone(world.store, "example.com", force=True, actor="t", at=AT)
     rule = {"expression": "ip.src in $office", "action": "block"}
     append_rule(world.store, "example.com", rule, actor="t", at=AT)
     file.write_text(POLICY.split("lists:", maxsplit=1)[0].replace("ip.src in $office", "ssl"))
@@ -171,7 +171,7 @@ def test_a_list_that_others_name_stays(world: World, file: Path) -> None:
 
 def test_others_rules_go_on_compiling(world: World, file: Path) -> None:
     _apply(world, file)
-    create_zone(world.store, "example.com", actor="t", at=AT)
+    create_zone(world.store, "example.com", force=True, actor="t", at=AT)
     rule = {"expression": "ip.src in $office", "action": "block"}
     append_rule(world.store, "example.com", rule, actor="t", at=AT)
     file.write_text(

@@ -9,7 +9,13 @@ import pytest
 
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.services.hosts import add_host
-from authz.services.zones import change_zone, create_zone, get_zone, list_zones
+from authz.services.zones import (
+    change_zone,
+    create_zone,
+    get_zone,
+    list_zones,
+    protected_until_then,
+)
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
@@ -54,6 +60,35 @@ def test_hostnames_are_not_taken_away_from_another_zone(world: World) -> None:
 
     with pytest.raises(ConflictError, match=r"zone default would belong to it: api\.example\.com"):
         _create(world.store, "example.com")
+
+
+@pytest.mark.parametrize("name", ["a.example.com", "c.b.example.com"])
+def test_names_are_not_taken_out_from_under_a_wildcard_unseen(world: World, name: str) -> None:
+    world.ca()
+    add_host(world.store, "*.example.com", authority="Acme", protect=["/*"], actor="t", at=AT)
+    rows = len(world.audited())
+
+    with pytest.raises(
+        ConflictError, match=r"\*\.example\.com of the zone default answers for them"
+    ):
+        _create(world.store, name)
+    assert len(world.audited()) == rows
+    _create(world.store, "example.org")
+
+    assert protected_until_then(world.store, name) == (
+        "*.example.com of the zone default answers for them",
+    )
+    assert create_zone(world.store, name, force=True, actor="t", at=AT).name == name
+
+
+def test_names_are_not_taken_out_of_a_zone_that_blocks_unseen(world: World) -> None:
+    change_zone(world.store, "default", default_action="block", actor="t", at=AT)
+
+    with pytest.raises(ConflictError, match="the zone default blocks what no rule decides") as told:
+        _create(world.store, "example.com")
+
+    assert told.value.hint is not None
+    assert "--force" in told.value.hint
 
 
 def test_settings_change_and_the_others_stay(world: World) -> None:

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from authz.store.addresses import without_password
+from authz.store.addresses import digest_of, without_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -25,3 +30,15 @@ from authz.store.addresses import without_password
 )
 def test_addresses(address: str, shown: str) -> None:
     assert without_password(address) == shown
+
+
+def test_a_database_is_told_by_its_address(tmp_path: Path) -> None:
+    def pg(address: str) -> str:
+        return digest_of(f"postgresql://{address}", tmp_path)
+
+    (tmp_path / "link").symlink_to(tmp_path)
+    sqlite = digest_of("sqlite", tmp_path)
+
+    assert pg("u:one@h/d") == pg("u:two@h/d")
+    assert digest_of("sqlite", tmp_path / "link") == sqlite
+    assert len({pg("u@h/d"), pg("u@h/e"), sqlite, digest_of("sqlite", tmp_path / "x")}) == 4

@@ -8,13 +8,16 @@ import shutil
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
 from authz.node.control import publisher as module
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.publisher import LONGEST_RETRY_SECONDS
+from authz.node.snapshot_file import write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,6 +307,36 @@ def test_a_start_without_the_store_answers_by_the_last_good_snapshot(
     assert bench.revoked() == {7, 8}
 
 
+def _relabelled(bench: Bench, **changes: str) -> None:
+    """The last snapshot again, as if it had been made elsewhere or by an older release."""
+    content = bench.content()
+    assert content.position is not None
+    position = msgspec.structs.replace(content.position, **changes)
+    write_snapshot(bench.snapshots, content.model, content.generation + 1, bench.now, position, b"")
+    for file in bench.snapshots.glob(f"*{content.generation}.snapshot"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(("database", "is_made"), [("other", True), ("", False)])
+def test_what_is_not_known_to_be_of_this_database_does_not_answer(
+    bench: Bench, world: World, database: str, is_made: bool
+) -> None:
+    bench.start()
+    bench.attempt()
+    _relabelled(bench, database=database)
+    _move_away(bench, world)
+
+    bench.start()
+    said = bench.attempt()
+
+    assert bench.database.exists() is is_made
+    if is_made:
+        assert [one.last_good for one in said] == [False]
+        assert [one.name for one in bench.content().model.sites] == ["default"]
+    else:
+        assert _kinds(said) == ["StoreState"]
+
+
 def test_a_store_that_never_was_there_is_made(bench: Bench) -> None:
     bench.start()
 
@@ -387,16 +420,61 @@ def test_rules_that_cannot_be_used_leave_the_last_good_in_force(bench: Bench, wo
 
     _execute(bench, "UPDATE ruleset_versions SET version = 2, rules = ?", _broken(rules))
     _execute(bench, "UPDATE rulesets SET version = 2")
-    world.revoke_serial(7)
     (state,) = bench.attempt()
     assert "cert_verifyed" in state.why
     assert bench.publisher.state.failures == {"content": 1}
+    assert bench.attempt() == []
+    world.revoke_serial(7)
+    (new,) = bench.attempt()
+    assert new.last_good
+    assert bench.revoked() == {7}
     assert bench.attempt() == []
 
     _execute(bench, "UPDATE ruleset_versions SET version = 3, rules = ?", rules)
     _execute(bench, "UPDATE rulesets SET version = 3")
     assert _kinds(bench.attempt()) == ["NewSnapshot", "StoreState"]
     assert bench.revoked() == {7}
+
+
+def test_revocations_count_although_the_rest_cannot_be_enforced(
+    bench: Bench, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.revoke_serial(6)
+    bench.start()
+    bench.attempt()
+    _execute(bench, "UPDATE zones SET default_action = 'maybe'")
+    world.revoke_serial(7)
+    state, new = bench.attempt()
+    assert state.why
+    assert new.last_good
+    assert bench.revoked() == {6, 7}
+
+    # A process that begins with it; what is restored waits.
+    world.revoke_serial(8)
+    world.restore_serial(6)
+    bench.start()
+    _, last, new = bench.attempt()
+    assert (last.last_good, new.last_good) == (True, True)
+    assert bench.revoked() == {6, 7, 8}
+
+    # Lists that cannot be read either, and a disk that is full.
+    world.revoke_serial(9)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "with_revocations", None)
+        assert bench.attempt() == []
+    with monkeypatch.context() as broken:
+        full = module.PolicyError("no room")
+        broken.setattr(module, "write_snapshot", mock.Mock(side_effect=full))
+        assert bench.attempt() == []
+        assert bench.attempt() == []
+    assert bench.publisher.state.failures == {"content": 1, "policy": 1}
+    (new,) = bench.attempt()
+    assert new.last_good
+    assert bench.revoked() == {6, 7, 8, 9}
+
+    _execute(bench, "UPDATE zones SET default_action = 'allow'")
+    bench.attempt()
+    assert bench.revoked() == {7, 8, 9}
 
 
 def _broken(rules: str) -> str:
@@ -578,13 +656,47 @@ def test_the_list_of_a_files_authority_is_not_taken_for_that_of_the_stores(
     )
     bench.start(policy=True)
     bench.attempt()
-    assert bench.revoked() == {9}
+    # It is the same key, so the store's list counts there; the file's does not in the store.
+    assert bench.revoked() == {7, 9}
     bench.policy.write_text(FILE)
 
     bench.start(policy=True)
     bench.attempt()
 
     assert bench.revoked() == {7}
+
+
+def test_the_stores_list_counts_for_a_files_authority_with_the_same_key(
+    bench: Bench, world: World, reopen: Callable[[], World]
+) -> None:
+    with world.store.read() as session:
+        (der,) = [one.der for one in session.authorities.certificates()]
+    (bench.directory / "acme.der").write_bytes(der)
+    trust = f"trust: [{{name: of_file, certificates: [{bench.directory}/acme.der]}}]"
+    bench.policy.write_text(f"sites: [{{name: file, hosts: [www.example.com], {trust}}}]\n")
+    bench.start(policy=True)
+    bench.attempt()
+    assert bench.revoked("of_file") == set()
+
+    world.revoke_serial(7)
+    bench.attempt()
+    assert bench.revoked("of_file") == {7}
+
+    # A restart without the store, and a file that changed: its list is what it was.
+    away = _move_away(bench, world)
+    bench.start(policy=True)
+    bench.policy.write_text(f"sites: [{{name: new, hosts: [new.example.com], {trust}}}]\n")
+    bench.parts.look()
+    bench.attempt()
+    assert [one.name for one in bench.content().model.sites] == ["new", "api.example.com"]
+    assert bench.revoked("of_file") == {7}
+
+    _bring_back(bench, away)
+    again = reopen()
+    again.restore_serial(7)
+    again.store.close()
+    bench.attempt()
+    assert bench.revoked("of_file") == set()
 
 
 def test_a_file_that_was_never_good_is_told(bench: Bench, world: World) -> None:

@@ -17,7 +17,9 @@ from tests.factories.policies import site
 if TYPE_CHECKING:
     from pathlib import Path
 
-POSITION = Position(store_id="s", revision=7, authorities={"acme": "1" * 32}, mark="m")
+POSITION = Position(
+    store_id="s", revision=7, authorities={"acme": "1" * 32}, mark="m", database="d"
+)
 BOTH = PolicyModel(
     sites=(
         site(name="file", hosts=("www.example.com",), trust=(authority(revoked_serials=(9,)),)),
@@ -44,7 +46,7 @@ def test_the_stores_part_and_the_files_part(tmp_path: Path) -> None:
     assert built is not None
     assert [one.name for one in built.model.sites] == ["store"]
     assert [one.name for one in built.model.lists] == ["of_store"]
-    assert position_of(built) == POSITION
+    assert position_of(built, "d") == POSITION
     assert of_file is not None
     assert [one.name for one in of_file.sites] == ["file"]
     assert [one.name for one in of_file.lists] == ["of_file"]
