@@ -4,7 +4,7 @@
 Each hostname association is a site with its authorities; hosts of a zone without one form a site
 without trust; all share their zone's rules (architecture 6). `StoreModels` makes one model after
 the other and keeps what did not change: lists by their revision, rules by their version, revoked
-serial numbers by the log of changes. `check_zone` is what a service asks before it commits.
+serial numbers by the log of changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from authz.policy.model import (
     SiteModel,
     UpstreamHeaders,
 )
-from authz.policy.snapshot import compile_snapshot
 from authz.rules.lists import ListKind, ListModel, pack_list
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.revoked import Listed, RevokedSerials
@@ -283,15 +282,3 @@ def list_model(one: List, items: tuple[str, ...]) -> ListModel:
         where=f'the list "{one.name}"',
     )
     return pack_list(model) if len(items) > PACKED_FROM else model
-
-
-def check_zone(session: Session, zone_id: str) -> None:
-    """Make sure that a zone can be enforced as the transaction leaves it.
-
-    Raises:
-        PolicyError, ExpressionError, CertificateError: it cannot; nothing must be committed.
-    """
-    models = StoreModels(RevokedSerials(known_to_be_none=True))
-    zones = [zone for zone in session.zones.all() if zone.id == zone_id]
-    model = models._model(session, zones, session.authorities.all())
-    compile_snapshot(model, 0, 0.0, lint=False)

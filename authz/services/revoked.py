@@ -28,9 +28,6 @@ class Listed:
     restored: tuple[int, ...] = ()
 
 
-_NONE = Listed()
-
-
 class RevokedSerials:
     """The lists of the authorities that somebody asked for.
 
@@ -42,7 +39,6 @@ class RevokedSerials:
         revision: at which moment.
         mark: what the last change was by then (`Revocations.mark`).
         listed: lists by the identifier of their authority.
-        known_to_be_none: nobody asks what is revoked.
     """
 
     def __init__(
@@ -52,13 +48,11 @@ class RevokedSerials:
         revision: int = 0,
         mark: str = "",
         listed: Mapping[str, Listed] | None = None,
-        known_to_be_none: bool = False,
     ) -> None:
         self.mark = mark
         self._store_id = store_id
         self._revision = revision
         self._listed = dict(listed or {})
-        self._none = known_to_be_none
 
     def follow(self, session: Session) -> bool:
         """Take in what changed up to the moment of `session`; whether it continues the one before.
@@ -89,8 +83,6 @@ class RevokedSerials:
 
     def of(self, session: Session, authority_id: str) -> Listed:
         """The list of an authority at the moment that was followed to last."""
-        if self._none:
-            return _NONE
         known = self._listed.get(authority_id)
         if known is None:
             base, added, restored = rebase(None, list(session.revocations.serials(authority_id)))

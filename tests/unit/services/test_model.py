@@ -13,9 +13,8 @@ from authz.errors import PolicyError
 from authz.policy.model import DefaultAction
 from authz.policy.snapshot import compile_snapshot
 from authz.services import model as module
-from authz.services.context import zone_of
 from authz.services.hosts import add_host, remove_host
-from authz.services.model import SCOPE, StoreModels, check_zone, hosts_of, list_model
+from authz.services.model import SCOPE, StoreModels, hosts_of, list_model
 from authz.services.rulesets import append_rule, replace_rules
 from authz.services.zones import change_zone, create_zone
 from authz.store.backup import backup, restore
@@ -218,7 +217,7 @@ def test_what_another_history_has_under_the_same_numbers_is_read(
     replace('http.host eq "mistake"')
     models = StoreModels()
     _model(world, models)
-    restore("sqlite", tmp_path, tmp_path / "backup.db", replace=True)
+    restore("sqlite", tmp_path, tmp_path / "backup.db", replace=True, actor="t", at=1.0)
     replace("true")
 
     (site,) = _model(world, models).sites
@@ -260,17 +259,6 @@ def test_an_item_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(PolicyError):
         list_model(_list(), ("no address",))
-
-
-def test_a_zone_is_checked_as_the_transaction_leaves_it(world: World) -> None:
-    world.protect()
-    with world.store.write() as session:
-        check_zone(session, zone_of(session, "default").id)
-
-    with world.store.write() as session:
-        session._connection.exec_driver_sql("UPDATE rulesets SET version = 9")
-        with pytest.raises(PolicyError):
-            check_zone(session, zone_of(session, "default").id)
 
 
 def test_sites_can_be_made_of_a_store_while_it_is_written_to(world: World) -> None:

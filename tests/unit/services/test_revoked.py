@@ -101,15 +101,6 @@ def test_what_is_not_of_this_store_is_read_anew(world: World, wrong: str) -> Non
     assert _listed(world, revoked) == {7}
 
 
-def test_nothing_is_read_for_whoever_does_not_ask(world: World) -> None:
-    world.revoke_serial(7)
-
-    with world.store.read() as session:
-        nothing = RevokedSerials(known_to_be_none=True).of(session, "x")
-
-    assert nothing == Listed()
-
-
 def test_the_mark_is_the_last_change_up_to_a_revision(world: World) -> None:
     with world.store.read() as session:
         assert session.revocations.mark(session.revision) == ""
