@@ -328,8 +328,9 @@ def test_one_that_answers_is_not(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_metrics_are_asked_for(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A busy machine is no control process that does not answer.
-    monkeypatch.setattr(keeper, "INQUIRE_SECONDS", PATIENCE)
+    # A busy machine is no control process that does not answer; and no pulse comes in between.
+    monkeypatch.setattr(module, "INQUIRE_SECONDS", PATIENCE)
+    monkeypatch.setattr(module, "PULSE_SECONDS", PATIENCE)
     kept.keeper.start()
     process = kept.process()
     rendered: queue.SimpleQueue[bytes] = queue.SimpleQueue()
