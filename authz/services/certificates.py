@@ -149,15 +149,6 @@ def set_label(store: Store, named: str, label: str, *, actor: str, at: float) ->
     return replace(before, label=wanted)
 
 
-def note_seen(store: Store, at_by_fingerprint: Mapping[str, float]) -> int:
-    """Keep when certificates were last seen, by SHA-256 fingerprint; how many of them are ours.
-
-    Observed and not done by anybody: there is no audit row.
-    """
-    with store.note() as session:
-        return session.certificates.seen(at_by_fingerprint)
-
-
 def certificate_named(session: Session, named: str) -> ClientCertificate:
     """The same as `get_certificate`, in a transaction."""
     wanted = named.strip().replace(":", "").lower()

@@ -12,11 +12,9 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from authz.errors import StoreError
 from authz.observability.log import get_logger
-from authz.store.records import StoredEvent
+from authz.services.activity import forget_old, keep_activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +28,6 @@ WRITE_SECONDS: Final = 1.0
 MAX_WAITING: Final = 1000
 #: Certificates whose last sight waits to be written.
 MAX_SEEN: Final = 50_000
-#: What is kept: so many events, of so many seconds.
-KEEP_EVENTS: Final = 100_000
-KEEP_SECONDS: Final = 30 * 86_400.0
-#: Changes of revocations are kept for whoever follows the store, requests to issue for whoever
-#: repeats one.
-KEEP_CHANGES: Final = 100_000
-KEEP_CHANGES_SECONDS: Final = 7 * 86_400.0
-KEEP_REQUESTS_SECONDS: Final = 30 * 86_400.0
 #: Rounds between two looks at what is too old.
 TIDY_ROUNDS: Final = 60
 
@@ -100,38 +90,16 @@ class ActivityWriter:
             self.dropped += len(events)
             return
         try:
-            with store.note() as session:
-                session.certificates.seen(seen)
-                session.events.add([_stored(event) for event in events])
+            keep_activity(store, seen, events)
         except StoreError as error:
             self.dropped += len(events)
             get_logger().warning("events are not kept", events=len(events), reason=str(error))
 
     def tidy(self) -> None:
         """Remove from the store what is too old to be of use."""
-        store, now = self._store, self._clock()
-        if store is None:
+        if self._store is None:
             return
         try:
-            with store.note() as session:
-                session.events.forget(before=now - KEEP_SECONDS, keep=KEEP_EVENTS)
-                session.certificates.forget_requests(now - KEEP_REQUESTS_SECONDS)
-            # By itself: it takes a row that writers hold.
-            with store.note() as session:
-                session.revocations.trim_changes(
-                    before=now - KEEP_CHANGES_SECONDS, keep=KEEP_CHANGES
-                )
+            forget_old(self._store, self._clock())
         except StoreError as error:
             get_logger().warning("what is old is not removed", reason=str(error))
-
-
-def _stored(event: Event) -> StoredEvent:
-    return StoredEvent(
-        id=event.id,
-        at=event.at,
-        site=event.site[:255],
-        verdict=event.verdict,
-        rule=event.rule[:255],
-        fingerprint_sha256=event.fingerprint,
-        event=msgspec.to_builtins(event),
-    )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
+from authz.services.activity import keep_activity
 from authz.services.certificates import (
     expiring_certificates,
     get_certificate,
     list_certificates,
-    note_seen,
     set_label,
 )
 from authz.services.revocation import revoke_certificate
@@ -194,6 +194,6 @@ def test_when_it_was_last_seen(world: World) -> None:
     one = world.issue().certificate
     rows = len(world.audited())
 
-    assert note_seen(world.store, {one.fingerprint_sha256: AT + 5, "0" * 64: AT}) == 1
+    assert keep_activity(world.store, {one.fingerprint_sha256: AT + 5, "0" * 64: AT}) == 1
     assert get_certificate(world.store, one.id).last_seen_at == AT + 5
     assert len(world.audited()) == rows

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was seen of checks, and what goes because it is old: observed and not done by anybody, so
+there are no audit rows, and nothing of it is enforced (`Store.note`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from authz.store.records import StoredEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from authz.observability.events import Event
+    from authz.store.engine import Store
+
+#: What is kept: so many events, of so many seconds.
+KEEP_EVENTS: Final = 100_000
+KEEP_SECONDS: Final = 30 * 86_400.0
+#: Changes of revocations are kept for whoever follows the store, requests to issue for whoever
+#: repeats one.
+KEEP_CHANGES: Final = 100_000
+KEEP_CHANGES_SECONDS: Final = 7 * 86_400.0
+KEEP_REQUESTS_SECONDS: Final = 30 * 86_400.0
+
+
+def keep_activity(store: Store, seen: Mapping[str, float], events: Sequence[Event] = ()) -> int:
+    """Keep when certificates were last seen (Unix seconds by SHA-256 fingerprint), and events.
+
+    Returns:
+        Of how many certificates of ours that was news.
+    """
+    with store.note() as session:
+        known = session.certificates.seen(seen)
+        session.events.add([_stored(event) for event in events])
+    return known
+
+
+def forget_old(store: Store, at: float) -> None:
+    """Remove from the store what is too old at Unix time `at` to be of use."""
+    with store.note() as session:
+        session.events.forget(before=at - KEEP_SECONDS, keep=KEEP_EVENTS)
+        session.certificates.forget_requests(at - KEEP_REQUESTS_SECONDS)
+    # By itself: it takes a row that writers hold.
+    with store.note() as session:
+        session.revocations.trim_changes(before=at - KEEP_CHANGES_SECONDS, keep=KEEP_CHANGES)
+
+
+def _stored(event: Event) -> StoredEvent:
+    return StoredEvent(
+        id=event.id,
+        at=event.at,
+        site=event.site[:255],
+        verdict=event.verdict,
+        rule=event.rule[:255],
+        fingerprint_sha256=event.fingerprint,
+        event=msgspec.to_builtins(event),
+    )
