@@ -26,6 +26,7 @@ from authz.policy.model import (
 from authz.rules.lists import ListKind, ListModel, pack_list
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.revoked import Listed, RevokedSerials
+from authz.services.rulesets import CUSTOM_RULES
 from authz.services.same_key import Joined, KeysOf
 from authz.sources.fetch_targets import STORE_SCOPE, AuthorityId
 from authz.sources.fetched_trust import FetchedTrust
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from authz.sources.fetched import FetchedFiles
     from authz.store.records import Authority, AuthorityCertificate, HostAssociation, List, Zone
     from authz.store.session import Session
-
-#: The phase whose rules decide (Cloudflare: custom rules).
-PHASE: Final = "http_request_firewall_custom"
 
 #: Lists of the store and lists of a policy file beside it may have the same names.
 SCOPE: Final = STORE_SCOPE
@@ -223,7 +221,7 @@ class StoreModels:
         return sites
 
     def _rules_of(self, session: Session, zone: Zone) -> tuple[RuleModel, ...]:
-        ruleset = session.rulesets.entry_point(zone.id, PHASE)
+        ruleset = session.rulesets.entry_point(zone.id, CUSTOM_RULES)
         if ruleset is None:
             return ()
         key = ruleset.id, ruleset.version, ruleset.modified_at
