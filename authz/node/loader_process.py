@@ -10,15 +10,14 @@ import contextlib
 import os
 import queue
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from authz.errors import LoaderError
 from authz.node.channel import Channel, ChannelClosedError
+from authz.node.child import start_module
 from authz.node.loader_messages import (
     Built,
     Findings,
@@ -28,9 +27,9 @@ from authz.node.loader_messages import (
     Unsettled,
 )
 from authz.node.plan import Plan
-from authz.node.python import safe_path
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from authz.node.loader_messages import Answer
@@ -184,21 +183,9 @@ def start_loader() -> LoaderProcess:
         LoaderError: the system has no process, memory or descriptor left.
     """
     try:
-        ours, theirs = socket.socketpair()
+        process, ours = start_module("authz.node.loader")
     except OSError as error:
         raise _cannot_start(error) from error
-    try:
-        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            [sys.executable, *safe_path(), "-m", "authz.node.loader", str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-        )
-    except OSError as error:
-        ours.close()
-        raise _cannot_start(error) from error
-    finally:
-        # Only the child may hold its end: then its death is the end of the stream.
-        theirs.close()
     return LoaderProcess(process, ours)
 
 

@@ -21,6 +21,7 @@ from authz.errors import (
     PolicyError,
 )
 from authz.node.faults import error_of
+from authz.node.findings_log import log_findings
 from authz.node.loader_messages import GeoState, LoadPolicy, Refused, Unsettled
 from authz.node.loader_process import start_loader
 from authz.observability.log import get_logger
@@ -264,18 +265,11 @@ class PolicySource:
             )
 
     def _log_findings(self, found: Findings) -> None:
-        log = get_logger().bind(policy=str(self._files.policy), generation=self.generation)
-        for one in found.first:
-            log.warning(
-                "lint",
-                where=one.where,
-                rule=one.rule,
-                code=one.code,
-                finding=one.finding,
-                hint=one.hint,
-            )
-        if found.count > len(found.first):
-            log.warning("more findings: authz policy validate", findings=found.count)
+        log_findings(
+            found,
+            get_logger().bind(policy=str(self._files.policy), generation=self.generation),
+            all_of_them="authz policy validate",
+        )
 
 
 def kind_of(error: AuthzError) -> str:

@@ -7,17 +7,15 @@ ending it. Not here: when any of that should happen (node.supervisor).
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authz.node.channel import Channel, ChannelClosedError
+from authz.node.child import start_module
 from authz.node.messages import Export, Heard, Reported, ToSupervisor
-from authz.node.python import safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,19 +70,7 @@ class WorkerProcess:
         self._tell = tell
         self._reported = reported
         self._condition = answered
-        ours, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, *safe_path(), "-m", "authz.node.worker", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            # Only the child may hold its end: then its death is the end of the stream.
-            theirs.close()
+        self._process, ours = start_module("authz.node.worker")
         self.pid = self._process.pid
         self._channel: Channel[ToSupervisor] = Channel(ours, ToSupervisor)
         self._thread = threading.Thread(target=self._read, name=f"worker-{self.index}", daemon=True)

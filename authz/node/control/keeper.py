@@ -7,9 +7,7 @@ operator has to know of, to `failed` while nothing was ever published, and into 
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -21,6 +19,7 @@ import msgspec
 from authz.errors import TransportError
 from authz.node.backoff import Backoff
 from authz.node.channel import Channel, ChannelClosedError
+from authz.node.child import start_module
 from authz.node.control.messages import (
     Failed,
     FromControl,
@@ -34,7 +33,7 @@ from authz.node.control.messages import (
     Tell,
 )
 from authz.node.control.metrics import RESTARTS, render
-from authz.node.python import safe_path
+from authz.node.findings_log import log_findings
 from authz.observability.log import get_logger
 from authz.whole_files import hold
 
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from io import FileIO
 
     from authz.node.control.config import ControlConfig
-    from authz.node.loader_messages import Findings
     from authz.observability.activity import Report
 
 #: From the end of its stream to its end.
@@ -224,19 +222,7 @@ class ControlKeeper:
             self._stopped.wait(delay)
 
     def _one_life(self) -> int:
-        ours, theirs = socket.socketpair()
-        try:
-            process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, *safe_path(), "-m", "authz.node.control", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            # Only the child may hold its end: then its death is the end of the stream.
-            theirs.close()
+        process, ours = start_module("authz.node.control")
         channel: Channel[FromControl] = Channel(ours, FromControl)
         with self._lock:
             self._process, self._channel, self._missed = process, channel, -STARTING_PULSES
@@ -280,7 +266,7 @@ class ControlKeeper:
             if not self._published:
                 self._failed(TransportError(message.message, hint=message.hint))
         else:
-            self._log_findings(message)
+            log_findings(message, self._log)
 
     def _new_snapshot(self, message: NewSnapshot) -> None:
         # A worker that starts again reads it, whatever another supervisor has written since. Held
@@ -300,19 +286,6 @@ class ControlKeeper:
         if before is not None:
             before.close()
         self.in_force(message.generation, message.file)
-
-    def _log_findings(self, found: Findings) -> None:
-        for one in found.first:
-            self._log.warning(
-                "lint",
-                where=one.where,
-                rule=one.rule,
-                code=one.code,
-                finding=one.finding,
-                hint=one.hint,
-            )
-        if found.count > len(found.first):
-            self._log.warning("more findings", findings=found.count)
 
     def _say(self, message: msgspec.Struct) -> bool:
         with self._lock:
