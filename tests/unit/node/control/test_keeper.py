@@ -333,6 +333,8 @@ def test_metrics_are_asked_for(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(module, "PULSE_SECONDS", PATIENCE)
     kept.keeper.start()
     process = kept.process()
+    # Only from then on there is somebody to ask.
+    process.told(ControlConfig)
     rendered: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     asking = threading.Thread(target=lambda: rendered.put(kept.keeper.render()))
     asking.start()
