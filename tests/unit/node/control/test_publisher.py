@@ -313,7 +313,7 @@ def _relabelled(bench: Bench, **changes: str) -> None:
     assert content.position is not None
     position = msgspec.structs.replace(content.position, **changes)
     write_snapshot(bench.snapshots, content.model, content.generation + 1, bench.now, position, b"")
-    for file in bench.snapshots.glob(f"*{content.generation}.snapshot"):
+    for file in bench.snapshots.glob(f"{content.generation}-*.snapshot"):
         file.unlink()
 
 
