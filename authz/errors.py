@@ -24,6 +24,10 @@
     │   ├── InvalidInputError
     │   └── StoreUnavailableError
     │       └── StoreDamagedError
+    ├── AccessError                      who asks is not known, or may not
+    │   ├── UnauthenticatedError
+    │   ├── ForbiddenError
+    │   └── ThrottledError
     ├── FetchError                       a CRL or OCSP answer that could not be had
     ├── TransportError                   a listener that cannot be opened
     ├── DemoError                        the demo, or the Envoy it needs, cannot run
@@ -266,3 +270,31 @@ class FetchError(AuthzError):
     """A CRL or OCSP answer that could not be fetched, or is not what was asked for."""
 
     code = 2000
+
+
+class AccessError(AuthzError):
+    """A call of the management API that is refused because of who makes it."""
+
+    code = 2100
+
+
+class UnauthenticatedError(AccessError):
+    """No token, or one that is not known, revoked, expired or not valid yet."""
+
+    code = 2101
+
+
+class ForbiddenError(AccessError):
+    """A token that does not have the permission for this call."""
+
+    code = 2102
+
+
+class ThrottledError(AccessError):
+    """Too many failed attempts from one address; `retry_after` is in seconds."""
+
+    code = 2103
+
+    def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after

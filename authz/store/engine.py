@@ -122,6 +122,11 @@ class Store:
         with translated(self.name), self._database.writing.begin() as connection:
             yield Session(connection, last_revision(connection))
 
+    def rehearsal(self) -> Store:
+        """The same database, where every transaction is undone at its end: nothing is kept, and
+        nobody is told. What a change would do is found by doing it."""
+        return _Rehearsal(self._database)
+
     def watcher(self) -> Watcher:
         """Whoever wants to know of commits.
 
@@ -134,6 +139,28 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
+
+
+class _Rehearsal(Store):
+    """A store for changes that are only tried. Closing it is the business of whoever opened it."""
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with (
+            translated(self.name),
+            self._database.writing.connect() as connection,
+            connection.begin() as transaction,
+        ):
+            yield Session(connection, next_revision(connection))
+            transaction.rollback()
+
+    @contextmanager
+    def note(self) -> Iterator[Session]:
+        with self.write() as session:
+            yield session
+
+    def close(self) -> None:
+        """Nothing: the connections are another's."""
 
 
 def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, FastAPI
+
+import authz
+from authz.api import problems
+from authz.api.envelope import Failure
+from authz.api.routes import zones
+
+if TYPE_CHECKING:
+    from authz.api.backend import Backend
+
+#: Where everything is: what the SDK calls `base_url`.
+PREFIX: Final = "/client/v4"
+
+_ROUTERS: Final[tuple[APIRouter, ...]] = (zones.router,)
+
+_FAILURES: Final = {
+    400: "What was asked for cannot be done; `errors` say why.",
+    401: "There is no token, or it is not valid.",
+    403: "The token may not do this.",
+    404: "There is no such object.",
+    429: "Too many attempts with invalid tokens.",
+    503: "The store cannot be reached.",
+}
+
+
+def create_api(backend: Backend) -> FastAPI:
+    """The API over a backend, as an ASGI application."""
+    app = FastAPI(
+        title="Envoy mTLS authorization: management API",
+        version=authz.__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.backend = backend
+    problems.install(app)
+    for router in _ROUTERS:
+        app.include_router(
+            router,
+            prefix=PREFIX,
+            responses={
+                status: {"model": Failure, "description": text}
+                for status, text in _FAILURES.items()
+            },
+        )
+    return app

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every answer looks like (Cloudflare's v4 envelope).
+
+    {"success": true, "errors": [], "messages": [], "result": …, "result_info": …}
+
+Routes return `ok(…)` and friends, and name the model of what they return: `Envelope[Zone]`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class Source(BaseModel):
+    """Where in the body it is (RFC 6901)."""
+
+    pointer: str
+
+
+class Problem(BaseModel):
+    """One error or message."""
+
+    code: int = Field(ge=1000)
+    message: str
+    documentation_url: str | None = None
+    source: Source | None = None
+
+
+class Failure(BaseModel):
+    """The answer to a call that failed; its HTTP status says how."""
+
+    success: Literal[False] = False
+    errors: list[Problem]
+    messages: list[Problem] = []
+    result: None = None
+
+
+class Envelope(BaseModel, Generic[T]):
+    """The answer to a call that did what it was asked."""
+
+    model_config = ConfigDict(title="Envelope")
+
+    success: Literal[True] = True
+    errors: list[Problem] = []
+    messages: list[Problem] = []
+    result: T
+
+
+class PageInfo(BaseModel):
+    """Which page this is."""
+
+    page: int
+    per_page: int
+    count: int
+    total_count: int
+    total_pages: int
+
+
+class Paged(Envelope[list[T]], Generic[T]):
+    """One page; empty behind the last one, which is where the SDK stops asking."""
+
+    result_info: PageInfo
+
+
+class CursorInfo(BaseModel):
+    """How to go on: `cursor` is absent on the last page."""
+
+    count: int
+    per_page: int
+    cursor: str | None = None
+
+
+class Continued(Envelope[list[T]], Generic[T]):
+    """A part of a list that goes on behind its cursor."""
+
+    result_info: CursorInfo
+
+
+class Cursors(BaseModel):
+    """`after` is absent on the last page."""
+
+    before: str | None = None
+    after: str | None = None
+
+
+class CursorsInfo(BaseModel):
+    """How to go on."""
+
+    cursors: Cursors
+
+
+class ContinuedAfter(Envelope[list[T]], Generic[T]):
+    """The same, as the items of lists have it."""
+
+    result_info: CursorsInfo
+
+
+def ok(result: Any, **more: Any) -> dict[str, Any]:
+    """An answer with this result; `more` is what else the envelope has (`result_info`)."""
+    return {"success": True, "errors": [], "messages": [], "result": result, **more}
+
+
+def paged(result: list[Any], *, page: int, per_page: int, total: int) -> dict[str, Any]:
+    """One page of a list of `total`."""
+    return ok(
+        result,
+        result_info={
+            "page": page,
+            "per_page": per_page,
+            "count": len(result),
+            "total_count": total,
+            "total_pages": -(-total // per_page),
+        },
+    )
+
+
+def single(result: list[Any]) -> dict[str, Any]:
+    """A list that has no pages, as one."""
+    return paged(result, page=1, per_page=max(len(result), 20), total=len(result))
