@@ -53,7 +53,8 @@ class Result:
 
 
 @contextlib.contextmanager
-def _databases() -> Iterator[dict[str, str]]:
+def databases() -> Iterator[dict[str, str]]:
+    """Addresses of the databases to measure, by what to call them."""
     if binaries() is None:
         print("PostgreSQL: not installed, not measured")
         yield {"SQLite": "sqlite"}
@@ -113,10 +114,10 @@ def main() -> int:
     given = parser.parse_args()
     count = 4 if given.quick else given.count
     results = []
-    with _databases() as databases:
+    with databases() as some:
         print(f"commit to enforcement, {count} changes each, milliseconds")
         print(f"{'':24}{'p50':>8}{'p99':>8}{'worst':>8}{'publishing p50':>18}")
-        for name, database in databases.items():
+        for name, database in some.items():
             for workers in (1, 2):
                 form = f"{name}, {workers} worker{'s' if workers > 1 else ''}"
                 result = measure(database, form, workers, count)
