@@ -88,10 +88,10 @@ class Connection:
 
     async def _answer(self, reader: asyncio.StreamReader) -> tuple[int, Any]:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = dict(
-            (name.lower(), value.strip())
+        headers = {
+            name.lower(): value.strip()
             for name, _, value in (line.partition(":") for line in lines[1:] if line)
-        )
+        }
         content = await reader.readexactly(int(headers.get("content-length", "0")))
         if headers.get("connection", "").lower() == "close":
             self.close()
@@ -199,8 +199,10 @@ class Clients:
             ("read certificates", f"/zones/{zone}/client_certificates?per_page=20"),
             (
                 "read items",
-                f"/accounts/{self._account}/rules/lists/{self._lists[number % LISTS]}"
-                "/items?per_page=50",
+                (
+                    f"/accounts/{self._account}/rules/lists/{self._lists[number % LISTS]}"
+                    "/items?per_page=50"
+                ),
             ),
             ("read zones", "/zones"),
         )

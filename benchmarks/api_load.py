@@ -99,9 +99,10 @@ def told(name: str, outcome: Outcome, checks: Checks, seconds: float) -> bool:
     calls = sorted(outcome.seconds)
     failed = sum(n for key, n in outcome.answers.items() if int(key.rpartition(" ")[2]) >= 500)
     refused = len(outcome.failures)
+    half, most = (1000 * calls[int(len(calls) * share)] for share in (0.5, 0.99))
     print(
         f"{name}: {len(calls)} calls, {len(calls) / seconds:.0f} a second, "
-        f"p50 {1000 * calls[len(calls) // 2]:.0f} ms, p99 {1000 * calls[len(calls) * 99 // 100]:.0f} ms"
+        f"p50 {half:.0f} ms, p99 {most:.0f} ms"
     )
     for key, count in sorted(outcome.answers.items()):
         print(f"  {key}: {count}")
