@@ -82,4 +82,6 @@ class Revocation(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    reason: str | None = Field(default=None, description="As RFC 5280 §5.3.1 names it.")
+    reason: str | None = Field(
+        default=None, max_length=64, description="As RFC 5280 §5.3.1 names it."
+    )

@@ -169,7 +169,7 @@ def revoke(
     call: Writer,
     certificate_id: CertificateId,
     reason: Annotated[
-        str | None, Query(description="Why, as RFC 5280 §5.3.1 names it; ours.")
+        str | None, Query(max_length=64, description="Why, as RFC 5280 §5.3.1 names it; ours.")
     ] = None,
     revocation: Revocation | None = None,
 ) -> dict[str, Any]:
