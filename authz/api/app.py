@@ -10,7 +10,14 @@ from fastapi import APIRouter, FastAPI
 import authz
 from authz.api import problems
 from authz.api.envelope import Failure
-from authz.api.routes import zones
+from authz.api.repeats import Repeats
+from authz.api.routes import (
+    certificate_authorities,
+    client_certificates,
+    hostname_associations,
+    mtls_certificates,
+    zones,
+)
 
 if TYPE_CHECKING:
     from authz.api.backend import Backend
@@ -18,7 +25,14 @@ if TYPE_CHECKING:
 #: Where everything is: what the SDK calls `base_url`.
 PREFIX: Final = "/client/v4"
 
-_ROUTERS: Final[tuple[APIRouter, ...]] = (zones.router,)
+_ROUTERS: Final[tuple[APIRouter, ...]] = (
+    zones.router,
+    client_certificates.router,
+    # Before the authorities, of which `hostname_associations` might be one.
+    hostname_associations.router,
+    certificate_authorities.router,
+    mtls_certificates.router,
+)
 
 _FAILURES: Final = {
     400: "What was asked for cannot be done; `errors` say why.",
@@ -42,6 +56,7 @@ def create_api(backend: Backend) -> FastAPI:
     )
     app.state.backend = backend
     problems.install(app)
+    app.add_middleware(Repeats, backend=backend)
     for router in _ROUTERS:
         app.include_router(
             router,

@@ -19,6 +19,7 @@ from authz.errors import (
     ForbiddenError,
     KeyUnavailableError,
     NotFoundError,
+    SettingsError,
     StoreUnavailableError,
     ThrottledError,
     UnauthenticatedError,
@@ -49,6 +50,8 @@ _STATUSES: Final[tuple[tuple[type[AuthzError], int], ...]] = (
     (NotFoundError, 404),
     (StoreUnavailableError, 503),
     (KeyUnavailableError, 503),
+    # No call changes settings: the operator has to.
+    (SettingsError, 503),
 )
 
 #: Whoever finds the store away may try again soon.
@@ -124,6 +127,33 @@ def text_of(error: AuthzError) -> str:
     return f"{where}{error.message}" + (f" ({error.hint})" if error.hint else "")
 
 
+def pointed(error: AuthzError, pointer: str) -> ApiError:
+    """An error about one place of the body (RFC 6901), as the answer to the call (400)."""
+    hint = f" ({error.hint})" if error.hint else ""
+    return ApiError(400, error.code, error.message + hint, pointer=pointer)
+
+
+def answer_to(error: AuthzError) -> JSONResponse:
+    """The answer to a call that an error of ours ended."""
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
+    headers: dict[str, str] = {}
+    code = error.code
+    if isinstance(error, UnauthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
+        code = INVALID_TOKEN
+    elif isinstance(error, ForbiddenError):
+        code = AUTHENTICATION
+    elif isinstance(error, ThrottledError):
+        headers = {"Retry-After": str(max(1, round(error.retry_after)))}
+        # The same token again would only be another failed attempt.
+        headers["x-should-retry"] = "false"
+    elif status == 503:
+        headers["Retry-After"] = str(_RETRY_SECONDS)
+    problems = [problem(code, text_of(error))]
+    problems += [problem(one.code, text_of(one)) for one in error.others]
+    return failed(status, problems, headers)
+
+
 def install(app: FastAPI) -> None:
     """Have every error answered in the envelope."""
 
@@ -133,23 +163,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AuthzError)
     def _authz_error(_: Request, error: AuthzError) -> JSONResponse:
-        status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
-        headers: dict[str, str] = {}
-        code = error.code
-        if isinstance(error, UnauthenticatedError):
-            headers["WWW-Authenticate"] = "Bearer"
-            code = INVALID_TOKEN
-        elif isinstance(error, ForbiddenError):
-            code = AUTHENTICATION
-        elif isinstance(error, ThrottledError):
-            headers = {"Retry-After": str(max(1, round(error.retry_after)))}
-            # The same token again would only be another failed attempt.
-            headers["x-should-retry"] = "false"
-        elif status == 503:
-            headers["Retry-After"] = str(_RETRY_SECONDS)
-        problems = [problem(code, text_of(error))]
-        problems += [problem(one.code, text_of(one)) for one in error.others]
-        return failed(status, problems, headers)
+        return answer_to(error)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:

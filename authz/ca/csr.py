@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from authz.ca.key_kinds import check_public_key
 from authz.ca.names import ATTRIBUTES, AlternativeNames, Subject, check_visible
+from authz.ca.rsa_keys import MAXIMUM_RSA_BITS
 from authz.certs import der as der_reader
 from authz.certs.attribute_names import SHORT_NAMES
 from authz.certs.names import parse_name, value_text
@@ -94,8 +95,11 @@ class CsrFacts:
         return self.subject.value("organizational_unit")
 
 
-def read_csr(data: str | bytes) -> CsrFacts:
+def read_csr(data: str | bytes, *, max_rsa_bits: int = MAXIMUM_RSA_BITS) -> CsrFacts:
     """Read and verify a request: PEM, PEM with its line ends written as `\\n`, or DER.
+
+    Args:
+        max_rsa_bits: larger keys are refused before anything is computed with them.
 
     Raises:
         InvalidCsrError: it is no request, is not signed by its own key, is signed with a broken
@@ -106,7 +110,7 @@ def read_csr(data: str | bytes) -> CsrFacts:
     der = _der(data.encode(errors="replace") if isinstance(data, str) else data)
     subject, spki = _outline(der)
     # 2. The key, before anything is computed with it.
-    key = check_public_key(spki)
+    key = check_public_key(spki, max_rsa_bits=max_rsa_bits)
     # 3. Its proof of possession.
     csr = _verified(der)
     # 4. What it asks for.

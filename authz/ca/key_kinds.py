@@ -100,8 +100,13 @@ def parse_key_kind(text: str) -> KeyKind:
     )
 
 
-def check_public_key(spki: bytes) -> KeyDescription:
+def check_public_key(
+    spki: bytes, *, max_rsa_bits: int = rsa_keys.MAXIMUM_RSA_BITS
+) -> KeyDescription:
     """What kind of key this SubjectPublicKeyInfo holds, if a certificate may hold it.
+
+    Args:
+        max_rsa_bits: of an RSA key, where time is dearer than elsewhere.
 
     Raises:
         WeakKeyError: it is too weak, of a kind that is not supported, or no key at all.
@@ -118,7 +123,7 @@ def check_public_key(spki: bytes) -> KeyDescription:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise WeakKeyError("the public key is not valid", hint=_HINT) from None
     if isinstance(key, rsa.RSAPublicKey):
-        _check_rsa(key.public_numbers())
+        _check_rsa(key.public_numbers(), max_rsa_bits)
     return described
 
 
@@ -132,7 +137,12 @@ def unsupported_key(spki: bytes) -> WeakKeyError:
     )
 
 
-def _check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
+def _check_rsa(numbers: rsa.RSAPublicNumbers, max_bits: int) -> None:
+    if (bits := numbers.n.bit_length()) > max_bits:
+        raise WeakKeyError(
+            f"the RSA key has {bits} bits",
+            hint=f"at most {max_bits} bits are taken here; or use ecdsa-p256",
+        )
     wrong = rsa_keys.weakness(numbers.n, numbers.e)
     if wrong is not None:
         raise WeakKeyError(f"the RSA key {wrong}", hint=_RSA_HINT)

@@ -10,6 +10,7 @@ and §6.1.6.
 from __future__ import annotations
 
 import math
+import threading
 from functools import cache, lru_cache
 from typing import Final
 
@@ -27,6 +28,8 @@ _FERMAT_ROUNDS: Final = 100
 # later in longer ones. So is then the modulus, and of random moduli one in 2**150 or so.
 _ROCA_GENERATOR: Final = 65537
 _ROCA_LAST_PRIME: Final = 167
+
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 @lru_cache(maxsize=256)
@@ -51,8 +54,12 @@ def weakness(n: int, e: int) -> str | None:
     if _is_roca(n):
         return "is of the kind of CVE-2017-15361 (ROCA)"
     # Last, as the dear one. Fermat's little theorem: 2**n is 2 modulo n if n is prime, and modulo p
-    # if n is a power of p; anything else that is found here is a factor all the same.
-    if math.gcd(pow(2, n, n) - 2, n) != 1:
+    # if n is a power of p; anything else that is found here is a factor all the same. The power is
+    # computed with the interpreter's lock held: of several threads that wait for theirs, one at a
+    # time asks for it, so that everybody else has a turn in between.
+    with _ONE_AT_A_TIME:
+        power = pow(2, n, n)
+    if math.gcd(power - 2, n) != 1:
         return "has a modulus that is prime, a power of a prime, or can be factored"
     return None
 

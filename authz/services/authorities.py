@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.authority import CRLS_OF_CERTIFICATES, RevocationMode
-from authz.errors import ConflictError, FetchError, InvalidInputError
+from authz.errors import ConflictError, FetchError, InvalidInputError, NotFoundError
 from authz.services.context import (
     account_of,
     audit,
@@ -23,6 +23,8 @@ from authz.sources.fetch_url import parse_url
 from authz.store.records import (
     Authority,
     AuthorityCertificate,
+    AuthorityKind,
+    AuthorityStatus,
     CertificateRole,
     Sources,
     Zone,
@@ -76,6 +78,39 @@ def get_authority(store: Store, named: str) -> KnownAuthority:
     """
     with store.read() as session:
         return known_authority(session, authority_of(session, named))
+
+
+def authority_in_zone(store: Store, zone_id: str, authority_id: str) -> KnownAuthority:
+    """An authority that hosts of a zone may ask for: the zone's own, or one of the account.
+
+    Nothing is said of those of other zones, and neither names nor beginnings of identifiers are
+    looked for.
+
+    Raises:
+        NotFoundError: there is no such authority there.
+    """
+    with store.read() as session:
+        found = session.authorities.get(authority_id)
+        if found is None or found.zone_id not in (None, zone_id):
+            raise NotFoundError(
+                f'the zone has no authority "{authority_id}", and neither has the account',
+                hint="authz ca list shows them",
+            )
+        return known_authority(session, found)
+
+
+def managed_of(session: Session, zone_id: str) -> Authority | None:
+    """The embedded CA of a zone that is meant when none is named: the oldest one that issues.
+
+    Where all are retired it is the oldest of these, where there is none, None.
+    """
+    own = [
+        one
+        for one in session.authorities.all()
+        if one.zone_id == zone_id and one.kind is AuthorityKind.MANAGED
+    ]
+    active = [one for one in own if one.status is AuthorityStatus.ACTIVE]
+    return next(iter(active or own), None)
 
 
 def rename_authority(

@@ -16,8 +16,16 @@ from authz.ca.uploaded import check_uploaded
 from authz.certs.certificate import Certificate
 from authz.certs.names import value_text
 from authz.errors import ConflictError
-from authz.services.authorities import KnownAuthority, check_free
-from authz.services.context import account_of, audit, checked_name, facts_of, new_id, zone_of
+from authz.services.authorities import KnownAuthority, check_free, known_authority, managed_of
+from authz.services.context import (
+    MAX_NAME,
+    account_of,
+    audit,
+    checked_name,
+    facts_of,
+    new_id,
+    zone_of,
+)
 from authz.services.keys import add_keys, checked_secret, new_key
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
@@ -50,6 +58,7 @@ def create_authority(
     days: int | None = None,
     intermediate: bool = False,
     organization: str = "",
+    only_first: bool = False,
     encryption: KeyEncryption,
     publication_url: str | None = None,
     actor: str,
@@ -58,6 +67,7 @@ def create_authority(
     """A new embedded CA: a root, or with `intermediate` a root and what issues below it.
 
     Args:
+        only_first: when the zone has an embedded CA by then, that is the answer and none is made.
         days: how long the root lasts.
         publication_url: where its CRLs will be (`publication.url`); into the intermediate.
 
@@ -95,6 +105,7 @@ def create_authority(
         records,
         keys,
         encryption,
+        only_first=only_first,
         action="authority.create",
         actor=actor,
         at=at,
@@ -151,12 +162,19 @@ def import_authority(
 
 
 def upload_authority(
-    store: Store, pem: str | bytes, *, name: str | None = None, actor: str, at: float
+    store: Store,
+    pem: str | bytes,
+    *,
+    name: str | None = None,
+    nameless: bool = False,
+    actor: str,
+    at: float,
 ) -> KnownAuthority:
     """An authority of the user's own: certificates to trust, for hosts of every zone.
 
     Args:
         name: the common name of the first certificate, when left out.
+        nameless: it has no name (`given_name`), and two of them may be alike.
 
     Raises:
         ConflictError: there is an authority of this name.
@@ -164,15 +182,25 @@ def upload_authority(
     """
     uploaded = check_uploaded(pem, at=at)
     read = [Certificate.from_der(der, allow_zero_serial=True) for der in uploaded.certificates]
-    wanted = checked_name("name", name or _common_name(read[0]))
+    own_id = new_id()
+    common = _common_name(read[0])
+    # Names are unique in the store, and people want to see one.
+    wanted = common[: MAX_NAME - 11] + _suffix(own_id) if nameless else name or common
+    wanted = checked_name("name", wanted)
     records = [
         new_certificate(one, CertificateRole.TRUSTED, place, at) for place, one in enumerate(read)
     ]
     with store.write() as session:
         authority = _new(session, wanted, AuthorityKind.UPLOADED, None, at)
+        authority = replace(authority, id=own_id)
         return _add(
             session, authority, None, records, action="authority.upload", actor=actor, at=at
         )
+
+
+def given_name(authority: Authority) -> str | None:
+    """The name that somebody gave an authority, None for one that was uploaded without."""
+    return None if authority.name.endswith(_suffix(authority.id)) else authority.name
 
 
 def new_certificate(
@@ -191,6 +219,11 @@ def new_certificate(
         not_after=certificate.not_after_at,
         added_at=at,
     )
+
+
+def _suffix(authority_id: str) -> str:
+    """What the name of an authority without a name ends with."""
+    return f" ({authority_id[:8]})"
 
 
 def _common_name(certificate: Certificate) -> str:
@@ -224,6 +257,7 @@ def _add_managed(
     keys: Sequence[Key],
     encryption: KeyEncryption,
     *,
+    only_first: bool = False,
     action: str,
     actor: str,
     at: float,
@@ -231,6 +265,10 @@ def _add_managed(
     proof = checked_secret(store, encryption)
     with store.write() as session:
         here = zone_of(session, zone)
+        # Asked in the transaction: writers come one after the other, so there is one first.
+        there = managed_of(session, here.id) if only_first else None
+        if there is not None:
+            return known_authority(session, there)
         authority = _new(session, name, AuthorityKind.MANAGED, here, at)
         for one in session.authorities.certificates():
             if one.key_id and one.fingerprint_sha256 == records[0].fingerprint_sha256:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
-from authz.services.context import audit, checked_name, zone_of
+from authz.services.context import audit, authority_of, checked_name, zone_of
 from authz.store.certificates import CertificateQuery
 from authz.store.records import CertificateStatus, ClientCertificate
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Certificates that expire within this time are told about.
 EXPIRY_WARNING_SECONDS: Final = 30 * 86400
 MAX_PER_PAGE: Final = 1000
+#: Beyond it there is nothing, and databases count no further than 2^63.
+_FURTHEST: Final = 1 << 62
 #: More certificates that begin alike are not counted.
 _MOST_ALIKE: Final = 100
 _LEAST_PREFIX: Final = 6
@@ -54,10 +56,12 @@ def list_certificates(
     search: str = "",
     page: int = 1,
     per_page: int = 50,
+    offset: int = 0,
 ) -> CertificatePage:
     """A page of a zone's certificates; behind the last page there are none.
 
     Args:
+        offset: how many of the latest are left out before the pages begin.
         status: `active` or `revoked`; None or `all` for both.
         search: words, each of which begins a word of label, names, serial number or fingerprint.
 
@@ -66,7 +70,8 @@ def list_certificates(
         InvalidInputError: there is no such status or page.
         StoreDamagedError: certificates that are counted are not there.
     """
-    if page < 1 or not 1 <= per_page <= MAX_PER_PAGE:
+    skip = offset + (page - 1) * per_page
+    if page < 1 or offset < 0 or not 1 <= per_page <= MAX_PER_PAGE or skip > _FURTHEST:
         raise InvalidInputError(
             f"there is no page {page} of {per_page}",
             hint=f"pages begin at 1 and have 1 to {MAX_PER_PAGE} certificates",
@@ -74,9 +79,9 @@ def list_certificates(
     wanted = None if status in (None, "all") else _status(status or "")
     with store.read() as session:
         query = CertificateQuery(zone_id=zone_of(session, zone).id, status=wanted, search=search)
-        found = session.certificates.find(query, most=per_page, skip=(page - 1) * per_page)
+        found = session.certificates.find(query, most=per_page, skip=skip)
         total = session.certificates.count(query, most=10_000)
-        if not found and total > (page - 1) * per_page:
+        if not found and total > skip:
             # Counts are kept beside the certificates, and these cannot be found.
             raise StoreDamagedError(
                 f"{total} certificates are counted, and none is found",
@@ -124,6 +129,24 @@ def get_certificate(store: Store, named: str) -> ClientCertificate:
     """
     with store.read() as session:
         return certificate_named(session, named)
+
+
+def certificate_in_zone(
+    store: Store, zone_id: str, certificate_id: str
+) -> tuple[ClientCertificate, str]:
+    """A certificate of a zone, and the name of its authority; others are not looked for.
+
+    Raises:
+        NotFoundError: the zone has none of this identifier.
+    """
+    with store.read() as session:
+        found = session.certificates.get(certificate_id)
+        if found is None or found.zone_id != zone_id:
+            raise NotFoundError(
+                f'the zone has no certificate "{certificate_id}"',
+                hint="the list of its certificates has their identifiers",
+            )
+        return found, authority_of(session, found.authority_id).name
 
 
 def set_label(store: Store, named: str, label: str, *, actor: str, at: float) -> ClientCertificate:

@@ -151,20 +151,16 @@ def replace_hosts(
 
     Raises:
         NotFoundError: there is no such authority or zone.
-        InvalidInputError: one is no hostname, or not the zone's.
+        InvalidInputError: one is no hostname, or not the zone's; `where` is its place (`2`).
         CertificateError: another authority of a hostname has the same anchor.
     """
-    names = tuple(dict.fromkeys(normalise_hostname(one) for one in hostnames))
     with store.write() as session:
         here = zone_of(session, zone)
         found = _authority(session, here, authority)
-        zones = session.zones.all()
-        for name in names:
-            check_owner(name, here, zones)
+        names = _names_in(session, here, hostnames)
         before = [one.hostname for one in session.hosts.all(here.id, authority_id=found.id)]
         session.hosts.replace(here.id, found.id, names, at)
-        for name in names:
-            _check_trust(session, here, name)
+        _check_trust(session, here, *names)
         audit(
             session,
             "host.replace",
@@ -176,6 +172,12 @@ def replace_hosts(
             after={"hostnames": names},
         )
     return names
+
+
+def hostnames_of(store: Store, zone_id: str, authority_id: str) -> tuple[str, ...]:
+    """The hostnames of a zone that ask for an authority, in their order."""
+    with store.read() as session:
+        return tuple(one.hostname for one in session.hosts.all(zone_id, authority_id=authority_id))
 
 
 def remove_host(
@@ -262,15 +264,35 @@ def _zone(session: Session, zone: str | None, hostname: str) -> Zone:
     return here
 
 
-def _check_trust(session: Session, zone: Zone, hostname: str) -> None:
-    """Make sure that a hostname's authorities can be trusted side by side.
+def _names_in(session: Session, zone: Zone, hostnames: Sequence[str]) -> tuple[str, ...]:
+    """Hostnames as they are kept, each once; raises what `replace_hosts` does."""
+    zones = session.zones.all()
+    names: dict[str, None] = {}
+    for place, hostname in enumerate(hostnames):
+        try:
+            name = normalise_hostname(hostname)
+            check_owner(name, zone, zones)
+        except InvalidInputError as error:
+            error.where = str(place)
+            raise
+        names[name] = None
+    return tuple(names)
+
+
+def _check_trust(session: Session, zone: Zone, *hostnames: str) -> None:
+    """Make sure that the authorities of each hostname can be trusted side by side.
 
     Raises:
         CertificateError: two of them have the same anchor.
     """
     names = {one.id: one.name for one in session.authorities.all()}
-    asked = [one.authority_id for one in session.hosts.all(zone.id) if one.hostname == hostname]
-    if len(asked) > 1:
+    asked: dict[str, list[str]] = {hostname: [] for hostname in hostnames}
+    for one in session.hosts.all(zone.id):
+        if one.hostname in asked:
+            asked[one.hostname].append(one.authority_id)
+    # Most hostnames ask for the same authorities as the one before: each company is met once.
+    companies = {tuple(ids): hostname for hostname, ids in reversed(asked.items()) if len(ids) > 1}
+    for ids, hostname in companies.items():
         compile_trust(
             [
                 AuthorityModel(
@@ -278,7 +300,7 @@ def _check_trust(session: Session, zone: Zone, hostname: str) -> None:
                     certificates=tuple(one.der for one in session.authorities.certificates(each)),
                     where=f'the host "{hostname}"',
                 )
-                for each in asked
+                for each in ids
             ]
         )
 

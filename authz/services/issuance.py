@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from authz.ca.authority import chain_above
 from authz.ca.bundle import pem_bundle, pkcs12
-from authz.ca.csr import CsrFacts, read_csr
+from authz.ca.csr import read_csr
 from authz.ca.description import signature_name
 from authz.ca.issuance import DAY, CertificateRequest, issue, prepare
 from authz.ca.keys import KeyEncryption, LocalSigner, generate_key
 from authz.ca.names import AlternativeNames, Subject
 from authz.ca.profiles import CLIENT, Profile
+from authz.ca.rsa_keys import MAXIMUM_RSA_BITS
 from authz.certs.certificate import Certificate
 from authz.certs.signature import Signed, signed_by
 from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError, NotFoundError
 from authz.services.authorities import KnownAuthority, known_authority
 from authz.services.authority_lifecycle import certificate_of, issuing_of
 from authz.services.context import audit, authority_of, checked_name, new_id, zone_of
-from authz.services.issuance_requests import NewKey, check_request_key, digest_of
+from authz.services.issuance_requests import NewKey, RequestKey, check_request_key, digest_of
 from authz.services.keys import key_of, opened
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
@@ -78,7 +79,8 @@ def issue_certificate(
     label: str = "",
     days: int | None = None,
     profile: Profile = CLIENT,
-    request_key: str | None = None,
+    request_key: str | RequestKey | None = None,
+    max_rsa_bits: int = MAXIMUM_RSA_BITS,
     encryption: KeyEncryption,
     publication_url: str | None = None,
     actor: str,
@@ -87,12 +89,14 @@ def issue_certificate(
     """Issue a client certificate.
 
     Args:
-        request: a CSR (PEM or DER), or what to make a key for.
+        request: a CSR (PEM or DER), or what to make a key for. Text is kept as it is: whoever
+            compares (Terraform does) gets back what they sent.
         zone: name or identifier; that of the authority, when left out, or `default`.
         authority: name or identifier; the zone's only embedded CA that is active, when left out.
         label: for people; the common name, when left out.
         days: of validity, 1 to 5475; the profile's default, when left out.
         request_key: whoever repeats a request with the same key gets the same certificate.
+        max_rsa_bits: of the key in the CSR: the time that an RSA key takes grows with its cube.
         publication_url: where CRLs and OCSP are (`publication.url`); into the certificate.
 
     Raises:
@@ -102,22 +106,23 @@ def issue_certificate(
         IssuanceError: the request, the key, or the authority are such that nothing is issued.
     """
     # (1) What was asked for.
-    facts = None if isinstance(request, NewKey) else read_csr(request)
+    facts = None if isinstance(request, NewKey) else read_csr(request, max_rsa_bits=max_rsa_bits)
     made = request if isinstance(request, NewKey) else None
     subject = facts.subject if facts is not None else made.subject if made else Subject()
     wanted = checked_name("label", label or subject.common_name or "client certificate")
-    if request_key is not None:
-        check_request_key(request_key)
+    key = RequestKey(text=request_key) if isinstance(request_key, str) else request_key
+    if key is not None:
+        check_request_key(key.text)
     # (2) The answer that was given before.
     with store.read() as session:
         here = _zone(session, zone, authority)
         known = _issuer(session, here, authority)
         asked = digest_of(known, facts, made, wanted, days, profile)
-        earlier = _answered(session, here, request_key, asked)
+        earlier = _answered(session, here, key, asked)
         if earlier is not None:
             return earlier
         issuing = issuing_of(known)
-        key = key_of(session, issuing)
+        own_key = key_of(session, issuing)
     # (3) The certificate.
     own = generate_key(made.kind) if made is not None else None
     names = facts.names if facts is not None else made.names if made else AlternativeNames()
@@ -130,8 +135,9 @@ def issue_certificate(
         at=at,
         urls=urls_for(publication_url, issuing.id),
     )
-    certificate = issue(prepared, opened(key, encryption))
-    record = _record(certificate, subject, known, here, facts, wanted, at)
+    certificate = issue(prepared, opened(own_key, encryption))
+    csr = request if isinstance(request, str) else "" if facts is None else facts.pem
+    record = _record(certificate, subject, known, here, csr, wanted, at)
     chain = chain_of(known, certificate)
     issued = Issued(
         certificate=record,
@@ -143,7 +149,7 @@ def issue_certificate(
     )
     # (4) Kept.
     with store.write() as session:
-        earlier = _answered(session, here, request_key, asked)
+        earlier = _answered(session, here, key, asked)
         if earlier is not None:
             return earlier
         now = known_authority(session, authority_of(session, known.authority.id))
@@ -153,16 +159,18 @@ def issue_certificate(
                 hint="ask again",
             )
         session.certificates.add(record)
-        if request_key is not None:
-            session.certificates.add_request(
-                IssuanceRequest(
-                    zone_id=here.id,
-                    request_key=request_key,
-                    digest=asked,
-                    certificate_id=record.id,
-                    created_at=at,
-                )
+        if key is not None:
+            answered = IssuanceRequest(
+                zone_id=here.id,
+                request_key=key.text,
+                digest=asked,
+                certificate_id=record.id,
+                created_at=at,
             )
+            if key.derived:
+                session.certificates.replace_request(answered)
+            else:
+                session.certificates.add_request(answered)
         audit(
             session,
             "certificate.issue",
@@ -255,16 +263,19 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
     return known_authority(session, found)
 
 
-def _answered(session: Session, zone: Zone, request_key: str | None, asked: str) -> Issued | None:
+def _answered(session: Session, zone: Zone, key: RequestKey | None, asked: str) -> Issued | None:
     """What the same request was answered with."""
-    if request_key is None:
+    if key is None or key.anew:
         return None
-    earlier = session.certificates.request(zone.id, request_key)
+    earlier = session.certificates.request(zone.id, key.text)
     if earlier is None:
         return None
-    if earlier.digest != asked:
+    if key.since is not None:
+        if earlier.created_at < key.since:
+            return None
+    elif earlier.digest != asked:
         raise ConflictError(
-            f'the request key "{request_key}" was used for another request',
+            f'the request key "{key.text}" was used for another request',
             hint="repeat a request exactly as it was, or take a new key",
         )
     certificate = session.certificates.get(earlier.certificate_id)
@@ -288,7 +299,7 @@ def _record(
     subject: Subject,
     known: KnownAuthority,
     zone: Zone,
-    facts: CsrFacts | None,
+    csr: str,
     label: str,
     at: float,
 ) -> ClientCertificate:
@@ -302,7 +313,7 @@ def _record(
         fingerprint_sha256=certificate.fingerprint_sha256,
         ski=certificate.ski.lower(),
         der=certificate.der,
-        csr="" if facts is None else facts.pem,
+        csr=csr,
         label=label,
         common_name=subject.common_name,
         country=subject.value("country"),

@@ -30,6 +30,28 @@ class NewKey:
     pkcs12_password: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestKey:
+    """By which a repeated request is known.
+
+    Args:
+        text: 1 to 128 printable characters.
+        since: of a key that is made from the request itself: what was answered from this Unix time
+            on is the answer, and later requests take the key over. None: the key is the client's,
+            stands for one request, and for that one as long as it is kept.
+        anew: whether this is a new request, whatever was answered before.
+    """
+
+    text: str
+    since: float | None = None
+    anew: bool = False
+
+    @property
+    def derived(self) -> bool:
+        """Whether it is made from the request itself."""
+        return self.since is not None
+
+
 def digest_of(
     known: KnownAuthority,
     facts: CsrFacts | None,

@@ -77,6 +77,41 @@ def authority_object(known: KnownAuthority) -> dict[str, Any]:
     }
 
 
+def embedded_object(known: KnownAuthority, managed_id: str | None) -> dict[str, Any]:
+    """An embedded CA as its zone has it: when what issues expires, and whether it is meant when
+    none is named (`managed_id`)."""
+    issuing = known.issuing
+    return authority_object(known) | {
+        "expires_on": None if issuing is None else rfc3339_seconds(issuing.not_after),
+        "default": known.authority.id == managed_id,
+    }
+
+
+def mtls_certificate_object(known: KnownAuthority) -> dict[str, Any]:
+    """An uploaded authority (Cloudflare), described by its first certificate."""
+    from authz.ca.description import describe
+    from authz.certs.certificate import Certificate
+    from authz.services.authority_creation import given_name
+
+    facts = [
+        describe(Certificate.from_der(one.der, allow_zero_serial=True))
+        for one in known.certificates
+    ]
+    return {
+        "id": known.authority.id,
+        "ca": True,
+        "certificates": "".join(one.pem for one in facts),
+        "expires_on": rfc3339_seconds(facts[0].not_after),
+        "issuer": facts[0].issuer,
+        "name": given_name(known.authority),
+        # Cloudflare: decimal here, hexadecimal in client certificates.
+        "serial_number": str(facts[0].serial_number),
+        "signature": facts[0].signature,
+        "type": "custom",
+        "uploaded_on": rfc3339(known.authority.created_at),
+    }
+
+
 def host_object(host: Host) -> dict[str, Any]:
     """A hostname and the authorities it asks for."""
     return {

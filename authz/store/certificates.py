@@ -19,6 +19,7 @@ from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRe
 from authz.store.rows import Readers, columns_of, record_of, values_of
 from authz.store.search import number_of, numbers_with, ways_in, words_of
 from authz.store.tables import client_certificates, issuance_requests, zones
+from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -271,6 +272,12 @@ class Certificates:
             ConflictError: the key was used before.
         """
         self._connection.execute(insert(issuance_requests).values(values_of(request)))
+
+    def replace_request(self, request: IssuanceRequest) -> None:
+        """Remember what a request was answered with, instead of what was before its key."""
+        values = values_of(request)
+        key = {name: values.pop(name) for name in ("zone_id", "request_key")}
+        upsert(self._connection, issuance_requests, key, insert=values)
 
     def request(self, zone_id: str, request_key: str) -> IssuanceRequest | None:
         """What a request with this key was answered with."""

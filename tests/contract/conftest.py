@@ -14,6 +14,7 @@ import pytest
 
 from authz.store.engine import Store, open_store
 from tests.conftest import required
+from tests.contract.sdk_server import SdkServer, serving
 from tests.factories.postgres import Server, binaries, running_server
 
 if TYPE_CHECKING:
@@ -93,3 +94,10 @@ def store(place: Place) -> Iterator[Store]:
     """A store that was just made."""
     with closing(place.open(create=False)) as opened:
         yield opened
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SdkServer]:
+    """The management API over a new SQLite store, for the SDK."""
+    with serving(tmp_path) as one:
+        yield one

@@ -428,9 +428,16 @@ def test_a_request_to_issue_is_remembered(store: Store) -> None:
     with pytest.raises(ConflictError), store.write() as session:
         session.certificates.add_request(request)
 
+    later = replace(request, certificate_id="d", created_at=AT)
+    with store.write() as session:
+        session.certificates.replace_request(later)
+        session.certificates.replace_request(replace(later, request_key="m"))
+    with store.read() as session:
+        assert session.certificates.request(here.id, "k") == later
+        assert session.certificates.request(here.id, "m") is not None
     with store.note() as session:
         assert session.certificates.forget_requests(AT) == 0
-        assert session.certificates.forget_requests(AT + 1) == 1
+        assert session.certificates.forget_requests(AT + 1) == 2
         assert session.certificates.request(here.id, "k") is None
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from fastapi import FastAPI
+
     from authz.store.engine import Store
 
 
@@ -39,13 +41,22 @@ class Bench:
         )
         self.token = self.token_for(EVERYTHING)
         self._runner = asyncio.Runner()
-        self._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False),
-            base_url="http://api",
-        )
+        self._client = self._client_of(self.app)
         with store.read() as session:
             self.zone_id = session.zones.all()[0].id
             self.account_id = session.zones.accounts()[0].id
+
+    def use(self, app: FastAPI) -> None:
+        """Call another application from now on."""
+        self._runner.run(self._client.aclose())
+        self.app = app
+        self._client = self._client_of(app)
+
+    @staticmethod
+    def _client_of(app: FastAPI) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://api"
+        )
 
     def token_for(self, grants: Iterable[Grant], **more: Any) -> str:
         """A new token with these grants."""

@@ -27,7 +27,7 @@ from authz.errors import (
     NotFoundError,
 )
 from authz.services.authorities import get_authority, list_authorities
-from authz.services.authority_creation import import_authority, upload_authority
+from authz.services.authority_creation import given_name, import_authority, upload_authority
 from authz.services.hosts import add_host
 from authz.services.model import StoreModels
 from authz.store.records import AuthorityKind, CertificateRole
@@ -201,3 +201,17 @@ def test_what_is_no_ca_is_not_uploaded(world: World) -> None:
 
     with pytest.raises(CertificateError):
         upload_authority(world.store, _pem(leaf), name="x", actor="t", at=AT)
+
+
+def test_authorities_without_a_name_may_be_alike(world: World) -> None:
+    first, second = (
+        upload_authority(world.store, root().pem, nameless=True, actor="tester", at=AT)
+        for _ in range(2)
+    )
+    named = upload_authority(world.store, root().pem, name="Acme", actor="tester", at=AT)
+
+    assert first.authority.name == f"Test Root CA ({first.authority.id[:8]})"
+    assert first.authority.id != second.authority.id
+    assert given_name(first.authority) is None
+    assert given_name(named.authority) == "Acme"
+    assert all(one.authority_id == first.authority.id for one in first.certificates)

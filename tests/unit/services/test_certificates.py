@@ -13,6 +13,7 @@ import pytest
 from authz.errors import InvalidInputError, NotFoundError, StoreDamagedError
 from authz.services.activity import keep_activity
 from authz.services.certificates import (
+    certificate_in_zone,
     expiring_certificates,
     get_certificate,
     list_certificates,
@@ -197,3 +198,33 @@ def test_when_it_was_last_seen(world: World) -> None:
     assert keep_activity(world.store, {one.fingerprint_sha256: AT + 5, "0" * 64: AT}) == 1
     assert get_certificate(world.store, one.id).last_seen_at == AT + 5
     assert len(world.audited()) == rows
+
+
+def test_pages_that_begin_further_on(world: World) -> None:
+    world.ca()
+    names = [world.issue(f"c{number}").certificate.label for number in range(5)][::-1]
+
+    def labels(**where: int) -> list[str]:
+        found = list_certificates(world.store, "default", **where)
+        return [one.label for one in found.certificates]
+
+    assert labels(offset=1, per_page=2) == names[1:3]
+    assert labels(offset=1, per_page=2, page=2) == names[3:5]
+    assert labels(offset=1, per_page=2, page=3) == []
+    for beyond in ({"offset": -1}, {"page": 1 << 63}):
+        with pytest.raises(InvalidInputError):
+            labels(**beyond)
+
+
+def test_a_certificate_is_looked_for_in_its_zone_only(world: World) -> None:
+    known = world.ca()
+    issued = world.issue().certificate
+    other = create_zone(world.store, "example.com", actor="tester", at=AT)
+
+    assert certificate_in_zone(world.store, issued.zone_id, issued.id) == (
+        issued,
+        known.authority.name,
+    )
+    for zone_id, named in ((other.id, issued.id), (issued.zone_id, issued.fingerprint_sha256)):
+        with pytest.raises(NotFoundError):
+            certificate_in_zone(world.store, zone_id, named)

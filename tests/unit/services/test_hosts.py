@@ -14,7 +14,13 @@ from authz.errors import (
     NotFoundError,
 )
 from authz.services.authority_creation import upload_authority
-from authz.services.hosts import add_host, list_hosts, remove_host, replace_hosts
+from authz.services.hosts import (
+    add_host,
+    hostnames_of,
+    list_hosts,
+    remove_host,
+    replace_hosts,
+)
 from authz.services.rulesets import append_rule, get_rules
 from authz.services.zones import create_zone
 from tests.factories.pki import AT, root
@@ -207,3 +213,30 @@ def test_a_rule_that_the_zone_has_is_not_made_again(world: World) -> None:
     assert second.rule == first.rule
     with pytest.raises(ConflictError, match="protected like that already"):
         _add(world, "a.example", protect=[])
+
+
+def test_the_hostnames_of_an_authority_in_their_order(world: World) -> None:
+    known = world.ca()
+    names = ("b.example.com", "*.a.example.com", "a.example.com")
+    replace_hosts(
+        world.store, "default", known.authority.id, [*names, "B.example.com"], actor="t", at=AT
+    )
+
+    zone_id = known.authority.zone_id
+    assert zone_id is not None
+    assert hostnames_of(world.store, zone_id, known.authority.id) == names
+    assert hostnames_of(world.store, zone_id, "0" * 32) == ()
+
+
+@pytest.mark.parametrize("wrong", ["no host", "api.example.org"])
+def test_which_of_the_hostnames_is_wrong(world: World, wrong: str) -> None:
+    create_zone(world.store, "example.com", actor="tester", at=AT)
+    world.ca(zone="example.com")
+
+    with pytest.raises(InvalidInputError) as caught:
+        replace_hosts(
+            world.store, "example.com", "Acme", ["a.example.com", wrong], actor="tester", at=AT
+        )
+
+    assert caught.value.where == "1"
+    assert _listed(world) == []

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 from authz.ca.names import AlternativeNames, Subject
 from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem
+from authz.demo.keys import KeyKind
 from authz.demo.pki import make_root
 from authz.errors import (
     ConflictError,
@@ -21,17 +22,18 @@ from authz.errors import (
     IssuerInactiveError,
     LintFailedError,
     NotFoundError,
+    WeakKeyError,
 )
 from authz.services import issuance
 from authz.services.authority_creation import import_authority, upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
 from authz.services.certificates import get_certificate
 from authz.services.issuance import Issued, bundle_of, issue_certificate
-from authz.services.issuance_requests import NewKey
+from authz.services.issuance_requests import NewKey, RequestKey
 from authz.services.zones import create_zone
 from authz.store.records import CertificateStatus
 from tests.factories.issuing import csr, openssl, write_certificates
-from tests.factories.pki import AT, root
+from tests.factories.pki import AT, fixed_key, root
 from tests.unit.services.conftest import DAY
 
 if TYPE_CHECKING:
@@ -291,3 +293,63 @@ def test_the_name_constraints_above_an_imported_authority_hold(world: World) -> 
     assert _issue(world, request("a.inside.example"), days=30)
     with pytest.raises(LintFailedError, match="not permitted by the name constraints of 'CN=Limi"):
         _issue(world, request("outside.example"), days=30)
+
+
+def _derived(at: float, *, retry: bool) -> dict[str, Any]:
+    """A key that is made from the request, of an attempt at this time."""
+    return {"at": at, "request_key": RequestKey(text="auto", since=at - 600, anew=not retry)}
+
+
+def test_a_retry_gets_what_the_first_attempt_made(world: World) -> None:
+    known = world.ca()
+    first = _issue(world, **_derived(AT, retry=False))
+    set_status(world.store, known.authority.id, "active", actor="tester", at=AT)
+
+    again = _issue(world, **_derived(AT + 599, retry=True))
+
+    assert again.certificate == first.certificate
+    assert not again.is_new
+
+
+def test_a_retry_that_comes_too_late_is_a_new_request(world: World) -> None:
+    world.ca()
+    first = _issue(world, **_derived(AT, retry=False))
+
+    late = _issue(world, **_derived(AT + 601, retry=True))
+    after = _issue(world, **_derived(AT + 602, retry=True))
+
+    assert late.certificate.id != first.certificate.id
+    assert after.certificate == late.certificate
+
+
+def test_a_retry_whose_first_attempt_never_came_is_done(world: World) -> None:
+    world.ca()
+
+    assert _issue(world, **_derived(AT, retry=True)).is_new
+
+
+def test_a_new_request_with_the_same_key_takes_it_over(world: World) -> None:
+    world.ca()
+    first = _issue(world, **_derived(AT, retry=False))
+    second = _issue(world, **_derived(AT + 1, retry=False))
+
+    assert second.certificate.id != first.certificate.id
+    assert _issue(world, **_derived(AT + 2, retry=True)).certificate == second.certificate
+
+
+def test_the_text_of_a_csr_is_kept_as_it_was_sent(world: World) -> None:
+    world.ca()
+    sent = REQUEST.replace("\n", "\r\n").replace("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+
+    assert _issue(world, sent).certificate.csr == sent
+    assert _issue(world, REQUEST.encode()).certificate.csr == REQUEST
+
+
+def test_a_key_larger_than_the_caller_takes(world: World) -> None:
+    world.ca()
+    large = csr("bob", key=fixed_key("x", KeyKind.RSA4096)).decode()
+
+    with pytest.raises(WeakKeyError, match="4096 bits"):
+        _issue(world, large, max_rsa_bits=2048)
+
+    assert _issue(world, large, max_rsa_bits=4096).is_new

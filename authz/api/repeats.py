@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Repeated requests: a change whose answer was lost is not made twice.
+
+The SDK repeats what failed on the way, or with a status from 500 on, also a POST, and says so in
+`x-stainless-retry-count`; it sends no key. So the answers to changes are remembered for a while, by
+a hash of credentials, method, address and body:
+
+    count 0, or none     a new request, whatever was answered before: it is done
+    count 1 and more     a retry: while the first attempt is at work it waits; when that was done,
+                         it gets its answer; when it was not, or nobody knows of it, it is done
+
+Only what was done (2xx) is remembered: anything else changed nothing, and is asked again. (Unless a
+database was lost while it committed: nobody knows then, and it is asked again as well.) A retry
+has to show a token that is still good, and gets only what the same token was answered.
+
+What cannot be told apart: two new requests that are the same to the last byte, and a retry of the
+one that never arrived. It gets the answer of the other.
+
+In memory, of one process. Of certificates the store knows as well (`request_keys`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from authz.api.access import authenticated
+from authz.api.problems import ApiError, answer_to, failed
+from authz.errors import AuthzError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+    from typing import Any
+
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from authz.api.backend import Backend
+
+#: The SDK repeats at most twice, each time after at most 60 s without an answer and 60 s of waiting
+#: (`Retry-After`): the last retry comes four minutes after the first attempt.
+KEEP_SECONDS: Final = 300.0
+#: Bodies that are remembered, in all, and how many: what is over goes first come, first go.
+MAX_BYTES: Final = 32 * 1024 * 1024
+MAX_ANSWERS: Final = 20_000
+#: Larger bodies are handed on without being remembered.
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+
+_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_COUNT: Final = b"x-stainless-retry-count"
+_CREDENTIALS: Final = (b"authorization", b"x-auth-key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a change was answered with."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes = field(repr=False)
+
+    async def send(self, send: Send) -> None:
+        """Say it again, and that it is said again."""
+        headers = [*self.headers, (b"idempotent-replayed", b"true")]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Answers:
+    """The latest answers, each for a while.
+
+    Args:
+        seconds, most, most_bytes: how long, how many, and how many bytes of bodies in all.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float = KEEP_SECONDS,
+        most: int = MAX_ANSWERS,
+        most_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+        self._bytes = 0
+
+    def keep(self, key: str, answer: Answer, at: float) -> None:
+        """Remember an answer, if need be instead of the oldest ones."""
+        self.forget(key)
+        if len(answer.body) > self._most_bytes:
+            return
+        self._kept[key] = (at, answer)
+        self._bytes += len(answer.body)
+        while len(self._kept) > self._most or self._bytes > self._most_bytes:
+            self.forget(next(iter(self._kept)))
+
+    def find(self, key: str, at: float) -> Answer | None:
+        """The answer that is remembered, None when there is none any more."""
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if at - self._kept[oldest][0] <= self._seconds:
+                break
+            self.forget(oldest)
+        found = self._kept.get(key)
+        return None if found is None else found[1]
+
+    def forget(self, key: str) -> None:
+        """Remember an answer no more."""
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self._bytes -= len(found[1].body)
+
+
+class Repeats:
+    """The ASGI application around the API. All of it runs on one event loop."""
+
+    def __init__(self, app: ASGIApp, *, backend: Backend, answers: Answers | None = None) -> None:
+        self._app = app
+        self._backend = backend
+        self._answers = answers or Answers()
+        #: The latest attempt that is at work, by its key.
+        self._at_work: dict[str, asyncio.Event] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do what is asked, or say again how it was answered."""
+        if scope["type"] != "http" or scope["method"] not in _CHANGES:
+            await self._app(scope, receive, send)
+            return
+        messages, body = await _read(receive)
+        receive = _again(messages, receive)
+        if body is None:
+            await self._app(scope, receive, send)
+            return
+        headers = dict(reversed(scope["headers"]))
+        key = _key(scope, headers, body)
+        if is_retry(headers.get(_COUNT, b"").decode("latin-1")):
+            while (first := self._at_work.get(key)) is not None:
+                await first.wait()
+            answer = self._answers.find(key, self._backend.clock())
+            if answer is not None:
+                refused = await run_in_threadpool(self._refused, scope)
+                await (answer.send(send) if refused is None else refused(scope, receive, send))
+                return
+        else:
+            self._answers.forget(key)
+        await self._done(key, scope, receive, send)
+
+    async def _done(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have it done, and remember the answer before anybody gets it."""
+        finished = self._at_work[key] = asyncio.Event()
+        begun: MutableMapping[str, Any] = {}
+        parts: list[bytes] = []
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begun.update(message)
+            else:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body", False) and 200 <= begun["status"] < 300:
+                    answer = Answer(
+                        status=begun["status"], headers=begun["headers"], body=b"".join(parts)
+                    )
+                    self._answers.keep(key, answer, self._backend.clock())
+                    self._finish(key, finished)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._finish(key, finished)
+
+    def _finish(self, key: str, finished: asyncio.Event) -> None:
+        if self._at_work.get(key) is finished:
+            del self._at_work[key]
+        finished.set()
+
+    def _refused(self, scope: Scope) -> Response | None:
+        """The answer to a caller whose token is good no more."""
+        try:
+            authenticated(Request(scope), self._backend, self._backend.clock())
+        except AuthzError as error:
+            return answer_to(error)
+        except ApiError as error:
+            return failed(error.status, error.problems, error.headers)
+        return None
+
+
+def is_retry(count: str | None) -> bool:
+    """Whether `x-stainless-retry-count` says that this is not the first attempt."""
+    return count is not None and count.isascii() and count.isdecimal() and bool(count.strip("0"))
+
+
+def digest_of(parts: Iterable[str | bytes]) -> str:
+    """One text for several, another one for others (SHA-256, in hexadecimal)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode(errors="surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8) + data)
+    return digest.hexdigest()
+
+
+def _key(scope: Scope, headers: MutableMapping[bytes, bytes], body: bytes) -> str:
+    return digest_of(
+        [
+            *(headers.get(name, b"") for name in _CREDENTIALS),
+            scope["method"],
+            scope["path"],
+            scope["query_string"],
+            body,
+        ]
+    )
+
+
+async def _read(receive: Receive) -> tuple[list[Message], bytes | None]:
+    """What came of the body so far, and all of it, None if it is too large or did not end."""
+    messages: list[Message] = []
+    size = 0
+    while size <= MAX_BODY_BYTES:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":
+            return messages, None
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return messages, b"".join(one.get("body", b"") for one in messages)
+    return messages, None
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """What was received already, and then what comes."""
+    waiting = iter(messages)
+
+    async def received() -> Message:
+        for message in waiting:
+            return message
+        return await receive()
+
+    return received

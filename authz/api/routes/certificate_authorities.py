@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`/zones/{zone_id}/certificate_authorities`: the zone's embedded CAs, to look at.
+
+Cloudflare has no such call: its managed CA cannot be seen. Uploaded authorities are the account's,
+and are in `mtls_certificates`; what belongs to another zone is in neither.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from authz.api.calls import Call, zone_call
+from authz.api.envelope import Envelope, Paged, ok, single
+from authz.api.models.certificate_authorities import CertificateAuthorityObject
+from authz.errors import NotFoundError
+from authz.services.authorities import authority_in_zone, list_authorities
+from authz.services.managed_authority import managed_authority
+from authz.services.permissions import Level, Resource
+from authz.services.representation import embedded_object
+from authz.store.records import AuthorityKind
+
+router = APIRouter(tags=["Certificate authorities"])
+
+Reader = Annotated[Call, zone_call(Resource.CERTIFICATES, Level.READ)]
+
+
+@router.get(
+    "/zones/{zone_id}/certificate_authorities", response_model=Paged[CertificateAuthorityObject]
+)
+def list_them(call: Reader) -> dict[str, Any]:
+    """The embedded CAs of the zone, the oldest first, all on one page."""
+    managed = managed_authority(call.store, call.zone_id)
+    return single(
+        [
+            embedded_object(one, None if managed is None else managed.id)
+            for one in list_authorities(call.store)
+            if one.authority.zone_id == call.zone_id
+        ]
+    )
+
+
+@router.get(
+    "/zones/{zone_id}/certificate_authorities/{authority_id}",
+    response_model=Envelope[CertificateAuthorityObject],
+)
+def get(
+    call: Reader,
+    authority_id: Annotated[
+        str, Path(description="The authority's identifier.", examples=["0" * 32])
+    ],
+) -> dict[str, Any]:
+    """One embedded CA."""
+    known = authority_in_zone(call.store, call.zone_id, authority_id)
+    if known.authority.kind is not AuthorityKind.MANAGED:
+        raise NotFoundError(
+            f'the zone has no embedded CA "{authority_id}"',
+            hint="that one was uploaded: it is among the mtls_certificates of the account",
+        )
+    managed = managed_authority(call.store, call.zone_id)
+    return ok(embedded_object(known, None if managed is None else managed.id))

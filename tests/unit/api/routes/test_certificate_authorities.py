@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embedded CAs over the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authz.demo.pki import make_root
+from authz.services.authority_creation import upload_authority
+from authz.services.authority_lifecycle import rotate_authority, set_status
+from authz.services.zones import create_zone
+
+if TYPE_CHECKING:
+    from tests.unit.api.conftest import Bench
+
+PATH = "/zones/{zone}/certificate_authorities"
+
+
+def test_the_zones_own_are_listed_and_read(api: Bench) -> None:
+    assert api.result("GET", PATH) == []
+    create_zone(api.store, "example.com", actor="test", at=api.now)
+    first, second = api.world.ca("first"), api.world.ca("second")
+    other = api.world.ca("other", zone="example.com")
+    uploaded = upload_authority(
+        api.store, make_root("Partner", at=api.now).pem, actor="test", at=api.now
+    )
+
+    listed = api.result("GET", PATH)
+
+    assert [(one["name"], one["default"]) for one in listed] == [("first", True), ("second", False)]
+    for known, one in zip((first, second), listed, strict=True):
+        assert api.result("GET", f"{PATH}/{known.authority.id}") == one
+    for foreign in (other, uploaded):
+        api.errors(404, "GET", f"{PATH}/{foreign.authority.id}")
+
+
+def test_status_expiry_and_rotation_show(api: Bench) -> None:
+    known = api.world.ca("first")
+    api.world.ca("second")
+    rotate_authority(api.store, "first", encryption=api.world.encryption, actor="test", at=api.now)
+    set_status(api.store, "first", "retired", actor="test", at=api.now)
+
+    one = api.result("GET", f"{PATH}/{known.authority.id}")
+
+    assert one["status"] == "retired"
+    assert one["default"] is False
+    previous, issuing = one["certificates"]
+    assert (previous["role"], issuing["role"]) == ("previous", "issuing")
+    assert one["expires_on"] == issuing["expires_on"]
+    assert "private_key" not in str(one).replace("has_private_key", "")

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostname associations over the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.demo.pki import make_root
+from authz.services.authorities import list_authorities
+from authz.services.authority_creation import upload_authority
+from authz.services.authority_lifecycle import set_status
+from authz.services.permissions import Grant, Level, Resource
+from authz.services.zones import create_zone
+
+if TYPE_CHECKING:
+    from tests.unit.api.conftest import Bench
+
+PATH = "/zones/{zone}/certificate_authorities/hostname_associations"
+
+
+def _put(api: Bench, *hostnames: str, **more: Any) -> list[str]:
+    result = api.result("PUT", PATH, json={"hostnames": list(hostnames), **more})
+    assert list(result) == ["hostnames"]
+    names: list[str] = result["hostnames"]
+    return names
+
+
+def _get(api: Bench, **query: str) -> list[str]:
+    names: list[str] = api.result("GET", PATH, params=query)["hostnames"]
+    return names
+
+
+def _uploaded(api: Bench) -> str:
+    made = make_root("Partner", at=api.now)
+    return upload_authority(api.store, made.pem, actor="test", at=api.now).authority.id
+
+
+def test_without_an_authority_there_are_none_and_none_is_made(api: Bench) -> None:
+    assert _get(api) == []
+    assert _put(api) == []
+    assert list_authorities(api.store) == []
+
+
+def test_the_embedded_ca_is_meant_and_made(api: Bench) -> None:
+    names = ["b.example.com", "a.example.com", "*.c.example.com"]
+
+    assert _put(api, *names) == names
+    assert _get(api) == names
+    (made,) = list_authorities(api.store)
+    assert made.authority.name == "Managed CA for default"
+    assert _get(api, mtls_certificate_id=made.authority.id) == names
+
+
+def test_they_are_replaced_in_their_order_and_removed(api: Bench) -> None:
+    _put(api, "a.example.com", "b.example.com")
+
+    assert _put(api, "C.example.com", "b.example.com") == ["c.example.com", "b.example.com"]
+    assert _get(api) == ["c.example.com", "b.example.com"]
+    assert _put(api) == []
+    assert _get(api) == []
+
+
+def test_those_of_an_uploaded_authority_are_others(api: Bench) -> None:
+    mine = _uploaded(api)
+    _put(api, "a.example.com")
+
+    assert _put(api, "a.example.com", "b.example.com", mtls_certificate_id=mine) == [
+        "a.example.com",
+        "b.example.com",
+    ]
+
+    assert _get(api) == ["a.example.com"]
+    assert _get(api, mtls_certificate_id=mine) == ["a.example.com", "b.example.com"]
+    assert _put(api, mtls_certificate_id=mine) == []
+    assert _get(api) == ["a.example.com"]
+
+
+def test_those_of_a_retired_authority_can_be_removed(api: Bench) -> None:
+    _put(api, "a.example.com")
+    set_status(api.store, "Managed CA for default", "retired", actor="test", at=api.now)
+
+    assert _get(api) == ["a.example.com"]
+    assert _put(api) == []
+
+
+def test_an_authority_that_is_not_there_or_another_zones(api: Bench) -> None:
+    other = create_zone(api.store, "example.com", actor="test", at=api.now)
+    foreign = api.world.ca("foreign", zone=other.name).authority.id
+
+    for unknown in ("0" * 32, "", "foreign", foreign):
+        api.errors(404, "GET", PATH, params={"mtls_certificate_id": unknown})
+        body = {"hostnames": [], "mtls_certificate_id": unknown}
+        assert "another zone" not in str(api.errors(404, "PUT", PATH, json=body))
+
+
+@pytest.mark.parametrize("wrong", ["api.example.com", "no host", "a.test:8443", "\0", ""])
+def test_the_answer_points_at_a_hostname_that_is_none_of_the_zone(api: Bench, wrong: str) -> None:
+    create_zone(api.store, "example.com", actor="test", at=api.now)
+
+    errors = api.errors(400, "PUT", PATH, json={"hostnames": ["a.test", wrong]})
+
+    assert errors[0]["source"]["pointer"] == "/hostnames/1"
+    assert not errors[0]["message"].startswith("1:")
+    assert _get(api) == []
+
+
+def test_bodies_that_are_none(api: Bench) -> None:
+    for body, pointer in (
+        ({}, "/hostnames"),
+        ({"hostnames": "a.test"}, "/hostnames"),
+        ({"hostnames": [1]}, "/hostnames/0"),
+        ({"hostnames": ["a.test"] * 1001}, "/hostnames"),
+    ):
+        errors = api.errors(400, "PUT", PATH, json=body)
+        assert errors[0]["source"]["pointer"] == pointer
+
+
+def test_two_authorities_with_the_same_anchor_are_refused(api: Bench) -> None:
+    made = make_root("Partner", at=api.now)
+    first, second = (
+        upload_authority(api.store, made.pem, name=name, actor="test", at=api.now).authority.id
+        for name in ("first", "second")
+    )
+    _put(api, "a.test", mtls_certificate_id=first)
+
+    body = {"hostnames": ["b.test", "a.test"], "mtls_certificate_id": second}
+    api.errors(400, "PUT", PATH, json=body)
+
+    assert _get(api, mtls_certificate_id=second) == []
+
+
+def test_who_may_read_may_not_write(api: Bench) -> None:
+    reader = api.token_for(
+        [Grant(resource=Resource.CERTIFICATES, level=Level.READ, place=api.zone_id)]
+    )
+
+    assert api.result("GET", PATH, token=reader) == {"hostnames": []}
+    api.errors(403, "PUT", PATH, token=reader, json={"hostnames": []})
