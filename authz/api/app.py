@@ -9,8 +9,9 @@ from fastapi import APIRouter, FastAPI
 
 import authz
 from authz.api import problems
+from authz.api.access import Access
 from authz.api.envelope import Failure
-from authz.api.routes import zones
+from authz.api.routes import tokens, zones
 
 if TYPE_CHECKING:
     from authz.api.backend import Backend
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 #: Where everything is: what the SDK calls `base_url`.
 PREFIX: Final = "/client/v4"
 
-_ROUTERS: Final[tuple[APIRouter, ...]] = (zones.router,)
+_ROUTERS: Final[tuple[APIRouter, ...]] = (tokens.router, zones.router)
 
 _FAILURES: Final = {
     400: "What was asked for cannot be done; `errors` say why.",
@@ -41,6 +42,7 @@ def create_api(backend: Backend) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.backend = backend
+    app.state.access = Access(backend)
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(
