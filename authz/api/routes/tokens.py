@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Path, Query
 
@@ -94,7 +95,9 @@ def permission_groups(
                 "scopes": [one.scope],
             }
             for one in PERMISSION_GROUPS
-            if name in {None, one.name} and scope in {None, one.scope}
+            # Written for the SDK, a value comes encoded twice: its documentation says to encode it.
+            if (name is None or one.name in {name, unquote(name)})
+            and (scope is None or one.scope in {scope, unquote(scope)})
         ]
     )
 
