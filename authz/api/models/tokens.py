@@ -34,8 +34,8 @@ class PolicyBody(BaseModel):
 
     id: str | None = None
     effect: Literal["allow", "deny"] = Field(description="Only allow: what is not, is denied.")
-    permission_groups: list[GroupName] = Field(max_length=100)
-    resources: dict[str, str | dict[str, str]] = Field(max_length=1000)
+    permission_groups: list[GroupName] = Field(min_length=1, max_length=100)
+    resources: dict[str, str | dict[str, str]] = Field(min_length=1, max_length=1000)
 
 
 class NewToken(BaseModel):
@@ -43,8 +43,8 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: str
-    policies: list[PolicyBody] = Field(max_length=100)
+    name: str = Field(min_length=1, max_length=255)
+    policies: list[PolicyBody] = Field(min_length=1, max_length=100)
     not_before: Moment | None = None
     expires_on: Moment | None = None
     condition: dict[str, Any] | None = Field(
