@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 import authz
 from authz.api import problems
+from authz.api.access import Access
 from authz.api.envelope import Failure
 from authz.api.repeats import Repeats
 from authz.api.routes import (
@@ -16,6 +17,7 @@ from authz.api.routes import (
     client_certificates,
     hostname_associations,
     mtls_certificates,
+    tokens,
     zones,
 )
 
@@ -32,6 +34,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     hostname_associations.router,
     certificate_authorities.router,
     mtls_certificates.router,
+    tokens.router,
 )
 
 _FAILURES: Final = {
@@ -55,8 +58,9 @@ def create_api(backend: Backend) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.backend = backend
+    app.state.access = access = Access(backend)
     problems.install(app)
-    app.add_middleware(Repeats, backend=backend)
+    app.add_middleware(Repeats, backend=backend, access=access)
     for router in _ROUTERS:
         app.include_router(
             router,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from authz.api.access import authenticated
+from authz.api.access import Access
 from authz.api.backend import Backend
 from authz.api.problems import could_not_route
 from authz.errors import ForbiddenError
@@ -31,6 +31,12 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _BEARER = HTTPBearer(auto_error=False, description="An API token.")
 _KEY = APIKeyHeader(
     name="X-Auth-Key", auto_error=False, description="The same, with X-Auth-Email (ignored)."
+)
+_SERVICE_KEY = APIKeyHeader(
+    name="X-Auth-User-Service-Key",
+    scheme_name="UserServiceKey",
+    auto_error=False,
+    description="The same once more.",
 )
 
 
@@ -83,14 +89,16 @@ def caller(
     backend: Annotated[Backend, Depends(backend_of)],
     _bearer: Annotated[Any, Security(_BEARER)] = None,
     _key: Annotated[Any, Security(_KEY)] = None,
+    _service_key: Annotated[Any, Security(_SERVICE_KEY)] = None,
 ) -> Call:
     """Whoever has a valid token.
 
     Raises:
-        UnauthenticatedError, ThrottledError: nobody.
+        UnauthenticatedError, ThrottledError, ApiError: nobody.
     """
     at = backend.clock()
-    return Call(backend=backend, principal=authenticated(request, backend, at), at=at)
+    access: Access = request.app.state.access
+    return Call(backend=backend, principal=access.authenticated(request, at), at=at)
 
 
 Caller = Annotated[Call, Depends(caller)]

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from authz.api.access import authenticated
+from authz.api.access import Access
 from authz.api.problems import ApiError, answer_to, failed
 from authz.errors import AuthzError
 
@@ -54,7 +54,7 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _COUNT: Final = b"x-stainless-retry-count"
-_CREDENTIALS: Final = (b"authorization", b"x-auth-key")
+_CREDENTIALS: Final = (b"authorization", b"x-auth-key", b"x-auth-user-service-key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +122,11 @@ class Answers:
 class Repeats:
     """The ASGI application around the API. All of it runs on one event loop."""
 
-    def __init__(self, app: ASGIApp, *, backend: Backend, answers: Answers | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, backend: Backend, access: Access, answers: Answers | None = None
+    ) -> None:
         self._app = app
+        self._access = access
         self._backend = backend
         self._answers = answers or Answers()
         #: The latest attempt that is at work, by its key.
@@ -185,7 +188,7 @@ class Repeats:
     def _refused(self, scope: Scope) -> Response | None:
         """The answer to a caller whose token is good no more."""
         try:
-            authenticated(Request(scope), self._backend, self._backend.clock())
+            self._access.authenticated(Request(scope), self._backend.clock())
         except AuthzError as error:
             return answer_to(error)
         except ApiError as error:

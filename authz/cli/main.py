@@ -26,6 +26,7 @@ from authz.cli import (
     messages,
     policy_export,
     serve,
+    token,
     zone,
 )
 from authz.cli.doctor import command as doctor
@@ -62,6 +63,7 @@ app.add_typer(zone.app, name="zone")
 app.add_typer(ca_revocation.app, name="ca")
 app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
+app.add_typer(token.app, name="token")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(db.app, name="db")
 app.command("audit")(audit.audit)

@@ -9,13 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authz.certs.pem import write_pem
+from authz.services.authentication import status_of
 from authz.services.times import rfc3339, rfc3339_seconds
+from authz.services.token_policies import policies_of, policy_object
 
 if TYPE_CHECKING:
     from authz.services.authorities import KnownAuthority
     from authz.services.hosts import Host
     from authz.services.policies import Applied
-    from authz.store.records import AuthorityCertificate, ClientCertificate, Revocation, Zone
+    from authz.store.records import (
+        AuthorityCertificate,
+        ClientCertificate,
+        Revocation,
+        Token,
+        Zone,
+    )
 
 
 def certificate_object(one: ClientCertificate, authority_name: str) -> dict[str, Any]:
@@ -43,6 +51,28 @@ def certificate_object(one: ClientCertificate, authority_name: str) -> dict[str,
         "reason": one.reason,
         "revoked_on": _moment(one.revoked_at),
         "last_seen_on": _moment(one.last_seen_at),
+    }
+
+
+def token_object(token: Token, at: float) -> dict[str, Any]:
+    """A token (Cloudflare), without its value."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "status": status_of(token, at),
+        "issued_on": rfc3339_seconds(token.created_at),
+        "modified_on": rfc3339_seconds(token.modified_at or token.created_at),
+        "last_used_on": _moment(token.last_used_at),
+        **token_times(not_before=token.not_before, expires_at=token.expires_at),
+        "policies": [policy_object(one) for one in policies_of(token.scopes)],
+    }
+
+
+def token_times(*, not_before: float | None, expires_at: float | None) -> dict[str, str | None]:
+    """From when to when a token is valid; None for no limit."""
+    return {
+        "not_before": _moment(not_before),
+        "expires_on": _moment(expires_at),
     }
 
 

@@ -276,6 +276,9 @@ class Token:
     expires_at: float | None = None
     revoked_at: float | None = None
     last_used_at: float | None = None
+    not_before: float | None = None
+    disabled_at: float | None = None
+    modified_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

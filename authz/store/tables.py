@@ -298,12 +298,15 @@ tokens: Final = Table(
     Column("name", _Name, nullable=False),
     # SHA-256 of the token; the token itself is shown once and kept nowhere.
     Column("sha256", CheckedText(64), nullable=False, unique=True),
-    # JSON: what it may do, and where.
+    # JSON: what it may do, and where (services.token_policies).
     Column("scopes", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=True),
     Column("revoked_at", Double, nullable=True),
     Column("last_used_at", Double, nullable=True),
+    Column("not_before", Double, nullable=True),
+    Column("disabled_at", Double, nullable=True),
+    Column("modified_at", Double, nullable=True),
 )
 
 audit_log: Final = Table(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from authz.store.records import Token
 from authz.store.rows import Readers, columns_of, record_of, values_of
@@ -29,15 +29,23 @@ class Tokens:
         self._connection.execute(insert(tokens).values(values_of(token)))
 
     def update(self, token: Token) -> None:
-        """Keep its name, hash, scopes and times as they are in `token`."""
-        values = values_of(token, but=("id", "created_at"))
+        """Keep its name, hash, scopes and times as they are in `token`, but when it was used."""
+        values = values_of(token, but=("id", "created_at", "last_used_at"))
         self._connection.execute(update(tokens).where(tokens.c.id == token.id).values(values))
 
     def used(self, token_id: str, at: float) -> None:
-        """Note when it was last used."""
+        """Note when it was last used; of two moments, the later one stays."""
+        earlier = or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at < at)
         self._connection.execute(
-            update(tokens).where(tokens.c.id == token_id).values(last_used_at=at)
+            update(tokens).where(tokens.c.id == token_id, earlier).values(last_used_at=at)
         )
+
+    def lock(self) -> None:
+        """Keep others from changing any token until this transaction ends.
+
+        What is read after it is what was committed last. SQLite has one writer at a time anyway.
+        """
+        self._connection.execute(select(tokens.c.id).order_by(tokens.c.id).with_for_update())
 
     def all(self) -> list[Token]:
         """Every token, the oldest first."""

@@ -75,6 +75,7 @@ class Bench:
     def close(self) -> None:
         """Let go of the event loop."""
         self._runner.run(self._client.aclose())
+        self.app.state.access.settle()
         self._runner.close()
 
     def result(self, method: str, path: str, **more: Any) -> Any:

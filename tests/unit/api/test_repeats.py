@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from authz.api import repeats
+from authz.api.access import Access
 from authz.api.backend import Backend
 from authz.api.repeats import Answer, Answers, Repeats, digest_of, is_retry
 from authz.demo.pki import make_root
@@ -66,7 +67,9 @@ class Around:
 
     def __init__(self, api: Bench, inner: Inner, **changes: Any) -> None:
         self.api = api
-        self.app = Repeats(inner, backend=api.app.state.backend, **changes)
+        self.app = Repeats(
+            inner, backend=api.app.state.backend, access=api.app.state.access, **changes
+        )
         self.inner = inner
 
     async def send(
@@ -258,7 +261,9 @@ def test_a_store_that_is_away_is_no_reason_to_do_it_again(api: Bench) -> None:
     async def story(around: Around) -> None:
         await around.send(0)
         known = api.app.state.backend
-        around.app._backend = Backend(store=away, encryption=known.encryption, clock=known.clock)
+        around.app._access = Access(
+            Backend(store=away, encryption=known.encryption, clock=known.clock)
+        )
         assert (await around.send(1)).status_code == 503
 
     assert _run(api, story).done == 1
@@ -293,7 +298,7 @@ def test_a_client_that_goes_before_its_body_ends(api: Bench) -> None:
         raise AssertionError("nobody answers")
 
     scope = {"type": "http", "method": "POST", "headers": []}
-    app = Repeats(inner, backend=api.app.state.backend)
+    app = Repeats(inner, backend=api.app.state.backend, access=api.app.state.access)
     asyncio.run(app(scope, receive, send))
 
     assert received == ["http.request", "http.disconnect", "http.disconnect"]
@@ -309,7 +314,9 @@ def test_other_protocols_are_handed_on(api: Bench) -> None:
         raise AssertionError("nothing is asked")
 
     asyncio.run(
-        Repeats(inner, backend=api.app.state.backend)({"type": "lifespan"}, nothing, nothing)
+        Repeats(inner, backend=api.app.state.backend, access=api.app.state.access)(
+            {"type": "lifespan"}, nothing, nothing
+        )
     )
 
     assert seen == ["lifespan"]

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose token somebody has: looked up by its SHA-256 in every call.
+
+Nothing remembers that a token is valid: one that is revoked, rolled, disabled or changed counts so
+in the next call, on every node that shares the store. What that costs is one read by an index.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from authz.errors import UnauthenticatedError
+from authz.services.permissions import Principal
+from authz.services.times import rfc3339_seconds
+from authz.services.token_policies import grants_of, policies_of
+from authz.services.tokens import sha256_of
+
+if TYPE_CHECKING:
+    from authz.store.engine import Store
+    from authz.store.records import Token
+
+
+def authenticate(store: Store, secret: str, *, at: float) -> Principal:
+    """Whose token this is.
+
+    Raises:
+        UnauthenticatedError: nobody's; or it was revoked, is disabled, or not valid now.
+    """
+    return principal_of(valid_token(store, secret, at=at))
+
+
+def valid_token(store: Store, secret: str, *, at: float) -> Token:
+    """The token with this secret; raises what `authenticate` does."""
+    wanted = sha256_of(secret)
+    with store.read() as session:
+        token = session.tokens.by_sha256(wanted)
+    if token is None or not hmac.compare_digest(token.sha256, wanted):
+        raise UnauthenticatedError("the token is not known", hint="authz token create makes one")
+    if token.revoked_at is not None:
+        raise UnauthenticatedError("the token was revoked", hint="use another one")
+    if token.disabled_at is not None:
+        raise UnauthenticatedError(
+            "the token is disabled", hint="use another one, or have it made active again"
+        )
+    if token.expires_at is not None and at >= token.expires_at:
+        raise UnauthenticatedError("the token has expired", hint="make another one")
+    if token.not_before is not None and at < token.not_before:
+        raise UnauthenticatedError(
+            "the token is not valid yet", hint=f"it is from {rfc3339_seconds(token.not_before)}"
+        )
+    return token
+
+
+def principal_of(token: Token) -> Principal:
+    """Who makes a call with this token."""
+    return Principal(
+        token_id=token.id,
+        name=token.name,
+        grants=grants_of(policies_of(token.scopes)),
+        not_before=token.not_before,
+        expires_at=token.expires_at,
+    )
+
+
+def status_of(token: Token, at: float) -> str:
+    """`active`, `disabled` or `expired`, as the API says it."""
+    if token.disabled_at is not None:
+        return "disabled"
+    if token.expires_at is not None and at >= token.expires_at:
+        return "expired"
+    return "active"

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is refused of changes to tokens: going further than whoever asks, times without sense, and
+locking everybody out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from authz.errors import ConflictError, ForbiddenError, InvalidInputError
+from authz.services.permissions import (
+    ACCOUNT_WIDE,
+    Grant,
+    Level,
+    Resource,
+    allows,
+    exceeding,
+)
+from authz.services.token_policies import grants_of, policies_of
+
+if TYPE_CHECKING:
+    from authz.store.records import Token
+    from authz.store.session import Session
+
+#: Of who may manage tokens.
+_MANAGES: Final = Grant(resource=Resource.TOKENS, level=Level.WRITE, place=ACCOUNT_WIDE)
+
+#: The last moment that can be written down (RFC 3339): the end of the year 9999.
+_LAST: Final = 253_402_300_799.0
+
+
+def check_within(within: frozenset[Grant] | None, wanted: frozenset[Grant]) -> None:
+    """Make sure that a token may do no more than whoever makes or manages it.
+
+    Also before one is rolled: whoever gets the secret of a token may do what it may.
+
+    Args:
+        within: None for whoever has the store, and may do anything.
+
+    Raises:
+        ForbiddenError: it may.
+    """
+    if within is None:
+        return
+    more = exceeding(within, wanted)
+    if more:
+        first = more[0]
+        raise ForbiddenError(
+            f"the token may not do that itself: {first.level} {first.resource} of {first.place}",
+            hint="a token manages only those that may do no more than it may; use another one, or "
+            "authz token",
+        )
+
+
+def check_times(
+    not_before: float | None, expires_at: float | None, at: float, before: Token | None = None
+) -> None:
+    """Make sure that a token will be valid at some time.
+
+    Args:
+        before: the token as it was.
+
+    Raises:
+        InvalidInputError: it never would, or the moment cannot be written down.
+    """
+    for name, moment in (("not_before", not_before), ("expires_on", expires_at)):
+        if moment is not None and not 0 <= moment <= _LAST:
+            raise InvalidInputError(
+                f"{name} is no moment to write down", hint="1970 to 9999", where=f"/{name}"
+            )
+    if expires_at is None:
+        return
+    # What has expired may be changed otherwise without being asked for another end.
+    if expires_at <= at and (before is None or before.expires_at != expires_at):
+        raise InvalidInputError(
+            "expires_on is in the past", hint="name a later moment", where="/expires_on"
+        )
+    if not_before is not None and not_before >= expires_at:
+        raise InvalidInputError(
+            "the token would never be valid",
+            hint="not_before has to be before expires_on",
+            where="/not_before",
+        )
+
+
+def keep_a_manager(
+    session: Session, changed: Token, within: frozenset[Grant] | None, at: float
+) -> None:
+    """Make sure that the API does not lock everybody out, now or on some later day.
+
+    One that expires is not enough. Whoever has the command can always make another, and must be
+    able to end one that leaked, whichever it is.
+
+    Raises:
+        ConflictError: it would.
+    """
+    if within is None:
+        return
+    now = session.tokens.all()
+    then = [changed if one.id == changed.id else one for one in now]
+    if any(manages_on(one, at) for one in now) and not any(manages_on(one, at) for one in then):
+        raise ConflictError(
+            "it is the last token without an end that may write API tokens",
+            hint="make another one first, or use authz token",
+        )
+
+
+def manages_on(token: Token, at: float) -> bool:
+    """Whether a token may manage tokens, and goes on to."""
+    return (
+        token.revoked_at is None
+        and token.disabled_at is None
+        and token.expires_at is None
+        and (token.not_before is None or token.not_before <= at)
+        and allows(grants_of(policies_of(token.scopes)), _MANAGES)
+    )
