@@ -2,9 +2,9 @@
 """The store as a policy model: what is to be enforced, at one moment.
 
 Each hostname association is a site with its authorities; hosts of a zone without one form a site
-without trust; all share their zone's rules (architecture 6). `StoreModels` makes one model after
-the other and keeps what did not change: lists by their revision, rules by their version, revoked
-serial numbers by the log of changes.
+without trust; all share their zone's rules (architecture 6), behind those of the account (4.8).
+`StoreModels` makes one model after the other and keeps what did not change: lists by their
+revision, rules by their version, revoked serial numbers by the log of changes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from authz.policy.model import (
     UpstreamHeaders,
 )
 from authz.rules.lists import ListKind, ListModel, pack_list
+from authz.services.account_rules import models_in
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.revoked import Listed, RevokedSerials
-from authz.services.rulesets import CUSTOM_RULES
 from authz.services.same_key import Joined, KeysOf
+from authz.services.scopes import CUSTOM_RULES, Scope, scope_of
 from authz.sources.fetch_targets import STORE_SCOPE, AuthorityId
 from authz.sources.fetched_trust import FetchedTrust
 from authz.sources.policy_lists import PACKED_FROM
 from authz.sources.policy_trust import packed_where_large
-from authz.sources.rule_json import rule_models
 from authz.store.records import CertificateRole
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class StoreModels:
         self._joined = Joined()
         self._lists: dict[str, tuple[tuple[int, float], ListModel]] = {}
         self._rules: dict[tuple[str, int, float], tuple[RuleModel, ...]] = {}
+        # By zone: the account's rules and the zone's, and both together.
+        self._combined: dict[str, tuple[tuple[RuleModel, ...], ...]] = {}
         # One object for each: whoever compiles and writes it asks by identity what is the same.
         self._trusts: dict[tuple[AuthorityModel, ...], tuple[AuthorityModel, ...]] = {}
 
@@ -140,7 +142,7 @@ class StoreModels:
         trusted = self._trusted(session, [one for one in authorities if one.id in used])
         sites: list[SiteModel] = []
         for zone in zones:
-            rules = self._rules_of(session, zone)
+            rules = self._combined_rules(session, zone)
             hosts = [one for one in associations if one.zone_id == zone.id]
             sites += self._sites(zone, hosts, rules, trusted)
         self._trusts = {trust: trust for trust in (site.trust for site in sites)}
@@ -220,8 +222,19 @@ class StoreModels:
             sites.append(site(name, others, ()))
         return sites
 
-    def _rules_of(self, session: Session, zone: Zone) -> tuple[RuleModel, ...]:
-        ruleset = session.rulesets.entry_point(zone.id, CUSTOM_RULES)
+    def _combined_rules(self, session: Session, zone: Zone) -> tuple[RuleModel, ...]:
+        first = self._rules_of(session, Scope(account_id=zone.account_id))
+        own = self._rules_of(session, scope_of(zone))
+        known = self._combined.get(zone.id)
+        if known is None or known[0] is not first or known[1] is not own:
+            known = self._combined[zone.id] = first, own, (first + own if first else own)
+        return known[2]
+
+    def _rules_of(self, session: Session, scope: Scope) -> tuple[RuleModel, ...]:
+        if scope.zone is None:
+            ruleset = session.rulesets.root(scope.account_id, CUSTOM_RULES)
+        else:
+            ruleset = session.rulesets.entry_point(scope.zone.id, CUSTOM_RULES)
         if ruleset is None:
             return ()
         key = ruleset.id, ruleset.version, ruleset.modified_at
@@ -230,12 +243,12 @@ class StoreModels:
             if version is None:
                 raise PolicyError(
                     f"version {ruleset.version} of the rules is missing",
-                    where=f'the zone "{zone.name}"',
+                    where=scope.where.removeprefix("rules of "),
                     hint="authz db check says more; authz policy apply writes the rules anew",
                 )
             # One version of a ruleset is in force.
             self._rules = {known: kept for known, kept in self._rules.items() if known[0] != key[0]}
-            self._rules[key] = rule_models(version.rules, f'rules of the zone "{zone.name}"')
+            self._rules[key] = models_in(scope, version.rules)
         return self._rules[key]
 
     def _lists_of(self, session: Session) -> tuple[ListModel, ...]:

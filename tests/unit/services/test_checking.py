@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import ExpressionError
-from authz.services.checking import check_rules, lists_named_by, stored_lists, where_of
+from authz.services.checking import check_rules, lists_named_by, stored_lists
+from authz.services.scopes import scope_of
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def test_lists_that_are_not_there_are_left_to_the_compiler(store: Store) -> None
         with pytest.raises(ExpressionError, match=r'rules of the zone "default"\[0\]'):
             check_rules(
                 session,
-                zone,
+                scope_of(zone),
                 [{"ref": "a", "expression": "ip.src in $gone", "action": "log"}],
                 at=AT,
             )
-        assert where_of(zone) == 'rules of the zone "default"'
