@@ -47,7 +47,8 @@ def place_of(position: Any, others: Sequence[str]) -> int:
             f"'{value}' is not a valid value for {key} because it is no other rule of this ruleset",
             path=("position", key),
         )
-    return others.index(value) + (key == "after")
+    place = others.index(value)
+    return place if key == "before" else place + 1
 
 
 def _index(value: Any, most: int) -> int:

@@ -2,8 +2,8 @@
 """Rules as a call of the API gives them, made into rules to keep; or everything wrong with them.
 
 Messages and codes are Cloudflare's where one is known; the places are in what was given. What is
-wrong with a rule by itself is in sources.rule_json; here is what only the API has (nulls, `logging`,
-actions by name) and what takes a store (lists, the account's rules).
+wrong with a rule by itself is in sources.rule_json; here is what only the API has (nulls,
+`logging`, actions by name) and what takes a store (lists, the account's rules).
 """
 
 from __future__ import annotations
@@ -72,10 +72,14 @@ def rules_from(
     before: Sequence[Rule],
     *,
     ruleset_id: str,
+    besides: Sequence[RulesetError] = (),
     geo: GeoLookup | None,
     at: float,
 ) -> tuple[Rule, ...]:
     """Rules to keep, in the order given.
+
+    Args:
+        besides: what else is wrong with what was given.
 
     Raises:
         RulesetError: the first problem; everything else that is wrong in `others`.
@@ -86,22 +90,22 @@ def rules_from(
             path=("rules",) if given[0].path else (),
             hint="put what they compare with into lists",
         )
-    found: list[RulesetError] = []
-    written: list[dict[str, Any]] = []
+    found = list(besides)
+    objects: list[Given] = []
     for one in given:
         if not isinstance(one.rule, dict):
             found.append(RulesetError("the rule is not an object", path=one.path))
-            continue
-        rule = _plain(one.rule) if one.path is not None else one.rule
-        written.append(rule)
-        if one.path is not None:
+        elif one.path is None:
+            objects.append(one)
+        else:
+            rule = _plain(one.rule)
             found += _wrong_by_itself(rule, scope, one.path)
-    if len(written) == len(given):
-        kept = new_rules([_as_kept(rule) for rule in written], before, ruleset_id=ruleset_id, at=at)
-        seen = {one.path for one in found}
-        found += [one for one in _wrong_together(given, kept) if not _said(one.path, seen)]
-        found += _wrong_expressions(session, scope, given, kept, before, seen, geo)
-        found += _wrong_names(session, scope, given, kept)
+            objects.append(Given(rule=_as_kept(rule), path=one.path))
+    kept = new_rules([one.rule for one in objects], before, ruleset_id=ruleset_id, at=at)
+    seen = {one.path for one in found}
+    found += [one for one in _wrong_together(objects, kept) if not _said(one.path, seen)]
+    found += _wrong_expressions(session, scope, objects, kept, before, seen, geo)
+    found += _wrong_names(session, scope, objects, kept)
     refuse(found)
     return kept
 

@@ -266,19 +266,16 @@ def _replaced(
     if listed is not None and not isinstance(listed, list):
         found.append(RulesetError("the rules are not an array", path=("rules",)))
     elif listed is not None:
-        try:
-            rules = rules_from(
-                session,
-                scope,
-                [Given(rule=one, path=("rules", i)) for i, one in enumerate(listed)],
-                before.rules,
-                ruleset_id=ruleset.id,
-                geo=geo,
-                at=at,
-            )
-        except RulesetError as error:
-            others = [one for one in error.others if isinstance(one, RulesetError)]
-            found += [error, *others]
+        rules = rules_from(
+            session,
+            scope,
+            [Given(rule=one, path=("rules", i)) for i, one in enumerate(listed)],
+            before.rules,
+            ruleset_id=ruleset.id,
+            besides=found,
+            geo=geo,
+            at=at,
+        )
     refuse(found)
     description = given.get("description")
     if description is not None:
@@ -288,7 +285,7 @@ def _replaced(
 
 def _object(body: Any) -> Mapping[str, Any]:
     if not isinstance(body, dict):
-        raise RulesetError("the body is not an object")
+        raise RulesetError("the body is not a JSON object")
     return body
 
 

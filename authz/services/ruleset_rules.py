@@ -212,13 +212,7 @@ def _with(
     """The others with this rule among them, kept; `found` is what is wrong with it already."""
     given = [Given(rule=one) for one in others]
     given.insert(place, Given(rule=rule, path=()))
-    try:
-        after = _kept(session, before, given, geo, actor, at)
-    except RulesetError as error:
-        refuse([*found, error, *(one for one in error.others if isinstance(one, RulesetError))])
-        raise
-    refuse(found)
-    return after
+    return _kept(session, before, given, geo, actor, at, found)
 
 
 def _kept(
@@ -228,16 +222,24 @@ def _kept(
     geo: GeoLookup | None,
     actor: str,
     at: float,
+    found: Sequence[RulesetError] = (),
 ) -> RulesInForce:
     ruleset = before.ruleset
     assert ruleset is not None, "found by its identifier"
     rules = rules_from(
-        session, before.scope, given, before.rules, ruleset_id=ruleset.id, geo=geo, at=at
+        session,
+        before.scope,
+        given,
+        before.rules,
+        ruleset_id=ruleset.id,
+        besides=found,
+        geo=geo,
+        at=at,
     )
     return keep(session, before, ruleset, rules, actor=actor, at=at)
 
 
 def _object(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise RulesetError("the body is not an object")
+        raise RulesetError("the body is not a JSON object")
     return body
