@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from authz.policy.model import RuleModel
+    from authz.store.records import Ruleset
     from authz.store.session import Session
 
 #: In front of the ref of a rule of the account, wherever a rule is named outside of its ruleset.
@@ -47,15 +48,21 @@ def models_in(scope: Scope, rules: Sequence[Mapping[str, Any]]) -> tuple[RuleMod
 
 def account_models(session: Session, account_id: str) -> tuple[RuleModel, ...]:
     """The account's rules; raises what `models_in` does."""
-    return models_in(Scope(account_id=account_id), account_rules(session, account_id))
+    scope = Scope(account_id=account_id)
+    return models_in(scope, kept_rules(session, scope))
 
 
-def account_rules(session: Session, account_id: str) -> tuple[Mapping[str, Any], ...]:
-    """The account's rules as they are kept."""
-    ruleset = session.rulesets.root(account_id, CUSTOM_RULES)
-    if ruleset is None:
-        return ()
-    version = session.rulesets.version(ruleset.id, ruleset.version)
+def entry_point(session: Session, scope: Scope) -> Ruleset | None:
+    """The ruleset that a scope's rules are in; None before the first."""
+    if scope.zone is None:
+        return session.rulesets.root(scope.account_id, CUSTOM_RULES)
+    return session.rulesets.entry_point(scope.zone.id, CUSTOM_RULES)
+
+
+def kept_rules(session: Session, scope: Scope) -> tuple[Mapping[str, Any], ...]:
+    """A scope's rules as they are kept; none, too, where their version is missing (db check)."""
+    ruleset = entry_point(session, scope)
+    version = None if ruleset is None else session.rulesets.version(ruleset.id, ruleset.version)
     return () if version is None else version.rules
 
 
@@ -64,7 +71,8 @@ def names_taken(
 ) -> Iterator[tuple[str, PolicyError]]:
     """Refs of a scope's rules with which a rule of the account and one of a zone had one name."""
     if scope.zone is not None:
-        named = {PREFIX + ref_of(rule) for rule in account_rules(session, scope.account_id)}
+        account = Scope(account_id=scope.account_id)
+        named = {PREFIX + ref_of(rule) for rule in kept_rules(session, account)}
         for ref in refs:
             if ref in named:
                 yield (
@@ -75,7 +83,7 @@ def names_taken(
     there = {
         ref_of(rule): zone.name
         for zone in session.zones.all()
-        for rule in _rules_of(session, scope_of(zone))
+        for rule in kept_rules(session, scope_of(zone))
     }
     for ref in refs:
         if PREFIX + ref in there:
@@ -86,10 +94,3 @@ def names_taken(
                     hint="another ref",
                 ),
             )
-
-
-def _rules_of(session: Session, scope: Scope) -> tuple[Mapping[str, Any], ...]:
-    assert scope.zone_id is not None, "a zone's"
-    ruleset = session.rulesets.entry_point(scope.zone_id, CUSTOM_RULES)
-    version = None if ruleset is None else session.rulesets.version(ruleset.id, ruleset.version)
-    return () if version is None else version.rules

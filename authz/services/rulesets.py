@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import ConflictError
+from authz.services.account_rules import entry_point
 from authz.services.checking import check_rules
 from authz.services.context import audit, new_id, zone_of
 from authz.services.rules import Rule, changes_between, new_rules
@@ -118,10 +119,7 @@ def rules_of(session: Session, zone: Zone) -> RulesInForce:
 
 def rules_in(session: Session, scope: Scope) -> RulesInForce:
     """The rules of a scope."""
-    if scope.zone is None:
-        ruleset = session.rulesets.root(scope.account_id, CUSTOM_RULES)
-    else:
-        ruleset = session.rulesets.entry_point(scope.zone.id, CUSTOM_RULES)
+    ruleset = entry_point(session, scope)
     if ruleset is None:
         return RulesInForce(scope=scope, ruleset=None)
     version = session.rulesets.version(ruleset.id, ruleset.version)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import ExpressionError
-from authz.services.checking import check_rules, lists_named_by, stored_lists
+from authz.services.checking import check_rules, expression_errors, lists_named_by, stored_lists
 from authz.services.scopes import scope_of
 from tests.factories.pki import AT
 
@@ -34,3 +34,13 @@ def test_lists_that_are_not_there_are_left_to_the_compiler(store: Store) -> None
                 [{"ref": "a", "expression": "ip.src in $gone", "action": "log"}],
                 at=AT,
             )
+
+
+def test_expressions_are_compiled_each_by_itself(store: Store) -> None:
+    texts = ["ssl", "ssl and", "ip.src in $gone", "ssl"]
+    with store.read() as session:
+        scope = scope_of(session.zones.all()[0])
+        found = expression_errors(session, scope, texts)
+
+    assert found.keys() == {"ssl and", "ip.src in $gone"}
+    assert found["ip.src in $gone"].message == 'unknown list "$gone"'
