@@ -8,6 +8,7 @@ wrong with a rule by itself is in sources.rule_json; here is what only the API h
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -97,6 +98,13 @@ def rules_from(
             found.append(RulesetError("the rule is not an object", path=one.path))
         elif one.path is None:
             objects.append(one)
+        elif not _is_text(one.rule):
+            found.append(
+                RulesetError(
+                    "the rule has half a character (a lone surrogate), or is nested too deeply",
+                    path=one.path,
+                )
+            )
         else:
             rule = _plain(one.rule)
             found += _wrong_by_itself(rule, scope, one.path)
@@ -116,6 +124,15 @@ def refuse(found: Sequence[RulesetError]) -> None:
         first, *others = found
         first.others = tuple(others)
         raise first
+
+
+def _is_text(rule: dict[str, Any]) -> bool:
+    """Whether it can be written as UTF-8; what JSON has in escapes may not."""
+    try:
+        json.dumps(rule, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _plain(rule: dict[str, Any]) -> dict[str, Any]:
