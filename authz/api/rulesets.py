@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import SkipValidation
 
 from authz.api.calls import AccountId, Call, Caller, ZoneId, account_call, zone_call
-from authz.api.envelope import ok
+from authz.api.envelope import Failure, ok
 from authz.api.problems import INVALID_REQUEST, ApiError, could_not_route
 from authz.services.permissions import Level, Resource
 from authz.services.representation import ruleset_object
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _TAG: Final = re.compile(r'"([0-9]{1,9})"')
+
+_FAILED: Final = "The ruleset is at another version than the one that was asked for."
 
 _T = TypeVar("_T")
 #: A body that its service judges: described by a model, taken as it is.
@@ -87,7 +89,7 @@ def answer(found: RulesInForce, response: Response) -> dict[str, Any]:
 
 def both(calls: APIRouter) -> APIRouter:
     """These calls below each zone, and below the account."""
-    router = APIRouter()
+    router = APIRouter(responses={412: {"model": Failure, "description": _FAILED}})
     router.include_router(calls, prefix="/zones/{zone_id}", dependencies=[Depends(_zone)])
     router.include_router(calls, prefix="/accounts/{account_id}", dependencies=[Depends(_account)])
     return router

@@ -162,6 +162,8 @@ def _wrong_by_itself(
         if problem is not None:
             number, message = problem
             yield RulesetError(message, path=(*path, "expression"), number=number)
+    if not isinstance(rule.get("id", ""), str):
+        yield RulesetError("expected the ID of a rule, as text", path=(*path, "id"))
     yield from _wrong_action(rule, scope, path)
     if "logging" in rule:
         yield from _wrong_logging(rule, path)

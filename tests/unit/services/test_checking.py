@@ -9,7 +9,7 @@ import pytest
 
 from authz.errors import ExpressionError
 from authz.services.checking import check_rules, expression_errors, lists_named_by, stored_lists
-from authz.services.scopes import scope_of
+from authz.services.scopes import Scope, scope_of
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
@@ -44,3 +44,11 @@ def test_expressions_are_compiled_each_by_itself(store: Store) -> None:
 
     assert found.keys() == {"ssl and", "ip.src in $gone"}
     assert found["ip.src in $gone"].message == 'unknown list "$gone"'
+
+
+def test_rules_of_the_account_are_compiled_by_themselves(store: Store) -> None:
+    rule = {"ref": "a", "expression": "ssl and", "action": "log"}
+    with store.read() as session:
+        scope = Scope(account_id=session.zones.accounts()[0].id)
+        with pytest.raises(ExpressionError, match=r"rules of the account\[0\]\.expression:1"):
+            check_rules(session, scope, [rule], at=AT)

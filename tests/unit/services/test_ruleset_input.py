@@ -99,6 +99,7 @@ def test_logging_is_kept_where_it_is_off(store: Store) -> None:
         ({**BLOCK, "action": 5}, ("action",), 1906, "expected text"),
         ({**BLOCK, "action": "blok"}, ("action",), 1906, "there is no such action"),
         ({**BLOCK, "expresion": "x"}, ("expresion",), 1906, 'unknown key "expresion"'),
+        ({**BLOCK, "id": 5}, ("id",), 1906, "expected the ID of a rule"),
         ({**BLOCK, "ref": 5}, ("ref",), 1906, "expected text, not the number 5"),
         ({**BLOCK, "position": {"index": 1}}, ("position",), 1906, "unknown key"),
         ({**SKIP, "action_parameters": {}}, ("action_parameters",), 1906, "what to skip"),

@@ -241,3 +241,56 @@ def test_permission_is_of_a_scope(api: Bench) -> None:
         assert api.errors(403, "PUT", entry(PLACES[0]) + query, token=reader, json={"rules": []})
     assert api.errors(404, "GET", f"/zones/{'a' * 32}/rulesets")
     assert api.errors(404, "GET", f"/accounts/{'a' * 32}/rulesets")
+
+
+def test_names_of_the_account_and_a_zone_stay_apart(api: Bench) -> None:
+    api.result("PUT", entry(PLACES[1]), json={"rules": [BLOCK]})
+    api.result("PUT", entry(PLACES[0]), json={"rules": [BLOCK, {**BLOCK, "ref": "account:b"}]})
+
+    (error,) = api.errors(
+        400, "PUT", entry(PLACES[0]), json={"rules": [{**BLOCK, "ref": "account:a"}]}
+    )
+    assert error["source"] == {"pointer": "/rules/0/ref"}
+    (error,) = api.errors(400, "PUT", entry(PLACES[1]), json={"rules": [{**BLOCK, "ref": "b"}]})
+    assert error["source"] == {"pointer": "/rules/0/ref"}
+
+
+def test_what_terraform_does(api: Bench, place: str) -> None:
+    """Plan, create, read, plan again, reorder by ref, plan, destroy; as its provider calls."""
+    rules = [{**BLOCK, "ref": ref, "description": ref, "enabled": True} for ref in "ab"]
+    body = _new(place, rules=rules, description="")
+    assert api.result("POST", f"{place}?dry_run=true", json=body) is None
+    made = api.result("POST", place, json=body)
+    one = f"{place}/{made['id']}"
+    for _ in range(2):
+        read = api.result("GET", one)
+        # Nothing it set is otherwise: the second plan is empty, and so is one after an import.
+        assert {key: read[key] for key in body if key != "rules"} == {
+            key: value for key, value in body.items() if key != "rules"
+        }
+        assert [{key: one[key] for key in rules[0]} for one in read["rules"]] == rules
+        assert api.result("PUT", one, json=body) == read
+
+    moved = body | {"rules": [rules[1], {**rules[0], "expression": "not ssl"}]}
+    assert api.result("PUT", f"{one}?dry_run=true", json=moved) is None
+    after = api.result("PUT", one, json=moved)
+    assert after["version"] == "2"
+    assert [rule["id"] for rule in after["rules"]] == [rule["id"] for rule in made["rules"]][::-1]
+    assert [rule["version"] for rule in after["rules"]] == ["1", "2"]
+    assert api.call("DELETE", f"{one}?dry_run=true").status_code == 204
+    assert api.call("DELETE", one).status_code == 204
+    assert api.errors(404, "GET", one)
+
+
+def test_what_the_document_says_of_a_call(api: Bench) -> None:
+    """Bodies are judged by their service, and described all the same; both scopes are there."""
+    paths = api.app.openapi()["paths"]
+
+    for scope in ("/client/v4/zones/{zone_id}", "/client/v4/accounts/{account_id}"):
+        put = paths[f"{scope}/rulesets/{{ruleset_id}}"]["put"]
+        body = put["requestBody"]["content"]["application/json"]["schema"]
+        assert body["additionalProperties"] is False
+        assert body["properties"].keys() == {"name", "kind", "phase", "description", "rules"}
+        assert scope.rpartition("/")[2].strip("{}") in [one["name"] for one in put["parameters"]]
+        assert {"200", "400", "404", "412"} <= put["responses"].keys()
+        assert paths[f"{scope}/rulesets/{{ruleset_id}}"]["delete"]["responses"].keys() >= {"204"}
