@@ -18,7 +18,7 @@ from authz.services.account_rules import kept_rules, models_in, names_taken
 from authz.services.context import account_of
 from authz.services.keys import opened
 from authz.services.scopes import Scope, scope_of
-from authz.store.checking import DATABASE, Finding, check, damage, some_of
+from authz.store.checking import DATABASE, NOT_JSON, Finding, check, damage, some_of
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -52,9 +52,11 @@ def check_store_at(
                     _certificates(session),
                     _authority_certificates(session),
                     _keys(session, encryption),
-                    _rules(session),
                 ):
                     found += some_of(part)
+                # What is no JSON was found already, and cannot be read.
+                if not any(one.message.endswith(NOT_JSON) for one in found):
+                    found += some_of(_rules(session))
             return found
     except StoreDamagedError as error:
         return damage(database, data_dir, error)

@@ -94,3 +94,20 @@ def test_a_command_does_not_give_a_zone_such_a_name(store: Store) -> None:
     with pytest.raises(PolicyError, match="a rule of the account is called") as caught:
         append_rule(store, "default", {**BLOCK, "ref": "account:a"}, actor="t", at=AT)
     assert caught.value.where == 'rules of the zone "default"[0]'
+
+
+def test_they_decide_before_a_zone_can_skip(store: Store) -> None:
+    skip = {"action": "skip", "action_parameters": {"ruleset": "current"}}
+    append_rule(store, "default", {"ref": "a", "expression": "true", **skip}, actor="t", at=AT)
+
+    def decided_by(secure: bool) -> str:
+        with store.read() as session:
+            (site,) = compile_snapshot(StoreModels().build(session).model, 1, AT).sites
+        rule = site.ruleset.run({"ssl": secure}, frozenset()).rule
+        assert rule is not None
+        return site.rulings.of(site.ruleset.run({"ssl": secure}, frozenset())).rule
+
+    assert decided_by(secure=True) == "a"
+    create(store, BLOCK)
+    assert decided_by(secure=True) == "account:a"
+    assert decided_by(secure=False) == "a"
