@@ -22,6 +22,8 @@
     │   ├── NotFoundError
     │   ├── ConflictError
     │   ├── InvalidInputError
+    │   │   └── RulesetError
+    │   ├── PreconditionError
     │   └── StoreUnavailableError
     │       └── StoreDamagedError
     ├── AccessError                      who asks is not known, or may not
@@ -123,6 +125,12 @@ class ExpressionError(AuthzError):
 
     def render(self) -> str:
         """Message, the offending line and a row of carets under the exact characters."""
+        line, carets = self.pointed()
+        text = f"{self}\n  {line}\n  {carets}"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+    def pointed(self) -> tuple[str, str]:
+        """The offending line, and blanks and carets to stand under it."""
         start, end = self.span
         begin = self.source.rfind("\n", 0, start) + 1
         stop = self.source.find("\n", start)
@@ -130,8 +138,7 @@ class ExpressionError(AuthzError):
         carets = "^" * max(1, min(end, stop) - start)
         # Control characters would misalign the carets (and could drive a terminal).
         line = "".join(c if c.isprintable() else " " for c in self.source[begin:stop])
-        text = f"{self}\n  {line}\n  {' ' * (start - begin)}{carets}"
-        return f"{text}\nhint: {self.hint}" if self.hint else text
+        return line, " " * (start - begin) + carets
 
 
 class ParseError(ExpressionError):
@@ -252,6 +259,35 @@ class InvalidInputError(StoreError):
     """A value that the store does not take: what, and what would be right, is in the message."""
 
     code = 1903
+
+
+class RulesetError(InvalidInputError):
+    """What was given for a ruleset cannot be one; `others` has everything else that is wrong.
+
+    Args:
+        number: the code that Cloudflare's API has for it; None: this class's own.
+        path: where it stands in what was given, keys and indices; None: nowhere in it.
+    """
+
+    code = 1906
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: tuple[str | int, ...] | None = (),
+        number: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.number = self.code if number is None else number
+
+
+class PreconditionError(StoreError):
+    """A change that was to be made to another version than the one that is there."""
+
+    code = 1907
 
 
 class StoreUnavailableError(StoreError):

@@ -17,6 +17,9 @@ from authz.api.routes import (
     client_certificates,
     hostname_associations,
     mtls_certificates,
+    rulesets,
+    rulesets_rules,
+    rulesets_versions,
     tokens,
     zones,
 )
@@ -35,6 +38,9 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     certificate_authorities.router,
     mtls_certificates.router,
     tokens.router,
+    rulesets.router,
+    rulesets_rules.router,
+    rulesets_versions.router,
 )
 
 _FAILURES: Final = {

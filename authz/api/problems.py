@@ -19,6 +19,8 @@ from authz.errors import (
     ForbiddenError,
     KeyUnavailableError,
     NotFoundError,
+    PreconditionError,
+    RulesetError,
     SettingsError,
     StoreUnavailableError,
     ThrottledError,
@@ -36,6 +38,7 @@ INVALID_REQUEST: Final = 1001
 INTERNAL: Final = 1002
 
 #: Cloudflare's.
+NO_ENTRY_POINT: Final = 10003
 AUTHENTICATION: Final = 10000
 INVALID_TOKEN: Final = 1000
 INVALID_HEADERS: Final = 6003
@@ -48,6 +51,7 @@ _STATUSES: Final[tuple[tuple[type[AuthzError], int], ...]] = (
     (ForbiddenError, 403),
     (ThrottledError, 429),
     (NotFoundError, 404),
+    (PreconditionError, 412),
     (StoreUnavailableError, 503),
     (KeyUnavailableError, 503),
     # No call changes settings: the operator has to.
@@ -87,10 +91,15 @@ class ApiError(Exception):
 
 def problem(code: int, message: str, pointer: str | None = None) -> dict[str, Any]:
     """One entry of `errors`."""
-    found: dict[str, Any] = {"code": code, "message": message}
+    found: dict[str, Any] = {"code": code, "message": _whole(message)}
     if pointer is not None:
-        found["source"] = {"pointer": pointer}
+        found["source"] = {"pointer": _whole(pointer)}
     return found
+
+
+def _whole(text: str) -> str:
+    """Text that can be written: half a character of a body, which JSON can have, cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def failed(
@@ -149,8 +158,8 @@ def answer_to(error: AuthzError) -> JSONResponse:
         headers["x-should-retry"] = "false"
     elif status == 503:
         headers["Retry-After"] = str(_RETRY_SECONDS)
-    problems = [problem(code, text_of(error))]
-    problems += [problem(one.code, text_of(one)) for one in error.others]
+    problems = [_problem_of(error, code)]
+    problems += [_problem_of(one, one.code) for one in error.others]
     return failed(status, problems, headers)
 
 
@@ -191,6 +200,13 @@ def install(app: FastAPI) -> None:
             exc_info=error,
         )
         return failed(500, [problem(INTERNAL, "internal error; the log of the service says more")])
+
+
+def _problem_of(error: AuthzError, code: int) -> dict[str, Any]:
+    if isinstance(error, RulesetError):
+        pointer = None if error.path is None else pointer_of(error.path)
+        return problem(error.number, text_of(error), pointer)
+    return problem(code, text_of(error))
 
 
 def _invalid_problem(error: Mapping[str, Any]) -> dict[str, Any]:

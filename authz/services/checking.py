@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a zone's rules could be enforced: compiled once before they are kept.
+"""Whether rules could be enforced: compiled once before they are kept.
 
 Nothing that does not compile gets into the store, so that whoever publishes it later has nothing to
 refuse. Only the lists that are named are read; authorities do not matter to whether rules compile.
+A zone's rules are compiled behind the account's, as they are enforced. Whether an expression
+compiles depends on no other rule, so those of the account are not compiled with every zone's: that
+each rule has a name of its own in every zone is all that is left to see (account_rules).
 """
 
 from __future__ import annotations
@@ -10,10 +13,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from authz.errors import ExpressionError
+from authz.policy.fields import scheme_for
 from authz.policy.model import PolicyModel, SiteModel
+from authz.policy.parts import Parts
 from authz.policy.snapshot import compile_snapshot
 from authz.rules import ListKind, ListModel
-from authz.sources.rule_json import rule_models
+from authz.services.account_rules import account_models, models_in, names_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
     from authz.policy.geo import GeoLookup
     from authz.policy.model import RuleModel
-    from authz.store.records import Zone
+    from authz.services.scopes import Scope
     from authz.store.session import Session
 
 #: A list's name may stand behind any of these in an expression; too many do no harm.
@@ -30,25 +36,24 @@ _NAMED: Final = re.compile(r"\$([a-z0-9_]+(?:\.+[a-z0-9_]+)*)")
 
 def check_rules(
     session: Session,
-    zone: Zone,
+    scope: Scope,
     rules: Sequence[Mapping[str, Any]],
     *,
     at: float,
     geo: GeoLookup | None = None,
 ) -> None:
-    """Make sure that these could be the rules of a zone.
+    """Make sure that these could be the rules of a scope.
 
     Raises:
         PolicyError: a rule is not one; `where` is `rules of the zone "example.com"[1].action`.
         ExpressionError: an expression cannot be used.
     """
-    models = rule_models(rules, where_of(zone))
-    check_models(session, zone, models, at=at, geo=geo)
+    check_models(session, scope, models_in(scope, rules), at=at, geo=geo)
 
 
 def check_models(
     session: Session,
-    zone: Zone,
+    scope: Scope,
     models: Sequence[RuleModel],
     *,
     at: float,
@@ -60,18 +65,38 @@ def check_models(
     Args:
         lists: lists that come with them, and go before those of the store.
     """
+    for ref, error in names_taken(session, scope, [one.ref for one in models]):
+        error.where = next(one.where for one in models if one.ref == ref)
+        raise error
+    rules = tuple(models)
+    if scope.zone is not None:
+        rules = (*account_models(session, scope.account_id), *rules)
     given = {one.name for one in lists}
-    named = lists_named_by([one.expression for one in models]) - given
-    site = SiteModel(name=zone.name, hosts=("*",), rules=tuple(models), where=where_of(zone))
+    named = lists_named_by([one.expression for one in rules]) - given
+    site = SiteModel(name="rules", hosts=("*",), rules=rules, where=scope.where)
     model = PolicyModel(
-        sites=(site,), lists=(*lists, *stored_lists(session, zone.account_id, named))
+        sites=(site,), lists=(*lists, *stored_lists(session, scope.account_id, named))
     )
     compile_snapshot(model, generation=1, at=at, geo=geo, lint=False)
 
 
-def where_of(zone: Zone) -> str:
-    """What the rules of a zone are called in errors."""
-    return f'rules of the zone "{zone.name}"'
+def expression_errors(
+    session: Session, scope: Scope, expressions: Iterable[str], *, geo: GeoLookup | None = None
+) -> dict[str, ExpressionError]:
+    """What is wrong with expressions, each by itself; nothing is said of those that compile."""
+    asked = dict.fromkeys(expressions)
+    parts = Parts(scheme_for(geo))
+    lists = {
+        one.name: parts.named_list(one)
+        for one in stored_lists(session, scope.account_id, lists_named_by(asked))
+    }
+    found: dict[str, ExpressionError] = {}
+    for text in asked:
+        try:
+            parts.expression(text, lists)
+        except ExpressionError as error:
+            found[text] = error
+    return found
 
 
 def lists_named_by(expressions: Iterable[str]) -> set[str]:

@@ -2,9 +2,9 @@
 """The store as a policy model: what is to be enforced, at one moment.
 
 Each hostname association is a site with its authorities; hosts of a zone without one form a site
-without trust; all share their zone's rules (architecture 6). `StoreModels` makes one model after
-the other and keeps what did not change: lists by their revision, rules by their version, revoked
-serial numbers by the log of changes.
+without trust; all share their zone's rules (architecture 6), behind those of the account (4.8).
+`StoreModels` makes one model after the other and keeps what did not change: lists by their
+revision, rules by their version, revoked serial numbers by the log of changes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from authz.policy.model import (
     UpstreamHeaders,
 )
 from authz.rules.lists import ListKind, ListModel, pack_list
+from authz.services.account_rules import entry_point, models_in
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.revoked import Listed, RevokedSerials
-from authz.services.rulesets import CUSTOM_RULES
 from authz.services.same_key import Joined, KeysOf
+from authz.services.scopes import Scope, scope_of
 from authz.sources.fetch_targets import STORE_SCOPE, AuthorityId
 from authz.sources.fetched_trust import FetchedTrust
 from authz.sources.policy_lists import PACKED_FROM
 from authz.sources.policy_trust import packed_where_large
-from authz.sources.rule_json import rule_models
 from authz.store.records import CertificateRole
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class StoreModels:
         self._joined = Joined()
         self._lists: dict[str, tuple[tuple[int, float], ListModel]] = {}
         self._rules: dict[tuple[str, int, float], tuple[RuleModel, ...]] = {}
+        # By zone: the account's rules and the zone's, and both together.
+        self._both: dict[str, tuple[tuple[RuleModel, ...], ...]] = {}
+        self._in_force: set[str] = set()
         # One object for each: whoever compiles and writes it asks by identity what is the same.
         self._trusts: dict[tuple[AuthorityModel, ...], tuple[AuthorityModel, ...]] = {}
 
@@ -139,10 +142,17 @@ class StoreModels:
         used = {one.authority_id for one in associations}
         trusted = self._trusted(session, [one for one in authorities if one.id in used])
         sites: list[SiteModel] = []
+        first = {
+            one: self._rules_of(session, Scope(account_id=one))
+            for one in {zone.account_id for zone in zones}
+        }
         for zone in zones:
-            rules = self._rules_of(session, zone)
+            rules = self._combined(
+                zone, first[zone.account_id], self._rules_of(session, scope_of(zone))
+            )
             hosts = [one for one in associations if one.zone_id == zone.id]
             sites += self._sites(zone, hosts, rules, trusted)
+        self._forget_rules()
         self._trusts = {trust: trust for trust in (site.trust for site in sites)}
         return PolicyModel(sites=tuple(sites), lists=self._lists_of(session))
 
@@ -220,23 +230,39 @@ class StoreModels:
             sites.append(site(name, others, ()))
         return sites
 
-    def _rules_of(self, session: Session, zone: Zone) -> tuple[RuleModel, ...]:
-        ruleset = session.rulesets.entry_point(zone.id, CUSTOM_RULES)
+    def _combined(
+        self, zone: Zone, first: tuple[RuleModel, ...], own: tuple[RuleModel, ...]
+    ) -> tuple[RuleModel, ...]:
+        known = self._both.get(zone.id)
+        if known is None or known[0] is not first or known[1] is not own:
+            known = self._both[zone.id] = first, own, (first + own if first else own)
+        return known[2]
+
+    def _rules_of(self, session: Session, scope: Scope) -> tuple[RuleModel, ...]:
+        ruleset = entry_point(session, scope)
         if ruleset is None:
             return ()
+        self._in_force.add(ruleset.id)
         key = ruleset.id, ruleset.version, ruleset.modified_at
         if key not in self._rules:
             version = session.rulesets.version(ruleset.id, ruleset.version)
             if version is None:
                 raise PolicyError(
                     f"version {ruleset.version} of the rules is missing",
-                    where=f'the zone "{zone.name}"',
+                    where=scope.where.removeprefix("rules of "),
                     hint="authz db check says more; authz policy apply writes the rules anew",
                 )
             # One version of a ruleset is in force.
             self._rules = {known: kept for known, kept in self._rules.items() if known[0] != key[0]}
-            self._rules[key] = rule_models(version.rules, f'rules of the zone "{zone.name}"')
+            self._rules[key] = models_in(scope, version.rules)
         return self._rules[key]
+
+    def _forget_rules(self) -> None:
+        """Of rulesets that are not there any more."""
+        gone = {key for key in self._rules if key[0] not in self._in_force}
+        for key in gone:
+            del self._rules[key]
+        self._in_force.clear()
 
     def _lists_of(self, session: Session) -> tuple[ListModel, ...]:
         earlier, self._lists = self._lists, {}

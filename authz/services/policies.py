@@ -18,6 +18,7 @@ from authz.services.loosening import covers, loosened
 from authz.services.namespace import check_owner, normalise_hostname
 from authz.services.rules import RuleChanges, changes_between
 from authz.services.rulesets import facts_of_rules, put_rules, rules_of
+from authz.services.scopes import scope_of
 from authz.store.records import List, ListItem, Zone
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _apply(
     before = rules_of(session, here)
     lists = _apply_lists(session, here, policy.lists, at)
     # After the lists that are gone from the file: a rule that still names one must be found.
-    check_models(session, here, policy.models, at=at, geo=geo, lists=policy.list_models)
+    check_models(session, scope_of(here), policy.models, at=at, geo=geo, lists=policy.list_models)
     after = put_rules(session, before, policy.rules, checked=True, actor=actor, at=at)
     changes = changes_between(before.rules, after.rules)
     settings = {
@@ -259,4 +260,4 @@ def _check_others(
             rules = rules_of(session, other).rules
             named = lists_named_by(str(rule["expression"]) for rule in rules)
             if named.intersection(lists.changed):
-                check_rules(session, other, rules, at=at, geo=geo)
+                check_rules(session, scope_of(other), rules, at=at, geo=geo)

@@ -54,7 +54,7 @@ def export_policy(store: Store, zone: str) -> dict[str, Any]:
 
 def _rule(rule: Mapping[str, Any], refs: Mapping[str, str]) -> dict[str, Any]:
     """A rule as a file has it: named, and naming others, by `ref`."""
-    left_out = {*GIVEN_KEYS, *(["enabled"] if rule.get("enabled", True) else [])}
+    left_out = {*GIVEN_KEYS, "logging", *(["enabled"] if rule.get("enabled", True) else [])}
     if not rule.get("description"):
         left_out.add("description")
     written = {name: value for name, value in rule.items() if name not in left_out}

@@ -14,6 +14,8 @@ from authz.services.times import rfc3339, rfc3339_seconds
 from authz.services.token_policies import policies_of, policy_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from authz.services.authorities import KnownAuthority
     from authz.services.hosts import Host
     from authz.services.policies import Applied
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         AuthorityCertificate,
         ClientCertificate,
         Revocation,
+        Ruleset,
         Token,
         Zone,
     )
@@ -183,6 +186,29 @@ def applied_object(applied: Applied, *, dry_run: bool) -> dict[str, Any]:
         "loosened": list(applied.loosened),
         "covers_zone": applied.covers,
     }
+
+
+def ruleset_object(
+    ruleset: Ruleset, rules: Sequence[Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """A ruleset (Cloudflare); with its rules, where they are given."""
+    made: dict[str, Any] = {
+        "id": ruleset.id,
+        "name": ruleset.name,
+        "description": ruleset.description,
+        "kind": ruleset.kind,
+        "version": str(ruleset.version),
+        "last_updated": rfc3339(ruleset.modified_at),
+        "phase": ruleset.phase,
+    }
+    return made if rules is None else made | {"rules": [rule_object(one) for one in rules]}
+
+
+def rule_object(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule (Cloudflare); `logging` is of skip rules, and on unless they say something else."""
+    if rule["action"] != "skip":
+        return dict(rule)
+    return {**rule, "logging": rule.get("logging") or {"enabled": True}}
 
 
 def serial_hex(serial: str) -> str:

@@ -5,8 +5,8 @@
      "action_parameters": {…}, "description": "", "enabled": true, "last_updated": "2026-…Z"}
 
 `ref` is what people name a rule by, its `id` when they did not; a rule keeps its id while its ref
-stays, and its version while nothing in it changes. `skip` names rules by id. What can be wrong
-with a rule is in sources.rule_json.
+stays, its ref while its id is named without another one, and its version while nothing in it
+changes. `skip` names rules by id. What can be wrong with a rule is in sources.rule_json.
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 Rule = dict[str, Any]
 
 #: In this order, so that the same rule is the same text.
-_KEYS: Final = ("ref", "expression", "action", "action_parameters", "description", "enabled")
+_KEYS: Final = (
+    "ref",
+    "expression",
+    "action",
+    "action_parameters",
+    "description",
+    "enabled",
+    "logging",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +72,11 @@ def new_rules(
         rule_id = new_id() if earlier is None else str(earlier["id"])
         used.add(rule_id)
         named.append((rule, earlier, rule_id))
-    ids = {str(rule.get("ref") or rule_id): rule_id for rule, _, rule_id in named}
+    refs = [rule.get("ref") or ref_of(earlier or {}) or rule_id for rule, earlier, rule_id in named]
+    ids = {str(ref): rule_id for ref, (_, _, rule_id) in zip(refs, named, strict=True)}
     return tuple(
-        _kept(_written(rule, rule_id, ids, ruleset_id), earlier, rule_id, at)
-        for rule, earlier, rule_id in named
+        _kept(_written(rule, ref, ids, ruleset_id), earlier, rule_id, at)
+        for ref, (rule, earlier, rule_id) in zip(refs, named, strict=True)
     )
 
 
@@ -88,12 +97,10 @@ def changes_between(
     )
 
 
-def _written(
-    rule: Mapping[str, Any], rule_id: str, ids: Mapping[str, str], ruleset_id: str
-) -> Rule:
+def _written(rule: Mapping[str, Any], ref: Any, ids: Mapping[str, str], ruleset_id: str) -> Rule:
     """What people write of a rule, with what they may leave out."""
     written = {key: value for key, value in rule.items() if key not in GIVEN_KEYS}
-    written["ref"] = written.get("ref") or rule_id
+    written["ref"] = ref
     if written.get("description") is None:
         written["description"] = ""
     if written.get("enabled") is None:

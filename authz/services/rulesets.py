@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A zone's custom rules: the entry point ruleset of `http_request_firewall_custom`.
+"""The rules in force: the entry point ruleset of `http_request_firewall_custom`, of a zone or of
+the account.
 
 Every change makes a new version of the ruleset; the same rules again are none. Whoever read a
 version and says so (`version`) changes nothing when somebody else was quicker. Rules are compiled
-before they are kept.
+before they are kept. Here is what commands do to a zone's rules, and what every change is made of;
+the calls of the API are in ruleset_management, ruleset_rules and ruleset_versions.
 """
 
 from __future__ import annotations
@@ -12,26 +14,31 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import ConflictError
+from authz.services.account_rules import entry_point
 from authz.services.checking import check_rules
 from authz.services.context import audit, new_id, zone_of
-from authz.services.rules import Rule, RuleChanges, changes_between, new_rules
-from authz.store.records import Ruleset, RulesetVersion, Zone
+from authz.services.rules import Rule, changes_between, new_rules
+from authz.services.scopes import CUSTOM_RULES, Scope, scope_of
+from authz.store.records import Ruleset, RulesetVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.policy.geo import GeoLookup
+    from authz.services.rules import RuleChanges
     from authz.store.engine import Store
+    from authz.store.records import Zone
     from authz.store.session import Session
 
-CUSTOM_RULES: Final = "http_request_firewall_custom"
+#: What a ruleset is called that nobody gave a name.
+NAME: Final = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneRules:
-    """A zone's rules, in order; `ruleset` is None, and there are none, before the first."""
+class RulesInForce:
+    """Rules of a scope, in order; `ruleset` is None, and there are none, before the first."""
 
-    zone: Zone
+    scope: Scope
     ruleset: Ruleset | None
     rules: tuple[Rule, ...] = ()
 
@@ -41,7 +48,7 @@ class ZoneRules:
         return 0 if self.ruleset is None else self.ruleset.version
 
 
-def get_rules(store: Store, zone: str) -> ZoneRules:
+def get_rules(store: Store, zone: str) -> RulesInForce:
     """The rules of the zone with this name or identifier.
 
     Raises:
@@ -59,7 +66,7 @@ def append_rule(
     geo: GeoLookup | None = None,
     actor: str,
     at: float,
-) -> ZoneRules:
+) -> RulesInForce:
     """Add a rule behind all others of a zone.
 
     Raises:
@@ -82,7 +89,7 @@ def replace_rules(
     geo: GeoLookup | None = None,
     actor: str,
     at: float,
-) -> ZoneRules:
+) -> RulesInForce:
     """Make these the rules of a zone.
 
     Args:
@@ -105,37 +112,61 @@ def replace_rules(
     return after
 
 
-def rules_of(session: Session, zone: Zone) -> ZoneRules:
+def rules_of(session: Session, zone: Zone) -> RulesInForce:
     """The rules of a zone."""
-    ruleset = session.rulesets.entry_point(zone.id, CUSTOM_RULES)
+    return rules_in(session, scope_of(zone))
+
+
+def rules_in(session: Session, scope: Scope) -> RulesInForce:
+    """The rules of a scope."""
+    ruleset = entry_point(session, scope)
     if ruleset is None:
-        return ZoneRules(zone=zone, ruleset=None)
+        return RulesInForce(scope=scope, ruleset=None)
     version = session.rulesets.version(ruleset.id, ruleset.version)
     assert version is not None, "the version in force is kept"
-    return ZoneRules(zone=zone, ruleset=ruleset, rules=version.rules)
+    return RulesInForce(scope=scope, ruleset=ruleset, rules=version.rules)
 
 
 def put_rules(
     session: Session,
-    before: ZoneRules,
+    before: RulesInForce,
     rules: Sequence[Mapping[str, Any]],
     *,
     checked: bool = False,
     geo: GeoLookup | None = None,
     actor: str,
     at: float,
-) -> ZoneRules:
-    """Make these the rules of a zone, in a transaction of the caller's, who writes the audit row.
+) -> RulesInForce:
+    """Make these the rules of a scope, in a transaction of the caller's, who writes the audit row.
 
     Args:
         checked: the caller has compiled them already.
     """
-    zone = before.zone
-    ruleset = before.ruleset or _empty(zone, at)
+    ruleset = before.ruleset or new_ruleset(before.scope, at=at)
     kept = new_rules(rules, before.rules, ruleset_id=ruleset.id, at=at)
     if not checked:
-        check_rules(session, zone, kept, at=at, geo=geo)
-    if before.ruleset is not None and kept == before.rules:
+        check_rules(session, before.scope, kept, at=at, geo=geo)
+    return keep(session, before, ruleset, kept, actor=actor, at=at)
+
+
+def keep(
+    session: Session,
+    before: RulesInForce,
+    ruleset: Ruleset,
+    rules: tuple[Rule, ...],
+    *,
+    actor: str,
+    at: float,
+) -> RulesInForce:
+    """Make a new version out of checked rules, unless it would be the same again.
+
+    Args:
+        ruleset: the one of `before`, with another description perhaps; or a new one.
+
+    Raises:
+        ConflictError: `before` is not in force any more.
+    """
+    if before.ruleset == ruleset and rules == before.rules:
         return before
     number = before.version + 1
     ruleset = replace(ruleset, version=number, modified_at=at)
@@ -143,7 +174,7 @@ def put_rules(
         ruleset_id=ruleset.id,
         version=number,
         description=ruleset.description,
-        rules=kept,
+        rules=rules,
         actor=actor,
         created_at=at,
     )
@@ -153,45 +184,54 @@ def put_rules(
         raise ConflictError(
             "the rules were changed meanwhile", hint="read them again, and repeat the change"
         )
-    return ZoneRules(zone=zone, ruleset=ruleset, rules=kept)
+    return RulesInForce(scope=before.scope, ruleset=ruleset, rules=rules)
 
 
 def audit_rules(
-    session: Session, action: str, before: ZoneRules, after: ZoneRules, *, actor: str, at: float
+    session: Session,
+    action: str,
+    before: RulesInForce,
+    after: RulesInForce,
+    *,
+    actor: str,
+    at: float,
+    **more: Any,
 ) -> None:
-    """Keep what a change did to a zone's rules."""
-    assert after.ruleset is not None, "a change makes a ruleset"
+    """Keep what a change did to rules; `more` is what else there is to say of them now."""
+    ruleset = after.ruleset or before.ruleset
+    assert ruleset is not None, "a change makes a ruleset, or takes one away"
     audit(
         session,
         action,
         actor=actor,
         at=at,
-        of=("ruleset", after.ruleset.id),
-        zone_id=after.zone.id,
+        of=("ruleset", ruleset.id),
+        zone_id=after.scope.zone_id,
         before=facts_of_rules(before),
-        after=facts_of_rules(after) | _told(changes_between(before.rules, after.rules)),
+        after=facts_of_rules(after) | _told(changes_between(before.rules, after.rules)) | more,
     )
 
 
-def facts_of_rules(rules: ZoneRules) -> dict[str, Any]:
+def facts_of_rules(rules: RulesInForce) -> dict[str, Any]:
     """What the audit log keeps of rules: the versions have the rest."""
     return {"version": rules.version, "rules": len(rules.rules)}
 
 
-def _told(changes: RuleChanges) -> dict[str, Any]:
-    return {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
-
-
-def _empty(zone: Zone, at: float) -> Ruleset:
+def new_ruleset(scope: Scope, *, name: str = NAME, at: float) -> Ruleset:
+    """The ruleset of a scope that has none; not kept yet."""
     return Ruleset(
         id=new_id(),
-        account_id=zone.account_id,
-        zone_id=zone.id,
-        kind="zone",
+        account_id=scope.account_id,
+        zone_id=scope.zone_id,
+        kind=scope.kind,
         phase=CUSTOM_RULES,
-        name="default",
+        name=name,
         description="",
         version=0,
         created_at=at,
         modified_at=at,
     )
+
+
+def _told(changes: RuleChanges) -> dict[str, Any]:
+    return {"added": changes.added, "changed": changes.changed, "removed": changes.removed}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what a store keeps can be used: certificates, private keys, and the store itself.
+"""Whether what a store keeps can be used: certificates, private keys, rules, and the store itself.
 
 What the database can tell is in store.checking; here is what only who reads certificates and opens
 keys can find. Everything is read as a stream: a million certificates take no memory.
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 from authz.ca.envelope import check_form
 from authz.certs.certificate import Certificate
-from authz.errors import AuthzError, KeyUnavailableError, StoreDamagedError
+from authz.errors import AuthzError, KeyUnavailableError, PolicyError, StoreDamagedError
+from authz.services.account_rules import kept_rules, models_in, names_taken
+from authz.services.context import account_of
 from authz.services.keys import opened
-from authz.store.checking import DATABASE, Finding, check, damage, some_of
+from authz.services.scopes import Scope, scope_of
+from authz.store.checking import DATABASE, NOT_JSON, Finding, check, damage, some_of
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -51,6 +54,9 @@ def check_store_at(
                     _keys(session, encryption),
                 ):
                     found += some_of(part)
+                # What is no JSON was found already, and cannot be read.
+                if not any(one.message.endswith(NOT_JSON) for one in found):
+                    found += some_of(_rules(session))
             return found
     except StoreDamagedError as error:
         return damage(database, data_dir, error)
@@ -87,6 +93,21 @@ def _keys(session: Session, encryption: Callable[[], KeyEncryption | None]) -> I
                 opened(key, secret)
         except KeyUnavailableError as error:
             yield Finding(where=f"key {key.id}", message=error.message)
+
+
+def _rules(session: Session) -> Iterator[Finding]:
+    # Not compiled: that takes lists and GeoIP databases. What publishes them says what that finds.
+    account = account_of(session)
+    for scope in (Scope(account_id=account.id), *map(scope_of, session.zones.all())):
+        try:
+            models = models_in(scope, kept_rules(session, scope))
+        except PolicyError as error:
+            for one in (error, *error.others):
+                yield Finding(where=f"{one.where}", message=one.message)
+            continue
+        if scope.zone is not None:
+            for _, taken in names_taken(session, scope, [one.ref for one in models]):
+                yield Finding(where=scope.where, message=taken.message)
 
 
 def _unread(der: bytes) -> str | None:

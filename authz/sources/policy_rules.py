@@ -13,7 +13,7 @@ from authz.policy.model import Action, RuleModel, SkipParameters
 from authz.settings.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from authz.sources.building import Place, Problems
     from authz.sources.policy_document import ActionParametersDocument, RuleDocument
@@ -49,7 +49,7 @@ def default_ref(site: str, index: int) -> str:
 
 
 def build_rule(
-    document: RuleDocument, ref: str, refs: Sequence[str] | None, building: Problems, place: Place
+    document: RuleDocument, ref: str, refs: Collection[str] | None, building: Problems, place: Place
 ) -> RuleModel:
     """One rule; problems are reported to `building`.
 
@@ -93,7 +93,7 @@ def build_rule(
 
 def _skip(
     parameters: ActionParametersDocument | None,
-    refs: Sequence[str] | None,
+    refs: Collection[str] | None,
     building: Problems,
     place: Place,
 ) -> SkipParameters | None:

@@ -8,6 +8,7 @@ policy_rules); besides, a stored rule has what the API gives it: `id`, `version`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -19,12 +20,21 @@ from authz.sources.policy_document import REFUSED_KEYS, RuleDocument
 from authz.sources.policy_rules import build_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from authz.policy.model import RuleModel
 
 #: What a rule has from the API and not from whoever wrote it.
 GIVEN_KEYS: Final = ("id", "version", "last_updated", "categories")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleProblem:
+    """One thing wrong with rules: `place` begins with the rule's index."""
+
+    place: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
 
 
 class _JsonProblems:
@@ -33,6 +43,7 @@ class _JsonProblems:
     def __init__(self, base: str) -> None:
         self._base = base
         self.errors: list[PolicyError] = []
+        self.found: list[RuleProblem] = []
 
     def where(self, place: Sequence[str | int]) -> str:
         """`rules[1].action`, behind whatever the caller calls the rules."""
@@ -42,6 +53,7 @@ class _JsonProblems:
     def report(self, place: Sequence[str | int], message: str, hint: str | None = None) -> None:
         """Note a problem; `check` raises it later."""
         self.errors.append(PolicyError(message, where=self.where(place), hint=hint))
+        self.found.append(RuleProblem(place=tuple(place), message=message, hint=hint))
 
     def check(self) -> None:
         """Raise the first problem, the others in `others`."""
@@ -61,21 +73,22 @@ def rule_models(rules: Sequence[Mapping[str, Any]], where: str) -> tuple[RuleMod
         PolicyError: the first problem, the others in `others`; `where` is `WHERE[1].action`.
     """
     problems = _JsonProblems(where)
-    names = [ref_of(rule) for rule in rules]
-    known = {str(rule["id"]): ref_of(rule) for rule in rules if "id" in rule}
-    models: list[RuleModel] = []
-    for index, rule in enumerate(rules):
-        if names[index] and names[index] in names[:index]:
-            problems.report(
-                (index, "ref"),
-                f'a second rule "{names[index]}"',
-                f"rule {names.index(names[index]) + 1} has the name already; a ref is unique",
-            )
-        model = _model(rule, names[index], known, names, problems, (index,))
-        if model is not None:
-            models.append(model)
+    models = _models(rules, problems, REFUSED_KEYS)
     problems.check()
     return tuple(models)
+
+
+def rule_problems(
+    rules: Sequence[Mapping[str, Any]], refused: Mapping[str, str] = REFUSED_KEYS
+) -> list[RuleProblem]:
+    """Everything that `rule_models` refuses these rules for.
+
+    Args:
+        refused: keys that are known elsewhere and the hint for whoever writes them here.
+    """
+    problems = _JsonProblems("")
+    _models(rules, problems, refused)
+    return problems.found
 
 
 def rule_model(rule: Mapping[str, Any], where: str) -> RuleModel:
@@ -85,7 +98,7 @@ def rule_model(rule: Mapping[str, Any], where: str) -> RuleModel:
         PolicyError: the first problem, the others in `others`; `where` is `WHERE.action`.
     """
     problems = _JsonProblems(where)
-    model = _model(rule, ref_of(rule), {}, None, problems, ())
+    model = _model(rule, ref_of(rule), {}, None, problems, (), REFUSED_KEYS)
     problems.check()
     assert model is not None, "a rule that is no model has a problem"
     return model
@@ -96,13 +109,37 @@ def ref_of(rule: Mapping[str, Any]) -> str:
     return str(rule.get("ref") or rule.get("id") or "")
 
 
+def _models(
+    rules: Sequence[Mapping[str, Any]], problems: _JsonProblems, refused: Mapping[str, str]
+) -> list[RuleModel]:
+    known = {str(rule["id"]): ref_of(rule) for rule in rules if "id" in rule}
+    # By ref, the place where it was first: there may be thousands of rules.
+    first: dict[str, int] = {}
+    names = [ref_of(rule) for rule in rules]
+    for index, name in enumerate(names):
+        first.setdefault(name, index)
+    models: list[RuleModel] = []
+    for index, (rule, name) in enumerate(zip(rules, names, strict=True)):
+        if name and first[name] != index:
+            problems.report(
+                (index, "ref"),
+                f'a second rule "{name}"',
+                f"rule {first[name] + 1} has the name already; a ref is unique",
+            )
+        model = _model(rule, name, known, first.keys(), problems, (index,), refused)
+        if model is not None:
+            models.append(model)
+    return models
+
+
 def _model(
     rule: Mapping[str, Any],
     ref: str,
     known: Mapping[str, str],
-    refs: Sequence[str] | None,
+    refs: Collection[str] | None,
     problems: _JsonProblems,
     place: tuple[str | int, ...],
+    refused: Mapping[str, str],
 ) -> RuleModel | None:
     before = len(problems.errors)
     written = {key: value for key, value in rule.items() if key not in GIVEN_KEYS}
@@ -112,7 +149,7 @@ def _model(
     try:
         document = RuleDocument.model_validate(_with_refs(written, known))
     except ValidationError as error:
-        for problem in problems_of(error, RuleDocument, REFUSED_KEYS):
+        for problem in problems_of(error, RuleDocument, refused):
             problems.report((*place, *problem.path), problem.message, problem.hint)
         return None
     if not ref:

@@ -50,6 +50,9 @@ MAX_OF_A_KIND: Final = 20
 #: Where findings are that are about the file as a whole.
 DATABASE: Final = "database"
 
+#: How the finding about a column ends whose text cannot be read.
+NOT_JSON: Final = "is not JSON"
+
 _JSON: Final = (
     zones.c.upstream_headers,
     authorities.c.sources,
@@ -252,4 +255,4 @@ def _json_of(connection: Connection, column: Column[str]) -> Iterator[Finding]:
             try:
                 json.loads(value)
             except ValueError:
-                yield Finding(where=f"{table} {name}", message=f"{column.name} is not JSON")
+                yield Finding(where=f"{table} {name}", message=f"{column.name} {NOT_JSON}")

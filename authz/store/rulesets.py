@@ -88,6 +88,15 @@ class Rulesets:
             & (rulesets.c.kind == "zone")
         )
 
+    def root(self, account_id: str, phase: str) -> Ruleset | None:
+        """The ruleset that a phase of an account begins with, before those of its zones."""
+        return self._one(
+            (rulesets.c.account_id == account_id)
+            & rulesets.c.zone_id.is_(None)
+            & (rulesets.c.phase == phase)
+            & (rulesets.c.kind == "root")
+        )
+
     def version(self, ruleset_id: str, version: int) -> RulesetVersion | None:
         """One version of a ruleset."""
         query = select(*columns_of(RulesetVersion, ruleset_versions)).where(
@@ -105,6 +114,16 @@ class Rulesets:
         )
         rows = self._connection.execute(query)
         return [record_of(RulesetVersion, row, _READERS) for row in rows]
+
+    def outlines(self, ruleset_id: str) -> list[RulesetVersion]:
+        """The same without their rules: a thousand versions of as many rules are a million."""
+        query = (
+            select(*columns_of(RulesetVersion, ruleset_versions, but=("rules",)))
+            .where(ruleset_versions.c.ruleset_id == ruleset_id)
+            .order_by(ruleset_versions.c.version.desc())
+        )
+        rows = self._connection.execute(query)
+        return [RulesetVersion(**row._mapping, rules=()) for row in rows]
 
     def _one(self, condition: ColumnElement[Any]) -> Ruleset | None:
         query = select(*columns_of(Ruleset, rulesets)).where(condition)

@@ -249,9 +249,17 @@ def test_rulesets_and_their_versions(store: Store) -> None:
         assert session.rulesets.version(first.id, 1) == ruleset_version(first.id)
         assert session.rulesets.version(first.id, 3) is None
         assert [one.version for one in session.rulesets.versions(first.id)] == [2, 1]
+        assert session.rulesets.outlines(first.id) == [
+            replace(one, rules=()) for one in session.rulesets.versions(first.id)
+        ]
+        assert session.rulesets.root(here.account_id, first.phase) is None
     with store.write() as session:
         assert session.rulesets.remove_version(first.id, 1) is True
         assert session.rulesets.remove_version(first.id, 1) is False
+        root = ruleset(here.account_id, None, "root", kind="root")
+        session.rulesets.add(root, ruleset_version(root.id))
+        assert session.rulesets.root(here.account_id, root.phase) == root
+        assert session.rulesets.root(here.account_id, "other") is None
         session.rulesets.remove(shared.id)
         assert session.rulesets.versions(shared.id) == []
         assert session.rulesets.get(shared.id) is None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import ExpressionError
-from authz.services.checking import check_rules, lists_named_by, stored_lists, where_of
+from authz.services.checking import check_rules, expression_errors, lists_named_by, stored_lists
+from authz.services.scopes import Scope, scope_of
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
@@ -29,8 +30,25 @@ def test_lists_that_are_not_there_are_left_to_the_compiler(store: Store) -> None
         with pytest.raises(ExpressionError, match=r'rules of the zone "default"\[0\]'):
             check_rules(
                 session,
-                zone,
+                scope_of(zone),
                 [{"ref": "a", "expression": "ip.src in $gone", "action": "log"}],
                 at=AT,
             )
-        assert where_of(zone) == 'rules of the zone "default"'
+
+
+def test_expressions_are_compiled_each_by_itself(store: Store) -> None:
+    texts = ["ssl", "ssl and", "ip.src in $gone", "ssl"]
+    with store.read() as session:
+        scope = scope_of(session.zones.all()[0])
+        found = expression_errors(session, scope, texts)
+
+    assert found.keys() == {"ssl and", "ip.src in $gone"}
+    assert found["ip.src in $gone"].message == 'unknown list "$gone"'
+
+
+def test_rules_of_the_account_are_compiled_by_themselves(store: Store) -> None:
+    rule = {"ref": "a", "expression": "ssl and", "action": "log"}
+    with store.read() as session:
+        scope = Scope(account_id=session.zones.accounts()[0].id)
+        with pytest.raises(ExpressionError, match=r"rules of the account\[0\]\.expression:1"):
+            check_rules(session, scope, [rule], at=AT)

@@ -15,7 +15,9 @@ from authz.policy.snapshot import compile_snapshot
 from authz.services import model as module
 from authz.services.hosts import add_host, remove_host
 from authz.services.model import SCOPE, StoreModels, hosts_of, list_model
+from authz.services.ruleset_management import delete_ruleset, put_entry_point
 from authz.services.rulesets import append_rule, replace_rules
+from authz.services.scopes import CUSTOM_RULES, Scope
 from authz.services.zones import change_zone, create_zone
 from authz.store.backup import backup, restore
 from authz.store.engine import open_store
@@ -201,6 +203,31 @@ def test_what_changed_is_read(world: World) -> None:
 
     assert [len(one.sites[0].rules) for one in (before, after)] == [1, 2]
     assert sorted(after.lists[0].items) == ["192.0.2.2", "192.0.2.3"]
+
+
+def test_rules_of_the_account_come_first_and_are_kept_with_those_of_each_zone(
+    world: World,
+) -> None:
+    world.protect()
+    rule = {"expression": "ssl", "action": "log", "ref": "first"}
+    with world.store.read() as session:
+        account = Scope(account_id=session.zones.accounts()[0].id)
+    created = put_entry_point(
+        world.store, account, CUSTOM_RULES, {"rules": [rule]}, geo=None, actor="t", at=1.0
+    )
+    models = StoreModels()
+    before = _sites(_model(world, models))
+    after = _sites(_model(world, models))
+
+    assert before["default"].rules[0].ref == "account:first"
+    assert len(before["default"].rules) == 2
+    assert before["default"].rules is before["api.example.com"].rules
+    assert before["default"].rules is after["default"].rules
+
+    assert created.ruleset is not None
+    delete_ruleset(world.store, account, created.ruleset.id, actor="t", at=1.0)
+    assert len(_sites(_model(world, models))["default"].rules) == 1
+    assert len(models._rules) == 1  # nothing of what is gone
 
 
 def test_what_another_history_has_under_the_same_numbers_is_read(

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import ConflictError, ExpressionError, InvalidInputError, NotFoundError
+from authz.errors import (
+    ConflictError,
+    ExpressionError,
+    InvalidInputError,
+    NotFoundError,
+    PolicyError,
+)
 from authz.services.policies import apply_policy
+from authz.services.ruleset_management import put_entry_point
 from authz.services.rulesets import append_rule, get_rules
+from authz.services.scopes import CUSTOM_RULES, Scope
 from authz.services.zones import create_zone, get_zone
 from authz.sources.policy_import import import_policy
 from authz.store.records import List
@@ -230,3 +238,27 @@ def test_hosts_are_the_zone_s(world: World, file: Path) -> None:
 def test_a_zone_that_is_not_there(world: World, file: Path) -> None:
     with pytest.raises(NotFoundError):
         _apply(world, file, "gone")
+
+
+def test_the_account_s_rules_must_still_compile(world: World, file: Path) -> None:
+    _apply(world, file)
+    with world.store.read() as session:
+        account = Scope(account_id=session.zones.accounts()[0].id)
+    rule = {"ref": "x", "expression": "ip.src in $office", "action": "log"}
+    put_entry_point(
+        world.store, account, CUSTOM_RULES, {"rules": [rule]}, geo=None, actor="t", at=AT
+    )
+
+    file.write_text(
+        POLICY.replace("ip.src in $office", "http.host in $office")
+        .replace("kind: ip", "kind: hostname")
+        .replace('"10.0.0.0/8", "192.0.2.1"', '"a.example"')
+    )
+    with pytest.raises(ExpressionError, match=r"rules of the account\[0\]\.expression"):
+        _apply(world, file)
+    file.write_text(POLICY.replace("ref: b", "ref: 'account:x'"))
+    with pytest.raises(PolicyError, match="a rule of the account is called"):
+        _apply(world, file)
+    # What the account's rules name stays when it is gone from the file.
+    file.write_text('sites: [{name: api, hosts: ["*"]}]\n')
+    assert _apply(world, file).lists.kept == ("office",)

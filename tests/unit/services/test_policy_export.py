@@ -12,6 +12,8 @@ from authz.errors import NotFoundError
 from authz.services.hosts import add_host
 from authz.services.policies import apply_policy
 from authz.services.policy_export import export_policy
+from authz.services.ruleset_management import put_entry_point
+from authz.services.scopes import CUSTOM_RULES, Scope, scope_of
 from authz.sources.policy_import import import_policy
 from tests.factories.pki import AT
 
@@ -82,3 +84,30 @@ def test_an_empty_zone_is_a_site_without_rules(world: World) -> None:
 def test_a_zone_that_is_not_there(world: World) -> None:
     with pytest.raises(NotFoundError):
         export_policy(world.store, "nowhere")
+
+
+def test_what_the_api_keeps_besides_stays_out(world: World, tmp_path: Path) -> None:
+    """The account's rules are no zone's, and a file has no `logging`."""
+    skip = {
+        "ref": "s",
+        "expression": "ssl",
+        "action": "skip",
+        "action_parameters": {"ruleset": "current"},
+        "logging": {"enabled": False},
+    }
+    with world.store.read() as session:
+        zone = scope_of(session.zones.all()[0])
+    account = Scope(account_id=zone.account_id)
+    block = {"ref": "a", "expression": "ssl", "action": "block"}
+    for scope, rule in ((account, block), (zone, skip)):
+        put_entry_point(
+            world.store, scope, CUSTOM_RULES, {"rules": [rule]}, geo=None, actor="t", at=AT
+        )
+    exported = export_policy(world.store, "default")
+
+    assert exported["sites"][0]["rules"] == [
+        {key: value for key, value in skip.items() if key != "logging"}
+    ]
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(exported))
+    import_policy(file)

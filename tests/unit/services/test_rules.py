@@ -64,6 +64,19 @@ def test_an_id_names_the_rule_whatever_its_ref_is() -> None:
     assert changes_between(before, (after,)).changed == ("renamed",)
 
 
+def test_a_rule_keeps_its_ref_while_only_its_id_is_named() -> None:
+    before = _new(_rule("a"))
+    (after,) = _new({"id": before[0]["id"], "expression": "ssl", "action": "log"}, before=before)
+
+    assert (after["ref"], after["version"]) == ("a", "2")
+    (skip, _) = _new(
+        {"expression": "ssl", "action": "skip", "action_parameters": {"rules": {"x": ["a"]}}},
+        {"id": before[0]["id"], "expression": "ssl", "action": "log"},
+        before=before,
+    )
+    assert skip["action_parameters"]["rules"] == {SET: [before[0]["id"]]}
+
+
 def test_a_second_rule_of_a_ref_is_another_one() -> None:
     before = _new(_rule("a"))
     first, second = _new(before[0], _rule("a"), before=before)

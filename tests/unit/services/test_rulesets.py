@@ -18,14 +18,14 @@ from authz.services.rulesets import (
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
-    from authz.services.rulesets import ZoneRules
+    from authz.services.rulesets import RulesInForce
     from authz.store.engine import Store
     from tests.unit.services.conftest import World
 
 RULE = {"ref": "a", "expression": "ssl", "action": "block"}
 
 
-def _replace(store: Store, *rules: dict[str, Any], **changes: Any) -> ZoneRules:
+def _replace(store: Store, *rules: dict[str, Any], **changes: Any) -> RulesInForce:
     return replace_rules(store, "default", rules, **{"actor": "tester", "at": AT, **changes})
 
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.ca.keys import KeyEncryption
+from authz.services.ruleset_management import put_entry_point
+from authz.services.rulesets import append_rule
+from authz.services.scopes import CUSTOM_RULES, Scope
 from authz.services.store_check import check_store_at
 from authz.store.checking import MAX_OF_A_KIND
 
@@ -125,3 +128,28 @@ def test_damaged_pages_are_findings(filled: World, tmp_path: Path, where: str) -
 
     assert found
     assert {one.where for one in found} == {"database"}
+
+
+def test_rules_that_cannot_be_enforced(world: World, tmp_path: Path) -> None:
+    rule = {"ref": "a", "expression": "ssl", "action": "block"}
+    with world.store.read() as session:
+        account = Scope(account_id=session.zones.accounts()[0].id)
+    put_entry_point(
+        world.store, account, CUSTOM_RULES, {"rules": [rule]}, geo=None, actor="t", at=1.0
+    )
+    append_rule(world.store, "default", {**rule, "ref": "b"}, actor="t", at=1.0)
+    assert _found(world, tmp_path) == []
+
+    _change(
+        tmp_path,
+        """UPDATE ruleset_versions SET rules = replace(rules, '"b"', '"account:a"')""",
+    )
+    assert _found(world, tmp_path) == [
+        'rules of the zone: a rule of the account is called "account:a"'
+    ]
+
+    _change(tmp_path, """UPDATE ruleset_versions SET rules = replace(rules, '"block"', '"x"')""")
+    assert _found(world, tmp_path) == [
+        'rules of the: unknown action "x"',
+        'rules of the zone: unknown action "x"',
+    ]

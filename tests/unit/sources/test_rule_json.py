@@ -9,7 +9,7 @@ import pytest
 
 from authz.errors import PolicyError
 from authz.policy.model import Action, SkipParameters
-from authz.sources.rule_json import ref_of, rule_model, rule_models
+from authz.sources.rule_json import RuleProblem, ref_of, rule_model, rule_models, rule_problems
 
 BLOCK = {
     "id": "a" * 32,
@@ -100,3 +100,22 @@ def test_every_problem_is_told_at_once() -> None:
 
     assert caught.value.where == "rules[1].ref"
     assert [one.where for one in caught.value.others] == ["rules[2].action"]
+
+
+def test_problems_have_a_place_and_the_hints_of_whoever_asks() -> None:
+    found = rule_problems([BLOCK, {**BLOCK, "position": 1}, _skip("gone")], {"position": "no"})
+
+    assert found == [
+        RuleProblem(
+            place=(1, "ref"),
+            message='a second rule "protect"',
+            hint="rule 1 has the name already; a ref is unique",
+        ),
+        RuleProblem(place=(1, "position"), message='unknown key "position"', hint="no"),
+        RuleProblem(
+            place=(2, "action_parameters", "rules", "f" * 32, 0),
+            message='"gone" is no rule of this site',
+            hint="known here: protect, s",
+        ),
+    ]
+    assert rule_problems([BLOCK]) == []

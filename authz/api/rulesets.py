@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the calls of rulesets share: their scope, preconditions and dry runs.
+
+The same calls are there for zones and for the account: `both` puts them below either. A change may
+say which version it was made from (`If-Match`, or the parameter `version`), and may be a dry run
+(`dry_run=true`): everything is checked and done, and undone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import SkipValidation
+
+from authz.api.calls import AccountId, Call, Caller, ZoneId, account_call, zone_call
+from authz.api.envelope import Failure, ok
+from authz.api.problems import INVALID_REQUEST, ApiError, could_not_route
+from authz.services.permissions import Level, Resource
+from authz.services.representation import ruleset_object
+from authz.services.ruleset_management import ANY
+from authz.services.scopes import Scope, scope_of
+
+if TYPE_CHECKING:
+    from authz.services.rulesets import RulesInForce
+    from authz.store.engine import Store
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_TAG: Final = re.compile(r'"([0-9]{1,9})"')
+
+_FAILED: Final = "The ruleset is at another version than the one that was asked for."
+
+_T = TypeVar("_T")
+#: A body that its service judges: described by a model, taken as it is.
+Given = Annotated[_T, SkipValidation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesetCall:
+    """A call about the rulesets of a scope."""
+
+    call: Call
+    scope: Scope
+
+    @property
+    def store(self) -> Store:
+        """The store; raises StoreUnavailableError."""
+        return self.call.store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(RulesetCall):
+    """A call that changes rulesets.
+
+    Args:
+        version: the one that must be in force (services.ruleset_management.ANY: any).
+        dry_run: nothing is to be kept.
+    """
+
+    version: int | None
+    dry_run: bool
+
+    @property
+    def place(self) -> Store:
+        """Where the change is made."""
+        return self.store.rehearsal() if self.dry_run else self.store
+
+    def how(self) -> dict[str, Any]:
+        """Who makes it, when, and from which version."""
+        return {"actor": self.call.actor, "at": self.call.at, "version": self.version}
+
+    def answer(self, after: RulesInForce, response: Response) -> dict[str, Any]:
+        """The ruleset afterwards; of a dry run, nothing."""
+        return ok(None) if self.dry_run else answer(after, response)
+
+    def no_content(self) -> Response:
+        """What is said of what is gone."""
+        return Response(status_code=204)
+
+
+def answer(found: RulesInForce, response: Response) -> dict[str, Any]:
+    """A ruleset with its rules, and its version as the entity tag."""
+    assert found.ruleset is not None, "a ruleset is answered with"
+    response.headers["ETag"] = f'"{found.version}"'
+    return ok(ruleset_object(found.ruleset, found.rules))
+
+
+def both(calls: APIRouter) -> APIRouter:
+    """These calls below each zone, and below the account."""
+    router = APIRouter(responses={412: {"model": Failure, "description": _FAILED}})
+    router.include_router(calls, prefix="/zones/{zone_id}", dependencies=[Depends(_zone)])
+    router.include_router(calls, prefix="/accounts/{account_id}", dependencies=[Depends(_account)])
+    return router
+
+
+def _zone(_zone_id: Annotated[str, Path(alias="zone_id")]) -> None:
+    """For the description: the path has it."""
+
+
+def _account(_account_id: Annotated[str, Path(alias="account_id")]) -> None:
+    """For the description: the path has it."""
+
+
+def _scoped(request: Request, call: Caller, level: Level) -> RulesetCall:
+    zone_id: ZoneId | None = request.path_params.get("zone_id")
+    if zone_id is not None:
+        allowed: Call = zone_call(Resource.RULES, level).dependency(request, zone_id, call)
+        assert allowed.zone is not None, "the path has a zone"
+        return RulesetCall(call=allowed, scope=scope_of(allowed.zone))
+    account_id: AccountId = request.path_params["account_id"]
+    allowed = account_call(Resource.RULES, level).dependency(request, account_id, call)
+    return RulesetCall(call=allowed, scope=Scope(account_id=allowed.account_id))
+
+
+def _reading(request: Request, call: Caller) -> RulesetCall:
+    return _scoped(request, call, Level.READ)
+
+
+def _changing(
+    request: Request,
+    call: Caller,
+    dry_run: Annotated[
+        Literal["true", "false"], Query(description="Check everything and keep nothing.")
+    ] = "false",
+    version: Annotated[
+        int | None, Query(ge=0, description="The version that must be in force; 0 for none.")
+    ] = None,
+    if_match: Annotated[
+        str | None, Header(description='The same as an entity tag: `"7"`; `*` for any version.')
+    ] = None,
+) -> Change:
+    scoped = _scoped(request, call, Level.WRITE)
+    return Change(
+        call=scoped.call,
+        scope=scoped.scope,
+        version=_wanted(version, if_match),
+        dry_run=dry_run == "true",
+    )
+
+
+def _wanted(version: int | None, if_match: str | None) -> int | None:
+    if if_match is None:
+        return version
+    if if_match.strip() == "*":
+        return ANY if version is None else version
+    tag = _TAG.fullmatch(if_match.strip())
+    if tag is None or version not in (None, int(tag[1])):
+        raise ApiError(
+            400, INVALID_REQUEST, 'If-Match is not the entity tag of one version, as in "7"'
+        )
+    return int(tag[1])
+
+
+def identifier(request: Request, given: str) -> str:
+    """An identifier of the path.
+
+    Raises:
+        ApiError: it is none (404).
+    """
+    if not _ID.fullmatch(given):
+        raise could_not_route(request.url.path)
+    return given
+
+
+def _ruleset_id(
+    request: Request, ruleset_id: Annotated[str, Path(description="The ruleset's identifier.")]
+) -> str:
+    return identifier(request, ruleset_id)
+
+
+def _rule_id(
+    request: Request, rule_id: Annotated[str, Path(description="The rule's identifier.")]
+) -> str:
+    return identifier(request, rule_id)
+
+
+def _version_number(
+    request: Request, ruleset_version: Annotated[str, Path(description="Digits.")]
+) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", ruleset_version):
+        raise could_not_route(request.url.path)
+    return int(ruleset_version)
+
+
+Reading = Annotated[RulesetCall, Depends(_reading)]
+Changing = Annotated[Change, Depends(_changing)]
+RulesetId = Annotated[str, Depends(_ruleset_id)]
+RuleId = Annotated[str, Depends(_rule_id)]
+VersionNumber = Annotated[int, Depends(_version_number)]
+PhaseName = Annotated[str, Path(description="`http_request_firewall_custom`.")]
