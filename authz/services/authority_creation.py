@@ -126,7 +126,7 @@ def import_authority(
             that are there are encrypted by another secret.
     """
     made = ca.import_authority(certificates, key, at=at, passphrase=passphrase)
-    wanted = checked_name("name", name or _common_name(made.certificate))
+    wanted = checked_name("name", name or common_name(made.certificate))
     own = new_key(made.signer, encryption, at)
     issuing = replace(
         new_certificate(made.certificate, CertificateRole.ISSUING, 0, at), key_id=own.id
@@ -164,15 +164,25 @@ def upload_authority(
     """
     uploaded = check_uploaded(pem, at=at)
     read = [Certificate.from_der(der, allow_zero_serial=True) for der in uploaded.certificates]
-    wanted = checked_name("name", name or _common_name(read[0]))
-    records = [
-        new_certificate(one, CertificateRole.TRUSTED, place, at) for place, one in enumerate(read)
-    ]
+    wanted = checked_name("name", name or common_name(read[0]))
     with store.write() as session:
-        authority = _new(session, wanted, AuthorityKind.UPLOADED, None, at)
-        return _add(
-            session, authority, None, records, action="authority.upload", actor=actor, at=at
-        )
+        return add_uploaded(session, wanted, read, actor=actor, at=at)
+
+
+def add_uploaded(
+    session: Session, name: str, certificates: Sequence[Certificate], *, actor: str, at: float
+) -> KnownAuthority:
+    """Keep certificates that were checked (ca.uploaded), in a transaction of the caller's.
+
+    Raises:
+        ConflictError: there is an authority of this name.
+    """
+    records = [
+        new_certificate(one, CertificateRole.TRUSTED, place, at)
+        for place, one in enumerate(certificates)
+    ]
+    authority = _new(session, name, AuthorityKind.UPLOADED, None, at)
+    return _add(session, authority, None, records, action="authority.upload", actor=actor, at=at)
 
 
 def new_certificate(
@@ -193,7 +203,7 @@ def new_certificate(
     )
 
 
-def _common_name(certificate: Certificate) -> str:
+def common_name(certificate: Certificate) -> str:
     """The common name of a subject, the whole subject without one."""
     for attribute in certificate.subject_attributes:
         if attribute.oid == _COMMON_NAME:

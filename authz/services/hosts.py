@@ -157,25 +157,37 @@ def replace_hosts(
     names = tuple(dict.fromkeys(normalise_hostname(one) for one in hostnames))
     with store.write() as session:
         here = zone_of(session, zone)
-        found = _authority(session, here, authority)
-        zones = session.zones.all()
-        for name in names:
-            check_owner(name, here, zones)
-        before = [one.hostname for one in session.hosts.all(here.id, authority_id=found.id)]
-        session.hosts.replace(here.id, found.id, names, at)
-        for name in names:
-            _check_trust(session, here, name)
-        audit(
-            session,
-            "host.replace",
-            actor=actor,
-            at=at,
-            of=("authority", found.id),
-            zone_id=here.id,
-            before={"hostnames": before},
-            after={"hostnames": names},
-        )
+        put_hosts(session, here, _authority(session, here, authority), names, actor=actor, at=at)
     return names
+
+
+def put_hosts(
+    session: Session,
+    zone: Zone,
+    authority: Authority,
+    names: tuple[str, ...],
+    *,
+    actor: str,
+    at: float,
+) -> None:
+    """The same in a transaction of the caller's, for names that are normalised."""
+    zones = session.zones.all()
+    for name in names:
+        check_owner(name, zone, zones)
+    before = [one.hostname for one in session.hosts.all(zone.id, authority_id=authority.id)]
+    session.hosts.replace(zone.id, authority.id, names, at)
+    for name in names:
+        _check_trust(session, zone, name)
+    audit(
+        session,
+        "host.replace",
+        actor=actor,
+        at=at,
+        of=("authority", authority.id),
+        zone_id=zone.id,
+        before={"hostnames": before},
+        after={"hostnames": names},
+    )
 
 
 def remove_host(
