@@ -8,7 +8,7 @@ zone's rules and the hosts of these authorities become those of Cloudflare; what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from authz.certs.authority import AuthorityModel
@@ -21,25 +21,14 @@ from authz.services.checking import stored_lists
 from authz.services.cloudflare_account import (
     lists_of,
     other_rulesets,
-    take_authority,
     take_list,
 )
 from authz.services.cloudflare_report import Item, Note, Part, Verdict, item_of
 from authz.services.cloudflare_rules import translate_rules
-from authz.services.cloudflare_trust import (
-    MANAGED,
-    clients_item,
-    find_authority,
-    hostnames_of,
-    managed_of,
-    put_authority,
-    put_serials,
-    revoked_serials,
-    still_valid,
-    wanted_of,
-)
+from authz.services.cloudflare_trust import MANAGED, is_revoked
+from authz.services.cloudflare_work import Work
+from authz.services.cloudflare_zone_trust import import_trust
 from authz.services.context import audit, facts_of, zone_of
-from authz.services.hosts import put_hosts
 from authz.services.loosening import loosened
 from authz.services.model import hosts_of
 from authz.services.namespace import normalise_zone_name
@@ -53,30 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from authz.services.cloudflare_options import ImportOptions
-    from authz.services.cloudflare_trust import Wanted
     from authz.services.rulesets import ZoneRules
     from authz.sources.cloudflare_document import AccountObject, ZoneObject
-    from authz.store.records import Authority, Zone
+    from authz.store.records import Zone
     from authz.store.session import Session
 
 _SETTINGS = ("default_action", "paths", "misdirected", "upstream_headers")
-
-
-@dataclass(kw_only=True)
-class _Work:
-    """What the steps of one zone hand on, and what they find."""
-
-    session: Session
-    given: ZoneObject
-    account: AccountObject
-    options: ImportOptions
-    items: list[Item] = field(default_factory=list)
-    losses: list[str] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    authorities: list[Authority] = field(default_factory=list)
-
-    def who(self) -> dict[str, Any]:
-        return {"actor": self.options.actor, "at": self.options.at}
 
 
 def import_zone(
@@ -95,12 +66,12 @@ def import_zone(
     Raises:
         AuthzError: it cannot be applied as a whole.
     """
-    work = _Work(session=session, given=given, account=account, options=options)
+    work = Work(session=session, given=given, account=account, options=options)
     zone = _zone(work)
     for one in account.lists:
         if one.name in lists_of(given):
             take_list(session, one, options, work.items, work.losses, work.changes)
-    _trust(work, zone)
+    import_trust(work, zone)
     before = rules_of(session, zone)
     after = _rules(work, before, _cas_in_use(given, account, zones))
     work.losses += loosened(zone, zone, before.rules, after.rules)
@@ -114,7 +85,7 @@ def import_zone(
     )
 
 
-def _zone(work: _Work) -> Zone:
+def _zone(work: Work) -> Zone:
     """(1) The zone, made when there is none, and its settings where an export has them."""
     session, given = work.session, work.given
     name = given.name if given.name == "default" else normalise_zone_name(given.name)
@@ -153,98 +124,7 @@ def _zone(work: _Work) -> Zone:
     return after
 
 
-def _trust(work: _Work, zone: Zone) -> None:
-    """(3) Authorities, the hosts that ask for them, and what is revoked."""
-    given, session, options = work.given, work.session, work.options
-    asked: dict[str, list[str]] = {}
-    for one in given.hostname_associations:
-        asked.setdefault(one.mtls_certificate_id or MANAGED, []).extend(one.hostnames)
-    hosts: dict[str, list[str]] = {}
-    for certificate in work.account.mtls_certificates:
-        if certificate.id in asked:
-            authority = take_authority(session, certificate, options, work.items, work.changes)
-            names = asked.pop(certificate.id)
-        else:
-            wanted, _ = wanted_of(certificate, options.at)
-            authority = None if wanted is None else find_authority(session, wanted)
-            names = []
-        if authority is None:
-            _not_trusted(work, names, certificate.name or certificate.id)
-            continue
-        hosts.setdefault(authority.id, []).extend(names)
-        work.authorities.append(authority)
-        serials = revoked_serials(given, [certificate.id])
-        _changed(work, put_serials(session, authority, serials, **work.who()))
-    managed = _managed(work, asked.pop(MANAGED, []), hosts)
-    item = clients_item(given, managed)
-    work.items += [item] if item is not None else []
-    for unknown, names in asked.items():
-        _not_trusted(work, names, f"{unknown}, which was not read")
-    for authority in {one.id: one for one in work.authorities}.values():
-        _hosts(work, zone, authority, hosts.get(authority.id, []))
-
-
-def _managed(work: _Work, names: list[str], hosts: dict[str, list[str]]) -> Wanted | None:
-    """The managed CA and its hosts; None when its certificate is not known."""
-    given, session = work.given, work.session
-    ours = {one.id for one in work.account.mtls_certificates}
-    clients = [
-        one
-        for one in given.client_certificates
-        if one.certificate_authority is None or one.certificate_authority.id not in ours
-    ]
-    if not names and not clients:
-        return None
-    wanted = managed_of(work.options.managed_ca, clients, work.options.at)
-    if wanted is None:
-        _not_trusted(work, names, "Cloudflare's managed CA")
-        return None
-    authority, uploaded = put_authority(session, wanted, **work.who())
-    _changed(work, uploaded)
-    work.items.append(item_of("authority", wanted.name))
-    work.authorities.append(authority)
-    hosts.setdefault(authority.id, []).extend(names)
-    own = given.model_copy(update={"client_certificates": clients})
-    serials = revoked_serials(own, [None])
-    _changed(work, put_serials(session, authority, serials, **work.who()))
-    return wanted
-
-
-def _hosts(work: _Work, zone: Zone, authority: Authority, asked: Sequence[str]) -> None:
-    """The hosts of one authority, those of Cloudflare in their order."""
-    session = work.session
-    names, refused = hostnames_of(session, zone, asked)
-    work.items += refused
-    before = tuple(one.hostname for one in session.hosts.all(zone.id, authority_id=authority.id))
-    if names:
-        work.items.append(_hosts_item(work, authority, names))
-    if names == before:
-        return
-    put_hosts(session, zone, authority, names, **work.who())
-    shown = ", ".join(names) or "no host"
-    work.changes.append(f"authority {authority.name}: {shown} of the zone asks for it")
-    gone = [name for name in before if name not in names]
-    work.losses += [f"{name} asks no more for certificates of {authority.name}" for name in gone]
-
-
-def _hosts_item(work: _Work, authority: Authority, names: Sequence[str]) -> Item:
-    notes = []
-    revoked = still_valid(work.session, authority, work.given)
-    if revoked:
-        text = f"{revoked} certificates that are active at Cloudflare are revoked here and stay so"
-        notes.append(Note(code="revoked_here", text=text, changes=True))
-    return item_of("hosts", f"{', '.join(names)}: {authority.name}", notes)
-
-
-def _not_trusted(work: _Work, names: Sequence[str], whose: str) -> None:
-    if names:
-        text = f"they ask for certificates of {whose}: nobody is verified there by it"
-        work.items.append(
-            item_of("hosts", ", ".join(names), [Note(code="not_trusted", text=text)], cannot=True)
-        )
-
-
-def _rules(work: _Work, before: ZoneRules, cas: set[str]) -> ZoneRules:
+def _rules(work: Work, before: ZoneRules, cas: set[str]) -> ZoneRules:
     """(4) The custom rules."""
     session, options = work.session, work.options
     given = [
@@ -290,12 +170,12 @@ def _rules(work: _Work, before: ZoneRules, cas: set[str]) -> ZoneRules:
     return after
 
 
-def _unknown_revoked(work: _Work, rules: Sequence[dict[str, Any]]) -> list[str]:
+def _unknown_revoked(work: Work, rules: Sequence[dict[str, Any]]) -> list[str]:
     """Rules that keep out revoked certificates, where which are revoked does not come along."""
     cannot = any(
         one.kind == "client certificates" and one.verdict is Verdict.CANNOT for one in work.items
     )
-    revoked = [one for one in work.given.client_certificates if str(one.status) != "active"]
+    revoked = [one for one in work.given.client_certificates if is_revoked(one)]
     if not (cannot and revoked):
         return []
     return [
@@ -308,7 +188,7 @@ def _unknown_revoked(work: _Work, rules: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _with_findings(work: _Work, items: Sequence[Item], after: ZoneRules) -> list[Item]:
+def _with_findings(work: Work, items: Sequence[Item], after: ZoneRules) -> list[Item]:
     """What the engine's lint says of the rules, as notes: it is meant so at Cloudflare as well."""
     zone = after.zone
     where = "rules"
@@ -353,8 +233,3 @@ def _cas_in_use(given: ZoneObject, account: AccountObject, zones: Sequence[ZoneO
         if each.hostnames
     }
     return used | {one.id for one in account.mtls_certificates if one.ca}
-
-
-def _changed(work: _Work, text: str) -> None:
-    if text:
-        work.changes.append(text)
