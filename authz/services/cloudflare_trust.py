@@ -20,6 +20,7 @@ from authz.services.authorities import change
 from authz.services.authority_creation import add_uploaded, common_name
 from authz.services.cloudflare_report import Item, Note, item_of
 from authz.services.context import account_of, checked_name
+from authz.services.model import through_of
 from authz.services.namespace import check_owner, normalise_hostname
 from authz.services.revocation import UNSPECIFIED, put_revoked
 from authz.sources.lines import parse_serial
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         ClientCertificateObject,
         MtlsCertificateObject,
     )
-    from authz.store.records import Authority, Zone
+    from authz.store.records import Authority, AuthorityCertificate, Zone
     from authz.store.session import Session
 
 #: The CA that associations without an identifier mean.
@@ -156,14 +157,24 @@ def find_authority(session: Session, wanted: Wanted, zone: Zone | None = None) -
     An embedded CA serves its own zone.
     """
     fingerprints = {one.fingerprint_sha256 for one in wanted.certificates}
-    having: dict[str, set[str]] = {}
+    having: dict[str, list[AuthorityCertificate]] = {}
     for one in session.authorities.certificates():
-        having.setdefault(one.authority_id, set()).add(one.fingerprint_sha256)
+        having.setdefault(one.authority_id, []).append(one)
     for authority in session.authorities.all():
+        trusted = trusted_certificates(having.get(authority.id, []))
         fits = zone is None or authority.zone_id in (None, zone.id)
-        if fits and having.get(authority.id) == fingerprints:
+        if fits and {one.fingerprint_sha256 for one in trusted} == fingerprints:
             return authority
     return None
+
+
+def trusted_certificates(
+    certificates: Sequence[AuthorityCertificate],
+) -> Sequence[AuthorityCertificate]:
+    """What an authority is trusted by where its key is not: its certificates; only those that sign
+    here, below a root that signs for others as well."""
+    through = through_of(certificates)
+    return [one for one in certificates if one.der in through] if through else certificates
 
 
 def put_settings(
@@ -196,7 +207,7 @@ def revoked_serials(clients: Sequence[ClientCertificateObject]) -> dict[str, str
         InvalidInputError: one is none.
     """
     return {
-        serial_of(one.serial_number): UNSPECIFIED
+        serial_of(one.serial_number): one.reason or UNSPECIFIED
         for one in clients
         if one.serial_number and is_revoked(one)
     }

@@ -114,7 +114,10 @@ class MtlsCertificateObject(CloudflareObject):
 
 
 class ClientCertificateObject(CloudflareObject):
-    """The public part of a client certificate; `serial_number` is lower-case hexadecimal."""
+    """The public part of a client certificate; `serial_number` is lower-case hexadecimal.
+
+    `reason` of a revoked one is ours.
+    """
 
     id: str = ""
     certificate: str | None = None
@@ -124,6 +127,7 @@ class ClientCertificateObject(CloudflareObject):
     fingerprint_sha256: str | None = None
     expires_on: str | None = None
     status: str | None = None
+    reason: str | None = None
 
 
 class AssociationObject(CloudflareObject):
