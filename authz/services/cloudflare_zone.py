@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from authz.certs.authority import AuthorityModel
-from authz.errors import CertificateError, InvalidInputError
+from authz.errors import CertificateError
 from authz.policy.fields import scheme_for
 from authz.policy.model import PolicyModel, SiteModel
 from authz.policy.snapshot import compile_snapshot
 from authz.rules import compile_list
-from authz.services.checking import stored_lists
+from authz.services.checking import stored_lists, where_of
 from authz.services.cloudflare_account import (
     lists_of,
     other_rulesets,
@@ -191,36 +191,52 @@ def _unknown_revoked(work: Work, rules: Sequence[dict[str, Any]]) -> list[str]:
 def _with_findings(work: Work, items: Sequence[Item], after: ZoneRules) -> list[Item]:
     """What the engine's lint says of the rules, as notes: it is meant so at Cloudflare as well."""
     zone = after.zone
-    where = "rules"
-    models = rule_models(after.rules, where)
-    trust = {
-        one.id: AuthorityModel(
-            name=one.name,
-            certificates=tuple(each.der for each in work.session.authorities.certificates(one.id)),
-        )
-        for one in work.authorities
-    }
-    named = lists_of(work.given)
-    site = SiteModel(
-        name=zone.name, hosts=hosts_of(zone), trust=tuple(trust.values()), rules=models
-    )
-    model = PolicyModel(
-        sites=(site,), lists=tuple(stored_lists(work.session, zone.account_id, named))
-    )
+    lists = stored_lists(work.session, zone.account_id, lists_of(work.given))
+    model = PolicyModel(sites=_sites(work, after), lists=tuple(lists))
     try:
         found = compile_snapshot(
             model, generation=1, at=work.options.at, geo=work.options.geo
         ).findings
-    except (CertificateError, InvalidInputError):
+    except CertificateError:
         return list(items)
-    notes: dict[str, list[Note]] = {}
+    notes: dict[str, dict[Note, None]] = {}
     for one in found:
         if one.rule:
-            notes.setdefault(one.rule, []).append(Note(code=one.code, text=one.message))
+            notes.setdefault(one.rule, {})[Note(code=one.code, text=one.message)] = None
     return [
         replace(item, notes=(*item.notes, *notes.get(item.name.rpartition(" (")[0], ())))
         for item in items
     ]
+
+
+def _sites(work: Work, rules: ZoneRules) -> tuple[SiteModel, ...]:
+    """The zone as it will be enforced: hosts that trust the same are a site."""
+    session, zone = work.session, rules.zone
+    models = rule_models(rules.rules, where_of(zone))
+    asked: dict[str, list[str]] = {}
+    for one in session.hosts.all(zone.id):
+        asked.setdefault(one.hostname, []).append(one.authority_id)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for host, authorities in asked.items():
+        groups.setdefault(tuple(authorities), []).append(host)
+    others = [host for host in hosts_of(zone) if host not in asked]
+    if others:
+        groups[()] = others
+    return tuple(
+        SiteModel(
+            name=hosts[0] if authorities else zone.name,
+            hosts=tuple(hosts),
+            trust=tuple(
+                AuthorityModel(
+                    name=each,
+                    certificates=tuple(one.der for one in session.authorities.certificates(each)),
+                )
+                for each in authorities
+            ),
+            rules=models,
+        )
+        for authorities, hosts in groups.items()
+    )
 
 
 def _cas_in_use(given: ZoneObject, account: AccountObject, zones: Sequence[ZoneObject]) -> set[str]:

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     from authz.sources.fetch_url import FetchUrl
 
-DEFAULT_API: Final = "https://api.cloudflare.com/client/v4"
-
 #: One answer: a page of a list has at most some hundred kilobytes.
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 MAX_PAGES: Final = 10_000
