@@ -137,6 +137,8 @@ def _rules(work: Work, before: ZoneRules, cas: set[str]) -> ZoneRules:
     lists = {
         one.name: compile_list(one) for one in stored_lists(session, before.zone.account_id, named)
     }
+    # An export of this service has settings, and means by its rules what they mean here.
+    is_theirs = work.given.settings is None
     by_host: dict[str, set[str]] = {}
     for one in work.given.hostname_associations:
         for host in one.hostnames:
@@ -146,8 +148,8 @@ def _rules(work: Work, before: ZoneRules, cas: set[str]) -> ZoneRules:
         scheme=scheme_for(options.geo),
         lists=lists,
         challenge=options.challenge,
-        trust_narrows=any(trusted != cas for trusted in by_host.values()),
-        hosts_ask=bool(by_host),
+        trust_narrows=is_theirs and any(trusted != cas for trusted in by_host.values()),
+        hosts_ask=is_theirs and bool(by_host),
     )
     work.losses += done.losses
     work.losses += _unknown_revoked(work, done.rules)

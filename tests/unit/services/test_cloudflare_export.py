@@ -39,7 +39,7 @@ sites:
     rules:
       - {ref: first, expression: 'ip.src in $office', action: log, enabled: false}
       - ref: second
-        expression: 'http.host in $hosts or authz.cert.serial_decimal in $words'
+        expression: 'http.host in $hosts'
         action: block
         action_parameters:
           response: {status_code: 410, content_type: text/plain, content: 'off'}
@@ -53,7 +53,7 @@ lists:
   numbers: {kind: integer, items: [1]}
   asns: {kind: asn, items: ["AS64512", 7]}
   words: {kind: string, items: ["no"]}
-""".replace(" or authz.cert.serial_decimal in $words", "")
+"""
 
 
 def fill(world: World, directory: Path) -> None:

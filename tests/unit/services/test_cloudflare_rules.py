@@ -108,7 +108,7 @@ def test_actions_that_are_of_other_products_are_left_out(
     [
         (rule("bad", 'http.hots eq "a"'), 'did you mean "http.host"?'),
         (rule("bad", "cf.bot_management.score lt 30"), "^^^^^^"),
-        (rule("bad", 'ip.src.country eq "DE"'), "GeoIP"),
+        (rule("bad", 'ip.src.country eq "DE"'), "geoip.city"),
         (rule("bad", "ip.src in $cf.open_proxies"), "^^^^"),
         (rule("bad", "ssl", ratelimit={"period": 10}), "rate limiting"),
         (rule("bad", "ssl", "skip"), "does not say what to skip"),
