@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.pem import write_pem
+from authz.services.cloudflare_lists import as_sent
 from authz.services.cloudflare_trust import trusted_certificates
 from authz.services.context import account_of, zone_of
 from authz.services.representation import certificate_object, serial_hex
@@ -99,8 +100,7 @@ def _item(kind: str, item: ListItem) -> ItemObject:
     if kind == "hostname":
         return ItemObject(hostname=HostnameObject(url_hostname=item.value), comment=comment)
     if kind == "asn":
-        number = item.value.upper().removeprefix("AS")
-        return ItemObject(asn=int(number), comment=comment)
+        return ItemObject(asn=int(as_sent(kind, item.value)), comment=comment)
     if kind == "integer":
         return ItemObject(integer=int(item.value), comment=comment)
     if kind == "ip":

@@ -97,7 +97,9 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
                 f'there is a list "{one.name}" of the kind {there.kind} already',
                 hint="rename one of the two",
             )
-        before = [(each.value, each.comment) for each in session.lists.items(there.id)]
+        before = [
+            (as_sent(one.kind, each.value), each.comment) for each in session.lists.items(there.id)
+        ]
         same = before == list(one.items)
         if same and there.description == one.description:
             return PutList()
@@ -158,6 +160,11 @@ def _values(one: ItemObject) -> Iterable[tuple[str, str]]:
         name = one.hostname.url_hostname
         if name.startswith("*.") and one.hostname.exclude_exact_hostname is False:
             yield name.removeprefix("*."), comment
+
+
+def as_sent(kind: str, value: str) -> str:
+    """A value as Cloudflare has it: numbers of systems without the letters that people write."""
+    return value.upper().removeprefix("AS") if kind == "asn" else value
 
 
 def _records(list_id: str, items: Iterable[tuple[str, str]], at: float) -> list[ListItem]:

@@ -439,3 +439,50 @@ def test_a_rule_that_cannot_be_put_as_a_whole_fails_its_zone(world: World) -> No
 
     assert 'a second rule "same"' in str(report.parts[1].error)
     assert not report.complete
+
+
+def test_lists_that_cannot_be_taken_are_said(world: World) -> None:
+    applied(world, typical())
+    fake = typical()
+    fake.lists = [
+        fake_list("moved", "redirect", number=2),
+        fake_list("office", "asn", {"asn": 1}, number=3),
+    ]
+
+    report = rehearsed(world, fake)
+
+    told = [(one.name, one.verdict, bool(one.error)) for one in items(report, "list")]
+    assert told == [("moved", Verdict.CANNOT, False), ("office", Verdict.CANNOT, True)]
+
+
+def test_a_rehearsal_of_a_store_that_is_gone_ends(world: World) -> None:
+    document = read(typical())
+    gone = world.store.rehearsal()
+    with pytest.MonkeyPatch.context() as patch:
+
+        def unavailable(*_: object, **__: object) -> None:
+            raise StoreUnavailableError("gone")
+
+        patch.setattr(world.store, "rehearsal", lambda: gone)
+        patch.setattr("authz.services.cloudflare_zone.add_zone", unavailable)
+        with pytest.raises(StoreUnavailableError):
+            rehearse_import(world.store, document, OPTIONS)
+
+
+def test_a_client_certificate_that_cannot_be_read_is_counted(world: World) -> None:
+    unreadable = {**client_certificate("a"), "certificate": "none", "certificate_authority": None}
+    fake = typical(certificates=[unreadable])
+
+    (clients,) = items(rehearsed(world, fake), "client certificates")
+
+    assert (clients.name, clients.verdict) == ("1 active, 0 revoked", Verdict.CANNOT)
+    assert "issued by Cloudflare's managed CA, whose key" in clients.notes[0].text
+
+
+def test_a_serial_number_that_is_none_fails_its_zone(world: World) -> None:
+    broken = {**client_certificate("a", "revoked"), "serial_number": "xyz"}
+    fake = typical(hosts={"": ["api.example.com"]}, certificates=[broken])
+
+    report = rehearsed(world, fake, managed_ca=MANAGED_CA.pem)
+
+    assert "xyz" in str(report.parts[1].error)
