@@ -18,7 +18,7 @@ from authz.services.cloudflare_report import Part, Report
 from authz.services.cloudflare_zone import import_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from authz.services.cloudflare_options import ImportOptions
     from authz.sources.cloudflare_document import ExportDocument
@@ -38,17 +38,36 @@ class _Unit:
 
 
 def rehearse_import(store: Store, read: ExportDocument, options: ImportOptions) -> Report:
-    """What an import would find and do; nothing is kept."""
+    """What an import would find and do; nothing is kept.
+
+    Raises:
+        StoreUnavailableError: the store cannot be read.
+    """
+    units = list(_units(read, options))
+    failed: dict[int, Part] = {}
+    while True:
+        # Anew without those that fail: what they did until then is not there when it is applied.
+        parts = _rehearsed(store, units, failed)
+        if parts is not None:
+            return Report(source=read.source, parts=tuple(parts))
+
+
+def _rehearsed(store: Store, units: Sequence[_Unit], failed: dict[int, Part]) -> list[Part] | None:
+    """The parts of all units but those that failed; None when another one does."""
     parts: list[Part] = []
     with store.rehearsal().write() as session:
-        for unit in _units(read, options):
+        for place, unit in enumerate(units):
+            if place in failed:
+                parts.append(failed[place])
+                continue
             try:
                 parts.append(unit.step(session))
             except StoreUnavailableError:
                 raise
             except AuthzError as error:
-                parts.append(Part(scope=unit.scope, name=unit.name, error=error))
-    return Report(source=read.source, parts=tuple(parts))
+                failed[place] = Part(scope=unit.scope, name=unit.name, error=error)
+                return None
+    return parts
 
 
 def apply_import(
@@ -70,8 +89,10 @@ def apply_import(
         StoreUnavailableError: the store cannot be written to.
     """
     parts: list[Part] = []
+    # What a part that fails would have made, another one may have found in rehearsal, and need.
+    failed = False
     for unit, before in zip(_units(read, options), rehearsed.parts, strict=True):
-        if before.error is not None or not before.changes:
+        if before.error is not None or not (before.changes or failed):
             parts.append(before)
             continue
         try:
@@ -82,8 +103,9 @@ def apply_import(
             raise
         except AuthzError as error:
             parts.append(replace(before, error=error))
+            failed = True
         else:
-            parts.append(replace(part, applied=True))
+            parts.append(replace(part, applied=bool(part.changes)))
     return Report(source=read.source, parts=tuple(parts))
 
 

@@ -86,7 +86,11 @@ class CloudflareClient:
         resolve: Callable[[str, int], Sequence[str]] = look_up,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        place = parse_url(base)
+        try:
+            place = parse_url(base)
+        except FetchError as error:
+            error.hint = 'write "https://api.cloudflare.com/client/v4", or your own address of it'
+            raise
         if place.scheme == "http" and not _is_here(place.host):
             raise FetchError(
                 "the token would cross the network in clear text",

@@ -192,6 +192,28 @@ def test_a_zone_that_fails_leaves_the_others_and_nothing_of_its_own(world: World
     assert {one.name for one in list_zones(world.store)} == {"default", "good.example"}
 
 
+def test_what_a_zone_that_failed_would_have_made_is_made_by_another(world: World) -> None:
+    office = ruleset(rule("x", "not ip.src in $office"))
+    twice = ruleset(rule("x", "not ip.src in $office"), {**rule("x"), "id": "f" * 32})
+    fake = FakeCloudflare(
+        zones=[
+            FakeZone(name="bad.example", number=1, rulesets=[office]),
+            FakeZone(name="good.example", number=2, rulesets=[office]),
+        ],
+        lists=[fake_list("office", "ip", {"ip": "192.0.2.1"})],
+    )
+    applied(world, fake)
+    fake.zones[0].rulesets = [twice]
+    fake.lists = [fake_list("office", "ip", {"ip": "192.0.2.2"})]
+
+    report = applied(world, fake)
+
+    assert [part.error is None for part in report.parts] == [True, False, True]
+    with world.store.read() as session:
+        (office_list,) = session.lists.all()
+        assert list(session.lists.values(office_list.id)) == ["192.0.2.2"]
+
+
 def test_more_losses_than_were_agreed_to_are_not_taken(world: World) -> None:
     document = read(typical())
     report = rehearse_import(world.store, document, OPTIONS)
