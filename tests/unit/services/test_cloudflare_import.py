@@ -508,3 +508,27 @@ def test_a_serial_number_that_is_none_fails_its_zone(world: World) -> None:
     report = rehearsed(world, fake, managed_ca=MANAGED_CA.pem)
 
     assert "xyz" in str(report.parts[1].error)
+
+
+def test_a_zone_that_fails_at_last_does_not_leave_another_with_what_it_had(world: World) -> None:
+    office = ruleset(rule("x", "not ip.src in $office"))
+    fake = FakeCloudflare(
+        zones=[
+            FakeZone(name="one.example", number=1, rulesets=[office]),
+            FakeZone(name="two.example", number=2, rulesets=[office]),
+        ],
+        lists=[fake_list("office", "ip", {"ip": "192.0.2.1"})],
+    )
+    applied(world, fake)
+    fake.lists = [fake_list("office", "ip", {"ip": "192.0.2.2"})]
+    document = read(fake)
+    report = rehearse_import(world.store, document, OPTIONS)
+    assert [bool(part.changes) for part in report.parts] == [False, True, False]
+    mine = {"ref": "mine", "expression": "ssl", "action": "block"}
+    append_rule(world.store, "one.example", mine, actor="t", at=AT)
+
+    report = apply_import(world.store, document, OPTIONS, rehearsed=report, agreed=report.losses)
+
+    # The list would change by the second one then, which nobody has agreed to.
+    assert [bool(part.error) for part in report.parts] == [False, True, True]
+    assert not any(part.applied for part in report.parts)
