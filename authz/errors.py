@@ -30,7 +30,7 @@
     │   ├── UnauthenticatedError
     │   ├── ForbiddenError
     │   └── ThrottledError
-    ├── FetchError                       a CRL or OCSP answer that could not be had
+    ├── FetchError                       an answer of another server that could not be had
     ├── TransportError                   a listener that cannot be opened
     ├── DemoError                        the demo, or the Envoy it needs, cannot run
     └── LoaderError                      the process that loads a policy came to no end
@@ -303,7 +303,8 @@ class StoreDamagedError(StoreUnavailableError):
 
 
 class FetchError(AuthzError):
-    """A CRL or OCSP answer that could not be fetched, or is not what was asked for."""
+    """A CRL, an OCSP answer or an answer of Cloudflare's API that could not be fetched, or is not
+    what was asked for."""
 
     code = 2000
 

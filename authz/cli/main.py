@@ -20,9 +20,11 @@ from authz.cli import (
     db,
     demo,
     envoy,
+    export,
     expression,
     fingerprint,
     host,
+    import_cloudflare,
     messages,
     policy_export,
     serve,
@@ -66,6 +68,8 @@ app.add_typer(cert_issue.app, name="cert")
 app.add_typer(token.app, name="token")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(db.app, name="db")
+app.add_typer(import_cloudflare.app, name="import")
+app.add_typer(export.app, name="export")
 app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -137,7 +137,7 @@ def import_authority(
             that are there are encrypted by another secret.
     """
     made = ca.import_authority(certificates, key, at=at, passphrase=passphrase)
-    wanted = checked_name("name", name or _common_name(made.certificate))
+    wanted = checked_name("name", name or common_name(made.certificate))
     own = new_key(made.signer, encryption, at)
     issuing = replace(
         new_certificate(made.certificate, CertificateRole.ISSUING, 0, at), key_id=own.id
@@ -183,19 +183,39 @@ def upload_authority(
     uploaded = check_uploaded(pem, at=at)
     read = [Certificate.from_der(der, allow_zero_serial=True) for der in uploaded.certificates]
     own_id = new_id()
-    common = _common_name(read[0])
+    common = common_name(read[0])
     # Names are unique in the store, and people want to see one.
     wanted = common[: MAX_NAME - 11] + _suffix(own_id) if nameless else name or common
     wanted = checked_name("name", wanted)
-    records = [
-        new_certificate(one, CertificateRole.TRUSTED, place, at) for place, one in enumerate(read)
-    ]
     with store.write() as session:
-        authority = _new(session, wanted, AuthorityKind.UPLOADED, None, at)
+        return add_uploaded(session, wanted, read, own_id=own_id, actor=actor, at=at)
+
+
+def add_uploaded(
+    session: Session,
+    name: str,
+    certificates: Sequence[Certificate],
+    *,
+    own_id: str | None = None,
+    actor: str,
+    at: float,
+) -> KnownAuthority:
+    """Keep certificates that were checked (ca.uploaded), in a transaction of the caller's.
+
+    Args:
+        own_id: the identifier that it gets, a new one when left out.
+
+    Raises:
+        ConflictError: there is an authority of this name.
+    """
+    records = [
+        new_certificate(one, CertificateRole.TRUSTED, place, at)
+        for place, one in enumerate(certificates)
+    ]
+    authority = _new(session, name, AuthorityKind.UPLOADED, None, at)
+    if own_id is not None:
         authority = replace(authority, id=own_id)
-        return _add(
-            session, authority, None, records, action="authority.upload", actor=actor, at=at
-        )
+    return _add(session, authority, None, records, action="authority.upload", actor=actor, at=at)
 
 
 def given_name(authority: Authority) -> str | None:
@@ -226,7 +246,7 @@ def _suffix(authority_id: str) -> str:
     return f" ({authority_id[:8]})"
 
 
-def _common_name(certificate: Certificate) -> str:
+def common_name(certificate: Certificate) -> str:
     """The common name of a subject, the whole subject without one."""
     for attribute in certificate.subject_attributes:
         if attribute.oid == _COMMON_NAME:

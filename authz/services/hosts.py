@@ -158,19 +158,7 @@ def replace_hosts(
         here = zone_of(session, zone)
         found = _authority(session, here, authority)
         names = _names_in(session, here, hostnames)
-        before = [one.hostname for one in session.hosts.all(here.id, authority_id=found.id)]
-        session.hosts.replace(here.id, found.id, names, at)
-        _check_trust(session, here, *names)
-        audit(
-            session,
-            "host.replace",
-            actor=actor,
-            at=at,
-            of=("authority", found.id),
-            zone_id=here.id,
-            before={"hostnames": before},
-            after={"hostnames": names},
-        )
+        put_hosts(session, here, found, names, actor=actor, at=at)
     return names
 
 
@@ -178,6 +166,34 @@ def hostnames_of(store: Store, zone_id: str, authority_id: str) -> tuple[str, ..
     """The hostnames of a zone that ask for an authority, in their order."""
     with store.read() as session:
         return tuple(one.hostname for one in session.hosts.all(zone_id, authority_id=authority_id))
+
+
+def put_hosts(
+    session: Session,
+    zone: Zone,
+    authority: Authority,
+    names: tuple[str, ...],
+    *,
+    actor: str,
+    at: float,
+) -> None:
+    """The same in a transaction of the caller's, for names that are normalised."""
+    zones = session.zones.all()
+    for name in names:
+        check_owner(name, zone, zones)
+    before = [one.hostname for one in session.hosts.all(zone.id, authority_id=authority.id)]
+    session.hosts.replace(zone.id, authority.id, names, at)
+    _check_trust(session, zone, *names)
+    audit(
+        session,
+        "host.replace",
+        actor=actor,
+        at=at,
+        of=("authority", authority.id),
+        zone_id=zone.id,
+        before={"hostnames": before},
+        after={"hostnames": names},
+    )
 
 
 def remove_host(

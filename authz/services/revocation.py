@@ -99,8 +99,15 @@ def revoke_serial(
     why, number = parse_reason(reason).text, _serial(serial)
     with store.write() as session:
         found = authority_of(session, authority)
-        certificate = session.certificates.by_serial(found.id, number)
-        return _revoke(session, found, number, certificate, why, actor=actor, at=at)
+        return put_revoked(session, found, number, reason=why, actor=actor, at=at)
+
+
+def put_revoked(
+    session: Session, authority: Authority, serial: str, *, reason: str, actor: str, at: float
+) -> SerialRevocation:
+    """The same in a transaction of the caller's: `serial` as the store has it."""
+    certificate = session.certificates.by_serial(authority.id, serial)
+    return _revoke(session, authority, serial, certificate, reason, actor=actor, at=at)
 
 
 def restore_serial(

@@ -38,48 +38,53 @@ def create_zone(store: Store, name: str, *, force: bool = False, actor: str, at:
     """
     wanted = normalise_zone_name(name)
     with store.write() as session:
-        zones = session.zones.all()
-        if any(one.name == wanted for one in zones):
-            raise ConflictError(
-                f'there is a zone "{wanted}" already', hint="authz zone list shows them"
-            )
-        before = owner_of(wanted, zones)
-        taken = sorted(
-            {
-                one.hostname
-                for one in session.hosts.all(before.id)
-                if is_below(one.hostname.removeprefix("*."), wanted)
-            }
+        return add_zone(session, wanted, force=force, actor=actor, at=at)
+
+
+def add_zone(session: Session, wanted: str, *, force: bool, actor: str, at: float) -> Zone:
+    """The same in a transaction of the caller's, for a name that is normalised."""
+    zones = session.zones.all()
+    if any(one.name == wanted for one in zones):
+        raise ConflictError(
+            f'there is a zone "{wanted}" already', hint="authz zone list shows them"
         )
-        if taken:
-            raise ConflictError(
-                f"hostnames of the zone {before.name} would belong to it: {', '.join(taken[:10])}",
-                hint=f"remove them there first: authz host remove {taken[0]}",
-            )
-        losses = _protected_until_then(session, wanted, before)
-        if losses and not force:
-            raise ConflictError(
-                f"names of the zone {wanted} are protected until then: {'; '.join(losses)}",
-                hint="a new zone has no rules and lets everything pass; add --force, and give it "
-                "rules at once, or make it before the names are in use",
-            )
-        zone = Zone(
-            id=new_id(),
-            account_id=account_of(session).id,
-            name=wanted,
-            created_at=at,
-            modified_at=at,
+    before = owner_of(wanted, zones)
+    taken = sorted(
+        {
+            one.hostname
+            for one in session.hosts.all(before.id)
+            if is_below(one.hostname.removeprefix("*."), wanted)
+        }
+    )
+    if taken:
+        raise ConflictError(
+            f"hostnames of the zone {before.name} would belong to it: {', '.join(taken[:10])}",
+            hint=f"remove them there first: authz host remove {taken[0]}",
         )
-        session.zones.add(zone)
-        audit(
-            session,
-            "zone.create",
-            actor=actor,
-            at=at,
-            of=("zone", zone.id),
-            zone_id=zone.id,
-            after=facts_of(zone),
+    losses = protected_before(session, wanted)
+    if losses and not force:
+        raise ConflictError(
+            f"names of the zone {wanted} are protected until then: {'; '.join(losses)}",
+            hint="a new zone has no rules and lets everything pass; add --force, and give it "
+            "rules at once, or make it before the names are in use",
         )
+    zone = Zone(
+        id=new_id(),
+        account_id=account_of(session).id,
+        name=wanted,
+        created_at=at,
+        modified_at=at,
+    )
+    session.zones.add(zone)
+    audit(
+        session,
+        "zone.create",
+        actor=actor,
+        at=at,
+        of=("zone", zone.id),
+        zone_id=zone.id,
+        after=facts_of(zone),
+    )
     return zone
 
 
@@ -91,10 +96,12 @@ def protected_until_then(store: Store, name: str) -> tuple[str, ...]:
     """
     wanted = normalise_zone_name(name)
     with store.read() as session:
-        return _protected_until_then(session, wanted, owner_of(wanted, session.zones.all()))
+        return protected_before(session, wanted)
 
 
-def _protected_until_then(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:
+def protected_before(session: Session, wanted: str) -> tuple[str, ...]:
+    """The same for a name that is normalised, in a transaction of the caller's."""
+    before = owner_of(wanted, session.zones.all())
     losses = [
         f"{host} of the zone {before.name} answers for them"
         for host in sorted({one.hostname for one in session.hosts.all(before.id)})

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cloudflare's lists: what they are here, and keeping them.
+
+An account's lists stay the account's. A list is compared item by item: the same again is no change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from authz.errors import ConflictError, PolicyError
+from authz.rules import ListKind, ListModel, NamedList, compile_list
+from authz.services.checking import lists_named_by
+from authz.services.cloudflare_report import Item, Note, item_of
+from authz.services.context import account_of, audit, new_id
+from authz.store.records import List, ListItem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from authz.sources.cloudflare_document import ItemObject, ListObject
+    from authz.store.session import Session
+
+#: What Cloudflare has lists of and this service has not.
+_ELSEWHERE: Final = {
+    "redirect": "a list of redirects: this service decides about requests and does not redirect; "
+    "Envoy's routes do"
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatedList:
+    """A list as it is kept: values with their comments, and compiled."""
+
+    name: str
+    kind: str
+    description: str
+    items: tuple[tuple[str, str], ...]
+    compiled: NamedList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutList:
+    """What happened to a list, a phrase; "" for nothing.
+
+    `loss` says that rules which were here may let in more than before.
+    """
+
+    change: str = ""
+    loss: str = ""
+
+
+def translate_list(one: ListObject) -> tuple[TranslatedList | None, Item]:
+    """A list of Cloudflare's as one of ours, None when it cannot be."""
+    if one.kind in _ELSEWHERE or one.kind not in list(ListKind):
+        text = _ELSEWHERE.get(one.kind, f"there are no lists of the kind {one.kind} here")
+        return None, item_of("list", one.name, [Note(code="list_kind", text=text)], cannot=True)
+    items = tuple(dict(pair for each in one.items for pair in _values(each)).items())
+    model = ListModel(
+        name=one.name,
+        kind=ListKind(one.kind),
+        items=tuple(value for value, _ in items),
+        where=f'list "{one.name}"',
+    )
+    try:
+        compiled = compile_list(model)
+    except PolicyError as error:
+        return None, item_of("list", one.name, cannot=error)
+    notes = []
+    if any(each.hostname and each.hostname.exclude_exact_hostname is False for each in one.items):
+        text = "a wildcard that has the name itself as well is two items here"
+        notes.append(Note(code="list_exact_hostname", text=text))
+    translated = TranslatedList(
+        name=one.name,
+        kind=one.kind,
+        description=one.description or "",
+        items=items,
+        compiled=compiled,
+    )
+    return translated, item_of("list", one.name, notes)
+
+
+def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) -> PutList:
+    """Keep a list, in a transaction of the caller's.
+
+    Raises:
+        ConflictError: there is another list of this name: of another kind, or with other items and
+            from the policy file of a zone.
+    """
+    account = account_of(session)
+    there = session.lists.named(account.id, one.name)
+    before: list[tuple[str, str]] = []
+    if there is not None:
+        if there.kind != one.kind:
+            raise ConflictError(
+                f'there is a list "{one.name}" of the kind {there.kind} already',
+                hint="rename one of the two",
+            )
+        before = [
+            (as_sent(one.kind, each.value), each.comment) for each in session.lists.items(there.id)
+        ]
+        same = before == list(one.items)
+        if same and there.description == one.description:
+            return PutList()
+        if there.zone_id is not None and not same:
+            raise ConflictError(
+                f'there is a list "{one.name}" already that came with the policy file of a zone',
+                hint="rename one of the two",
+            )
+    else:
+        there = List(
+            id=new_id(),
+            account_id=account.id,
+            zone_id=None,
+            name=one.name,
+            kind=one.kind,
+            description=one.description,
+            items=0,
+            revision=0,
+            created_at=at,
+            modified_at=at,
+        )
+        session.lists.add(there)
+    is_new = not before and there.created_at == at
+    if there.description != one.description:
+        session.lists.describe(there.id, one.description, at)
+    if before != list(one.items):
+        session.lists.replace_items(there.id, _records(there.id, one.items, at), at)
+    audit(
+        session,
+        "list.import",
+        actor=actor,
+        at=at,
+        of=("list", there.id),
+        before=None if is_new else {"items": len(before), "description": there.description},
+        after={"name": one.name, "items": len(one.items), "description": one.description},
+    )
+    gone = len({value for value, _ in before} - {value for value, _ in one.items})
+    come = len({value for value, _ in one.items} - {value for value, _ in before})
+    if is_new:
+        return PutList(change=f"list {one.name}: {len(one.items)} items")
+    change = f"list {one.name}: {come} items come, {gone} go"
+    read = (come or gone) and one.name in _named_here(session)
+    return PutList(change=change, loss=f"{change}, and rules that are here read it" if read else "")
+
+
+def _values(one: ItemObject) -> Iterable[tuple[str, str]]:
+    comment = one.comment or ""
+    if one.ip is not None:
+        yield one.ip, comment
+    elif one.asn is not None:
+        yield str(one.asn), comment
+    elif one.string is not None:
+        yield one.string, comment
+    elif one.integer is not None:
+        yield str(one.integer), comment
+    elif one.hostname is not None:
+        yield one.hostname.url_hostname, comment
+        name = one.hostname.url_hostname
+        if name.startswith("*.") and one.hostname.exclude_exact_hostname is False:
+            yield name.removeprefix("*."), comment
+
+
+def as_sent(kind: str, value: str) -> str:
+    """A value as Cloudflare has it: numbers of systems without the letters that people write."""
+    return value.upper().removeprefix("AS") if kind == "asn" else value
+
+
+def _records(list_id: str, items: Iterable[tuple[str, str]], at: float) -> list[ListItem]:
+    return [
+        ListItem(
+            id=new_id(),
+            list_id=list_id,
+            value=value,
+            comment=comment,
+            created_at=at,
+            modified_at=at,
+        )
+        for value, comment in items
+    ]
+
+
+def _named_here(session: Session) -> set[str]:
+    """The lists that rules of the store name."""
+    named: set[str] = set()
+    for ruleset in session.rulesets.all():
+        version = session.rulesets.version(ruleset.id, ruleset.version)
+        if version is not None:
+            named |= lists_named_by(str(rule.get("expression", "")) for rule in version.rules)
+    return named
