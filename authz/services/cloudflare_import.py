@@ -2,8 +2,8 @@
 """`import cloudflare`: what was read of Cloudflare, applied zone by zone or only rehearsed.
 
 One way through for both: a zone is applied in a transaction, which is kept or not, and what it did
-is its part of the report. First what accounts share and no zone here needs (account), then each
-zone with the lists and authorities that it needs. What is the same already is no change.
+is its part of the report. First what accounts share (their rules, and what no zone here needs),
+then each zone with the lists and authorities that it needs. What is the same already is no change.
 """
 
 from __future__ import annotations
@@ -124,7 +124,13 @@ def _units(read: ExportDocument, options: ImportOptions) -> Iterator[_Unit]:
         yield _Unit(
             scope="account",
             name=account.name or account.id or "(not named)",
-            step=partial(import_account, account=account, zones=zones, options=options),
+            step=partial(
+                import_account,
+                account=account,
+                zones=zones,
+                options=options,
+                alone=len(read.accounts) == 1,
+            ),
         )
     for zone in read.zones:
         yield _Unit(

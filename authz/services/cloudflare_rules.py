@@ -2,8 +2,8 @@
 """Cloudflare's custom rules as ours: which carry over, which mean something else, which cannot be.
 
 Rules keep their `ref`; one without any is named by its identifier at Cloudflare. `skip` names rules
-by `ref` until they are kept. Every expression is compiled; one that cannot be is left out, with the
-engine's error, and so is a rule whose action this service cannot perform.
+by `ref` until they are kept, and is a zone's only. Every expression is compiled; one that cannot be
+is left out, with the engine's error, and so is a rule whose action this service cannot perform.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHALLENGES: Final = ("managed_challenge", "js_challenge", "challenge")
 #: Actions that keep somebody out at Cloudflare.
-_PROTECTING: Final = ("block", "execute", *CHALLENGES)
+PROTECTING: Final = ("block", "execute", *CHALLENGES)
 
 _AUTH: Final = "cf.tls_client_auth."
 #: What is known of a certificate whoever issued it.
@@ -37,11 +37,14 @@ _OF_ANYBODY: Final = frozenset(
     )
 )
 
+#: What Cloudflare wants most rules of an account to ask for.
+_PLAN: Final = "cf.zone.plan"
+
 #: Fields that have a value at Cloudflare and say something else here.
 _OTHER_VALUES: Final = {
     "cf.zone.name": "is the name of the site here: the host's own name where it asks for "
     "certificates, the zone's elsewhere",
-    "cf.zone.plan": 'is always "" here',
+    _PLAN: 'is always "" here',
     "cf.worker.upstream_zone": 'is always "" here: there are no Workers',
     "cf.hostname.metadata": 'is always "" here',
     "cf.edge.server_ip": "is the address of Envoy here",
@@ -62,6 +65,21 @@ class Challenge(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is known of where rules run.
+
+    Args:
+        trust_narrows: a host here trusts fewer authorities than the account at Cloudflare.
+        hosts_ask: hosts ask for certificates: they are sites of their own.
+        of_account: the rules are the account's, and run before those of every zone.
+    """
+
+    trust_narrows: bool = False
+    hosts_ask: bool = False
+    of_account: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatedRules:
     """The rules that carry over, as they are put; what is said of all; what protection is lost."""
 
@@ -76,8 +94,8 @@ def translate_rules(
     scheme: Scheme,
     lists: Mapping[str, NamedList],
     challenge: Challenge | None = None,
-    trust_narrows: bool = False,
-    hosts_ask: bool = False,
+    around: Surroundings | None = None,
+    taken: Mapping[str, AuthzError] | None = None,
 ) -> TranslatedRules:
     """The rules of an entry point, in order.
 
@@ -85,12 +103,11 @@ def translate_rules(
         scheme: the fields that have a source in this installation.
         lists: those that will be there.
         challenge: what to make of challenges; they cannot be carried over without.
-        trust_narrows: a host here trusts fewer authorities than the account at Cloudflare.
-        hosts_ask: hosts of the zone ask for certificates: they are sites of their own.
+        taken: refs that a rule cannot have here, with why.
     """
     refs = {str(rule.get("id")): ref_of(rule) for rule in given if rule.get("id")}
-    told = _Told(trust_narrows=trust_narrows, hosts_ask=hosts_ask)
-    judged = [_judge(rule, scheme, lists, challenge, told) for rule in given]
+    told = around or Surroundings()
+    judged = [_judge(rule, scheme, lists, challenge, told, taken or {}) for rule in given]
     kept = {one.ref for one in judged if one.rule is not None}
     skipping = [_with_skipped(one, refs, kept) for one in judged]
     return TranslatedRules(
@@ -98,14 +115,6 @@ def translate_rules(
         items=tuple(one.item for one in skipping),
         losses=tuple(one.loss for one in skipping if one.loss),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """What is known of the zone."""
-
-    trust_narrows: bool
-    hosts_ask: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +132,8 @@ def _judge(
     scheme: Scheme,
     lists: Mapping[str, NamedList],
     challenge: Challenge | None,
-    told: _Told,
+    told: Surroundings,
+    taken: Mapping[str, AuthzError],
 ) -> _Judged:
     ref = ref_of(given)
     action = str(given.get("action"))
@@ -134,7 +144,7 @@ def _judge(
     rule["ref"] = ref
 
     def left_out(cannot: AuthzError | bool) -> _Judged:
-        protects = enabled and action in _PROTECTING
+        protects = enabled and action in PROTECTING
         return _Judged(
             ref=ref,
             rule=None,
@@ -142,6 +152,15 @@ def _judge(
             loss=f"rule {name} is left out" if protects else "",
         )
 
+    if ref in taken:
+        return left_out(taken[ref])
+    if told.of_account and action == "skip":
+        text = (
+            "rules of the account cannot skip here: whom it lets pass meets the account's other "
+            "rules; for the zones' own, write it into each zone's ruleset"
+        )
+        notes.append(Note(code="account_skip", text=text))
+        return left_out(True)
     if action in CHALLENGES:
         if challenge is None:
             text = f"{REFUSED_ACTIONS[action]} (--challenge block), or go without (skip-rule)"
@@ -163,10 +182,16 @@ def _judge(
     except AuthzError as error:
         return left_out(error)
     notes += _notes_on(fields, told)
-    return _Judged(ref=ref, rule=rule, item=item_of("rule", name, notes))
+    never = enabled and rule["action"] == "block" and _PLAN in fields
+    return _Judged(
+        ref=ref,
+        rule=rule,
+        item=item_of("rule", name, notes),
+        loss=f'rule {name} reads {_PLAN}, which is "" here: it may never block' if never else "",
+    )
 
 
-def _notes_on(fields: frozenset[str], told: _Told) -> list[Note]:
+def _notes_on(fields: frozenset[str], told: Surroundings) -> list[Note]:
     """What a rule reads that has another value here."""
     notes = [
         Note(code="other_value", text=f"{name} {_OTHER_VALUES[name]}", changes=True)

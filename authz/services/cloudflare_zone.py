@@ -9,33 +9,29 @@ zone's rules and the hosts of these authorities become those of Cloudflare; what
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from authz.certs.authority import AuthorityModel
 from authz.errors import CertificateError
-from authz.policy.fields import scheme_for
 from authz.policy.model import PolicyModel, SiteModel
 from authz.policy.snapshot import compile_snapshot
-from authz.rules import compile_list
 from authz.services.checking import stored_lists
 from authz.services.cloudflare_account import (
     lists_of,
     other_rulesets,
     take_list,
 )
+from authz.services.cloudflare_custom_rules import entry_point_given, surroundings_of, take_rules
 from authz.services.cloudflare_report import Item, Note, Part, Verdict, item_of
-from authz.services.cloudflare_rules import translate_rules
-from authz.services.cloudflare_trust import MANAGED, is_revoked
+from authz.services.cloudflare_trust import is_revoked
 from authz.services.cloudflare_work import Work
 from authz.services.cloudflare_zone_trust import import_trust
 from authz.services.context import audit, facts_of, zone_of
 from authz.services.loosening import loosened
 from authz.services.model import hosts_of
 from authz.services.namespace import normalise_zone_name
-from authz.services.rules import changes_between
-from authz.services.rulesets import audit_rules, put_rules, rules_of
+from authz.services.scopes import scope_of
 from authz.services.zones import add_zone, checked_headers, checked_setting, protected_before
-from authz.sources.cloudflare_document import CUSTOM_RULES
 from authz.sources.rule_json import rule_models
 
 if TYPE_CHECKING:
@@ -72,9 +68,7 @@ def import_zone(
         if one.name in lists_of(given):
             take_list(session, one, options, work.items, work.losses, work.changes)
     import_trust(work, zone)
-    before = rules_of(session, zone)
-    after = _rules(work, before, _cas_in_use(given, account, zones))
-    work.losses += loosened(zone, zone, before.rules, after.rules)
+    _rules(work, zone, account, zones)
     items, losses = other_rulesets(given.rulesets)
     return Part(
         scope="zone",
@@ -124,70 +118,23 @@ def _zone(work: Work) -> Zone:
     return after
 
 
-def _rules(work: Work, before: RulesInForce, cas: set[str]) -> RulesInForce:
+def _rules(work: Work, zone: Zone, account: AccountObject, zones: Sequence[ZoneObject]) -> None:
     """(4) The custom rules."""
-    session, options = work.session, work.options
-    given = [
-        rule
-        for ruleset in work.given.rulesets
-        if ruleset.phase == CUSTOM_RULES and ruleset.kind == "zone"
-        for rule in ruleset.rules or ()
-    ]
-    named = lists_of(work.given)
-    lists = {
-        one.name: compile_list(one) for one in stored_lists(session, before.scope.account_id, named)
-    }
-    # An export of this service has settings, and means by its rules what they mean here.
-    is_theirs = work.given.settings is None
-    by_host: dict[str, set[str]] = {}
-    for one in work.given.hostname_associations:
-        for host in one.hostnames:
-            by_host.setdefault(host, set()).add(one.mtls_certificate_id or MANAGED)
-    done = translate_rules(
-        given,
-        scheme=scheme_for(options.geo),
-        lists=lists,
-        challenge=options.challenge,
-        trust_narrows=is_theirs and any(trusted != cas for trusted in by_host.values()),
-        hosts_ask=is_theirs and bool(by_host),
-    )
-    work.losses += done.losses
-    work.losses += _unknown_revoked(work, done.rules)
-    after = before
-    if done.rules or before.rules:
-        after = put_rules(session, before, done.rules, geo=options.geo, **work.who())
-    work.items += _with_findings(work, done.items, after)
-    if after is not before:
-        audit_rules(session, "ruleset.import", before, after, **work.who())
-        told = changes_between(before.rules, after.rules)
-        for what, refs in (
-            ("new", told.added),
-            ("changed", told.changed),
-            ("removed", told.removed),
-        ):
-            if refs:
-                work.changes.append(f"rules {what}: {', '.join(refs)}")
-        if told.moved:
-            work.changes.append("the order of rules changes")
-    return after
-
-
-def _unknown_revoked(work: Work, rules: Sequence[dict[str, Any]]) -> list[str]:
-    """Rules that keep out revoked certificates, where which are revoked does not come along."""
+    given = work.given
     cannot = any(
         one.kind == "client certificates" and one.verdict is Verdict.CANNOT for one in work.items
     )
-    revoked = [one for one in work.given.client_certificates if is_revoked(one)]
-    if not (cannot and revoked):
-        return []
-    return [
-        f"rule {rule['ref']} knows none of {len(revoked)} revoked certificates here"
-        for rule in rules
-        if rule["action"] == "block"
-        and rule.get("enabled") is not False
-        and "cert_revoked" in rule["expression"]
-        and "cert_verified" not in rule["expression"]
-    ]
+    taken = take_rules(
+        work.session,
+        scope_of(zone),
+        entry_point_given(given.rulesets, "zone"),
+        work.options,
+        around=surroundings_of(given, account, zones),
+        unknown_revoked=sum(map(is_revoked, given.client_certificates)) if cannot else 0,
+    )
+    work.items += _with_findings(work, taken.items, taken.after)
+    work.losses += taken.losses
+    work.changes += taken.changes
 
 
 def _with_findings(work: Work, items: Sequence[Item], after: RulesInForce) -> list[Item]:
@@ -241,15 +188,3 @@ def _sites(work: Work, rules: RulesInForce) -> tuple[SiteModel, ...]:
         )
         for authorities, hosts in groups.items()
     )
-
-
-def _cas_in_use(given: ZoneObject, account: AccountObject, zones: Sequence[ZoneObject]) -> set[str]:
-    """The CAs whose certificates are verified at every host of the account at Cloudflare."""
-    mine = [one for one in zones if one.account.id == given.account.id] or [given]
-    used = {
-        each.mtls_certificate_id or MANAGED
-        for one in mine
-        for each in one.hostname_associations
-        if each.hostnames
-    }
-    return used | {one.id for one in account.mtls_certificates if one.ca}

@@ -32,18 +32,26 @@ def loosened(
     rules_after: Sequence[Mapping[str, Any]],
 ) -> tuple[str, ...]:
     """What is less strict afterwards, one phrase each: `rule admin goes`."""
-    new = {str(rule["id"]): rule for rule in rules_after}
+    found = list(loosened_rules(rules_before, rules_after))
+    for name, values in _STRICTEST_FIRST.items():
+        old, value = getattr(before, name), getattr(after, name)
+        if values.index(value) > values.index(old):
+            found.append(f"{name} goes from {old} to {value}")
+    return tuple(found)
+
+
+def loosened_rules(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """The same of rules alone."""
+    new = {str(rule["id"]): rule for rule in after}
     found = []
-    for rule in rules_before:
+    for rule in before:
         now = new.get(str(rule["id"]))
         if now is None:
             found.append(f"rule {rule['ref']} goes")
         elif _blocks(rule) and not _blocks(now):
             found.append(f"rule {rule['ref']} does not block any more")
-    for name, values in _STRICTEST_FIRST.items():
-        old, value = getattr(before, name), getattr(after, name)
-        if values.index(value) > values.index(old):
-            found.append(f"{name} goes from {old} to {value}")
     return tuple(found)
 
 

@@ -132,6 +132,8 @@ def put_rules(
     before: RulesInForce,
     rules: Sequence[Mapping[str, Any]],
     *,
+    name: str = NAME,
+    description: str | None = None,
     checked: bool = False,
     geo: GeoLookup | None = None,
     actor: str,
@@ -140,9 +142,13 @@ def put_rules(
     """Make these the rules of a scope, in a transaction of the caller's, who writes the audit row.
 
     Args:
+        name: of the ruleset, where there is none yet.
+        description: of the ruleset; None leaves it.
         checked: the caller has compiled them already.
     """
-    ruleset = before.ruleset or new_ruleset(before.scope, at=at)
+    ruleset = before.ruleset or new_ruleset(before.scope, name=name, at=at)
+    if description is not None:
+        ruleset = replace(ruleset, description=description)
     kept = new_rules(rules, before.rules, ruleset_id=ruleset.id, at=at)
     if not checked:
         check_rules(session, before.scope, kept, at=at, geo=geo)

@@ -143,7 +143,7 @@ def _account(
             },
         )
     for ruleset in account.rulesets:
-        _ruleset(writer, ruleset, "account", account.id, account.name or account.id)
+        _ruleset(writer, ruleset, "account", account.id, "account")
 
 
 def _list(writer: _Writer, account: AccountObject, one: ListObject) -> None:

@@ -18,6 +18,8 @@ from authz.services.cloudflare_options import ImportOptions
 from authz.services.hosts import add_host, list_hosts
 from authz.services.policies import apply_policy
 from authz.services.revocation import revoke_certificate, revoke_serial
+from authz.services.ruleset_management import create_ruleset
+from authz.services.scopes import CUSTOM_RULES, Scope
 from authz.services.zones import change_zone, create_zone
 from authz.sources.cloudflare_document import read_export, write_export
 from authz.sources.policy_import import import_policy
@@ -56,11 +58,26 @@ lists:
 """
 
 
+OF_ACCOUNT = {
+    "name": "all zones",
+    "kind": "root",
+    "phase": CUSTOM_RULES,
+    "description": "before the zones' own",
+    "rules": [
+        {"ref": "first", "expression": "ip.src in $office", "action": "log", "description": "d"},
+        {"ref": "last", "expression": "ssl", "action": "block", "enabled": False},
+    ],
+}
+
+
 def fill(world: World, directory: Path) -> None:
     """A store with something of everything."""
     file = directory / "policy.yaml"
     file.write_text(POLICY)
     apply_policy(world.store, "default", import_policy(file), **WHO)
+    with world.store.read() as session:
+        account = Scope(account_id=session.zones.accounts()[0].id)
+    create_ruleset(world.store, account, OF_ACCOUNT, geo=None, **WHO)
     world.ca()
     create_zone(world.store, "example.com", **WHO)
     change_zone(

@@ -409,10 +409,7 @@ def test_other_products_stay_and_those_that_protect_are_losses(world: World) -> 
             ruleset(phase="http_request_redirect", number=4),
         ]
     )
-    fake.rulesets = [
-        ruleset(rule("d"), rule("e", action="skip"), rule("f", enabled=False), kind="root"),
-        ruleset(rule("g"), kind="root", phase="ddos_l7", number=5),
-    ]
+    fake.rulesets = [ruleset(rule("g"), kind="root", phase="ddos_l7", number=5)]
 
     report = rehearsed(world, fake)
 
@@ -421,9 +418,7 @@ def test_other_products_stay_and_those_that_protect_are_losses(world: World) -> 
         "http_ratelimit (2 rules)",
         "http_request_transform (1 rules)",
     ]
-    assert [codes(one) for one in items(report, "account rule")] == [["account_rule"]] * 3
     assert report.losses == (
-        "account Acme: account rule d (block) is left out",
         "account Acme: 1 rules of ddos_l7 are left out",
         "zone example.com: 1 rules of http_ratelimit are left out",
     )

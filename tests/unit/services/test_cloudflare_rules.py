@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.errors import PolicyError
 from authz.policy.fields import scheme_for
 from authz.rules import ListKind, ListModel, compile_list
 from authz.services.cloudflare_report import Verdict
-from authz.services.cloudflare_rules import Challenge, translate_rules
+from authz.services.cloudflare_rules import Challenge, Surroundings, translate_rules
 from tests.factories.cloudflare import hex_id, rule
 
 if TYPE_CHECKING:
     from authz.services.cloudflare_rules import TranslatedRules
 
 OFFICE = compile_list(ListModel(name="office", kind=ListKind.IP, items=("192.0.2.0/24",)))
+NARROWER = Surroundings(trust_narrows=True, hosts_ask=True)
+OF_ACCOUNT = Surroundings(of_account=True)
 
 
 def translated(*rules: dict[str, Any], **given: Any) -> TranslatedRules:
@@ -145,9 +148,44 @@ def test_a_rule_without_an_expression_is_none() -> None:
     ],
 )
 def test_what_has_another_value_here_is_said(expression: str, code: str) -> None:
-    done = translated(rule("a", expression), trust_narrows=True, hosts_ask=True)
+    done = translated(rule("a", expression), around=NARROWER)
 
     assert (done.items[0].verdict, codes(done)) == (Verdict.CHANGES, [code])
+
+
+def test_a_block_rule_that_wants_a_plan_never_blocks_here() -> None:
+    wants = 'ssl and cf.zone.plan eq "ENT"'
+    done = translated(
+        rule("a", wants),
+        rule("b", wants, "log"),
+        rule("c", wants, enabled=False),
+        rule("d", wants, "challenge"),
+        challenge=Challenge.BLOCK,
+    )
+
+    assert len(done.rules) == 4
+    assert done.losses == (
+        'rule a (block) reads cf.zone.plan, which is "" here: it may never block',
+        'rule d (challenge) reads cf.zone.plan, which is "" here: it may never block',
+    )
+
+
+def test_rules_of_the_account_do_not_skip() -> None:
+    skip = rule("a", "ssl", "skip", action_parameters={"ruleset": "current"})
+    done = translated(skip, rule("b"), around=OF_ACCOUNT)
+
+    assert [one["ref"] for one in done.rules] == ["b"]
+    assert (done.items[0].verdict, codes(done)) == (Verdict.CANNOT, ["account_skip"])
+    assert done.losses == ()
+
+
+def test_a_rule_whose_name_is_taken_is_left_out() -> None:
+    why = PolicyError("somebody has it", hint="another ref")
+    done = translated(rule("a"), rule("b"), taken={"b": why})
+
+    assert [one["ref"] for one in done.rules] == ["a"]
+    assert (done.items[1].verdict, done.items[1].error) == (Verdict.CANNOT, why)
+    assert done.losses == ("rule b (block) is left out",)
 
 
 def test_rules_that_are_skipped_are_named_by_ref() -> None:

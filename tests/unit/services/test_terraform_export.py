@@ -42,6 +42,7 @@ def test_every_resource_is_imported_by_its_identifier(world: World, tmp_path: Pa
         "cloudflare_zone.default": default.id,
         f"{hosts}.example_com": f"{zone.id}/{uploaded}",
         f"{hosts}.default": default.id,
+        "cloudflare_ruleset.account": f"accounts/{account.id}/{account.rulesets[0].id}",
         "cloudflare_ruleset.example_com": f"zones/{zone.id}/{zone.rulesets[0].id}",
         "cloudflare_ruleset.default": f"zones/{default.id}/{default.rulesets[0].id}",
     }
