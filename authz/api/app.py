@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 import authz
 from authz.api import problems
 from authz.api.envelope import Failure
-from authz.api.routes import zones
+from authz.api.routes import list_items, lists, zones
 
 if TYPE_CHECKING:
     from authz.api.backend import Backend
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Where everything is: what the SDK calls `base_url`.
 PREFIX: Final = "/client/v4"
 
-_ROUTERS: Final[tuple[APIRouter, ...]] = (zones.router,)
+_ROUTERS: Final[tuple[APIRouter, ...]] = (zones.router, lists.router, list_items.router)
 
 _FAILURES: Final = {
     400: "What was asked for cannot be done; `errors` say why.",
