@@ -146,6 +146,20 @@ def test_a_body_that_is_too_large_is_refused(api: Bench, monkeypatch: pytest.Mon
     api.errors(413, "POST", path, json=[{"ip": f"192.0.2.{n}"} for n in range(100)])
 
 
+def test_a_hundred_thousand_items_are_one_body_and_one_more_is_none(api: Bench) -> None:
+    one = made(api)
+    path = f"{LISTS}/{one['id']}"
+    items = [{"ip": f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}"} for n in range(100_000)]
+
+    api.result("PUT", f"{path}/items", json=items)
+
+    assert api.result("GET", path)["num_items"] == 100_000
+    (found,) = _items(api, one["id"], search="10.1.134.159")
+    assert found["ip"] == "10.1.134.159"
+    (error,) = api.errors(400, "POST", f"{path}/items", json=[*items, {"ip": "192.0.2.1"}])
+    assert "100001 items, 100000 are possible" in error["message"]
+
+
 def test_a_body_is_not_read_for_those_who_may_not_send_it(
     api: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
