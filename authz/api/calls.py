@@ -90,7 +90,10 @@ def caller(
         UnauthenticatedError, ThrottledError: nobody.
     """
     at = backend.clock()
-    return Call(backend=backend, principal=authenticated(request, backend, at), at=at)
+    principal = authenticated(request, backend, at)
+    # For the log line of the call (api.guard).
+    request.state.token_id = principal.token_id
+    return Call(backend=backend, principal=principal, at=at)
 
 
 Caller = Annotated[Call, Depends(caller)]
