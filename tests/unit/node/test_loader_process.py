@@ -49,7 +49,6 @@ PLAN = Plan(
     geoip={},
     log_format="json",
     log_level="info",
-    without_effect=(),
 )
 
 
