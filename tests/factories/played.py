@@ -60,6 +60,12 @@ class Played:
                 return message
         raise AssertionError(f"no {kind}")
 
+    def told_nothing_more(self) -> bool:
+        """Whether its keeper hangs up, once it has read what was said before."""
+        while self.channel.receive() is not None:
+            pass
+        return True
+
 
 class Stage:
     """Where they are started.

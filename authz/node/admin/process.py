@@ -209,9 +209,9 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel: Channel[ToAdmin] = Channel(socket.socket(fileno=int(arguments[0])), ToAdmin)
-    listener = socket.socket(fileno=int(arguments[1]))
     config = channel.receive()
     if not isinstance(config, AdminConfig):
         return 0  # the supervisor ended before it said anything
     configure_logging(config.log_format, config.log_level)
+    listener = socket.socket(fileno=int(arguments[1]))
     return Admin(channel, config, listener, ended=end, limits=allowed(Limits())).run()
