@@ -211,6 +211,7 @@ def main(arguments: list[str]) -> int:
     channel: Channel[ToAdmin] = Channel(socket.socket(fileno=int(arguments[0])), ToAdmin)
     config = channel.receive()
     if not isinstance(config, AdminConfig):
+        channel.close()
         return 0  # the supervisor ended before it said anything
     configure_logging(config.log_format, config.log_level)
     listener = socket.socket(fileno=int(arguments[1]))
