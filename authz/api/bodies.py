@@ -1,90 +1,132 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies with a hundred thousand items: read for those alone who may send them, and bounded.
+"""Bodies of calls, read whole before anything else is done with them, within limits.
 
-Any other body is a model that FastAPI reads, before it is known who calls and in the one thread
-that all calls share. These are read when the call is allowed (`large_body` stands behind the call
-among a route's arguments) and decoded in the thread of the route.
+The framework would read them itself, and before it looks who calls: any size, for any time. Here
+a large body is only taken of whoever has a valid token, and all of them together have a bound, so
+that memory is not what a client decides about.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-import msgspec
-from fastapi import Depends, Request
-from starlette.requests import ClientDisconnect
+from starlette.datastructures import Headers
 
-from authz.api.problems import INVALID_REQUEST, ApiError, pointer_of
+from authz.api.problems import BUSY, INVALID_REQUEST, ApiError
+from authz.errors import AuthzError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-_T = TypeVar("_T")
+    from starlette.types import Receive, Scope
 
-#: Bytes of a body: 100,000 items of 335 bytes.
-MAX_BODY: Final = 32 * 2**20
-
-#: Objects of a body: 100,000 items of two, and what comments have of them. An empty object takes
-#: three bytes of a body and a hundred of memory.
-MAX_OBJECTS: Final = 500_000
-
-_PLACE: Final = re.compile(r"^(.*) - at `\$(.*)`$", re.DOTALL)
-_STEP: Final = re.compile(r"\[(\d+)\]|\.(\w+)")
+    from authz.api.limits import Limits
 
 
-async def large_body(request: Request) -> bytes:
-    """The body as it is.
+class ClientGoneError(Exception):
+    """The client went before its call was there. Never leaves authz.api."""
 
-    Raises:
-        ApiError: it has more than MAX_BODY bytes (413), or does not end.
+
+class Bodies:
+    """Reads bodies, on one thread.
+
+    Args:
+        known: raises AuthzError or ApiError unless the call has a valid token.
+
+    Attributes:
+        held: bytes that are in memory now.
     """
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY:
+
+    def __init__(self, limits: Limits, known: Callable[[Scope], Awaitable[None]]) -> None:
+        self.held = 0
+        self._limits = limits
+        self._known = known
+
+    @asynccontextmanager
+    async def read(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+        """The body of a call, held until the end of the block.
+
+        Raises:
+            ApiError: it is too large (413), too late (408), or there is no room (503). Something
+                may be on its way still: the connection is of no use any more.
+            AuthzError: whatever `known` raises.
+            ClientGoneError: nobody waits for an answer.
+        """
+        body = _Body(receive)
+        try:
+            await self._read(scope, body)
+            yield b"".join(body.chunks)
+        finally:
+            self.held -= body.size
+
+    async def _read(self, scope: Scope, body: _Body) -> None:
+        headers = Headers(scope=scope)
+        declared = int(headers.get("content-length", "0"))
+        if not (declared or "transfer-encoding" in headers):
+            return
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                await self._collect(scope, body, declared)
+        except (ApiError, AuthzError):
+            # Whoever waits to be asked for the body has not sent it.
+            if "expect" not in headers or body.size:
+                await self._discard(body)
+            raise
+        except TimeoutError:
+            raise ApiError(408, INVALID_REQUEST, "the body did not arrive in time") from None
+
+    async def _collect(self, scope: Scope, body: _Body, declared: int) -> None:
+        limits = self._limits
+        is_known = False
+        while True:
+            size = max(body.size, declared)
+            if size > limits.body_bytes:
                 raise ApiError(
-                    413,
-                    INVALID_REQUEST,
-                    f"the body has more than {MAX_BODY} bytes (send it in several calls)",
-                    headers={"Connection": "close"},
+                    413, INVALID_REQUEST, f"the body is larger than {limits.body_bytes} bytes"
                 )
-            parts.append(part)
-    except ClientDisconnect:
-        raise ApiError(400, INVALID_REQUEST, "the body has no end") from None
-    return b"".join(parts)
+            if size > limits.unknown_body_bytes and not is_known:
+                await self._known(scope)
+                is_known = True
+            if self.held > limits.held_bytes:
+                raise ApiError(
+                    503,
+                    BUSY,
+                    "too many large calls at the same time",
+                    headers={"Retry-After": "5"},
+                )
+            if body.is_whole:
+                return
+            chunk = await body.next()
+            body.chunks.append(chunk)
+            body.size += len(chunk)
+            self.held += len(chunk)
+
+    async def _discard(self, body: _Body) -> None:
+        """Read what still comes, for a while: who is still sending does not hear an answer."""
+        left = 4 * self._limits.body_bytes
+        try:
+            async with asyncio.timeout(self._limits.discard_seconds):
+                while left > 0 and not body.is_whole:
+                    left -= len(await body.next())
+        except TimeoutError:
+            return
 
 
-LargeBody = Annotated[bytes, Depends(large_body)]
+class _Body:
+    """What has come of one."""
 
+    def __init__(self, receive: Receive) -> None:
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.is_whole = False
+        self._receive = receive
 
-def decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
-    """What a body has in it.
-
-    Raises:
-        ApiError: it is not JSON, or of another shape, with the place of the first thing that is
-            wrong (400).
-    """
-    if body.count(b"{") > MAX_OBJECTS:
-        raise ApiError(
-            400, INVALID_REQUEST, f"the body has more than {MAX_OBJECTS} objects", pointer=""
-        )
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        message, path = _placed(str(error))
-        raise ApiError(400, INVALID_REQUEST, message, pointer=pointer_of(path)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiError(
-            400, INVALID_REQUEST, f"the body is not JSON: {str(error).lower()}", pointer=""
-        ) from None
-
-
-def _placed(message: str) -> tuple[str, Sequence[str]]:
-    """What msgspec says, without the place, and the place."""
-    found = _PLACE.match(message)
-    if found is None:
-        return message, ()
-    return found[1], [index or name for index, name in _STEP.findall(found[2])]
+    async def next(self) -> bytes:
+        """The next piece; raises ClientGoneError."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientGoneError
+        self.is_whole = not message.get("more_body", False)
+        return bytes(message.get("body", b""))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from fastapi import APIRouter, Path, Query
 
-from authz.api.bodies import LargeBody, decoded
 from authz.api.cursors import item_cursor, item_place
 from authz.api.envelope import ContinuedAfter, Envelope, Failure, ok
+from authz.api.large_bodies import LargeBody, decoded
 from authz.api.models.list_items import (
     IDS_BODY,
     ITEMS_BODY,

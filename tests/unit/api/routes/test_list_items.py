@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.api import bodies
+from authz.api import large_bodies as bodies
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Resource
 from tests.unit.api.routes.test_lists import LISTS, made
 from tests.unit.services.test_lists import from_a_file
