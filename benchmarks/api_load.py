@@ -69,15 +69,23 @@ def ask_steadily(address: str, check: bytes, ended: threading.Event) -> Checks:
 def measure(database: str, clients: int, seconds: float) -> tuple[Outcome, Checks]:
     """One store."""
     with tempfile.TemporaryDirectory() as directory:
-        world = world_of(database, Path(directory) / "data")
+        data = Path(directory) / "data"
+        world = world_of(database, data)
+        secret = data / "ca.key"
+        # By which the authority was made.
+        secret.write_bytes(bytes(range(32)))
+        secret.chmod(0o600)
         check = check_of(world.issue("checked"))
         with world.store.read() as session:
             account = session.zones.accounts()[0].id
-        node = StoreNode(Path(directory), database=database)
+        node = StoreNode(Path(directory), "--admin", "127.0.0.1:0", database=database)
         try:
             node.until_serving()
-            host, port = node.admin
-            target = Target(host=host, port=port, token=node.admin_token())
+            # Its path is logged when the first token is there.
+            first = node.until_logged("the first token is in a file")["file"]
+            host, _, port = node.events("serving")[0]["admin"].rpartition(":")
+            token = Path(first).read_text(encoding="ascii").strip()
+            target = Target(host=host, port=int(port), token=token)
             ended = threading.Event()
             found: list[Checks] = []
             asking = threading.Thread(

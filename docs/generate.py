@@ -32,7 +32,7 @@ from typer.testing import CliRunner
 from authz.cli.main import app
 from authz.cli.policy_test.document import TestDocument
 from authz.extauthz.service import SEED_BYTES
-from authz.settings import NOT_BUILT_YET, Settings
+from authz.settings import Settings
 from authz.sources.lines import MAX_SERIAL_DIGITS
 from authz.sources.policy_document import MAX_RESPONSE_BYTES, REFUSED_ACTIONS, PolicyDocument
 
@@ -71,12 +71,6 @@ certificate_source: envoy
 policy: policy.yaml
 log: {format: json, level: info}
 ```
-
-**Without effect in this release:** """
-        + ", ".join(f"`{name}`" for name in NOT_BUILT_YET)
-        + """.
-They are read and checked, so that a file written for a later release is not refused,
-and `authz serve` warns about those that are set or on by default.
 
 """
         + "\n".join(_setting_sections(Settings, ""))

@@ -16,6 +16,8 @@ from authz.api.routes import (
     certificate_authorities,
     client_certificates,
     hostname_associations,
+    list_items,
+    lists,
     mtls_certificates,
     rulesets,
     rulesets_rules,
@@ -41,6 +43,8 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     rulesets.router,
     rulesets_rules.router,
     rulesets_versions.router,
+    lists.router,
+    list_items.router,
 )
 
 _FAILURES: Final = {

@@ -98,7 +98,10 @@ def caller(
     """
     at = backend.clock()
     access: Access = request.app.state.access
-    return Call(backend=backend, principal=access.authenticated(request, at), at=at)
+    principal = access.authenticated(request, at)
+    # For the log line of the call (api.guard).
+    request.state.token_id = principal.token_id
+    return Call(backend=backend, principal=principal, at=at)
 
 
 Caller = Annotated[Call, Depends(caller)]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: Ours, for a body or parameter that is not what the call takes.
 INVALID_REQUEST: Final = 1001
 INTERNAL: Final = 1002
+#: There is more to do than is done at a time; the same call may be sent again.
+BUSY: Final = 1003
 
 #: Cloudflare's.
 NO_ENTRY_POINT: Final = 10003

@@ -44,6 +44,7 @@ class AddressesFile:
         metrics: str | None,
         sds: str | None = None,
         publication: str | None = None,
+        admin: str | None = None,
     ) -> None:
         """Write it, whole. Checks do not need it: a read-only disk is worth a log line only."""
         content = {
@@ -52,6 +53,7 @@ class AddressesFile:
             "metrics": metrics,
             "sds": sds,
             "publication": publication,
+            "admin": admin,
         }
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -69,19 +69,20 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def listen(host: str, port: int, *, purpose: str, hint: str) -> socket.socket:
+def listen(host: str, port: int, *, purpose: str, hint: str, backlog: int = 64) -> socket.socket:
     """A listening TCP socket, before anything needs to be served on it.
 
     Args:
         purpose: what it is for, for the error's message.
         hint: what to do when it cannot be had.
+        backlog: how many connections wait to be accepted.
 
     Raises:
         TransportError: the address is taken, not ours, or not allowed.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=64)
+        return socket.create_server((host, port), family=family, backlog=backlog)
     except OSError as error:
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if error.errno == errno.EADDRINUSE:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from authz.errors import LoaderError
 from authz.node.channel import Channel, ChannelClosedError
-from authz.node.child import start_module
+from authz.node.child import give_way, start_module
 from authz.node.loader_messages import (
     Built,
     Findings,
@@ -39,9 +39,6 @@ LOAD_SECONDS: Final = 120.0
 
 #: From its last word to its end.
 EXIT_SECONDS: Final = 2.0
-
-#: How much a reload gives way to who answers checks (nice(2)).
-NICE: Final = 5
 
 _NO_ANSWER_HINT: Final = (
     "its own messages are above; when the system killed it for want of memory (dmesg says so), "
@@ -136,16 +133,8 @@ class LoaderProcess:
         return 0 if self._status is None else self._status
 
     def give_way(self) -> None:
-        """Let it take its time; checks are being answered meanwhile.
-
-        It is told so from outside, right after its start: half of what it does is to import, and
-        at the priority of those who answer checks that would already cost them a queue.
-        """
-        pid = self._process.pid
-        with contextlib.suppress(OSError):  # it is gone
-            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + NICE)
-        with contextlib.suppress(OSError, AttributeError):  # not Linux, or not allowed
-            os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+        """Let it take its time; checks are being answered meanwhile."""
+        give_way(self._process.pid)
 
     def kill(self) -> None:
         """End it at once; whoever waits for its answer gets none."""

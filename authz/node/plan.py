@@ -6,16 +6,17 @@ Settings are read where pydantic is at home, and that is not where checks are an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from authz.errors import SettingsError
+from authz.node.admin.config import AdminConfig
 from authz.node.control.config import ControlConfig, FetchConfig
 from authz.node.messages import EndpointConfig, Message
 
 if TYPE_CHECKING:
-    from authz.settings import Settings
+    from authz.settings import AdminTls, GrpcTls, Settings
 
 
 class Plan(Message, frozen=True, kw_only=True):
@@ -23,7 +24,8 @@ class Plan(Message, frozen=True, kw_only=True):
 
     `policy` is None where only the store is answered by, `control` where there is nothing for a
     control process to do; then one is started as `fetching` says when the policy names something to
-    fetch.
+    fetch. `admin` is None where the API is not served, and `admin_closed` says whether that is for
+    want of a store and somebody asked for it.
     """
 
     endpoint: EndpointConfig
@@ -35,9 +37,10 @@ class Plan(Message, frozen=True, kw_only=True):
     geoip: dict[str, str]
     log_format: str
     log_level: str
-    without_effect: tuple[str, ...]
     control: ControlConfig | None = None
     fetching: ControlConfig | None = None
+    admin: AdminConfig | None = None
+    admin_closed: Literal["", "unasked", "asked"] = ""
 
     @property
     def follows_store(self) -> bool:
@@ -92,9 +95,10 @@ def plan_of(settings: Settings) -> Plan:
         geoip={kind: str(path) for kind, path in geoip.items() if path is not None},
         log_format=settings.log.format,
         log_level=settings.log.level,
-        without_effect=settings.without_effect(),
         control=control if wanted else None,
         fetching=None if wanted else control,
+        admin=_admin_config(settings) if settings.admin_active else None,
+        admin_closed=_admin_closed(settings),
     )
     try:
         msgspec.msgpack.encode(plan)
@@ -146,14 +150,45 @@ def _check_fetch(settings: Settings) -> None:
 
 def _check_tls(settings: Settings) -> None:
     """Refuse unusable TLS files before anything is loaded, while their keys can still be named."""
-    tls = settings.grpc.tls
-    if tls is None:
-        return
+    sections: dict[str, GrpcTls | AdminTls | None] = {"grpc": settings.grpc.tls}
+    if settings.admin_active:
+        sections["admin"] = settings.admin.tls
+    for section, tls in sections.items():
+        if tls is not None:
+            _check_files(settings, section, tls)
+
+
+def _check_files(settings: Settings, section: str, tls: GrpcTls | AdminTls) -> None:
     from authz.extauthz.transport import TlsFiles
     from authz.extauthz.transport.tls_files import load
 
     files = TlsFiles(certificate=tls.certificate, key=tls.key, client_ca=tls.client_ca)
-    load(files, lambda key: settings.where("grpc", "tls", key))
+    load(files, lambda key: settings.where(section, "tls", key))
+
+
+def _admin_config(settings: Settings) -> AdminConfig:
+    admin, keys = settings.admin, settings.keys
+    tls = admin.tls
+    return AdminConfig(
+        listen=admin.listen,
+        hosts=tuple(admin.hosts),
+        certificate=None if tls is None else str(tls.certificate),
+        key=None if tls is None else str(tls.key),
+        client_ca=None if tls is None or tls.client_ca is None else str(tls.client_ca),
+        database=settings.database,
+        data_dir=str(settings.data_dir),
+        publication_url=settings.publication.url,
+        key_file=None if keys.key_file is None else str(keys.key_file),
+        passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
+        log_format=settings.log.format,
+        log_level=settings.log.level,
+    )
+
+
+def _admin_closed(settings: Settings) -> Literal["", "unasked", "asked"]:
+    if settings.admin_active or not settings.admin.active:
+        return ""
+    return "asked" if settings.admin_asked_for else "unasked"
 
 
 def endpoint_config(settings: Settings) -> EndpointConfig:

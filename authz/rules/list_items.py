@@ -92,6 +92,16 @@ def pack_items(kind: ListKind, items: Sequence[str]) -> PackedItems:
     return _PACKERS[kind](items)
 
 
+def hostname_of(item: str) -> str:
+    """A host name, or `*.` and a host name, as a list of host names holds it.
+
+    Raises:
+        BadItemError: it is none.
+    """
+    name = item.lower()
+    return name if name.isascii() and _HOSTNAME.fullmatch(name) else _hostname(item, 0)
+
+
 def _addresses(items: Sequence[str]) -> PackedItems:
     try:
         packed = pack_addresses(items)

@@ -24,6 +24,8 @@ KEEP_SECONDS: Final = 30 * 86_400.0
 KEEP_CHANGES: Final = 100_000
 KEEP_CHANGES_SECONDS: Final = 7 * 86_400.0
 KEEP_REQUESTS_SECONDS: Final = 30 * 86_400.0
+#: Operations on the items of lists are done at once: nobody asks for long whether they are.
+KEEP_OPERATIONS_SECONDS: Final = 7 * 86_400.0
 
 
 def keep_activity(store: Store, seen: Mapping[str, float], events: Sequence[Event] = ()) -> int:
@@ -43,6 +45,7 @@ def forget_old(store: Store, at: float) -> None:
     with store.note() as session:
         session.events.forget(before=at - KEEP_SECONDS, keep=KEEP_EVENTS)
         session.certificates.forget_requests(at - KEEP_REQUESTS_SECONDS)
+        session.list_operations.forget(at - KEEP_OPERATIONS_SECONDS)
     # By itself: it takes a row that writers hold.
     with store.note() as session:
         session.revocations.trim_changes(before=at - KEEP_CHANGES_SECONDS, keep=KEEP_CHANGES)

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from authz.services.authorities import KnownAuthority
     from authz.services.hosts import Host
+    from authz.services.lists import KnownList
     from authz.services.policies import Applied
     from authz.store.records import (
         AuthorityCertificate,
         ClientCertificate,
+        List,
+        ListItem,
         Revocation,
         Ruleset,
         Token,
@@ -160,6 +163,38 @@ def revocation_object(one: Revocation) -> dict[str, Any]:
         "serial_number": serial_hex(one.serial),
         "reason": one.reason,
         "revoked_on": rfc3339_seconds(one.revoked_at),
+    }
+
+
+def list_object(known: KnownList) -> dict[str, Any]:
+    """A list without its items (Cloudflare); `description` is None when it is empty."""
+    one = known.list
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.description or None,
+        "kind": one.kind,
+        "num_items": one.items,
+        "num_referencing_filters": len(known.rules),
+        "created_on": rfc3339(one.created_at),
+        "modified_on": rfc3339(one.modified_at),
+    }
+
+
+def list_item_object(of: List, one: ListItem) -> dict[str, Any]:
+    """An item: its value under the name of the list's kind, and nothing under another's."""
+    value: Any = one.value
+    if of.kind == "hostname":
+        value = {"url_hostname": one.value, "exclude_exact_hostname": one.exclude_exact}
+    elif of.kind in ("asn", "integer"):
+        # A policy file may say AS64496.
+        value = int(one.value.lower().removeprefix("as"))
+    return {
+        "id": one.id,
+        of.kind: value,
+        "comment": one.comment or None,
+        "created_on": rfc3339(one.created_at),
+        "modified_on": rfc3339(one.modified_at),
     }
 
 

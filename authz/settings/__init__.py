@@ -17,12 +17,13 @@ from authz.settings.addresses import ListenAddress, parse_address
 
 if TYPE_CHECKING:
     from authz.settings.loading import DEFAULT_FILE, Override, load_settings
-    from authz.settings.model import NOT_BUILT_YET, OFF, GrpcTls, ServerTls, Settings
+    from authz.settings.model import AdminTls, GrpcTls, ServerTls, Settings
+    from authz.settings.values import OFF
 
 __all__ = [
     "DEFAULT_FILE",
-    "NOT_BUILT_YET",
     "OFF",
+    "AdminTls",
     "GrpcTls",
     "ListenAddress",
     "Override",
@@ -38,8 +39,8 @@ _MODULES = {
     "DEFAULT_FILE": "loading",
     "Override": "loading",
     "load_settings": "loading",
-    "NOT_BUILT_YET": "model",
-    "OFF": "model",
+    "OFF": "values",
+    "AdminTls": "model",
     "GrpcTls": "model",
     "ServerTls": "model",
     "Settings": "model",

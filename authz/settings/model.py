@@ -12,56 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from authz.errors import SettingsError
 from authz.settings.addresses import parse_address
 from authz.settings.problems import Section, fault
+from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
 from authz.settings.yaml_document import format_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-#: Instead of an address: nothing listens.
-OFF = "off"
-
-
-def _base(info: ValidationInfo) -> Path:
-    """The directory that relative paths are taken from."""
-    context = info.context
-    return context["base"] if isinstance(context, dict) else Path()
-
-
-def _path(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value or "\0" in value:
-        raise fault("the path is empty", hint="name a file or remove the key")
-    return _base(info) / value
-
-
-def _address(value: str, info: ValidationInfo) -> str:
-    try:
-        return str(parse_address(value).resolved(_base(info)))
-    except SettingsError as error:
-        raise fault(error.message, hint=error.hint) from None
-
-
-def _tcp_address(value: str, info: ValidationInfo) -> str:
-    if value.startswith("unix:"):
-        raise fault("a Unix socket cannot serve this", hint='write "host:port"')
-    return _address(value, info)
-
-
-def _tcp_address_or_off(value: str, info: ValidationInfo) -> str:
-    return value if value == OFF else _tcp_address(value, info)
 
 
 def _database(value: str) -> str:
@@ -71,12 +30,6 @@ def _database(value: str) -> str:
             hint='write "sqlite" (a file in data_dir) or "postgresql://user@host/name"',
         )
     return value
-
-
-FilePath = Annotated[Path, BeforeValidator(_path)]
-Address = Annotated[str, AfterValidator(_address)]
-TcpAddressOrOff = Annotated[str, AfterValidator(_tcp_address_or_off)]
-TrustedHops = Annotated[int, Field(ge=0, le=100)]
 
 
 class ServerTls(Section):
@@ -92,6 +45,16 @@ class GrpcTls(ServerTls):
     client_ca: FilePath | None = Field(
         default=None,
         description="Callers must show a certificate of one of these authorities (PEM).",
+    )
+
+
+class AdminTls(ServerTls):
+    """TLS of the admin port. Files that change are read again."""
+
+    client_ca: FilePath | None = Field(
+        default=None,
+        description="Callers must show a certificate of one of these authorities (PEM), besides "
+        "their token.",
     )
 
 
@@ -164,11 +127,19 @@ class MetricsSettings(Section):
 
 
 class AdminSettings(Section):
-    """The management API and the dashboard."""
+    """The management API, where a store is answered by.
 
-    enabled: bool = Field(default=True, description="Whether to serve them.")
+    Beside a `policy` alone there is nothing to manage, and the port stays closed.
+    """
+
+    enabled: bool = Field(default=True, description="Whether to serve it.")
     listen: TcpAddressOrOff = Field(default="127.0.0.1:8080", description="Where, or `off`.")
-    tls: ServerTls | None = Field(default=None, description="TLS on this port.")
+    hosts: list[HostName] = Field(
+        default_factory=list,
+        description="Names under which it is reached, besides those of this machine. A `listen` "
+        "on loopback answers no others, one beyond it all of them unless there are some here.",
+    )
+    tls: AdminTls | None = Field(default=None, description="TLS on this port.")
     allow_plaintext: bool = Field(
         default=False, description="Allows a `listen` beyond loopback without TLS."
     )
@@ -390,11 +361,12 @@ class Settings(Section):
         """Whether checks are answered by the store."""
         return self.store == "on" or (self.store == "auto" and self.policy is None)
 
-    def without_effect(self) -> tuple[str, ...]:
-        """The keys that ask for something this release does not have yet: listeners that are on."""
-        return ("admin",) if self.admin.active else ()
+    @property
+    def admin_active(self) -> bool:
+        """Whether the API is served: where there is something to manage."""
+        return self.admin.active and self.store_active
 
-
-#: Keys that are read and checked but do nothing in this release; docs/reference/settings.md marks
-#: them, `serve` warns about them.
-NOT_BUILT_YET = ("admin",)
+    @property
+    def admin_asked_for(self) -> bool:
+        """Whether somebody wrote that it should be, and did not only leave it as it is."""
+        return self.admin.active and bool(self.admin.model_fields_set & {"enabled", "listen"})

@@ -25,6 +25,7 @@ from authz.store.session import Session, last_revision, next_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
@@ -62,6 +63,13 @@ class Database(Protocol):
 
         Raises:
             StoreUnavailableError: the database cannot be asked.
+        """
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until it is this thread's turn to write, and keep it until the end of the block.
+
+        Raises:
+            StoreUnavailableError: it did not come.
         """
 
     def committing(self, connection: Connection, revision: int) -> None:
@@ -111,7 +119,11 @@ class Store:
             StoreUnavailableError: the database cannot be written to; nothing was changed, or,
                 where only the answer to the commit was lost, everything.
         """
-        with translated(self.name), self._database.writing.begin() as connection:
+        with (
+            translated(self.name),
+            self._database.turn(),
+            self._database.writing.begin() as connection,
+        ):
             revision = next_revision(connection)
             yield Session(connection, revision)
             self._database.committing(connection, revision)
@@ -119,7 +131,11 @@ class Store:
     @contextmanager
     def note(self) -> Iterator[Session]:
         """A transaction that changes nothing that is enforced; raises what `write` does."""
-        with translated(self.name), self._database.writing.begin() as connection:
+        with (
+            translated(self.name),
+            self._database.turn(),
+            self._database.writing.begin() as connection,
+        ):
             yield Session(connection, last_revision(connection))
 
     def rehearsal(self) -> Store:
@@ -148,6 +164,7 @@ class _Rehearsal(Store):
     def write(self) -> Iterator[Session]:
         with (
             translated(self.name),
+            self._database.turn(),
             self._database.writing.connect() as connection,
             connection.begin() as transaction,
         ):

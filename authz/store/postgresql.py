@@ -9,6 +9,7 @@ https://www.postgresql.org/docs/current/sql-notify.html
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -20,12 +21,17 @@ from authz.store.addresses import SCHEME, without_password
 from authz.store.bounded import SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sqlalchemy import Engine
 
 CHANNEL: Final = "authz"
 
 #: How long connecting may take.
 CONNECT_SECONDS: Final = 5
+
+#: Connections that are kept for the next one. Beyond them, there are as many as threads at work.
+KEPT_CONNECTIONS: Final = 8
 
 #: What the server gives up by itself, in milliseconds: a statement that takes too long, waiting for
 #: somebody else's transaction, and a transaction whose program says nothing any more (it would keep
@@ -78,6 +84,9 @@ class Postgresql:
             creator=lambda: BoundedConnection.connect(**self._parameters),
             # A connection that was lost while nobody used it is replaced without a word.
             pool_pre_ping=True,
+            pool_size=KEPT_CONNECTIONS,
+            # Whoever serves many has a bound on its threads; here they would wait, and then fail.
+            max_overflow=-1,
         )
         self.reading: Engine = self.writing.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -91,6 +100,10 @@ class Postgresql:
     def watcher(self) -> _Watcher:
         """Waits for NOTIFY."""
         return _Watcher(self._parameters, self.name)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Nothing: whoever takes a revision stands in line for its row, in the server."""
+        return nullcontext()
 
     def committing(self, connection: Connection, revision: int) -> None:
         """Tell whoever listens, when the transaction is committed."""

@@ -237,7 +237,13 @@ class RulesetVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class List:
-    """A named list without its items; `items` is how many. `zone_id`: whose file it came with."""
+    """A named list without its items.
+
+    Args:
+        zone_id: the zone whose policy file it came with; None: made by itself.
+        items: how many it has.
+        replaced: the revision in which all of them were last replaced, None for never.
+    """
 
     id: str
     account_id: str
@@ -249,11 +255,18 @@ class List:
     revision: int
     created_at: float
     modified_at: float
+    replaced: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListItem:
-    """One item of a list. `number` orders them, 0 before it is stored."""
+    """One item of a list.
+
+    Args:
+        exclude_exact: of `*.example.com`, whether example.com itself is left out; so it is when
+            this is None.
+        number: orders them, 0 before it is stored.
+    """
 
     id: str
     list_id: str
@@ -261,7 +274,20 @@ class ListItem:
     comment: str
     created_at: float
     modified_at: float
+    exclude_exact: bool | None = None
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOperation:
+    """Something that is done to the items of a list; `completed_at` when it is done."""
+
+    id: str
+    account_id: str
+    list_id: str
+    status: str
+    created_at: float
+    completed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

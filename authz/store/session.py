@@ -21,6 +21,7 @@ from authz.store.authorities import Authorities
 from authz.store.certificates import Certificates
 from authz.store.events import Events
 from authz.store.hosts import Hosts
+from authz.store.list_operations import ListOperations
 from authz.store.lists import Lists
 from authz.store.published import PublishedCrls
 from authz.store.revocations import Revocations
@@ -79,6 +80,11 @@ class Session:
     def lists(self) -> Lists:
         """Named lists."""
         return Lists(self._connection, self.revision)
+
+    @cached_property
+    def list_operations(self) -> ListOperations:
+        """What was done to the items of lists."""
+        return ListOperations(self._connection)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -2,8 +2,9 @@
 """SQLite: one file, write-ahead log, every commit on disk before it returns.
 
 Where the file may not be written, it can be read all the same (`read_only`).
-Readers see one moment and never wait; writers take turns (`BEGIN IMMEDIATE`), the next one waits
-for up to BUSY_SECONDS. https://www.sqlite.org/wal.html
+Readers see one moment and never wait; writers take turns (`BEGIN IMMEDIATE`): the threads of this
+process in their order (`turns`), the first of them with other processes. Each of the two waits
+takes BUSY_SECONDS at most. https://www.sqlite.org/wal.html
 """
 
 from __future__ import annotations
@@ -12,18 +13,25 @@ import errno
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from authz.errors import StoreUnavailableError
+from authz.store.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: How long a writer waits for another.
 BUSY_SECONDS: Final = 10.0
+
+#: Connections that are kept for the next one. Beyond them, there are as many as threads at work.
+KEPT_CONNECTIONS: Final = 8
 
 #: How often a watcher looks. The question costs some microseconds (PRAGMA data_version).
 LOOK_SECONDS: Final = 0.02
@@ -49,6 +57,7 @@ class Sqlite:
                 hint="give the user that runs authz a data_dir where it may write",
                 where=self.name,
             ) from error
+        self._turns = Turns()
         self.reading = _engine(file, "BEGIN")
         self.writing = _engine(file, "BEGIN IMMEDIATE")
 
@@ -71,6 +80,20 @@ class Sqlite:
         """Looks every LOOK_SECONDS."""
         return _Watcher(self._file)
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """In the order in which threads come."""
+        if not self._turns.take(BUSY_SECONDS):
+            raise StoreUnavailableError(
+                f"others have written for {BUSY_SECONDS:g} seconds",
+                hint="try again",
+                where=self.name,
+            )
+        try:
+            yield
+        finally:
+            self._turns.leave()
+
     def committing(self, connection: Connection, revision: int) -> None:
         """Nothing: who watches looks for itself."""
 
@@ -90,7 +113,14 @@ class Sqlite:
 def _engine(file: Path, begin: str) -> Engine:
     # Never made here: a store that is gone is not one that is empty. Not as a URL of SQLAlchemy's,
     # which would read the name of a directory once more.
-    engine = create_engine("sqlite://", creator=lambda: _connect(file), poolclass=QueuePool)
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: _connect(file),
+        poolclass=QueuePool,
+        pool_size=KEPT_CONNECTIONS,
+        # Whoever serves many has a bound on its threads; here they would wait, and then fail.
+        max_overflow=-1,
+    )
 
     @event.listens_for(engine, "connect")
     def _connected(connection: _Connection, record: Any) -> None:

@@ -273,6 +273,8 @@ lists: Final = Table(
     Column("items", _Large, nullable=False),
     # When its items last changed: an unchanged list is not read again.
     Column("revision", _Large, nullable=False),
+    # When all its items were last replaced: who reads them part by part then has to begin anew.
+    Column("replaced", _Large, nullable=True),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     UniqueConstraint("account_id", "name"),
@@ -286,9 +288,24 @@ list_items: Final = Table(
     Column("list_id", _Id, ForeignKey("lists.id", ondelete="CASCADE"), nullable=False),
     Column("value", _Text, nullable=False),
     Column("comment", _Text, nullable=False),
+    # Of `*.example.com`: whether example.com itself is left out, which is so when it is None.
+    Column("exclude_exact", Boolean, nullable=True),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     Index("ix_list_items_list", "list_id", "number"),
+)
+
+#: What was done to the items of a list, for whoever asks whether it is done.
+list_operations: Final = Table(
+    "list_operations",
+    metadata,
+    _id(primary_key=True),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    # The list may be gone by now.
+    Column("list_id", _Id, nullable=False),
+    Column("status", CheckedText(16), nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+    Column("completed_at", Double, nullable=True),
 )
 
 tokens: Final = Table(

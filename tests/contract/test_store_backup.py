@@ -24,6 +24,7 @@ from authz.store.records import (
     CertificateStatus,
     HostAssociation,
     IssuanceRequest,
+    ListOperation,
     PublishedCrl,
     Revocation,
     StoredEvent,
@@ -99,6 +100,16 @@ def fill(store: Store) -> None:
         made = named_list(zone.account_id)
         session.lists.add(made)
         session.lists.add_items(made.id, [list_item(made.id, f"192.0.2.{n}") for n in range(9)], AT)
+        session.list_operations.add(
+            ListOperation(
+                id=identifier("o"),
+                account_id=zone.account_id,
+                list_id=made.id,
+                status="completed",
+                created_at=AT,
+                completed_at=AT,
+            )
+        )
         session.tokens.add(
             Token(id=identifier("t"), name="t", sha256="0" * 64, scopes=({"a": 1},), created_at=AT)
         )

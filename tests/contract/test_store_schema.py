@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
     from tests.contract.conftest import Place
 
-#: What only one database has (migration 0003): the words, and what SQLite keeps for them.
-_OF_SEARCH = {"lexemes", "ix_client_certificates_lexemes"}
+#: What is not among the tables of the program: what only one database has (migration 0003), the
+#: words and what SQLite keeps for them; and an index of a part of a column (0005).
+_OF_SEARCH = {"lexemes", "ix_client_certificates_lexemes", "ix_list_items_value"}
 
 _LATER = '''
 """A later release's: a column and a table more."""
@@ -79,6 +80,8 @@ def _version(store: Store, version: str) -> None:
         )
 
 
+# SQLAlchemy looks at no such index of SQLite's.
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_the_migrations_make_the_tables_that_the_program_knows(store: Store) -> None:
     def known(_object: Any, name: str | None, kind: str, *_: Any) -> bool:
         return not (kind == "table" and str(name).startswith("client_certificate_words")) and (

@@ -143,6 +143,10 @@ class Node:
         """The processes that load a changed policy: none, as a rule."""
         return self._children("authz.node.loader")
 
+    def children(self) -> list[psutil.Process]:
+        """Every process that it has started and that is still there."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
     def _children(self, module: str) -> list[psutil.Process]:
         found = []
         for child in psutil.Process(self.process.pid).children():

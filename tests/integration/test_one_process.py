@@ -87,10 +87,14 @@ def test_the_start_line_says_what_runs(start: Start) -> None:
     assert not (node.data / "addresses.json").exists()
 
 
-def test_settings_without_effect_are_named(start: Start) -> None:
+def test_without_a_store_there_is_no_api_and_whoever_asked_for_it_is_told(start: Start) -> None:
     node = start("--admin", "127.0.0.1:0").until_serving()
-    [warning] = node.events("settings without effect in this release")
-    assert warning["keys"] == ["admin"]
+    said = "the API is not served: without a store there is nothing to manage"
+    [warning] = node.events(said)
+    assert warning["level"] == "warning"
+    assert "store: on" in warning["hint"]
+    assert node.events("serving")[0]["admin"] is None
+    assert node.children() == [], "it is one process all the same"
 
 
 def test_it_serves_on_a_unix_socket_without_metrics(

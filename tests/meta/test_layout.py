@@ -87,12 +87,12 @@ NOT_MIRRORED: dict[str, str] = {
         "backup": ("backup", "checking", "copying"),
         "certificates": ("certificates", "counts"),
         "faults": ("bounded", "postgresql", "sqlite"),
+        "lists": ("list_operations", "lists"),
         "repositories": (
             "audit",
             "authorities",
             "events",
             "hosts",
-            "lists",
             "published",
             "rulesets",
             "tokens",

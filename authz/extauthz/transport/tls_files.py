@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PEM files of the gRPC port, read and found to fit together; without grpcio.
+"""The PEM files of a port, read and found to fit together; without grpcio.
 
-Used before anything else is loaded (app), and at each change of the files (tls).
+Used before anything else is loaded (node.plan), and at each change of the files (tls, api.tls).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read(files: TlsFiles, where: Callable[[str], str | None] = lambda _: None) -
 
 _HINTS = {
     "certificate": "give a PEM file: the server certificate and its chain",
-    "client_ca": "give the PEM file of the authority that issued Envoy's certificate",
+    "client_ca": "give the PEM file of the authority that issued the callers' certificates",
 }
 
 

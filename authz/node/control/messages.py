@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from authz.node.control.config import ControlConfig
+from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.node.loader_messages import Findings
 from authz.node.messages import Message
 from authz.observability.activity import Report
@@ -26,12 +27,6 @@ class Tell(Message, frozen=True, kw_only=True):
     """What workers tell about checks."""
 
     report: Report
-
-
-class Inquire(Message, frozen=True, kw_only=True):
-    """Send your metrics."""
-
-    number: int
 
 
 # --- control process to supervisor -----------------------------------------------------------
@@ -62,20 +57,6 @@ class StoreState(Message, frozen=True, kw_only=True):
     """Whether the store can be read and what it says be published; `why` not, `""` when it can."""
 
     why: str
-
-
-class Failed(Message, frozen=True, kw_only=True):
-    """It cannot do what the settings ask: an operator's fault, for a person."""
-
-    message: str
-    hint: str | None
-
-
-class Numbers(Message, frozen=True, kw_only=True):
-    """Metrics in the Prometheus text format; `number` is that of the Inquire it answers."""
-
-    number: int
-    text: bytes
 
 
 ToControl = ControlConfig | InForce | Rebuild | Tell | Inquire

@@ -19,16 +19,8 @@ from typing import TYPE_CHECKING
 from authz.errors import AuthzError
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.control.config import ControlConfig
-from authz.node.control.messages import (
-    Failed,
-    InForce,
-    Inquire,
-    Listening,
-    Numbers,
-    Rebuild,
-    Tell,
-    ToControl,
-)
+from authz.node.control.messages import InForce, Listening, Rebuild, Tell, ToControl
+from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.settings import parse_address
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import pytest
 from authz.api.app import PREFIX, create_api
 from authz.api.backend import Backend
 from authz.ca.keys import KeyEncryption
+from authz.observability import log
 from authz.services.permissions import EVERYTHING, Grant
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
@@ -114,3 +116,11 @@ def api(tmp_path: Path, empty_store: Path) -> Iterator[Bench]:
     yield made
     made.close()
     store.close()
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The log lines of the test so far, as data."""
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(log._writer, "put", lambda line: lines.append(json.loads(line)))
+    return lines

@@ -186,7 +186,7 @@ def test_one_process_listens_where_somebody_asks_and_warns_of_nothing(
 
     assert plan.alone
     assert plan.control is None
-    assert plan.without_effect == ()
+    assert (plan.admin, plan.admin_closed) == (None, "")
 
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])

@@ -25,6 +25,7 @@ def test_it_says_where_the_node_listens(tmp_path: Path) -> None:
         "metrics": None,
         "sds": None,
         "publication": None,
+        "admin": None,
     }
     assert [path.name for path in file.path.parent.iterdir()] == ["addresses.json"]
 

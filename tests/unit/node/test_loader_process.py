@@ -16,6 +16,7 @@ import pytest
 from authz.errors import LoaderError
 from authz.node import loader_process as module
 from authz.node.channel import Channel
+from authz.node.child import NICE
 from authz.node.loader_messages import Built, Findings, GeoState, LoadPolicy, Unsettled
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
 from authz.node.messages import EndpointConfig
@@ -48,7 +49,6 @@ PLAN = Plan(
     geoip={},
     log_format="json",
     log_level="info",
-    without_effect=(),
 )
 
 
@@ -233,7 +233,7 @@ def test_one_that_gives_way_does_so_from_its_first_import_on() -> None:
         loader = LoaderProcess(child, ours)
         loader.give_way()
         before = os.getpriority(os.PRIO_PROCESS, 0)
-        assert os.getpriority(os.PRIO_PROCESS, child.pid) == min(19, before + module.NICE)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == min(19, before + NICE)
         if hasattr(os, "SCHED_BATCH"):
             assert os.sched_getscheduler(child.pid) == os.SCHED_BATCH
         loader.kill()

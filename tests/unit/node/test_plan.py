@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from authz.demo.pki import make_root
 from authz.errors import SettingsError, TransportError
+from authz.node.admin.config import AdminConfig
 from authz.node.plan import Plan, endpoint_config, plan_of
 from authz.settings import Override, load_settings
 
@@ -36,7 +39,7 @@ def test_a_plan_survives_being_sent() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
     assert (plan.workers, plan.geoip, plan.metrics) == (3, {"asn": "asn.mmdb"}, None)
     assert plan.policy == "policy.yaml"
-    assert plan.without_effect == ("admin",)
+    assert (plan.admin, plan.admin_closed) == (None, "unasked")
 
 
 def test_every_setting_that_checks_need_is_handed_over(tmp_path: Path) -> None:
@@ -104,6 +107,70 @@ def test_tls_files_that_cannot_be_used_are_named_by_their_key(tmp_path: Path) ->
     with pytest.raises(TransportError) as caught:
         plan_of(_settings(**{"grpc.tls.certificate": missing, "grpc.tls.key": missing}))
     assert "grpc.tls.certificate" in str(caught.value.where)
+
+
+def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
+    changes: dict[str, str | int] = {
+        "store": "on",
+        "publication.url": "http://pki.example.com",
+        "keys.key_file": str(tmp_path / "ca.key"),
+        "data_dir": str(tmp_path),
+        "admin.listen": "127.0.0.1:1",
+    }
+    plan = plan_of(_settings(**changes))
+
+    assert plan.admin == AdminConfig(
+        listen="127.0.0.1:1",
+        database="sqlite",
+        data_dir=str(tmp_path),
+        publication_url="http://pki.example.com",
+        key_file=str(tmp_path / "ca.key"),
+        log_format="json",
+        log_level="info",
+    )
+    assert plan.admin_closed == ""
+    assert not plan.alone
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
+
+
+def test_without_a_store_the_port_stays_closed_and_whoever_wants_it_is_told() -> None:
+    changes: dict[str, str | int] = {"sds.listen": "off"}
+    assert plan_of(_settings(**changes)).admin_closed == "unasked"
+    assert plan_of(_settings(**changes)).alone
+    assert plan_of(_settings(**changes, **{"admin.listen": "127.0.0.1:1"})).admin_closed == "asked"
+    assert plan_of(_settings(**changes, **{"admin.listen": "off"})).admin_closed == ""
+
+
+def test_tls_files_of_the_api_are_looked_at_where_it_is_served(tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.pem")
+    changes: dict[str, str | int] = {"admin.tls.certificate": missing, "admin.tls.key": missing}
+    assert plan_of(_settings(**changes)).admin is None
+    with pytest.raises(TransportError) as caught:
+        plan_of(_settings(store="on", **changes))
+    assert "admin.tls.certificate" in str(caught.value.where)
+
+
+def test_the_api_has_its_own_tls(tmp_path: Path) -> None:
+    authority = make_root("CA", at=time.time())
+    server = authority.server("localhost", at=time.time())
+    content = {"c": server.pem, "k": server.key_pem, "ca": authority.pem}
+    for name, pem in content.items():
+        (tmp_path / name).write_bytes(pem)
+    plan = plan_of(
+        _settings(
+            store="on",
+            **{
+                "admin.tls.certificate": str(tmp_path / "c"),
+                "admin.tls.key": str(tmp_path / "k"),
+                "admin.tls.client_ca": str(tmp_path / "ca"),
+            },
+        )
+    )
+
+    assert plan.admin is not None
+    assert plan.admin.certificate == str(tmp_path / "c")
+    assert plan.admin.key == str(tmp_path / "k")
+    assert plan.admin.client_ca == str(tmp_path / "ca")
 
 
 def test_a_name_that_is_no_text_is_refused() -> None:

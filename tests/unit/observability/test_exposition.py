@@ -10,8 +10,10 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from authz import __version__
+from authz.api.metrics import API_METRICS
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
+from authz.node.admin.keeper import RESTARTS, UP
 from authz.node.control.metrics import CONTROL_METRICS
 from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS, render
@@ -137,10 +139,14 @@ def test_every_metric_has_its_heading_with_type_and_labels() -> None:
     sections = dict(re.findall(r"^##+ `(\w+)`\n\n(.*)$", page, re.MULTILINE))
 
     others = {metric.name for metric in (*FLEET_METRICS, *CONTROL_METRICS, *SDS_METRICS)}
+    others |= {metric.name for metric in (*API_METRICS, UP, RESTARTS)}
     assert set(sections) == set(METRICS) | others
     for metric in SDS_METRICS:
         assert sections[metric.name].lower().startswith(metric.kind)
         assert (f"label `{metric.label}`" in sections[metric.name]) == bool(metric.label)
+    for api in API_METRICS:
+        assert sections[api.name].lower().startswith(api.kind)
+        assert all(f"`{label}`" in sections[api.name] for label in api.labels)
     for name, spec in METRICS.items():
         assert sections[name].lower().startswith(spec.kind)
         assert set(re.findall(r"`(\w+)`", sections[name].partition("(")[0])) == set(spec.labels)

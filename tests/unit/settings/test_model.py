@@ -70,9 +70,26 @@ def test_databases(database: str) -> None:
     assert "neither sqlite nor" in message(database="mysql://db")
 
 
-def test_what_is_not_built_yet_is_said_so() -> None:
-    assert settings().without_effect() == ("admin",)
-    assert settings(admin={"listen": "off"}).without_effect() == ()
+def test_the_api_is_served_where_there_is_something_to_manage() -> None:
+    assert settings().admin_active
+    assert not settings(policy="p.yaml").admin_active
+    assert settings(policy="p.yaml", store="on").admin_active
+    assert not settings(admin={"listen": "off"}).admin_active
+
+
+def test_who_asks_for_the_api_is_told_when_there_is_none() -> None:
+    assert not settings(policy="p.yaml").admin_asked_for
+    assert settings(admin={"enabled": True}).admin_asked_for
+    assert settings(admin={"listen": "127.0.0.1:1"}).admin_asked_for
+    assert not settings(admin={"enabled": True, "listen": "off"}).admin_asked_for
+    assert not settings(admin={"allow_plaintext": True}).admin_asked_for
+
+
+def test_names_of_the_api_are_host_names() -> None:
+    names = ["authz.example.com", "10.0.0.1", "[::1]"]
+    assert settings(admin={"hosts": names}).admin.hosts == [*names[:2], "::1"]
+    for wrong in ("authz:8080", "https://authz", "", "::1", "*.example.com"):
+        assert "is not the name of a host" in message(admin={"hosts": [wrong]})
 
 
 @pytest.mark.parametrize(

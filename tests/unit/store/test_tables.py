@@ -26,6 +26,7 @@ RECORDS = {
     records.RulesetVersion: "ruleset_versions",
     records.List: "lists",
     records.ListItem: "list_items",
+    records.ListOperation: "list_operations",
     records.Token: "tokens",
     records.AuditEntry: "audit_log",
     records.StoredEvent: "events",

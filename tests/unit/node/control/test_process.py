@@ -14,17 +14,15 @@ from authz.node.channel import Channel
 from authz.node.control import process as module
 from authz.node.control.config import ControlConfig
 from authz.node.control.messages import (
-    Failed,
     FromControl,
     InForce,
-    Inquire,
     Listening,
     NewSnapshot,
-    Numbers,
     Rebuild,
     Tell,
 )
 from authz.node.control.process import Control, main
+from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.activity import Report
 from tests.unit.node.control.test_activity import EVENT
 

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every call goes through before the application sees it, and every answer after it.
+
+    Host → body → its turn → the application → headers, log, metrics
+
+An ASGI application around another one. What is done here is the same for all calls, and nothing of
+it is about what they ask for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from anyio import to_thread
+from fastapi import Request
+from starlette.datastructures import Headers
+
+from authz.api.bodies import Bodies, ClientGoneError
+from authz.api.problems import BUSY, INTERNAL, INVALID_REQUEST, ApiError, failed, problem
+from authz.errors import AuthzError
+from authz.observability.log import get_logger
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.responses import Response
+    from starlette.types import Message, Receive, Scope, Send
+
+    from authz.api.access import Access
+    from authz.api.hosts import Hosts
+    from authz.api.limits import Limits
+    from authz.api.metrics import ApiMetrics
+
+#: Of every answer: what it says is nobody else's, and is what it says it is.
+HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_OURS: Final = frozenset(name for name, _ in HEADERS)
+
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+#: The status of the log and the metrics for a call whose client left: no answer was sent.
+CLIENT_GONE: Final = 499
+
+
+class Guard:
+    """An application, guarded. One event loop; `bodies` and `metrics` are that one's.
+
+    Args:
+        app: what `create_api` makes.
+        hosts: under which names it is asked.
+    """
+
+    def __init__(self, app: FastAPI, *, hosts: Hosts, limits: Limits, metrics: ApiMetrics) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._limits = limits
+        self._metrics = metrics
+        self._bodies = Bodies(limits, self._known)
+        self._readers = asyncio.Semaphore(limits.readers)
+        self._writers = asyncio.Semaphore(limits.writers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call."""
+        began = time.perf_counter()
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                others = [one for one in message.get("headers", ()) if one[0] not in _OURS]
+                message = {**message, "headers": [*others, *HEADERS]}
+            await send(message)
+
+        self._metrics.in_flight += 1
+        try:
+            await self._handle(scope, receive, answer)
+        except ClientGoneError:
+            status = status or CLIENT_GONE
+        except Exception as error:  # noqa: BLE001 - the boundary of a call
+            # What the application raises, it has answered and logged (problems).
+            if not status:
+                get_logger().error("a call of the API failed", exc_info=error)
+                response = failed(500, [problem(INTERNAL, "internal error")])
+                await response(scope, receive, answer)
+        finally:
+            self._metrics.in_flight -= 1
+            self._tell(scope, status or CLIENT_GONE, time.perf_counter() - began)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if not self._hosts.accepts(Headers(scope=scope).get("host")):
+                raise ApiError(
+                    421,
+                    INVALID_REQUEST,
+                    "this is not the address of the API: add the name to admin.hosts",
+                )
+            async with self._bodies.read(scope, receive) as body, self._turn(scope["method"]):
+                await self._app(scope, _again(body, receive), send)
+        except (ApiError, AuthzError) as error:
+            response = self._refusal(Request(scope), error)
+            # What was not read would be taken for the next request.
+            response.headers["Connection"] = "close"
+            await response(scope, receive, send)
+
+    def _turn(self, method: str) -> _Turn:
+        reads = method in _READING
+        return _Turn(self._readers if reads else self._writers, self._limits.queue_seconds)
+
+    def _refusal(self, request: Request, error: ApiError | AuthzError) -> Response:
+        """The answer of the application to an error that was raised before it was called."""
+        if isinstance(error, ApiError):
+            return failed(error.status, error.problems, error.headers)
+        handler: Any = self._app.exception_handlers[AuthzError]
+        response: Response = handler(request, error)
+        return response
+
+    async def _known(self, scope: Scope) -> None:
+        access: Access = self._app.state.access
+        at = self._app.state.backend.clock()
+        await to_thread.run_sync(access.authenticated, Request(scope), at)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "")
+        method = scope["method"]
+        self._metrics.answered(method, route, status, seconds)
+        get_logger().info(
+            "api call",
+            method=method,
+            route=route,
+            status=status,
+            seconds=round(seconds, 4),
+            token=scope.get("state", {}).get("token_id"),
+        )
+
+
+class _Turn:
+    """A place among those whose calls are carried out."""
+
+    def __init__(self, places: asyncio.Semaphore, seconds: float) -> None:
+        self._places = places
+        self._seconds = seconds
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise ApiError(
+                503, BUSY, "there is more to do than is done", headers={"Retry-After": "5"}
+            ) from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.release()
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read, for the application to read."""
+    is_read = False
+
+    async def read() -> Message:
+        nonlocal is_read
+        if is_read:
+            return await receive()
+        is_read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return read

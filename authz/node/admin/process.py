@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that serves the API, from its first message to its end.
+
+Threads: the main one reads what the supervisor says; the server has one, and a pool for the calls.
+One more opens the store when nobody has called yet, for the first token. When the server ends by
+itself the process does, and its keeper starts it again.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from authz.api.app import create_api
+from authz.api.backend import Backend, LateStore
+from authz.api.hosts import Hosts
+from authz.api.limits import Limits
+from authz.api.server import ApiServer, Serving
+from authz.errors import AuthzError, StoreError
+from authz.extauthz.transport import TlsFiles
+from authz.geo.database import open_databases
+from authz.node.admin.config import AdminConfig
+from authz.node.admin.keeper import DRAIN_SECONDS
+from authz.node.admin.messages import Databases, ToAdmin
+from authz.node.channel import Channel, ChannelClosedError
+from authz.node.keeper_messages import Failed, Inquire, Numbers
+from authz.observability.log import configure_logging, flush, get_logger
+from authz.services.first_token import first_token
+from authz.services.keys import encryption_of, has_keys
+from authz.settings import parse_address
+from authz.sources.key_secret import read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import msgspec
+
+    from authz.api.tls import ServerTls
+    from authz.ca.keys import KeyEncryption
+    from authz.store.engine import Store
+
+#: Exit status after an operator's fault that was told.
+EXIT_CONFIGURATION: Final = 2
+
+#: From one attempt to open the store to the next.
+RETRY_SECONDS: Final = 1.0
+
+#: Descriptors besides those of connections: the store, files, and what is imported.
+_OTHER_DESCRIPTORS: Final = 200
+
+
+class Admin:
+    """One process that serves the API."""
+
+    def __init__(
+        self,
+        channel: Channel[ToAdmin],
+        config: AdminConfig,
+        listener: socket.socket,
+        *,
+        ended: Callable[[int], None],
+        limits: Limits,
+    ) -> None:
+        self._channel = channel
+        self._config = config
+        self._listener = listener
+        self._ended = ended
+        self._limits = limits
+        self._stopping = threading.Event()
+        self._store = LateStore(config.database, Path(config.data_dir))
+        self._app = create_api(
+            Backend(
+                store=self._store,
+                encryption=self._encryption,
+                publication_url=config.publication_url,
+            )
+        )
+
+    def run(self) -> int:
+        """Serve until the supervisor hangs up; the exit status."""
+        config = self._config
+        try:
+            tls = self._tls()
+        except AuthzError as error:
+            self._say(Failed(message=str(error), hint=error.hint))
+            return EXIT_CONFIGURATION
+        hosts = Hosts(config.hosts, local=parse_address(config.listen).is_local)
+        server = ApiServer(
+            self._app,
+            self._listener,
+            Serving(hosts=hosts, tls=tls, limits=self._limits),
+            drain_seconds=DRAIN_SECONDS,
+            ended=self._server_ended,
+        )
+        server.start()
+        get_logger().info("the API is served", address=config.listen, tls=tls is not None)
+        threading.Thread(target=self._first_token, name="first token", daemon=True).start()
+        try:
+            while (message := self._channel.receive()) is not None:
+                self._heard(message, server)
+        except ChannelClosedError as error:
+            get_logger().error("the supervisor cannot be understood", reason=str(error))
+        self._stopping.set()
+        server.stop()
+        # When tokens were used last is written by a thread of its own.
+        self._app.state.access.settle()
+        self._store.close()
+        return 0
+
+    def _tls(self) -> ServerTls | None:
+        config = self._config
+        if config.certificate is None or config.key is None:
+            return None
+        from authz.api.tls import ServerTls
+
+        return ServerTls(
+            TlsFiles(
+                certificate=Path(config.certificate),
+                key=Path(config.key),
+                client_ca=None if config.client_ca is None else Path(config.client_ca),
+            )
+        )
+
+    def _encryption(self) -> KeyEncryption:
+        config = self._config
+        store: Store = self._store()
+        return encryption_of(
+            read_secret(
+                None if config.key_file is None else Path(config.key_file),
+                None if config.passphrase_file is None else Path(config.passphrase_file),
+                Path(config.data_dir),
+                create=not has_keys(store),
+            )
+        )
+
+    def _first_token(self) -> None:
+        """Once the store is there, without waiting for anybody to call."""
+        while not self._stopping.is_set():
+            try:
+                file = first_token(self._store(), Path(self._config.data_dir), at=time.time())
+            except StoreError as error:
+                get_logger().debug("the store cannot be opened yet", reason=str(error))
+                self._stopping.wait(RETRY_SECONDS)
+            except AuthzError as error:
+                get_logger().error("no first token", reason=str(error), hint=error.hint)
+                return
+            else:
+                if file is not None:
+                    get_logger().info("the first token is in a file", file=str(file))
+                return
+
+    def _heard(self, message: ToAdmin, server: ApiServer) -> None:
+        if isinstance(message, Inquire):
+            number = message.number
+            # By the server's own thread: one that hangs must not look alive.
+            server.call(lambda: self._say(Numbers(number=number, text=server.metrics.render())))
+        elif isinstance(message, Databases):
+            try:
+                geo = open_databases(
+                    None if message.city is None else Path(message.city),
+                    None if message.asn is None else Path(message.asn),
+                )
+            except AuthzError as error:
+                get_logger().error("GeoIP databases cannot be opened", reason=str(error))
+                return
+            self._app.state.backend = replace(self._app.state.backend, geo=geo)
+
+    def _server_ended(self, error: BaseException | None) -> None:
+        if not self._stopping.is_set():
+            get_logger().error("the server of the API ended", exc_info=error)
+            self._ended(1)
+
+    def _say(self, message: msgspec.Struct) -> None:
+        with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
+            self._channel.send(message)
+
+
+def end(status: int) -> None:
+    """End the process at once."""
+    flush()
+    os._exit(status)
+
+
+def allowed(limits: Limits) -> Limits:
+    """The limits, with no more connections than there may be descriptors; asks for more first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + _OTHER_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft == resource.RLIM_INFINITY:
+        return limits
+    most = max(soft - _OTHER_DESCRIPTORS, soft // 2)
+    return replace(limits, connections=min(limits.connections, most))
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the supervisor at the other end of file descriptor `arguments[0]`."""
+    # Control-C and service managers signal a whole group; the supervisor says what it means.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    channel: Channel[ToAdmin] = Channel(socket.socket(fileno=int(arguments[0])), ToAdmin)
+    config = channel.receive()
+    if not isinstance(config, AdminConfig):
+        channel.close()
+        return 0  # the supervisor ended before it said anything
+    configure_logging(config.log_format, config.log_level)
+    listener = socket.socket(fileno=int(arguments[1]))
+    return Admin(channel, config, listener, ended=end, limits=allowed(Limits())).run()

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real node serves the API: calls, TLS, a killed process, a restored store, and the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from authz.demo.pki import make_root
+from authz.services.permissions import EVERYTHING
+from authz.services.tokens import create_token
+from authz.store.engine import open_store
+from tests.factories.populated import check_of
+from tests.integration.harness import PATIENCE, eventually
+from tests.integration.stores import ALLOWED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import psutil
+
+    from tests.factories.populated import World
+    from tests.integration.stores import Asker, StoreNode
+
+PREFIX = "/client/v4"
+
+
+@dataclass
+class _Api:
+    """The API of a node."""
+
+    node: StoreNode
+    token: str
+    verify: ssl.SSLContext | bool = False
+
+    @property
+    def address(self) -> str:
+        found: str = self.node.events("serving")[0]["admin"]
+        return found
+
+    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        scheme = "http" if self.verify is False else "https"
+        return httpx.request(
+            method,
+            f"{scheme}://{self.address.replace('127.0.0.1', 'localhost')}{PREFIX}{path}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=PATIENCE,
+            verify=self.verify,
+            **more,
+        )
+
+    def zones(self) -> list[str]:
+        answer = self.call("GET", "/zones")
+        assert answer.status_code == 200, answer.text
+        return sorted(one["name"] for one in answer.json()["result"])
+
+    def process(self) -> psutil.Process | None:
+        found = self.node._children("authz.node.admin")
+        return found[0] if found else None
+
+
+@pytest.fixture
+def begin(start_store: Callable[..., StoreNode], world: World) -> Callable[..., _Api]:
+    """Start a node that serves the API of the store, and have a token of it."""
+
+    def begun(*options: str, **more: Any) -> _Api:
+        given = () if "--admin" in options else ("--admin", "127.0.0.1:0")
+        node = start_store(*given, *options).until_serving()
+        made = create_token(world.store, "test", EVERYTHING, actor="test", at=time.time())
+        return _Api(node=node, token=made.secret, **more)
+
+    return begun
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+def test_what_is_changed_through_the_api_is_published(begin: Callable[..., _Api]) -> None:
+    api = begin()
+    written = json.loads((api.node.data / "addresses.json").read_text())
+    assert written["admin"] == api.address
+    before = api.node.metric("authz_publications_total")
+
+    assert api.call("POST", "/zones", json={"name": "example.org"}).status_code == 200
+
+    assert api.zones() == ["default", "example.org"]
+    eventually(lambda: api.node.metric("authz_publications_total") > before, "it is published")
+    assert api.node.metric("authz_api_up") == 1
+    wanted = {"method": "POST", "route": "/zones", "status": "200"}
+    eventually(lambda: api.node.metric("authz_api_requests_total", **wanted) == 1, "it is counted")
+    assert "example.org" not in api.node.log.replace('"event": "published"', "")
+    assert api.token not in api.node.log
+
+
+def test_a_killed_process_comes_back_and_no_check_fails(
+    begin: Callable[..., _Api], world: World, asker: Callable[[str], Asker]
+) -> None:
+    request = check_of(world.issue("alice"))
+    api = begin()
+    assert api.zones() == ["default"]
+    asking = asker(api.node.addresses[0])
+    answers: list[int] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            answers.append(asking.ask(request))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(2):
+            process = api.process()
+            assert process is not None
+            process.kill()
+            # Whoever calls meanwhile waits for the next one: nobody is refused.
+            assert api.zones() == ["default"]
+        assert api.node.get("/readyz")[0] == 200
+    finally:
+        ended.set()
+        thread.join(PATIENCE)
+    assert len(answers) > 100
+    assert set(answers) == {ALLOWED}
+    eventually(lambda: api.node.metric("authz_api_restarts_total") == 2, "both are counted")
+
+
+def test_a_process_that_hangs_is_replaced(begin: Callable[..., _Api]) -> None:
+    api = begin()
+    assert api.zones() == ["default"]
+    eventually(lambda: api.node.metric("authz_api_up") == 1, "it has answered its keeper")
+    process = api.process()
+    assert process is not None
+
+    process.suspend()
+
+    eventually(lambda: api.node.metric("authz_api_up") == 0, "it is noticed")
+    assert api.zones() == ["default"]
+    after = api.process()
+    assert after is not None
+    assert after.pid != process.pid
+
+
+def test_a_restored_store_is_the_one_that_is_read(
+    begin: Callable[..., _Api], tmp_path: Path
+) -> None:
+    api = begin()
+    backup = tmp_path / "backup.db"
+
+    def authz(*arguments: str) -> None:
+        command = [sys.executable, "-P", "-m", "authz", *arguments]
+        config = ["--config", str(api.node.policy.with_name("authz.yaml"))]
+        subprocess.run(
+            [*command, *config, "--data-dir", str(api.node.data)],
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+
+    authz("db", "backup", str(backup))
+    api.call("POST", "/zones", json={"name": "example.org"})
+    assert api.zones() == ["default", "example.org"]
+
+    authz("db", "restore", str(backup), "--replace", "--yes")
+    assert api.zones() == ["default"]
+
+    # And a file in the place of another one.
+    store = api.node.data / "authz.db"
+    for beside in ("-wal", "-shm"):
+        store.with_name(store.name + beside).unlink(missing_ok=True)
+    other = open_store("sqlite", tmp_path / "other")
+    made = create_token(other, "test", EVERYTHING, actor="test", at=time.time())
+    other.close()
+    (tmp_path / "other" / "authz.db").replace(store)
+    api.token = made.secret
+    eventually(lambda: api.call("GET", "/zones").status_code == 200, "the other store is read")
+
+
+def test_tls_with_certificates_of_callers(begin: Callable[..., _Api], tmp_path: Path) -> None:
+    authority = make_root("CA", at=time.time())
+    server = authority.server("localhost", at=time.time())
+    client = authority.client("alice", at=time.time())
+    config = tmp_path / "authz.yaml"
+    (tmp_path / "server.pem").write_bytes(server.pem)
+    (tmp_path / "server.key").write_bytes(server.key_pem)
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    (tmp_path / "client.pem").write_bytes(client.pem + client.key_pem)
+    config.write_text(
+        "store: on\nadmin: {tls: {certificate: server.pem, key: server.key, client_ca: ca.pem}}\n"
+    )
+    context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    context.load_cert_chain(tmp_path / "client.pem")
+    api = begin("--config", str(config), verify=context)
+
+    assert api.zones() == ["default"]
+
+    api.verify = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    with pytest.raises(httpx.HTTPError):
+        api.zones()
+
+
+def test_an_address_that_is_taken_ends_the_node_with_a_hint(
+    start_store: Callable[..., StoreNode], world: World
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        node = start_store("--admin", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert node.wait() == 2
+    assert "cannot listen for the API" in node.log
+    assert "--admin or admin.listen" in node.log
+    assert "Traceback" not in node.log
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--admin", "0.0.0.0:0"), "tokens would cross the network unencrypted"),
+        (("--config", "tls.yaml"), "admin.tls.certificate"),
+    ],
+)
+def test_what_must_not_be_served_ends_the_node(
+    options: tuple[str, ...],
+    said: str,
+    start_store: Callable[..., StoreNode],
+    world: World,
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "tls.yaml"
+    config.write_text("store: on\nadmin: {tls: {certificate: none.pem, key: none.pem}}\n")
+    given = [str(config) if one == config.name else one for one in options]
+    node = start_store(*given, *(() if "--admin" in given else ("--admin", "127.0.0.1:0")))
+
+    assert node.wait() == 2
+    assert said in node.log
+
+
+def test_stop_finishes_calls_and_takes_no_more(begin: Callable[..., _Api]) -> None:
+    api = begin()
+    assert api.zones() == ["default"]
+    host, _, port = api.address.rpartition(":")
+    body = b'{"name": "example.org"}'
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+        connection.sendall(
+            b"POST /client/v4/zones HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\n"
+            b"Authorization: Bearer " + api.token.encode() + b"\r\n"
+            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body[:5]
+        )
+        eventually(lambda: api.node.metric("authz_api_requests_in_flight") == 1, "it is under way")
+        api.node.signal(signal.SIGTERM)
+        eventually(lambda: _refuses(host, int(port)), "nobody else is accepted")
+        connection.sendall(body[5:])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    assert api.node.wait() == 0
+    store = open_store("sqlite", api.node.data, create=False)
+    with store.read() as session:
+        assert "example.org" in {one.name for one in session.zones.all()}
+    store.close()
+
+
+def _refuses(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except ConnectionRefusedError:
+        return True
+    return False

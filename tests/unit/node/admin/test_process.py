@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that serves the API, run in a thread: what it serves, says, and how it ends."""
+
+from __future__ import annotations
+
+import queue
+import resource
+import socket
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from authz.api.app import PREFIX
+from authz.api.limits import Limits
+from authz.api.server import _Server
+from authz.demo.pki import make_root
+from authz.errors import SettingsError
+from authz.geo.database import GeoDatabases
+from authz.node.admin import process as module
+from authz.node.admin.config import AdminConfig
+from authz.node.admin.messages import Databases, FromAdmin
+from authz.node.admin.process import EXIT_CONFIGURATION, Admin, allowed, main
+from authz.node.channel import Channel
+from authz.node.keeper_messages import Failed, Inquire, Numbers
+from authz.services.permissions import EVERYTHING
+from authz.services.tokens import create_token
+from authz.store.engine import open_store
+from tests.factories.mmdb import asn_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE = 20.0
+
+
+class _Running:
+    def __init__(self, directory: Path, **changes: Any) -> None:
+        ours, theirs = socket.socketpair()
+        self.channel: Channel[FromAdmin] = Channel(ours, FromAdmin)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        config = AdminConfig(
+            **{
+                "listen": self.address,
+                "database": "sqlite",
+                "data_dir": str(directory),
+                "log_format": "json",
+                "log_level": "error",
+                **changes,
+            }
+        )
+        self.ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._theirs = Channel[module.ToAdmin](theirs, module.ToAdmin)
+        self.admin = Admin(self._theirs, config, listener, ended=self.ended.put, limits=Limits())
+        self._listener = listener
+        self.status: int | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.status = self.admin.run()
+
+    def get(self, path: str, token: str = "") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.get(f"http://{self.address}{PREFIX}{path}", headers=headers, timeout=PATIENCE)
+
+    def end(self) -> int | None:
+        self.channel.shutdown()
+        self._thread.join(PATIENCE)
+        self.channel.close()
+        self._theirs.close()
+        self._listener.close()
+        return self.status
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A data directory with a store."""
+    open_store("sqlite", tmp_path).close()
+    return tmp_path
+
+
+@pytest.fixture
+def running(directory: Path) -> Iterator[_Running]:
+    made = _Running(directory)
+    yield made
+    made.end()
+
+
+def _token(directory: Path) -> str:
+    store = open_store("sqlite", directory, create=False)
+    made = create_token(store, "test", EVERYTHING, actor="test", at=time.time())
+    store.close()
+    return made.secret
+
+
+def test_it_serves_the_store_and_ends_with_its_supervisor(
+    running: _Running, directory: Path
+) -> None:
+    assert running.get("/zones").status_code == 401
+    answer = running.get("/zones", _token(directory))
+    assert [one["name"] for one in answer.json()["result"]] == ["default"]
+
+    assert running.end() == 0
+    with pytest.raises(httpx.ConnectError):
+        running.get("/zones")
+    assert running.ended.empty()
+
+
+def test_without_a_store_it_says_so_until_there_is_one(tmp_path: Path) -> None:
+    running = _Running(tmp_path)
+    try:
+        answer = running.get("/zones", "nobody")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+        open_store("sqlite", tmp_path).close()
+        assert running.get("/zones", _token(tmp_path)).status_code == 200
+    finally:
+        running.end()
+
+
+def test_numbers_come_from_the_thread_that_serves(running: _Running) -> None:
+    running.get("/zones")
+    running.channel.send(Inquire(number=7))
+
+    said = running.channel.receive()
+    assert isinstance(said, Numbers)
+    assert said.number == 7
+    assert b'authz_api_requests_total{method="GET",route="/zones",status="401"} 1\n' in said.text
+
+
+def test_rules_are_tried_with_the_databases_in_force(running: _Running, tmp_path: Path) -> None:
+    file = asn_file(tmp_path / "asn.mmdb", {"192.0.2.0/24": 64500})
+    running.channel.send(Databases(asn=str(file)))
+    _until(lambda: running.admin._app.state.backend.geo is not None)
+    assert isinstance(running.admin._app.state.backend.geo, GeoDatabases)
+
+    running.channel.send(Databases(asn=str(tmp_path / "none")))
+    running.channel.send(Inquire(number=1))
+    assert isinstance(running.channel.receive(), Numbers)
+    assert running.admin._app.state.backend.geo is not None, "what was there stays"
+
+    running.channel.send(Databases())
+    _until(lambda: running.admin._app.state.backend.geo is None)
+
+
+def test_private_keys_are_encrypted_as_the_commands_do(running: _Running, directory: Path) -> None:
+    assert not (directory / "ca.key").exists()
+    assert running.admin._encryption() is not None
+    assert (directory / "ca.key").exists()
+
+
+def test_tls_files_that_cannot_be_used_any_more_are_told(directory: Path) -> None:
+    missing = str(directory / "none.pem")
+    running = _Running(directory, certificate=missing, key=missing)
+    said = running.channel.receive()
+
+    assert isinstance(said, Failed)
+    assert running.end() == EXIT_CONFIGURATION
+
+
+def test_it_speaks_tls(directory: Path) -> None:
+    authority = make_root("CA", at=time.time())
+    server = authority.server("localhost", at=time.time())
+    (directory / "c").write_bytes(server.pem)
+    (directory / "k").write_bytes(server.key_pem)
+    (directory / "ca").write_bytes(authority.pem)
+    running = _Running(
+        directory,
+        certificate=str(directory / "c"),
+        key=str(directory / "k"),
+        client_ca=str(directory / "ca"),
+    )
+    try:
+        with pytest.raises(httpx.HTTPError):
+            running.get("/zones")
+    finally:
+        assert running.end() == 0
+
+
+def test_a_server_that_ends_by_itself_ends_the_process(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(_Server, "_accept", broken)
+    running = _Running(directory)
+    assert running.ended.get(timeout=PATIENCE) == 1
+    running.end()
+
+
+def test_a_supervisor_that_cannot_be_understood_ends_it(running: _Running) -> None:
+    running.channel._socket.sendall(b"\x01\x00\x00\x00\xc1")
+    running._thread.join(PATIENCE)
+    assert running.status == 0
+
+
+def test_the_first_token_is_made_when_there_is_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_lines: list[dict[str, Any]]
+) -> None:
+    made: queue.SimpleQueue[Path] = queue.SimpleQueue()
+
+    def first(_: object, data_dir: Path, *, at: float) -> Path:
+        made.put(data_dir)
+        return data_dir / "admin-token"
+
+    monkeypatch.setattr(module, "first_token", first)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    running = _Running(tmp_path, log_level="info")
+    try:
+        open_store("sqlite", tmp_path).close()
+        assert made.get(timeout=PATIENCE) == tmp_path
+        _until(lambda: any(one["event"] == "the first token is in a file" for one in log_lines))
+    finally:
+        running.end()
+
+
+def test_why_there_is_no_first_token_is_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, log_lines: list[dict[str, Any]]
+) -> None:
+    def refuse(*_: object, at: float) -> None:
+        raise SettingsError("it cannot be written")
+
+    monkeypatch.setattr(module, "first_token", refuse)
+    running = _Running(directory)
+    try:
+        _until(lambda: any(one["event"] == "no first token" for one in log_lines))
+    finally:
+        running.end()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "connections", "set_to"),
+    [
+        (1024, 20_000, 2000, (2200, 20_000)),
+        (1024, 1024, 824, None),
+        (256, 256, 128, None),
+        (20_000, 20_000, 2000, None),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 2000, None),
+        (1024, resource.RLIM_INFINITY, 2000, (2200, resource.RLIM_INFINITY)),
+    ],
+)
+def test_there_are_no_more_connections_than_descriptors(
+    soft: int,
+    hard: int,
+    connections: int,
+    set_to: tuple[int, int] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: given.append(limit))
+
+    found = allowed(Limits())
+
+    assert found == replace(Limits(), connections=connections)
+    assert given == ([] if set_to is None else [set_to])
+
+
+def test_one_that_may_not_have_more_goes_on_with_what_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 20_000))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert allowed(Limits()).connections == 824
+
+
+def test_a_supervisor_that_ended_at_once_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.signal, "signal", lambda *_: None)
+    ours, theirs = socket.socketpair()
+    ours.close()
+    assert main([str(theirs.detach()), "-1"]) == 0
+
+
+def _until(condition: Any) -> None:
+    moment = threading.Event()
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < limit
+        moment.wait(0.01)
