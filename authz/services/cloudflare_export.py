@@ -98,7 +98,8 @@ def _list(one: List, items: Sequence[ListItem]) -> ListObject:
 def _item(kind: str, item: ListItem) -> ItemObject:
     comment = item.comment or None
     if kind == "hostname":
-        return ItemObject(hostname=HostnameObject(url_hostname=item.value), comment=comment)
+        name = HostnameObject(url_hostname=item.value, exclude_exact_hostname=item.exclude_exact)
+        return ItemObject(hostname=name, comment=comment)
     if kind == "asn":
         return ItemObject(asn=int(as_sent(kind, item.value)), comment=comment)
     if kind == "integer":

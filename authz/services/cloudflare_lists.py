@@ -14,10 +14,11 @@ from authz.rules import ListKind, ListModel, NamedList, compile_list
 from authz.services.checking import lists_named_by
 from authz.services.cloudflare_report import Item, Note, item_of
 from authz.services.context import account_of, audit, new_id
+from authz.services.list_values import NewItem
 from authz.store.records import List, ListItem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from authz.sources.cloudflare_document import ItemObject, ListObject
     from authz.store.session import Session
@@ -31,12 +32,12 @@ _ELSEWHERE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatedList:
-    """A list as it is kept: values with their comments, and compiled."""
+    """A list as it is kept, and compiled."""
 
     name: str
     kind: str
     description: str
-    items: tuple[tuple[str, str], ...]
+    items: tuple[NewItem, ...]
     compiled: NamedList
 
 
@@ -56,21 +57,17 @@ def translate_list(one: ListObject) -> tuple[TranslatedList | None, Item]:
     if one.kind in _ELSEWHERE or one.kind not in list(ListKind):
         text = _ELSEWHERE.get(one.kind, f"there are no lists of the kind {one.kind} here")
         return None, item_of("list", one.name, [Note(code="list_kind", text=text)], cannot=True)
-    items = tuple(dict(pair for each in one.items for pair in _values(each)).items())
+    items = tuple({each.value: each for each in map(_item, one.items) if each}.values())
     model = ListModel(
         name=one.name,
         kind=ListKind(one.kind),
-        items=tuple(value for value, _ in items),
+        items=tuple(value for each in items for value, _ in _matched(each)),
         where=f'list "{one.name}"',
     )
     try:
         compiled = compile_list(model)
     except PolicyError as error:
         return None, item_of("list", one.name, cannot=error)
-    notes = []
-    if any(each.hostname and each.hostname.exclude_exact_hostname is False for each in one.items):
-        text = "a wildcard that has the name itself as well is two items here"
-        notes.append(Note(code="list_exact_hostname", text=text))
     translated = TranslatedList(
         name=one.name,
         kind=one.kind,
@@ -78,7 +75,7 @@ def translate_list(one: ListObject) -> tuple[TranslatedList | None, Item]:
         items=items,
         compiled=compiled,
     )
-    return translated, item_of("list", one.name, notes)
+    return translated, item_of("list", one.name)
 
 
 def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) -> PutList:
@@ -90,7 +87,7 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
     """
     account = account_of(session)
     there = session.lists.named(account.id, one.name)
-    before: list[tuple[str, str]] = []
+    before: list[NewItem] = []
     if there is not None:
         if there.kind != one.kind:
             raise ConflictError(
@@ -98,7 +95,12 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
                 hint="rename one of the two",
             )
         before = [
-            (as_sent(one.kind, each.value), each.comment) for each in session.lists.items(there.id)
+            NewItem(
+                value=as_sent(one.kind, each.value),
+                comment=each.comment,
+                exclude_exact=each.exclude_exact,
+            )
+            for each in session.lists.items(there.id)
         ]
         same = before == list(one.items)
         if same and there.description == one.description:
@@ -136,8 +138,10 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
         before=None if is_new else {"items": len(before), "description": there.description},
         after={"name": one.name, "items": len(one.items), "description": one.description},
     )
-    gone = len({value for value, _ in before} - {value for value, _ in one.items})
-    come = len({value for value, _ in one.items} - {value for value, _ in before})
+    old, new = (
+        {pair for each in items for pair in _matched(each)} for items in (before, one.items)
+    )
+    gone, come = len(old - new), len(new - old)
     if is_new:
         return PutList(change=f"list {one.name}: {len(one.items)} items")
     change = f"list {one.name}: {come} items come, {gone} go"
@@ -145,21 +149,25 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
     return PutList(change=change, loss=f"{change}, and rules that are here read it" if read else "")
 
 
-def _values(one: ItemObject) -> Iterable[tuple[str, str]]:
+def _item(one: ItemObject) -> NewItem | None:
     comment = one.comment or ""
-    if one.ip is not None:
-        yield one.ip, comment
-    elif one.asn is not None:
-        yield str(one.asn), comment
-    elif one.string is not None:
-        yield one.string, comment
-    elif one.integer is not None:
-        yield str(one.integer), comment
-    elif one.hostname is not None:
-        yield one.hostname.url_hostname, comment
-        name = one.hostname.url_hostname
-        if name.startswith("*.") and one.hostname.exclude_exact_hostname is False:
-            yield name.removeprefix("*."), comment
+    if one.hostname is not None:
+        return NewItem(
+            value=one.hostname.url_hostname,
+            comment=comment,
+            exclude_exact=one.hostname.exclude_exact_hostname,
+        )
+    values = (one.ip, one.asn, one.string, one.integer)
+    value = next((each for each in values if each is not None), None)
+    return None if value is None else NewItem(value=str(value), comment=comment)
+
+
+def _matched(one: NewItem) -> Iterator[tuple[str, bool]]:
+    """What is in a list by an item, and whether it is the item itself: of a wildcard that does not
+    exclude it, the name as well."""
+    yield one.value, True
+    if one.exclude_exact is False and one.value.startswith("*."):
+        yield one.value.removeprefix("*."), False
 
 
 def as_sent(kind: str, value: str) -> str:
@@ -167,17 +175,18 @@ def as_sent(kind: str, value: str) -> str:
     return value.upper().removeprefix("AS") if kind == "asn" else value
 
 
-def _records(list_id: str, items: Iterable[tuple[str, str]], at: float) -> list[ListItem]:
+def _records(list_id: str, items: Iterable[NewItem], at: float) -> list[ListItem]:
     return [
         ListItem(
             id=new_id(),
             list_id=list_id,
-            value=value,
-            comment=comment,
+            value=one.value,
+            comment=one.comment,
+            exclude_exact=one.exclude_exact,
             created_at=at,
             modified_at=at,
         )
-        for value, comment in items
+        for one in items
     ]
 
 

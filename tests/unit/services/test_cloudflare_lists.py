@@ -11,6 +11,7 @@ from authz.errors import ConflictError
 from authz.services.cloudflare_lists import TranslatedList, put_list, translate_list
 from authz.services.cloudflare_report import Verdict
 from authz.services.context import account_of, new_id
+from authz.services.list_values import NewItem
 from authz.sources.cloudflare_document import ListObject
 from authz.store.records import List
 from tests.factories.cloudflare import fake_list
@@ -50,16 +51,28 @@ def test_items_of_every_kind(kind: str, item: dict[str, Any], value: str) -> Non
     found, told = translate_list(list_of(kind, {**item, "comment": "why"}))
 
     assert found is not None
-    assert (found.items, told.verdict) == (((value, "why"),), Verdict.CARRIES_OVER)
+    assert found.items == (NewItem(value=value, comment="why"),)
+    assert told.verdict is Verdict.CARRIES_OVER
 
 
-def test_a_wildcard_that_has_its_name_is_two_items() -> None:
-    host = {"url_hostname": "*.example.com", "exclude_exact_hostname": False}
-    found, told = translate_list(list_of("hostname", {"hostname": host}))
+def test_a_wildcard_may_have_its_name_as_well(world: World) -> None:
+    def with_name(exclude: bool | None) -> ListObject:
+        host = {"url_hostname": "*.example.com", "exclude_exact_hostname": exclude}
+        return list_of("hostname", {"hostname": host})
+
+    assert put(world, with_name(False)).change == "list mine: 1 items"
+    with world.store.read() as session:
+        (mine,) = session.lists.all()
+        assert list(session.lists.values(mine.id)) == ["*.example.com", "example.com"]
+    assert put(world, with_name(False)).change == ""
+    assert put(world, with_name(None)).change == "list mine: 0 items come, 1 go"
+
+
+def test_an_item_without_a_value_is_none() -> None:
+    found, _ = translate_list(list_of("ip", {"comment": "nothing"}, {"ip": "192.0.2.1"}))
 
     assert found is not None
-    assert [value for value, _ in found.items] == ["*.example.com", "example.com"]
-    assert [note.code for note in told.notes] == ["list_exact_hostname"]
+    assert [one.value for one in found.items] == ["192.0.2.1"]
 
 
 @pytest.mark.parametrize(
