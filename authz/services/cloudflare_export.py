@@ -14,6 +14,7 @@ from authz.certs.pem import write_pem
 from authz.services.cloudflare_lists import as_sent
 from authz.services.cloudflare_trust import trusted_certificates
 from authz.services.context import account_of, zone_of
+from authz.services.list_values import excludes_exact
 from authz.services.representation import certificate_object, serial_hex
 from authz.sources.cloudflare_document import (
     AccountObject,
@@ -98,7 +99,8 @@ def _list(one: List, items: Sequence[ListItem]) -> ListObject:
 def _item(kind: str, item: ListItem) -> ItemObject:
     comment = item.comment or None
     if kind == "hostname":
-        name = HostnameObject(url_hostname=item.value, exclude_exact_hostname=item.exclude_exact)
+        exact = excludes_exact(item.value, item.exclude_exact)
+        name = HostnameObject(url_hostname=item.value, exclude_exact_hostname=exact)
         return ItemObject(hostname=name, comment=comment)
     if kind == "asn":
         return ItemObject(asn=int(as_sent(kind, item.value)), comment=comment)

@@ -14,7 +14,7 @@ from authz.rules import ListKind, ListModel, NamedList, compile_list
 from authz.services.checking import lists_named_by
 from authz.services.cloudflare_report import Item, Note, item_of
 from authz.services.context import account_of, audit, new_id
-from authz.services.list_values import NewItem
+from authz.services.list_values import NewItem, excludes_exact
 from authz.store.records import List, ListItem
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
             NewItem(
                 value=as_sent(one.kind, each.value),
                 comment=each.comment,
-                exclude_exact=each.exclude_exact,
+                exclude_exact=excludes_exact(each.value, each.exclude_exact),
             )
             for each in session.lists.items(there.id)
         ]
@@ -152,11 +152,9 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
 def _item(one: ItemObject) -> NewItem | None:
     comment = one.comment or ""
     if one.hostname is not None:
-        return NewItem(
-            value=one.hostname.url_hostname,
-            comment=comment,
-            exclude_exact=one.hostname.exclude_exact_hostname,
-        )
+        name = one.hostname.url_hostname
+        exact = excludes_exact(name, one.hostname.exclude_exact_hostname)
+        return NewItem(value=name, comment=comment, exclude_exact=exact)
     values = (one.ip, one.asn, one.string, one.integer)
     value = next((each for each in values if each is not None), None)
     return None if value is None else NewItem(value=str(value), comment=comment)

@@ -4,7 +4,7 @@
     block("resource", "cloudflare_list", "office", body={"name": "office", "items": [{…}]})
 
 Text is never a template: `${` and `%{` are escaped. Keys stand in the order in which they are
-given, so that the same values are the same text.
+given, so that the same values are the same text; it is laid out as `terraform fmt` does it.
 https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md#template-expressions
 """
 
@@ -82,8 +82,7 @@ def value(given: Any, indent: str = "") -> str:
     if isinstance(given, dict):
         if not given:
             return "{}"
-        lines = [f"{inner}{_key(name)} = {value(one, inner)}\n" for name, one in given.items()]
-        return f"{{\n{''.join(lines)}{indent}}}"
+        return f"{{\n{_attributes(given, inner)}{indent}}}"
     items = list(given)
     if all(isinstance(one, (str, int)) for one in items) and len(items) <= 1:
         return f"[{', '.join(value(one) for one in items)}]"
@@ -93,8 +92,7 @@ def value(given: Any, indent: str = "") -> str:
 def block(kind: str, *labels: str, body: Mapping[str, Any]) -> str:
     """A block with its attributes: `resource "kind" "name" { … }`."""
     head = " ".join([kind, *map(quoted, labels)])
-    lines = [f"  {_key(name)} = {value(one, '  ')}\n" for name, one in body.items()]
-    return f"{head} {{\n{''.join(lines)}}}\n"
+    return f"{head} {{\n{_attributes(body, '  ')}}}\n"
 
 
 def identifier(text: str, taken: Iterable[str] = ()) -> str:
@@ -108,6 +106,27 @@ def identifier(text: str, taken: Iterable[str] = ()) -> str:
         number += 1
         free = f"{name}_{number}"
     return free
+
+
+def _attributes(given: Mapping[str, Any], indent: str) -> str:
+    """A line for each, or several; the signs of those that follow one another are in one column."""
+    lines: list[str] = []
+    group: list[tuple[str, str]] = []
+
+    def end_group() -> None:
+        width = max((len(name) for name, _ in group), default=0)
+        lines.extend(f"{indent}{name.ljust(width)} = {text}\n" for name, text in group)
+        group.clear()
+
+    for name, one in given.items():
+        text = value(one, indent)
+        if "\n" in text and not text.startswith("<<"):
+            end_group()
+            lines.append(f"{indent}{_key(name)} = {text}\n")
+        else:
+            group.append((_key(name), text))
+    end_group()
+    return "".join(lines)
 
 
 def _key(name: str) -> str:

@@ -141,6 +141,11 @@ def searched(kind: ListKind, text: str) -> str:
     return text.lower() if kind is ListKind.HOSTNAME else text
 
 
+def excludes_exact(value: str, given: bool | None) -> bool | None:
+    """Whether an item leaves out the name itself: said of every wildcard (Terraform wants it)."""
+    return True if given is None and value.startswith("*.") else given
+
+
 def _judge(kind: ListKind, one: GivenItem) -> NewItem | tuple[str, str]:
     """The item, or the field that is wrong and why."""
     if one.redirect is not None and bytes(one.redirect) != b"null":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from authz.certs.pem import write_pem
 from authz.services.authentication import status_of
+from authz.services.list_values import excludes_exact
 from authz.services.times import rfc3339, rfc3339_seconds
 from authz.services.token_policies import policies_of, policy_object
 
@@ -185,7 +186,8 @@ def list_item_object(of: List, one: ListItem) -> dict[str, Any]:
     """An item: its value under the name of the list's kind, and nothing under another's."""
     value: Any = one.value
     if of.kind == "hostname":
-        value = {"url_hostname": one.value, "exclude_exact_hostname": one.exclude_exact}
+        exact = excludes_exact(one.value, one.exclude_exact)
+        value = {"url_hostname": one.value, "exclude_exact_hostname": exact}
     elif of.kind in ("asn", "integer"):
         # A policy file may say AS64496.
         value = int(one.value.lower().removeprefix("as"))

@@ -51,7 +51,8 @@ def test_items_of_every_kind(kind: str, item: dict[str, Any], value: str) -> Non
     found, told = translate_list(list_of(kind, {**item, "comment": "why"}))
 
     assert found is not None
-    assert found.items == (NewItem(value=value, comment="why"),)
+    exact = True if value.startswith("*.") else None
+    assert found.items == (NewItem(value=value, comment="why", exclude_exact=exact),)
     assert told.verdict is Verdict.CARRIES_OVER
 
 
@@ -66,6 +67,7 @@ def test_a_wildcard_may_have_its_name_as_well(world: World) -> None:
         assert list(session.lists.values(mine.id)) == ["*.example.com", "example.com"]
     assert put(world, with_name(False)).change == ""
     assert put(world, with_name(None)).change == "list mine: 0 items come, 1 go"
+    assert put(world, with_name(True)).change == ""
 
 
 def test_an_item_without_a_value_is_none() -> None:

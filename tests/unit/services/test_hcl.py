@@ -98,6 +98,21 @@ def test_a_block() -> None:
     )
 
 
+def test_signs_are_in_one_column_until_something_has_several_lines() -> None:
+    body = {"a": 1, "long": Lines("x\n"), "bc": [], "list": [1, 2], "d": 4, "efg": {}}
+
+    assert block("x", body=body) == (
+        "x {\n"
+        "  a    = 1\n"
+        "  long = <<EOT\nx\nEOT\n"
+        "  bc   = []\n"
+        "  list = [\n    1,\n    2,\n  ]\n"
+        "  d   = 4\n"
+        "  efg = {}\n"
+        "}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [("example.com", "example_com"), ("1st", "_1st"), ("Ü!", "unnamed"), ("taken", "taken_3")],

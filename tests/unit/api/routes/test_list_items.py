@@ -59,6 +59,11 @@ def test_items_are_added_read_replaced_and_removed(api: Bench) -> None:
         ("hostname", {"url_hostname": "A.Example"}, {"url_hostname": "a.example"}),
         (
             "hostname",
+            {"url_hostname": "*.a.example"},
+            {"url_hostname": "*.a.example", "exclude_exact_hostname": True},
+        ),
+        (
+            "hostname",
             {"url_hostname": "*.a.example", "exclude_exact_hostname": True},
             {"url_hostname": "*.a.example", "exclude_exact_hostname": True},
         ),
