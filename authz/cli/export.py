@@ -44,6 +44,13 @@ def terraform(
         Optional[Path],  # noqa: UP045 - typer evaluates it
         typer.Option("--out", metavar="DIR", help="Write files there, instead of printing them."),
     ] = None,
+    client_certificates: Annotated[
+        bool,
+        typer.Option(
+            "--client-certificates",
+            help="Active client certificates as well, where a signing request was sent.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -55,7 +62,7 @@ def terraform(
     from authz.services.terraform_export import export_terraform
 
     with opened_store(store_settings(config, database, data_dir)) as store:
-        files = export_terraform(store, zone or ())
+        files = export_terraform(store, zone or (), client_certificates=client_certificates)
     if out is None:
         messages.result("\n".join(files.values()).rstrip("\n"))
     else:
