@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.pem import write_pem
+from authz.services.authority_creation import given_name
 from authz.services.cloudflare_lists import as_sent
 from authz.services.cloudflare_trust import trusted_certificates
 from authz.services.context import account_of, zone_of
@@ -115,7 +116,7 @@ def _authority(session: Session, one: Authority) -> MtlsCertificateObject:
     issued = session.revocations.entries(one.id, but_issued=True)
     return MtlsCertificateObject(
         id=one.id,
-        name=one.name,
+        name=given_name(one),
         ca=True,
         certificates="".join(
             write_pem(each.der, "CERTIFICATE")

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.rules import ListKind
+from authz.services.authorities import managed_of
 from authz.services.checking import lists_named_by
 from authz.services.cloudflare_export import export_store
 from authz.services.hcl import Lines, Reference, block, identifier
 from authz.services.list_values import GivenHostname, GivenItem, judge_items
 from authz.sources.cloudflare_document import CUSTOM_RULES
 from authz.store.certificates import CertificateQuery
-from authz.store.records import AuthorityKind, AuthorityStatus, CertificateStatus
+from authz.store.records import AuthorityKind, CertificateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,9 +94,8 @@ class _Known:
     """What the files name besides what is exported.
 
     Args:
-        managed: the authorities whose keys are here, and the zone whose managed CA each is, None
-            for none. A zone's managed CA is its oldest active one: associations name it by leaving
-            the name out.
+        managed: the authorities whose keys are here, and the zone that each is meant in when an
+            association names none, or None.
         of_policies: the lists that came with policy files.
         authorities, lists: resources, by the identifier of an authority and the name of a list.
     """
@@ -146,15 +146,12 @@ def _stems(files: Mapping[str, str]) -> list[str]:
 
 def _known(store: Store) -> _Known:
     with store.read() as session:
-        managed: dict[str, str | None] = {}
-        having: set[str] = set()
-        for one in session.authorities.all():
-            if one.kind is not AuthorityKind.MANAGED:
-                continue
-            zone_id = one.zone_id or ""
-            first = one.status is AuthorityStatus.ACTIVE and zone_id not in having
-            managed[one.id] = zone_id if first else None
-            having |= {zone_id} if first else set()
+        managed: dict[str, str | None] = {
+            one.id: None for one in session.authorities.all() if one.kind is AuthorityKind.MANAGED
+        }
+        for zone in session.zones.all():
+            meant = managed_of(session, zone.id)
+            managed |= {} if meant is None else {meant.id: zone.id}
         lists = frozenset(one.id for one in session.lists.all() if one.zone_id is not None)
     return _Known(managed=managed, of_policies=lists)
 

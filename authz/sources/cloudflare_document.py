@@ -35,6 +35,10 @@ CUSTOM_RULES: Final = "http_request_firewall_custom"
 ENTRY_POINTS: Final = ("zone", "root")
 
 
+#: What certificates of an authority of this service do that sign here, or did.
+SIGNING: Final = ("issuing", "previous")
+
+
 class CloudflareObject(BaseModel):
     """An object of Cloudflare's API: what is not known is left out, nothing is converted."""
 
@@ -111,6 +115,31 @@ class MtlsCertificateObject(CloudflareObject):
     revocation: str | None = None
     crl_urls: list[str] | None = None
     ocsp: str | None = None
+
+
+class EmbeddedCertificateObject(CloudflareObject):
+    """A certificate of an authority of this service."""
+
+    role: str
+    certificate: str
+    has_private_key: bool
+
+
+class SourcesObject(CloudflareObject):
+    """Where the revocations of an authority of this service come from."""
+
+    crl_urls: list[str] = Field(default_factory=list)
+    ocsp: str
+
+
+class EmbeddedObject(CloudflareObject):
+    """An authority of this service whose key is there; only its own API has them."""
+
+    id: str
+    name: str
+    revocation: str
+    sources: SourcesObject
+    certificates: list[EmbeddedCertificateObject]
 
 
 class ClientCertificateObject(CloudflareObject):
