@@ -123,6 +123,11 @@ class ExpressionError(AuthzError):
 
     def render(self) -> str:
         """Message, the offending line and a row of carets under the exact characters."""
+        text = f"{self}\n{self.carets()}"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+    def carets(self) -> str:
+        """The offending line, and below it carets under the exact characters; indented by two."""
         start, end = self.span
         begin = self.source.rfind("\n", 0, start) + 1
         stop = self.source.find("\n", start)
@@ -130,8 +135,7 @@ class ExpressionError(AuthzError):
         carets = "^" * max(1, min(end, stop) - start)
         # Control characters would misalign the carets (and could drive a terminal).
         line = "".join(c if c.isprintable() else " " for c in self.source[begin:stop])
-        text = f"{self}\n  {line}\n  {' ' * (start - begin)}{carets}"
-        return f"{text}\nhint: {self.hint}" if self.hint else text
+        return f"  {line}\n  {' ' * (start - begin)}{carets}"
 
 
 class ParseError(ExpressionError):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from fastapi import APIRouter, FastAPI
 
 import authz
-from authz.api import problems
+from authz.api import openapi, problems
 from authz.api.envelope import Failure
-from authz.api.routes import zones
+from authz.api.routes import accounts, audit_logs, events, expressions, zones
 
 if TYPE_CHECKING:
     from authz.api.backend import Backend
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 #: Where everything is: what the SDK calls `base_url`.
 PREFIX: Final = "/client/v4"
 
-_ROUTERS: Final[tuple[APIRouter, ...]] = (zones.router,)
+_ROUTERS: Final[tuple[APIRouter, ...]] = (
+    accounts.router,
+    audit_logs.router,
+    events.router,
+    expressions.router,
+    zones.router,
+)
 
 _FAILURES: Final = {
     400: "What was asked for cannot be done; `errors` say why.",
@@ -39,9 +45,11 @@ def create_api(backend: Backend) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
     )
     app.state.backend = backend
     problems.install(app)
+    openapi.install(app, PREFIX)
     for router in _ROUTERS:
         app.include_router(
             router,
