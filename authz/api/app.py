@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 import authz
 from authz.api import openapi, problems
+from authz.api.bodies import sound_body
 from authz.api.envelope import Failure
 from authz.api.routes import accounts, audit_logs, events, expressions, zones
 
@@ -54,6 +55,7 @@ def create_api(backend: Backend) -> FastAPI:
         app.include_router(
             router,
             prefix=PREFIX,
+            dependencies=[Depends(sound_body)],
             responses={
                 status: {"model": Failure, "description": text}
                 for status, text in _FAILURES.items()

@@ -235,10 +235,12 @@ def _fits(template: Sequence[str], path: Sequence[str]) -> bool:
 
 def _invalid_problem(error: Mapping[str, Any]) -> dict[str, Any]:
     place, *path = error["loc"]
-    message = str(error["msg"])
+    # What a validator of ours said, without pydantic's words before it.
+    message = str(error["msg"]).removeprefix("Value error, ")
     if place == "body":
         if error["type"] == "json_invalid":
-            return problem(INVALID_REQUEST, f"the body is not JSON: {message}", "")
+            why = error.get("ctx", {}).get("error", message)
+            return problem(INVALID_REQUEST, f"the body is not JSON: {why}", "")
         if isinstance(error.get("input"), bytes):
             message = "the body is not read as JSON; send it with Content-Type: application/json"
         return problem(INVALID_REQUEST, message, pointer_of(path))

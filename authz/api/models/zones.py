@@ -60,7 +60,7 @@ class ZoneQuery(BaseModel):
         None, description="By name, or, where that is the same for all of them, by their age."
     )
     direction: Literal["asc", "desc"] = "asc"
-    page: int = Field(1, ge=1)
+    page: int = Field(1, ge=1, le=1_000_000)
     per_page: int = Field(20, ge=1, le=1000)
 
 

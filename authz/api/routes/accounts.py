@@ -28,7 +28,7 @@ def list_them(
     direction: Annotated[  # noqa: ARG001 - one account has an order
         Literal["asc", "desc"], Query(description="There is one account.")
     ] = "asc",
-    page: Annotated[int, Query(ge=1)] = 1,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     per_page: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> dict[str, Any]:
     """The account, if the token may read it."""

@@ -60,7 +60,7 @@ def list_them(query: Annotated[ZoneQuery, Query()], call: Caller) -> dict[str, A
         found.reverse()
     part = found[(query.page - 1) * query.per_page : query.page * query.per_page]
     return paged(
-        [_object(one) for one in part],
+        [_object(one, account) for one in part],
         page=query.page,
         per_page=query.per_page,
         total=len(found),
@@ -72,19 +72,19 @@ def create(
     new: NewZone, call: Annotated[Call, user_call(Resource.ZONES, Level.WRITE)]
 ) -> dict[str, Any]:
     """Make a zone: the name and everything below it."""
-    wanted = None if new.account is None else new.account.id
-    if wanted is not None and wanted != (mine := get_account(call.store).id):
-        raise refused(f"there is one account, {mine}", pointer="/account/id")
+    account = get_account(call.store)
+    if new.account is not None and new.account.id not in (None, account.id):
+        raise refused(f"there is one account, {account.id}", pointer="/account/id")
     with pointed("/name"):
         made = create_zone(call.store, new.name, force=new.force, actor=call.actor, at=call.at)
-    return ok(_object(made))
+    return ok(_object(made, account))
 
 
 @router.get("/zones/{zone_id}", response_model=Envelope[ZoneObject])
 def get(call: Annotated[Call, zone_call(Resource.ZONES, Level.READ)]) -> dict[str, Any]:
     """One zone."""
     assert call.zone is not None
-    return ok(_object(call.zone))
+    return ok(_object(call.zone, get_account(call.store)))
 
 
 @router.patch("/zones/{zone_id}", response_model=Envelope[ZoneObject])
@@ -110,9 +110,8 @@ def change(
     }
     if not settings:
         return get(call)
-    return ok(
-        _object(change_zone(call.store, call.zone_id, **settings, actor=call.actor, at=call.at))
-    )
+    changed = change_zone(call.store, call.zone_id, **settings, actor=call.actor, at=call.at)
+    return ok(_object(changed, get_account(call.store)))
 
 
 @router.delete("/zones/{zone_id}", response_model=Envelope[ZoneObject])
@@ -150,13 +149,13 @@ def _compared(wanted: str, value: str) -> bool:
     return compare(value, text) if sensitive else compare(value.lower(), text.lower())
 
 
-def _object(zone: Zone) -> dict[str, Any]:
+def _object(zone: Zone, account: Account) -> dict[str, Any]:
     mine = zone_object(zone)
     return mine | {
         "status": "active",
         "type": "full",
         "paused": False,
         "development_mode": 0,
-        "account": {"id": zone.account_id},
+        "account": {"id": account.id, "name": account.name},
         "activated_on": mine["created_on"],
     }
