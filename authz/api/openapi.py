@@ -67,16 +67,32 @@ def _document(app: FastAPI, prefix: str) -> dict[str, Any]:
     )
     made["paths"] = {path.removeprefix(prefix): one for path, one in sorted(made["paths"].items())}
     seen: dict[str, str] = {}
+    failures: dict[str, Any] = {}
     for path, methods in made["paths"].items():
         for method, operation in methods.items():
-            operation["responses"].pop("422", None)
+            operation["responses"] = _responses(operation["responses"], failures)
             name = operation["operationId"]
             where = f"{method.upper()} {path}"
             if name in seen:
                 raise ValueError(f"{seen[name]} and {where} are both {name}")
             seen[name] = where
+    made["components"]["responses"] = {name: failures[name] for name in sorted(failures)}
     schemas = made["components"]["schemas"]
     made["components"]["schemas"] = {
         name: schemas[name] for name in sorted(schemas) if name not in _FOREIGN
     }
     return made
+
+
+def _responses(responses: dict[str, Any], failures: dict[str, Any]) -> dict[str, Any]:
+    """Responses of one call, those that all calls share by reference."""
+    shared = {}
+    for status, response in responses.items():
+        if status == "422":
+            continue
+        name = f"Failure{status}"
+        if int(status) < 400 or failures.setdefault(name, response) != response:
+            shared[status] = response
+        else:
+            shared[status] = {"$ref": f"#/components/responses/{name}"}
+    return shared

@@ -67,7 +67,7 @@ def list_for_user(
     query: Annotated[AuditLogQuery, Query()],
     call: Annotated[Call, user_call(Resource.AUDIT, Level.READ)],
 ) -> dict[str, Any]:
-    """The same: there is one account, and no users but whoever has a token."""
+    """The same as for the account: there are no users but whoever has a token."""
     return _page(request, query, call)
 
 
