@@ -123,11 +123,12 @@ class ExpressionError(AuthzError):
 
     def render(self) -> str:
         """Message, the offending line and a row of carets under the exact characters."""
-        text = f"{self}\n{self.carets()}"
+        line, carets = self.pointed()
+        text = f"{self}\n  {line}\n  {carets}"
         return f"{text}\nhint: {self.hint}" if self.hint else text
 
-    def carets(self) -> str:
-        """The offending line, and below it carets under the exact characters; indented by two."""
+    def pointed(self) -> tuple[str, str]:
+        """The offending line, and blanks and carets to stand under it."""
         start, end = self.span
         begin = self.source.rfind("\n", 0, start) + 1
         stop = self.source.find("\n", start)
@@ -135,7 +136,7 @@ class ExpressionError(AuthzError):
         carets = "^" * max(1, min(end, stop) - start)
         # Control characters would misalign the carets (and could drive a terminal).
         line = "".join(c if c.isprintable() else " " for c in self.source[begin:stop])
-        return f"  {line}\n  {' ' * (start - begin)}{carets}"
+        return line, " " * (start - begin) + carets
 
 
 class ParseError(ExpressionError):

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import authz
 from authz.api import openapi, problems
-from authz.api.bodies import sound_body
 from authz.api.envelope import Failure
 from authz.api.routes import accounts, audit_logs, events, expressions, zones
+from authz.api.sound_bodies import sound_body
 
 if TYPE_CHECKING:
     from authz.api.backend import Backend

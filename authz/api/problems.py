@@ -8,13 +8,13 @@ where it has one for the same thing, else those of `authz.errors`.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from authz.api.methods import methods_of
 from authz.errors import (
     AuthzError,
     ForbiddenError,
@@ -27,7 +27,7 @@ from authz.errors import (
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fastapi import FastAPI, Request
 
@@ -82,22 +82,10 @@ class ApiError(Exception):
         self.problems = [problem(code, message, pointer), *others]
         self.headers = headers
 
-    @classmethod
-    def of(cls, status: int, problems: Sequence[dict[str, Any]]) -> ApiError:
-        """Several problems (as `problem` makes them), the first of which names the error."""
-        first, *others = problems
-        made = cls(status, first["code"], first["message"], others=others)
-        made.problems[0] = first
-        return made
-
 
 def problem(code: int, message: str, pointer: str | None = None) -> dict[str, Any]:
     """One entry of `errors`."""
-    # Texts of the client's are quoted, and half a character can be in them, but not in an answer.
-    found: dict[str, Any] = {
-        "code": code,
-        "message": message.encode("utf-8", "backslashreplace").decode(),
-    }
+    found: dict[str, Any] = {"code": code, "message": message}
     if pointer is not None:
         found["source"] = {"pointer": pointer}
     return found
@@ -131,23 +119,6 @@ def could_not_route(path: str) -> ApiError:
     )
 
 
-def refused(message: str, *, pointer: str | None = None, status: int = 400) -> ApiError:
-    """What Cloudflare has and this service does not do; the message says why."""
-    return ApiError(status, INVALID_REQUEST, message, pointer=pointer)
-
-
-@contextmanager
-def pointed(pointer: str) -> Iterator[None]:
-    """Say of what a use case refuses where in the body it is."""
-    try:
-        yield
-    except AuthzError as error:
-        if _status_of(error) != 400:
-            raise
-        others = [problem(one.code, text_of(one)) for one in error.others]
-        raise ApiError(400, error.code, text_of(error), pointer=pointer, others=others) from None
-
-
 def text_of(error: AuthzError) -> str:
     """An error as one line: the fact, and what to do."""
     where = f"{error.where}: " if error.where else ""
@@ -163,7 +134,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AuthzError)
     def _authz_error(_: Request, error: AuthzError) -> JSONResponse:
-        status = _status_of(error)
+        status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
         headers: dict[str, str] = {}
         code = error.code
         if isinstance(error, UnauthenticatedError):
@@ -193,7 +164,7 @@ def install(app: FastAPI) -> None:
             return failed(404, route.problems)
         if error.status_code == 405:
             message = f"Method {request.method} not available for that URI."
-            return failed(405, [problem(NO_METHOD, message)], {"Allow": _methods_of(request)})
+            return failed(405, [problem(NO_METHOD, message)], {"Allow": methods_of(request)})
         return failed(
             error.status_code, [problem(INVALID_REQUEST, str(error.detail))], error.headers
         )
@@ -207,30 +178,6 @@ def install(app: FastAPI) -> None:
             exc_info=error,
         )
         return failed(500, [problem(INTERNAL, "internal error; the log of the service says more")])
-
-
-def _status_of(error: AuthzError) -> int:
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
-
-
-def _methods_of(request: Request) -> str:
-    """Every method of a path: each has a route of its own."""
-    here = request.url.path.split("/")
-    prefix = request.app.openapi()["servers"][0]["url"]
-    found = {
-        method.upper()
-        for path, methods in request.app.openapi()["paths"].items()
-        if _fits(f"{prefix}{path}".split("/"), here)
-        for method in methods
-    }
-    return ", ".join(sorted(found))
-
-
-def _fits(template: Sequence[str], path: Sequence[str]) -> bool:
-    return len(template) == len(path) and all(
-        wanted.startswith("{") or wanted == part
-        for wanted, part in zip(template, path, strict=True)
-    )
 
 
 def _invalid_problem(error: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.trust import AuthorityModel, compile_trust
-from authz.errors import InvalidInputError
+from authz.errors import InvalidInputError, SettingsError
 from authz.policy.budget import MAX_WORK
 from authz.policy.fields import scheme_for
 from authz.policy.lint import authorities_of
@@ -78,10 +78,10 @@ def explain_expression(store: Store, source: str, fields: Any, lists: Any) -> Tr
 
     Raises:
         ExpressionError: it cannot be used.
-        SettingsError, PolicyError: a field or a list is none.
-        InvalidInputError: it takes too long with these values.
+        PolicyError: an item is not of its list's kind.
+        InvalidInputError: a field is none or has another type; or it takes too long.
     """
-    values = values_of(fields)
+    values = _values_of(fields)
     given = dict(lists)
     with store.read() as session:
         for one in session.lists.all():
@@ -157,6 +157,14 @@ def _authorities_of(session: Session, zone_id: str) -> tuple[KnownAuthority, ...
         AuthorityModel(name=names[one], certificates=tuple(some)) for one, some in ders.items()
     ]
     return authorities_of(compile_trust(models))
+
+
+def _values_of(given: Any) -> Mapping[str, Value]:
+    try:
+        return values_of(given)
+    except SettingsError as error:
+        # Those of a command are settings; here they came with the call.
+        raise InvalidInputError(error.message, hint=error.hint) from None
 
 
 def _check_cost(expression: Expression, values: Mapping[str, Value]) -> None:

@@ -60,9 +60,8 @@ def create_zone(store: Store, name: str, *, force: bool = False, actor: str, at:
         if losses and not force:
             raise ConflictError(
                 f"names of the zone {wanted} are protected until then: {'; '.join(losses)}",
-                hint="a new zone has no rules and lets everything pass; add --force (over the "
-                'API: "force": true), and give it rules at once, or make it before the names are '
-                "in use",
+                hint="a new zone has no rules and lets everything pass; add --force, and give it "
+                "rules at once, or make it before the names are in use",
             )
         zone = Zone(
             id=new_id(),

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from authz.api.calls import Call, Caller, account_call, user_call
 from authz.api.envelope import Envelope, Paged, ok, paged
 from authz.api.models.accounts import AccountObject, ChangedAccount, NewAccount
-from authz.api.problems import pointed, refused
+from authz.api.refusals import placed, refused
 from authz.services.accounts import get_account, rename_account
 from authz.services.permissions import Level, Resource
 from authz.services.times import rfc3339
@@ -64,7 +64,7 @@ def update(
     """Give the account another name."""
     if changed.id not in (None, call.account_id):
         raise refused("an account keeps its identifier", pointer="/id")
-    with pointed("/name"):
+    with placed("/name"):
         return ok(_object(rename_account(call.store, changed.name, actor=call.actor, at=call.at)))
 
 

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Query, Request
 from authz.api.calls import Call, account_call, user_call
 from authz.api.envelope import ok
 from authz.api.models.audit_logs import AuditEntries, AuditLogQuery, AuditLogs, AuditQuery
-from authz.api.problems import refused
+from authz.api.refusals import refused
 from authz.services.audit_log import AuditFilter, find_entries, verb_of
 from authz.services.permissions import Level, Resource
 from authz.services.times import rfc3339

@@ -23,7 +23,7 @@ from authz.api.models.expressions import (
     OperatorObject,
 )
 from authz.api.openapi import EXTENSION
-from authz.api.problems import pointed
+from authz.api.refusals import placed
 from authz.errors import ExpressionError
 from authz.rules import format_expression
 from authz.rules.ast_json import ast_json
@@ -71,7 +71,7 @@ def check(new: NewExpression, call: Reading) -> JSONResponse:
 )
 def format_it(wanted: FormatRequest, call: Reading) -> dict[str, Any]:
     """Write an expression in its canonical form."""
-    with pointed("/expression"):
+    with placed("/expression"):
         checked = check_expression(
             call.store, call.zone_id, wanted.expression, geo=call.backend.geo
         )
@@ -131,6 +131,7 @@ def lists(call: Reading) -> dict[str, Any]:
 
 
 def _fault(error: ExpressionError) -> dict[str, Any]:
+    line, carets = error.pointed()
     return {
         "code": error.code,
         "message": error.message,
@@ -138,5 +139,5 @@ def _fault(error: ExpressionError) -> dict[str, Any]:
         "line": error.line,
         "column": error.column,
         "span": list(error.span),
-        "carets": error.carets(),
+        "carets": f"{line}\n{carets}",
     }

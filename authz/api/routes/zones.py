@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query
 from authz.api.calls import Call, Caller, user_call, zone_call
 from authz.api.envelope import Envelope, Paged, ok, paged
 from authz.api.models.zones import NewZone, ZoneChange, ZoneObject, ZoneQuery
-from authz.api.problems import INVALID_REQUEST, ApiError, pointed, pointer_of, problem, refused
+from authz.api.problems import INVALID_REQUEST, pointer_of, problem
+from authz.api.refusals import all_refused, placed, refused
 from authz.services.accounts import get_account
 from authz.services.permissions import Level, Resource
 from authz.services.representation import zone_object
@@ -75,7 +76,7 @@ def create(
     account = get_account(call.store)
     if new.account is not None and new.account.id not in (None, account.id):
         raise refused(f"there is one account, {account.id}", pointer="/account/id")
-    with pointed("/name"):
+    with placed("/name"):
         made = create_zone(call.store, new.name, force=new.force, actor=call.actor, at=call.at)
     return ok(_object(made, account))
 
@@ -102,7 +103,7 @@ def change(
         if name not in _FIXED or value != _FIXED[name]
     ]
     if problems:
-        raise ApiError.of(400, problems)
+        raise all_refused(problems)
     settings = {
         name: value
         for name in ("default_action", "paths", "misdirected", "upstream_headers")

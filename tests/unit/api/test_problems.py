@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from authz.api.problems import ApiError, pointed, pointer_of, problem
-from authz.errors import ConflictError, InvalidInputError, StoreUnavailableError
+from authz.api.problems import pointer_of
+from authz.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.unit.api.conftest import Bench
 
 JSON = {"Content-Type": "application/json"}
@@ -125,17 +125,3 @@ def test_a_store_that_is_away_is_a_503(api: Bench, monkeypatch: pytest.MonkeyPat
 def test_where_in_a_body_something_is() -> None:
     assert pointer_of([]) == ""
     assert pointer_of(["rules", 0, "a/b~c"]) == "/rules/0/a~1b~0c"
-
-
-def test_what_a_use_case_refuses_gets_its_place() -> None:
-    error = InvalidInputError("the name is empty", hint="write one")
-    error.others = (ConflictError("there is one"),)
-    with pytest.raises(ApiError) as raised, pointed("/name"):
-        raise error
-    assert raised.value.status == 400
-    assert raised.value.problems == [
-        problem(1903, "the name is empty (write one)", "/name"),
-        problem(1902, "there is one"),
-    ]
-    with pytest.raises(StoreUnavailableError), pointed("/name"):
-        raise StoreUnavailableError("the database is locked")

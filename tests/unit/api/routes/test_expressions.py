@@ -45,7 +45,7 @@ def test_one_that_cannot_has_the_place_a_hint_and_carets(api: Bench) -> None:
         "line": 2,
         "column": 1,
         "span": [8, 17],
-        "carets": '  http.hots eq "a"\n  ^^^^^^^^^',
+        "carets": 'http.hots eq "a"\n^^^^^^^^^',
     }
 
 
