@@ -46,7 +46,7 @@ def create_api(backend: Backend) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=openapi.operation_id,
+        generate_unique_id_function=openapi.operation_ids(PREFIX),
     )
     app.state.backend = backend
     problems.install(app)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi.openapi.utils import get_openapi
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
     from fastapi.routing import APIRoute
 
@@ -29,10 +31,18 @@ EXTENSION: Final[dict[str, Any]] = {"x-extension": True}
 _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
 
 
-def operation_id(route: APIRoute) -> str:
-    """`tag_function`: stable for whoever generates a client."""
-    tag = str(route.tags[0]) if route.tags else "api"
-    return f"{tag.lower().replace(' ', '_')}_{route.name}"
+def operation_ids(prefix: str) -> Callable[[APIRoute], str]:
+    """Names of calls, stable for whoever generates a client: whose, which family, which function.
+
+    `zones_rulesets_create` is `create` of authz.api.routes.rulesets below /zones.
+    """
+
+    def name_of(route: APIRoute) -> str:
+        scope = route.path.removeprefix(prefix).split("/")[1]
+        family = route.endpoint.__module__.rpartition(".")[2]
+        return "_".join(dict.fromkeys((scope, family, route.name)))
+
+    return name_of
 
 
 def install(app: FastAPI, prefix: str) -> None:
