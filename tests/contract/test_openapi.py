@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from authz.store.engine import Store
 
+PHASE = "http_request_firewall_custom"
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 load_all_checks()
@@ -73,7 +74,7 @@ def _fill(store: Store) -> dict[str, str]:
     issued = world.issue()
     world.revoke(world.issue("bob"))
     create_zone(store, "example.org", actor="test", at=now)
-    other = create_token(store, "other", [], actor="test", at=now).token
+    other = create_token(store, "other", EVERYTHING, actor="test", at=now).token
     event = _event("the-decision", now)
     keep_activity(store, {issued.certificate.fingerprint_sha256: now}, [event, _event("b", now)])
     with store.write() as session:
@@ -84,7 +85,10 @@ def _fill(store: Store) -> dict[str, str]:
         item = list_item(one.id, "192.0.2.1")
         session.lists.add_items(one.id, [item], now)
         authority = session.authorities.all()[0]
-        ruleset = session.rulesets.entry_point(zone.id, "http_request_firewall_custom")
+        ruleset = session.rulesets.entry_point(zone.id, PHASE)
+        assert ruleset is not None
+        version = session.rulesets.version(ruleset.id, ruleset.version)
+        assert version is not None
     return {
         "account_id": account.id,
         "zone_id": zone.id,
@@ -93,12 +97,13 @@ def _fill(store: Store) -> dict[str, str]:
         "item_id": item.id,
         "token_id": other.id,
         "certificate_id": issued.certificate.id,
-        "client_certificate_id": issued.certificate.id,
-        "mtls_certificate_id": authority.id,
+        "authority_id": authority.id,
         "operation_id": identifier("operation"),
-        "phase": "http_request_firewall_custom",
-        "ruleset_phase": "http_request_firewall_custom",
-    } | ({} if ruleset is None else {"ruleset_id": ruleset.id})
+        "ruleset_phase": PHASE,
+        "ruleset_id": ruleset.id,
+        "ruleset_version": str(ruleset.version),
+        "rule_id": version.rules[0]["id"],
+    }
 
 
 def _event(name: str, at: float) -> Event:
