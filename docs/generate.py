@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer.main
+from generators.api import api_page, openapi_json
 from generators.errors import errors_page
 from generators.expression_commands import expression_commands_page
 from generators.findings import findings_page
@@ -223,6 +224,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "expression-commands.md": lambda: _GENERATED + expression_commands_page(),
     "errors.md": lambda: _GENERATED + errors_page(),
     "performance.md": lambda: _MEASURED + performance_page(),
+    "api.md": lambda: _GENERATED + api_page(),
+    "openapi.json": openapi_json,
     "findings.md": lambda: _GENERATED + findings_page(),
 }
 

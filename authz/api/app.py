@@ -5,16 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 import authz
-from authz.api import problems
+from authz.api import openapi, problems
 from authz.api.access import Access
 from authz.api.envelope import Failure
 from authz.api.repeats import Repeats
 from authz.api.routes import (
+    accounts,
+    audit_logs,
     certificate_authorities,
     client_certificates,
+    events,
+    expressions,
     hostname_associations,
     list_items,
     lists,
@@ -25,6 +29,7 @@ from authz.api.routes import (
     tokens,
     zones,
 )
+from authz.api.sound_bodies import sound_body
 
 if TYPE_CHECKING:
     from authz.api.backend import Backend
@@ -33,6 +38,10 @@ if TYPE_CHECKING:
 PREFIX: Final = "/client/v4"
 
 _ROUTERS: Final[tuple[APIRouter, ...]] = (
+    accounts.router,
+    audit_logs.router,
+    events.router,
+    expressions.router,
     zones.router,
     client_certificates.router,
     # Before the authorities, of which `hostname_associations` might be one.
@@ -66,15 +75,18 @@ def create_api(backend: Backend) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_ids(PREFIX),
     )
     app.state.backend = backend
     app.state.access = access = Access(backend)
     problems.install(app)
+    openapi.install(app, PREFIX)
     app.add_middleware(Repeats, backend=backend, access=access)
     for router in _ROUTERS:
         app.include_router(
             router,
             prefix=PREFIX,
+            dependencies=[Depends(sound_body)],
             responses={
                 status: {"model": Failure, "description": text}
                 for status, text in _FAILURES.items()

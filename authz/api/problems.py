@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from authz.api.methods import methods_of
 from authz.errors import (
     AuthzError,
     ForbiddenError,
@@ -188,7 +189,7 @@ def install(app: FastAPI) -> None:
             return failed(404, route.problems)
         if error.status_code == 405:
             message = f"Method {request.method} not available for that URI."
-            return failed(405, [problem(NO_METHOD, message)], error.headers)
+            return failed(405, [problem(NO_METHOD, message)], {"Allow": methods_of(request)})
         return failed(
             error.status_code, [problem(INVALID_REQUEST, str(error.detail))], error.headers
         )
@@ -213,9 +214,13 @@ def _problem_of(error: AuthzError, code: int) -> dict[str, Any]:
 
 def _invalid_problem(error: Mapping[str, Any]) -> dict[str, Any]:
     place, *path = error["loc"]
-    message = str(error["msg"])
+    # What a validator of ours said, without pydantic's words before it.
+    message = str(error["msg"]).removeprefix("Value error, ")
     if place == "body":
         if error["type"] == "json_invalid":
-            return problem(INVALID_REQUEST, f"the body is not JSON: {message}", "")
+            why = error.get("ctx", {}).get("error", message)
+            return problem(INVALID_REQUEST, f"the body is not JSON: {why}", "")
+        if isinstance(error.get("input"), bytes):
+            message = "the body is not read as JSON; send it with Content-Type: application/json"
         return problem(INVALID_REQUEST, message, pointer_of(path))
     return problem(INVALID_REQUEST, f"{place} {'.'.join(map(str, path))}: {message}")

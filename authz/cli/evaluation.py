@@ -11,9 +11,9 @@ import json
 import math
 from typing import Any, NoReturn
 
-from authz.cli.field_values import parse_with_lists, values_of
 from authz.errors import AuthzError, ExpressionError, SettingsError
 from authz.rules import compile_expression
+from authz.sources.field_values import parse_with_lists, values_of
 
 
 def answer(line: bytes) -> str:

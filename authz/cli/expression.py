@@ -23,7 +23,7 @@ from authz.cli.options import (
 
 if TYPE_CHECKING:
     from authz.policy.model import PolicyModel
-    from authz.rules import Expression, Finding, KnownAuthority, NamedList, Scheme
+    from authz.rules import Expression, KnownAuthority, NamedList, Scheme
 
 app = group("Expressions of the Rules language.")
 
@@ -47,7 +47,8 @@ def check(
     """
     from authz.errors import ExpressionError
     from authz.policy.fields import scheme_for
-    from authz.rules import format_expression, lint
+    from authz.rules import lint
+    from authz.services.expressions import CheckedExpression, checked_object
 
     model = _model(config, policy)
     try:
@@ -59,34 +60,14 @@ def check(
         raise typer.Exit(2) from None
     findings = lint(expression, authorities=_authorities_of(model))
     if json:
-        messages.result_json(
-            {
-                "valid": True,
-                "expression": format_expression(expression),
-                "fields": sorted(expression.fields),
-                "warnings": [_warning(one, expression.source) for one in findings if one.certain],
-                "notes": [_warning(one, expression.source) for one in findings if not one.certain],
-            }
-        )
+        checked = CheckedExpression(expression=expression, findings=findings)
+        messages.result_json(checked_object(checked))
         return
     for found in findings:
         (messages.warning if found.certain else messages.note)(found.message)
         if found.advice:
             messages.hint(found.advice)
     messages.result("ok")
-
-
-def _warning(found: Finding, source: str) -> dict[str, Any]:
-    start = found.span[0]
-    return {
-        "code": found.code,
-        "message": found.message,
-        "suggestion": found.suggestion,
-        "hint": found.hint,
-        "line": source.count("\n", 0, start) + 1,
-        "column": start - source.rfind("\n", 0, start),
-        "span": found.span,
-    }
 
 
 @app.command("fmt")
@@ -117,9 +98,9 @@ def explain(
     the JSON is described in docs/reference/expression-commands.md.
     """
     from authz.cli.explanation import lines
-    from authz.cli.field_values import values_of
     from authz.rules.trace import trace
     from authz.rules.trace_json import trace_json
+    from authz.sources.field_values import values_of
 
     values = values_of(_json_option(fields))
     traced = trace(_parsed(text, _lists(config, policy)), values)

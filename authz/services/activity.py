@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from authz.services.events import event_host
+from authz.services.namespace import owner_of_site
 from authz.store.records import StoredEvent
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ def keep_activity(store: Store, seen: Mapping[str, float], events: Sequence[Even
     """
     with store.note() as session:
         known = session.certificates.seen(seen)
-        session.events.add([_stored(event) for event in events])
+        if events:
+            zones = session.zones.all()
+            ids = {site: owner_of_site(site, zones).id for site in {one.site for one in events}}
+            session.events.add([_stored(event, ids[event.site]) for event in events])
     return known
 
 
@@ -51,7 +56,7 @@ def forget_old(store: Store, at: float) -> None:
         session.revocations.trim_changes(before=at - KEEP_CHANGES_SECONDS, keep=KEEP_CHANGES)
 
 
-def _stored(event: Event) -> StoredEvent:
+def _stored(event: Event, zone_id: str) -> StoredEvent:
     return StoredEvent(
         id=event.id,
         at=event.at,
@@ -60,4 +65,7 @@ def _stored(event: Event) -> StoredEvent:
         rule=event.rule[:255],
         fingerprint_sha256=event.fingerprint,
         event=msgspec.to_builtins(event),
+        zone_id=zone_id,
+        reason=event.reason,
+        host=event_host(event.host),
     )

@@ -3,13 +3,108 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+import binascii
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
+from authz.errors import InvalidInputError
+from authz.services.context import account_of
 from authz.services.times import rfc3339
+from authz.store.audit import AuditQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from authz.store.engine import Store
-    from authz.store.records import AuditEntry
+    from authz.store.records import Account, AuditEntry
+    from authz.store.session import Session
+
+#: What actions come to, where only that is asked; all others are an `update`.
+_VERBS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("add", "create", "import", "issue", "upload"), "create"),
+    # As Cloudflare has it, whose call to revoke a certificate is DELETE.
+    **dict.fromkeys(("delete", "remove", "revoke"), "delete"),
+}
+VERBS: Final = ("create", "update", "delete")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries are wanted.
+
+    Args:
+        only: by name, the values of which an entry must have one; of `id`, `zone_id`, `zone_name`,
+            `actor`, `action` (or what it comes to, VERBS), `object_type` and `object_id`.
+        but: the values of which it must have none.
+        since, until: Unix seconds, the first included and the second not.
+    """
+
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    but: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Some entries.
+
+    Args:
+        cursor: where the next page begins, None when this is the last one.
+        zones: names of zones by identifier.
+    """
+
+    entries: tuple[AuditEntry, ...]
+    cursor: str | None
+    account: Account
+    zones: Mapping[str, str]
+
+
+def find_entries(
+    store: Store,
+    wanted: AuditFilter,
+    *,
+    most: int,
+    oldest_first: bool = False,
+    skip: int = 0,
+    cursor: str | None = None,
+) -> AuditPage:
+    """Entries in the order of their moments, the latest first unless told otherwise.
+
+    Args:
+        skip: how many to leave out; a cursor is quicker.
+
+    Raises:
+        InvalidInputError: the cursor is none of ours.
+    """
+    behind = None if cursor is None else _place(cursor)
+    with store.read() as session:
+        zones = {one.id: one.name for one in session.zones.all()}
+        query = AuditQuery(
+            only=_columns(session, wanted.only, zones),
+            but=_columns(session, wanted.but, zones),
+            since=wanted.since,
+            until=wanted.until,
+        )
+        found = session.audit.find(
+            query, most=most + 1, oldest_first=oldest_first, skip=skip, behind=behind
+        )
+        account = account_of(session)
+    shown = tuple(found[:most])
+    return AuditPage(
+        entries=shown,
+        cursor=_cursor(shown[-1]) if len(found) > most and shown else None,
+        account=account,
+        zones=zones,
+    )
+
+
+def verb_of(action: str) -> str:
+    """What an action comes to: one of VERBS."""
+    return _VERBS.get(action.rpartition(".")[2], "update")
 
 
 def latest_entries(
@@ -38,3 +133,39 @@ def entry_object(entry: AuditEntry) -> dict[str, Any]:
         "before": entry.before,
         "after": entry.after,
     }
+
+
+def _columns(
+    session: Session, given: Mapping[str, tuple[str, ...]], zones: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """The values of columns that are meant."""
+    columns = dict(given)
+    if "zone_name" in columns:
+        names = {name.lower() for name in columns.pop("zone_name")}
+        named = {one for one, name in zones.items() if name in names}
+        if "zone_id" in columns:
+            named &= {*columns["zone_id"]}
+        columns["zone_id"] = tuple(sorted(named))
+    if "action" in columns:
+        wanted = {*columns["action"]}
+        if wanted & {*VERBS}:
+            wanted |= {one for one in session.audit.actions() if verb_of(one) in wanted}
+        columns["action"] = tuple(sorted(wanted))
+    return columns
+
+
+def _cursor(entry: AuditEntry) -> str:
+    return base64.urlsafe_b64encode(json.dumps([entry.at, entry.number]).encode()).decode()
+
+
+def _place(cursor: str) -> tuple[float, int]:
+    try:
+        at, number = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        # Both databases count in 64 bits.
+        if type(at) is float and math.isfinite(at) and type(number) is int and 0 <= number < 2**63:
+            return at, number
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidInputError(
+        "the cursor is none that this list gave", hint="begin again, without a cursor"
+    )

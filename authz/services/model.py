@@ -25,7 +25,7 @@ from authz.policy.model import (
 )
 from authz.rules.lists import ListKind, ListModel, pack_list
 from authz.services.account_rules import entry_point, models_in
-from authz.services.namespace import DEFAULT_ZONE
+from authz.services.namespace import DEFAULT_ZONE, OTHER_HOSTS
 from authz.services.revoked import Listed, RevokedSerials
 from authz.services.same_key import Joined, KeysOf
 from authz.services.scopes import Scope, scope_of
@@ -226,7 +226,7 @@ class StoreModels:
         taken = {one.name for one in sites}
         others = tuple(host for host in hosts_of(zone) if host not in taken)
         if others:
-            name = zone.name if zone.name not in taken else f"{zone.name} (other hosts)"
+            name = zone.name if zone.name not in taken else zone.name + OTHER_HOSTS
             sites.append(site(name, others, ()))
         return sites
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: The zone that every store has; not a DNS name like the others.
 DEFAULT_ZONE = "default"
 
+#: How the site of a zone's hosts without an authority is told from a host of the same name.
+OTHER_HOSTS = " (other hosts)"
+
 _HINT = 'write a name without scheme and port ("api.example.com") or a wildcard ("*.example.com")'
 
 
@@ -60,6 +63,11 @@ def owner_of(hostname: str, zones: Sequence[Zone]) -> Zone:
     fitting = [zone for zone in zones if is_below(name, zone.name)]
     default = next(zone for zone in zones if zone.name == DEFAULT_ZONE)
     return max(fitting, key=lambda zone: len(zone.name), default=default)
+
+
+def owner_of_site(site: str, zones: Sequence[Zone]) -> Zone:
+    """The zone whose site this is, by the name that `services.model` gives sites."""
+    return owner_of(site.removesuffix(OTHER_HOSTS), zones)
 
 
 def is_below(name: str, zone_name: str) -> bool:

@@ -4,18 +4,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from authz.store.records import AuditEntry
 from authz.store.rows import Readers, columns_of, record_of, values_of
 from authz.store.tables import audit_log
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement, Connection
 
 _READERS: Final[Readers] = {"before": json.loads, "after": json.loads}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQuery:
+    """Which entries are wanted.
+
+    Args:
+        only: by column, the values of which an entry must have one; of `id`, `zone_id`, `actor`,
+            `action`, `object_type` and `object_id`.
+        but: the values of which it must have none. An entry without a zone has no value there.
+        since, until: Unix seconds, the first included and the second not.
+    """
+
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    but: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    since: float | None = None
+    until: float | None = None
 
 
 class Audit:
@@ -49,6 +69,61 @@ class Audit:
         if object_id is not None:
             query = query.where(audit_log.c.object_id == object_id)
         return [record_of(AuditEntry, row, _READERS) for row in self._connection.execute(query)]
+
+    def find(
+        self,
+        query: AuditQuery,
+        *,
+        most: int,
+        oldest_first: bool = False,
+        skip: int = 0,
+        behind: tuple[float, int] | None = None,
+    ) -> list[AuditEntry]:
+        """Entries in the order of their moments.
+
+        Each column of a query has an index in that order; of several, one is used.
+
+        Args:
+            skip: how many to leave out.
+            behind: only those behind the one of this moment and number (a cursor).
+        """
+        at, number = audit_log.c.at, audit_log.c.number
+        conditions: list[ColumnElement[bool]] = [
+            audit_log.c[name].in_(values) for name, values in query.only.items()
+        ]
+        for name, values in query.but.items():
+            column = audit_log.c[name]
+            conditions.append(column.not_in(values) | column.is_(None))
+        if query.since is not None:
+            conditions.append(at >= query.since)
+        if query.until is not None:
+            conditions.append(at < query.until)
+        if behind is not None:
+            moment, last = behind
+            # The first condition is what an index is good for.
+            if oldest_first:
+                conditions += [at >= moment, (at > moment) | (number > last)]
+            else:
+                conditions += [at <= moment, (at < moment) | (number < last)]
+        order = (at, number) if oldest_first else (at.desc(), number.desc())
+        # Numbers first: what is left out is not read.
+        wanted = select(number).where(*conditions).order_by(*order).limit(most).offset(skip)
+        found = (
+            select(*columns_of(AuditEntry, audit_log))
+            .where(number.in_(wanted.scalar_subquery()))
+            .order_by(*order)
+        )
+        return [record_of(AuditEntry, row, _READERS) for row in self._connection.execute(found)]
+
+    def actions(self) -> list[str]:
+        """Every action that an entry tells of: as many look-ups by index as there are."""
+        found: list[str] = []
+        query = select(func.min(audit_log.c.action))
+        one = self._connection.execute(query).scalar_one()
+        while one is not None:
+            found.append(one)
+            one = self._connection.execute(query.where(audit_log.c.action > one)).scalar_one()
+        return found
 
     def forget(self, before: float) -> int:
         """Remove entries from before a Unix time; how many there were."""

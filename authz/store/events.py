@@ -37,20 +37,30 @@ class Events:
         *,
         most: int,
         before: int | None = None,
+        zone_id: str | None = None,
         site: str | None = None,
         verdict: str | None = None,
+        reason: str | None = None,
         rule: str | None = None,
+        host: str | None = None,
         fingerprint_sha256: str | None = None,
         since: float | None = None,
+        until: float | None = None,
     ) -> list[StoredEvent]:
-        """Events, the latest first; those before the one of number `before`."""
+        """Events, the latest first; those before the one of number `before`.
+
+        There are only so many (`forget`): what has no index is gone through.
+        """
         query = (
             select(*columns_of(StoredEvent, events)).order_by(events.c.number.desc()).limit(most)
         )
         wanted = {
+            "zone_id": zone_id,
             "site": site,
             "verdict": verdict,
+            "reason": reason,
             "rule": rule,
+            "host": host,
             "fingerprint_sha256": fingerprint_sha256,
         }
         for name, value in wanted.items():
@@ -60,6 +70,8 @@ class Events:
             query = query.where(events.c.number < before)
         if since is not None:
             query = query.where(events.c.at >= since)
+        if until is not None:
+            query = query.where(events.c.at < until)
         return [record_of(StoredEvent, row, _READERS) for row in self._connection.execute(query)]
 
     def get(self, event_id: str) -> StoredEvent | None:

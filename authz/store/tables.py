@@ -340,6 +340,8 @@ audit_log: Final = Table(
     # JSON, without secrets.
     Column("before", _Text, nullable=True),
     Column("after", _Text, nullable=True),
+    # What it is filtered by, each in the order in which entries are told.
+    *(Index(None, one, "at") for one in ("zone_id", "actor", "action", "object_type", "object_id")),
 )
 
 events: Final = Table(
@@ -354,6 +356,11 @@ events: Final = Table(
     Column("fingerprint_sha256", CheckedText(64), nullable=False, index=True),
     # JSON: the whole event (observability.events).
     Column("event", _Text, nullable=False),
+    Column("zone_id", _Id, nullable=True),
+    Column("reason", CheckedText(64), nullable=False, server_default=""),
+    # Without port, in lower case, where it is a host at all.
+    Column("host", _Name, nullable=False, server_default=""),
+    Index("ix_events_zone", "zone_id", "number"),
 )
 
 #: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.

@@ -35,6 +35,12 @@ class Zones:
         )
         return [record_of(Account, row) for row in self._connection.execute(query)]
 
+    def rename_account(self, account_id: str, name: str) -> None:
+        """Give an account another name."""
+        self._connection.execute(
+            update(accounts).where(accounts.c.id == account_id).values(name=name)
+        )
+
     def add(self, zone: Zone) -> None:
         """Keep a new zone.
 

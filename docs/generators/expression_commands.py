@@ -10,11 +10,11 @@ import json
 
 from authz.cli.evaluation import answer
 from authz.cli.explanation import lines
-from authz.cli.field_values import values_of
 from authz.policy.fields import SCHEME
 from authz.rules import parse
 from authz.rules.trace import Kind, Traced, trace
 from authz.rules.trace_json import MAX_BYTES, MAX_ELEMENTS, trace_json
+from authz.sources.field_values import values_of
 
 _EXPRESSION = (
     'not ssl and any(lower(http.request.headers["x-team"][*])[*] eq "ops") or http.host eq "b"'

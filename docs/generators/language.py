@@ -6,21 +6,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from authz.errors import ExpressionError
 from authz.policy.fields import CATALOGUE
 from authz.policy.refused_fields import REFUSED
-from authz.rules import Bytes, Field, Int, Ip, Scheme, parse
-from authz.rules.ast import Logic, Operator
+from authz.rules import Bytes, Int, Ip
 from authz.rules.functions import CUSTOM_RULES_FUNCTIONS, NOT_HERE, NOT_IN_CUSTOM_RULES
-from authz.rules.functions.model import ArgumentKind
 from authz.rules.literals import NOTATIONS
 from authz.rules.parser import LOGIC_NOTATIONS, NOT_NOTATIONS
-from authz.rules.types import Type
+from authz.services.expression_catalogue import (
+    LOGIC_MEANINGS,
+    NOT_MEANING,
+    OPERATOR_MEANINGS,
+    operators_for,
+    signature,
+)
 from generators.examples import example
 
 if TYPE_CHECKING:
     from authz.rules import Function
-    from authz.rules.functions.model import Parameter
+    from authz.rules.ast import Operator
 
 
 def fields_page() -> str:
@@ -105,16 +108,6 @@ Cloudflare has these in custom rules; an expression that calls one is an error t
 
 
 def _function(function: Function) -> str:
-    parameters = [
-        *(_parameter(one) for one in function.parameters),
-        *(f"[{_parameter(one)}]" for one in function.optional),
-    ]
-    if function.variadic is not None:
-        parameters += [_parameter(function.variadic)] * function.variadic_minimum + ["…"]
-    if isinstance(function.returns, Type):
-        result = str(function.returns)
-    else:
-        result = "Bool" if function.name == "has_value" else "the type of the arguments"
     if function.handles_missing:
         missing = "missing arguments are passed over; missing when all are."
     elif function.may_be_missing:
@@ -125,55 +118,20 @@ def _function(function: Function) -> str:
     unconfirmed = f"Not confirmed: {function.unconfirmed}\n\n" if function.unconfirmed else ""
     return (
         f"## `{function.name}()`\n\n"
-        f"```text\n{function.name}({', '.join(parameters)}) → {result}\n```\n\n"
+        f"```text\n{signature(function)}\n```\n\n"
         f"{function.doc}\n\n{limits}{unconfirmed}Missing: {missing}\n\n"
         + example(rf"(?<![a-z_]){function.name}\(")
     )
 
 
-def _parameter(parameter: Parameter) -> str:
-    kind = {
-        ArgumentKind.ANY: "",
-        ArgumentKind.LITERAL: ", a literal",
-        ArgumentKind.NOT_LITERAL: ", no literal",
-    }[parameter.kind]
-    return f"{parameter.name}: {parameter.expects}{kind}"
-
-
-_MEANS = {
-    Operator.IN: "The value is in a set `{…}` or in a list `$name`. Items are separated by spaces, "
-    "may be ranges (`1..5`, `10.0.0.1..10.0.0.9`) and networks (`10.0.0.0/8`); there may be none.",
-    Operator.EQ: "Equal, byte for byte. Addresses of two families are never equal.",
-    Operator.NE: "Not equal. False of a missing value, as every comparison.",
-    Operator.GE: "Greater or equal; texts by their bytes, addresses within one family.",
-    Operator.LE: "Less or equal; texts by their bytes, addresses within one family.",
-    Operator.GT: "Greater; texts by their bytes, addresses within one family.",
-    Operator.LT: "Less; texts by their bytes, addresses within one family.",
-    Operator.BITWISE_AND: "The two numbers have a bit in common.",
-    Operator.CONTAINS: "The literal is somewhere in the value.",
-    Operator.MATCHES: "A [regular expression](rules-language.md#regular-expressions) matches "
-    "somewhere in the value.",
-    Operator.WILDCARD: "The whole value fits a pattern in which `*` stands for any bytes, in "
-    r"either case of ASCII letters. `\*` is a star, `\\` a backslash; `?` is a question mark.",
-    Operator.STRICT_WILDCARD: "As `wildcard`, in the case as written. One space between the words.",
-}
-_LOGIC_MEANS = {
-    Logic.OR: "One of them is true. Binds loosest.",
-    Logic.XOR: "An odd number of them is true. Binds tighter than `or`, looser than `and`.",
-    Logic.AND: "All of them are true. Binds tightest of the three.",
-}
-_LITERALS = {Bytes: '"a"', Int: "1", Ip: "10.0.0.1"}
-_SCHEME = Scheme(fields={kind.name: Field(kind.name, kind) for kind in _LITERALS})
-
-
 def operators_page() -> str:
     """docs/reference/operators.md."""
     comparisons = [
-        _operator(texts, _MEANS[operator], f"Works on: {_types(texts[0])}.")
+        _operator(texts, OPERATOR_MEANINGS[operator], f"Works on: {_types(operator)}.")
         for operator, texts in NOTATIONS.items()
     ]
     logic = [
-        _operator(texts, _LOGIC_MEANS[one], "Joins: two conditions, or two arrays of answers.")
+        _operator(texts, LOGIC_MEANINGS[one], "Joins: two conditions, or two arrays of answers.")
         for one, texts in LOGIC_NOTATIONS.items()
     ]
     return f"""\
@@ -189,8 +147,7 @@ A condition of type `Bool` (`ssl`) stands alone, without an operator.
 {
         _operator(
             NOT_NOTATIONS,
-            "Turns a condition around; answer by answer for an array. Binds tighter "
-            "than all of the above, and looser than a comparison.",
+            NOT_MEANING,
             "Takes: a condition.",
         )
     }"""
@@ -206,13 +163,7 @@ def _operator(notations: tuple[str, ...], means: str, types: str) -> str:
     )
 
 
-def _types(operator: str) -> str:
-    works = []
-    for kind, literal in _LITERALS.items():
-        right = f"{{{literal}}}" if operator == "in" else literal
-        try:
-            parse(f"{kind.name} {operator} {right}", _SCHEME, {})
-        except ExpressionError:
-            continue
-        works.append(f"`{kind.name}`")
-    return ", ".join(works)
+def _types(operator: Operator) -> str:
+    return ", ".join(
+        f"`{kind}`" for kind in (Bytes, Int, Ip) if operator.value in operators_for(kind)
+    )

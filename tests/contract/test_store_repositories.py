@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz.errors import ConflictError
+from authz.store.audit import AuditQuery
 from authz.store.records import (
     AuditEntry,
     AuthorityKind,
@@ -40,6 +41,13 @@ from tests.factories.stored import (
 
 if TYPE_CHECKING:
     from authz.store.engine import Store
+
+
+def test_an_account_gets_another_name(store: Store) -> None:
+    with store.write() as session:
+        session.zones.rename_account(session.zones.accounts()[0].id, "Acme")
+    with store.read() as session:
+        assert [one.name for one in session.zones.accounts()] == ["Acme"]
 
 
 def test_accounts_and_zones(store: Store) -> None:
@@ -354,7 +362,7 @@ def test_tokens(store: Store) -> None:
         session.tokens.add(replace(changed, id=identifier("v")))
 
 
-def _entry(number: int, **changes: str) -> AuditEntry:
+def _entry(number: int, **changes: Any) -> AuditEntry:
     return AuditEntry(
         **{  # type: ignore[arg-type]  # as the tests name them
             "id": identifier(f"entry {number}"),
@@ -385,7 +393,67 @@ def test_the_audit_log(store: Store) -> None:
         assert session.audit.latest(most=9) == found[:1]
 
 
-def _event(number: int, **changes: str) -> StoredEvent:
+def test_entries_are_found_by_what_they_have_and_when_they_were(store: Store) -> None:
+    zone, other = "0" * 32, "1" * 32
+    entries = [
+        _entry(1, zone_id=zone),
+        _entry(2, zone_id=other, actor="you"),
+        _entry(3, action="create"),
+        _entry(4, zone_id=zone, object_type="token", object_id="y"),
+        # The clock went back.
+        _entry(5, at=AT, zone_id=zone),
+    ]
+    with store.note() as session:
+        for one in entries:
+            session.audit.add(one)
+
+    def found(query: AuditQuery, **how: Any) -> list[int]:
+        with store.read() as session:
+            return [one.number for one in session.audit.find(query, **{"most": 9} | how)]
+
+    everything = AuditQuery()
+    assert found(everything) == [4, 3, 2, 1, 5]
+    assert found(everything, oldest_first=True) == [5, 1, 2, 3, 4]
+    assert found(everything, most=2, skip=1) == [3, 2]
+    assert found(everything, behind=(AT + 2, 2)) == [1, 5]
+    assert found(everything, behind=(AT + 2, 2), oldest_first=True) == [3, 4]
+    assert found(AuditQuery(since=AT + 1, until=AT + 4)) == [3, 2, 1]
+    assert found(AuditQuery(only={"zone_id": (zone,)})) == [4, 1, 5]
+    assert found(AuditQuery(only={"zone_id": (zone, other), "actor": ("me",)})) == [4, 1, 5]
+    assert found(AuditQuery(only={"action": ("create",)})) == [3]
+    assert found(AuditQuery(only={"object_type": ("token",)})) == [4]
+    assert found(AuditQuery(only={"object_id": ("y",)})) == [4]
+    assert found(AuditQuery(only={"id": (entries[1].id,)})) == [2]
+    assert found(AuditQuery(only={"id": ()})) == []
+    assert found(AuditQuery(but={"zone_id": (zone,)})) == [3, 2]
+    assert found(AuditQuery(but={"actor": ("you",)}, until=AT + 3)) == [1, 5]
+
+
+def test_entries_of_one_moment_have_an_order(store: Store) -> None:
+    with store.note() as session:
+        for number in range(5):
+            session.audit.add(_entry(number, at=AT))
+    with store.read() as session:
+        pages: list[list[int]] = []
+        behind = None
+        while not pages or pages[-1]:
+            some = session.audit.find(AuditQuery(), most=2, behind=behind)
+            pages.append([one.number for one in some])
+            behind = (some[-1].at, some[-1].number) if some else None
+    assert pages == [[5, 4], [3, 2], [1], []]
+
+
+def test_which_actions_there_are(store: Store) -> None:
+    with store.read() as session:
+        assert session.audit.actions() == []
+    with store.note() as session:
+        for number, action in enumerate(("b", "a", "b", "c")):
+            session.audit.add(_entry(number, action=action))
+    with store.read() as session:
+        assert session.audit.actions() == ["a", "b", "c"]
+
+
+def _event(number: int, **changes: Any) -> StoredEvent:
     return StoredEvent(
         **{  # type: ignore[arg-type]  # as the tests name them
             "id": f"event {number}",
@@ -456,3 +524,16 @@ def test_our_own_crls(store: Store) -> None:
         assert session.published.get(here, "complete") == _crl(of.id, here, "complete", 2)
         assert session.published.get(here, "delta") == _crl(of.id, here, "delta")
         assert session.published.get("0" * 32, "delta") is None
+
+
+def test_events_by_zone_host_reason_and_moment(store: Store) -> None:
+    zone = "0" * 32
+    with store.note() as session:
+        some = [_event(1, host="a", reason="x"), _event(2, host="b", zone_id=zone), _event(3)]
+        session.events.add(some)
+    with store.read() as session:
+        latest = session.events.latest
+        assert [one.id for one in latest(most=9, host="a")] == ["event 1"]
+        assert [one.id for one in latest(most=9, reason="x")] == ["event 1"]
+        assert [one.id for one in latest(most=9, until=AT + 2)] == ["event 1"]
+        assert [one.id for one in latest(most=9, zone_id=zone)] == ["event 2"]

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from authz.policy.model import DefaultAction, Misdirected, PathMode, UpstreamHeaders
 
 
 class Named(BaseModel):
@@ -34,6 +36,34 @@ class ZoneObject(BaseModel):
     activated_on: str
 
 
+class ZoneQuery(BaseModel):
+    """Which zones, and in which order."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str | None = Field(
+        None,
+        description="Only the zone of this name; or `contains:text`, and so on with `equal`, "
+        "`not_equal`, `starts_with` and `ends_with`.",
+    )
+    account_id: str | None = Field(None, alias="account.id", description="There is one account.")
+    account_name: str | None = Field(
+        None, alias="account.name", description="As `name`; there is one account."
+    )
+    status: Literal["initializing", "pending", "active", "moved"] | None = Field(
+        None, description="Every zone is active."
+    )
+    match: Literal["any", "all"] = Field(
+        "all", description="Whether a zone has to fit all of these, or one."
+    )
+    order: Literal["name", "status", "account.id", "account.name", "plan.id"] | None = Field(
+        None, description="By name, or, where that is the same for all of them, by their age."
+    )
+    direction: Literal["asc", "desc"] = "asc"
+    page: int = Field(1, ge=1, le=1_000_000)
+    per_page: int = Field(20, ge=1, le=1000)
+
+
 class ZoneAccount(BaseModel):
     """The account that a new zone goes to; there is one."""
 
@@ -41,10 +71,30 @@ class ZoneAccount(BaseModel):
 
 
 class NewZone(BaseModel):
-    """What a zone is made from."""
+    """What a zone is made from. `force` is an extension: even where it makes names less safe."""
 
     model_config = ConfigDict(extra="ignore")
 
     name: str
     account: ZoneAccount | None = None
     type: Literal["full"] | None = None
+    force: bool = False
+
+
+class ZoneChange(BaseModel):
+    """Settings of a zone, all of them extensions; what is left out stays as it is.
+
+    What Cloudflare has besides (`paused`, `plan` …) is refused by name.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    default_action: DefaultAction | None = None
+    paths: PathMode | None = None
+    misdirected: Misdirected | None = None
+    upstream_headers: list[UpstreamHeaders] | None = None
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """What else was given."""
+        return self.__pydantic_extra__ or {}

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Path
 from authz.api.calls import Call, zone_call
 from authz.api.envelope import Envelope, Paged, ok, single
 from authz.api.models.certificate_authorities import CertificateAuthorityObject
+from authz.api.openapi import EXTENSION
 from authz.errors import NotFoundError
 from authz.services.authorities import authority_in_zone, list_authorities
 from authz.services.managed_authority import managed_authority
@@ -27,7 +28,9 @@ Reader = Annotated[Call, zone_call(Resource.CERTIFICATES, Level.READ)]
 
 
 @router.get(
-    "/zones/{zone_id}/certificate_authorities", response_model=Paged[CertificateAuthorityObject]
+    "/zones/{zone_id}/certificate_authorities",
+    response_model=Paged[CertificateAuthorityObject],
+    openapi_extra=EXTENSION,
 )
 def list_them(call: Reader) -> dict[str, Any]:
     """The embedded CAs of the zone, the oldest first, all on one page."""
@@ -44,6 +47,7 @@ def list_them(call: Reader) -> dict[str, Any]:
 @router.get(
     "/zones/{zone_id}/certificate_authorities/{authority_id}",
     response_model=Envelope[CertificateAuthorityObject],
+    openapi_extra=EXTENSION,
 )
 def get(
     call: Reader,

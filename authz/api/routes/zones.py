@@ -1,41 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/zones`: create, list, get."""
+"""`/zones`: create, list, get, change."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
 from authz.api.calls import Call, Caller, user_call, zone_call
 from authz.api.envelope import Envelope, Paged, ok, paged
-from authz.api.models.zones import NewZone, ZoneObject
+from authz.api.models.zones import NewZone, ZoneChange, ZoneObject, ZoneQuery
+from authz.api.problems import INVALID_REQUEST, pointer_of, problem
+from authz.api.refusals import all_refused, placed, refused
+from authz.services.accounts import get_account
 from authz.services.permissions import Level, Resource
 from authz.services.representation import zone_object
-from authz.services.zones import create_zone, list_zones
+from authz.services.zones import change_zone, create_zone, list_zones
 
 if TYPE_CHECKING:
-    from authz.store.records import Zone
+    from collections.abc import Callable, Iterator
+
+    from authz.store.records import Account, Zone
 
 router = APIRouter(tags=["Zones"])
 
+#: What every zone is, at Cloudflare a choice.
+_FIXED: Final = {"paused": False, "type": "full"}
+
+#: Cloudflare's, with why it cannot be set.
+_REFUSED: Final = {
+    "paused": "a zone that is not to be enforced has no rules: disable them",
+    "plan": "there are no plans",
+    "type": "every zone is full: nobody's DNS is looked at",
+    "vanity_name_servers": "this service answers no DNS queries",
+}
+
+#: As Cloudflare writes a comparison before a text: `contains:example`.
+_COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
+    "equal": lambda value, text: value == text,
+    "not_equal": lambda value, text: value != text,
+    "starts_with": lambda value, text: value.startswith(text),
+    "ends_with": lambda value, text: value.endswith(text),
+    "contains": lambda value, text: text in value,
+}
+_CASE_SENSITIVE: Final = "_case_sensitive"
+
 
 @router.get("/zones", response_model=Paged[ZoneObject])
-def list_them(
-    call: Caller,
-    name: Annotated[str | None, Query(description="Only the zone of this name.")] = None,
-    page: Annotated[int, Query(ge=1)] = 1,
-    per_page: Annotated[int, Query(ge=1, le=1000)] = 20,
-) -> dict[str, Any]:
+def list_them(query: Annotated[ZoneQuery, Query()], call: Caller) -> dict[str, Any]:
     """The zones that the token may read."""
+    account = get_account(call.store)
     found = [
         one
         for one in list_zones(call.store)
-        if call.principal.may(Resource.ZONES, Level.READ, one.id)
-        and (name is None or one.name == name.lower())
+        if call.principal.may(Resource.ZONES, Level.READ, one.id) and _fits(query, one, account)
     ]
-    part = found[(page - 1) * per_page : page * per_page]
-    return paged([_object(one) for one in part], page=page, per_page=per_page, total=len(found))
+    if query.order == "name":
+        found.sort(key=lambda one: one.name)
+    if query.direction == "desc":
+        found.reverse()
+    part = found[(query.page - 1) * query.per_page : query.page * query.per_page]
+    return paged(
+        [_object(one, account) for one in part],
+        page=query.page,
+        per_page=query.per_page,
+        total=len(found),
+    )
 
 
 @router.post("/zones", response_model=Envelope[ZoneObject])
@@ -43,23 +73,90 @@ def create(
     new: NewZone, call: Annotated[Call, user_call(Resource.ZONES, Level.WRITE)]
 ) -> dict[str, Any]:
     """Make a zone: the name and everything below it."""
-    return ok(_object(create_zone(call.store, new.name, actor=call.actor, at=call.at)))
+    account = get_account(call.store)
+    if new.account is not None and new.account.id not in (None, account.id):
+        raise refused(f"there is one account, {account.id}", pointer="/account/id")
+    with placed("/name"):
+        made = create_zone(call.store, new.name, force=new.force, actor=call.actor, at=call.at)
+    return ok(_object(made, account))
 
 
 @router.get("/zones/{zone_id}", response_model=Envelope[ZoneObject])
 def get(call: Annotated[Call, zone_call(Resource.ZONES, Level.READ)]) -> dict[str, Any]:
     """One zone."""
     assert call.zone is not None
-    return ok(_object(call.zone))
+    return ok(_object(call.zone, get_account(call.store)))
 
 
-def _object(zone: Zone) -> dict[str, Any]:
+@router.patch("/zones/{zone_id}", response_model=Envelope[ZoneObject])
+def change(
+    wanted: ZoneChange, call: Annotated[Call, zone_call(Resource.ZONES, Level.WRITE)]
+) -> dict[str, Any]:
+    """Change settings of a zone."""
+    problems = [
+        problem(
+            INVALID_REQUEST,
+            f"{name} cannot be changed: {_REFUSED.get(name, 'there is no such setting')}",
+            pointer_of([name]),
+        )
+        for name, value in wanted.others.items()
+        if name not in _FIXED or value != _FIXED[name]
+    ]
+    if problems:
+        raise all_refused(problems)
+    settings = {
+        name: value
+        for name in ("default_action", "paths", "misdirected", "upstream_headers")
+        if (value := getattr(wanted, name)) is not None
+    }
+    if not settings:
+        return get(call)
+    changed = change_zone(call.store, call.zone_id, **settings, actor=call.actor, at=call.at)
+    return ok(_object(changed, get_account(call.store)))
+
+
+@router.delete("/zones/{zone_id}", response_model=Envelope[ZoneObject])
+def delete(_call: Annotated[Call, zone_call(Resource.ZONES, Level.WRITE)]) -> dict[str, Any]:
+    """Refused: what a zone has issued and decided would have no owner any more."""
+    raise refused(
+        "a zone cannot be removed: certificates, authorities and the audit log name it; "
+        "without hostnames and rules it has no effect"
+    )
+
+
+def _fits(query: ZoneQuery, zone: Zone, account: Account) -> bool:
+    """Whether a zone is among those that a query asks for."""
+    answers = list(_answers(query, zone, account))
+    return (any(answers) if query.match == "any" else all(answers)) if answers else True
+
+
+def _answers(query: ZoneQuery, zone: Zone, account: Account) -> Iterator[bool]:
+    if query.name is not None:
+        yield _compared(query.name, zone.name)
+    if query.account_id is not None:
+        yield query.account_id == account.id
+    if query.account_name is not None:
+        yield _compared(query.account_name, account.name)
+    if query.status is not None:
+        yield query.status == "active"
+
+
+def _compared(wanted: str, value: str) -> bool:
+    word, colon, text = wanted.partition(":")
+    sensitive = word.endswith(_CASE_SENSITIVE)
+    compare = _COMPARISONS.get(word.removesuffix(_CASE_SENSITIVE))
+    if not colon or compare is None:
+        return value.lower() == wanted.lower()
+    return compare(value, text) if sensitive else compare(value.lower(), text.lower())
+
+
+def _object(zone: Zone, account: Account) -> dict[str, Any]:
     mine = zone_object(zone)
     return mine | {
         "status": "active",
         "type": "full",
         "paused": False,
         "development_mode": 0,
-        "account": {"id": zone.account_id},
+        "account": {"id": account.id, "name": account.name},
         "activated_on": mine["created_on"],
     }

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.cli.explanation import brief, lines
-from authz.cli.field_values import values_of
 from authz.policy.fields import SCHEME
 from authz.rules import parse
 from authz.rules.trace import trace
+from authz.sources.field_values import values_of
 
 if TYPE_CHECKING:
     from authz.rules.types import MaybeValue

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.services.audit_log import entry_object, latest_entries
+from authz.services.audit_log import VERBS, entry_object, latest_entries, verb_of
 from authz.services.revocation import revoke_certificate
 
 if TYPE_CHECKING:
@@ -29,3 +29,11 @@ def test_the_latest_first_and_the_history_of_one_object(world: World) -> None:
     assert (shown["actor"], shown["at"]) == ("bob", "1970-01-12T13:46:40.500000Z")
     assert shown["object"] == {"type": "certificate", "id": issued.id}
     assert shown["after"]["reason"] == "superseded"
+
+
+def test_every_action_comes_to_one_of_three() -> None:
+    """Filters, pages and cursors are in tests/unit/api/routes/test_audit_logs.py."""
+    assert {verb_of(one) for one in ("zone.create", "host.add", "certificate.issue")} == {"create"}
+    assert {verb_of(one) for one in ("host.remove", "certificate.revoke")} == {"delete"}
+    assert {verb_of(one) for one in ("zone.change", "certificate.restore", "odd")} == {"update"}
+    assert set(VERBS) == {"create", "update", "delete"}

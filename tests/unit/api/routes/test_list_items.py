@@ -258,7 +258,7 @@ def test_a_list_that_is_not_there_has_no_items(api: Bench, list_id: str) -> None
 
 
 def test_the_document_says_what_a_body_is(api: Bench) -> None:
-    path = "/client/v4/accounts/{account_id}/rules/lists/{list_id}/items"
+    path = "/accounts/{account_id}/rules/lists/{list_id}/items"
     document = api.app.openapi()["paths"][path]
 
     for method in ("post", "put"):

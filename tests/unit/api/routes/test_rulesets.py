@@ -286,7 +286,7 @@ def test_what_the_document_says_of_a_call(api: Bench) -> None:
     """Bodies are judged by their service, and described all the same; both scopes are there."""
     paths = api.app.openapi()["paths"]
 
-    for scope in ("/client/v4/zones/{zone_id}", "/client/v4/accounts/{account_id}"):
+    for scope in ("/zones/{zone_id}", "/accounts/{account_id}"):
         put = paths[f"{scope}/rulesets/{{ruleset_id}}"]["put"]
         body = put["requestBody"]["content"]["application/json"]["schema"]
         assert body["additionalProperties"] is False

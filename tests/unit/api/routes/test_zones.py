@@ -48,3 +48,104 @@ def test_every_zone_means_those_made_later_too(api: Bench) -> None:
     made = api.result("POST", "/zones", json={"name": "example.com"})
 
     assert api.result("GET", f"/zones/{made['id']}", token=token) == made
+
+
+def test_zones_are_filtered_and_ordered_as_the_sdk_asks(api: Bench) -> None:
+    for name in ("shop.example.com", "example.org", "example.com"):
+        api.now += 1
+        api.result("POST", "/zones", json={"name": name})
+
+    for query, names in {
+        "": "default shop.example.com example.org example.com",
+        "direction=desc": "example.com example.org shop.example.com default",
+        "order=name": "default example.com example.org shop.example.com",
+        "order=name&direction=desc": "shop.example.com example.org example.com default",
+        "order=status": "default shop.example.com example.org example.com",
+        "per_page=2": "default shop.example.com",
+        "per_page=3&page=2": "example.com",
+        "name=EXAMPLE.com": "example.com",
+        "name=contains:example.c": "shop.example.com example.com",
+        "name=starts_with:Shop": "shop.example.com",
+        "name=starts_with_case_sensitive:Shop": "",
+        "name=ends_with:.org": "example.org",
+        "name=not_equal:default": "shop.example.com example.org example.com",
+        "name=equal:default": "default",
+        "name=like:default": "",
+        "status=active": "default shop.example.com example.org example.com",
+        "status=pending": "",
+        f"account.id={api.account_id}&name=default": "default",
+        "account.id=0&name=default": "",
+        "account.id=0&name=default&match=any": "default",
+        "account.name=default": "default shop.example.com example.org example.com",
+        "account.name=contains:x": "",
+    }.items():
+        found = [one["name"] for one in api.result("GET", f"/zones?{query}")]
+        assert found == names.split(), query
+    for wrong in ("page=0", "per_page=1001", "order=age", "status=new", "match=some", "page=x"):
+        api.errors(400, "GET", f"/zones?{wrong}")
+
+
+def test_a_zone_goes_to_the_account_and_is_full(api: Bench) -> None:
+    body = {"name": "example.com", "account": {"id": api.account_id}, "type": "full"}
+    made = api.result("POST", "/zones", json=body)
+    assert made["account"] == {"id": api.account_id, "name": "default"}
+
+    for change, pointer in (
+        ({"account": {"id": "0" * 32}}, "/account/id"),
+        ({"type": "partial"}, "/type"),
+        ({"name": "*.example.com"}, "/name"),
+        ({"name": 7}, "/name"),
+        ({"name": "example.com"}, "/name"),
+    ):
+        (error,) = api.errors(400, "POST", "/zones", json=body | {"name": "b.example"} | change)
+        assert error["source"] == {"pointer": pointer}
+
+
+def test_names_that_are_protected_take_force(api: Bench) -> None:
+    api.result("PATCH", "/zones/{zone}", json={"default_action": "block"})
+    body = {"name": "example.com"}
+
+    (error,) = api.errors(400, "POST", "/zones", json=body)
+
+    assert "force" in error["message"]
+    assert api.result("POST", "/zones", json=body | {"force": True})["default_action"] == "allow"
+
+
+def test_settings_of_a_zone_are_changed(api: Bench) -> None:
+    change = {
+        "default_action": "block",
+        "paths": "refuse",
+        "misdirected": "ignore",
+        "upstream_headers": ["client-cert"],
+    }
+    changed = api.result("PATCH", "/zones/{zone}", json=change)
+
+    assert changed | change == changed
+    with api.store.read() as session:
+        entry = session.audit.latest(most=1)[0]
+    assert (entry.action, entry.zone_id) == ("zone.change", api.zone_id)
+    assert entry.actor.startswith("token test (")
+    # What every zone is may be said, and what is left out stays.
+    same = {"paused": False, "type": "full", "default_action": None}
+    assert api.result("PATCH", "/zones/{zone}", json=same) == changed
+    assert api.result("PATCH", "/zones/{zone}", json={}) == changed
+
+
+def test_what_a_zone_does_not_have_is_refused_by_name(api: Bench) -> None:
+    body = {"paused": True, "plan": {"id": "x"}, "a/b": 1, "default_action": "block"}
+    errors = api.errors(400, "PATCH", "/zones/{zone}", json=body)
+
+    pointers = [one["source"]["pointer"] for one in errors]
+    assert pointers == ["/paused", "/plan", "/a~1b"]
+    assert "there are no plans" in errors[1]["message"]
+    assert api.result("GET", "/zones/{zone}")["default_action"] == "allow"
+    api.errors(400, "PATCH", "/zones/{zone}", json={"default_action": "maybe"})
+    api.errors(400, "PATCH", "/zones/{zone}", json={"upstream_headers": ["x"]})
+
+
+def test_a_zone_is_not_removed(api: Bench) -> None:
+    (error,) = api.errors(400, "DELETE", "/zones/{zone}")
+
+    assert "cannot be removed" in error["message"]
+    reader = api.token_for([Grant(resource=Resource.ZONES, level=Level.READ, place=api.zone_id)])
+    api.errors(403, "DELETE", "/zones/{zone}", token=reader)

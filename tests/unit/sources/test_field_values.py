@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from authz.cli.field_values import parse_with_lists, values_of
 from authz.errors import AuthzError
 from authz.policy.fields import SCHEME
 from authz.rules import compile_expression, default_value
+from authz.sources.field_values import parse_with_lists, values_of
 
 
 def test_what_is_left_out_is_empty() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Field values and named lists as JSON, for `authz expression`.
+"""Field values and named lists as JSON, for whoever evaluates an expression by itself.
 
 Text is UTF-8, bytes that are no text are `{"base64": "…"}`; fields that are left out are "", false,
 0, 0.0.0.0 or empty. docs/reference/expression-commands.md has the whole of it.

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`/zones/…/events` and `/accounts/…/events`: checks that are worth telling. An extension."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from authz.api.calls import Call, account_call, zone_call
+from authz.api.envelope import Continued, Envelope, ok
+from authz.api.models.events import EventObject, EventQuery
+from authz.api.openapi import EXTENSION
+from authz.services.events import EventFilter, event_object, get_event, list_events
+from authz.services.permissions import Level, Resource
+
+router = APIRouter(tags=["Events"])
+
+Id = Annotated[str, Path(description="The decision id, as answers and access logs have it.")]
+
+
+@router.get(
+    "/zones/{zone_id}/events",
+    response_model=Continued[EventObject],
+    response_model_exclude_unset=True,
+    openapi_extra=EXTENSION,
+)
+def list_for_zone(
+    query: Annotated[EventQuery, Query()],
+    call: Annotated[Call, zone_call(Resource.EVENTS, Level.READ)],
+) -> dict[str, Any]:
+    """Events of a zone's sites, the latest first."""
+    return _page(call, query, call.zone_id)
+
+
+@router.get(
+    "/accounts/{account_id}/events",
+    response_model=Continued[EventObject],
+    response_model_exclude_unset=True,
+    openapi_extra=EXTENSION,
+)
+def list_for_account(
+    query: Annotated[EventQuery, Query()],
+    call: Annotated[Call, account_call(Resource.EVENTS, Level.READ)],
+) -> dict[str, Any]:
+    """Every event, the latest first."""
+    return _page(call, query, None)
+
+
+@router.get(
+    "/zones/{zone_id}/events/{event_id}",
+    response_model=Envelope[EventObject],
+    openapi_extra=EXTENSION,
+)
+def get_of_zone(
+    event_id: Id, call: Annotated[Call, zone_call(Resource.EVENTS, Level.READ)]
+) -> dict[str, Any]:
+    """The event of a decision of this zone."""
+    return ok(event_object(get_event(call.store, event_id, zone_id=call.zone_id)))
+
+
+@router.get(
+    "/accounts/{account_id}/events/{event_id}",
+    response_model=Envelope[EventObject],
+    openapi_extra=EXTENSION,
+)
+def get_of_account(
+    event_id: Id, call: Annotated[Call, account_call(Resource.EVENTS, Level.READ)]
+) -> dict[str, Any]:
+    """The event of a decision."""
+    return ok(event_object(get_event(call.store, event_id)))
+
+
+def _page(call: Call, query: EventQuery, zone_id: str | None) -> dict[str, Any]:
+    found = list_events(
+        call.store,
+        EventFilter(
+            zone_id=zone_id,
+            site=query.site,
+            verdict=query.verdict,
+            reason=query.reason,
+            rule=query.rule,
+            host=query.host,
+            fingerprint_sha256=query.fingerprint,
+            since=query.since,
+            until=query.until,
+        ),
+        most=query.per_page,
+        before=query.cursor,
+    )
+    info: dict[str, Any] = {"count": len(found.events), "per_page": query.per_page}
+    if found.cursor is not None:
+        info["cursor"] = str(found.cursor)
+    return ok([event_object(one) for one in found.events], result_info=info)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Python reads as JSON and is none, or no text: refused for every call at once.
+
+Half a character (a lone surrogate, RFC 8259 §8.2) can be in no answer, file or database, and what
+is no finite number (§6) in no JSON. What is not UTF-8, too deep or no JSON at all is found when the
+body is read; a key that is there twice counts as it is written last, as at Cloudflare.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Final
+
+from fastapi import Request
+
+from authz.api.problems import INVALID_REQUEST, ApiError
+
+#: In the bytes of every body that has such a value, and of few others: those are looked through.
+_SUSPECT: Final = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
+
+
+async def sound_body(request: Request) -> None:
+    """Make sure that a body has nothing that only Python takes for JSON.
+
+    Raises:
+        ApiError: it has (400).
+    """
+    raw = await request.body()
+    if _SUSPECT.search(raw) is None or "json" not in request.headers.get("content-type", ""):
+        return
+    fault = _fault(await request.json())
+    if fault is not None:
+        raise ApiError(400, INVALID_REQUEST, fault, pointer="")
+
+
+def _fault(body: Any) -> str | None:
+    # No recursion: a body may be as deep as Python reads it.
+    waiting = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, float) and not math.isfinite(value):
+            return "the body is not JSON: a number that is none, or too large"
+        elif isinstance(value, str) and not _is_text(value):
+            return "the body has half a character (a lone surrogate)"
+    return None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
