@@ -7,7 +7,7 @@ verified by. RFC 5280 §4.2.1.9.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from authz.ca.description import SIGNATURE_NAMES, CertificateFacts, describe
@@ -22,10 +22,15 @@ MAX_CERTIFICATES: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedAuthority:
-    """Certificates that may be trusted, the first being the one the authority is described by."""
+    """Certificates that may be trusted, the first being the one the authority is described by.
+
+    Args:
+        text: how they were written, where it is not how `pem` writes them.
+    """
 
     certificates: tuple[bytes, ...]
     facts: tuple[CertificateFacts, ...]
+    text: str | None = None
 
     @property
     def first(self) -> CertificateFacts:
@@ -66,7 +71,18 @@ def check_uploaded(pem: str | bytes, *, at: float) -> UploadedAuthority:
     facts = tuple(
         describe(_checked(der, position, at)) for position, der in enumerate(dict.fromkeys(ders), 1)
     )
-    return UploadedAuthority(certificates=tuple(dict.fromkeys(ders)), facts=facts)
+    found = UploadedAuthority(certificates=tuple(dict.fromkeys(ders)), facts=facts)
+    return replace(found, text=_text_of(data, found))
+
+
+def _text_of(data: bytes, found: UploadedAuthority) -> str | None:
+    """The text itself, if somebody else reads the same certificates in it, and it can be kept."""
+    try:
+        text = data.decode()
+        same = tuple(dict.fromkeys(split_pem(data))) == found.certificates
+    except (UnicodeDecodeError, CertificateError):
+        return None
+    return text if same and "\0" not in text and text != found.pem else None
 
 
 def _checked(der: bytes, position: int, at: float) -> Certificate:

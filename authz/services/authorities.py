@@ -43,11 +43,16 @@ MAX_SOURCES: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownAuthority:
-    """An authority with its zone (None: the account's) and its certificates, in their order."""
+    """An authority with its zone (None: the account's) and its certificates, in their order.
+
+    Args:
+        text: how they were written when it was uploaded; None: as they are written here.
+    """
 
     authority: Authority
     zone: Zone | None
     certificates: tuple[AuthorityCertificate, ...]
+    text: str | None = None
 
     @property
     def issuing(self) -> AuthorityCertificate | None:
@@ -60,11 +65,13 @@ def list_authorities(store: Store) -> list[KnownAuthority]:
     with store.read() as session:
         zones = {one.id: one for one in session.zones.all()}
         certificates = session.authorities.certificates()
+        texts = session.authorities.texts()
         return [
             KnownAuthority(
                 authority=one,
                 zone=zones.get(one.zone_id or ""),
                 certificates=tuple(each for each in certificates if each.authority_id == one.id),
+                text=texts.get(one.id),
             )
             for one in session.authorities.all()
         ]
@@ -207,6 +214,7 @@ def known_authority(session: Session, authority: Authority) -> KnownAuthority:
         authority=authority,
         zone=None if authority.zone_id is None else session.zones.get(authority.zone_id),
         certificates=tuple(session.authorities.certificates(authority.id)),
+        text=session.authorities.texts(authority.id).get(authority.id),
     )
 
 

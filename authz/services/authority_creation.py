@@ -172,6 +172,8 @@ def upload_authority(
 ) -> KnownAuthority:
     """An authority of the user's own: certificates to trust, for hosts of every zone.
 
+    The text is kept: whoever compares (Terraform does) gets back what they sent.
+
     Args:
         name: the common name of the first certificate, when left out.
         nameless: it has no name (`given_name`), and two of them may be alike.
@@ -188,7 +190,9 @@ def upload_authority(
     wanted = common[: MAX_NAME - 11] + _suffix(own_id) if nameless else name or common
     wanted = checked_name("name", wanted)
     with store.write() as session:
-        return add_uploaded(session, wanted, read, own_id=own_id, actor=actor, at=at)
+        return add_uploaded(
+            session, wanted, read, text=uploaded.text, own_id=own_id, actor=actor, at=at
+        )
 
 
 def add_uploaded(
@@ -196,6 +200,7 @@ def add_uploaded(
     name: str,
     certificates: Sequence[Certificate],
     *,
+    text: str | None = None,
     own_id: str | None = None,
     actor: str,
     at: float,
@@ -203,6 +208,7 @@ def add_uploaded(
     """Keep certificates that were checked (ca.uploaded), in a transaction of the caller's.
 
     Args:
+        text: how they were written, where whoever wrote them may compare (ca.uploaded).
         own_id: the identifier that it gets, a new one when left out.
 
     Raises:
@@ -215,7 +221,11 @@ def add_uploaded(
     authority = _new(session, name, AuthorityKind.UPLOADED, None, at)
     if own_id is not None:
         authority = replace(authority, id=own_id)
-    return _add(session, authority, None, records, action="authority.upload", actor=actor, at=at)
+    known = _add(session, authority, None, records, action="authority.upload", actor=actor, at=at)
+    if text is None:
+        return known
+    session.authorities.keep_text(authority.id, text)
+    return replace(known, text=text)
 
 
 def given_name(authority: Authority) -> str | None:

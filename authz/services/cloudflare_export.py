@@ -114,11 +114,13 @@ def _item(kind: str, item: ListItem) -> ItemObject:
 
 def _authority(session: Session, one: Authority) -> MtlsCertificateObject:
     issued = session.revocations.entries(one.id, but_issued=True)
+    text = session.authorities.texts(one.id).get(one.id)
     return MtlsCertificateObject(
         id=one.id,
         name=given_name(one),
         ca=True,
-        certificates="".join(
+        certificates=text
+        or "".join(
             write_pem(each.der, "CERTIFICATE")
             for each in trusted_certificates(session.authorities.certificates(one.id))
         ),

@@ -49,10 +49,11 @@ _REVOKED: Final = frozenset({"revoked", "pending_revocation"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A CA whose certificates can be trusted here."""
+    """A CA whose certificates can be trusted here; `text` as in ca.uploaded."""
 
     name: str
     certificates: tuple[Certificate, ...]
+    text: str | None = None
 
 
 def wanted_of(one: MtlsCertificateObject, at: float) -> tuple[Wanted | None, Item]:
@@ -147,7 +148,7 @@ def put_authority(
     while session.authorities.named(account_of(session).id, name) is not None:
         number += 1
         name = f"{base} ({number})"
-    made = add_uploaded(session, name, wanted.certificates, actor=actor, at=at)
+    made = add_uploaded(session, name, wanted.certificates, text=wanted.text, actor=actor, at=at)
     return made.authority, f"authority {name}: uploaded"
 
 
@@ -268,7 +269,7 @@ def revoked_only_here(
 def _read(pem: str | bytes, name: str | None, at: float) -> Wanted:
     uploaded = check_uploaded(pem, at=at)
     read = tuple(Certificate.from_der(der, allow_zero_serial=True) for der in uploaded.certificates)
-    return Wanted(name=name or common_name(read[0]), certificates=read)
+    return Wanted(name=name or common_name(read[0]), certificates=read, text=uploaded.text)
 
 
 def _leaves(certificates: Sequence[ClientCertificateObject]) -> list[Certificate]:

@@ -137,7 +137,7 @@ def mtls_certificate_object(known: KnownAuthority) -> dict[str, Any]:
     return {
         "id": known.authority.id,
         "ca": True,
-        "certificates": "".join(one.pem for one in facts),
+        "certificates": known.text or "".join(one.pem for one in facts),
         "expires_on": rfc3339_seconds(facts[0].not_after),
         "issuer": facts[0].issuer,
         "name": given_name(known.authority),

@@ -302,6 +302,10 @@ def _wrong_name(given: Mapping[str, Any], *, required: bool) -> Iterator[Ruleset
     if not isinstance(name, str):
         yield RulesetError("the name is missing, or is no text", path=("name",))
         return
+    if name != name.strip():
+        # It would not be what was sent, and Terraform would make another one at every plan.
+        yield RulesetError("the name begins or ends with a blank", path=("name",))
+        return
     try:
         checked_name("name of the ruleset", name)
     except InvalidInputError as error:

@@ -67,6 +67,19 @@ class Authorities:
             update(authorities).where(authorities.c.id == authority.id).values(values)
         )
 
+    def keep_text(self, authority_id: str, text: str) -> None:
+        """Keep how the certificates of an uploaded authority were written."""
+        named = authorities.c.id == authority_id
+        self._connection.execute(update(authorities).where(named).values(uploaded_text=text))
+
+    def texts(self, authority_id: str | None = None) -> dict[str, str]:
+        """What `keep_text` has kept, of one authority or of all."""
+        columns = authorities.c.id, authorities.c.uploaded_text
+        query = select(*columns).where(authorities.c.uploaded_text.is_not(None))
+        if authority_id is not None:
+            query = query.where(authorities.c.id == authority_id)
+        return {row.id: row.uploaded_text for row in self._connection.execute(query)}
+
     def remove(self, authority_id: str) -> None:
         """Remove an authority with everything that is only its own.
 

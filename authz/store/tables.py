@@ -101,6 +101,8 @@ authorities: Final = Table(
     Column("sources", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
+    # PEM as it was uploaded, where that is not how it would be written: Terraform compares it.
+    Column("uploaded_text", _Text, nullable=True),
     UniqueConstraint("account_id", "name"),
 )
 

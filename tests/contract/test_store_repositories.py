@@ -106,6 +106,18 @@ def test_authorities(store: Store) -> None:
         session.authorities.add(authority(here.account_id, "machines", id=identifier("x")))
 
 
+def test_how_certificates_were_written_is_kept_beside_an_authority(store: Store) -> None:
+    with store.write() as session:
+        _, of = with_authority(session)
+        _, other = with_authority(session, "others")
+        session.authorities.keep_text(of.id, "Zoë\r\n-----BEGIN")
+        session.authorities.update(replace(of, name="machines"))
+    with store.read() as session:
+        assert session.authorities.texts() == {of.id: "Zoë\r\n-----BEGIN"}
+        assert session.authorities.texts(of.id) == {of.id: "Zoë\r\n-----BEGIN"}
+        assert session.authorities.texts(other.id) == {}
+
+
 def test_certificates_of_authorities(store: Store) -> None:
     with store.write() as session:
         _, of = with_authority(session)

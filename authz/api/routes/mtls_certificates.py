@@ -2,7 +2,7 @@
 """`/accounts/{account_id}/mtls_certificates`: authorities of the user's own, without a key.
 
 All are of type `custom`. Embedded CAs are not among them: they belong to zones, and are in
-`certificate_authorities`. PEM is given back in lines of 64 characters, without text around it.
+`certificate_authorities`. PEM is given back as it was sent.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ def create(new: NewMtlsCertificate, call: Writer) -> dict[str, Any]:
             "a private key is not taken: nothing is signed with it here, and it should not travel "
             "(authz ca import makes an embedded CA of a certificate with its key)",
             pointer="/private_key",
+        )
+    if new.name and new.name != new.name.strip():
+        # It would not be what was sent, and Terraform would upload it anew at every plan.
+        raise ApiError(
+            400, INVALID_REQUEST, "the name begins or ends with a blank", pointer="/name"
         )
     try:
         known = upload_authority(

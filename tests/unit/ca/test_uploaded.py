@@ -58,6 +58,23 @@ def test_ways_to_send_it(change: object) -> None:
     assert check_uploaded(change(root().pem), at=AT).certificates == (root().der,)
 
 
+@pytest.mark.parametrize(
+    ("pem", "text"),
+    [
+        (root().pem, None),
+        (root().pem.rstrip(), root().pem.rstrip().decode()),
+        (b"Zo\xc3\xab\n" + root().pem, f"Zoë\n{root().pem.decode()}"),
+        (b"Zo\xeb\n" + root().pem, None),
+        (b"\0\n" + root().pem, None),
+        (root().pem.replace(b"\n", rb"\n"), None),
+    ],
+)
+def test_how_they_were_written_is_known_where_it_is_another_way(
+    pem: bytes, text: str | None
+) -> None:
+    assert check_uploaded(pem, at=AT).text == text
+
+
 @pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
 @pytest.mark.parametrize("kind", [KeyKind.RSA2048, KeyKind.P256, KeyKind.P384, KeyKind.P521])
 def test_signatures_that_are_accepted(kind: KeyKind, digest: hashes.SHA256) -> None:

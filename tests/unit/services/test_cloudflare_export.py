@@ -177,6 +177,18 @@ def test_a_ca_below_a_root_of_others_is_trusted_alone(
     assert not any(part.error for part in taken(other, text).parts)
 
 
+def test_how_certificates_were_written_comes_along(world: World, other: Store) -> None:
+    pem = root("Uploaded").pem.decode().replace("\n", "\r\n")
+    upload_authority(world.store, pem, **WHO)
+    text = write_export(export_store(world.store))
+
+    assert [part.changes for part in taken(other, text).parts][0] == (
+        "authority Uploaded: uploaded",
+    )
+    (account,) = export_store(other).accounts
+    assert [one.certificates for one in account.mtls_certificates] == [pem]
+
+
 def test_no_private_key_is_exported(world: World, tmp_path: Path) -> None:
     fill(world, tmp_path)
 

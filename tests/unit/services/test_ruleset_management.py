@@ -96,6 +96,7 @@ def test_a_phase_has_one_entry_point(store: Store, here: Scope) -> None:
         ({**NEW, "kind": 5}, [("kind",)]),
         ({**NEW, "phase": "http_ratelimit"}, [("phase",)]),
         ({**NEW, "name": " "}, [("name",)]),
+        ({**NEW, "name": "mine "}, [("name",)]),
         ({**NEW, "name": None}, [("name",)]),
         ({**NEW, "description": 5}, [("description",)]),
         ({**NEW, "description": "x" * (MAX_DESCRIPTION + 1)}, [("description",)]),

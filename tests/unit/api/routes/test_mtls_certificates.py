@@ -54,6 +54,41 @@ def test_an_authority_is_uploaded_read_and_removed(api: Bench) -> None:
     assert api.result("GET", PATH) == []
 
 
+@pytest.mark.parametrize("odd", ["bare", "crlf", "text", "twice", "other order", "lines"])
+def test_the_text_is_given_back_as_it_was_sent(api: Bench, odd: str) -> None:
+    pem, other = _pem(api), _pem(api, "Other")
+    body = "".join(pem.splitlines()[1:-1])
+    sent = {
+        "bare": pem.rstrip("\n"),
+        "crlf": pem.replace("\n", "\r\n"),
+        "text": f"Certificate: Zoë\n{pem}",
+        "twice": pem + pem,
+        "other order": f"{other}\n{pem}",
+        "lines": f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n",
+    }[odd]
+
+    made = _upload(api, sent)
+
+    assert made["certificates"] == sent
+    assert api.result("GET", f"{PATH}/{made['id']}")["certificates"] == sent
+    assert api.result("GET", PATH)[0]["certificates"] == sent
+
+
+def test_lines_that_were_written_by_hand_are_lines(api: Bench) -> None:
+    pem = _pem(api)
+
+    assert _upload(api, pem.replace("\n", "\\n"))["certificates"] == pem
+
+
+@pytest.mark.parametrize("name", [" partner", "partner\t", " "])
+def test_a_name_that_would_not_be_kept_is_refused(api: Bench, name: str) -> None:
+    body = {"ca": True, "certificates": _pem(api), "name": name}
+
+    (error,) = api.errors(400, "POST", PATH, json=body)
+
+    assert error["source"]["pointer"] == "/name"
+
+
 def test_it_need_not_have_a_name(api: Bench) -> None:
     first, second = (_upload(api, name=name) for name in (None, ""))
 
