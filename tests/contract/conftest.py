@@ -6,6 +6,7 @@ Without a PostgreSQL its half is skipped, and where AUTHZ_REQUIRE names postgres
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -96,8 +97,17 @@ def store(place: Place) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def _new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store as it is made: a copy is there in a moment."""
+    directory = tmp_path_factory.mktemp("new")
+    open_store("sqlite", directory).close()
+    return directory / "authz.db"
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[SdkServer]:
+def server(tmp_path: Path, _new_file: Path) -> Iterator[SdkServer]:
     """The management API over a new SQLite store, for the SDK."""
+    shutil.copy(_new_file, tmp_path)
     with serving(tmp_path) as one:
         yield one

@@ -71,13 +71,17 @@ class ZoneAccount(BaseModel):
 
 
 class NewZone(BaseModel):
-    """What a zone is made from. `force` is an extension: even where it makes names less safe."""
+    """What a zone is made from. `force` is an extension: even where it makes names less safe.
+
+    A zone is never paused and always full; whoever writes that (Terraform does) is not refused.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     name: str
     account: ZoneAccount | None = None
     type: Literal["full"] | None = None
+    paused: Literal[False] | None = None
     force: bool = False
 
 

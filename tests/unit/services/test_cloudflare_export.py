@@ -182,9 +182,8 @@ def test_how_certificates_were_written_comes_along(world: World, other: Store) -
     upload_authority(world.store, pem, **WHO)
     text = write_export(export_store(world.store))
 
-    assert [part.changes for part in taken(other, text).parts][0] == (
-        "authority Uploaded: uploaded",
-    )
+    account, _ = taken(other, text).parts
+    assert account.changes == ("authority Uploaded: uploaded",)
     (account,) = export_store(other).accounts
     assert [one.certificates for one in account.mtls_certificates] == [pem]
 
