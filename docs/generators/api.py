@@ -36,22 +36,22 @@ _DIFFERENCES = (
     ("an error is always an HTTP error", "the SDK does not look at `success`"),
     (
         (
-            "a change that the SDK repeats (`x-stainless-retry-count` above 0) is answered as before, "
-            "and not made again"
+            "a change that the SDK repeats (`x-stainless-retry-count` above 0) is answered as "
+            "before, and not made again"
         ),
         "its answer may have been lost; five minutes, and for certificates ten and on every node",
     ),
     (
         (
-            "`client_certificates`: besides, `label`, `certificate_authority_id`, `reason`, `search`, "
-            "and the header `Idempotency-Key` (30 days)"
+            "`client_certificates`: besides, `label`, `certificate_authority_id`, `reason`, "
+            "`search`, and the header `Idempotency-Key` (30 days)"
         ),
         "labels, several CAs and reasons are what people miss",
     ),
     (
         (
-            "the managed CA of a zone is its oldest active embedded authority, made by the first call "
-            "that needs it; `/zones/ID/certificate_authorities` shows all"
+            "the managed CA of a zone is its oldest active embedded authority, made by the first "
+            "call that needs it; `/zones/ID/certificate_authorities` shows all"
         ),
         "at Cloudflare it is always there",
     ),
