@@ -35,6 +35,64 @@ _DIFFERENCES = (
     ("no call answers 409; what clashes is a 400", "the SDK repeats a call that got a 409"),
     ("an error is always an HTTP error", "the SDK does not look at `success`"),
     (
+        (
+            "a change that the SDK repeats (`x-stainless-retry-count` above 0) is answered as "
+            "before, and not made again"
+        ),
+        "its answer may have been lost; five minutes, and for certificates ten and on every node",
+    ),
+    (
+        (
+            "`client_certificates`: besides, `label`, `certificate_authority_id`, `reason`, "
+            "`search`, and the header `Idempotency-Key` (30 days)"
+        ),
+        "labels, several CAs and reasons are what people miss",
+    ),
+    (
+        (
+            "the managed CA of a zone is its oldest active embedded authority, made by the first "
+            "call that needs it; `/zones/ID/certificate_authorities` shows all"
+        ),
+        "at Cloudflare it is always there",
+    ),
+    (
+        "certificates that are revoked and restored are `revoked` and `active` at once",
+        "there is nothing to wait for; the pending states are accepted as filters",
+    ),
+    (
+        (
+            "`mtls_certificates`: `ca: false` and `private_key` are refused, and the number is not "
+            "limited"
+        ),
+        "nothing here would use the key; upload a CA, or `authz ca import` its key",
+    ),
+    (
+        "an uploaded CA counts for the hosts that ask for it, and for no others",
+        "at Cloudflare, any CA of the account is good for any host",
+    ),
+    (
+        (
+            "rulesets: one phase (`http_request_firewall_custom`), kinds `zone` and `root`; other "
+            "phases, kinds and actions are refused with a pointer and the reason"
+        ),
+        "what is not enforced must not look as if it were ([more](api-rulesets.md))",
+    ),
+    (
+        "rulesets: `If-Match` with a version, answered by 412 when somebody was quicker",
+        "replacing all rules would undo what another writer did",
+    ),
+    (
+        (
+            "lists: kinds `string` and `integer` besides, no `redirect`; changes of items are done "
+            "when the call is answered, and the operation is complete"
+        ),
+        "there is nothing to wait for ([more](lists-api.md))",
+    ),
+    (
+        "tokens: `deny`, `condition` and permission groups of other products are refused",
+        "a condition by address would judge the proxy in front",
+    ),
+    (
         "`DELETE /zones/ID` is refused",
         "what a zone has issued and decided would have no owner",
     ),
