@@ -70,9 +70,7 @@ def start_demo(directory: Path, children: Children, upstream_port: int) -> Demo:
     require_bundle(authz, envoy)
     envoy.child.wait_until(lambda: envoy.sees_healthy(1), "it saw authz healthy")
     api = require_api(authz, directory)
-    return Demo(
-        directory=directory, credentials=credentials, authz=authz, envoy=envoy, api=api
-    )
+    return Demo(directory=directory, credentials=credentials, authz=authz, envoy=envoy, api=api)
 
 
 def envoy_config(directory: Path, authz: Authz, upstream_port: int) -> str:

@@ -58,8 +58,8 @@ class Story:
         """
         print(
             f"\nCertificates of the embedded CA, for {HOST}: what commands ($) and calls of the\n"
-            "management API (>) change in the store is in force moments later. authz and Envoy run\n"
-            "on.\n"
+            "management API (>) change in the store is in force moments later, while authz and\n"
+            "Envoy run on.\n"
         )
         self._telling.print_head()
         with contextlib.closing(self._telling):
