@@ -111,10 +111,10 @@ def connect(directory: Path, host: str, port: int, client: Client | None) -> Con
     return Connection(port, host, directory / "server-ca.pem", certificate, key)
 
 
-def ask_on(connection: Connection, host: str) -> str:
+def ask_on(connection: Connection, host: str, path: str = "/") -> str:
     """The status of one request, or REFUSED."""
     try:
-        return str(connection.send_request("/", hosts=(f"{host}:{connection.port}",)).status)
+        return str(connection.send_request(path, hosts=(f"{host}:{connection.port}",)).status)
     except (ssl.SSLError, ConnectionError):
         return REFUSED
 

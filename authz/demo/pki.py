@@ -249,6 +249,13 @@ def make_self_signed(name: str = "self-signed", **changes: Unpack[Changes]) -> I
     return _issue(name, None, {**defaults, **changes}, days=90)
 
 
+def signing_request(name: str, key: PrivateKey) -> bytes:
+    """A signing request (PKCS#10, RFC 2986) for a key, in PEM."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(common_name(name))
+    request = builder.sign(key, digest_for(key), ecdsa_deterministic=deterministic(key))
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
 def _ca_defaults(changes: Changes) -> Changes:
     constraints = x509.BasicConstraints(ca=True, path_length=changes.get("path_length"))
     defaults: Changes = {"basic_constraints": constraints, "key_usage": _CA_USAGE}

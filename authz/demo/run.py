@@ -112,7 +112,7 @@ def _run(directory: Path, *, check: bool) -> int:
         story = Story(demo)
         story.tell()
         if not check:
-            print_commands(demo, story.issued)
+            print_commands(demo, story.issued, story.over_api)
         _print_metrics(demo)
         rows = [not outcome.wrong for outcome in outcomes]
         steps = [not outcome.wrong for outcome in story.outcomes]

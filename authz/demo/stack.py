@@ -44,13 +44,14 @@ def ask(address: str, path: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authz:
-    """A running `authz serve`: where it answers checks, its metrics and health port, and where
-    Envoy gets trust bundles (None when that is off)."""
+    """A running `authz serve`: where it answers checks, its metrics and health port, where Envoy
+    gets trust bundles and where the management API is (None when that is off)."""
 
     child: Child
     grpc: tuple[str, ...]
     metrics_address: str
     sds: str | None = None
+    admin: str | None = None
 
     def is_ready(self) -> bool:
         """Whether it wants checks."""
@@ -117,7 +118,7 @@ def start_authz(
     Raises:
         DemoError: it cannot be started, or does not come to serve.
     """
-    data = directory / f"{name}-data"
+    data = data_of(directory, name)
     settings = {
         "metrics": {"listen": "127.0.0.1:0"},
         "sds": {"enabled": False},
@@ -146,6 +147,7 @@ def start_authz(
         grpc=tuple(found["grpc"]),
         metrics_address=found["metrics"],
         sds=found.get("sds"),
+        admin=found.get("admin"),
     )
 
 
@@ -190,6 +192,11 @@ def start_envoy(
         ports=ports,
         access_log=access_log_of(directory, name),
     )
+
+
+def data_of(directory: Path, name: str = "authz") -> Path:
+    """The data directory of an authz of this name."""
+    return directory / f"{name}-data"
 
 
 def access_log_of(directory: Path, name: str = "envoy") -> Path:

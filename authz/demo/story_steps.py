@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of the demo's story as data: what is asked after which command, and the right answer.
+"""The steps of the demo's story as data: what is asked after which change, and the right answer.
 
 Nothing here does anything; `story` tells it.
 """
@@ -15,7 +15,10 @@ from authz.demo.commands import REFUSED
 #: The host that the store answers for; the policy file does not name it.
 HOST: Final = "devices.localhost"
 
-#: A revocation, its end and a rule count this soon after the command returned, in seconds.
+#: The path that a rule is made for over the API.
+CLOSED_PATH: Final = "/maintenance"
+
+#: A revocation, its end and a rule count this soon after the command or call returned, in seconds.
 CHANGE_SECONDS: Final = 0.5
 
 #: A new authority counts this soon, in Envoy's handshake too.
@@ -32,7 +35,7 @@ class Step:
 
     `expected` is an HTTP status, REFUSED (in the handshake) or SEEN. `reason` and `failure` are
     what the authorizer must say about the request; both are `""` where it is not asked. `within`:
-    so many seconds after the last command returned it must be so; None is at once.
+    so many seconds after the last command or call returned it must be so; None is at once.
     """
 
     id: str
@@ -136,6 +139,60 @@ STEPS: Final = (
         id="strict-still-open",
         says="and the connection that was open there",
         to=_STRICT,
+        expected="200",
+        reason="default_action",
+    ),
+    Step(
+        id="api-issued",
+        says="issued over the API: a connection stays open",
+        expected="200",
+        reason="default_action",
+        within=CHANGE_SECONDS,
+    ),
+    Step(
+        id="api-revoked",
+        says="revoked (DELETE): its next request",
+        expected="403",
+        reason="rule",
+        within=CHANGE_SECONDS,
+    ),
+    Step(
+        id="api-restored",
+        says="restored (PATCH): its next request",
+        expected="200",
+        reason="default_action",
+        within=CHANGE_SECONDS,
+    ),
+    Step(
+        id="api-before-rule",
+        says="a path without a rule",
+        to=f"{HOST}{CLOSED_PATH}",
+        expected="200",
+        reason="default_action",
+    ),
+    Step(
+        id="api-rule",
+        says="with a rule against it (POST)",
+        to=f"{HOST}{CLOSED_PATH}",
+        expected="403",
+        reason="rule",
+        within=CHANGE_SECONDS,
+    ),
+    Step(
+        id="api-beside-rule",
+        says="another path, on that connection",
+        expected="200",
+        reason="default_action",
+    ),
+    Step(
+        id="api-not-permitted",
+        says="revoking, by a token that may only read",
+        to="DELETE client_certificates",
+        expected="403",
+    ),
+    Step(
+        id="api-still-in",
+        says="that certificate, still let in",
         expected="200",
         reason="default_action",
     ),

@@ -34,6 +34,15 @@ STORY = (
     r"authz cert list",
 )
 
+#: The calls of the API in it.
+CALLS = (
+    r"POST /zones/[0-9a-f]{32}/client_certificates \{.*",
+    r"DELETE /zones/[0-9a-f]{32}/client_certificates/[0-9a-f]{32}",
+    r"PATCH /zones/[0-9a-f]{32}/client_certificates/[0-9a-f]{32} \{\"reactivate\": true\}",
+    r"POST /zones/[0-9a-f]{32}/rulesets/[0-9a-f]{32}/rules \{.*/maintenance.*",
+    r"DELETE /zones/.*  \(with the token reader\)",
+)
+
 DEMO = [sys.executable, "-m", "authz", "demo"]
 
 
@@ -58,6 +67,8 @@ def test_check_finds_every_row_and_step_right_and_leaves_nothing_behind(tmp_path
     assert f"{len(ROWS)} rows and {len(STEPS)} steps as expected" in run.stdout
     for command in STORY:
         assert re.search(rf"^\$ {command}$", run.stdout, re.MULTILINE), command
+    for call in CALLS:
+        assert re.search(rf"^> {call}$", run.stdout, re.MULTILINE), call
     assert "authz_decisions_total{" in run.stdout
     # Processor time: how long it takes depends on what else the machine does. On two idle cores,
     # this much is less than 25 s.
@@ -97,8 +108,26 @@ def test_it_stays_up_until_interrupted_and_its_commands_work(tmp_path: Path) -> 
 
 
 def by_hand(text: str, directory: str) -> None:
-    """Paste what is printed about certificates, in its order; every command must work."""
-    block = text.split("\nWith certificates", 1)[1].split("\n\n", 2)[1]
+    """Paste what is printed about certificates and the API; every command must work."""
+    said, answers = pasted(text, "With certificates", directory)
+    assert answers == ["403", "200"]
+    assert "revoked (keyCompromise)" in said
+    assert (Path(directory) / "clients" / "phone" / "client.key").exists()
+
+    said, answers = pasted(text, "Over the management API", directory)
+    assert answers == ["200", "200", "403", "200", "200", "200", "403"]
+    assert '"success":true' in said
+    # What is pasted, and what stays on the screen, is without the token.
+    token = (Path(directory) / "authz-data" / "admin-token").read_text(encoding="ascii").strip()
+    assert token not in text + said
+
+
+def pasted(text: str, heading: str, directory: str) -> tuple[str, list[str]]:
+    """What the commands below a heading print, in their order, and the statuses in it.
+
+    Each answer is what its command says behind "# now", or else 200.
+    """
+    block = text.split(f"\n{heading}", 1)[1].split("\n\n", 2)[1]
     script = "set -e\n" + "\n".join(
         f"{line.split('  # ')[0]} --silent" if line.startswith("curl ") else line
         for line in block.splitlines()
@@ -112,10 +141,15 @@ def by_hand(text: str, directory: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    expected = re.findall(r"^curl .*  # now (\d+)$", block, re.MULTILINE)
-    assert re.findall(r"^HTTP/\S+ (\d+)", run.stdout, re.MULTILINE) == expected == ["403", "200"]
-    assert "revoked (keyCompromise)" in run.stdout
-    assert (Path(directory) / "clients" / "phone" / "client.key").exists()
+    expected = [
+        line.split("  # now ")[1] if "  # now " in line else "200"
+        for line in block.splitlines()
+        if line.startswith("curl ")
+    ]
+    # A body need not end with a line.
+    answers = re.findall(r"HTTP/\d\S* (\d{3}) ", run.stdout)
+    assert answers == expected
+    return run.stdout, answers
 
 
 def test_sigterm_ends_it_as_cleanly(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How steps are judged, and that every wrong one is told; tests/e2e/test_demo.py runs it."""
+"""That every step is told, and every wrong one reported; tests/e2e/test_demo.py runs it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.demo import story
-from authz.demo.commands import REFUSED
-from authz.demo.story import Story, cells, judged
+from authz.demo import story, telling
+from authz.demo.api_client import ApiAnswer
+from authz.demo.story import Story
+from authz.demo.story_api import MadeOverApi
 from authz.demo.story_steps import NEVER, STEP, STEPS, Step
 from authz.errors import DemoError
 
@@ -18,63 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ISSUED = "id       c0ffee\nlabel    tablet\n"
+#: A token's value; made up.
+SECRET = "reader" * 7
 LISTED = "LABEL   LAST SEEN   ID\ntablet  {seen}  c0ffee\n"
-
-
-def step(**changes: Any) -> Step:
-    given = {"id": "x", "says": "x", "expected": "403", "reason": "rule", **changes}
-    return Step(**given)
 
 
 def logged(reason: str = "rule", failure: str = "") -> dict[str, Any]:
     return {"reason": reason, "rule": "r", "failure": failure}
 
 
-def test_a_right_answer_in_time_is_not_wrong() -> None:
-    outcome = judged(step(within=0.5), "403", logged(), seconds=0.004)
-
-    assert outcome.wrong == ()
-    assert cells(7, outcome) == (
-        *("7", "x", "devices.localhost/", "403", "403", "ok", "4 ms", "rule r"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("actual", "log", "seconds", "wrong"),
-    [
-        ("200", logged(), 0.1, "200, not 403"),
-        ("403, reconnected", logged(), 0.1, "403, reconnected, not 403"),
-        ("403", logged(reason="unknown_host"), 0.1, "reason 'unknown_host', not 'rule'"),
-        ("403", logged(failure="expired"), 0.1, "failure 'expired', not ''"),
-        ("403", None, 0.1, "reason '', not 'rule'"),
-        ("403", logged(), 0.6, "0.600 s after the command returned, not within 0.5 s"),
-    ],
-)
-def test_every_deviation_is_said(
-    actual: str, log: dict[str, Any] | None, seconds: float, wrong: str
-) -> None:
-    outcome = judged(step(within=0.5), actual, log, seconds=seconds)
-
-    assert outcome.wrong == (wrong,)
-    assert "wrong" in cells(1, outcome)
-
-
-def test_a_step_without_a_limit_is_not_measured() -> None:
-    outcome = judged(step(), "403", logged(), seconds=9.0)
-
-    assert (outcome.wrong, outcome.seconds) == ((), None)
-
-
-def test_a_refused_handshake_is_envoys_decision() -> None:
-    outcome = judged(step(expected=REFUSED, reason=""), REFUSED)
-
-    assert (outcome.wrong, outcome.decided_by) == ((), "Envoy")
-
-
-def test_several_requests_are_told() -> None:
-    outcome = judged(step(within=0.5), "403", logged(), seconds=0.1, asked=3)
-
-    assert "100 ms, request 3" in cells(1, outcome)
+#: Steps over the API that open their connection, or have none.
+NOT_AGAIN = {"api-issued", "api-not-permitted"}
 
 
 class Faked:
@@ -85,20 +40,24 @@ class Faked:
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.commands: list[str] = []
+        self.calls: list[tuple[str, str]] = []
+        self.found = [{"id": "z0"}]
         self.instead: dict[str, str] = {}
         self.heals = False
         self.seen = "2026-03-01"
         envoy = SimpleNamespace(ports={"https": 1, "strict": 2}, log_lines=list)
-        demo: Any = SimpleNamespace(directory=directory, envoy=envoy)
+        api = SimpleNamespace(result=self._result, call=self._refused)
+        demo: Any = SimpleNamespace(directory=directory, envoy=envoy, api=api)
         self.story = Story(demo)
         monkeypatch.setattr(story, "run_authz", self._command)
-        monkeypatch.setattr(story, "ask_by_curl", lambda *_: self._answer())
-        monkeypatch.setattr(story, "ask_on", lambda *_: self._answer())
+        monkeypatch.setattr(telling, "run_authz", self._command)
+        monkeypatch.setattr(telling, "ask_by_curl", lambda *_: self._answer())
+        monkeypatch.setattr(telling, "ask_on", lambda *_: self._answer())
         monkeypatch.setattr(
-            story, "connect", lambda *_: SimpleNamespace(sock=None, close=lambda: None)
+            telling, "connect", lambda *_: SimpleNamespace(sock=None, close=lambda: None)
         )
         monkeypatch.setattr(
-            story, "logged_since", lambda *_: logged(self._step.reason, self._step.failure)
+            telling, "logged_since", lambda *_: logged(self._step.reason, self._step.failure)
         )
 
     def wrong(self) -> list[str]:
@@ -115,6 +74,17 @@ class Faked:
             return LISTED.format(seen=self.seen)
         return ISSUED if arguments.startswith("cert issue") else ""
 
+    def _result(self, method: str, path: str, body: Any = None) -> Any:
+        self.calls.append((method, path))
+        if method == "GET" and "?" in path:
+            return self.found
+        return {"id": f"{path.rsplit('/', 1)[1]}-id", "certificate": "PEM", "value": SECRET}
+
+    def _refused(self, method: str, path: str, *, token: str) -> ApiAnswer:
+        assert token == SECRET
+        self.calls.append((method, path))
+        return ApiAnswer(status=int(self._answer()), result=None, errors=())
+
     def _answer(self) -> str:
         step = self._step
         answer = self.instead.get(step.id, step.expected)
@@ -129,6 +99,7 @@ def faked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faked:
     # Each look at the clock is 10 ms later.
     clock = SimpleNamespace(monotonic=lambda: next(ticks) / 100)
     monkeypatch.setattr(story, "time", clock)
+    monkeypatch.setattr(telling, "time", clock)
     return Faked(tmp_path, monkeypatch)
 
 
@@ -145,6 +116,11 @@ def test_every_step_is_told_in_order_after_its_commands(
     assert {"cert revoke c0ffee", "cert restore c0ffee"} <= set(faked.commands)
     out = capsys.readouterr().out
     assert all(f"$ authz {command}\n" in out for command in faked.commands)
+    assert all(f"> {method} {path}" in out for method, path in faked.calls)
+    assert told.over_api == MadeOverApi(
+        zone="z0", ruleset="entrypoint-id", certificate="client_certificates-id"
+    )
+    assert SECRET not in out
     assert "\nstep " not in out
 
 
@@ -201,24 +177,29 @@ def test_a_connection_that_did_not_stay_open_is_told(
         def close(self) -> None:
             pass
 
-    asked = story.ask_on
+    asked = telling.ask_on
 
-    def ask(connection: Any, host: str) -> str:
+    def ask(connection: Any, host: str, path: str) -> str:
         connection.sock = object()
-        return asked(connection, host)
+        return asked(connection, host, path)
 
-    monkeypatch.setattr(story, "connect", lambda *_: Reconnecting())
-    monkeypatch.setattr(story, "ask_on", ask)
+    monkeypatch.setattr(telling, "connect", lambda *_: Reconnecting())
+    monkeypatch.setattr(telling, "ask_on", ask)
 
     faked.story.tell()
 
-    assert faked.wrong() == ["revoked-open", "restored-open", "strict-still-open"]
+    assert faked.wrong() == [
+        "revoked-open",
+        "restored-open",
+        "strict-still-open",
+        *(one.id for one in STEPS if one.id.startswith("api-") and one.id not in NOT_AGAIN),
+    ]
 
 
 def test_a_certificate_without_an_identifier_ends_the_story(
     faked: Faked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(story, "run_authz", lambda *_: "nothing of use")
+    monkeypatch.setattr(telling, "run_authz", lambda *_: "nothing of use")
 
     with pytest.raises(DemoError, match="no identifier"):
         faked.story.tell()
