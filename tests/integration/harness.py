@@ -144,8 +144,14 @@ class Node:
         return self._children("authz.node.loader")
 
     def children(self) -> list[psutil.Process]:
-        """Every process that it has started and that is still there."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """Every process that it has started and that has not ended."""
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                # One that ended is there until somebody has asked how.
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(child)
+        return found
 
     def _children(self, module: str) -> list[psutil.Process]:
         found = []
