@@ -294,3 +294,20 @@ def test_what_the_document_says_of_a_call(api: Bench) -> None:
         assert scope.rpartition("/")[2].strip("{}") in [one["name"] for one in put["parameters"]]
         assert {"200", "400", "404", "412"} <= put["responses"].keys()
         assert paths[f"{scope}/rulesets/{{ruleset_id}}"]["delete"]["responses"].keys() >= {"204"}
+
+
+def test_rules_of_another_ruleset_are_not_skipped(api: Bench) -> None:
+    place = PLACES[0]
+    made = api.result("PUT", entry(place), json={"rules": [BLOCK]})
+    skip = {"ref": "s", "expression": "true", "action": "skip"}
+    other = {**skip, "action_parameters": {"rules": {"e" * 32: ["a"]}}}
+    own = {**skip, "action_parameters": {"rules": {made["id"]: ["a"]}}}
+
+    (error,) = api.errors(400, "PUT", entry(place), json={"rules": [other, BLOCK]})
+    assert error["source"]["pointer"] == f"/rules/0/action_parameters/rules/{'e' * 32}"
+    (error,) = api.errors(400, "POST", f"{place}/{made['id']}/rules", json=other)
+    assert error["source"]["pointer"] == f"/action_parameters/rules/{'e' * 32}"
+    after = api.result("PUT", entry(place), json={"rules": [own, BLOCK]})
+    assert after["rules"][0]["action_parameters"] == {
+        "rules": {made["id"]: [made["rules"][0]["id"]]}
+    }
