@@ -112,8 +112,8 @@ def foreign_skips(
     for index, rule in enumerate(rules):
         parameters = rule.get("action_parameters")
         skipped = parameters.get("rules") if isinstance(parameters, dict) else None
-        for key in skipped if isinstance(skipped, dict) else ():
-            if key not in (CURRENT, ruleset_id) and isinstance(skipped[key], list):
+        for key, names in skipped.items() if isinstance(skipped, dict) else ():
+            if key not in (CURRENT, ruleset_id) and isinstance(names, list):
                 yield (
                     index,
                     RulesetError(

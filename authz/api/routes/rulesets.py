@@ -70,8 +70,8 @@ def list_them(
 @_calls.post("", response_model=Envelope[RulesetObject | None], **_PLAIN)
 def create(call: Changing, body: Given[NewRuleset], response: Response) -> dict[str, Any]:
     """Make the entry point of a phase; where there is one, that is a 400 with code 20217."""
-    how = {key: value for key, value in call.how().items() if key != "version"}
-    made = create_ruleset(call.place, call.scope, body, geo=call.call.backend.geo, **how)
+    geo = call.call.backend.geo
+    made = create_ruleset(call.place, call.scope, body, geo=geo, **call.how())
     return call.answer(made, response)
 
 

@@ -189,10 +189,50 @@ def test_a_precondition_holds_or_nothing_is_changed(api: Bench, place: str) -> N
     assert api.call("PUT", f"{one}?version=3", json={}, headers={"If-Match": "*"}).is_success
 
 
-@pytest.mark.parametrize("tag", ["1", 'W/"1"', '"1", "2"', '"x"', '"2"'])
-def test_a_tag_that_says_nothing(api: Bench, tag: str) -> None:
-    path = f"{entry(PLACES[0])}?version=1"
-    assert api.errors(400, "PUT", path, json={}, headers={"If-Match": tag})
+@pytest.mark.parametrize(
+    ("tag", "query", "status"),
+    [
+        ("1", "", 400),
+        ("", "", 400),
+        ('"1" "2"', "", 400),
+        ('W/"1"', "", 412),
+        ('"x"', "", 412),
+        ('"7", "8"', "", 412),
+        ('"2", W/"3" , "1"', "", 200),
+        ('"1"', "?version=1", 200),
+        ('"1"', "?version=2", 412),
+        ('"2"', "?version=1", 412),
+    ],
+)
+def test_entity_tags_are_compared_as_the_standard_has_it(
+    api: Bench, tag: str, query: str, status: int
+) -> None:
+    api.result("PUT", entry(PLACES[0]), json={"rules": [BLOCK]})
+
+    answer = api.call("PUT", entry(PLACES[0]) + query, json={}, headers={"If-Match": tag})
+
+    assert answer.status_code == status, answer.text
+
+
+def test_a_ruleset_is_made_where_there_is_none_or_not_at_all(api: Bench, place: str) -> None:
+    none = {"If-None-Match": "*"}
+    first = api.call("PUT", entry(place), json={"rules": [BLOCK]}, headers=none)
+    assert (first.status_code, first.headers["ETag"]) == (200, '"1"')
+    assert api.errors(412, "PUT", entry(place), json={"rules": []}, headers=none)
+    assert api.errors(412, "POST", place, json=_new(place), headers=none)
+    for headers in ({"If-None-Match": '"1"'}, {**none, "If-Match": '"1"'}):
+        assert api.errors(400, "PUT", entry(place), json={"rules": []}, headers=headers)
+
+
+def test_making_and_old_versions_have_preconditions(api: Bench, place: str) -> None:
+    assert api.errors(412, "POST", place, json=_new(place), headers={"If-Match": "*"})
+    assert api.errors(412, "POST", f"{place}?version=3", json=_new(place))
+    one = f"{place}/{api.result('POST', f'{place}?version=0', json=_new(place))['id']}"
+    api.result("PUT", one, json={"description": "new"})
+
+    old = f"{one}/versions/1"
+    assert api.errors(412, "DELETE", old, headers={"If-Match": '"1"'})
+    assert api.call("DELETE", old, headers={"If-Match": '"2"'}).status_code == 204
 
 
 def test_the_list_goes_on_behind_its_cursor(api: Bench) -> None:
