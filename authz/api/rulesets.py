@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import SkipValidation
 
-from authz.api.calls import AccountId, Call, Caller, ZoneId, account_call, zone_call
+from authz.api.calls import AccountId, Call, Caller, ZoneId, call_of_account, call_of_zone
 from authz.api.envelope import Failure, ok
 from authz.api.preconditions import strong_tags, tagged
 from authz.api.problems import INVALID_REQUEST, ApiError, could_not_route
@@ -109,11 +109,11 @@ def _account(_account_id: Annotated[str, Path(alias="account_id")]) -> None:
 def _scoped(request: Request, call: Caller, level: Level) -> RulesetCall:
     zone_id: ZoneId | None = request.path_params.get("zone_id")
     if zone_id is not None:
-        allowed: Call = zone_call(Resource.RULES, level).dependency(request, zone_id, call)
+        allowed = call_of_zone(request, zone_id, call, Resource.RULES, level)
         assert allowed.zone is not None, "the path has a zone"
         return RulesetCall(call=allowed, scope=scope_of(allowed.zone))
     account_id: AccountId = request.path_params["account_id"]
-    allowed = account_call(Resource.RULES, level).dependency(request, account_id, call)
+    allowed = call_of_account(request, account_id, call, Resource.RULES, level)
     return RulesetCall(call=allowed, scope=Scope(account_id=allowed.account_id))
 
 

@@ -115,6 +115,8 @@ def rules_from(
             _told(objects[index], kept[index], error.path or (), error.message, error.hint)
         )
     seen = {one.path for one in found}
+    # Parameters are those of the action: of one that is refused there is nothing to say.
+    seen |= {(*path[:-1], "action_parameters") for path in seen if path and path[-1] == "action"}
     found += [one for one in _wrong_together(objects, kept) if not _said(one.path, seen)]
     found += _wrong_expressions(session, scope, objects, kept, before, seen, geo)
     found += _wrong_names(session, scope, objects, kept)

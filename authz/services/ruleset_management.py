@@ -349,11 +349,17 @@ def _wrong_kind(kind: Any, scope: Scope) -> Iterator[RulesetError]:
 
 
 def wrong_phase(phase: Any, path: tuple[str | int, ...] | None) -> Iterator[RulesetError]:
-    """Why there are no rules of a phase here; nothing where there are."""
+    """Why there are no rules of a phase here; nothing where there are.
+
+    Args:
+        path: where it stands in the body; None for the path of the call.
+    """
     if phase != CUSTOM_RULES:
+        where = "in the path, " if path is None else ""
         yield RulesetError(
-            f"'{phase}' is not a valid value for phase because this service has the rules of one "
-            f"phase, {CUSTOM_RULES}: it decides about requests, and does nothing else with them",
+            f"{where}'{phase}' is not a valid value for phase because this service has the "
+            f"rules of one phase, {CUSTOM_RULES}: it decides about requests, and does nothing else "
+            "with them",
             path=path,
         )
 
