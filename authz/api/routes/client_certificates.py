@@ -119,7 +119,7 @@ def list_them(
     objects = [
         certificate_object(one, found.authorities[one.authority_id]) for one in found.certificates
     ]
-    return paged(objects, page=page, per_page=size, total=found.total)
+    return paged(objects, page=page, per_page=size, total=found.total, offset=offset)
 
 
 @router.get(
