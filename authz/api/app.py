@@ -11,6 +11,7 @@ import authz
 from authz.api import openapi, problems
 from authz.api.access import Access
 from authz.api.envelope import Failure
+from authz.api.preconditions import unconditional
 from authz.api.repeats import Repeats
 from authz.api.routes import (
     accounts,
@@ -56,6 +57,15 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     list_items.router,
 )
 
+#: Those with calls that honour `If-Match`; the others of them refuse it themselves.
+_CONDITIONAL: Final = (
+    hostname_associations.router,
+    list_items.router,
+    rulesets.router,
+    rulesets_rules.router,
+    rulesets_versions.router,
+)
+
 _FAILURES: Final = {
     400: "What was asked for cannot be done; `errors` say why.",
     401: "There is no token, or it is not valid.",
@@ -86,7 +96,10 @@ def create_api(backend: Backend) -> FastAPI:
         app.include_router(
             router,
             prefix=PREFIX,
-            dependencies=[Depends(sound_body)],
+            dependencies=[
+                Depends(sound_body),
+                *([] if router in _CONDITIONAL else [Depends(unconditional)]),
+            ],
             responses={
                 status: {"model": Failure, "description": text}
                 for status, text in _FAILURES.items()

@@ -18,9 +18,9 @@ from authz.api.problems import BUSY, INVALID_REQUEST, ApiError
 from authz.errors import AuthzError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from starlette.types import Receive, Scope
+    from starlette.types import Message, Receive, Scope
 
     from authz.api.limits import Limits
 
@@ -130,3 +130,15 @@ class _Body:
             raise ClientGoneError
         self.is_whole = not message.get("more_body", False)
         return bytes(message.get("body", b""))
+
+
+def again(messages: Iterable[Message], receive: Receive) -> Receive:
+    """What was received already, for the application to read, and then what comes."""
+    waiting = iter(messages)
+
+    async def received() -> Message:
+        for message in waiting:
+            return message
+        return await receive()
+
+    return received

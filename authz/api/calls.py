@@ -20,7 +20,7 @@ from authz.api.backend import Backend
 from authz.api.problems import could_not_route
 from authz.errors import ForbiddenError
 from authz.services.context import account_of
-from authz.services.permissions import ACCOUNT_WIDE, Level, Principal, Resource
+from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Principal, Resource, group_for
 
 if TYPE_CHECKING:
     from authz.store.engine import Store
@@ -109,37 +109,51 @@ ZoneId = Annotated[str, Path(description="The zone's identifier.", examples=["0"
 AccountId = Annotated[str, Path(description="The account's identifier.", examples=["0" * 32])]
 
 
-def zone_call(resource: Resource, level: Level) -> Any:
-    """A call about the zone in the path.
+def call_of_zone(
+    request: Request, zone_id: ZoneId, call: Call, resource: Resource, level: Level
+) -> Call:
+    """The call, if it may, with the zone of this identifier.
 
     Raises:
         ForbiddenError: the token may not.
         ApiError: there is no such zone (404).
     """
+    require(call, resource, level, zone_id)
+    zone = None
+    if _ID.fullmatch(zone_id):
+        with call.store.read() as session:
+            zone = session.zones.get(zone_id)
+    if zone is None:
+        raise could_not_route(request.url.path)
+    return _with(call, zone=zone)
+
+
+def call_of_account(
+    request: Request, account_id: AccountId, call: Call, resource: Resource, level: Level
+) -> Call:
+    """The same with the account; raises what `call_of_zone` does."""
+    require(call, resource, level, ACCOUNT_WIDE)
+    with call.store.read() as session:
+        account = account_of(session)
+    if account_id != account.id:
+        raise could_not_route(request.url.path)
+    return _with(call, account=account)
+
+
+def zone_call(resource: Resource, level: Level) -> Any:
+    """A call about the zone in the path; raises what `call_of_zone` does."""
 
     def check(request: Request, zone_id: ZoneId, call: Caller) -> Call:
-        require(call, resource, level, zone_id)
-        zone = None
-        if _ID.fullmatch(zone_id):
-            with call.store.read() as session:
-                zone = session.zones.get(zone_id)
-        if zone is None:
-            raise could_not_route(request.url.path)
-        return _with(call, zone=zone)
+        return call_of_zone(request, zone_id, call, resource, level)
 
     return Depends(check)
 
 
 def account_call(resource: Resource, level: Level) -> Any:
-    """A call about the account in the path; raises what `zone_call` does."""
+    """A call about the account in the path; raises what `call_of_zone` does."""
 
     def check(request: Request, account_id: AccountId, call: Caller) -> Call:
-        require(call, resource, level, ACCOUNT_WIDE)
-        with call.store.read() as session:
-            account = account_of(session)
-        if account_id != account.id:
-            raise could_not_route(request.url.path)
-        return _with(call, account=account)
+        return call_of_account(request, account_id, call, resource, level)
 
     return Depends(check)
 
@@ -162,9 +176,10 @@ def require(call: Call, resource: Resource, level: Level, place: str) -> None:
     """
     if not call.principal.may(resource, level, place):
         where = "the account" if place == ACCOUNT_WIDE else f"the zone {place}"
+        group = group_for(Grant(resource=resource, level=level, place=place))
         raise ForbiddenError(
-            f"the token may not {level} {resource} of {where}",
-            hint="give it the permission, or use another token",
+            f'the token may not do this: it lacks the permission "{group.name}" of {where}',
+            hint="give it that permission group, or use another token",
         )
 
 

@@ -8,8 +8,9 @@ Routes return `ok(…)` and friends, and name the model of what they return: `En
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
@@ -104,8 +105,10 @@ def ok(result: Any, **more: Any) -> dict[str, Any]:
     return {"success": True, "errors": [], "messages": [], "result": result, **more}
 
 
-def paged(result: list[Any], *, page: int, per_page: int, total: int) -> dict[str, Any]:
-    """One page of a list of `total`."""
+def paged(
+    result: list[Any], *, page: int, per_page: int, total: int, offset: int = 0
+) -> dict[str, Any]:
+    """One page of a list of `total`, whose pages begin behind `offset`."""
     return ok(
         result,
         result_info={
@@ -113,11 +116,18 @@ def paged(result: list[Any], *, page: int, per_page: int, total: int) -> dict[st
             "per_page": per_page,
             "count": len(result),
             "total_count": total,
-            "total_pages": -(-total // per_page),
+            "total_pages": -(-max(0, total - offset) // per_page),
         },
     )
 
 
-def single(result: list[Any]) -> dict[str, Any]:
-    """A list that has no pages, as one."""
-    return paged(result, page=1, per_page=max(len(result), 20), total=len(result))
+def single(result: list[Any], page: int) -> dict[str, Any]:
+    """A list that is one page; the pages behind it are empty, for whoever asks until one is."""
+    size = max(len(result), 20)
+    return paged(result if page == 1 else [], page=page, per_page=size, total=len(result))
+
+
+#: Of lists that are one page.
+SinglePage = Annotated[
+    int, Query(alias="page", ge=1, le=1_000_000, description="Those behind the first are empty.")
+]

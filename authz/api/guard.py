@@ -17,7 +17,7 @@ from anyio import to_thread
 from fastapi import Request
 from starlette.datastructures import Headers
 
-from authz.api.bodies import Bodies, ClientGoneError
+from authz.api.bodies import Bodies, ClientGoneError, again
 from authz.api.problems import BUSY, INTERNAL, INVALID_REQUEST, ApiError, failed, problem
 from authz.errors import AuthzError
 from authz.observability.log import get_logger
@@ -99,7 +99,8 @@ class Guard:
                     "this is not the address of the API: add the name to admin.hosts",
                 )
             async with self._bodies.read(scope, receive) as body, self._turn(scope["method"]):
-                await self._app(scope, _again(body, receive), send)
+                whole: Message = {"type": "http.request", "body": body, "more_body": False}
+                await self._app(scope, again([whole], receive), send)
         except (ApiError, AuthzError) as error:
             response = self._refusal(Request(scope), error)
             # What was not read would be taken for the next request.
@@ -155,17 +156,3 @@ class _Turn:
 
     async def __aexit__(self, *_: object) -> None:
         self._places.release()
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A body that was read, for the application to read."""
-    is_read = False
-
-    async def read() -> Message:
-        nonlocal is_read
-        if is_read:
-            return await receive()
-        is_read = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return read

@@ -15,6 +15,7 @@ import msgspec
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
+from authz.api.limits import BODY_BYTES
 from authz.api.problems import INVALID_REQUEST, ApiError, pointer_of
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: Bytes of a body, as the server has it (limits.Limits): 100,000 items of 167 bytes.
-MAX_BODY: Final = 16 * 2**20
+#: Bytes of a body: 100,000 items of 167 bytes.
+MAX_BODY: Final = BODY_BYTES
 
 #: Objects of a body: 100,000 items of two, and what comments have of them. An empty object takes
 #: three bytes of a body and a hundred of memory.

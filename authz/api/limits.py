@@ -5,6 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+#: Of one body. The server reads none that is larger; the application, which may be served by
+#: another one (as in tests), keeps to the same.
+BODY_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ class Limits:
     handshake_seconds: float = 10.0
     idle_seconds: float = 60.0
     stalled_seconds: float = 30.0
-    body_bytes: int = 16 * 1024 * 1024
+    body_bytes: int = BODY_BYTES
     body_seconds: float = 60.0
     unknown_body_bytes: int = 64 * 1024
     held_bytes: int = 256 * 1024 * 1024

@@ -8,6 +8,7 @@ where it has one for the same thing, else those of `authz.errors`.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -66,6 +67,25 @@ _RETRY_SECONDS: Final = 1
 
 #: Of one answer: a body may have any number of mistakes.
 MAX_PROBLEMS: Final = 20
+
+#: By pydantic's name for it, what was expected.
+_EXPECTED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "model_type": "an object",
+        "model_attributes_type": "an object",
+        "dict_type": "an object",
+        "list_type": "an array",
+        "string_type": "text",
+        "int_type": "a whole number",
+        "int_parsing": "a whole number",
+        "int_parsing_size": "a smaller number",
+        "int_from_float": "a whole number",
+        "bool_type": "true or false",
+        "bool_parsing": "true or false",
+        "float_type": "a number",
+        "float_parsing": "a number",
+    }
+)
 
 
 class ApiError(Exception):
@@ -214,13 +234,23 @@ def _problem_of(error: AuthzError, code: int) -> dict[str, Any]:
 
 def _invalid_problem(error: Mapping[str, Any]) -> dict[str, Any]:
     place, *path = error["loc"]
-    # What a validator of ours said, without pydantic's words before it.
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = _in_our_words(error, path)
     if place == "body":
         if error["type"] == "json_invalid":
             why = error.get("ctx", {}).get("error", message)
             return problem(INVALID_REQUEST, f"the body is not JSON: {why}", "")
-        if isinstance(error.get("input"), bytes):
-            message = "the body is not read as JSON; send it with Content-Type: application/json"
         return problem(INVALID_REQUEST, message, pointer_of(path))
     return problem(INVALID_REQUEST, f"{place} {'.'.join(map(str, path))}: {message}")
+
+
+def _in_our_words(error: Mapping[str, Any], path: Sequence[str | int]) -> str:
+    """What pydantic found, without its own words where there are others."""
+    kind = error["type"]
+    if kind == "missing":
+        return f'the key "{path[-1]}" is missing' if path else "the body is missing"
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}"
+    # What a validator of ours said, without pydantic's words before it.
+    message = str(error["msg"]).removeprefix("Value error, ")
+    # An ID or another name that it may begin with stays as it is.
+    return message[:1].lower() + message[1:] if message[1:2].islower() else message

@@ -31,6 +31,8 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from authz.api.access import Access
+from authz.api.bodies import again
+from authz.api.limits import BODY_BYTES
 from authz.api.problems import ApiError, answer_to, failed
 from authz.errors import AuthzError
 
@@ -49,8 +51,8 @@ KEEP_SECONDS: Final = 300.0
 #: Bodies that are remembered, in all, and how many: what is over goes first come, first go.
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_ANSWERS: Final = 20_000
-#: Larger bodies are handed on without being remembered.
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+#: Larger bodies are handed on without being remembered: they will be refused.
+MAX_BODY_BYTES: Final = BODY_BYTES
 
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _COUNT: Final = b"x-stainless-retry-count"
@@ -138,7 +140,7 @@ class Repeats:
             await self._app(scope, receive, send)
             return
         messages, body = await _read(receive)
-        receive = _again(messages, receive)
+        receive = again(messages, receive)
         if body is None:
             await self._app(scope, receive, send)
             return
@@ -235,15 +237,3 @@ async def _read(receive: Receive) -> tuple[list[Message], bytes | None]:
         if not message.get("more_body", False):
             return messages, b"".join(one.get("body", b"") for one in messages)
     return messages, None
-
-
-def _again(messages: list[Message], receive: Receive) -> Receive:
-    """What was received already, and then what comes."""
-    waiting = iter(messages)
-
-    async def received() -> Message:
-        for message in waiting:
-            return message
-        return await receive()
-
-    return received

@@ -2,7 +2,8 @@
 """What the calls of rulesets share: their scope, preconditions and dry runs.
 
 The same calls are there for zones and for the account: `both` puts them below either. A change may
-say which version it was made from (`If-Match`, or the parameter `version`), and may be a dry run
+say which version it was made from (`If-Match`, or the parameter `version`; `If-None-Match: *` for
+none, when it is to make the ruleset), and may be a dry run
 (`dry_run=true`): everything is checked and done, and undone.
 """
 
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import SkipValidation
 
-from authz.api.calls import AccountId, Call, Caller, ZoneId, account_call, zone_call
+from authz.api.calls import AccountId, Call, Caller, ZoneId, call_of_account, call_of_zone
 from authz.api.envelope import Failure, ok
+from authz.api.preconditions import strong_tags, tagged
 from authz.api.problems import INVALID_REQUEST, ApiError, could_not_route
 from authz.services.permissions import Level, Resource
 from authz.services.representation import ruleset_object
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_TAG: Final = re.compile(r'"([0-9]{1,9})"')
+_VERSION: Final = re.compile(r"[0-9]{1,9}")
 
 _FAILED: Final = "The ruleset is at another version than the one that was asked for."
 
@@ -55,11 +57,12 @@ class Change(RulesetCall):
     """A call that changes rulesets.
 
     Args:
-        version: the one that must be in force (services.ruleset_management.ANY: any).
+        version: the one that must be in force, or one of several
+            (services.ruleset_management.ANY: any).
         dry_run: nothing is to be kept.
     """
 
-    version: int | None
+    version: int | frozenset[int] | None
     dry_run: bool
 
     @property
@@ -83,7 +86,7 @@ class Change(RulesetCall):
 def answer(found: RulesInForce, response: Response) -> dict[str, Any]:
     """A ruleset with its rules, and its version as the entity tag."""
     assert found.ruleset is not None, "a ruleset is answered with"
-    response.headers["ETag"] = f'"{found.version}"'
+    tagged(response, str(found.version))
     return ok(ruleset_object(found.ruleset, found.rules))
 
 
@@ -106,11 +109,11 @@ def _account(_account_id: Annotated[str, Path(alias="account_id")]) -> None:
 def _scoped(request: Request, call: Caller, level: Level) -> RulesetCall:
     zone_id: ZoneId | None = request.path_params.get("zone_id")
     if zone_id is not None:
-        allowed: Call = zone_call(Resource.RULES, level).dependency(request, zone_id, call)
+        allowed = call_of_zone(request, zone_id, call, Resource.RULES, level)
         assert allowed.zone is not None, "the path has a zone"
         return RulesetCall(call=allowed, scope=scope_of(allowed.zone))
     account_id: AccountId = request.path_params["account_id"]
-    allowed = account_call(Resource.RULES, level).dependency(request, account_id, call)
+    allowed = call_of_account(request, account_id, call, Resource.RULES, level)
     return RulesetCall(call=allowed, scope=Scope(account_id=allowed.account_id))
 
 
@@ -130,27 +133,36 @@ def _changing(
     if_match: Annotated[
         str | None, Header(description='The same as an entity tag: `"7"`; `*` for any version.')
     ] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="`*`: there must be no ruleset yet.")
+    ] = None,
 ) -> Change:
     scoped = _scoped(request, call, Level.WRITE)
     return Change(
         call=scoped.call,
         scope=scoped.scope,
-        version=_wanted(version, if_match),
+        version=_wanted(version, if_match, if_none_match),
         dry_run=dry_run == "true",
     )
 
 
-def _wanted(version: int | None, if_match: str | None) -> int | None:
-    if if_match is None:
-        return version
-    if if_match.strip() == "*":
-        return ANY if version is None else version
-    tag = _TAG.fullmatch(if_match.strip())
-    if tag is None or version not in (None, int(tag[1])):
-        raise ApiError(
-            400, INVALID_REQUEST, 'If-Match is not the entity tag of one version, as in "7"'
-        )
-    return int(tag[1])
+def _wanted(
+    version: int | None, if_match: str | None, if_none_match: str | None
+) -> int | frozenset[int] | None:
+    if if_none_match is not None:
+        if if_none_match.strip() != "*" or if_match is not None or version not in (None, 0):
+            raise ApiError(
+                400,
+                INVALID_REQUEST,
+                "If-None-Match is supported as *, and without If-Match and version",
+            )
+        return 0
+    tags = None if if_match is None else strong_tags(if_match)
+    if tags is None:
+        return ANY if if_match is not None and version is None else version
+    # What is no number is the entity tag of no version.
+    wanted = frozenset(int(one) for one in tags if _VERSION.fullmatch(one))
+    return wanted if version is None else wanted & {version}
 
 
 def identifier(request: Request, given: str) -> str:

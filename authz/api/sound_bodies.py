@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Python reads as JSON and is none, or no text: refused for every call at once.
+"""Bodies that are not sent as JSON; and what Python reads as JSON and is none, or no text: refused
+for every call at once.
 
 Half a character (a lone surrogate, RFC 8259 §8.2) can be in no answer, file or database, and what
 is no finite number (§6) in no JSON. What is not UTF-8, too deep or no JSON at all is found when the
-body is read; a key that is there twice counts as it is written last, as at Cloudflare.
+body is read; a key that is there twice counts as it is written last, as at Cloudflare. A body
+has to be sent as JSON, whatever is in it: one call does not take what another one refuses.
 """
 
 from __future__ import annotations
@@ -20,14 +22,27 @@ from authz.api.problems import INVALID_REQUEST, ApiError
 _SUSPECT: Final = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
 
 
+#: RFC 8259 §11, RFC 6839 §3.1; parameters do not matter.
+_JSON: Final = re.compile(r"application/(?:[^\s/;]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+
+
 async def sound_body(request: Request) -> None:
-    """Make sure that a body has nothing that only Python takes for JSON.
+    """Make sure that a body is sent as JSON, and has nothing that only Python takes for it.
 
     Raises:
-        ApiError: it has (400).
+        ApiError: it is not, or it has (400).
     """
     raw = await request.body()
-    if _SUSPECT.search(raw) is None or "json" not in request.headers.get("content-type", ""):
+    if not raw:
+        return
+    if not _JSON.match(request.headers.get("content-type", "").strip()):
+        raise ApiError(
+            400,
+            INVALID_REQUEST,
+            "the body is not sent as JSON: send it with Content-Type: application/json",
+            pointer="",
+        )
+    if _SUSPECT.search(raw) is None:
         return
     fault = _fault(await request.json())
     if fault is not None:

@@ -8,13 +8,14 @@ others, make a certificate verified there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.authority import AuthorityModel
 from authz.certs.trust import compile_trust
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.services.context import audit, authority_of, facts_of, zone_of
 from authz.services.namespace import check_owner, normalise_hostname, owner_of
+from authz.services.preconditions import tag_of
 from authz.services.protection import protecting_rule, with_free_ref
 from authz.services.rulesets import facts_of_rules, put_rules, rules_of
 from authz.store.records import Authority, HostAssociation, Zone
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.policy.geo import GeoLookup
+    from authz.services.preconditions import Precondition
     from authz.services.rules import Rule
     from authz.store.engine import Store
     from authz.store.session import Session
+
+#: What preconditions are on, in their errors.
+HOSTNAMES: Final = "the hostnames"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +150,22 @@ def add_host(
 
 
 def replace_hosts(
-    store: Store, zone: str, authority: str, hostnames: Sequence[str], *, actor: str, at: float
+    store: Store,
+    zone: str,
+    authority: str,
+    hostnames: Sequence[str],
+    *,
+    precondition: Precondition | None = None,
+    actor: str,
+    at: float,
 ) -> tuple[str, ...]:
     """Make these the hostnames of a zone that ask for an authority, in this order.
 
+    Args:
+        precondition: on `tag_of` those that are replaced.
+
     Raises:
+        PreconditionError: it does not hold.
         NotFoundError: there is no such authority or zone.
         InvalidInputError: one is no hostname, or not the zone's; `where` is its place (`2`).
         CertificateError: another authority of a hostname has the same anchor.
@@ -157,6 +173,9 @@ def replace_hosts(
     with store.write() as session:
         here = zone_of(session, zone)
         found = _authority(session, here, authority)
+        if precondition is not None:
+            there = session.hosts.all(here.id, authority_id=found.id)
+            precondition.check(tag_of([one.hostname for one in there]), HOSTNAMES)
         names = _names_in(session, here, hostnames)
         put_hosts(session, here, found, names, actor=actor, at=at)
     return names

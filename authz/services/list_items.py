@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from authz.services.list_values import JudgedItems, NewItem
+    from authz.services.preconditions import Precondition
     from authz.store.engine import Store
     from authz.store.session import Session
 
@@ -177,12 +178,28 @@ def append_items(
 
 
 def replace_items(
-    store: Store, account_id: str, list_id: str, judged: JudgedItems, *, actor: str, at: float
+    store: Store,
+    account_id: str,
+    list_id: str,
+    judged: JudgedItems,
+    *,
+    precondition: Precondition | None = None,
+    actor: str,
+    at: float,
 ) -> ListOperation:
-    """Make these the items of a list; raises what `append_items` does."""
+    """Make these the items of a list.
+
+    Args:
+        precondition: on the revision of the list that they replace the items of.
+
+    Raises:
+        PreconditionError: it does not hold; and what `append_items` raises.
+    """
     _check_items(judged)
     with store.write() as session:
         before = _own(session, account_id, list_id, judged)
+        if precondition is not None:
+            precondition.check(str(before.revision), "the items of the list")
         gone = session.lists.items(before.id, most=_AUDITED)
         items = [_item(before.id, one, at) for one in judged.items]
         session.lists.replace_items(before.id, items, at)

@@ -271,6 +271,17 @@ def grants_of_group(group: PermissionGroup, place: str) -> frozenset[Grant]:
     return frozenset(found)
 
 
+def group_for(wanted: Grant) -> PermissionGroup:
+    """The first group that allows something, where it is given for that place."""
+    for group in PERMISSION_GROUPS:
+        place = ACCOUNT_WIDE
+        if group.scope is Scope.ZONE:
+            place = EVERY_ZONE if wanted.place == ACCOUNT_WIDE else wanted.place
+        if allows(grants_of_group(group, place), wanted):
+            return group
+    raise AssertionError(f"no permission group allows to {wanted.level} {wanted.resource}")
+
+
 #: Everything, everywhere: what the first token may do.
 EVERYTHING: Final = frozenset(
     grant

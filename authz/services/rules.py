@@ -6,7 +6,9 @@
 
 `ref` is what people name a rule by, its `id` when they did not; a rule keeps its id while its ref
 stays, its ref while its id is named without another one, and its version while nothing in it
-changes. `skip` names rules by id. What can be wrong with a rule is in sources.rule_json.
+changes. `skip` names rules by id, below the id of the ruleset they share (`current` when it is
+written): rules of another ruleset cannot be skipped. What else can be wrong with a rule is in
+sources.rule_json.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from authz.errors import RulesetError
 from authz.services.context import new_id
 from authz.services.times import rfc3339
+from authz.sources.policy_document import CURRENT
 from authz.sources.rule_json import GIVEN_KEYS, ref_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Rule = dict[str, Any]
 
@@ -97,6 +101,30 @@ def changes_between(
     )
 
 
+def foreign_skips(
+    rules: Sequence[Mapping[str, Any]], ruleset_id: str
+) -> Iterator[tuple[int, RulesetError]]:
+    """Rules of `new_rules` that name another ruleset's rules to skip: index, and what is wrong.
+
+    Cloudflare has rulesets that run behind each other; here a scope has one, and a name below
+    another ruleset's id would otherwise leave out a rule that nobody meant.
+    """
+    for index, rule in enumerate(rules):
+        parameters = rule.get("action_parameters")
+        skipped = parameters.get("rules") if isinstance(parameters, dict) else None
+        for key, names in skipped.items() if isinstance(skipped, dict) else ():
+            if key not in (CURRENT, ruleset_id) and isinstance(names, list):
+                yield (
+                    index,
+                    RulesetError(
+                        f"'{key}' is not a valid value for rules because a rule can skip rules of "
+                        "its own ruleset only",
+                        path=("action_parameters", "rules", key),
+                        hint=f'write "{CURRENT}", or the ID of the ruleset it stands in',
+                    ),
+                )
+
+
 def _written(rule: Mapping[str, Any], ref: Any, ids: Mapping[str, str], ruleset_id: str) -> Rule:
     """What people write of a rule, with what they may leave out."""
     written = {key: value for key, value in rule.items() if key not in GIVEN_KEYS}
@@ -117,11 +145,18 @@ def _place(key: str) -> tuple[int, str]:
 
 
 def _with_ids(parameters: Any, ids: Mapping[str, str], ruleset_id: str) -> Any:
+    """Parameters that name rules of this ruleset by id; other rulesets stay as they are, for
+    `foreign_skips` to find: their rules may be called as ours are.
+    """
     skipped = parameters.get("rules") if isinstance(parameters, dict) else None
     if not isinstance(skipped, dict) or not all(isinstance(one, list) for one in skipped.values()):
         return parameters
-    names = [ids.get(str(name), name) for one in skipped.values() for name in one]
-    return {**parameters, "rules": {ruleset_id: names}}
+    own = [key for key in skipped if key in (CURRENT, ruleset_id)]
+    if not own:
+        return parameters
+    names = [ids.get(str(name), name) for key in own for name in skipped[key]]
+    others = {key: value for key, value in skipped.items() if key not in own}
+    return {**parameters, "rules": {ruleset_id: names, **others}}
 
 
 def _kept(written: Rule, earlier: Mapping[str, Any] | None, rule_id: str, at: float) -> Rule:

@@ -18,7 +18,7 @@ from authz.rules import MAX_LENGTH, MAX_SOURCE
 from authz.rules.lexer import too_long, trimmed
 from authz.services.account_rules import names_taken
 from authz.services.checking import expression_errors
-from authz.services.rules import new_rules
+from authz.services.rules import foreign_skips, new_rules
 from authz.settings.problems import did_you_mean
 from authz.sources.policy_document import ACTIONS, REFUSED_ACTIONS
 from authz.sources.rule_json import ref_of, rule_problems
@@ -110,7 +110,13 @@ def rules_from(
             found += _wrong_by_itself(rule, scope, one.path)
             objects.append(Given(rule=_as_kept(rule), path=one.path))
     kept = new_rules([one.rule for one in objects], before, ruleset_id=ruleset_id, at=at)
+    for index, error in foreign_skips(kept, ruleset_id):
+        found.append(
+            _told(objects[index], kept[index], error.path or (), error.message, error.hint)
+        )
     seen = {one.path for one in found}
+    # Parameters are those of the action: of one that is refused there is nothing to say.
+    seen |= {(*path[:-1], "action_parameters") for path in seen if path and path[-1] == "action"}
     found += [one for one in _wrong_together(objects, kept) if not _said(one.path, seen)]
     found += _wrong_expressions(session, scope, objects, kept, before, seen, geo)
     found += _wrong_names(session, scope, objects, kept)

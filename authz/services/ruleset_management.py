@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from authz.store.records import Ruleset
     from authz.store.session import Session
 
+#: Versions of which one must be in force, ANY for one at all; None for whatever is there.
+Expected = int | frozenset[int] | None
+
 #: `version` of whoever only wants a ruleset to be there.
 ANY: Final = -1
 
@@ -82,14 +85,23 @@ def get_entry_point(store: Store, scope: Scope, phase: str) -> RulesInForce | No
 
 
 def create_ruleset(
-    store: Store, scope: Scope, body: Any, *, geo: GeoLookup | None, actor: str, at: float
+    store: Store,
+    scope: Scope,
+    body: Any,
+    *,
+    version: Expected = None,
+    geo: GeoLookup | None,
+    actor: str,
+    at: float,
 ) -> RulesInForce:
     """Make the entry point of a phase.
 
     Args:
         body: `{name, kind, phase, description?, rules?}`.
+        version: 0 for none at all; any other is never that of what is not there yet.
 
     Raises:
+        PreconditionError: another version is in force than `version`.
         RulesetError: it is no ruleset, or the phase has one already.
     """
     given = _object(body)
@@ -102,6 +114,7 @@ def create_ruleset(
     ]
     with store.write() as session:
         before = rules_in(session, scope)
+        check_version(before, version)
         if before.ruleset is not None and not found:
             found.append(
                 RulesetError(
@@ -125,7 +138,7 @@ def update_ruleset(
     ruleset_id: str,
     body: Any,
     *,
-    version: int | None = None,
+    version: Expected = None,
     geo: GeoLookup | None,
     actor: str,
     at: float,
@@ -162,7 +175,7 @@ def put_entry_point(
     phase: str,
     body: Any,
     *,
-    version: int | None = None,
+    version: Expected = None,
     geo: GeoLookup | None,
     actor: str,
     at: float,
@@ -202,7 +215,7 @@ def delete_ruleset(
     scope: Scope,
     ruleset_id: str,
     *,
-    version: int | None = None,
+    version: Expected = None,
     actor: str,
     at: float,
 ) -> None:
@@ -230,21 +243,26 @@ def ruleset_of(session: Session, scope: Scope, ruleset_id: str) -> RulesInForce:
     return found
 
 
-def check_version(found: RulesInForce, version: int | None) -> None:
-    """Make sure that this version is in force; ANY: one, None: or none.
+def check_version(found: RulesInForce, version: Expected) -> None:
+    """Make sure that this version, or one of these, is in force.
 
     Raises:
         PreconditionError: it is not.
     """
     if version is None or (version == ANY and found.ruleset is not None):
         return
-    if version != found.version:
+    wanted = frozenset((version,)) if isinstance(version, int) else version
+    if found.version not in wanted:
         at = "not there" if found.ruleset is None else f"at version {found.version}"
-        wanted = "" if version == ANY else f", and not at {version}"
+        named = "" if version == ANY else ", and not at "
         raise PreconditionError(
-            f"the ruleset is {at}{wanted}",
+            f"the ruleset is {at}{named and named + (_either(wanted) or 'the one asked for')}",
             hint="somebody changed it: read it again, and repeat the change",
         )
+
+
+def _either(versions: frozenset[int]) -> str:
+    return " or ".join(str(one) for one in sorted(versions))
 
 
 def _replaced(
@@ -331,11 +349,17 @@ def _wrong_kind(kind: Any, scope: Scope) -> Iterator[RulesetError]:
 
 
 def wrong_phase(phase: Any, path: tuple[str | int, ...] | None) -> Iterator[RulesetError]:
-    """Why there are no rules of a phase here; nothing where there are."""
+    """Why there are no rules of a phase here; nothing where there are.
+
+    Args:
+        path: where it stands in the body; None for the path of the call.
+    """
     if phase != CUSTOM_RULES:
+        where = "in the path, " if path is None else ""
         yield RulesetError(
-            f"'{phase}' is not a valid value for phase because this service has the rules of one "
-            f"phase, {CUSTOM_RULES}: it decides about requests, and does nothing else with them",
+            f"{where}'{phase}' is not a valid value for phase because this service has the "
+            f"rules of one phase, {CUSTOM_RULES}: it decides about requests, and does nothing else "
+            "with them",
             path=path,
         )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from authz.policy.geo import GeoLookup
     from authz.services.rules import Rule
+    from authz.services.ruleset_management import Expected
     from authz.services.scopes import Scope
     from authz.store.engine import Store
     from authz.store.session import Session
@@ -35,7 +36,7 @@ def add_rule(
     ruleset_id: str,
     body: Any,
     *,
-    version: int | None = None,
+    version: Expected = None,
     geo: GeoLookup | None,
     actor: str,
     at: float,
@@ -90,7 +91,7 @@ def change_rule(
     rule_id: str,
     body: Any,
     *,
-    version: int | None = None,
+    version: Expected = None,
     geo: GeoLookup | None,
     actor: str,
     at: float,
@@ -143,7 +144,7 @@ def remove_rule(
     ruleset_id: str,
     rule_id: str,
     *,
-    version: int | None = None,
+    version: Expected = None,
     geo: GeoLookup | None,
     actor: str,
     at: float,

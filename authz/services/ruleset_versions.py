@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from authz.errors import ConflictError, NotFoundError
 from authz.services.context import audit
-from authz.services.ruleset_management import ruleset_of
+from authz.services.ruleset_management import check_version, ruleset_of
 
 if TYPE_CHECKING:
+    from authz.services.ruleset_management import Expected
     from authz.services.scopes import Scope
     from authz.store.engine import Store
     from authz.store.records import Ruleset, RulesetVersion
@@ -46,16 +47,28 @@ def get_version(
 
 
 def remove_version(
-    store: Store, scope: Scope, ruleset_id: str, version: int, *, actor: str, at: float
+    store: Store,
+    scope: Scope,
+    ruleset_id: str,
+    version: int,
+    *,
+    in_force: Expected = None,
+    actor: str,
+    at: float,
 ) -> None:
     """Remove an old version; its number is never used again.
 
+    Args:
+        in_force: the version that must be in force.
+
     Raises:
         NotFoundError: there is no such ruleset, or version of it.
+        PreconditionError: another version is in force than `in_force`.
         ConflictError: it is in force.
     """
     with store.write() as session:
         found = ruleset_of(session, scope, ruleset_id)
+        check_version(found, in_force)
         if version == found.version:
             raise ConflictError(
                 f"version {version} is in force", hint="only earlier versions can be removed"

@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.errors import ConflictError
+from authz.errors import ConflictError, PolicyError
 from authz.services.account_rules import entry_point
 from authz.services.checking import check_rules
 from authz.services.context import audit, new_id, zone_of
-from authz.services.rules import Rule, changes_between, new_rules
+from authz.services.rules import Rule, changes_between, foreign_skips, new_rules
 from authz.services.scopes import CUSTOM_RULES, Scope, scope_of
 from authz.store.records import Ruleset, RulesetVersion
 
@@ -150,6 +150,9 @@ def put_rules(
     if description is not None:
         ruleset = replace(ruleset, description=description)
     kept = new_rules(rules, before.rules, ruleset_id=ruleset.id, at=at)
+    for index, error in foreign_skips(kept, ruleset.id):
+        place = ".".join(str(step) for step in error.path or ())
+        raise PolicyError(error.message, where=f"rules[{index}].{place}", hint=error.hint)
     if not checked:
         check_rules(session, before.scope, kept, at=at, geo=geo)
     return keep(session, before, ruleset, kept, actor=actor, at=at)

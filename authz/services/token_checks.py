@@ -5,20 +5,25 @@ locking everybody out.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import ConflictError, ForbiddenError, InvalidInputError
 from authz.services.permissions import (
     ACCOUNT_WIDE,
+    EVERY_ZONE,
     Grant,
     Level,
     Resource,
     allows,
     exceeding,
+    group_for,
 )
 from authz.services.token_policies import grants_of, policies_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from authz.store.records import Token
     from authz.store.session import Session
 
@@ -27,6 +32,11 @@ _MANAGES: Final = Grant(resource=Resource.TOKENS, level=Level.WRITE, place=ACCOU
 
 #: The last moment that can be written down (RFC 3339): the end of the year 9999.
 _LAST: Final = 253_402_300_799.0
+
+#: What a place that is no zone's identifier is called.
+_PLACES: Final[Mapping[str, str]] = MappingProxyType(
+    {EVERY_ZONE: "every zone", ACCOUNT_WIDE: "the account"}
+)
 
 
 def check_within(within: frozenset[Grant] | None, wanted: frozenset[Grant]) -> None:
@@ -46,7 +56,8 @@ def check_within(within: frozenset[Grant] | None, wanted: frozenset[Grant]) -> N
     if more:
         first = more[0]
         raise ForbiddenError(
-            f"the token may not do that itself: {first.level} {first.resource} of {first.place}",
+            f'the token may not do that itself: it lacks "{group_for(first).name}" of '
+            f"{_PLACES.get(first.place, first.place)}",
             hint="a token manages only those that may do no more than it may; use another one, or "
             "authz token",
         )

@@ -29,6 +29,9 @@ OFF: Final = "off"
 
 ACTIONS: Final = ("block", "skip", "log")
 
+#: The ruleset that a rule stands in, where `skip` names rules of it.
+CURRENT: Final = "current"
+
 #: Cloudflare: custom error responses of custom rules.
 MAX_RESPONSE_BYTES: Final = 2048
 
@@ -182,7 +185,7 @@ class ActionParametersDocument(Section):
     rules: dict[str, list[Text]] | None = Field(
         default=None,
         description="skip: leave out these rules, as `{current: [ref, …]}`. The key is the "
-        "ruleset, which a file has only one of: any text will do.",
+        "ruleset they stand in, which can only be this one.",
     )
     phases: (
         list[Literal["http_ratelimit", "http_request_sbfm", "http_request_firewall_managed"]] | None

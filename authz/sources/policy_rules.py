@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from authz.policy.decision import BlockResponse
 from authz.policy.model import Action, RuleModel, SkipParameters
 from authz.settings.problems import did_you_mean
+from authz.sources.policy_document import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,6 +40,13 @@ def build_rules(
                 f"rules[{seen[ref]}] has the name already; a ref is unique in its site",
             )
         seen.setdefault(ref, index)
+        for key in (document.action_parameters and document.action_parameters.rules) or ():
+            if key != CURRENT:
+                building.report(
+                    (*here, "action_parameters", "rules", key),
+                    f'"{key}" is no ruleset that a rule of a file can skip rules of',
+                    f'a site has one ruleset: write "{CURRENT}"',
+                )
         rules.append(build_rule(document, ref, refs, building, here))
     return tuple(rules)
 
@@ -106,10 +114,13 @@ def _skip(
         )
         return None
     here = (*place, "action_parameters")
-    # Cloudflare: `rulesets` cannot stand beside `ruleset` or `phases`.
-    if parameters.rulesets and (parameters.ruleset or parameters.phases):
+    # Cloudflare: `rulesets` cannot stand beside `ruleset` or `phases`; `phase` is as wide as
+    # `ruleset` here.
+    if parameters.rulesets and (parameters.ruleset or parameters.phase or parameters.phases):
         building.report(
-            (*here, "rulesets"), '"rulesets" excludes "ruleset" and "phases"', "keep one of them"
+            (*here, "rulesets"),
+            '"rulesets" excludes "ruleset", "phase" and "phases"',
+            "keep one of them",
         )
     skipped: list[str] = []
     for ruleset, names in (parameters.rules or {}).items():

@@ -78,8 +78,15 @@ _DIFFERENCES = (
         "what is not enforced must not look as if it were ([more](api-rulesets.md))",
     ),
     (
-        "rulesets: `If-Match` with a version, answered by 412 when somebody was quicker",
-        "replacing all rules would undo what another writer did",
+        (
+            "`If-Match` with the `ETag` of a ruleset, of hostname associations or of the items of "
+            "a list is answered by 412 when somebody was quicker; where it is not supported it is "
+            "refused"
+        ),
+        (
+            "replacing everything would undo what another writer did; without `If-Match`, whoever "
+            "writes last wins"
+        ),
     ),
     (
         (

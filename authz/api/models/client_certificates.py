@@ -72,7 +72,9 @@ class CertificateChange(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     reactivate: bool | None = Field(
-        default=None, strict=True, description="true restores a revoked certificate."
+        default=None,
+        strict=True,
+        description="true restores a revoked certificate; false asks for nothing.",
     )
     label: str | None = Field(default=None, max_length=MAX_NAME)
 

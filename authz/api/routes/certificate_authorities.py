@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from authz.api.calls import Call, zone_call
-from authz.api.envelope import Envelope, Paged, ok, single
+from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.certificate_authorities import CertificateAuthorityObject
 from authz.api.openapi import EXTENSION
 from authz.errors import NotFoundError
@@ -32,7 +32,7 @@ Reader = Annotated[Call, zone_call(Resource.CERTIFICATES, Level.READ)]
     response_model=Paged[CertificateAuthorityObject],
     openapi_extra=EXTENSION,
 )
-def list_them(call: Reader) -> dict[str, Any]:
+def list_them(call: Reader, page: SinglePage = 1) -> dict[str, Any]:
     """The embedded CAs of the zone, the oldest first, all on one page."""
     managed = managed_authority(call.store, call.zone_id)
     return single(
@@ -40,7 +40,8 @@ def list_them(call: Reader) -> dict[str, Any]:
             embedded_object(one, None if managed is None else managed.id)
             for one in list_authorities(call.store)
             if one.authority.zone_id == call.zone_id
-        ]
+        ],
+        page,
     )
 
 

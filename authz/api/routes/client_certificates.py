@@ -119,7 +119,7 @@ def list_them(
     objects = [
         certificate_object(one, found.authorities[one.authority_id]) for one in found.certificates
     ]
-    return paged(objects, page=page, per_page=size, total=found.total)
+    return paged(objects, page=page, per_page=size, total=found.total, offset=offset)
 
 
 @router.get(
@@ -138,22 +138,21 @@ def get(call: Reader, certificate_id: CertificateId) -> dict[str, Any]:
 def change(asked: CertificateChange, call: Writer, certificate_id: CertificateId) -> dict[str, Any]:
     """Restore a certificate (`reactivate: true`), or give it another label."""
     known, authority = certificate_in_zone(call.store, call.zone_id, certificate_id)
-    if asked.reactivate is False:
-        raise ApiError(
-            400,
-            INVALID_REQUEST,
-            "reactivate can only be true (DELETE revokes a certificate)",
-            pointer="/reactivate",
-        )
     if asked.reactivate and asked.label is not None:
         raise ApiError(
             400, INVALID_REQUEST, "one call changes one thing: reactivate or label", pointer=""
         )
     if not asked.model_fields_set:
+        # Clients from before `reactivate` mean it by no more than the call. A certificate that was
+        # revoked is not let in again without a word, and they are not told that it was.
         raise ApiError(
-            400, INVALID_REQUEST, "there is nothing to change (reactivate or label)", pointer=""
+            400,
+            INVALID_REQUEST,
+            "there is nothing to change (reactivate: true restores; or label)",
+            pointer="",
         )
-    # Terraform sends null for an attribute that was taken out: it asks for nothing.
+    # Terraform sends false for what is in the configuration like that, and null for an attribute
+    # that was taken out: both ask for nothing.
     if asked.reactivate:
         known = restore_certificate(call.store, known.id, actor=call.actor, at=call.at)
     elif asked.label is not None:

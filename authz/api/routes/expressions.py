@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from authz.api.calls import Call, zone_call
-from authz.api.envelope import Envelope, Paged, ok, single
+from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.expressions import (
     Checked,
     Explained,
@@ -95,9 +95,9 @@ def explain(wanted: ExplainRequest, call: Reading) -> JSONResponse:
     response_model=Paged[FieldObject],
     openapi_extra=EXTENSION,
 )
-def fields(call: Reading) -> dict[str, Any]:
+def fields(call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     """Every field: its type, what it is, an example, which operators and functions apply."""
-    return single(list_fields(call.backend.geo))
+    return single(list_fields(call.backend.geo), page)
 
 
 @router.get(
@@ -105,9 +105,9 @@ def fields(call: Reading) -> dict[str, Any]:
     response_model=Paged[OperatorObject],
     openapi_extra=EXTENSION,
 )
-def operators(_call: Reading) -> dict[str, Any]:
+def operators(_call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     """Every operator."""
-    return single(list_operators())
+    return single(list_operators(), page)
 
 
 @router.get(
@@ -115,9 +115,9 @@ def operators(_call: Reading) -> dict[str, Any]:
     response_model=Paged[FunctionObject],
     openapi_extra=EXTENSION,
 )
-def functions(_call: Reading) -> dict[str, Any]:
+def functions(_call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     """Every function that rules may use."""
-    return single(list_functions())
+    return single(list_functions(), page)
 
 
 @router.get(
@@ -125,9 +125,9 @@ def functions(_call: Reading) -> dict[str, Any]:
     response_model=Paged[ListName],
     openapi_extra=EXTENSION,
 )
-def lists(call: Reading) -> dict[str, Any]:
+def lists(call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     """The account's lists, as `$name` names them."""
-    return single(list_names(call.store))
+    return single(list_names(call.store), page)
 
 
 def _fault(error: ExpressionError) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`/accounts/{account_id}/rules/lists/{list_id}/items`, and the operations on them.
 
-A call that changes items answers when that is done, with an operation that is completed.
+A call that changes items answers when that is done, with an operation that is completed. `ETag` of
+items names the revision of the list, and `If-Match` replaces the items of that one only.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from authz.api.cursors import item_cursor, item_place
 from authz.api.envelope import ContinuedAfter, Envelope, Failure, ok
@@ -21,6 +22,7 @@ from authz.api.models.list_items import (
     OperationId,
     OperationObject,
 )
+from authz.api.preconditions import Matching, tagged, unconditional
 from authz.api.problems import INVALID_REQUEST, ApiError, pointer_of, problem
 from authz.api.routes.lists import LISTS, OneList, Reader, Writer
 from authz.rules.list_items import ListKind
@@ -51,6 +53,9 @@ DUPLICATE_ITEM: Final = 10028
 _TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
     413: {"model": Failure, "description": "The body is too large."}
 }
+_CHANGED: Final[dict[int | str, dict[str, Any]]] = {
+    412: {"model": Failure, "description": "The list was changed meanwhile."}
+}
 
 
 class _ItemId(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +74,7 @@ _IDS: Final = msgspec.json.Decoder(_ItemIds)
 def list_them(
     call: Reader,
     list_id: OneList,
+    response: Response,
     cursor: Annotated[
         str, Query(description="`result_info.cursors.after` of the page before.")
     ] = "",
@@ -90,6 +96,7 @@ def list_them(
         place=item_place(cursor) if cursor else None,
         most=per_page,
     )
+    tagged(response, str(page.list.revision))
     cursors = {} if page.following is None else {"after": item_cursor(page.following)}
     return ok(
         [list_item_object(page.list, one) for one in page.items],
@@ -101,6 +108,7 @@ def list_them(
     ITEMS,
     response_model=Envelope[OperationId],
     responses=_TOO_LARGE,
+    dependencies=[Depends(unconditional)],
     openapi_extra=ITEMS_BODY,
 )
 def append(call: Writer, list_id: OneList, body: LargeBody) -> dict[str, Any]:
@@ -113,13 +121,23 @@ def append(call: Writer, list_id: OneList, body: LargeBody) -> dict[str, Any]:
 @router.put(
     ITEMS,
     response_model=Envelope[OperationId],
-    responses=_TOO_LARGE,
+    responses={**_TOO_LARGE, **_CHANGED},
     openapi_extra=ITEMS_BODY,
 )
-def replace(call: Writer, list_id: OneList, body: LargeBody) -> dict[str, Any]:
+def replace(
+    call: Writer, list_id: OneList, precondition: Matching, body: LargeBody
+) -> dict[str, Any]:
     """Make these all the items of the list."""
     judged = _judged(call, list_id, body)
-    done = replace_items(call.store, call.account_id, list_id, judged, actor=call.actor, at=call.at)
+    done = replace_items(
+        call.store,
+        call.account_id,
+        list_id,
+        judged,
+        precondition=precondition,
+        actor=call.actor,
+        at=call.at,
+    )
     return ok({"operation_id": done.id})
 
 
@@ -127,6 +145,7 @@ def replace(call: Writer, list_id: OneList, body: LargeBody) -> dict[str, Any]:
     ITEMS,
     response_model=Envelope[OperationId],
     responses=_TOO_LARGE,
+    dependencies=[Depends(unconditional)],
     openapi_extra=IDS_BODY,
 )
 def delete(call: Writer, list_id: OneList, body: LargeBody) -> dict[str, Any]:

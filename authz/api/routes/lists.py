@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from authz.api.calls import Call, account_call
-from authz.api.envelope import Envelope, Paged, ok, single
+from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.lists import ListChange, ListId, ListObject, NewList
 from authz.api.problems import INVALID_REQUEST, ApiError
 from authz.services.lists import all_lists, create_list, describe_list, get_list, remove_list
@@ -25,9 +25,9 @@ OneList = Annotated[str, Path(description="The list's identifier.", examples=["0
 
 
 @router.get(LISTS, response_model=Paged[ListObject], response_model_exclude_none=True)
-def list_them(call: Reader) -> dict[str, Any]:
+def list_them(call: Reader, page: SinglePage = 1) -> dict[str, Any]:
     """The lists of the account, by name; without their items."""
-    return single([list_object(one) for one in all_lists(call.store, call.account_id)])
+    return single([list_object(one) for one in all_lists(call.store, call.account_id)], page)
 
 
 @router.post(LISTS, response_model=Envelope[ListObject], response_model_exclude_none=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query
 
 from authz.api.calls import Call, account_call
-from authz.api.envelope import Envelope, Paged, ok, single
+from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.mtls_certificates import (
     Association,
     MtlsCertificate,
@@ -91,6 +91,7 @@ def list_them(
             description=f"Only these: {', '.join(_TYPES)}; repeated, or with commas between.",
         ),
     ],
+    page: SinglePage = 1,
 ) -> dict[str, Any]:
     """The uploaded authorities, the oldest first, all on one page."""
     wanted = {one.strip() for each in types for one in each.split(",")} - {""}
@@ -101,8 +102,8 @@ def list_them(
             f"query type: there is no type {min(unknown)[:40]!r} (one of {', '.join(_TYPES)})",
         )
     if wanted and "custom" not in wanted:
-        return single([])
-    return single([mtls_certificate_object(one) for one in _uploaded(call)])
+        return single([], page)
+    return single([mtls_certificate_object(one) for one in _uploaded(call)], page)
 
 
 @router.get(
@@ -129,7 +130,9 @@ def delete(call: Writer, certificate_id: CertificateId) -> dict[str, Any]:
     "/accounts/{account_id}/mtls_certificates/{certificate_id}/associations",
     response_model=Paged[Association],
 )
-def associations(call: Reader, certificate_id: CertificateId) -> dict[str, Any]:
+def associations(
+    call: Reader, certificate_id: CertificateId, page: SinglePage = 1
+) -> dict[str, Any]:
     """What uses an uploaded authority: for each zone, the hostnames that ask for it."""
     known = _one(call, certificate_id)
     found: dict[str, dict[str, Any]] = {}
@@ -145,7 +148,7 @@ def associations(call: Reader, certificate_id: CertificateId) -> dict[str, Any]:
                 },
             )
             entry["hostnames"].append(host.hostname)
-    return single(list(found.values()))
+    return single(list(found.values()), page)
 
 
 def _uploaded(call: Call) -> list[KnownAuthority]:

@@ -49,29 +49,23 @@ _PLAIN: Any = {"response_model_exclude_unset": True}
 @_calls.get("", response_model=Continued[RulesetOutline], **_PLAIN)
 def list_them(
     call: Reading,
-    cursor: Annotated[str | None, Query(description="As the page before gave it.")] = None,
+    cursor: Annotated[
+        str, Query(description="No page has one: a scope has one ruleset at most.")
+    ] = "",
     per_page: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> dict[str, Any]:
     """The rulesets, without their rules."""
-    found = list_rulesets(call.store, call.scope)
-    start = 0
     if cursor:
-        names = [one.id for one in found]
-        if cursor not in names:
-            raise ApiError(400, INVALID_REQUEST, "query cursor: it is none of this list")
-        start = names.index(cursor)
-    page = found[start : start + per_page]
-    info: dict[str, Any] = {"count": len(page), "per_page": per_page}
-    if start + per_page < len(found):
-        info["cursor"] = found[start + per_page].id
-    return ok([ruleset_object(one) for one in page], result_info=info)
+        raise ApiError(400, INVALID_REQUEST, "query cursor: it is of no page of this list")
+    found = [ruleset_object(one) for one in list_rulesets(call.store, call.scope)]
+    return ok(found, result_info={"count": len(found), "per_page": per_page})
 
 
 @_calls.post("", response_model=Envelope[RulesetObject | None], **_PLAIN)
 def create(call: Changing, body: Given[NewRuleset], response: Response) -> dict[str, Any]:
     """Make the entry point of a phase; where there is one, that is a 400 with code 20217."""
-    how = {key: value for key, value in call.how().items() if key != "version"}
-    made = create_ruleset(call.place, call.scope, body, geo=call.call.backend.geo, **how)
+    geo = call.call.backend.geo
+    made = create_ruleset(call.place, call.scope, body, geo=geo, **call.how())
     return call.answer(made, response)
 
 

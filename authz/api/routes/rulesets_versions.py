@@ -73,6 +73,7 @@ def delete(call: Changing, ruleset_id: RulesetId, ruleset_version: VersionNumber
         call.scope,
         ruleset_id,
         ruleset_version,
+        in_force=call.version,
         actor=call.call.actor,
         at=call.call.at,
     )

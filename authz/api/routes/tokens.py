@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Path, Query
 
 from authz.api.calls import Call, Caller, user_call
-from authz.api.envelope import Envelope, Paged, ok, paged, single
+from authz.api.envelope import Envelope, Paged, SinglePage, ok, paged, single
 from authz.api.models.tokens import (
     ChangedToken,
     DeletedToken,
@@ -84,6 +84,7 @@ def verify(call: Caller) -> dict[str, Any]:
 def permission_groups(
     name: Annotated[str | None, Query(description="Only groups of this name.")] = None,
     scope: Annotated[str | None, Query(description="Only groups of this scope.")] = None,
+    page: SinglePage = 1,
 ) -> dict[str, Any]:
     """What a token can be given."""
     return single(
@@ -98,7 +99,8 @@ def permission_groups(
             # Written for the SDK, a value comes encoded twice: its documentation says to encode it.
             if (name is None or one.name in {name, unquote(name)})
             and (scope is None or one.scope in {scope, unquote(scope)})
-        ]
+        ],
+        page,
     )
 
 

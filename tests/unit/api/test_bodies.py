@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.api.bodies import Bodies, ClientGoneError
+from authz.api.bodies import Bodies, ClientGoneError, again
 from authz.api.limits import Limits
 from authz.api.problems import ApiError
 from authz.errors import UnauthenticatedError
@@ -152,3 +152,15 @@ def test_all_of_them_together_have_a_bound() -> None:
         _read(_Call(b"abcdefghi", b"", content_length="9"), bodies=bodies)
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "5"}
+
+
+def test_what_was_received_comes_again_before_the_rest() -> None:
+    rest = _Call(b"b", None)
+    first: Message = {"type": "http.request", "body": b"a", "more_body": True}
+    receive = again([first], rest.receive)
+
+    async def all_of_it() -> list[str | bytes]:
+        messages = [await receive() for _ in range(3)]
+        return [one.get("body", one["type"]) for one in messages]
+
+    assert asyncio.run(all_of_it()) == [b"a", b"b", "http.disconnect"]

@@ -18,14 +18,14 @@ JSON = {"Content-Type": "application/json"}
 
 def test_odd_bodies_are_refused(api: Bench) -> None:
     for body, words in {
-        b"": "Field required",
+        b"": "the body is missing",
         b"\xff\xfe": "not JSON",
         b"{": "not JSON",
         b"[" * 100_000: "parsing the body",
         b'{"name": ' + b"1" * 5000 + b"}": "parsing the body",
-        b"null": "valid dictionary",
-        b"7": "valid dictionary",
-        b"[]": "valid dictionary",
+        b"null": "expected an object",
+        b"7": "expected an object",
+        b"[]": "expected an object",
         b'{"name": "a\\u0000b"}': "no hostname",
         b'{"name": "\\ud800"}': "half a character",
         b'{"a": [{"\\uDFFF": 1}], "name": "b.example"}': "half a character",
@@ -33,7 +33,7 @@ def test_odd_bodies_are_refused(api: Bench) -> None:
         b'{"name": "b.example", "x": [-Infinity]}': "a number that is none",
         b'{"name": "b.example", "x": 1e999}': "a number that is none",
         b'{"name": "b.example", "x": ' + b"9" * 400 + b".0}": "a number that is none",
-        b'{"name": 18446744073709551616}': "valid string",
+        b'{"name": 18446744073709551616}': "expected text",
     }.items():
         errors = api.errors(400, "POST", "/zones", content=body, headers=JSON)
         assert words in errors[0]["message"], body[:60]
@@ -58,6 +58,34 @@ def test_a_body_that_is_not_said_to_be_json_is_not_read_as_it(api: Bench) -> Non
         body = b'{"name": "example.com", "x": "\\ud800"}'
         (error,) = api.errors(400, "POST", "/zones", content=body, headers=headers)
         assert "Content-Type: application/json" in error["message"]
+
+
+def test_every_call_wants_json_to_be_said(api: Bench) -> None:
+    """Also those that read their body themselves (items of lists, rulesets)."""
+    for method, path in (
+        ("PUT", "/accounts/{account}/rules/lists/" + "a" * 32 + "/items"),
+        ("PUT", "/zones/{zone}/rulesets/phases/http_request_firewall_custom/entrypoint"),
+        ("DELETE", "/zones/{zone}/client_certificates/" + "a" * 32),
+    ):
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
+            headers = {"Content-Type": kind}
+            (error,) = api.errors(400, method, path, content=b"{}", headers=headers)
+            assert "Content-Type: application/json" in error["message"]
+    for kind in ("application/json; charset=utf-8", "Application/JSON", "application/x+json"):
+        body = b'{"hostnames": []}'
+        path = "/zones/{zone}/certificate_authorities/hostname_associations"
+        api.result("PUT", path, content=body, headers={"Content-Type": kind})
+
+
+def test_keys_are_named_in_our_words(api: Bench) -> None:
+    path = "/zones/{zone}/client_certificates"
+    errors = api.errors(400, "POST", path, json={"validity_days": "1"})
+    assert [(one["message"], one["source"]["pointer"]) for one in errors] == [
+        ('the key "csr" is missing', "/csr"),
+        ("expected a whole number", "/validity_days"),
+    ]
+    (error,) = api.errors(400, "POST", path, json={"csr": "x", "validity_days": 0})
+    assert error["message"] == "input should be greater than or equal to 1"
 
 
 def test_other_methods_are_told_which_there_are(api: Bench) -> None:

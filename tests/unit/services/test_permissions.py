@@ -17,6 +17,7 @@ from authz.services.permissions import (
     Scope,
     exceeding,
     grants_of_group,
+    group_for,
 )
 
 ZONE = "a" * 32
@@ -111,3 +112,17 @@ def test_what_goes_further() -> None:
 
     assert exceeding(mine, [read, everywhere]) == [everywhere]
     assert exceeding(EVERYTHING, EVERYTHING) == []
+
+
+def test_what_is_missing_has_the_name_of_a_group() -> None:
+    def name(resource: Resource, level: Level, place: str) -> str:
+        return group_for(grant(resource, level, place)).name
+
+    assert name(Resource.RULES, Level.WRITE, ZONE) == "Zone WAF Write"
+    assert name(Resource.RULES, Level.READ, EVERY_ZONE) == "Zone WAF Read"
+    assert name(Resource.RULES, Level.READ, ACCOUNT_WIDE) == "Account Rulesets Read"
+    assert name(Resource.ZONES, Level.WRITE, ACCOUNT_WIDE) == "Zone Write"
+    assert name(Resource.AUDIT, Level.READ, ACCOUNT_WIDE) == "Account Settings Read"
+    assert all(group_for(one) for one in EVERYTHING)
+    with pytest.raises(AssertionError):
+        name(Resource.AUDIT, Level.WRITE, ACCOUNT_WIDE)

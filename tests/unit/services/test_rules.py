@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authz.services.rules import Rule, changes_between, new_rules
+from authz.services.rules import Rule, changes_between, foreign_skips, new_rules
 
 SET = "f" * 32
 LATER = 2_000_000_000.0
@@ -70,7 +70,7 @@ def test_a_rule_keeps_its_ref_while_only_its_id_is_named() -> None:
 
     assert (after["ref"], after["version"]) == ("a", "2")
     (skip, _) = _new(
-        {"expression": "ssl", "action": "skip", "action_parameters": {"rules": {"x": ["a"]}}},
+        {"expression": "ssl", "action": "skip", "action_parameters": {"rules": {SET: ["a"]}}},
         {"id": before[0]["id"], "expression": "ssl", "action": "log"},
         before=before,
     )
@@ -101,6 +101,31 @@ def test_skip_names_rules_by_id_in_its_ruleset() -> None:
 
     assert first["action_parameters"] == {"rules": {SET: [second["id"]]}}
     assert _new(first, second, before=(first, second)) == (first, second)
+
+
+def test_rules_of_other_rulesets_are_not_taken_for_ours() -> None:
+    named = {"current": ["b"], "e" * 32: ["b"], SET: ["a"], "x": "y"}
+    first, second = _new(
+        _rule("a", action="skip", action_parameters={"rules": {"e" * 32: ["b"]}}), _rule("b")
+    )
+    (mixed, _) = _new(_rule("a", action="skip", action_parameters={"rules": named}), _rule("b"))
+
+    assert first["action_parameters"]["rules"] == {"e" * 32: ["b"]}
+    ((index, error),) = foreign_skips((first, second), SET)
+    assert (index, error.path) == (0, ("action_parameters", "rules", "e" * 32))
+    assert "its own ruleset only" in error.message
+    assert mixed["action_parameters"]["rules"] == named, "an array of text is missing"
+    assert [error.path for _, error in foreign_skips((mixed,), SET)] == [
+        ("action_parameters", "rules", "e" * 32),
+    ]
+
+
+def test_both_names_of_the_own_ruleset_are_one() -> None:
+    named = {"current": ["b"], SET: ["a"]}
+    first, second = _new(_rule("a", action="skip", action_parameters={"rules": named}), _rule("b"))
+
+    assert first["action_parameters"]["rules"] == {SET: [second["id"], first["id"]]}
+    assert list(foreign_skips((first, second), SET)) == []
 
 
 def test_what_is_no_parameter_stays_for_whoever_checks_it() -> None:

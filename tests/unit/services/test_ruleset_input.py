@@ -104,10 +104,22 @@ def test_logging_is_kept_where_it_is_off(store: Store) -> None:
         ({**BLOCK, "position": {"index": 1}}, ("position",), 1906, "unknown key"),
         ({**SKIP, "action_parameters": {}}, ("action_parameters",), 1906, "what to skip"),
         (
-            {**SKIP, "action_parameters": {"rules": {"x": ["gone"]}}},
+            {**SKIP, "action_parameters": {"rules": {"current": ["gone"]}}},
             ("action_parameters", "rules", SET, 0),
             1906,
             "no rule of this site",
+        ),
+        (
+            {**SKIP, "action_parameters": {"rules": {"e" * 32: ["gone"]}}},
+            ("action_parameters", "rules", "e" * 32),
+            1906,
+            "its own ruleset only",
+        ),
+        (
+            {**SKIP, "action_parameters": {"phase": "current", "rulesets": ["x"]}},
+            ("action_parameters", "rulesets"),
+            1906,
+            "excludes",
         ),
     ],
 )

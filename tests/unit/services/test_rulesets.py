@@ -116,3 +116,15 @@ def test_what_does_not_compile_is_not_kept(
 def test_a_zone_that_is_not_there(store: Store) -> None:
     with pytest.raises(NotFoundError):
         get_rules(store, "gone")
+
+
+def test_rules_of_another_ruleset_are_not_skipped(store: Store) -> None:
+    block = {"ref": "a", "expression": "ssl", "action": "block"}
+    skip = {**block, "ref": "s", "action": "skip"}
+    skip["action_parameters"] = {"rules": {"e" * 32: ["a"]}}
+
+    with pytest.raises(PolicyError) as caught:
+        replace_rules(store, "default", [skip, block], actor="a", at=1.0)
+
+    assert caught.value.where == f"rules[0].action_parameters.rules.{'e' * 32}"
+    assert get_rules(store, "default").rules == ()

@@ -90,10 +90,21 @@ def test_a_skipped_rule_must_exist(tmp_path: Path) -> None:
     assert caught.value.hint == 'did you mean "target"?'
 
 
-def test_rulesets_stand_alone(tmp_path: Path) -> None:
+def test_rules_of_another_ruleset_cannot_be_skipped(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError) as caught:
+        build(tmp_path, skip(rules={"f" * 32: ["target"]}), BLOCK)
+
+    assert "is no ruleset" in caught.value.message
+    assert caught.value.hint == 'a site has one ruleset: write "current"'
+
+
+@pytest.mark.parametrize(
+    "beside", [{"ruleset": "current"}, {"phase": "current"}, {"phases": ["http_ratelimit"]}]
+)
+def test_rulesets_stand_alone(tmp_path: Path, beside: dict[str, Any]) -> None:
     assert (
-        fault(tmp_path, skip(rulesets=["x"], ruleset="current"))
-        == '"rulesets" excludes "ruleset" and "phases"'
+        fault(tmp_path, skip(rulesets=["x"], **beside))
+        == '"rulesets" excludes "ruleset", "phase" and "phases"'
     )
 
 

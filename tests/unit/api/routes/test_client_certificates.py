@@ -144,6 +144,10 @@ def test_pages_end_with_an_empty_one(api: Bench) -> None:
     assert page("search=%00%22*") == []
     info = api.call("GET", f"{PATH}?per_page=2&page=2").json()["result_info"]
     assert info == {"page": 2, "per_page": 2, "count": 2, "total_count": 5, "total_pages": 3}
+    info = api.call("GET", f"{PATH}?limit=2&offset=4").json()["result_info"]
+    assert (info["total_count"], info["total_pages"]) == (len(ids), -(-(len(ids) - 4) // 2))
+    info = api.call("GET", f"{PATH}?limit=2&offset=400").json()["result_info"]
+    assert (info["count"], info["total_pages"]) == (0, 0)
     for wrong in ("page=0", "page=1000000001", "per_page=1001", "offset=-1", "status=expired"):
         api.errors(400, "GET", f"{PATH}?{wrong}")
 
@@ -188,9 +192,11 @@ def test_changes_that_are_none(api: Bench) -> None:
     made = _issue(api)
     here = f"{PATH}/{made['id']}"
 
-    assert api.result("PATCH", here, json={"reactivate": None}) == made
+    for nothing in (None, False):
+        assert api.result("PATCH", here, json={"reactivate": nothing}) == made
+    revoked = api.result("DELETE", here)
+    assert api.result("PATCH", here, json={"reactivate": False}) == revoked
     for body, pointer in (
-        ({"reactivate": False}, "/reactivate"),
         ({"reactivate": "yes"}, "/reactivate"),
         ({"reactivate": True, "label": "new"}, ""),
         ({}, ""),

@@ -138,3 +138,23 @@ def test_who_may_read_may_not_write(api: Bench) -> None:
 
     assert api.result("GET", PATH, token=reader) == {"hostnames": []}
     api.errors(403, "PUT", PATH, token=reader, json={"hostnames": []})
+
+
+def test_nobody_replaces_hostnames_they_have_not_seen(api: Bench) -> None:
+    empty = api.call("GET", PATH).headers["ETag"]
+    other = {"If-Match": '"other"'}
+    assert api.errors(412, "PUT", PATH, json={"hostnames": ["a.example.com"]}, headers=other)
+    assert list_authorities(api.store) == []
+
+    def put(tag: str, *names: str) -> Any:
+        return api.call("PUT", PATH, json={"hostnames": names}, headers={"If-Match": tag})
+
+    made = put(empty, "a.example.com")
+    assert (made.status_code, made.headers["ETag"]) == (200, api.call("GET", PATH).headers["ETag"])
+    assert made.headers["ETag"] != empty
+    assert put(empty, "b.example.com").status_code == 412
+    assert _get(api) == ["a.example.com"]
+    assert put("*", "b.example.com").status_code == 200
+    assert put(f'"x", {api.call("GET", PATH).headers["ETag"]}').status_code == 200
+    (error,) = api.errors(400, "PUT", PATH, json={"hostnames": []}, headers={"If-None-Match": "*"})
+    assert "does not support If-None-Match" in error["message"]

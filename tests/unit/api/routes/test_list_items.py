@@ -275,3 +275,16 @@ def test_the_document_says_what_a_body_is(api: Bench) -> None:
     schema = document["delete"]["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["items"]
     assert "413" in document["delete"]["responses"]
+
+
+def test_nobody_replaces_items_they_have_not_seen(api: Bench) -> None:
+    path = f"{LISTS}/{made(api)['id']}/items"
+    seen = {"If-Match": api.call("GET", path).headers["ETag"]}
+    assert api.call("PUT", path, json=[{"ip": "192.0.2.1"}], headers=seen).status_code == 200
+
+    assert api.errors(412, "PUT", path, json=[], headers=seen)
+    assert len(_items(api, path.split("/")[-2])) == 1
+    seen = {"If-Match": api.call("GET", path).headers["ETag"]}
+    api.result("POST", path, json=[{"ip": "192.0.2.2"}])
+    assert api.errors(412, "PUT", path, json=[], headers=seen)
+    assert api.call("PUT", path, json=[], headers={"If-Match": "*"}).status_code == 200

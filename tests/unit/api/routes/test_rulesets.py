@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.services.permissions import Grant, Level, Resource
-from authz.services.rulesets import new_ruleset
-from authz.services.scopes import scope_of
-from authz.store.records import RulesetVersion
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import Bench
@@ -189,41 +186,60 @@ def test_a_precondition_holds_or_nothing_is_changed(api: Bench, place: str) -> N
     assert api.call("PUT", f"{one}?version=3", json={}, headers={"If-Match": "*"}).is_success
 
 
-@pytest.mark.parametrize("tag", ["1", 'W/"1"', '"1", "2"', '"x"', '"2"'])
-def test_a_tag_that_says_nothing(api: Bench, tag: str) -> None:
-    path = f"{entry(PLACES[0])}?version=1"
-    assert api.errors(400, "PUT", path, json={}, headers={"If-Match": tag})
+@pytest.mark.parametrize(
+    ("tag", "query", "status"),
+    [
+        ("1", "", 400),
+        ("", "", 400),
+        ('"1" "2"', "", 400),
+        ('W/"1"', "", 412),
+        ('"x"', "", 412),
+        ('"7", "8"', "", 412),
+        ('"2", W/"3" , "1"', "", 200),
+        ('"1"', "?version=1", 200),
+        ('"1"', "?version=2", 412),
+        ('"2"', "?version=1", 412),
+    ],
+)
+def test_entity_tags_are_compared_as_the_standard_has_it(
+    api: Bench, tag: str, query: str, status: int
+) -> None:
+    api.result("PUT", entry(PLACES[0]), json={"rules": [BLOCK]})
+
+    answer = api.call("PUT", entry(PLACES[0]) + query, json={}, headers={"If-Match": tag})
+
+    assert answer.status_code == status, answer.text
 
 
-def test_the_list_goes_on_behind_its_cursor(api: Bench) -> None:
-    """A scope has one ruleset; the list is one all the same."""
+def test_a_ruleset_is_made_where_there_is_none_or_not_at_all(api: Bench, place: str) -> None:
+    none = {"If-None-Match": "*"}
+    first = api.call("PUT", entry(place), json={"rules": [BLOCK]}, headers=none)
+    assert (first.status_code, first.headers["ETag"]) == (200, '"1"')
+    assert api.errors(412, "PUT", entry(place), json={"rules": []}, headers=none)
+    assert api.errors(412, "POST", place, json=_new(place), headers=none)
+    for headers in ({"If-None-Match": '"1"'}, {**none, "If-Match": '"1"'}):
+        assert api.errors(400, "PUT", entry(place), json={"rules": []}, headers=headers)
+
+
+def test_making_and_old_versions_have_preconditions(api: Bench, place: str) -> None:
+    assert api.errors(412, "POST", place, json=_new(place), headers={"If-Match": "*"})
+    assert api.errors(412, "POST", f"{place}?version=3", json=_new(place))
+    one = f"{place}/{api.result('POST', f'{place}?version=0', json=_new(place))['id']}"
+    api.result("PUT", one, json={"description": "new"})
+
+    old = f"{one}/versions/1"
+    assert api.errors(412, "DELETE", old, headers={"If-Match": '"1"'})
+    assert api.call("DELETE", old, headers={"If-Match": '"2"'}).status_code == 204
+
+
+def test_the_list_is_one_page(api: Bench) -> None:
     made = api.result("POST", PLACES[0], json=_new(PLACES[0]))
 
     answer = api.call("GET", f"{PLACES[0]}?per_page=1").json()
     assert answer["result_info"] == {"count": 1, "per_page": 1}
-    assert api.result("GET", f"{PLACES[0]}?cursor={made['id']}")[0]["id"] == made["id"]
     assert api.result("GET", f"{PLACES[0]}?cursor=")[0]["id"] == made["id"]
-    assert api.errors(400, "GET", f"{PLACES[0]}?cursor=x")
+    assert api.errors(400, "GET", f"{PLACES[0]}?cursor={made['id']}")
     assert api.errors(400, "GET", f"{PLACES[0]}?per_page=0")
-
-
-def test_a_cursor_is_the_next_one(api: Bench) -> None:
-    with api.store.write() as session:
-        zone = session.zones.all()[0]
-        for number in (1, 2):
-            ruleset = new_ruleset(scope_of(zone), at=float(number))
-            session.rulesets.add(ruleset, _version(ruleset.id))
-
-    answer = api.call("GET", f"{PLACES[0]}?per_page=1").json()
-    cursor = answer["result_info"]["cursor"]
-    (last,) = api.result("GET", f"{PLACES[0]}?per_page=1&cursor={cursor}")
-    assert last["id"] == cursor
-
-
-def _version(ruleset_id: str) -> RulesetVersion:
-    return RulesetVersion(
-        ruleset_id=ruleset_id, version=0, description="", rules=(), actor="t", created_at=0.0
-    )
 
 
 def test_identifiers_that_are_none_cannot_be_routed_to(api: Bench, place: str) -> None:
@@ -236,7 +252,8 @@ def test_permission_is_of_a_scope(api: Bench) -> None:
     reader = api.token_for([Grant(resource=Resource.RULES, level=Level.READ, place=api.zone_id)])
 
     assert api.result("GET", PLACES[0], token=reader) == []
-    assert api.errors(403, "GET", PLACES[1], token=reader)
+    (error,) = api.errors(403, "GET", PLACES[1], token=reader)
+    assert 'lacks the permission "Account Rulesets Read" of the account' in error["message"]
     for query in ("", "?dry_run=true"):
         assert api.errors(403, "PUT", entry(PLACES[0]) + query, token=reader, json={"rules": []})
     assert api.errors(404, "GET", f"/zones/{'a' * 32}/rulesets")
@@ -253,6 +270,19 @@ def test_names_of_the_account_and_a_zone_stay_apart(api: Bench) -> None:
     assert error["source"] == {"pointer": "/rules/0/ref"}
     (error,) = api.errors(400, "PUT", entry(PLACES[1]), json={"rules": [{**BLOCK, "ref": "b"}]})
     assert error["source"] == {"pointer": "/rules/0/ref"}
+
+
+def test_a_phase_of_the_path_is_said_to_be_there(api: Bench, place: str) -> None:
+    path = f"{place}/phases/http_ratelimit/entrypoint"
+    (error,) = api.errors(400, "PUT", path, json={"rules": []})
+    assert error["message"].startswith("in the path, 'http_ratelimit' is not a valid value")
+    assert "source" not in error
+
+
+def test_parameters_of_an_action_that_is_refused_are_not_looked_at(api: Bench) -> None:
+    rule = {"expression": "ssl", "action": "execute", "action_parameters": {"id": "a" * 32}}
+    (error,) = api.errors(400, "PUT", entry(PLACES[0]), json={"rules": [rule]})
+    assert error["source"] == {"pointer": "/rules/0/action"}
 
 
 def test_what_terraform_does(api: Bench, place: str) -> None:
@@ -294,3 +324,20 @@ def test_what_the_document_says_of_a_call(api: Bench) -> None:
         assert scope.rpartition("/")[2].strip("{}") in [one["name"] for one in put["parameters"]]
         assert {"200", "400", "404", "412"} <= put["responses"].keys()
         assert paths[f"{scope}/rulesets/{{ruleset_id}}"]["delete"]["responses"].keys() >= {"204"}
+
+
+def test_rules_of_another_ruleset_are_not_skipped(api: Bench) -> None:
+    place = PLACES[0]
+    made = api.result("PUT", entry(place), json={"rules": [BLOCK]})
+    skip = {"ref": "s", "expression": "true", "action": "skip"}
+    other = {**skip, "action_parameters": {"rules": {"e" * 32: ["a"]}}}
+    own = {**skip, "action_parameters": {"rules": {made["id"]: ["a"]}}}
+
+    (error,) = api.errors(400, "PUT", entry(place), json={"rules": [other, BLOCK]})
+    assert error["source"]["pointer"] == f"/rules/0/action_parameters/rules/{'e' * 32}"
+    (error,) = api.errors(400, "POST", f"{place}/{made['id']}/rules", json=other)
+    assert error["source"]["pointer"] == f"/action_parameters/rules/{'e' * 32}"
+    after = api.result("PUT", entry(place), json={"rules": [own, BLOCK]})
+    assert after["rules"][0]["action_parameters"] == {
+        "rules": {made["id"]: [made["rules"][0]["id"]]}
+    }
