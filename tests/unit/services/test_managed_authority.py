@@ -113,7 +113,7 @@ def test_a_retired_one_is_no_reason_to_make_another(world: World) -> None:
 
 def test_a_name_that_is_taken_or_too_long(world: World) -> None:
     upload_authority(world.store, root().pem, name="Managed CA for default", actor="tester", at=AT)
-    long = create_zone(world.store, f"{'a' * 60}.example", actor="tester", at=AT)
+    long = create_zone(world.store, f"{'a' * 60}.example", actor="tester", at=AT).zone
 
     assert _ensure(world).name == "Managed CA for default 2"
     assert _ensure(world, long.id).name == f"Managed CA for {long.id}"

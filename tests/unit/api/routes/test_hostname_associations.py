@@ -86,7 +86,7 @@ def test_those_of_a_retired_authority_can_be_removed(api: Bench) -> None:
 
 
 def test_an_authority_that_is_not_there_or_another_zones(api: Bench) -> None:
-    other = create_zone(api.store, "example.com", actor="test", at=api.now)
+    other = create_zone(api.store, "example.com", actor="test", at=api.now).zone
     foreign = api.world.ca("foreign", zone=other.name).authority.id
 
     for unknown in ("0" * 32, "", "foreign", foreign):
