@@ -16,6 +16,7 @@ from authz.services.permissions import (
     allows,
     exceeding,
 )
+from authz.services.times import rfc3339_seconds
 from authz.services.token_policies import grants_of, policies_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,26 @@ def check_within(within: frozenset[Grant] | None, wanted: frozenset[Grant]) -> N
             f"the token may not do that itself: {first.level} {first.resource} of {first.place}",
             hint="a token manages only those that may do no more than it may; use another one, or "
             "authz token",
+        )
+
+
+def check_end(until: float | None, expires_at: float | None) -> None:
+    """Make sure that a token lasts no longer than whoever makes, changes or rolls it.
+
+    Or one that was given for a day would make itself, or another one, that stays.
+
+    Args:
+        until: when the token of whoever asks ends (Unix seconds), None for never.
+
+    Raises:
+        InvalidInputError: it would last longer.
+    """
+    if until is not None and (expires_at is None or expires_at > until):
+        raise InvalidInputError(
+            "the token would last longer than the one that asks",
+            hint=f"expires_on has to be {rfc3339_seconds(until)} or before, or use a token that "
+            "lasts longer",
+            where="/expires_on",
         )
 
 

@@ -109,8 +109,13 @@ _DIFFERENCES = (
         "they are settings of this service",
     ),
     (
-        "`POST /zones` takes `force`",
-        "a new zone has no rules, and may take names out of one that has",
+        (
+            "`POST /zones` takes `force`; it is needed, and so is Zone WAF Write for the zone that has "
+            "the names until then, where that zone has rules that block, a wildcard host over the "
+            "names, or `default_action: block`. What is lost is in `messages` (code 1004) and in the "
+            "audit log"
+        ),
+        "a new zone has no rules, and takes its names out of the zone that has",
     ),
     (
         "audit logs: a filter by address, method, result or product is refused, and so is CSV",
