@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from authz.errors import ConflictError, ForbiddenError, InvalidInputError
 from authz.services.permissions import (
     ACCOUNT_WIDE,
+    EVERYTHING,
     Grant,
     Level,
     Resource,
-    allows,
     exceeding,
 )
 from authz.services.times import rfc3339_seconds
@@ -109,8 +109,9 @@ def keep_a_manager(
 ) -> None:
     """Make sure that the API does not lock everybody out, now or on some later day.
 
-    One that expires is not enough. Whoever has the command can always make another, and must be
-    able to end one that leaked, whichever it is.
+    One that expires is not enough, and neither is one that may only write tokens where there is one
+    that may do everything: it could give nobody anything else. Whoever has the command can
+    always make another, and must be able to end one that leaked, whichever it is.
 
     Raises:
         ConflictError: it would.
@@ -119,19 +120,29 @@ def keep_a_manager(
         return
     now = session.tokens.all()
     then = [changed if one.id == changed.id else one for one in now]
-    if any(manages_on(one, at) for one in now) and not any(manages_on(one, at) for one in then):
-        raise ConflictError(
-            "it is the last token without an end that may write API tokens",
-            hint="make another one first, or use authz token",
-        )
+    for needed, what in (
+        (EVERYTHING, "do everything"),
+        (frozenset({_MANAGES}), "write API tokens"),
+    ):
+        if any(manages_on(one, at, needed) for one in now) and not any(
+            manages_on(one, at, needed) for one in then
+        ):
+            raise ConflictError(
+                f"it is the last token without an end that may {what}",
+                hint="make another one first, or use authz token",
+            )
 
 
-def manages_on(token: Token, at: float) -> bool:
-    """Whether a token may manage tokens, and goes on to."""
+def manages_on(token: Token, at: float, needed: frozenset[Grant] = frozenset({_MANAGES})) -> bool:
+    """Whether a token may manage tokens, and goes on to.
+
+    Args:
+        needed: what it has to be allowed, managing tokens among it.
+    """
     return (
         token.revoked_at is None
         and token.disabled_at is None
         and token.expires_at is None
         and (token.not_before is None or token.not_before <= at)
-        and allows(grants_of(policies_of(token.scopes)), _MANAGES)
+        and not exceeding(grants_of(policies_of(token.scopes)), needed)
     )
