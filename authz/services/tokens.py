@@ -75,6 +75,7 @@ def create_token(
         ForbiddenError: it would do more than `within`.
     """
     with store.note() as session:
+        session.tokens.lock()
         return add_token(
             session,
             name,

@@ -110,10 +110,10 @@ _DIFFERENCES = (
     ),
     (
         (
-            "`POST /zones` takes `force`; it is needed, and so is Zone WAF Write for the zone that has "
-            "the names until then, where that zone has rules that block, a wildcard host over the "
-            "names, or `default_action: block`. What is lost is in `messages` (code 1004) and in the "
-            "audit log"
+            "`POST /zones` takes `force`; it is needed, and so is Zone WAF Write for the zone that "
+            "has the names until then, where that zone has rules that block, a wildcard host over "
+            "the names, or `default_action: block`. What is lost is in `messages` (code 1004) and "
+            "in the audit log"
         ),
         "a new zone has no rules, and takes its names out of the zone that has",
     ),
