@@ -109,6 +109,8 @@ def caller(
     principal = access.authenticated(request, at)
     # For the log line of the call (api.guard).
     request.state.token_id = principal.token_id
+    # For whoever repeats the call (api.repeats).
+    request.state.grants = principal.grants
     return Call(backend=backend, principal=principal, at=at)
 
 
