@@ -18,7 +18,7 @@ from authz.api.models.hostname_associations import Hostnames, NewHostnames
 from authz.api.problems import pointed
 from authz.errors import InvalidInputError
 from authz.services.authorities import authority_in_zone
-from authz.services.hosts import hostnames_of, replace_hosts
+from authz.services.hosts import check_hostnames, hostnames_of, replace_hosts
 from authz.services.managed_authority import ensure_managed_authority, managed_authority
 from authz.services.permissions import Level, Resource
 
@@ -51,18 +51,20 @@ def put(
 ) -> dict[str, Any]:
     """Make these the hostnames that ask for certificates of an authority, and no others."""
     authority_id = _named(call, new.mtls_certificate_id)
-    if authority_id is None:
-        if not new.hostnames:
-            return ok({"hostnames": []})
-        authority_id = ensure_managed_authority(
-            call.store,
-            call.zone_id,
-            encryption=call.backend.encryption,
-            publication_url=call.backend.publication_url,
-            actor=call.actor,
-            at=call.at,
-        ).id
+    if authority_id is None and not new.hostnames:
+        return ok({"hostnames": []})
     try:
+        if authority_id is None:
+            # First: what is refused makes no authority either.
+            check_hostnames(call.store, call.zone_id, new.hostnames)
+            authority_id = ensure_managed_authority(
+                call.store,
+                call.zone_id,
+                encryption=call.backend.encryption,
+                publication_url=call.backend.publication_url,
+                actor=call.actor,
+                at=call.at,
+            ).id
         names = replace_hosts(
             call.store, call.zone_id, authority_id, new.hostnames, actor=call.actor, at=call.at
         )

@@ -53,6 +53,14 @@ def test_the_embedded_ca_is_meant_and_made(api: Bench) -> None:
     assert _get(api, mtls_certificate_id=made.authority.id) == names
 
 
+@pytest.mark.parametrize("hostname", ["not valid!", "*.*.example.com", ""])
+def test_what_is_refused_makes_no_authority(api: Bench, hostname: str) -> None:
+    (error,) = api.errors(400, "PUT", PATH, json={"hostnames": ["a.example.com", hostname]})
+
+    assert error["source"] == {"pointer": "/hostnames/1"}
+    assert list_authorities(api.store) == []
+
+
 def test_they_are_replaced_in_their_order_and_removed(api: Bench) -> None:
     _put(api, "a.example.com", "b.example.com")
 
