@@ -284,11 +284,10 @@ def translated(name: str) -> Iterator[None]:
         raise ConflictError(
             f"the store has something that this would clash with: {_first_line(error)}",
             hint="look at what is there, and try again",
-            where=name,
         ) from error
     except exc.DataError as error:
         raise InvalidInputError(
-            f"the store does not take this value: {_first_line(error)}", where=name
+            f"the store does not take this value: {_first_line(error)}"
         ) from error
     except exc.SQLAlchemyError as error:
         if isinstance(error, exc.StatementError) and isinstance(error.orig, StoreError):

@@ -37,9 +37,13 @@ _DIFFERENCES = (
     (
         (
             "a change that the SDK repeats (`x-stainless-retry-count` above 0) is answered as "
-            "before, and not made again"
+            "before, and not made again, unless another change of the same object came in between"
         ),
-        "its answer may have been lost; five minutes, and for certificates ten and on every node",
+        (
+            "its answer may have been lost; five minutes, and for certificates ten and on every "
+            "node. Revoking and hostname associations are always done again; restoring a "
+            "certificate that another call changed since is refused (412)"
+        ),
     ),
     (
         (
