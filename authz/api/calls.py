@@ -19,12 +19,14 @@ from authz.api.access import Access
 from authz.api.backend import Backend
 from authz.api.problems import could_not_route
 from authz.errors import ForbiddenError
+from authz.services.authentication import check_still
 from authz.services.context import account_of
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Principal, Resource, group_for
 
 if TYPE_CHECKING:
     from authz.store.engine import Store
     from authz.store.records import Account, Zone
+    from authz.store.session import Session
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -57,8 +59,14 @@ class Call:
 
     @property
     def store(self) -> Store:
-        """The store; raises StoreUnavailableError."""
-        return self.backend.store()
+        """The store; raises StoreUnavailableError.
+
+        What is written to it is written if the token is still good when it is the call's turn.
+        """
+        return self.backend.store().checked(self._check_still)
+
+    def _check_still(self, session: Session) -> None:
+        check_still(session, self.principal, at=self.backend.clock())
 
     @property
     def actor(self) -> str:
@@ -101,6 +109,8 @@ def caller(
     principal = access.authenticated(request, at)
     # For the log line of the call (api.guard).
     request.state.token_id = principal.token_id
+    # For whoever repeats the call (api.repeats).
+    request.state.grants = principal.grants
     return Call(backend=backend, principal=principal, at=at)
 
 

@@ -40,6 +40,8 @@ INVALID_REQUEST: Final = 1001
 INTERNAL: Final = 1002
 #: There is more to do than is done at a time; the same call may be sent again.
 BUSY: Final = 1003
+#: Of a message: what was done takes protection away.
+PROTECTION_LOST: Final = 1004
 
 #: Cloudflare's.
 NO_ENTRY_POINT: Final = 10003
@@ -61,6 +63,9 @@ _STATUSES: Final[tuple[tuple[type[AuthzError], int], ...]] = (
     # No call changes settings: the operator has to.
     (SettingsError, 503),
 )
+
+#: Where these were found is of the machine: nothing for who calls, who need not have a valid token.
+_OF_THE_MACHINE: Final = (StoreUnavailableError, KeyUnavailableError, SettingsError)
 
 #: Whoever finds the store away may try again soon.
 _RETRY_SECONDS: Final = 1
@@ -155,8 +160,14 @@ def could_not_route(path: str) -> ApiError:
 
 def text_of(error: AuthzError) -> str:
     """An error as one line: the fact, and what to do."""
-    where = f"{error.where}: " if error.where else ""
-    return f"{where}{error.message}" + (f" ({error.hint})" if error.hint else "")
+    where, message = f"{error.where}: " if error.where else "", error.message
+    if isinstance(error, _OF_THE_MACHINE):
+        # The log has it (`answer_to`).
+        where = ""
+    if isinstance(error, StoreUnavailableError):
+        # Behind the colon are the driver's words, which name hosts and users.
+        message = message.partition(": ")[0]
+    return f"{where}{message}" + (f" ({error.hint})" if error.hint else "")
 
 
 def pointed(error: AuthzError, pointer: str) -> ApiError:
@@ -180,6 +191,7 @@ def answer_to(error: AuthzError) -> JSONResponse:
         # The same token again would only be another failed attempt.
         headers["x-should-retry"] = "false"
     elif status == 503:
+        get_logger().warning("a call could not be answered", reason=str(error))
         headers["Retry-After"] = str(_RETRY_SECONDS)
     problems = [_problem_of(error, code)]
     problems += [_problem_of(one, one.code) for one in error.others]

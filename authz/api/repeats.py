@@ -3,7 +3,7 @@
 
 The SDK repeats what failed on the way, or with a status from 500 on, also a POST, and says so in
 `x-stainless-retry-count`; it sends no key. So the answers to changes are remembered for a while, by
-a hash of credentials, method, address and body:
+a hash of credentials, method, address, body and the headers that say what is asked:
 
     count 0, or none     a new request, whatever was answered before: it is done
     count 1 and more     a retry: while the first attempt is at work it waits; when that was done,
@@ -11,10 +11,11 @@ a hash of credentials, method, address and body:
 
 Only what was done (2xx) is remembered: anything else changed nothing, and is asked again. (Unless a
 database was lost while it committed: nobody knows then, and it is asked again as well.) A retry
-has to show a token that is still good, and gets only what the same token was answered.
+has to show a token that is still good and may do no less than then, and gets only what the same
+token was answered. What another change has made untrue is nobody's answer (`answers`).
 
 What cannot be told apart: two new requests that are the same to the last byte, and a retry of the
-one that never arrived. It gets the answer of the other.
+one that never arrived. It gets the answer of the other, unless something happened in between.
 
 In memory, of one process. Of certificates the store knows as well (`request_keys`).
 """
@@ -23,18 +24,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from authz.api.access import Access
+from authz.api.answers import Answer, Answers, is_done_again
 from authz.api.bodies import again
 from authz.api.limits import BODY_BYTES
 from authz.api.problems import ApiError, answer_to, failed
-from authz.errors import AuthzError
+from authz.errors import AuthzError, ForbiddenError
+from authz.services.permissions import exceeding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
@@ -45,80 +46,19 @@ if TYPE_CHECKING:
 
     from authz.api.backend import Backend
 
-#: The SDK repeats at most twice, each time after at most 60 s without an answer and 60 s of waiting
-#: (`Retry-After`): the last retry comes four minutes after the first attempt.
-KEEP_SECONDS: Final = 300.0
-#: Bodies that are remembered, in all, and how many: what is over goes first come, first go.
-MAX_BYTES: Final = 32 * 1024 * 1024
-MAX_ANSWERS: Final = 20_000
 #: Larger bodies are handed on without being remembered: they will be refused.
 MAX_BODY_BYTES: Final = BODY_BYTES
 
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _COUNT: Final = b"x-stainless-retry-count"
-_CREDENTIALS: Final = (b"authorization", b"x-auth-key", b"x-auth-user-service-key")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a change was answered with."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes = field(repr=False)
-
-    async def send(self, send: Send) -> None:
-        """Say it again, and that it is said again."""
-        headers = [*self.headers, (b"idempotent-replayed", b"true")]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
-class Answers:
-    """The latest answers, each for a while.
-
-    Args:
-        seconds, most, most_bytes: how long, how many, and how many bytes of bodies in all.
-    """
-
-    def __init__(
-        self,
-        *,
-        seconds: float = KEEP_SECONDS,
-        most: int = MAX_ANSWERS,
-        most_bytes: int = MAX_BYTES,
-    ) -> None:
-        self._seconds = seconds
-        self._most = most
-        self._most_bytes = most_bytes
-        self._kept: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
-        self._bytes = 0
-
-    def keep(self, key: str, answer: Answer, at: float) -> None:
-        """Remember an answer, if need be instead of the oldest ones."""
-        self.forget(key)
-        if len(answer.body) > self._most_bytes:
-            return
-        self._kept[key] = (at, answer)
-        self._bytes += len(answer.body)
-        while len(self._kept) > self._most or self._bytes > self._most_bytes:
-            self.forget(next(iter(self._kept)))
-
-    def find(self, key: str, at: float) -> Answer | None:
-        """The answer that is remembered, None when there is none any more."""
-        while self._kept:
-            oldest = next(iter(self._kept))
-            if at - self._kept[oldest][0] <= self._seconds:
-                break
-            self.forget(oldest)
-        found = self._kept.get(key)
-        return None if found is None else found[1]
-
-    def forget(self, key: str) -> None:
-        """Remember an answer no more."""
-        found = self._kept.pop(key, None)
-        if found is not None:
-            self._bytes -= len(found[1].body)
+#: Who asks, and what makes the same body another request.
+_TELLING: Final = (
+    b"authorization",
+    b"x-auth-key",
+    b"x-auth-user-service-key",
+    b"if-match",
+    b"idempotency-key",
+)
 
 
 class Repeats:
@@ -142,7 +82,7 @@ class Repeats:
         messages, body = await _read(receive)
         receive = again(messages, receive)
         if body is None:
-            await self._app(scope, receive, send)
+            await self._done(None, scope, receive, send)
             return
         headers = dict(reversed(scope["headers"]))
         key = _key(scope, headers, body)
@@ -151,16 +91,18 @@ class Repeats:
                 await first.wait()
             answer = self._answers.find(key, self._backend.clock())
             if answer is not None:
-                refused = await run_in_threadpool(self._refused, scope)
+                refused = await run_in_threadpool(self._refused, scope, answer)
                 await (answer.send(send) if refused is None else refused(scope, receive, send))
                 return
         else:
             self._answers.forget(key)
         await self._done(key, scope, receive, send)
 
-    async def _done(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have it done, and remember the answer before anybody gets it."""
-        finished = self._at_work[key] = asyncio.Event()
+    async def _done(self, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have it done, and remember the answer before anybody gets it; without a key, not."""
+        finished = asyncio.Event()
+        if key is not None:
+            self._at_work[key] = finished
         begun: MutableMapping[str, Any] = {}
         parts: list[bytes] = []
 
@@ -170,10 +112,17 @@ class Repeats:
             else:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body", False) and 200 <= begun["status"] < 300:
-                    answer = Answer(
-                        status=begun["status"], headers=begun["headers"], body=b"".join(parts)
-                    )
-                    self._answers.keep(key, answer, self._backend.clock())
+                    self._answers.changed(key or "", scope["method"], scope["path"])
+                    if key is not None and not is_done_again(scope["method"], scope["path"]):
+                        answer = Answer(
+                            status=begun["status"],
+                            headers=begun["headers"],
+                            body=b"".join(parts),
+                            method=scope["method"],
+                            path=scope["path"],
+                            grants=scope.get("state", {}).get("grants"),
+                        )
+                        self._answers.keep(key, answer, self._backend.clock())
                     self._finish(key, finished)
             await send(message)
 
@@ -182,15 +131,20 @@ class Repeats:
         finally:
             self._finish(key, finished)
 
-    def _finish(self, key: str, finished: asyncio.Event) -> None:
-        if self._at_work.get(key) is finished:
+    def _finish(self, key: str | None, finished: asyncio.Event) -> None:
+        if key is not None and self._at_work.get(key) is finished:
             del self._at_work[key]
         finished.set()
 
-    def _refused(self, scope: Scope) -> Response | None:
-        """The answer to a caller whose token is good no more."""
+    def _refused(self, scope: Scope, answer: Answer) -> Response | None:
+        """The answer to a caller whose token is good no more, or may do less by now."""
         try:
-            self._access.authenticated(Request(scope), self._backend.clock())
+            now = self._access.authenticated(Request(scope), self._backend.clock())
+            if answer.grants is None or exceeding(now.grants, answer.grants):
+                raise ForbiddenError(
+                    "the token may do less than at the first attempt, which was done",
+                    hint="read what there is by now, and ask anew",
+                )
         except AuthzError as error:
             return answer_to(error)
         except ApiError as error:
@@ -215,7 +169,7 @@ def digest_of(parts: Iterable[str | bytes]) -> str:
 def _key(scope: Scope, headers: MutableMapping[bytes, bytes], body: bytes) -> str:
     return digest_of(
         [
-            *(headers.get(name, b"") for name in _CREDENTIALS),
+            *(headers.get(name, b"") for name in _TELLING),
             scope["method"],
             scope["path"],
             scope["query_string"],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from authz.api.calls import Call
 
-#: A retry comes at most four minutes after the first attempt (repeats.KEEP_SECONDS), and clocks of
+#: A retry comes at most four minutes after the first attempt (answers.KEEP_SECONDS), and clocks of
 #: nodes may differ.
 RETRY_SECONDS: Final = 600.0
 

@@ -136,8 +136,7 @@ def prepare(
         LintFailedError: what would be signed breaks a rule; `others` has the further ones.
     """
     # 1. The request is one of the profile.
-    _check_request(request, profile)
-    check_public_key(request.spki)
+    check_content(request, profile)
     # 2. The issuer may issue now, and until then.
     issuer_spki = request.spki if issuer is None else issuer.spki
     try:
@@ -195,7 +194,12 @@ def issue(prepared: Prepared, signer: Signer) -> Certificate:
     return Certificate.from_der(sign(prepared.tbs, signer))
 
 
-def _check_request(request: CertificateRequest, profile: Profile) -> None:
+def check_content(request: CertificateRequest, profile: Profile) -> None:
+    """Make sure that a request is one of the profile, whoever will be the issuer.
+
+    Raises:
+        InvalidRequestError, WeakKeyError: as `prepare`.
+    """
     days = request.days
     if days is not None and not 1 <= days <= profile.max_days:
         raise InvalidRequestError(
@@ -212,6 +216,7 @@ def _check_request(request: CertificateRequest, profile: Profile) -> None:
             "there is neither a subject nor an alternative name",
             hint="give the certificate a common name",
         )
+    check_public_key(request.spki)
 
 
 def _validity(

@@ -37,16 +37,17 @@ def create(
 ) -> None:
     """Make a zone. Until then, the zone default has every host.
 
-    A new zone has no rules. Where a wildcard host covers its names, or the zone that has them
-    blocks what no rule decides, that counts for them no more: this is refused without --force.
+    A new zone has no rules. Where a wildcard host covers its names, or the zone that has them has
+    rules that block or blocks what no rule decides, that counts for them no more: this is refused
+    without --force.
     """
     from authz.services.representation import zone_object
-    from authz.services.zones import create_zone, protected_until_then
+    from authz.services.zones import create_zone
 
     with opened_store(store_settings(config, database, data_dir), create=True) as store:
-        losses = protected_until_then(store, name) if force else ()
-        zone = create_zone(store, name, force=force, actor=actor(), at=time.time())
-    for loss in losses:
+        made = create_zone(store, name, force=force, actor=actor(), at=time.time())
+    zone = made.zone
+    for loss in made.losses:
         messages.note(f"no more for {zone.name} and what is below it: {loss}")
     if json:
         messages.result_json(zone_object(zone))

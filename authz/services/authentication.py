@@ -10,8 +10,8 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from authz.errors import UnauthenticatedError
-from authz.services.permissions import Principal
+from authz.errors import ForbiddenError, UnauthenticatedError
+from authz.services.permissions import Principal, exceeding
 from authz.services.times import rfc3339_seconds
 from authz.services.token_policies import grants_of, policies_of
 from authz.services.tokens import sha256_of
@@ -19,6 +19,7 @@ from authz.services.tokens import sha256_of
 if TYPE_CHECKING:
     from authz.store.engine import Store
     from authz.store.records import Token
+    from authz.store.session import Session
 
 
 def authenticate(store: Store, secret: str, *, at: float) -> Principal:
@@ -35,6 +36,26 @@ def valid_token(store: Store, secret: str, *, at: float) -> Token:
     wanted = sha256_of(secret)
     with store.read() as session:
         token = session.tokens.by_sha256(wanted)
+    return _checked(token, wanted, at)
+
+
+def check_still(session: Session, principal: Principal, *, at: float) -> None:
+    """Make sure, in the transaction that changes something, that whoever asks may still.
+
+    A call can wait for its turn to write, and its token be revoked meanwhile: whoever was told that
+    it is revoked counts on nothing being done with it from then on.
+
+    Raises:
+        UnauthenticatedError: the token was revoked, rolled or disabled meanwhile, or has expired.
+        ForbiddenError: it may do less by now, or ends at another time.
+    """
+    token = _checked(session.tokens.held(principal.token_id), principal.sha256, at)
+    now = principal_of(token)
+    if now.expires_at != principal.expires_at or exceeding(now.grants, principal.grants):
+        raise ForbiddenError("the token was changed during the call", hint="call again")
+
+
+def _checked(token: Token | None, wanted: str, at: float) -> Token:
     if token is None or not hmac.compare_digest(token.sha256, wanted):
         raise UnauthenticatedError("the token is not known", hint="authz token create makes one")
     if token.revoked_at is not None:
@@ -60,6 +81,7 @@ def principal_of(token: Token) -> Principal:
         grants=grants_of(policies_of(token.scopes)),
         not_before=token.not_before,
         expires_at=token.expires_at,
+        sha256=token.sha256,
     )
 
 

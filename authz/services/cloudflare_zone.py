@@ -31,7 +31,7 @@ from authz.services.loosening import loosened
 from authz.services.model import hosts_of
 from authz.services.namespace import normalise_zone_name
 from authz.services.scopes import scope_of
-from authz.services.zones import add_zone, checked_headers, checked_setting, protected_before
+from authz.services.zones import add_zone, checked_headers, checked_setting
 from authz.sources.rule_json import rule_models
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ def _zone(work: Work) -> Zone:
     if any(one.name == name for one in session.zones.all()):
         zone = zone_of(session, name)
     else:
-        work.losses += protected_before(session, name)
-        zone = add_zone(session, name, force=True, **work.who())
+        made = add_zone(session, name, force=True, **work.who())
+        zone = made.zone
+        work.losses += made.losses
         work.changes.append("the zone is made")
     notes = []
     if given.paused:

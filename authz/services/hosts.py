@@ -181,6 +181,12 @@ def replace_hosts(
     return names
 
 
+def check_hostnames(store: Store, zone: str, hostnames: Sequence[str]) -> None:
+    """Make sure that these can be hostnames of a zone; raises what `replace_hosts` does for it."""
+    with store.read() as session:
+        _names_in(session, zone_of(session, zone), hostnames)
+
+
 def hostnames_of(store: Store, zone_id: str, authority_id: str) -> tuple[str, ...]:
     """The hostnames of a zone that ask for an authority, in their order."""
     with store.read() as session:

@@ -18,7 +18,7 @@ from authz.ca.authority import chain_above
 from authz.ca.bundle import pem_bundle, pkcs12
 from authz.ca.csr import read_csr
 from authz.ca.description import signature_name
-from authz.ca.issuance import DAY, CertificateRequest, issue, prepare
+from authz.ca.issuance import DAY, CertificateRequest, check_content, issue, prepare
 from authz.ca.keys import KeyEncryption, LocalSigner, generate_key
 from authz.ca.names import AlternativeNames, Subject
 from authz.ca.profiles import CLIENT, Profile
@@ -109,7 +109,7 @@ def issue_certificate(
     facts = None if isinstance(request, NewKey) else read_csr(request, max_rsa_bits=max_rsa_bits)
     made = request if isinstance(request, NewKey) else None
     subject = facts.subject if facts is not None else made.subject if made else Subject()
-    wanted = checked_name("label", label or subject.common_name or "client certificate")
+    wanted = _label(label, subject)
     key = RequestKey(text=request_key) if isinstance(request_key, str) else request_key
     if key is not None:
         check_request_key(key.text)
@@ -184,6 +184,24 @@ def issue_certificate(
     return issued if kept is None else replace(issued, certificate=kept)
 
 
+def check_request(
+    csr: str, *, label: str, days: int | None, key: RequestKey | None, max_rsa_bits: int
+) -> None:
+    """Make sure that a request can be issued for, as far as no authority has to be asked.
+
+    Raises:
+        InvalidInputError, IssuanceError: as `issue_certificate`.
+    """
+    facts = read_csr(csr, max_rsa_bits=max_rsa_bits)
+    _label(label, facts.subject)
+    check_content(
+        CertificateRequest(subject=facts.subject, spki=facts.spki, names=facts.names, days=days),
+        CLIENT,
+    )
+    if key is not None:
+        check_request_key(key.text)
+
+
 def bundle_of(store: Store, certificate: ClientCertificate) -> str:
     """A certificate that was issued, and its chain, in PEM."""
     with store.read() as session:
@@ -211,6 +229,10 @@ def issued_facts(record: ClientCertificate) -> dict[str, Any]:
         "status": str(record.status),
         "reason": record.reason,
     }
+
+
+def _label(label: str, subject: Subject) -> str:
+    return checked_name("label", label or subject.common_name or "client certificate")
 
 
 def _zone(session: Session, named: str | None, authority: str | None) -> Zone:

@@ -50,7 +50,7 @@ def loosened_rules(
         now = new.get(str(rule["id"]))
         if now is None:
             found.append(f"rule {rule['ref']} goes")
-        elif _blocks(rule) and not _blocks(now):
+        elif blocks(rule) and not blocks(now):
             found.append(f"rule {rule['ref']} does not block any more")
     return tuple(found)
 
@@ -63,5 +63,6 @@ def covers(hosts: Sequence[str], zone: Zone) -> bool:
     return zone.name != DEFAULT_ZONE and {zone.name, f"*.{zone.name}"} <= named
 
 
-def _blocks(rule: Mapping[str, Any]) -> bool:
+def blocks(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule blocks, as it is now."""
     return rule["action"] == "block" and bool(rule["enabled"])

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from authz.ca.csr import read_csr
 from authz.services.authorities import authority_in_zone, list_authorities, managed_of
 from authz.services.authority_creation import create_authority
 from authz.services.context import zone_of
-from authz.services.issuance import issue_certificate
+from authz.services.issuance import check_request, issue_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -97,7 +96,7 @@ def issue_in_zone(
         …: what `issue_certificate` does.
     """
     # First: a request that nothing is issued for makes no authority either.
-    read_csr(csr, max_rsa_bits=max_rsa_bits)
+    check_request(csr, label=label, days=days, key=request_key, max_rsa_bits=max_rsa_bits)
     if authority_id is None:
         authority_id = ensure_managed_authority(
             store,

@@ -10,7 +10,7 @@ https://developers.cloudflare.com/fundamentals/api/reference/permissions/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -60,6 +60,7 @@ class Principal:
 
     Args:
         token_id: 32 hexadecimal digits.
+        sha256: of the token, by which it is known that it was rolled.
         not_before, expires_at: Unix seconds, None for no limit.
     """
 
@@ -68,6 +69,7 @@ class Principal:
     grants: frozenset[Grant]
     not_before: float | None = None
     expires_at: float | None = None
+    sha256: str = field(default="", repr=False)
 
     @property
     def actor(self) -> str:

@@ -12,13 +12,14 @@ from authz.errors import ConflictError, ForbiddenError, InvalidInputError
 from authz.services.permissions import (
     ACCOUNT_WIDE,
     EVERY_ZONE,
+    EVERYTHING,
     Grant,
     Level,
     Resource,
-    allows,
     exceeding,
     group_for,
 )
+from authz.services.times import rfc3339_seconds
 from authz.services.token_policies import grants_of, policies_of
 
 if TYPE_CHECKING:
@@ -63,6 +64,26 @@ def check_within(within: frozenset[Grant] | None, wanted: frozenset[Grant]) -> N
         )
 
 
+def check_end(until: float | None, expires_at: float | None) -> None:
+    """Make sure that a token lasts no longer than whoever makes, changes or rolls it.
+
+    Or one that was given for a day would make itself, or another one, that stays.
+
+    Args:
+        until: when the token of whoever asks ends (Unix seconds), None for never.
+
+    Raises:
+        InvalidInputError: it would last longer.
+    """
+    if until is not None and (expires_at is None or expires_at > until):
+        raise InvalidInputError(
+            "the token would last longer than the one that asks",
+            hint=f"expires_on has to be {rfc3339_seconds(until)} or before, or use a token that "
+            "lasts longer",
+            where="/expires_on",
+        )
+
+
 def check_times(
     not_before: float | None, expires_at: float | None, at: float, before: Token | None = None
 ) -> None:
@@ -99,8 +120,9 @@ def keep_a_manager(
 ) -> None:
     """Make sure that the API does not lock everybody out, now or on some later day.
 
-    One that expires is not enough. Whoever has the command can always make another, and must be
-    able to end one that leaked, whichever it is.
+    One that expires is not enough, and neither is one that may only write tokens where there is one
+    that may do everything: it could give nobody anything else. Whoever has the command can
+    always make another, and must be able to end one that leaked, whichever it is.
 
     Raises:
         ConflictError: it would.
@@ -109,19 +131,29 @@ def keep_a_manager(
         return
     now = session.tokens.all()
     then = [changed if one.id == changed.id else one for one in now]
-    if any(manages_on(one, at) for one in now) and not any(manages_on(one, at) for one in then):
-        raise ConflictError(
-            "it is the last token without an end that may write API tokens",
-            hint="make another one first, or use authz token",
-        )
+    for needed, what in (
+        (EVERYTHING, "do everything"),
+        (frozenset({_MANAGES}), "write API tokens"),
+    ):
+        if any(manages_on(one, at, needed) for one in now) and not any(
+            manages_on(one, at, needed) for one in then
+        ):
+            raise ConflictError(
+                f"it is the last token without an end that may {what}",
+                hint="make another one first, or use authz token",
+            )
 
 
-def manages_on(token: Token, at: float) -> bool:
-    """Whether a token may manage tokens, and goes on to."""
+def manages_on(token: Token, at: float, needed: frozenset[Grant] = frozenset({_MANAGES})) -> bool:
+    """Whether a token may manage tokens, and goes on to.
+
+    Args:
+        needed: what it has to be allowed, managing tokens among it.
+    """
     return (
         token.revoked_at is None
         and token.disabled_at is None
         and token.expires_at is None
         and (token.not_before is None or token.not_before <= at)
-        and allows(grants_of(policies_of(token.scopes)), _MANAGES)
+        and not exceeding(grants_of(policies_of(token.scopes)), needed)
     )

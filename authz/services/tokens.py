@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import InvalidInputError, NotFoundError
 from authz.services.context import audit, checked_name, find_named, new_id
-from authz.services.token_checks import check_times, check_within, keep_a_manager, manages_on
+from authz.services.token_checks import (
+    check_end,
+    check_times,
+    check_within,
+    keep_a_manager,
+    manages_on,
+)
 from authz.services.token_drafts import checked_policies
 from authz.services.token_policies import PolicyDraft, grants_of, policies_of, stored
 from authz.store.records import Token
@@ -51,6 +57,7 @@ def create_token(
     not_before: float | None = None,
     expires_at: float | None = None,
     within: frozenset[Grant] | None = None,
+    until: float | None = None,
     actor: str,
     at: float,
 ) -> MadeToken:
@@ -60,12 +67,15 @@ def create_token(
         granted: permissions, or policies as the API takes them.
         not_before, expires_at: Unix seconds; it is valid from the first and before the second.
         within: what whoever makes it may do; None for whoever has the store.
+        until: when the token of whoever makes it ends; None for never.
 
     Raises:
-        InvalidInputError: the name is none, a policy cannot be kept, or the times make no sense.
+        InvalidInputError: the name is none, a policy cannot be kept, the times make no sense, or
+            it would last longer than `until`.
         ForbiddenError: it would do more than `within`.
     """
     with store.note() as session:
+        session.tokens.lock()
         return add_token(
             session,
             name,
@@ -73,6 +83,7 @@ def create_token(
             not_before=not_before,
             expires_at=expires_at,
             within=within,
+            until=until,
             actor=actor,
             at=at,
         )
@@ -86,11 +97,13 @@ def add_token(
     not_before: float | None = None,
     expires_at: float | None = None,
     within: frozenset[Grant] | None = None,
+    until: float | None = None,
     actor: str,
     at: float,
 ) -> MadeToken:
     """`create_token`, in a transaction that is open already; raises what that does."""
     check_times(not_before, expires_at, at)
+    check_end(until, expires_at)
     policies = checked_policies(session, granted)
     check_within(within, grants_of(policies))
     secret = new_secret()
@@ -150,6 +163,7 @@ def update_token(
     expires_at: float | None = None,
     disabled: bool | None = None,
     within: frozenset[Grant] | None = None,
+    until: float | None = None,
     actor: str,
     at: float,
 ) -> Token:
@@ -157,7 +171,7 @@ def update_token(
 
     Args:
         disabled: None leaves it as it is.
-        within: as in `create_token`.
+        within, until: as in `create_token`.
 
     Raises:
         NotFoundError: there is none, or it was revoked.
@@ -169,6 +183,7 @@ def update_token(
         session.tokens.lock()
         before = _manageable(session, token_id, within)
         check_times(not_before, expires_at, at, before)
+        check_end(until, expires_at)
         policies = checked_policies(session, granted, policies_of(before.scopes))
         check_within(within, grants_of(policies))
         disabled_at = before.disabled_at
@@ -194,19 +209,22 @@ def roll_token(
     token_id: str,
     *,
     within: frozenset[Grant] | None = None,
+    until: float | None = None,
     actor: str,
     at: float,
 ) -> MadeToken:
-    """Give a token a new secret; the old one counts no more.
+    """Give a token a new secret; the old one counts no more. Its end stays.
 
     Raises:
         NotFoundError: there is none, or it was revoked.
+        InvalidInputError: it lasts longer than `until`.
         ForbiddenError: it may do more than `within`.
     """
     secret = new_secret()
     with store.note() as session:
         session.tokens.lock()
         before = _manageable(session, token_id, within)
+        check_end(until, before.expires_at)
         token = replace(before, sha256=sha256_of(secret), modified_at=at)
         session.tokens.update(token)
         _audit(session, "token.roll", actor, at, before=before, after=token)

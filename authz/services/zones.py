@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import ConflictError, InvalidInputError
+from authz.errors import ConflictError, ForbiddenError, InvalidInputError
 from authz.policy.model import DefaultAction, Misdirected, PathMode, UpstreamHeaders
 from authz.services.context import account_of, audit, facts_of, new_id, zone_of
+from authz.services.loosening import blocks
 from authz.services.namespace import is_below, normalise_zone_name, owner_of
+from authz.services.permissions import Grant, Level, Resource, allows
+from authz.services.rulesets import rules_of
+from authz.sources.rule_json import ref_of
 from authz.store.records import Zone
 
 if TYPE_CHECKING:
@@ -24,24 +28,54 @@ _CHOICES: Final = {
     "misdirected": Misdirected,
 }
 
+#: Rules that are named where a zone has many.
+_TOLD: Final = 10
 
-def create_zone(store: Store, name: str, *, force: bool = False, actor: str, at: float) -> Zone:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeZone:
+    """A zone that was made; `losses` are what protected its names, and counts for them no more."""
+
+    zone: Zone
+    losses: tuple[str, ...] = ()
+
+
+def create_zone(
+    store: Store,
+    name: str,
+    *,
+    force: bool = False,
+    within: frozenset[Grant] | None = None,
+    actor: str,
+    at: float,
+) -> MadeZone:
     """Make a zone: `name` and everything below it.
 
     Args:
-        force: even where its names are protected until then (`protected_until_then`).
+        force: even where its names are protected until then: by a wildcard host, by rules that
+            block, or by a zone that blocks what no rule decides.
+        within: what whoever makes it may do; None for whoever has the store.
 
     Raises:
         InvalidInputError: the name is no DNS name.
         ConflictError: there is one of this name, hostnames of another zone would be its own, or
             its names are protected until then.
+        ForbiddenError: they are, by a zone whose rules `within` does not allow to change.
     """
     wanted = normalise_zone_name(name)
     with store.write() as session:
-        return add_zone(session, wanted, force=force, actor=actor, at=at)
+        return add_zone(session, wanted, force=force, within=within, actor=actor, at=at)
 
 
-def add_zone(session: Session, wanted: str, *, force: bool, actor: str, at: float) -> Zone:
+def add_zone(
+    session: Session,
+    wanted: str,
+    *,
+    force: bool,
+    within: frozenset[Grant] | None = None,
+    actor: str,
+    at: float,
+) -> MadeZone:
     """The same in a transaction of the caller's, for a name that is normalised."""
     zones = session.zones.all()
     if any(one.name == wanted for one in zones):
@@ -61,13 +95,9 @@ def add_zone(session: Session, wanted: str, *, force: bool, actor: str, at: floa
             f"hostnames of the zone {before.name} would belong to it: {', '.join(taken[:10])}",
             hint=f"remove them there first: authz host remove {taken[0]}",
         )
-    losses = protected_before(session, wanted)
-    if losses and not force:
-        raise ConflictError(
-            f"names of the zone {wanted} are protected until then: {'; '.join(losses)}",
-            hint="a new zone has no rules and lets everything pass; add --force, and give it "
-            "rules at once, or make it before the names are in use",
-        )
+    losses = _protections(session, wanted, before)
+    if losses:
+        _check_losses(losses, wanted, before, force=force, within=within)
     zone = Zone(
         id=new_id(),
         account_id=account_of(session).id,
@@ -83,33 +113,55 @@ def add_zone(session: Session, wanted: str, *, force: bool, actor: str, at: floa
         at=at,
         of=("zone", zone.id),
         zone_id=zone.id,
-        after=facts_of(zone),
+        after=facts_of(zone) | ({"no_longer_protected_by": losses} if losses else {}),
     )
-    return zone
+    return MadeZone(zone=zone, losses=losses)
 
 
-def protected_until_then(store: Store, name: str) -> tuple[str, ...]:
+def _protections(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:
     """What protects the names of a zone that is not there yet, and would count no more.
 
-    Raises:
-        InvalidInputError: the name is no DNS name.
+    Which names a rule is about is not looked into: any that blocks may be about these.
     """
-    wanted = normalise_zone_name(name)
-    with store.read() as session:
-        return protected_before(session, wanted)
-
-
-def protected_before(session: Session, wanted: str) -> tuple[str, ...]:
-    """The same for a name that is normalised, in a transaction of the caller's."""
-    before = owner_of(wanted, session.zones.all())
-    losses = [
+    found = [
         f"{host} of the zone {before.name} answers for them"
         for host in sorted({one.hostname for one in session.hosts.all(before.id)})
         if host.startswith("*.") and is_below(wanted, host.removeprefix("*."))
     ]
+    rules = [ref_of(rule) for rule in rules_of(session, before).rules if blocks(rule)]
+    if rules:
+        more = f" and {len(rules) - _TOLD} more" if len(rules) > _TOLD else ""
+        found.append(
+            f"rules of the zone {before.name} block requests: {', '.join(rules[:_TOLD])}{more}"
+        )
     if before.default_action == DefaultAction.BLOCK:
-        losses.append(f"the zone {before.name} blocks what no rule decides")
-    return tuple(losses)
+        found.append(f"the zone {before.name} blocks what no rule decides")
+    return tuple(found)
+
+
+def _check_losses(
+    losses: Sequence[str],
+    wanted: str,
+    before: Zone,
+    *,
+    force: bool,
+    within: frozenset[Grant] | None,
+) -> None:
+    needed = Grant(resource=Resource.RULES, level=Level.WRITE, place=before.id)
+    # First: what rules a zone has is not told to whoever may not see to them.
+    if within is not None and not allows(within, needed):
+        raise ForbiddenError(
+            f"names of the zone {wanted} are protected by the zone {before.name}, and the token "
+            "may not change that zone's rules",
+            hint=f"give it Zone WAF Write for the zone {before.name}, or use another token",
+        )
+    if not force:
+        raise ConflictError(
+            f"names of the zone {wanted} are protected until then: {'; '.join(losses)}",
+            hint="a new zone has no rules and lets everything pass; make it all the same with "
+            '--force ("force": true in the API) and give it rules at once, or make it before the '
+            "names are in use",
+        )
 
 
 def list_zones(store: Store) -> list[Zone]:

@@ -24,7 +24,7 @@ from authz.store.schema import check_schema
 from authz.store.session import Session, last_revision, next_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -143,6 +143,14 @@ class Store:
         nobody is told. What a change would do is found by doing it."""
         return _Rehearsal(self._database)
 
+    def checked(self, check: Callable[[Session], None]) -> Store:
+        """The same database, where every transaction that writes begins with a check.
+
+        Args:
+            check: raises what the transaction is to end with; then nothing was changed.
+        """
+        return _Checked(self._database, check)
+
     def watcher(self) -> Watcher:
         """Whoever wants to know of commits.
 
@@ -155,6 +163,30 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
+
+
+class _Checked(Store):
+    """A store whose writers are looked at once more when it is their turn. Closing it is the
+    business of whoever opened it."""
+
+    def __init__(self, database: Database, check: Callable[[Session], None]) -> None:
+        super().__init__(database)
+        self._check = check
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            self._check(session)
+            yield session
+
+    @contextmanager
+    def note(self) -> Iterator[Session]:
+        with super().note() as session:
+            self._check(session)
+            yield session
+
+    def close(self) -> None:
+        """Nothing: the connections are another's."""
 
 
 class _Rehearsal(Store):
@@ -252,11 +284,10 @@ def translated(name: str) -> Iterator[None]:
         raise ConflictError(
             f"the store has something that this would clash with: {_first_line(error)}",
             hint="look at what is there, and try again",
-            where=name,
         ) from error
     except exc.DataError as error:
         raise InvalidInputError(
-            f"the store does not take this value: {_first_line(error)}", where=name
+            f"the store does not take this value: {_first_line(error)}"
         ) from error
     except exc.SQLAlchemyError as error:
         if isinstance(error, exc.StatementError) and isinstance(error.orig, StoreError):

@@ -56,6 +56,13 @@ class Tokens:
         """The token with this identifier."""
         return self._one(tokens.c.id == token_id)
 
+    def held(self, token_id: str) -> Token | None:
+        """The token as it was committed last; others change it when this transaction has ended."""
+        self._connection.execute(
+            select(tokens.c.id).where(tokens.c.id == token_id).with_for_update(read=True)
+        )
+        return self.get(token_id)
+
     def by_sha256(self, sha256: str) -> Token | None:
         """The token with this hash."""
         return self._one(tokens.c.sha256 == sha256)

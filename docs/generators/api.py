@@ -37,9 +37,13 @@ _DIFFERENCES = (
     (
         (
             "a change that the SDK repeats (`x-stainless-retry-count` above 0) is answered as "
-            "before, and not made again"
+            "before, and not made again, unless another change of the same object came in between"
         ),
-        "its answer may have been lost; five minutes, and for certificates ten and on every node",
+        (
+            "its answer may have been lost; five minutes, and for certificates ten and on every "
+            "node. Revoking and hostname associations are always done again; restoring a "
+            "certificate that another call changed since is refused (412)"
+        ),
     ),
     (
         (
@@ -116,8 +120,13 @@ _DIFFERENCES = (
         "they are settings of this service",
     ),
     (
-        "`POST /zones` takes `force`",
-        "a new zone has no rules, and may take names out of one that has",
+        (
+            "`POST /zones` takes `force`; it is needed, and so is Zone WAF Write for the zone that "
+            "has the names until then, where that zone has rules that block, a wildcard host over "
+            "the names, or `default_action: block`. What is lost is in `messages` (code 1004) and "
+            "in the audit log"
+        ),
+        "a new zone has no rules, and takes its names out of the zone that has",
     ),
     (
         "audit logs: a filter by address, method, result or product is refused, and so is CSV",

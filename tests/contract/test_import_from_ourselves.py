@@ -90,7 +90,7 @@ class Filled:
     def __init__(self, server: SdkServer) -> None:
         self.server, self.store = server, server.store
         world = self.world = World(server.store)
-        create_zone(self.store, ZONE, **WHO)
+        create_zone(self.store, ZONE, force=True, **WHO)
         change_zone(self.store, ZONE, default_action="block", upstream_headers=["cf-cert"], **WHO)
         for kind, items in LISTS.items():
             made = create_list(

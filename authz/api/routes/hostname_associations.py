@@ -20,7 +20,7 @@ from authz.api.preconditions import Matching, tagged
 from authz.api.problems import pointed
 from authz.errors import InvalidInputError
 from authz.services.authorities import authority_in_zone
-from authz.services.hosts import HOSTNAMES, hostnames_of, replace_hosts
+from authz.services.hosts import HOSTNAMES, check_hostnames, hostnames_of, replace_hosts
 from authz.services.managed_authority import ensure_managed_authority, managed_authority
 from authz.services.permissions import Level, Resource
 from authz.services.preconditions import tag_of
@@ -70,15 +70,18 @@ def put(
             precondition.check(tag_of(()), HOSTNAMES)
         if not new.hostnames:
             return _answer((), response)
-        authority_id = ensure_managed_authority(
-            call.store,
-            call.zone_id,
-            encryption=call.backend.encryption,
-            publication_url=call.backend.publication_url,
-            actor=call.actor,
-            at=call.at,
-        ).id
     try:
+        if authority_id is None:
+            # First: what is refused makes no authority either.
+            check_hostnames(call.store, call.zone_id, new.hostnames)
+            authority_id = ensure_managed_authority(
+                call.store,
+                call.zone_id,
+                encryption=call.backend.encryption,
+                publication_url=call.backend.publication_url,
+                actor=call.actor,
+                at=call.at,
+            ).id
         names = replace_hosts(
             call.store,
             call.zone_id,

@@ -137,6 +137,7 @@ def create(new: NewToken, call: Writer) -> dict[str, Any]:
             not_before=_seconds(new.not_before),
             expires_at=_seconds(new.expires_on),
             within=call.principal.grants,
+            until=call.principal.expires_at,
             actor=call.actor,
             at=call.at,
         )
@@ -174,6 +175,7 @@ def update(token_id: TokenId, new: ChangedToken, call: Writer) -> dict[str, Any]
             expires_at=_seconds(new.expires_on),
             disabled=None if new.status is None else new.status == "disabled",
             within=call.principal.grants,
+            until=call.principal.expires_at,
             actor=call.actor,
             at=call.at,
         )
@@ -193,7 +195,12 @@ def delete(token_id: TokenId, call: Writer) -> dict[str, Any]:
 def roll(token_id: TokenId, call: Writer) -> dict[str, Any]:
     """Give a token a new value, which is given only now; the old one counts no more."""
     made = roll_token(
-        call.store, token_id, within=call.principal.grants, actor=call.actor, at=call.at
+        call.store,
+        token_id,
+        within=call.principal.grants,
+        until=call.principal.expires_at,
+        actor=call.actor,
+        at=call.at,
     )
     return ok(made.secret)
 

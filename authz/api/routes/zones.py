@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from authz.api.calls import Call, Caller, user_call, zone_call
 from authz.api.envelope import Envelope, Paged, ok, paged
 from authz.api.models.zones import NewZone, ZoneChange, ZoneObject, ZoneQuery
-from authz.api.problems import INVALID_REQUEST, pointer_of, problem
+from authz.api.problems import INVALID_REQUEST, PROTECTION_LOST, pointer_of, problem
 from authz.api.refusals import all_refused, placed, refused
 from authz.services.accounts import get_account
 from authz.services.permissions import Level, Resource
@@ -72,13 +72,29 @@ def list_them(query: Annotated[ZoneQuery, Query()], call: Caller) -> dict[str, A
 def create(
     new: NewZone, call: Annotated[Call, user_call(Resource.ZONES, Level.WRITE)]
 ) -> dict[str, Any]:
-    """Make a zone: the name and everything below it."""
+    """Make a zone: the name and everything below it.
+
+    Where its names are protected until then (by rules that block, a wildcard host or
+    `default_action`), that counts for them no more: it takes `force` and Zone WAF Write for the
+    zone that has them, and `messages` say what is lost.
+    """
     account = get_account(call.store)
     if new.account is not None and new.account.id not in (None, account.id):
         raise refused(f"there is one account, {account.id}", pointer="/account/id")
     with placed("/name"):
-        made = create_zone(call.store, new.name, force=new.force, actor=call.actor, at=call.at)
-    return ok(_object(made, account))
+        made = create_zone(
+            call.store,
+            new.name,
+            force=new.force,
+            within=call.principal.grants,
+            actor=call.actor,
+            at=call.at,
+        )
+    lost = [
+        problem(PROTECTION_LOST, f"no more for {made.zone.name} and what is below it: {one}")
+        for one in made.losses
+    ]
+    return ok(_object(made.zone, account)) | {"messages": lost}
 
 
 @router.get("/zones/{zone_id}", response_model=Envelope[ZoneObject])

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from authz.api.problems import pointer_of
-from authz.errors import StoreUnavailableError
+from authz.errors import KeyUnavailableError, SettingsError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    import pytest
-
+    from authz.errors import AuthzError
     from tests.unit.api.conftest import Bench
 
 JSON = {"Content-Type": "application/json"}
@@ -148,6 +149,37 @@ def test_a_store_that_is_away_is_a_503(api: Bench, monkeypatch: pytest.MonkeyPat
     answer = api.call("GET", "/zones")
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError, KeyUnavailableError, SettingsError])
+def test_where_the_store_or_a_key_is_is_for_the_log_alone(
+    api: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: type[AuthzError],
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise error("it cannot be used", hint="look at it", where="postgresql://admin:***@host/db")
+
+    monkeypatch.setattr("authz.api.access.valid_token", gone)
+
+    (told,) = api.errors(503, "GET", "/zones", token="x" * 43)
+
+    assert told["message"] == "it cannot be used (look at it)"
+    assert "postgresql://admin:***@host/db: it cannot be used" in capfd.readouterr().err
+
+
+def test_what_a_driver_says_is_for_the_log_alone(
+    api: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("the database cannot be used: no password for user admin at db")
+
+    monkeypatch.setattr("authz.api.access.valid_token", gone)
+
+    (told,) = api.errors(503, "GET", "/zones")
+
+    assert told["message"] == "the database cannot be used"
 
 
 def test_where_in_a_body_something_is() -> None:

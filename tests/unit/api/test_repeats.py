@@ -11,8 +11,9 @@ import pytest
 
 from authz.api import repeats
 from authz.api.access import Access
+from authz.api.answers import KEEP_SECONDS
 from authz.api.backend import Backend
-from authz.api.repeats import Answer, Answers, Repeats, digest_of, is_retry
+from authz.api.repeats import Repeats, digest_of, is_retry
 from authz.demo.pki import make_root
 from authz.errors import StoreUnavailableError
 from authz.services.permissions import EVERYTHING
@@ -42,6 +43,7 @@ class Inner:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.done += 1
+        scope.setdefault("state", {})["grants"] = EVERYTHING
         mine = self.done
         body = b""
         while True:
@@ -80,9 +82,11 @@ class Around:
         path: str = "/things",
         body: bytes = b"{}",
         token: str | None = None,
+        more: dict[str, str] | None = None,
     ) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
         headers = {"Authorization": f"Bearer {token or self.api.token}"}
+        headers |= more or {}
         if count is not None:
             headers["x-stainless-retry-count"] = str(count)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
@@ -170,11 +174,13 @@ def test_everything_tells_requests_apart(api: Bench) -> None:
             {"path": "/others"},
             {"path": "/things?dry_run=true"},
             {"body": b"[]"},
+            {"more": {"If-Match": '"3"'}},
+            {"more": {"Idempotency-Key": "order-7"}},
             {"token": api.token_for(EVERYTHING)},
         ):
             assert "idempotent-replayed" not in (await around.send(1, **other)).headers
 
-    assert _run(api, story).done == 6
+    assert _run(api, story).done == 8
 
 
 def test_reading_is_done_as_often_as_it_is_asked(api: Bench) -> None:
@@ -224,7 +230,7 @@ async def _until_waiting(app: Repeats, tasks: list[asyncio.Task[Any]]) -> None:
 def test_answers_are_forgotten_after_a_while(api: Bench) -> None:
     async def story(around: Around) -> None:
         await around.send(0)
-        api.now += repeats.KEEP_SECONDS
+        api.now += KEEP_SECONDS
         assert (await around.send(1)).text == "done 1"
         api.now += 0.5
         assert (await around.send(1)).text == "done 2"
@@ -322,41 +328,6 @@ def test_other_protocols_are_handed_on(api: Bench) -> None:
     assert seen == ["lifespan"]
 
 
-def _answer(body: bytes) -> Answer:
-    return Answer(status=200, headers=[], body=body)
-
-
-def test_answers_are_bounded_in_number_and_bytes() -> None:
-    answers = Answers(seconds=10, most=3, most_bytes=10)
-    for name in "abcd":
-        answers.keep(name, _answer(b"12"), 0)
-    assert answers.find("a", 0) is None
-    assert answers.find("b", 0) is not None
-
-    answers.keep("e", _answer(b"12345678"), 0)
-    assert [answers.find(name, 0) is not None for name in "bcde"] == [False, False, True, True]
-
-    answers.keep("f", _answer(b"x" * 11), 0)
-    assert answers.find("f", 0) is None
-    assert answers.find("e", 0) is not None
-
-
-def test_an_answer_is_replaced_and_ends() -> None:
-    answers = Answers(seconds=10, most=3, most_bytes=10)
-    answers.keep("a", _answer(b"1234567"), 0)
-    answers.keep("b", _answer(b"1"), 5)
-    answers.keep("a", _answer(b"89"), 6)
-
-    found = answers.find("a", 15)
-
-    assert found is not None
-    assert found.body == b"89"
-    assert "89" not in repr(found)
-    assert answers.find("b", 15) is not None
-    assert answers.find("b", 16) is None
-    assert answers.find("a", 17) is None
-
-
 def test_what_is_a_retry() -> None:
     assert [is_retry(one) for one in ("1", "2", "007", "9" * 5000)] == [True] * 4
     assert not any(is_retry(one) for one in (None, "", "0", "00", "-1", "x", "²", "1.0"))
@@ -397,3 +368,65 @@ def test_what_was_removed_is_no_404_on_the_retry(api: Bench) -> None:
     assert first.status_code == again.status_code == 200
     assert first.json() == again.json()
     assert _counted(api, "DELETE", here, 0).status_code == 404
+
+
+def test_a_revocation_that_never_arrived_is_no_replay_of_an_earlier_one(api: Bench) -> None:
+    here = f"{PATH}/{api.result('POST', PATH, json=BODY)['id']}"
+
+    _counted(api, "DELETE", here, 0)
+    _counted(api, "PATCH", here, 0, json={"reactivate": True})
+    # Its first attempt was lost.
+    _counted(api, "DELETE", here, 1)
+
+    assert api.result("GET", here)["status"] == "revoked"
+
+
+def test_a_late_retry_restores_nothing_that_was_revoked_since(api: Bench) -> None:
+    here = f"{PATH}/{api.result('POST', PATH, json=BODY)['id']}"
+    api.result("DELETE", here)
+    assert _counted(api, "PATCH", here, 0, json={"reactivate": True}).status_code == 200
+    assert _counted(api, "PATCH", here, 1, json={"reactivate": True}).status_code == 200
+    api.result("DELETE", here, token=api.token_for(EVERYTHING))
+
+    for _ in range(2):
+        again = _counted(api, "PATCH", here, 1, json={"reactivate": True})
+        assert again.status_code == 412
+        assert "changed by another call" in again.json()["errors"][0]["message"]
+    assert api.result("GET", here)["status"] == "revoked"
+    assert _counted(api, "PATCH", here, 0, json={"reactivate": True}).status_code == 200
+
+
+def test_a_token_that_may_do_less_by_now_gets_no_answer_and_nothing_is_done(api: Bench) -> None:
+    token = api.token_for(EVERYTHING)
+    mine = api.result("GET", "/user/tokens/verify", token=token)["id"]
+    group = {"id": "686d18d5ac6c441c867cbf6771e58a0a"}
+    policies = [
+        {
+            "effect": "allow",
+            "permission_groups": [group],
+            "resources": {f"com.cloudflare.api.user.{api.account_id}": "*"},
+        }
+    ]
+    body = {"name": "x", "policies": policies}
+    first = _counted(api, "POST", "/user/tokens", 0, json=body, token=token)
+    assert _counted(api, "POST", "/user/tokens", 1, json=body, token=token).json() == first.json()
+    api.result("PUT", f"/user/tokens/{mine}", json={"name": "test", "policies": policies})
+
+    refused = _counted(api, "POST", "/user/tokens", 1, json=body, token=token)
+
+    assert refused.status_code == 403
+    assert first.json()["result"]["value"] not in refused.text
+    assert len(api.result("GET", "/user/tokens")) == 3
+
+
+def test_what_is_too_large_to_remember_makes_others_untrue_too(
+    api: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "MAX_BODY_BYTES", 10)
+
+    async def story(around: Around) -> None:
+        await around.send(0, method="PUT")
+        await around.send(0, method="PUT", body=b"x" * 11)
+        assert (await around.send(1, method="PUT")).text == "done 3"
+
+    _run(api, story)

@@ -26,7 +26,7 @@ def _event(**changes: Any) -> Event:
 
 def test_an_event_is_kept_with_the_zone_of_its_site(world: World) -> None:
     zones = {
-        name: create_zone(world.store, name, actor="me", at=AT).id
+        name: create_zone(world.store, name, actor="me", at=AT).zone.id
         for name in ("example.com", "shop.example.com")
     }
     with world.store.read() as session:

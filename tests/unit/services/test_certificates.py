@@ -219,7 +219,7 @@ def test_pages_that_begin_further_on(world: World) -> None:
 def test_a_certificate_is_looked_for_in_its_zone_only(world: World) -> None:
     known = world.ca()
     issued = world.issue().certificate
-    other = create_zone(world.store, "example.com", actor="tester", at=AT)
+    other = create_zone(world.store, "example.com", actor="tester", at=AT).zone
 
     assert certificate_in_zone(world.store, issued.zone_id, issued.id) == (
         issued,

@@ -79,7 +79,7 @@ def fill(world: World, directory: Path) -> None:
         account = Scope(account_id=session.zones.accounts()[0].id)
     create_ruleset(world.store, account, OF_ACCOUNT, geo=None, **WHO)
     world.ca()
-    create_zone(world.store, "example.com", **WHO)
+    create_zone(world.store, "example.com", force=True, **WHO)
     change_zone(
         world.store, "example.com", default_action="block", upstream_headers=["cf-cert"], **WHO
     )
@@ -195,7 +195,7 @@ def test_no_private_key_is_exported(world: World, tmp_path: Path) -> None:
 
 
 def test_only_the_zones_that_are_named_are_exported(world: World) -> None:
-    create_zone(world.store, "example.com", **WHO)
+    create_zone(world.store, "example.com", force=True, **WHO)
 
     assert [one.name for one in export_store(world.store, ["example.com"]).zones] == ["example.com"]
     with pytest.raises(NotFoundError):

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import InvalidCsrError, IssuerInactiveError, KeyUnavailableError, NotFoundError
+from authz.errors import (
+    InvalidCsrError,
+    InvalidInputError,
+    InvalidRequestError,
+    IssuerInactiveError,
+    KeyUnavailableError,
+    NotFoundError,
+)
 from authz.services.authorities import list_authorities
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import set_status
+from authz.services.issuance_requests import RequestKey
 from authz.services.managed_authority import (
     ensure_managed_authority,
     issue_in_zone,
@@ -23,6 +31,7 @@ from tests.factories.pki import AT, root
 
 if TYPE_CHECKING:
     from authz.ca.keys import KeyEncryption
+    from authz.errors import AuthzError
     from authz.services.issuance import Issued
     from authz.store.records import Authority
     from tests.unit.services.conftest import World
@@ -113,7 +122,7 @@ def test_a_retired_one_is_no_reason_to_make_another(world: World) -> None:
 
 def test_a_name_that_is_taken_or_too_long(world: World) -> None:
     upload_authority(world.store, root().pem, name="Managed CA for default", actor="tester", at=AT)
-    long = create_zone(world.store, f"{'a' * 60}.example", actor="tester", at=AT)
+    long = create_zone(world.store, f"{'a' * 60}.example", actor="tester", at=AT).zone
 
     assert _ensure(world).name == "Managed CA for default 2"
     assert _ensure(world, long.id).name == f"Managed CA for {long.id}"
@@ -127,9 +136,21 @@ def test_without_a_secret_nothing_is_made(world: World) -> None:
     assert world.audited() == []
 
 
-def test_a_request_that_is_refused_makes_no_authority(world: World) -> None:
-    with pytest.raises(InvalidCsrError):
-        _issue(world, "no request")
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (InvalidCsrError, {"text": "no request"}),
+        (InvalidInputError, {"label": "a\nb"}),
+        (InvalidInputError, {"label": "x" * 256}),
+        (InvalidInputError, {"request_key": RequestKey(text="")}),
+        (InvalidRequestError, {"days": 9999}),
+    ],
+)
+def test_a_request_that_is_refused_makes_no_authority(
+    world: World, kind: type[AuthzError], more: dict[str, Any]
+) -> None:
+    with pytest.raises(kind):
+        _issue(world, **more)
 
     assert _names(world) == []
 

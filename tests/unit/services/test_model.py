@@ -108,7 +108,7 @@ def test_a_new_store_answers_for_every_host_by_its_zone(world: World) -> None:
 
 
 def test_a_zone_answers_for_its_name_and_what_is_below(world: World) -> None:
-    zone = create_zone(world.store, "Example.com", actor="t", at=1.0)
+    zone = create_zone(world.store, "Example.com", actor="t", at=1.0).zone
 
     assert hosts_of(zone) == ("example.com", "*.example.com")
     assert _sites(_model(world))["example.com"].hosts == ("example.com", "*.example.com")

@@ -261,7 +261,7 @@ def test_the_same_store_is_the_same_text(world: World, tmp_path: Path) -> None:
 
 
 def test_a_second_ca_with_a_key_cannot_be_named(world: World) -> None:
-    create_zone(world.store, "example.com", **WHO)
+    create_zone(world.store, "example.com", force=True, **WHO)
     world.ca("First", zone="example.com")
     world.ca("Second", zone="example.com", at=AT + 1)
     add_host(world.store, "a.example.com", authority="Second", **WHO)
@@ -274,7 +274,7 @@ def test_a_second_ca_with_a_key_cannot_be_named(world: World) -> None:
 
 
 def test_where_all_are_retired_the_oldest_is_meant(world: World) -> None:
-    create_zone(world.store, "example.com", **WHO)
+    create_zone(world.store, "example.com", force=True, **WHO)
     world.ca("First", zone="example.com")
     add_host(world.store, "b.example.com", authority="First", **WHO)
     set_status(world.store, "First", "retired", **WHO)

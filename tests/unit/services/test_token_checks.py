@@ -53,6 +53,22 @@ def test_the_last_that_may_write_tokens_goes_on_to(world: World, more: dict[str,
     assert has_manager(world.store, AT)
 
 
+def test_one_that_may_only_write_tokens_is_not_enough(world: World) -> None:
+    last = manager(world)
+    manages = Grant(resource=Resource.TOKENS, level=Level.WRITE, place="account")
+    weak = create_token(world.store, "w", [manages], actor="t", at=AT).token.id
+
+    with pytest.raises(ConflictError, match="last token without an end that may do everything"):
+        change(world, last, granted=[manages])
+    with pytest.raises(ConflictError, match="may do everything"):
+        revoke_token(world.store, last, within=EVERYTHING, actor="t", at=AT)
+
+    # Where there is none that may do everything, the weaker one is what is left.
+    revoke_token(world.store, last, actor="t", at=AT)
+    with pytest.raises(ConflictError, match="may write API tokens"):
+        revoke_token(world.store, weak, within=EVERYTHING, actor="t", at=AT)
+
+
 def test_whoever_has_the_store_ends_the_last_one_too(world: World) -> None:
     last = manager(world)
 

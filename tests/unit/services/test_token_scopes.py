@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def test_a_scope_is_for_a_zone_or_wherever_there_is_such_a_thing(
     world: World, scope: str, places: set[str]
 ) -> None:
-    zone = create_zone(world.store, "example.com", actor="t", at=AT).id
+    zone = create_zone(world.store, "example.com", actor="t", at=AT).zone.id
 
     grants = grants_of_scopes(world.store, [scope.replace("ZONE", zone)])
 
@@ -48,7 +48,7 @@ def test_every_resource_has_a_word() -> None:
 
 
 def test_scopes_are_shown_as_they_are_written(world: World) -> None:
-    zone = create_zone(world.store, "example.com", actor="t", at=AT).id
+    zone = create_zone(world.store, "example.com", actor="t", at=AT).zone.id
     names = {zone: "example.com"}
     scopes = ["certificates:write@example.com", "lists:read@account", "zones:write@*"]
 

@@ -201,6 +201,29 @@ def test_tokens_are_found_by_what_tells_them_apart(world: World) -> None:
         find_token(world.store, "two")
 
 
+@pytest.mark.parametrize("expires_at", [None, AT + 10.5])
+def test_no_token_with_an_end_makes_or_takes_over_one_that_lasts_longer(
+    world: World, expires_at: float | None
+) -> None:
+    ends = {"within": EVERYTHING, "until": AT + 10}
+    longer = made(world, "longer", expires_at=expires_at).token
+    mine = made(world, "mine", expires_at=AT + 10).token
+
+    for use in (
+        lambda: made(world, "x", expires_at=expires_at, **ends),
+        lambda: changed(world, mine.id, expires_at=expires_at, **ends),
+        lambda: changed(world, longer.id, expires_at=expires_at, **ends),
+        lambda: roll_token(world.store, longer.id, actor="t", at=AT, **ends),
+    ):
+        with pytest.raises(InvalidInputError, match="longer") as refusal:
+            use()
+        assert refusal.value.where == "/expires_on"
+    assert get_token(world.store, mine.id) == mine
+    made(world, "x", expires_at=AT + 10, **ends)
+    assert roll_token(world.store, mine.id, actor="t", at=AT, **ends).token.expires_at == AT + 10
+    revoke_token(world.store, longer.id, within=EVERYTHING, actor="t", at=AT)
+
+
 def test_no_token_gives_manages_or_takes_over_what_may_do_more(world: World) -> None:
     """Also by rolling one: whoever gets its secret may do what it may."""
     within = frozenset({RULES, MANAGES})

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import ConflictError, InvalidInputError, NotFoundError
+from authz.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from authz.services.hosts import add_host
+from authz.services.permissions import EVERY_ZONE, Grant, Level, Resource
+from authz.services.rulesets import replace_rules
 from authz.services.zones import (
     change_zone,
     create_zone,
     get_zone,
     list_zones,
-    protected_until_then,
 )
 from tests.factories.pki import AT
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _create(store: Store, name: str) -> Any:
-    return create_zone(store, name, actor="tester", at=AT)
+    return create_zone(store, name, actor="tester", at=AT).zone
 
 
 def test_a_zone_is_made(world: World) -> None:
@@ -65,6 +66,7 @@ def test_hostnames_are_not_taken_away_from_another_zone(world: World) -> None:
 @pytest.mark.parametrize("name", ["a.example.com", "c.b.example.com"])
 def test_names_are_not_taken_out_from_under_a_wildcard_unseen(world: World, name: str) -> None:
     world.ca()
+    _create(world.store, "example.org")
     add_host(world.store, "*.example.com", authority="Acme", protect=["/*"], actor="t", at=AT)
     rows = len(world.audited())
 
@@ -73,12 +75,16 @@ def test_names_are_not_taken_out_from_under_a_wildcard_unseen(world: World, name
     ):
         _create(world.store, name)
     assert len(world.audited()) == rows
-    _create(world.store, "example.org")
 
-    assert protected_until_then(world.store, name) == (
+    made = create_zone(world.store, name, force=True, actor="t", at=AT)
+    assert made.zone.name == name
+    assert made.losses == (
         "*.example.com of the zone default answers for them",
+        "rules of the zone default block requests: protect-*.example.com",
     )
-    assert create_zone(world.store, name, force=True, actor="t", at=AT).name == name
+    row = world.last()
+    assert row.after is not None
+    assert row.after["no_longer_protected_by"] == list(made.losses)
 
 
 def test_names_are_not_taken_out_of_a_zone_that_blocks_unseen(world: World) -> None:
@@ -89,6 +95,47 @@ def test_names_are_not_taken_out_of_a_zone_that_blocks_unseen(world: World) -> N
 
     assert told.value.hint is not None
     assert "--force" in told.value.hint
+
+
+def _rules(count: int, **changes: Any) -> list[dict[str, Any]]:
+    rule = {"expression": 'http.host eq "a.example.com"', "action": "block", **changes}
+    return [{"ref": f"r{number}", **rule} for number in range(count)]
+
+
+def test_names_are_not_taken_out_from_under_rules_that_block_unseen(world: World) -> None:
+    replace_rules(world.store, "default", _rules(12), actor="t", at=AT)
+    told = "rules of the zone default block requests: r0, .*, r9 and 2 more"
+
+    with pytest.raises(ConflictError, match=told):
+        _create(world.store, "a.example.com")
+    assert len(list_zones(world.store)) == 1
+
+    replace_rules(world.store, "default", _rules(1, enabled=False), actor="t", at=AT)
+    _create(world.store, "a.example.com")
+    replace_rules(world.store, "default", _rules(1, action="log"), actor="t", at=AT)
+    _create(world.store, "b.example.com")
+
+
+def test_whoever_takes_names_out_of_rules_may_change_them(world: World) -> None:
+    default = get_zone(world.store, "default").id
+    replace_rules(world.store, "default", _rules(1), actor="t", at=AT)
+    zones = Grant(resource=Resource.ZONES, level=Level.WRITE, place=EVERY_ZONE)
+    rules = Grant(resource=Resource.RULES, level=Level.WRITE, place=default)
+
+    for force in (False, True):
+        with pytest.raises(ForbiddenError, match="may not change that zone's rules") as refused:
+            create_zone(
+                world.store,
+                "a.example.com",
+                force=force,
+                within=frozenset({zones}),
+                actor="t",
+                at=AT,
+            )
+        assert "r0" not in refused.value.render()
+
+    within = frozenset({zones, rules})
+    create_zone(world.store, "a.example.com", force=True, within=within, actor="t", at=AT)
 
 
 def test_settings_change_and_the_others_stay(world: World) -> None:

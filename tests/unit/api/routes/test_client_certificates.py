@@ -208,7 +208,7 @@ def test_changes_that_are_none(api: Bench) -> None:
 
 def test_a_certificate_is_reached_through_its_own_zone_only(api: Bench) -> None:
     made = _issue(api)
-    other = create_zone(api.store, "example.com", actor="test", at=api.now)
+    other = create_zone(api.store, "example.com", actor="test", at=api.now).zone
     there = f"/zones/{other.id}/client_certificates"
 
     assert api.result("GET", there) == []

@@ -53,6 +53,14 @@ def test_the_embedded_ca_is_meant_and_made(api: Bench) -> None:
     assert _get(api, mtls_certificate_id=made.authority.id) == names
 
 
+@pytest.mark.parametrize("hostname", ["not valid!", "*.*.example.com", ""])
+def test_what_is_refused_makes_no_authority(api: Bench, hostname: str) -> None:
+    (error,) = api.errors(400, "PUT", PATH, json={"hostnames": ["a.example.com", hostname]})
+
+    assert error["source"] == {"pointer": "/hostnames/1"}
+    assert list_authorities(api.store) == []
+
+
 def test_they_are_replaced_in_their_order_and_removed(api: Bench) -> None:
     _put(api, "a.example.com", "b.example.com")
 
@@ -86,7 +94,7 @@ def test_those_of_a_retired_authority_can_be_removed(api: Bench) -> None:
 
 
 def test_an_authority_that_is_not_there_or_another_zones(api: Bench) -> None:
-    other = create_zone(api.store, "example.com", actor="test", at=api.now)
+    other = create_zone(api.store, "example.com", actor="test", at=api.now).zone
     foreign = api.world.ca("foreign", zone=other.name).authority.id
 
     for unknown in ("0" * 32, "", "foreign", foreign):

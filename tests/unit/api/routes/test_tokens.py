@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.services.permissions import EVERY_ZONE, PERMISSION_GROUPS, Grant, Level, Resource
+from authz.services.permissions import (
+    EVERY_ZONE,
+    EVERYTHING,
+    PERMISSION_GROUPS,
+    Grant,
+    Level,
+    Resource,
+)
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import Bench
@@ -273,6 +280,29 @@ def test_a_token_gives_and_manages_no_more_than_it_may_itself(api: Bench) -> Non
     api.errors(403, "PUT", f"/user/tokens/{strong['id']}/value", token=weak)
     api.errors(403, "PUT", f"/user/tokens/{strong['id']}", token=weak, json=body)
     api.errors(403, "DELETE", f"/user/tokens/{strong['id']}", token=weak)
+
+
+def test_a_token_with_an_end_makes_none_without(api: Bench) -> None:
+    token = api.token_for(EVERYTHING, expires_at=api.now + 3600)
+    mine = api.result("GET", "/user/tokens/verify", token=token)
+    body = {"name": "x", "policies": [policy(api)]}
+
+    for method, path in (("POST", "/user/tokens"), ("PUT", f"/user/tokens/{mine['id']}")):
+        (error,) = api.errors(400, method, path, token=token, json=body)
+        assert error["source"] == {"pointer": "/expires_on"}
+        ends = {"expires_on": mine["expires_on"]}
+        api.result(method, path, token=token, json=body | ends)
+
+
+def test_rolling_keeps_the_end_and_takes_over_none_that_stays(api: Bench) -> None:
+    stays = made(api)
+    token = api.token_for(EVERYTHING, expires_at=api.now + 3600)
+    mine = api.result("GET", "/user/tokens/verify", token=token)
+
+    api.errors(400, "PUT", f"/user/tokens/{stays['id']}/value", token=token)
+    rolled = api.result("PUT", f"/user/tokens/{mine['id']}/value", token=token)
+
+    assert api.result("GET", "/user/tokens/verify", token=rolled) == mine
 
 
 def test_the_last_token_that_may_write_tokens_stays(api: Bench) -> None:

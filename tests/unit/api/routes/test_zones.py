@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.services.permissions import EVERY_ZONE, Grant, Level, Resource
+from authz.services.permissions import ACCOUNT_WIDE, EVERY_ZONE, Grant, Level, Resource
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import Bench
@@ -109,6 +109,41 @@ def test_names_that_are_protected_take_force(api: Bench) -> None:
 
     assert "force" in error["message"]
     assert api.result("POST", "/zones", json=body | {"force": True})["default_action"] == "allow"
+
+
+def test_what_is_lost_is_told_and_takes_write_on_the_rules(api: Bench) -> None:
+    rule = {"ref": "admin", "expression": 'http.host eq "a.example.com"', "action": "block"}
+    api.result(
+        "PUT",
+        "/zones/{zone}/rulesets/phases/http_request_firewall_custom/entrypoint",
+        json={"rules": [rule]},
+    )
+    maker = api.token_for(
+        [
+            Grant(resource=Resource.ZONES, level=Level.WRITE, place=place)
+            for place in (EVERY_ZONE, ACCOUNT_WIDE)
+        ]
+    )
+    body = {"name": "a.example.com"}
+
+    (error,) = api.errors(400, "POST", "/zones", json=body)
+    assert "block requests: admin" in error["message"]
+    assert '"force": true' in error["message"]
+    (error,) = api.errors(403, "POST", "/zones", json=body | {"force": True}, token=maker)
+    assert "admin" not in error["message"]
+
+    made = api.call("POST", "/zones", json=body | {"force": True}).json()
+    (told,) = made["messages"]
+    assert told == {
+        "code": 1004,
+        "message": "no more for a.example.com and what is below it: "
+        "rules of the zone default block requests: admin",
+    }
+    with api.store.read() as session:
+        after = session.audit.latest(most=1)[0].after
+    assert after is not None
+    assert after["no_longer_protected_by"] == ["rules of the zone default block requests: admin"]
+    assert api.call("POST", "/zones", json={"name": "b.a.example.com"}).json()["messages"] == []
 
 
 def test_settings_of_a_zone_are_changed(api: Bench) -> None:
