@@ -115,8 +115,7 @@ def create_ruleset(
             refuse(found)
         name = str(given.get("name") or NAME).strip()
         after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.create", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.create", before, after, actor=actor, at=at)
 
 
 def update_ruleset(
@@ -152,8 +151,7 @@ def update_ruleset(
             *_changed(given, before.ruleset),
         ]
         after = _replaced(session, before, given, found, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
 
 
 def put_entry_point(
@@ -193,8 +191,7 @@ def put_entry_point(
         check_version(before, version)
         name = str(given.get("name") or NAME).strip()
         after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
 
 
 def delete_ruleset(
