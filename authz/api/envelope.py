@@ -8,11 +8,15 @@ Routes return `ok(…)` and friends, and name the model of what they return: `En
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 T = TypeVar("T")
+_One = TypeVar("_One")
 
 
 class Source(BaseModel):
@@ -116,6 +120,26 @@ def paged(result: list[Any], *, page: int, per_page: int, total: int) -> dict[st
             "total_pages": -(-total // per_page),
         },
     )
+
+
+def page_of(
+    found: Sequence[_One],
+    *,
+    page: int,
+    per_page: int,
+    shown: Callable[[_One], Any] = lambda one: one,
+) -> dict[str, Any]:
+    """One page of a list that is there as a whole; only its entries are `shown`."""
+    part = found[(page - 1) * per_page : page * per_page]
+    return paged([shown(one) for one in part], page=page, per_page=per_page, total=len(found))
+
+
+def continued(result: list[Any], *, per_page: int, cursor: str | None) -> dict[str, Any]:
+    """A part of a list that goes on behind `cursor`; None: that is the last one."""
+    info: dict[str, Any] = {"count": len(result), "per_page": per_page}
+    if cursor is not None:
+        info["cursor"] = cursor
+    return ok(result, result_info=info)
 
 
 def single(result: list[Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from authz.api.models.client_certificates import (
     Revocation,
     Status,
 )
-from authz.api.problems import INVALID_REQUEST, ApiError, pointed
+from authz.api.problems import pointed
+from authz.api.refusals import refused
 from authz.api.request_keys import request_key_of
 from authz.errors import InvalidCsrError, NotFoundError, WeakKeyError
 from authz.services.certificates import (
@@ -139,20 +140,14 @@ def change(asked: CertificateChange, call: Writer, certificate_id: CertificateId
     """Restore a certificate (`reactivate: true`), or give it another label."""
     known, authority = certificate_in_zone(call.store, call.zone_id, certificate_id)
     if asked.reactivate is False:
-        raise ApiError(
-            400,
-            INVALID_REQUEST,
+        raise refused(
             "reactivate can only be true (DELETE revokes a certificate)",
             pointer="/reactivate",
         )
     if asked.reactivate and asked.label is not None:
-        raise ApiError(
-            400, INVALID_REQUEST, "one call changes one thing: reactivate or label", pointer=""
-        )
+        raise refused("one call changes one thing: reactivate or label", pointer="")
     if not asked.model_fields_set:
-        raise ApiError(
-            400, INVALID_REQUEST, "there is nothing to change (reactivate or label)", pointer=""
-        )
+        raise refused("there is nothing to change (reactivate or label)", pointer="")
     # Terraform sends null for an attribute that was taken out: it asks for nothing.
     if asked.reactivate:
         known = restore_certificate(call.store, known.id, actor=call.actor, at=call.at)

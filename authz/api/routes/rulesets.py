@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from authz.api.envelope import Continued, Envelope, ok
+from authz.api.envelope import Continued, Envelope, continued
 from authz.api.models.rulesets import (
     ChangedEntryPoint,
     ChangedRuleset,
@@ -19,7 +19,8 @@ from authz.api.models.rulesets import (
     RulesetObject,
     RulesetOutline,
 )
-from authz.api.problems import INVALID_REQUEST, NO_ENTRY_POINT, ApiError
+from authz.api.problems import NO_ENTRY_POINT, ApiError
+from authz.api.refusals import refused
 from authz.api.rulesets import (
     Changing,
     Given,
@@ -58,13 +59,11 @@ def list_them(
     if cursor:
         names = [one.id for one in found]
         if cursor not in names:
-            raise ApiError(400, INVALID_REQUEST, "query cursor: it is none of this list")
+            raise refused("query cursor: it is none of this list")
         start = names.index(cursor)
     page = found[start : start + per_page]
-    info: dict[str, Any] = {"count": len(page), "per_page": per_page}
-    if start + per_page < len(found):
-        info["cursor"] = found[start + per_page].id
-    return ok([ruleset_object(one) for one in page], result_info=info)
+    following = found[start + per_page].id if start + per_page < len(found) else None
+    return continued([ruleset_object(one) for one in page], per_page=per_page, cursor=following)
 
 
 @_calls.post("", response_model=Envelope[RulesetObject | None], **_PLAIN)
