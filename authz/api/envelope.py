@@ -8,12 +8,16 @@ Routes return `ok(…)` and friends, and name the model of what they return: `En
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 T = TypeVar("T")
+_One = TypeVar("_One")
 
 
 class Source(BaseModel):
@@ -119,6 +123,26 @@ def paged(
             "total_pages": -(-max(0, total - offset) // per_page),
         },
     )
+
+
+def page_of(
+    found: Sequence[_One],
+    *,
+    page: int,
+    per_page: int,
+    shown: Callable[[_One], Any] = lambda one: one,
+) -> dict[str, Any]:
+    """One page of a list that is there as a whole; only its entries are `shown`."""
+    part = found[(page - 1) * per_page : page * per_page]
+    return paged([shown(one) for one in part], page=page, per_page=per_page, total=len(found))
+
+
+def continued(result: list[Any], *, per_page: int, cursor: str | None) -> dict[str, Any]:
+    """A part of a list that goes on behind `cursor`; None: that is the last one."""
+    info: dict[str, Any] = {"count": len(result), "per_page": per_page}
+    if cursor is not None:
+        info["cursor"] = cursor
+    return ok(result, result_info=info)
 
 
 def single(result: list[Any], page: int) -> dict[str, Any]:

@@ -40,8 +40,8 @@ INVALID_REQUEST: Final = 1001
 INTERNAL: Final = 1002
 #: There is more to do than is done at a time; the same call may be sent again.
 BUSY: Final = 1003
-#: Of a message: what was done takes protection away.
-PROTECTION_LOST: Final = 1004
+#: Of a message, and no error: what a change let in that was kept out before.
+LOOSENED: Final = 1004
 
 #: Cloudflare's.
 NO_ENTRY_POINT: Final = 10003

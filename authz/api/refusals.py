@@ -17,7 +17,8 @@ _REFUSED: Final = (InvalidInputError, ConflictError, ExpressionError)
 
 
 def refused(message: str, *, pointer: str | None = None) -> ApiError:
-    """What Cloudflare has and this service does not do (400); the message says why."""
+    """What cannot be asked like that, or what Cloudflare has and this service does not do (400);
+    the message says why."""
     return ApiError(400, INVALID_REQUEST, message, pointer=pointer)
 
 

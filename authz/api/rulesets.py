@@ -19,13 +19,15 @@ from pydantic import SkipValidation
 from authz.api.calls import AccountId, Call, Caller, ZoneId, call_of_account, call_of_zone
 from authz.api.envelope import Failure, ok
 from authz.api.preconditions import strong_tags, tagged
-from authz.api.problems import INVALID_REQUEST, ApiError, could_not_route
+from authz.api.problems import INVALID_REQUEST, LOOSENED, MAX_PROBLEMS, ApiError, could_not_route
 from authz.services.permissions import Level, Resource
 from authz.services.representation import ruleset_object
 from authz.services.ruleset_management import ANY
 from authz.services.scopes import Scope, scope_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.services.rulesets import RulesInForce
     from authz.store.engine import Store
 
@@ -75,8 +77,9 @@ class Change(RulesetCall):
         return {"actor": self.call.actor, "at": self.call.at, "version": self.version}
 
     def answer(self, after: RulesInForce, response: Response) -> dict[str, Any]:
-        """The ruleset afterwards; of a dry run, nothing."""
-        return ok(None) if self.dry_run else answer(after, response)
+        """The ruleset afterwards, of a dry run nothing; and what is less strict than before."""
+        told = ok(None) if self.dry_run else answer(after, response)
+        return told | {"messages": _loosened(after.loosened)}
 
     def no_content(self) -> Response:
         """What is said of what is gone."""
@@ -88,6 +91,14 @@ def answer(found: RulesInForce, response: Response) -> dict[str, Any]:
     assert found.ruleset is not None, "a ruleset is answered with"
     tagged(response, str(found.version))
     return ok(ruleset_object(found.ruleset, found.rules))
+
+
+def _loosened(phrases: Sequence[str]) -> list[dict[str, Any]]:
+    told = [{"code": LOOSENED, "message": one} for one in phrases[:MAX_PROBLEMS]]
+    if len(phrases) > MAX_PROBLEMS:
+        more = len(phrases) - MAX_PROBLEMS
+        told.append({"code": LOOSENED, "message": f"{more} more are less strict than before"})
+    return told
 
 
 def both(calls: APIRouter) -> APIRouter:

@@ -85,7 +85,7 @@ def as_json(
 
     with opened_store(store_settings(config, database, data_dir)) as store:
         document = export_store(store, zone or (), source="authz export json")
-    messages.result(write_export(document).rstrip("\n"))
+    messages.result(messages.escaped_json(write_export(document).rstrip("\n")))
 
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:

@@ -6,7 +6,8 @@
   `authz: hint: …`.
 - No capital at the beginning, no full stop at the end; a message states the fact, a hint what to
   do. Where something stands comes first: `policy.yaml:12: sites[0].rules[1]: …`.
-- What a file or a certificate says is escaped before it reaches a terminal.
+- What a file or a certificate says is escaped before it reaches a terminal; in JSON and YAML, as
+  those do it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,23 @@ def result(text: str) -> None:
 
 def result_json(value: Any) -> None:
     """Print a result as JSON on standard output, in the order of its keys as given."""
-    result(json.dumps(value, indent=2, ensure_ascii=False))
+    result(escaped_json(json.dumps(value, indent=2, ensure_ascii=False)))
+
+
+def result_yaml(value: Any) -> None:
+    """Print a result as YAML on standard output, in the order of its keys as given."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes text that could drive a terminal in the one style that has escapes."""
+
+    def text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = None if _is_plain(text) else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, text_of)
+    written = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    result("".join(c if _is_plain(c) else f"\\U{ord(c):08x}" for c in written.rstrip("\n")))
 
 
 def error(text: str) -> None:
@@ -97,9 +114,22 @@ def error_json(fault: AuthzError) -> dict[str, Any]:
     return found
 
 
+def escaped_json(text: str) -> str:
+    """JSON with everything that could drive a terminal as an escape of JSON's; it means the same.
+
+    Such characters are in its strings only. RFC 8259 §7.
+    """
+    return "".join(c if _is_plain(c) else json.dumps(c)[1:-1] for c in text)
+
+
 def printable(text: str) -> str:
     """`text` with everything that could drive a terminal as a backslash escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is printable, in lines perhaps."""
+    return text.replace("\n", "").isprintable()
 
 
 def _say(kind: str, text: str) -> None:

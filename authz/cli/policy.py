@@ -168,7 +168,7 @@ def apply(
         messages.result_json(applied_object(applied, dry_run=dry_run))
         return
     for line in _changes(applied):
-        messages.result(line)
+        messages.result(messages.printable(line))
     if dry_run:
         for line in applied.loosened:
             messages.warning(f"{applied.zone.name}: less strict: {line}")

@@ -27,8 +27,6 @@ def export(
 
     `policy apply` of it changes nothing; change the file, and apply it.
     """
-    import yaml
-
     from authz.services.policy_export import export_policy
 
     with opened_store(store_settings(config, database, data_dir)) as store:
@@ -36,5 +34,4 @@ def export(
     if json:
         messages.result_json(document)
     else:
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-        messages.result(text.rstrip("\n"))
+        messages.result_yaml(document)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from authz.services.events import event_host
-from authz.services.namespace import owner_of_site
+from authz.services.namespace import DEFAULT_ZONE, owner_of_site
 from authz.store.records import StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from authz.observability.events import Event
     from authz.store.engine import Store
+    from authz.store.session import Session
 
 #: What is kept: so many events, of so many seconds.
 KEEP_EVENTS: Final = 100_000
@@ -30,8 +31,19 @@ KEEP_REQUESTS_SECONDS: Final = 30 * 86_400.0
 KEEP_OPERATIONS_SECONDS: Final = 7 * 86_400.0
 
 
-def keep_activity(store: Store, seen: Mapping[str, float], events: Sequence[Event] = ()) -> int:
+def keep_activity(
+    store: Store,
+    seen: Mapping[str, float],
+    events: Sequence[Event] = (),
+    *,
+    file_sites: Collection[str] = (),
+) -> int:
     """Keep when certificates were last seen (Unix seconds by SHA-256 fingerprint), and events.
+
+    Events of sites that are no zone's are the account's alone.
+
+    Args:
+        file_sites: the names of the sites of the policy file beside the store.
 
     Returns:
         Of how many certificates of ours that was news.
@@ -39,9 +51,8 @@ def keep_activity(store: Store, seen: Mapping[str, float], events: Sequence[Even
     with store.note() as session:
         known = session.certificates.seen(seen)
         if events:
-            zones = session.zones.all()
-            ids = {site: owner_of_site(site, zones).id for site in {one.site for one in events}}
-            session.events.add([_stored(event, ids[event.site]) for event in events])
+            owners = _owners(session, {one.site for one in events}, file_sites)
+            session.events.add([_stored(event, owners[event.site]) for event in events])
     return known
 
 
@@ -56,7 +67,21 @@ def forget_old(store: Store, at: float) -> None:
         session.revocations.trim_changes(before=at - KEEP_CHANGES_SECONDS, keep=KEEP_CHANGES)
 
 
-def _stored(event: Event, zone_id: str) -> StoredEvent:
+def _owners(
+    session: Session, sites: Collection[str], file_sites: Collection[str]
+) -> dict[str, str | None]:
+    """The identifiers of the zones whose sites these are."""
+    zones = session.zones.all()
+    default = next(zone for zone in zones if zone.name == DEFAULT_ZONE)
+    of_default = {one.hostname for one in session.hosts.all(default.id)}
+    found = {
+        site: owner_of_site(site, zones, of_default=of_default, file_sites=file_sites)
+        for site in sites
+    }
+    return {site: None if zone is None else zone.id for site, zone in found.items()}
+
+
+def _stored(event: Event, zone_id: str | None) -> StoredEvent:
     return StoredEvent(
         id=event.id,
         at=event.at,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from authz.store.records import Account, AuditEntry
     from authz.store.session import Session
 
+#: Of the entries of one page together, in characters: an entry may have 256 KiB.
+MAX_PAGE_SIZE: Final = 16 * 1024 * 1024
+
 #: What actions come to, where only that is asked; all others are an `update`.
 _VERBS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("add", "create", "import", "issue", "upload"), "create"),
@@ -54,11 +57,13 @@ class AuditPage:
 
     Args:
         cursor: where the next page begins, None when this is the last one.
+        cut: there are fewer than were asked for, because they are long (MAX_PAGE_SIZE).
         zones: names of zones by identifier.
     """
 
     entries: tuple[AuditEntry, ...]
     cursor: str | None
+    cut: bool
     account: Account
     zones: Mapping[str, str]
 
@@ -90,13 +95,24 @@ def find_entries(
             until=wanted.until,
         )
         found = session.audit.find(
-            query, most=most + 1, oldest_first=oldest_first, skip=skip, behind=behind
+            query,
+            most=most,
+            oldest_first=oldest_first,
+            skip=skip,
+            behind=behind,
+            size=MAX_PAGE_SIZE,
+        )
+        last = found[-1] if found else None
+        more = last is not None and bool(
+            session.audit.find(
+                query, most=1, oldest_first=oldest_first, behind=(last.at, last.number)
+            )
         )
         account = account_of(session)
-    shown = tuple(found[:most])
     return AuditPage(
-        entries=shown,
-        cursor=_cursor(shown[-1]) if len(found) > most and shown else None,
+        entries=tuple(found),
+        cursor=_cursor(last) if more and last is not None else None,
+        cut=more and len(found) < most,
         account=account,
         zones=zones,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.policy.hosts import normalise_host
 from authz.policy.model import PolicyModel
+from authz.services.namespace import OF_THE_STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,5 +90,5 @@ def _name_of(pattern: str) -> str:
 
 def _unlike(names: set[str], name: str) -> str:
     while name in names:
-        name = f"{name} (store)"
+        name += OF_THE_STORE
     return name

@@ -7,10 +7,11 @@ An account's lists stay the account's. A list is compared item by item: the same
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import ConflictError, PolicyError
 from authz.rules import ListKind, ListModel, NamedList, compile_list
+from authz.services.audited import Told, told_item
 from authz.services.checking import lists_named_by
 from authz.services.cloudflare_report import Item, Note, item_of
 from authz.services.context import account_of, audit, new_id
@@ -18,7 +19,7 @@ from authz.services.list_values import NewItem, excludes_exact
 from authz.store.records import List, ListItem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from authz.sources.cloudflare_document import ItemObject, ListObject
     from authz.store.session import Session
@@ -135,8 +136,19 @@ def put_list(session: Session, one: TranslatedList, *, actor: str, at: float) ->
         actor=actor,
         at=at,
         of=("list", there.id),
-        before=None if is_new else {"items": len(before), "description": there.description},
-        after={"name": one.name, "items": len(one.items), "description": one.description},
+        before=None
+        if is_new
+        else {
+            "items": len(before),
+            "description": there.description,
+            **_told(before, one.items),
+        },
+        after={
+            "name": one.name,
+            "items": len(one.items),
+            "description": one.description,
+            **_told(one.items, before),
+        },
     )
     old, new = (
         {pair for each in items for pair in _matched(each)} for items in (before, one.items)
@@ -171,6 +183,19 @@ def _matched(one: NewItem) -> Iterator[tuple[str, bool]]:
 def as_sent(kind: str, value: str) -> str:
     """A value as Cloudflare has it: numbers of systems without the letters that people write."""
     return value.upper().removeprefix("AS") if kind == "asn" else value
+
+
+def _told(items: Sequence[NewItem], others: Sequence[NewItem]) -> dict[str, Any]:
+    """What the audit log has of the items that are not among the others."""
+    there = frozenset(others)
+    return Told().all_of(
+        "values",
+        (
+            told_item((one.value, one.comment, one.exclude_exact))
+            for one in items
+            if one not in there
+        ),
+    )
 
 
 def _records(list_id: str, items: Iterable[NewItem], at: float) -> list[ListItem]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.certs.authority import AuthorityModel
 from authz.certs.trust import compile_trust
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
+from authz.services.audited import Told
 from authz.services.context import audit, authority_of, facts_of, zone_of
 from authz.services.namespace import check_owner, normalise_hostname, owner_of
 from authz.services.preconditions import tag_of
@@ -209,6 +210,12 @@ def put_hosts(
     before = [one.hostname for one in session.hosts.all(zone.id, authority_id=authority.id)]
     session.hosts.replace(zone.id, authority.id, names, at)
     _check_trust(session, zone, *names)
+    told_before, told_after = Told(), Told()
+    was, is_now = frozenset(before), frozenset(names)
+    changes = {
+        **told_after.all_of("added", (name for name in names if name not in was)),
+        **told_after.all_of("removed", (name for name in before if name not in is_now)),
+    }
     audit(
         session,
         "host.replace",
@@ -216,8 +223,8 @@ def put_hosts(
         at=at,
         of=("authority", authority.id),
         zone_id=zone.id,
-        before={"hostnames": before},
-        after={"hostnames": names},
+        before=told_before.all_of("hostnames", before),
+        after=changes | told_after.all_of("hostnames", names),
     )
 
 

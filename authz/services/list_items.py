@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.rules.lists import ListKind, ListModel, pack_list
+from authz.services.audited import Told, told_item
 from authz.services.context import audit, new_id
 from authz.services.list_values import searched
 from authz.services.lists import list_of, own_list
 from authz.store.records import List, ListItem, ListOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from authz.services.audited import Parts
     from authz.services.list_values import JudgedItems, NewItem
     from authz.services.preconditions import Precondition
     from authz.store.engine import Store
@@ -33,9 +35,6 @@ MAX_OF_A_LIST: Final = 1_000_000
 
 #: Every operation there is, for it is kept when it is done.
 COMPLETED: Final = "completed"
-
-#: Values that one row of the audit log has.
-_AUDITED: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +170,8 @@ def append_items(
             actor=actor,
             at=at,
             of=("list", before.id),
-            before=_facts(before.items, [there[one.value] for one in changed]),
-            after=_facts(before.items + len(added), [*changed, *added]),
+            before=_facts(before.items, map(_parts, (there[one.value] for one in changed))),
+            after=_facts(before.items + len(added), map(_parts, (*changed, *added))),
         )
         return _done(session, before, at)
 
@@ -200,8 +199,12 @@ def replace_items(
         before = _own(session, account_id, list_id, judged)
         if precondition is not None:
             precondition.check(str(before.revision), "the items of the list")
-        gone = session.lists.items(before.id, most=_AUDITED)
         items = [_item(before.id, one, at) for one in judged.items]
+        # Those that go are told while they are there: a long list is never in memory as a whole.
+        new = {one.value: _parts(one) for one in items}
+        stayed: set[str] = set()
+        then = _facts(before.items, _gone(session, before, new, stayed))
+        now = _facts(len(items), (one for one in new.values() if one[0] not in stayed))
         session.lists.replace_items(before.id, items, at)
         audit(
             session,
@@ -209,8 +212,8 @@ def replace_items(
             actor=actor,
             at=at,
             of=("list", before.id),
-            before=_facts(before.items, gone),
-            after=_facts(len(items), items),
+            before=then,
+            after=now,
         )
         return _done(session, before, at)
 
@@ -239,7 +242,7 @@ def remove_items(
             actor=actor,
             at=at,
             of=("list", before.id),
-            before={"items": before.items, "values": list(there.values())[:_AUDITED]},
+            before={"items": before.items, **Told().all_of("values", there.values())},
             after={"items": before.items - len(there)},
         )
         return _done(session, before, at)
@@ -310,17 +313,24 @@ def _item(list_id: str, given: NewItem, at: float, earlier: ListItem | None = No
     )
 
 
-def _facts(count: int, items: Sequence[ListItem]) -> dict[str, Any]:
-    """What the audit log has of items: how many the list has, and the first of these."""
-    some: list[dict[str, Any]] = []
-    for one in items[:_AUDITED]:
-        shown: dict[str, Any] = {"value": one.value}
-        if one.comment:
-            shown["comment"] = one.comment
-        if one.exclude_exact is not None:
-            shown["exclude_exact"] = one.exclude_exact
-        some.append(shown)
-    return {"items": count, "values": some}
+def _parts(one: ListItem) -> Parts:
+    return one.value, one.comment, one.exclude_exact
+
+
+def _gone(
+    session: Session, one: List, new: Mapping[str, Parts], stayed: set[str]
+) -> Iterator[Parts]:
+    """The items of a list that are not the same among the new; `stayed` gets the others."""
+    for parts in session.lists.every_item(one.id):
+        if new.get(parts[0]) == parts:
+            stayed.add(parts[0])
+        else:
+            yield parts
+
+
+def _facts(count: int, items: Iterable[Parts]) -> dict[str, Any]:
+    """What the audit log has of items: how many the list has, and these, as many as have room."""
+    return {"items": count, **Told().all_of("values", map(told_item, items))}
 
 
 def _done(session: Session, one: List, at: float) -> ListOperation:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.rules.list_items import ListKind
+from authz.services.audited import Told, told_item
 from authz.services.checking import lists_named_by
 from authz.services.context import audit, facts_of, new_id
 from authz.store.records import List
@@ -162,6 +163,7 @@ def remove_list(store: Store, account_id: str, list_id: str, *, actor: str, at: 
                 + (f" and {more} more" if more > 0 else ""),
                 hint="change or remove them first",
             )
+        values = Told().all_of("values", map(told_item, session.lists.every_item(list_id)))
         session.lists.remove(list_id)
         audit(
             session,
@@ -169,7 +171,7 @@ def remove_list(store: Store, account_id: str, list_id: str, *, actor: str, at: 
             actor=actor,
             at=at,
             of=("list", list_id),
-            before=facts_of(known.list),
+            before=facts_of(known.list) | values,
         )
 
 

@@ -14,7 +14,7 @@ from authz.errors import InvalidInputError
 from authz.policy.hosts import normalise_host
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from authz.store.records import Zone
 
@@ -23,6 +23,9 @@ DEFAULT_ZONE = "default"
 
 #: How the site of a zone's hosts without an authority is told from a host of the same name.
 OTHER_HOSTS = " (other hosts)"
+
+#: And a store's from a policy file's that has the same name (services.beside).
+OF_THE_STORE = " (store)"
 
 _HINT = 'write a name without scheme and port ("api.example.com") or a wildcard ("*.example.com")'
 
@@ -65,9 +68,29 @@ def owner_of(hostname: str, zones: Sequence[Zone]) -> Zone:
     return max(fitting, key=lambda zone: len(zone.name), default=default)
 
 
-def owner_of_site(site: str, zones: Sequence[Zone]) -> Zone:
-    """The zone whose site this is, by the name that `services.model` gives sites."""
-    return owner_of(site.removesuffix(OTHER_HOSTS), zones)
+def owner_of_site(
+    site: str,
+    zones: Sequence[Zone],
+    *,
+    of_default: Collection[str] = (),
+    file_sites: Collection[str] = (),
+) -> Zone | None:
+    """The zone whose site this is, by the name that `services.model` gives sites.
+
+    Args:
+        of_default: the hostnames with an authority in the zone `default`.
+        file_sites: the names of a policy file's sites, which are no zone's.
+    """
+    if site in file_sites:
+        return None
+    while site.endswith(OF_THE_STORE):
+        site = site.removesuffix(OF_THE_STORE)
+    name = site.removesuffix(OTHER_HOSTS)
+    owner = owner_of(name, zones)
+    # It has every name that is nobody's, and not every site.
+    if owner.name == DEFAULT_ZONE and name != DEFAULT_ZONE and name not in of_default:
+        return None
+    return owner
 
 
 def is_below(name: str, zone_name: str) -> bool:

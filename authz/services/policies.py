@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from authz.errors import ConflictError, InvalidInputError
+from authz.services.audited import ItemsOfLists, Told
 from authz.services.checking import check_models, check_rules, lists_named_by
 from authz.services.context import audit, new_id, zone_of
 from authz.services.loosening import covers, loosened
 from authz.services.namespace import check_owner, normalise_hostname
 from authz.services.rules import RuleChanges, changes_between
-from authz.services.rulesets import facts_of_rules, put_rules, rules_of
+from authz.services.rulesets import facts_of_both, put_rules, rules_of
 from authz.services.scopes import scope_of
 from authz.store.records import List, ListItem, Zone
 
@@ -131,7 +132,8 @@ def _apply(
                 error.where = policy.file
                 raise
     before = rules_of(session, here)
-    lists = _apply_lists(session, here, policy.lists, at)
+    items = ItemsOfLists()
+    lists = _apply_lists(session, here, policy.lists, items, at)
     # After the lists that are gone from the file: a rule that still names one must be found.
     check_models(session, scope_of(here), policy.models, at=at, geo=geo, lists=policy.list_models)
     after = put_rules(session, before, policy.rules, checked=True, actor=actor, at=at)
@@ -145,6 +147,23 @@ def _apply(
     session.zones.update(changed)
     _check_others(session, here, lists, at=at, geo=geo)
 
+    told_before, told_after = Told(), Told()
+    then, now = facts_of_both(before, after, told_before, told_after)
+    items_then, items_now = items.facts(told_before, told_after)
+    less = loosened(here, changed, before.rules, after.rules)
+    names = {
+        "rules_added": changes.added,
+        "rules_changed": changes.changed,
+        "rules_removed": changes.removed,
+        "lists_added": lists.added,
+        "lists_changed": lists.changed,
+        "lists_removed": lists.removed,
+    }
+    if less:
+        names["loosened"] = less
+    now |= items_now
+    for name, some in names.items():
+        now |= told_after.all_of(name, some)
     audit(
         session,
         "policy.apply",
@@ -152,17 +171,8 @@ def _apply(
         at=at,
         of=("zone", here.id),
         zone_id=here.id,
-        before=facts_of_rules(before) | {name: getattr(here, name) for name in settings},
-        after=facts_of_rules(after)
-        | settings
-        | {
-            "rules_added": changes.added,
-            "rules_changed": changes.changed,
-            "rules_removed": changes.removed,
-            "lists_added": lists.added,
-            "lists_changed": lists.changed,
-            "lists_removed": lists.removed,
-        },
+        before=then | items_then | {name: getattr(here, name) for name in settings},
+        after=now | settings,
     )
     return Applied(
         zone=changed,
@@ -170,14 +180,19 @@ def _apply(
         lists=lists,
         settings=settings,
         version=after.version,
-        loosened=loosened(here, changed, before.rules, after.rules),
+        loosened=less,
         covers=covers(policy.hosts, here),
     )
 
 
 def _apply_lists(
-    session: Session, zone: Zone, given: tuple[ImportedList, ...], at: float
+    session: Session,
+    zone: Zone,
+    given: tuple[ImportedList, ...],
+    items: ItemsOfLists,
+    at: float,
 ) -> ListChanges:
+    """Make these the lists of a zone; `items` gets what that does to their items."""
     added: list[str] = []
     changed: list[str] = []
     for one in given:
@@ -188,6 +203,8 @@ def _apply_lists(
                 f"zone {zone.name}",
                 hint="give the list another name, or leave it out of the file and use that one",
             )
+        before = () if there is None else tuple(session.lists.values(there.id))
+        items.changed(one.name, before, one.items)
         if there is None:
             _add_list(session, zone, one, at)
             added.append(one.name)
@@ -196,7 +213,7 @@ def _apply_lists(
             session.lists.remove(there.id)
             _add_list(session, zone, one, at)
             changed.append(one.name)
-        elif tuple(session.lists.values(there.id)) != one.items:
+        elif before != one.items:
             session.lists.replace_items(there.id, _items(there.id, one, at), at)
             changed.append(one.name)
     names = {one.name for one in given}
@@ -204,6 +221,7 @@ def _apply_lists(
     elsewhere = _named_elsewhere(session, zone) if gone else set()
     for old in gone:
         if old.name not in elsewhere:
+            items.changed(old.name, tuple(session.lists.values(old.id)), ())
             session.lists.remove(old.id)
     return ListChanges(
         added=tuple(added),

@@ -128,8 +128,7 @@ def create_ruleset(
             refuse(found)
         name = str(given.get("name") or NAME).strip()
         after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.create", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.create", before, after, actor=actor, at=at)
 
 
 def update_ruleset(
@@ -165,8 +164,7 @@ def update_ruleset(
             *_changed(given, before.ruleset),
         ]
         after = _replaced(session, before, given, found, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
 
 
 def put_entry_point(
@@ -206,8 +204,7 @@ def put_entry_point(
         check_version(before, version)
         name = str(given.get("name") or NAME).strip()
         after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
 
 
 def delete_ruleset(

@@ -72,16 +72,14 @@ def add_rule(
             )
             del rule["ref"]
         after = _with(session, before, others, rule, place, found, geo=geo, actor=actor, at=at)
-        audit_rules(
+        return audit_rules(
             session,
             "ruleset.rule.create",
             before,
             after,
             actor=actor,
             at=at,
-            rule=after.rules[place],
         )
-    return after
 
 
 def change_rule(
@@ -124,18 +122,15 @@ def change_rule(
         else:
             rule["id"] = rule_id
             after = _with(session, before, others, rule, place, found, geo=geo, actor=actor, at=at)
-        audit_rules(
+        return audit_rules(
             session,
             "ruleset.rule.change",
             before,
             after,
             actor=actor,
             at=at,
-            rule_before=old,
-            rule=after.rules[place],
             position=place + 1,
         )
-    return after
 
 
 def remove_rule(
@@ -159,18 +154,16 @@ def remove_rule(
     with store.write() as session:
         before = ruleset_of(session, scope, ruleset_id)
         check_version(before, version)
-        old, _, others = _taken_out(before, rule_id)
+        _, _, others = _taken_out(before, rule_id)
         after = _kept(session, before, [Given(rule=one) for one in others], geo, actor, at)
-        audit_rules(
+        return audit_rules(
             session,
             "ruleset.rule.delete",
             before,
             after,
             actor=actor,
             at=at,
-            rule_before=old,
         )
-    return after
 
 
 def _taken_out(before: RulesInForce, rule_id: str) -> tuple[Rule, int, list[Rule]]:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from authz.errors import ConflictError, NotFoundError
+from authz.services.audited import Told
 from authz.services.context import audit
 from authz.services.ruleset_management import check_version, ruleset_of
+from authz.services.times import rfc3339
 
 if TYPE_CHECKING:
     from authz.services.ruleset_management import Expected
@@ -73,8 +75,10 @@ def remove_version(
             raise ConflictError(
                 f"version {version} is in force", hint="only earlier versions can be removed"
             )
-        if not session.rulesets.remove_version(ruleset_id, version):
+        kept = session.rulesets.version(ruleset_id, version)
+        if kept is None:
             raise _missing(version)
+        session.rulesets.remove_version(ruleset_id, version)
         audit(
             session,
             "ruleset.version.delete",
@@ -82,7 +86,14 @@ def remove_version(
             at=at,
             of=("ruleset", ruleset_id),
             zone_id=scope.zone_id,
-            before={"version": version},
+            before={
+                "version": version,
+                "rules": len(kept.rules),
+                "description": kept.description,
+                "actor": kept.actor,
+                "created_at": rfc3339(kept.created_at),
+                **Told().all_of("definitions", kept.rules),
+            },
         )
 
 

@@ -10,13 +10,15 @@ the calls of the API are in ruleset_management, ruleset_rules and ruleset_versio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import ConflictError, PolicyError
 from authz.services.account_rules import entry_point
+from authz.services.audited import Told, facts_of_change
 from authz.services.checking import check_rules
 from authz.services.context import audit, new_id, zone_of
+from authz.services.loosening import loosened_rules
 from authz.services.rules import Rule, changes_between, foreign_skips, new_rules
 from authz.services.scopes import CUSTOM_RULES, Scope, scope_of
 from authz.store.records import Ruleset, RulesetVersion
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.policy.geo import GeoLookup
-    from authz.services.rules import RuleChanges
     from authz.store.engine import Store
     from authz.store.records import Zone
     from authz.store.session import Session
@@ -36,11 +37,16 @@ NAME: Final = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesInForce:
-    """Rules of a scope, in order; `ruleset` is None, and there are none, before the first."""
+    """Rules of a scope, in order; `ruleset` is None, and there are none, before the first.
+
+    Args:
+        loosened: what is less strict than before the change that made them (services.loosening).
+    """
 
     scope: Scope
     ruleset: Ruleset | None
     rules: tuple[Rule, ...] = ()
+    loosened: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def version(self) -> int:
@@ -76,8 +82,7 @@ def append_rule(
     with store.write() as session:
         before = rules_of(session, zone_of(session, zone))
         after = put_rules(session, before, [*before.rules, rule], geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.append", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.append", before, after, actor=actor, at=at)
 
 
 def replace_rules(
@@ -108,8 +113,7 @@ def replace_rules(
                 hint="somebody changed them: read them again",
             )
         after = put_rules(session, before, rules, geo=geo, actor=actor, at=at)
-        audit_rules(session, "ruleset.replace", before, after, actor=actor, at=at)
-    return after
+        return audit_rules(session, "ruleset.replace", before, after, actor=actor, at=at)
 
 
 def rules_of(session: Session, zone: Zone) -> RulesInForce:
@@ -205,10 +209,22 @@ def audit_rules(
     actor: str,
     at: float,
     **more: Any,
-) -> None:
-    """Keep what a change did to rules; `more` is what else there is to say of them now."""
+) -> RulesInForce:
+    """Keep what a change did to rules; `more` is what else there is to say of them now.
+
+    Returns:
+        `after`, with what is less strict in it.
+    """
     ruleset = after.ruleset or before.ruleset
     assert ruleset is not None, "a change makes a ruleset, or takes one away"
+    told = Told()
+    then, now = facts_of_both(before, after, Told(), told)
+    changes = changes_between(before.rules, after.rules)
+    for name in ("added", "changed", "removed"):
+        now |= told.all_of(name, getattr(changes, name))
+    loosened = loosened_rules(before.rules, after.rules)
+    if loosened:
+        now |= told.all_of("loosened", loosened)
     audit(
         session,
         action,
@@ -216,13 +232,26 @@ def audit_rules(
         at=at,
         of=("ruleset", ruleset.id),
         zone_id=after.scope.zone_id,
-        before=facts_of_rules(before),
-        after=facts_of_rules(after) | _told(changes_between(before.rules, after.rules)) | more,
+        before=then,
+        after=now | more,
     )
+    return replace(after, loosened=loosened)
+
+
+def facts_of_both(
+    before: RulesInForce, after: RulesInForce, told_before: Told, told_after: Told
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the audit log keeps of rules and of what a change did to them, then and now."""
+    then, now = facts_of_rules(before), facts_of_rules(after)
+    described = [one.ruleset.description if one.ruleset else "" for one in (before, after)]
+    if described[0] != described[1]:
+        then["description"], now["description"] = described
+    changed_then, changed_now = facts_of_change(before.rules, after.rules, told_before, told_after)
+    return then | changed_then, now | changed_now
 
 
 def facts_of_rules(rules: RulesInForce) -> dict[str, Any]:
-    """What the audit log keeps of rules: the versions have the rest."""
+    """How many rules there are, and which version they are."""
     return {"version": rules.version, "rules": len(rules.rules)}
 
 
@@ -240,7 +269,3 @@ def new_ruleset(scope: Scope, *, name: str = NAME, at: float) -> Ruleset:
         created_at=at,
         modified_at=at,
     )
-
-
-def _told(changes: RuleChanges) -> dict[str, Any]:
-    return {"added": changes.added, "changed": changes.changed, "removed": changes.removed}

@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from authz import __version__
 from authz.errors import FetchError
+from authz.sources.cloudflare_bounds import Taken
 from authz.sources.fetch_connection import (
     Deadline,
     PinnedConnection,
@@ -65,7 +66,7 @@ _PERMISSIONS: Final = {
 
 
 class CloudflareClient:
-    """Reads from one API with one token; keeps nothing but the time that is left.
+    """Reads from one API with one token; keeps the time that is left, and counts what came.
 
     Args:
         base: the address that the paths of calls follow.
@@ -103,6 +104,7 @@ class CloudflareClient:
         self._resolve = resolve
         self._wait = wait
         self._deadline = Deadline(TOTAL_SECONDS)
+        self._taken = Taken()
 
     def get(self, path: str, **query: str | int) -> Any:
         """The `result` of a call.
@@ -114,14 +116,14 @@ class CloudflareClient:
 
     def single(self, path: str, **query: str | int) -> list[dict[str, Any]]:
         """A list that comes in one piece; raises what `get` does."""
-        return _objects(self._envelope(path, query), _call(path, query))
+        return self._listed(path, query)
 
     def pages(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
         """A list by its page numbers, until a page is empty; raises what `get` does."""
         first: object = None
         for page in range(1, MAX_PAGES + 1):
             asked = {"page": page, "per_page": _PAGE, **query}
-            found = _objects(self._envelope(path, asked), _call(path, asked))
+            found = self._listed(path, asked)
             if not found:
                 return
             if page > 1 and found[0].get("id") == first:
@@ -137,13 +139,25 @@ class CloudflareClient:
         while True:
             asked = {**query, **({"cursor": cursor} if cursor else {})}
             envelope = self._envelope(path, asked)
-            yield from _objects(envelope, _call(path, asked))
+            yield from self._counted(envelope, path, asked)
             cursor = _cursor(envelope)
             if not cursor:
                 return
             if cursor in seen or len(seen) >= MAX_PAGES:
                 raise _endless(_call(path, asked))
             seen.add(cursor)
+
+    def _listed(self, path: str, query: Mapping[str, str | int]) -> list[dict[str, Any]]:
+        return self._counted(self._envelope(path, query), path, query)
+
+    def _counted(
+        self, envelope: Mapping[str, Any], path: str, query: Mapping[str, str | int]
+    ) -> list[dict[str, Any]]:
+        """The objects of a list, counted."""
+        call = _call(path, query)
+        found = _objects(envelope, call)
+        self._taken.objects(path, len(found), call)
+        return found
 
     def _envelope(self, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
         call = _call(path, query)
@@ -167,6 +181,7 @@ class CloudflareClient:
             if retried and not last:
                 self._wait(self._patience(headers, attempt, call))
                 continue
+            self._taken.answer(path, body, call)
             return _checked(status, body, call, path)
         raise AssertionError("the last attempt returns or raises")
 

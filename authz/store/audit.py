@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, literal, select
 
 from authz.store.records import AuditEntry
 from authz.store.rows import Readers, columns_of, record_of, values_of
@@ -78,6 +78,7 @@ class Audit:
         oldest_first: bool = False,
         skip: int = 0,
         behind: tuple[float, int] | None = None,
+        size: int | None = None,
     ) -> list[AuditEntry]:
         """Entries in the order of their moments.
 
@@ -86,6 +87,8 @@ class Audit:
         Args:
             skip: how many to leave out.
             behind: only those behind the one of this moment and number (a cursor).
+            size: of what they have before and after, together, in characters; those that have no
+                room any more are not read. There is always room for the first.
         """
         at, number = audit_log.c.at, audit_log.c.number
         conditions: list[ColumnElement[bool]] = [
@@ -107,11 +110,20 @@ class Audit:
                 conditions += [at <= moment, (at < moment) | (number < last)]
         order = (at, number) if oldest_first else (at.desc(), number.desc())
         # Numbers first: what is left out is not read.
-        wanted = select(number).where(*conditions).order_by(*order).limit(most).offset(skip)
+        length = sum(
+            (func.coalesce(func.length(audit_log.c[name]), 0) for name in ("before", "after")),
+            start=literal(0),
+        )
+        wanted = select(number, length).where(*conditions).order_by(*order).limit(most).offset(skip)
+        numbers: list[int] = []
+        for one, taken in self._connection.execute(wanted).all():
+            if size is not None:
+                size -= taken
+                if size < 0 and numbers:
+                    break
+            numbers.append(one)
         found = (
-            select(*columns_of(AuditEntry, audit_log))
-            .where(number.in_(wanted.scalar_subquery()))
-            .order_by(*order)
+            select(*columns_of(AuditEntry, audit_log)).where(number.in_(numbers)).order_by(*order)
         )
         return [record_of(AuditEntry, row, _READERS) for row in self._connection.execute(found)]
 

@@ -217,6 +217,16 @@ class Lists:
                     if exclude_exact is False and value.startswith("*."):
                         yield value[2:]
 
+    def every_item(self, list_id: str) -> Iterator[tuple[str, str, bool | None]]:
+        """The items in the order they were added: value, comment, `exclude_exact`."""
+        columns = (list_items.c.value, list_items.c.comment, list_items.c.exclude_exact)
+        query = (
+            select(*columns).where(list_items.c.list_id == list_id).order_by(list_items.c.number)
+        )
+        with self._connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as found:
+            for part in found.partitions():
+                yield from ((row.value, row.comment, row.exclude_exact) for row in part)
+
     def _insert(self, items: Sequence[ListItem]) -> None:
         for start in range(0, len(items), _ROWS):
             rows = [values_of(one, but=("number",)) for one in items[start : start + _ROWS]]

@@ -449,7 +449,7 @@ def test_entries_of_one_moment_have_an_order(store: Store) -> None:
         pages: list[list[int]] = []
         behind = None
         while not pages or pages[-1]:
-            some = session.audit.find(AuditQuery(), most=2, behind=behind)
+            some = session.audit.find(AuditQuery(), most=2, behind=behind, size=10**6)
             pages.append([one.number for one in some])
             behind = (some[-1].at, some[-1].number) if some else None
     assert pages == [[5, 4], [3, 2], [1], []]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Query
 
 from authz.api.calls import Call, Caller, account_call, user_call
-from authz.api.envelope import Envelope, Paged, ok, paged
+from authz.api.envelope import Envelope, Paged, ok, page_of
 from authz.api.models.accounts import AccountObject, ChangedAccount, NewAccount
 from authz.api.refusals import placed, refused
 from authz.services.accounts import get_account, rename_account
@@ -35,8 +35,7 @@ def list_them(
     may = call.principal.may(Resource.ACCOUNT, Level.READ)
     found = [get_account(call.store)] if may else []
     found = [one for one in found if name is None or one.name == name]
-    part = found if page == 1 else []
-    return paged([_object(one) for one in part], page=page, per_page=per_page, total=len(found))
+    return page_of(found, page=page, per_page=per_page, shown=_object)
 
 
 @router.post("/accounts", response_model=Envelope[AccountObject])

@@ -123,6 +123,10 @@ def _page(request: Request, query: AuditLogQuery, call: Call) -> dict[str, Any]:
         oldest_first=query.direction == "asc",
         skip=(query.page - 1) * query.per_page,
     )
+    if found.cut:
+        raise refused(
+            "query per_page: the entries of this page are too long together; ask for fewer"
+        )
     return ok(
         [_object(one, found) for one in found.entries],
         result_info={

@@ -20,7 +20,8 @@ from authz.api.models.client_certificates import (
     Revocation,
     Status,
 )
-from authz.api.problems import INVALID_REQUEST, ApiError, pointed
+from authz.api.problems import pointed
+from authz.api.refusals import refused
 from authz.api.request_keys import request_key_of
 from authz.errors import InvalidCsrError, NotFoundError, WeakKeyError
 from authz.services.certificates import (
@@ -139,17 +140,12 @@ def change(asked: CertificateChange, call: Writer, certificate_id: CertificateId
     """Restore a certificate (`reactivate: true`), or give it another label."""
     known, authority = certificate_in_zone(call.store, call.zone_id, certificate_id)
     if asked.reactivate and asked.label is not None:
-        raise ApiError(
-            400, INVALID_REQUEST, "one call changes one thing: reactivate or label", pointer=""
-        )
+        raise refused("one call changes one thing: reactivate or label", pointer="")
     if not asked.model_fields_set:
         # Clients from before `reactivate` mean it by no more than the call. A certificate that was
         # revoked is not let in again without a word, and they are not told that it was.
-        raise ApiError(
-            400,
-            INVALID_REQUEST,
-            "there is nothing to change (reactivate: true restores; or label)",
-            pointer="",
+        raise refused(
+            "there is nothing to change (reactivate: true restores; or label)", pointer=""
         )
     # Terraform sends false for what is in the configuration like that, and null for an attribute
     # that was taken out: both ask for nothing.

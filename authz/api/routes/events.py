@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from authz.api.calls import Call, account_call, zone_call
-from authz.api.envelope import Continued, Envelope, ok
+from authz.api.envelope import Continued, Envelope, continued, ok
 from authz.api.models.events import EventObject, EventQuery
 from authz.api.openapi import EXTENSION
 from authz.services.events import EventFilter, event_object, get_event, list_events
@@ -88,7 +88,8 @@ def _page(call: Call, query: EventQuery, zone_id: str | None) -> dict[str, Any]:
         most=query.per_page,
         before=query.cursor,
     )
-    info: dict[str, Any] = {"count": len(found.events), "per_page": query.per_page}
-    if found.cursor is not None:
-        info["cursor"] = str(found.cursor)
-    return ok([event_object(one) for one in found.events], result_info=info)
+    return continued(
+        [event_object(one) for one in found.events],
+        per_page=query.per_page,
+        cursor=None if found.cursor is None else str(found.cursor),
+    )

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from authz.api.calls import Call, account_call
 from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.lists import ListChange, ListId, ListObject, NewList
-from authz.api.problems import INVALID_REQUEST, ApiError
+from authz.api.refusals import refused
 from authz.services.lists import all_lists, create_list, describe_list, get_list, remove_list
 from authz.services.permissions import Level, Resource
 from authz.services.representation import list_object
@@ -62,9 +62,7 @@ def describe(change: ListChange, call: Writer, list_id: OneList) -> dict[str, An
     for field, is_now in (("name", known.list.name), ("kind", known.list.kind)):
         given = getattr(change, field)
         if given is not None and given != is_now:
-            raise ApiError(
-                400,
-                INVALID_REQUEST,
+            raise refused(
                 f"the {field} of a list cannot be changed (make another list)",
                 pointer=f"/{field}",
             )

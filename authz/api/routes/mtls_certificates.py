@@ -19,7 +19,8 @@ from authz.api.models.mtls_certificates import (
     NewMtlsCertificate,
     NewMtlsCertificateObject,
 )
-from authz.api.problems import INVALID_REQUEST, ApiError, pointed
+from authz.api.problems import pointed
+from authz.api.refusals import refused
 from authz.errors import CertificateError, NotFoundError
 from authz.services.authorities import KnownAuthority, list_authorities
 from authz.services.authority_creation import upload_authority
@@ -47,25 +48,19 @@ CertificateId = Annotated[
 def create(new: NewMtlsCertificate, call: Writer) -> dict[str, Any]:
     """Upload an authority: its certificates, the one it is described by first."""
     if not new.ca:
-        raise ApiError(
-            400,
-            INVALID_REQUEST,
+        raise refused(
             "only CA certificates are taken: a certificate to show to others has no use here",
             pointer="/ca",
         )
     if new.private_key:
-        raise ApiError(
-            400,
-            INVALID_REQUEST,
+        raise refused(
             "a private key is not taken: nothing is signed with it here, and it should not travel "
             "(authz ca import makes an embedded CA of a certificate with its key)",
             pointer="/private_key",
         )
     if new.name and new.name != new.name.strip():
         # It would not be what was sent, and Terraform would upload it anew at every plan.
-        raise ApiError(
-            400, INVALID_REQUEST, "the name begins or ends with a blank", pointer="/name"
-        )
+        raise refused("the name begins or ends with a blank", pointer="/name")
     try:
         known = upload_authority(
             call.store,
@@ -96,9 +91,7 @@ def list_them(
     """The uploaded authorities, the oldest first, all on one page."""
     wanted = {one.strip() for each in types for one in each.split(",")} - {""}
     if unknown := wanted - set(_TYPES):
-        raise ApiError(
-            400,
-            INVALID_REQUEST,
+        raise refused(
             f"query type: there is no type {min(unknown)[:40]!r} (one of {', '.join(_TYPES)})",
         )
     if wanted and "custom" not in wanted:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from authz.api.envelope import Continued, Envelope, ok
+from authz.api.envelope import Continued, Envelope, continued
 from authz.api.models.rulesets import (
     ChangedEntryPoint,
     ChangedRuleset,
@@ -19,7 +19,8 @@ from authz.api.models.rulesets import (
     RulesetObject,
     RulesetOutline,
 )
-from authz.api.problems import INVALID_REQUEST, NO_ENTRY_POINT, ApiError
+from authz.api.problems import NO_ENTRY_POINT, ApiError
+from authz.api.refusals import refused
 from authz.api.rulesets import (
     Changing,
     Given,
@@ -56,9 +57,9 @@ def list_them(
 ) -> dict[str, Any]:
     """The rulesets, without their rules."""
     if cursor:
-        raise ApiError(400, INVALID_REQUEST, "query cursor: it is of no page of this list")
+        raise refused("query cursor: it is of no page of this list")
     found = [ruleset_object(one) for one in list_rulesets(call.store, call.scope)]
-    return ok(found, result_info={"count": len(found), "per_page": per_page})
+    return continued(found, per_page=per_page, cursor=None)
 
 
 @_calls.post("", response_model=Envelope[RulesetObject | None], **_PLAIN)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Path, Query
 
 from authz.api.calls import Call, Caller, user_call
-from authz.api.envelope import Envelope, Paged, SinglePage, ok, paged, single
+from authz.api.envelope import Envelope, Paged, SinglePage, ok, page_of, single
 from authz.api.models.tokens import (
     ChangedToken,
     DeletedToken,
@@ -21,7 +21,8 @@ from authz.api.models.tokens import (
     UserObject,
     VerifiedToken,
 )
-from authz.api.problems import INVALID_REQUEST, ApiError
+from authz.api.problems import ApiError
+from authz.api.refusals import refused
 from authz.errors import InvalidInputError
 from authz.services.context import account_of
 from authz.services.permissions import PERMISSION_GROUPS, Level, Resource
@@ -120,8 +121,7 @@ def list_them(
         found = [one for one in found if one["status"] != "expired"]
     if direction == "desc":
         found.reverse()
-    part = found[(page - 1) * per_page : page * per_page]
-    return paged(part, page=page, per_page=per_page, total=len(found))
+    return page_of(found, page=page, per_page=per_page)
 
 
 @router.post(
@@ -162,8 +162,9 @@ def get(token_id: TokenId, call: Reader) -> dict[str, Any]:
 def update(token_id: TokenId, new: ChangedToken, call: Writer) -> dict[str, Any]:
     """Replace what a token is; its value stays."""
     if new.status == "expired":
-        raise _refused(
-            "a token expires by its expires_on; to end it now, disable or delete it", "/status"
+        raise refused(
+            "a token expires by its expires_on; to end it now, disable or delete it",
+            pointer="/status",
         )
     with _pointed():
         changed = update_token(
@@ -207,16 +208,16 @@ def roll(token_id: TokenId, call: Writer) -> dict[str, Any]:
 
 def _drafts(new: NewToken) -> list[PolicyDraft]:
     if any((new.condition or {}).values()):
-        raise _refused(
+        raise refused(
             "conditions are not supported: behind a proxy, every client has the proxy's address; "
             "let a firewall decide who reaches the API",
-            "/condition",
+            pointer="/condition",
         )
     for number, one in enumerate(new.policies):
         if one.effect != "allow":
-            raise _refused(
+            raise refused(
                 "deny is not supported: a token may do what its policies allow and nothing else",
-                f"/policies/{number}/effect",
+                pointer=f"/policies/{number}/effect",
             )
     return [
         PolicyDraft(
@@ -243,7 +244,3 @@ def _pointed() -> Iterator[None]:
             raise
         text = f"{error.message} ({error.hint})" if error.hint else error.message
         raise ApiError(400, error.code, text, pointer=error.where) from error
-
-
-def _refused(message: str, pointer: str) -> ApiError:
-    return ApiError(400, INVALID_REQUEST, message, pointer=pointer)

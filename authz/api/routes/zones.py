@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Query
 
 from authz.api.calls import Call, Caller, user_call, zone_call
-from authz.api.envelope import Envelope, Paged, ok, paged
+from authz.api.envelope import Envelope, Paged, ok, page_of
 from authz.api.models.zones import NewZone, ZoneChange, ZoneObject, ZoneQuery
-from authz.api.problems import INVALID_REQUEST, PROTECTION_LOST, pointer_of, problem
+from authz.api.problems import INVALID_REQUEST, LOOSENED, pointer_of, problem
 from authz.api.refusals import all_refused, placed, refused
 from authz.services.accounts import get_account
 from authz.services.permissions import Level, Resource
@@ -59,12 +59,11 @@ def list_them(query: Annotated[ZoneQuery, Query()], call: Caller) -> dict[str, A
         found.sort(key=lambda one: one.name)
     if query.direction == "desc":
         found.reverse()
-    part = found[(query.page - 1) * query.per_page : query.page * query.per_page]
-    return paged(
-        [_object(one, account) for one in part],
+    return page_of(
+        found,
         page=query.page,
         per_page=query.per_page,
-        total=len(found),
+        shown=lambda one: _object(one, account),
     )
 
 
@@ -91,7 +90,7 @@ def create(
             at=call.at,
         )
     lost = [
-        problem(PROTECTION_LOST, f"no more for {made.zone.name} and what is below it: {one}")
+        problem(LOOSENED, f"no more for {made.zone.name} and what is below it: {one}")
         for one in made.losses
     ]
     return ok(_object(made.zone, account)) | {"messages": lost}

@@ -17,7 +17,7 @@ from authz.observability.log import get_logger
 from authz.services.activity import forget_old, keep_activity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from authz.observability.activity import Report
     from authz.observability.events import Event
@@ -35,12 +35,21 @@ TIDY_ROUNDS: Final = 60
 class ActivityWriter:
     """Writes until it is stopped.
 
+    Args:
+        file_sites: the names of the policy file's sites, which are no zone's.
+
     Attributes:
         dropped: events that were not kept.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        file_sites: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self.dropped = 0
+        self._file_sites = file_sites
         self._clock = clock
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
@@ -90,7 +99,7 @@ class ActivityWriter:
             self.dropped += len(events)
             return
         try:
-            keep_activity(store, seen, events)
+            keep_activity(store, seen, events, file_sites=self._file_sites())
         except StoreError as error:
             self.dropped += len(events)
             get_logger().warning("events are not kept", events=len(events), reason=str(error))

@@ -112,7 +112,6 @@ class Control:
         from authz.node.control.takeover import file_part
 
         config = self._config
-        self._activity = ActivityWriter()
         self._stock = StockTaker()
 
         def failed(kind: str, error: AuthzError) -> None:
@@ -127,6 +126,9 @@ class Control:
             earlier=file_part(config.resumed),
         )
         self._parts = parts
+        self._activity = ActivityWriter(
+            file_sites=lambda: frozenset(one.name for one in parts.model.sites)
+        )
         self._publisher = publisher = Publisher(
             config, parts, self._say, opened=self._opened, published=self._published
         )

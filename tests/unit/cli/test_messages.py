@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from authz.cli import messages
 from authz.errors import ParseError, PolicyError
@@ -61,3 +64,26 @@ def test_an_error_as_json() -> None:
         "column": 1,
     }
     assert "line" not in messages.error_json(PolicyError("x"))
+
+
+#: Drives a terminal, changes the order of what is read, or is half a character.
+_NASTY = "é\x1b]0;x\x07\u009b31m\u202e\u2028\U000e0041\x7f, \xa0日本 " + "word " * 30
+
+
+def test_json_and_yaml_say_the_same_and_drive_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given: dict[str, Any] = {"a": [_NASTY, "two\nlines", "é", {"b": "\ud800"}], "n": 1}
+
+    messages.result_json(given)
+    out = capsys.readouterr().out
+    assert json.loads(out) == given
+    assert out.replace("\n", "").isprintable()
+    assert "é" in out
+
+    given["a"] = [_NASTY, "two\nlines", "é", "日本"]
+    messages.result_yaml(given)
+    out = capsys.readouterr().out
+    assert yaml.safe_load(out) == given
+    assert out.replace("\n", "").isprintable()
+    assert "- é\n- 日本" in out

@@ -105,7 +105,10 @@ def test_a_list_is_kept_changed_and_left(world: World) -> None:
     assert put(world, one).change == ""
     other = list_of("ip", {"ip": "192.0.2.2"}, {"ip": "192.0.2.3"}, description="new")
     assert put(world, other).change == "list mine: 1 items come, 1 go"
-    assert world.last().before == {"items": 2, "description": ""}
+    row = world.last()
+    assert row.before == {"items": 2, "description": "", "values": [{"value": "192.0.2.1"}]}
+    assert row.after is not None
+    assert row.after["values"] == [{"value": "192.0.2.3"}]
     commented = list_of("ip", {"ip": "192.0.2.2", "comment": "c"}, description="new")
     put(world, commented)
     only_described = list_of("ip", {"ip": "192.0.2.2", "comment": "c"}, description="newer")

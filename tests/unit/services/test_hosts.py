@@ -166,6 +166,11 @@ def test_the_list_of_an_authority_is_replaced(world: World) -> None:
     assert [one[0] for one in _listed(world)] == ["b.example", "a.example"]
     row = world.last()
     assert (row.action, row.before) == ("host.replace", {"hostnames": ["old.example"]})
+    assert row.after == {
+        "added": ["b.example", "a.example"],
+        "removed": ["old.example"],
+        "hostnames": ["b.example", "a.example"],
+    }
     assert replace_hosts(world.store, "default", "Acme", [], actor="t", at=AT) == ()
     assert _listed(world) == []
 

@@ -130,7 +130,7 @@ def test_a_list_goes_with_its_items(world: World) -> None:
     row = world.last()
     assert (row.action, row.after) == ("list.remove", None)
     assert row.before is not None
-    assert row.before["items"] == 1
+    assert (row.before["items"], row.before["values"]) == (1, [{"value": "192.0.2.1"}])
 
 
 def test_a_list_that_rules_name_stays(store: Store) -> None:

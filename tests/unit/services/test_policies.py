@@ -78,6 +78,34 @@ def test_everything_of_the_file_is_the_zone_s(world: World, file: Path) -> None:
     assert len(world.audited()) == 1
 
 
+def test_the_audit_log_has_the_rules_and_items_that_change(world: World, file: Path) -> None:
+    _apply(world, file)
+    first = get_rules(world.store, "default").rules
+    row = world.last()
+    assert row.after is not None
+    assert row.after["definitions"] == [*first]
+    assert row.after["items"] == {"office": {"values": ["10.0.0.0/8", "192.0.2.1"]}}
+
+    file.write_text(
+        POLICY.replace("192.0.2.1", "192.0.2.9").replace("action: block}", "action: log}")
+    )
+    _apply(world, file)
+    row = world.last()
+    assert row.before is not None
+    assert row.after is not None
+    assert row.before["definitions"] == [first[0]]
+    assert row.before["items"] == {"office": {"values": ["192.0.2.1"]}}
+    assert row.after["items"] == {"office": {"values": ["192.0.2.9"]}}
+    assert row.after["loosened"] == ["rule a does not block any more"]
+
+    file.write_text("sites: [{name: api, hosts: ['*']}]")
+    _apply(world, file)
+    gone = world.last().before
+    assert gone is not None
+    assert len(gone["definitions"]) == 2
+    assert gone["items"] == {"office": {"values": ["10.0.0.0/8", "192.0.2.9"]}}
+
+
 def test_the_same_file_again_changes_nothing(world: World, file: Path) -> None:
     _apply(world, file)
     again = _apply(world, file)

@@ -65,8 +65,10 @@ def test_a_ruleset_is_made(world: World, here: Scope) -> None:
     assert (row.action, row.zone_id, row.before) == (
         "ruleset.create",
         here.zone_id,
-        {"version": 0, "rules": 0},
+        {"version": 0, "rules": 0, "description": ""},
     )
+    assert row.after is not None
+    assert (row.after["description"], row.after["definitions"]) == ("d", [*made.rules])
 
 
 def test_a_scope_sees_its_own(store: Store, here: Scope) -> None:
@@ -206,12 +208,14 @@ def test_a_ruleset_is_removed(world: World, here: Scope) -> None:
 
     row = world.last()
     assert (row.action, row.object_id) == ("ruleset.delete", _id(made))
+    assert row.before == {"version": 1, "rules": 1, "definitions": [*made.rules]}
     assert row.after == {
         "version": 0,
         "rules": 0,
         "added": [],
         "changed": [],
         "removed": ["a"],
+        "loosened": ["rule a goes"],
     }
     assert list_rulesets(world.store, here) == []
     with pytest.raises(NotFoundError):

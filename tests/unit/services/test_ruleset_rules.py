@@ -69,7 +69,7 @@ def test_a_rule_is_added_behind_all_others(world: World, ruleset: Set) -> None:
     row = world.last()
     assert (row.action, row.object_id) == ("ruleset.rule.create", ruleset.id)
     assert row.after is not None
-    assert row.after["rule"] == after.rules[3]
+    assert row.after["definitions"] == [after.rules[3]]
     assert row.after["added"] == ["d"]
 
 
@@ -96,9 +96,12 @@ def test_a_rule_is_replaced_and_keeps_its_ref(world: World, ruleset: Set) -> Non
     assert (rule["id"], rule["ref"], rule["version"]) == (ruleset.ids["b"], "b", "2")
     assert (rule["action"], rule["description"]) == ("log", "")
     row = world.last()
+    assert row.before is not None
     assert row.after is not None
-    assert row.after["rule_before"]["action"] == "block"
-    assert row.after["rule"] == rule
+    assert [one["action"] for one in row.before["definitions"]] == ["block"]
+    assert row.after["definitions"] == [rule]
+    assert row.after["loosened"] == ["rule b does not block any more"]
+    assert after.loosened == ("rule b does not block any more",)
 
 
 def test_a_rule_is_replaced_by_a_whole_one(ruleset: Set) -> None:
@@ -149,8 +152,8 @@ def test_a_rule_is_removed(world: World, ruleset: Set) -> None:
     assert _refs(ruleset.remove("b")) == "ac"
     row = world.last()
     assert row.action == "ruleset.rule.delete"
-    assert row.after is not None
-    assert row.after["rule_before"]["ref"] == "b"
+    assert row.before is not None
+    assert [one["ref"] for one in row.before["definitions"]] == ["b"]
     for call in (ruleset.remove, lambda ref: ruleset.change(ref, _rule("b"))):
         with pytest.raises(NotFoundError, match="could not find rule"):
             call("b")

@@ -42,7 +42,15 @@ def test_versions_are_kept_as_they_were(world: World) -> None:
 
     remove_version(world.store, here, ruleset_id, 2, actor="tester", at=4.0)
     row = world.last()
-    assert (row.action, row.before) == ("ruleset.version.delete", {"version": 2})
+    assert row.action == "ruleset.version.delete"
+    assert row.before == {
+        "version": 2,
+        "rules": 0,
+        "description": "second",
+        "actor": "t",
+        "created_at": "1970-01-01T00:00:02.000000Z",
+        "definitions": [],
+    }
     with pytest.raises(NotFoundError, match="could not find version 2"):
         get_version(world.store, here, ruleset_id, 2)
     with pytest.raises(NotFoundError):
@@ -51,6 +59,10 @@ def test_versions_are_kept_as_they_were(world: World) -> None:
         remove_version(world.store, here, ruleset_id, 3, actor="t", at=4.0)
     _put(world, here, 5.0, rules=[])
     assert [one.version for one in list_versions(world.store, here, ruleset_id)] == [4, 3, 1]
+    remove_version(world.store, here, ruleset_id, 1, actor="tester", at=6.0)
+    gone = world.last().before
+    assert gone is not None
+    assert gone["definitions"] == [*version.rules]
 
 
 def test_of_another_scope_there_are_none(world: World) -> None:

@@ -46,7 +46,14 @@ def test_a_rule_is_appended(world: World) -> None:
     row = world.last()
     assert (row.action, row.object_id) == ("ruleset.append", after.ruleset.id)
     assert row.before == {"version": 1, "rules": 1}
-    assert row.after == {"version": 2, "rules": 2, "added": ["b"], "changed": [], "removed": []}
+    assert row.after == {
+        "version": 2,
+        "rules": 2,
+        "definitions": [after.rules[1]],
+        "added": ["b"],
+        "changed": [],
+        "removed": [],
+    }
     with world.store.read() as session:
         kept = session.rulesets.versions(after.ruleset.id)
     assert [(one.version, one.actor) for one in kept] == [(2, "tester"), (1, "tester")]

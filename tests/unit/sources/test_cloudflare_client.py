@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import ssl
 from email.utils import formatdate
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz.errors import FetchError
-from authz.sources import cloudflare_client
+from authz.sources import cloudflare_bounds, cloudflare_client
+from authz.sources.cloudflare_bounds import Bound
 from authz.sources.cloudflare_client import CloudflareClient
 from authz.sources.fetch_connection import Deadline
 from tests.factories.cloudflare import (
@@ -26,7 +30,7 @@ from tests.factories.http_server import response, serving
 from tests.factories.pki import root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.factories.http_server import Request, Server
@@ -101,6 +105,40 @@ def test_more_pages_than_there_can_be_are_left(api: Api, monkeypatch: pytest.Mon
     monkeypatch.setattr(cloudflare_client, "MAX_PAGES", 2)
 
     assert "again and again" in api.fails(lambda: list(api.client.pages("/zones"))).message
+
+
+def test_an_api_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    zones = Bound(what="zones", path=re.compile("/zones$"), answers=8, objects=20, size=10_000)
+    monkeypatch.setattr(cloudflare_bounds, "BOUNDS", (zones,))
+
+    def answers(each: list[dict[str, object]]) -> Callable[[Request], bytes]:
+        numbers = count()
+        # No page is as the one before.
+        return lambda _: response(
+            body=json.dumps({"success": True, "result": [{"id": next(numbers)}, *each]}).encode()
+        )
+
+    for each, message in (
+        ([], "sends more than 8 answers about zones"),
+        ([{}, {}], "sends more than 20 zones"),
+        ([{"x": "x" * 2_000}], "sends more than 0 MiB of zones"),
+    ):
+        with serving(answers(each)) as server:
+            client = CloudflareClient(server.url(BASE), TOKEN)
+            with pytest.raises(FetchError) as caught:
+                list(client.pages("/zones"))
+        assert caught.value.message == message
+
+
+def test_an_answer_of_too_many_parts_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloudflare_bounds, "MAX_PARTS", 10)
+    body = json.dumps({"success": True, "result": [{}] * 9}).encode()
+
+    with serving(lambda _: response(body=body)) as server:
+        client = CloudflareClient(server.url(BASE), TOKEN)
+        for call in (client.get, client.single):
+            with pytest.raises(FetchError, match="more than 10 objects in one answer"):
+                call("/accounts/1/mtls_certificates")
 
 
 def test_a_call_too_many_is_repeated_when_it_was_said(api: Api) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.services import audit_log
 from authz.services.permissions import EVERY_ZONE, Grant, Level, Resource
 from authz.services.zones import change_zone
 
@@ -180,3 +181,22 @@ def test_a_token_for_zones_does_not_read_the_log(api: Bench) -> None:
 
     for path in (V1, V2, "/user/audit_logs"):
         api.errors(403, "GET", path, token=token)
+
+
+def test_long_entries_are_fewer_to_a_page(changed: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = changed.result("GET", f"{V2}?limit=1000")
+    monkeypatch.setattr(audit_log, "MAX_PAGE_SIZE", 100)
+
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    for _ in everything:
+        answer = changed.call("GET", f"{V2}?limit=1000&cursor={cursor}").json()
+        found += answer["result"]
+        cursor = answer["result_info"]["cursors"].get("after", "")
+        if not cursor:
+            break
+    assert found == everything
+    # Pages by number would leave out what has no room.
+    (error,) = changed.errors(400, "GET", f"{V1}?per_page=1000")
+    assert "ask for fewer" in error["message"]
+    assert len(changed.result("GET", f"{V1}?per_page=1")) == 1

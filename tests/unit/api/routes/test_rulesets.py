@@ -50,6 +50,22 @@ def test_a_ruleset_from_beginning_to_end(api: Bench, place: str) -> None:
     assert api.result("GET", place) == []
 
 
+def test_what_is_less_strict_than_before_is_a_message(api: Bench, place: str) -> None:
+    first = api.call("PUT", entry(place), json={"rules": [BLOCK]}).json()
+    assert first["messages"] == []
+    one = f"{place}/{first['result']['id']}"
+    wanted = [{"code": 1004, "message": "rule a goes"}]
+
+    for query in ("?dry_run=true", ""):
+        answer = api.call("PUT", f"{one}{query}", json={"rules": []}).json()
+        assert (answer["success"], answer["messages"]) == (True, wanted)
+    many = [{**BLOCK, "ref": f"r{n}", "expression": f'http.host eq "{n}.a"'} for n in range(22)]
+    api.result("PUT", one, json={"rules": many})
+    messages = api.call("PUT", one, json={"rules": []}).json()["messages"]
+    assert len(messages) == 21
+    assert messages[-1]["message"] == "2 more are less strict than before"
+
+
 def test_an_entry_point_that_is_not_there(api: Bench, place: str) -> None:
     for phase in (PHASE, "http_ratelimit"):
         (error,) = api.errors(404, "GET", f"{place}/phases/{phase}/entrypoint")

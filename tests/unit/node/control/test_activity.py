@@ -60,6 +60,19 @@ def writer(world: World) -> Iterator[ActivityWriter]:
     made.stop()
 
 
+def test_events_of_a_policy_file_s_sites_are_no_zone_s(world: World) -> None:
+    names: list[str] = []
+    writer = ActivityWriter(file_sites=lambda: names)
+    writer.use(world.store)
+    writer.add(Report(events=(_event(1, site="default"),)))
+    writer.write()
+    names.append("default")
+    writer.add(Report(events=(_event(2, site="default"),)))
+    writer.write()
+
+    assert [one.zone_id is None for one in _stored(world)] == [True, False]
+
+
 def test_events_and_last_sights_are_written(writer: ActivityWriter, world: World) -> None:
     alice = world.issue().certificate
     writer.add(Report(events=(_event(1), _event(2)), seen={alice.fingerprint_sha256: 5.0}))
