@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import RulesetError
-from authz.rules import MAX_LENGTH, MAX_SOURCE
+from authz.rules import MAX_LENGTH, MAX_SOURCE, regex_bytes_of
 from authz.rules.lexer import too_long, trimmed
 from authz.services.account_rules import names_taken
 from authz.services.checking import expression_errors
+from authz.services.regex_limits import HINT, excess_of, expressions_of
 from authz.services.rules import new_rules
 from authz.settings.problems import did_you_mean
 from authz.sources.policy_document import ACTIONS, REFUSED_ACTIONS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from authz.errors import ExpressionError
-    from authz.policy.geo import GeoLookup
+    from authz.services.ready import Ready
     from authz.services.rules import Rule
     from authz.services.scopes import Scope
     from authz.store.session import Session
@@ -74,12 +75,13 @@ def rules_from(
     *,
     ruleset_id: str,
     besides: Sequence[RulesetError] = (),
-    geo: GeoLookup | None,
+    ready: Ready,
     at: float,
 ) -> tuple[Rule, ...]:
     """Rules to keep, in the order given.
 
     Args:
+        ready: what of their expressions is compiled already.
         besides: what else is wrong with what was given.
 
     Raises:
@@ -112,7 +114,11 @@ def rules_from(
     kept = new_rules([one.rule for one in objects], before, ruleset_id=ruleset_id, at=at)
     seen = {one.path for one in found}
     found += [one for one in _wrong_together(objects, kept) if not _said(one.path, seen)]
-    found += _wrong_expressions(session, scope, objects, kept, before, seen, geo)
+    excess = excess_of(session, scope, expressions_of(kept), expressions_of(before))
+    if excess is None:
+        found += _wrong_expressions(session, scope, objects, kept, before, seen, ready)
+    else:
+        found.append(RulesetError(excess, path=_largest(objects), hint=HINT))
     found += _wrong_names(session, scope, objects, kept)
     refuse(found)
     return kept
@@ -240,6 +246,16 @@ def _said(path: tuple[str | int, ...] | None, seen: set[tuple[str | int, ...] | 
     return path is not None and any(path[:end] in seen for end in range(1, len(path) + 1))
 
 
+def _largest(given: Sequence[Given]) -> tuple[str | int, ...]:
+    """Where the largest regular expressions stand in what was given."""
+    largest = max(
+        (one for one in given if one.path is not None),
+        key=lambda one: regex_bytes_of(expressions_of([one.rule])),
+    )
+    assert largest.path is not None, "those without are left out"
+    return (*largest.path, "expression")
+
+
 def _wrong_expressions(
     session: Session,
     scope: Scope,
@@ -247,7 +263,7 @@ def _wrong_expressions(
     kept: Sequence[Rule],
     before: Sequence[Rule],
     seen: set[tuple[str | int, ...] | None],
-    geo: GeoLookup | None,
+    ready: Ready,
 ) -> Iterator[RulesetError]:
     # What is in force compiles: in a ruleset of thousands only what is new has to.
     known = {rule["expression"] for rule in before}
@@ -259,7 +275,8 @@ def _wrong_expressions(
         and isinstance(rule.get("expression"), str)
         and rule["expression"] not in known
     ]
-    errors = expression_errors(session, scope, [text for _, text in asked], geo=geo)
+    texts = [text for _, text in asked]
+    errors = expression_errors(session, scope, texts, geo=ready.geo, ready=ready)
     for one, text in asked:
         error = errors.get(text)
         if error is not None:

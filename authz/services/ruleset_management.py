@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import InvalidInputError, NotFoundError, PreconditionError, RulesetError
 from authz.services.context import checked_name
-from authz.services.ruleset_input import Given, refuse, rules_from
+from authz.services.ready import made_ready
+from authz.services.ruleset_input import MAX_RULES, Given, refuse, rules_from
 from authz.services.rulesets import (
     NAME,
     RulesInForce,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from authz.policy.geo import GeoLookup
+    from authz.services.ready import Ready
     from authz.services.rules import Rule
     from authz.services.scopes import Scope
     from authz.store.engine import Store
@@ -100,6 +102,7 @@ def create_ruleset(
         *wrong_phase(given.get("phase"), ("phase",)),
         *_wrong_description(given),
     ]
+    ready = made_ready(store, scope, given.get("rules"), most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = rules_in(session, scope)
         if before.ruleset is not None and not found:
@@ -114,7 +117,7 @@ def create_ruleset(
             )
             refuse(found)
         name = str(given.get("name") or NAME).strip()
-        after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
+        after = _replaced(session, before, given, found, name=name, ready=ready, actor=actor, at=at)
         audit_rules(session, "ruleset.create", before, after, actor=actor, at=at)
     return after
 
@@ -142,6 +145,7 @@ def update_ruleset(
         RulesetError: the body is not that.
     """
     given = _object(body)
+    ready = made_ready(store, scope, given.get("rules"), most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = ruleset_of(session, scope, ruleset_id)
         check_version(before, version)
@@ -151,7 +155,7 @@ def update_ruleset(
             *_wrong_description(given),
             *_changed(given, before.ruleset),
         ]
-        after = _replaced(session, before, given, found, geo=geo, actor=actor, at=at)
+        after = _replaced(session, before, given, found, ready=ready, actor=actor, at=at)
         audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
     return after
 
@@ -188,11 +192,12 @@ def put_entry_point(
         *_wrong_name(given, required=False),
         *_wrong_description(given),
     ]
+    ready = made_ready(store, scope, given.get("rules"), most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = rules_in(session, scope)
         check_version(before, version)
         name = str(given.get("name") or NAME).strip()
-        after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
+        after = _replaced(session, before, given, found, name=name, ready=ready, actor=actor, at=at)
         audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
     return after
 
@@ -254,7 +259,7 @@ def _replaced(
     found: list[RulesetError],
     *,
     name: str = NAME,
-    geo: GeoLookup | None,
+    ready: Ready,
     actor: str,
     at: float,
 ) -> RulesInForce:
@@ -273,7 +278,7 @@ def _replaced(
             before.rules,
             ruleset_id=ruleset.id,
             besides=found,
-            geo=geo,
+            ready=ready,
             at=at,
         )
     refuse(found)

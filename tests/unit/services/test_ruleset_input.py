@@ -9,6 +9,7 @@ import pytest
 
 from authz.errors import RulesetError
 from authz.services import ruleset_input as module
+from authz.services.ready import Ready
 from authz.services.ruleset_input import Given, rules_from
 from authz.services.scopes import Scope, scope_of
 from authz.sources.policy_document import REFUSED_ACTIONS
@@ -32,7 +33,9 @@ def _rules(
         if account:
             scope = Scope(account_id=scope.account_id)
         given = [Given(rule=one, path=("rules", i)) for i, one in enumerate(rules)]
-        return rules_from(session, scope, given, before, ruleset_id=SET, geo=None, at=AT)
+        return rules_from(
+            session, scope, given, before, ruleset_id=SET, ready=Ready(geo=None), at=AT
+        )
 
 
 def _wrong(store: Store, *rules: Any, **more: Any) -> list[tuple[Any, int, str]]:
