@@ -42,6 +42,9 @@ TOO_LONG: Final = 20127
 #: Of one ruleset. Every change writes all of them: this many are some 3 MB.
 MAX_RULES: Final = 10_000
 
+#: Characters of a rule's description, and of a ruleset's. Cloudflare documents no number.
+MAX_DESCRIPTION: Final = 4_096
+
 #: An expression in a message, in characters.
 _SHOWN: Final = 4096
 
@@ -168,6 +171,12 @@ def _wrong_by_itself(
         if problem is not None:
             number, message = problem
             yield RulesetError(message, path=(*path, "expression"), number=number)
+    description = rule.get("description", "")
+    if isinstance(description, str) and len(description) > MAX_DESCRIPTION:
+        yield RulesetError(
+            f"the description has {len(description)} characters, {MAX_DESCRIPTION} are possible",
+            path=(*path, "description"),
+        )
     if not isinstance(rule.get("id", ""), str):
         yield RulesetError("expected the ID of a rule, as text", path=(*path, "id"))
     yield from _wrong_action(rule, scope, path)

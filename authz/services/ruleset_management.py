@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.errors import InvalidInputError, NotFoundError, PreconditionError, RulesetError
 from authz.services.context import checked_name
 from authz.services.ready import made_ready
-from authz.services.ruleset_input import MAX_RULES, Given, refuse, rules_from
+from authz.services.ruleset_input import MAX_DESCRIPTION, MAX_RULES, Given, refuse, rules_from
 from authz.services.rulesets import (
     NAME,
     RulesInForce,
@@ -43,9 +43,6 @@ ANY: Final = -1
 
 #: Cloudflare's code of a second entry point.
 SECOND: Final = 20217
-
-#: Characters of a ruleset's description.
-MAX_DESCRIPTION: Final = 4_096
 
 _KINDS: Final[Mapping[str, str]] = {
     "managed": "managed rulesets are Cloudflare's own",

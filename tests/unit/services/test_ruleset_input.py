@@ -229,3 +229,10 @@ def test_a_ruleset_has_an_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(_rules(store, BLOCK, BLOCK)) == 2
     ((path, _, text),) = _wrong(store, BLOCK, BLOCK, BLOCK)
     assert (path, text) == (("rules",), "the ruleset would have 3 rules, 2 are possible")
+
+
+def test_a_description_has_a_bound(store: Store) -> None:
+    assert _rules(store, {**BLOCK, "description": "x" * 4096})
+    (found,) = _wrong(store, {**BLOCK, "description": "x" * 4097})
+    assert found[0] == ("rules", 0, "description")
+    assert found[2] == "the description has 4097 characters, 4096 are possible"
