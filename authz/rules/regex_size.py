@@ -11,6 +11,7 @@ whether a pattern is valid is not decided.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import ParseError
@@ -29,6 +30,14 @@ MAX_REGEXES: Final = 64
 
 #: Of all patterns of one expression together, in bytes: two of the largest and many ordinary ones.
 MAX_REGEX_BYTES: Final = 32 * 1024 * 1024
+
+#: More than anybody may have: a sum stops there.
+ENOUGH: Final = 300 * 1024 * 1024
+
+# Of an expression, as the parser has them; texts that look like patterns come on top.
+_MAX_SOURCE: Final = 65_536
+_MOST_CHARACTERS: Final = 4_500
+_MOST_STARTS: Final = MAX_REGEXES + 32
 
 #: No pattern that compiles is larger: the engine's own limit, with what it takes besides.
 _MOST: Final = 14 * 1024 * 1024
@@ -98,22 +107,34 @@ def regex_bytes_of(expressions: Iterable[str]) -> int:
     """An upper bound for all patterns of expressions; the same expression is kept once.
 
     They are found in the text, without reading the rest: what only looks like one counts as well.
+    Beyond ENOUGH the rest is not looked at.
     """
-    return sum(map(_bytes_in, set(expressions)))
-
-
-def _bytes_in(expression: str) -> int:
     total = 0
-    for match in _PATTERN.finditer(expression):
+    for text in dict.fromkeys(expressions):
+        if len(text) <= _MAX_SOURCE and ("~" in text or "matches" in text):
+            total += _bytes_in(text)
+            if total > ENOUGH:
+                break
+    return total
+
+
+@lru_cache(maxsize=1024)
+def _bytes_in(expression: str) -> int:
+    starts = [match.end() for match in _PATTERN.finditer(expression)]
+    if len(starts) > _MOST_STARTS:
+        return MAX_REGEX_BYTES + 1
+    total = 0
+    for start in starts:
         try:
-            pattern, _, _ = lex_pattern(expression, match.end(), len(expression))
+            # A pattern is no longer than an expression may be.
+            pattern, _, _ = lex_pattern(
+                expression, start, min(len(expression), start + _MOST_CHARACTERS)
+            )
         except ParseError:
-            # Within a text, or the expression is none.
+            # Within a text, or the expression is none. It took its time all the same.
+            total += _UNICODE_CLASS
             continue
         total += compiled_bytes(pattern)
-        if total > MAX_REGEX_BYTES:
-            # More than an expression may have: no need to know how much more.
-            break
     return total
 
 

@@ -45,14 +45,14 @@ def excess_of(
         return None
     if size > MAX_OF_RULESET:
         return (
-            f"the regular expressions of the ruleset take {_megabytes(size)} MB, compiled, "
-            f"{_megabytes(MAX_OF_RULESET)} are possible"
+            "the regular expressions of the ruleset take more than "
+            f"{_megabytes(MAX_OF_RULESET)} MB, compiled"
         )
     total = size + sum(_others(session, scope))
     if total > MAX_OF_STORE:
         return (
-            f"the regular expressions of all rulesets would take {_megabytes(total)} MB, compiled, "
-            f"{_megabytes(MAX_OF_STORE)} are possible"
+            "the regular expressions of all rulesets would take more than "
+            f"{_megabytes(MAX_OF_STORE)} MB, compiled"
         )
     return None
 

@@ -7,7 +7,7 @@ import pytest
 
 from authz.errors import TypeCheckError
 from authz.rules import MAX_REGEX_BYTES, Bytes, Field, Scheme, parse, regex_bytes_of
-from authz.rules.regex_size import compiled_bytes
+from authz.rules.regex_size import ENOUGH, compiled_bytes
 
 SCHEME = Scheme(fields={"http.host": Field("http.host", Bytes)})
 MEGABYTE = 1_000_000
@@ -72,7 +72,8 @@ def test_patterns_are_found_in_the_text_of_expressions() -> None:
     assert regex_bytes_of(['http.host ~ "a" and http.host ~ "a"']) == 2 * one
     # The same expression is compiled once.
     assert regex_bytes_of(['http.host ~ "a"'] * 3) == one
-    assert regex_bytes_of(["ssl", 'http.host eq "~"']) == 0
+    assert regex_bytes_of(["ssl", 'http.host eq "a~" or ssl']) < MEGABYTE
+    assert regex_bytes_of(["ssl", 'http.host eq "~a"']) == 0
 
 
 def test_a_pattern_is_found_behind_texts_that_look_like_one() -> None:
@@ -81,5 +82,9 @@ def test_a_pattern_is_found_behind_texts_that_look_like_one() -> None:
     assert regex_bytes_of(['http.host eq r"~r##" or http.host ~ r"\\w{60000}"']) > 9 * MEGABYTE
 
 
-def test_what_is_too_large_for_an_expression_is_not_added_up() -> None:
-    assert regex_bytes_of([" or ".join([r'http.host ~ r"\w{60000}"'] * 64)]) < 2 * MAX_REGEX_BYTES
+def test_looking_for_patterns_is_bounded() -> None:
+    assert regex_bytes_of([r'http.host ~ "\w{60000}" # ' + str(i) for i in range(900)]) < 2 * ENOUGH
+    # Every one of these may be where a pattern begins that does not end.
+    assert regex_bytes_of(['ssl and "' + '~"[' * 1000]) > MAX_REGEX_BYTES
+    assert 0 < regex_bytes_of(['http.host contains "/~"']) < MEGABYTE
+    assert regex_bytes_of(["~" * 70_000]) == 0

@@ -114,5 +114,5 @@ def test_too_large_patterns_are_told_at_the_largest(store: Store) -> None:
             store, _scope(store), CUSTOM_RULES, {"rules": rules}, geo=None, actor="a", at=AT
         )
     assert caught.value.path == ("rules", 101, "expression")
-    assert "128 are possible" in caught.value.message
+    assert "more than 128 MB" in caught.value.message
     assert not caught.value.others
