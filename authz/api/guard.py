@@ -10,6 +10,7 @@ it is about what they ask for.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ _OURS: Final = frozenset(name for name, _ in HEADERS)
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+#: Calls that are posted and write nothing: an expression is compiled, and forgotten.
+_CHECKING: Final = re.compile(r"/zones/[^/]*/expressions/[^/]*/?\Z")
+
 #: The status of the log and the metrics for a call whose client left: no answer was sent.
 CLIENT_GONE: Final = 499
 
@@ -61,6 +65,7 @@ class Guard:
         self._bodies = Bodies(limits, self._known)
         self._readers = asyncio.Semaphore(limits.readers)
         self._writers = asyncio.Semaphore(limits.writers)
+        self._checkers = asyncio.Semaphore(limits.checkers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call."""
@@ -98,7 +103,7 @@ class Guard:
                     INVALID_REQUEST,
                     "this is not the address of the API: add the name to admin.hosts",
                 )
-            async with self._bodies.read(scope, receive) as body, self._turn(scope["method"]):
+            async with self._bodies.read(scope, receive) as body, self._turn(scope):
                 whole: Message = {"type": "http.request", "body": body, "more_body": False}
                 await self._app(scope, again([whole], receive), send)
         except (ApiError, AuthzError) as error:
@@ -107,9 +112,14 @@ class Guard:
             response.headers["Connection"] = "close"
             await response(scope, receive, send)
 
-    def _turn(self, method: str) -> _Turn:
-        reads = method in _READING
-        return _Turn(self._readers if reads else self._writers, self._limits.queue_seconds)
+    def _turn(self, scope: Scope) -> _Turn:
+        if scope["method"] in _READING:
+            places = self._readers
+        elif _CHECKING.search(scope["path"]):
+            places = self._checkers
+        else:
+            places = self._writers
+        return _Turn(places, self._limits.queue_seconds)
 
     def _refusal(self, request: Request, error: ApiError | AuthzError) -> Response:
         """The answer of the application to an error that was raised before it was called."""

@@ -19,6 +19,8 @@ class Limits:
     Calls run in threads. As many are let in at a time as there are threads, the others wait in
     their order, so that a call once begun never waits for a thread; and the writers among them
     never take all of them: they wait for each other in the database, and readers for nobody.
+    Expressions that are checked are no writers, though they are posted: they take memory and the
+    interpreter instead, and only a few of them are in work at a time.
     Connections to the database are bounded by the threads, not by the pool (store.sqlite,
     store.postgresql).
 
@@ -36,7 +38,7 @@ class Limits:
         body_seconds: for its arrival.
         unknown_body_bytes: of a body whose sender's token was not looked at yet.
         held_bytes: of all bodies together; more than `connections` times `unknown_body_bytes`.
-        readers, writers: calls that are carried out at a time.
+        readers, writers, checkers: calls that are carried out at a time.
         queue_seconds: how long a call waits for its turn: less than the SDK waits (60 s).
         discard_seconds: how long what comes behind an early refusal is read, for the client to see
             the answer instead of a reset.
@@ -54,5 +56,6 @@ class Limits:
     held_bytes: int = 256 * 1024 * 1024
     readers: int = 16
     writers: int = 8
+    checkers: int = 2
     queue_seconds: float = 50.0
     discard_seconds: float = 5.0

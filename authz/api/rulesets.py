@@ -117,7 +117,17 @@ def _account(_account_id: Annotated[str, Path(alias="account_id")]) -> None:
     """For the description: the path has it."""
 
 
+def _check_parameters(request: Request) -> None:
+    # Only the last would count: whoever reads "dry_run=true" in a log must be able to rely on it.
+    for name in request.query_params:
+        if len(set(request.query_params.getlist(name))) > 1:
+            raise ApiError(
+                400, INVALID_REQUEST, f'the parameter "{name}" is there with several values'
+            )
+
+
 def _scoped(request: Request, call: Caller, level: Level) -> RulesetCall:
+    _check_parameters(request)
     zone_id: ZoneId | None = request.path_params.get("zone_id")
     if zone_id is not None:
         allowed = call_of_zone(request, zone_id, call, Resource.RULES, level)

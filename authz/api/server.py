@@ -145,7 +145,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - the base class names them
         limits = self._serving.limits
-        threads = limits.readers + limits.writers + _MORE_THREADS
+        threads = limits.readers + limits.writers + limits.checkers + _MORE_THREADS
         to_thread.current_default_thread_limiter().total_tokens = threads
         self.servers = []
         self._listener.setblocking(False)

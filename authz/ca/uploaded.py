@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from authz.ca.description import SIGNATURE_NAMES, CertificateFacts, describe
 from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem
@@ -18,6 +20,12 @@ from authz.errors import CertificateError, CertificateTooLargeError, Unsupported
 
 MAX_PEM_BYTES: Final = 256 * 1024
 MAX_CERTIFICATES: Final = 32
+
+#: Every certificate is tried with the keys of all others of its issuer's name whenever trust is
+#: compiled, and a signature takes longer the larger its key is: with 16,384 bits and an exponent of
+#: 64, thirty-two certificates take ten seconds.
+MAX_RSA_BITS: Final = 8192
+MAX_RSA_EXPONENT: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,7 @@ def _checked(der: bytes, position: int, at: float) -> Certificate:
                 "not RSA-PSS or Ed25519",
             )
         check_authority_certificate(certificate)
+        _check_key(certificate)
         if at >= certificate.not_after_at + 1:
             raise CertificateError(
                 f"it has expired on {certificate.not_after}",
@@ -106,3 +115,15 @@ def _checked(der: bytes, position: int, at: float) -> Certificate:
         error.hint = error.hint or "openssl x509 -in FILE -text shows what is in it"
         raise
     return certificate
+
+
+def _check_key(certificate: Certificate) -> None:
+    key = certificate.parsed.public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        return
+    if key.key_size > MAX_RSA_BITS or key.public_numbers().e > MAX_RSA_EXPONENT:
+        raise UnsupportedCertificateError(
+            f"its key takes too long to verify with (RSA {key.key_size}, an exponent of "
+            f"{key.public_numbers().e.bit_length()} bits)",
+            hint="at most 8192 bits and an exponent of 2^32; 65537 is usual",
+        )

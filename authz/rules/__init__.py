@@ -20,7 +20,8 @@ from authz.rules.formatter import format_expression
 from authz.rules.functions.model import Function
 from authz.rules.lint import Finding, KnownAuthority, Role, lint
 from authz.rules.lists import ListKind, ListModel, NamedList, compile_list
-from authz.rules.parser import MAX_LENGTH, MAX_NESTING, MAX_REGEXES, MAX_SOURCE, parse
+from authz.rules.parser import MAX_LENGTH, MAX_NESTING, MAX_SOURCE, parse
+from authz.rules.regex_size import MAX_REGEX_BYTES, MAX_REGEXES, regex_bytes_of
 from authz.rules.scheme import Field, Scheme
 from authz.rules.types import (
     Array,
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_NESTING",
     "MAX_REGEXES",
+    "MAX_REGEX_BYTES",
     "MAX_SOURCE",
     "Array",
     "Bool",
@@ -65,4 +67,5 @@ __all__ = [
     "format_expression",
     "lint",
     "parse",
+    "regex_bytes_of",
 ]

@@ -19,7 +19,8 @@ from authz.rules.ast import (
 )
 from authz.rules.formatter import format_logical
 from authz.rules.lint_tree import conditions
-from authz.rules.parser import MAX_LENGTH, MAX_NESTING, MAX_REGEXES
+from authz.rules.parser import MAX_LENGTH, MAX_NESTING
+from authz.rules.regex_size import MAX_REGEXES
 
 if TYPE_CHECKING:
     from authz.rules.ast import Argument, Logical, Span

@@ -36,6 +36,7 @@ from authz.rules.literals import lex_argument_literal, lex_index, lex_operator, 
 from authz.rules.operator_suggestions import hint_for_operator
 from authz.rules.parser_errors import described, expected, trailing, unknown_name, unsupported
 from authz.rules.problems import Problem, found
+from authz.rules.regex_size import RegexTally
 from authz.rules.strings import starts_raw
 from authz.rules.suggestion_text import left_text
 from authz.rules.suggestions import hint_for_trailing
@@ -48,12 +49,11 @@ if TYPE_CHECKING:
     from authz.rules.lists import NamedList
     from authz.rules.scheme import Scheme
 
-# Cloudflare: at most 4,096 characters and 64 regular expressions; the engine's default depth.
+# Cloudflare: at most 4,096 characters; the engine's default depth.
 MAX_LENGTH: Final = 4096
 # With the white space that does not count: sixteen times as much, so that no layout comes near, and
 # counting it takes no time whoever sends the text.
 MAX_SOURCE: Final = 65_536
-MAX_REGEXES: Final = 64
 MAX_NESTING: Final = 128
 
 #: How the operators between conditions are written; the later binds tighter.
@@ -121,7 +121,7 @@ class _Parser:
         self.lists = lists
         self.at = 0
         self.depth = 0
-        self.regexes = 0
+        self.regexes = RegexTally()
         self.fields: set[str] = set()
 
     def expression(self, start: int) -> Expression:
@@ -138,7 +138,10 @@ class _Parser:
                 hint="put the comparison into any(…) or all(…)",
             )
         return Expression(
-            root=root, fields=frozenset(self.fields), regexes=self.regexes, source=self.source
+            root=root,
+            fields=frozenset(self.fields),
+            regexes=self.regexes.count,
+            source=self.source,
         )
 
     # logical := simple ( ws logic ws simple )*
@@ -290,9 +293,7 @@ class _Parser:
         if right is None:
             raise unsupported(source, (at, stop), end, operator, left)
         if operator.value == "matches":
-            self.regexes += 1
-            if self.regexes > MAX_REGEXES:
-                raise Problem.TOO_MANY_REGEXES.error(source, (start, self.at), limit=MAX_REGEXES)
+            self.regexes.add(right, source, (start, self.at))
         return Comparison(left=left, operator=operator, right=right, span=(start, self.at))
 
     # value := ( field | function "(" … ")" ) ( "[" index "]" )*

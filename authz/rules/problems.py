@@ -85,6 +85,10 @@ class Problem(Enum):
         "the expression has {length} characters with all its white space, {limit} are allowed",
     )
     TOO_MANY_REGEXES = (TypeCheckError, "more than {limit} regular expressions in one expression")
+    LARGE_REGEXES = (
+        TypeCheckError,
+        "the regular expressions of the expression take more than {limit} MB, compiled",
+    )
 
     def error(
         self, source: str, span: Span, *, hint: str | None = None, **details: object

@@ -12,7 +12,11 @@ without the deterministic one as soon as the text is not ASCII: `(?u)\\b.*\\b` t
 from __future__ import annotations
 
 import re
-from typing import Final
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Microseconds for a kibibyte while the automaton is small.
 SMALL: Final = 3.0
@@ -42,6 +46,17 @@ _COUNTS: Final = re.compile(r"\{ *([0-9]+) *(,?) *([0-9]*) *\}")
 _WIDE: Final = frozenset("dDwWsSpP")
 
 
+class Item(Enum):
+    """What a place of a pattern is."""
+
+    #: A character, an escape that stands for one, an assertion.
+    LITERAL = auto()
+    #: A class, a dot, an alternation, or an escape that stands for several characters.
+    CHOICE = auto()
+    #: Something that is repeated and is nothing by itself so far.
+    REPEATED = auto()
+
+
 def microseconds_per_kibibyte(pattern: str) -> float:
     """An upper bound for one search through a kibibyte of any text."""
     count = choices(pattern)
@@ -57,24 +72,35 @@ def choices(pattern: str) -> int:
 
     A place is a class, a dot, an alternation or anything repeated. Literals leave none.
     """
-    # Of each open group: choices so far, and those of the item that a repetition would apply to.
+    return written_out(pattern, lambda item, _: 0 if item is Item.LITERAL else 1)
+
+
+def written_out(pattern: str, weigh: Callable[[Item, str], int]) -> int:
+    """The weight of all places of a pattern, repetitions written out.
+
+    Args:
+        weigh: of one place: what it is and its text.
+    """
+    # Of each open group: the weight so far, and that of the item that a repetition would apply to.
     totals, items = [0], [0]
     at = 0
     while at < len(pattern):
         char = pattern[at]
         repetition = _REPETITION.match(pattern, at)
         if repetition:
-            item = items[-1]
-            more = max(item, 1) * _times(repetition.group()) - item
+            before = items[-1]
+            each = before or weigh(Item.REPEATED, "")
+            more = each * _times(repetition.group()) - before
             totals[-1] += more
-            items[-1] = item + more
+            items[-1] = before + more
             at = repetition.end()
             continue
-        item, stop = 0, at + 1
+        kind, stop = Item.LITERAL, at + 1
+        item: int | None = None
         if char == "(":
             opening = _GROUP.match(pattern, at)
             assert opening is not None  # It begins with "(".
-            stop = opening.end()
+            item, stop = 0, opening.end()
             if not opening.group().endswith(")"):
                 totals.append(0)
                 items.append(0)
@@ -84,13 +110,15 @@ def choices(pattern: str) -> int:
             item = totals.pop()
             items.pop()
         elif char in "|.":
-            item = 1
+            kind = Item.CHOICE
         elif char == "[":
-            item, stop = 1, _class_end(pattern, at)
+            kind, stop = Item.CHOICE, _class_end(pattern, at)
         elif char == "\\":
             escape = _ESCAPE.match(pattern, at)
             stop = escape.end() if escape else at + 2
-            item = 1 if pattern[at + 1 : at + 2] in _WIDE else 0
+            if pattern[at + 1 : at + 2] in _WIDE:
+                kind = Item.CHOICE
+        item = weigh(kind, pattern[at:stop]) if item is None else item
         totals[-1] += item
         items[-1] = item
         at = stop

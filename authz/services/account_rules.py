@@ -2,7 +2,8 @@
 """The account's rules among a zone's: they run first, and have names of their own.
 
 A zone's rule and a rule of the account may have the same ref. What logs, metrics and answers call
-the account's is `account:REF`, and no rule of a zone may have that for its ref while it is there.
+the account's is `account:REF`, and no rule of a zone gets a ref that begins like that: it would
+keep the account from having the rule, and be taken for it.
 The account's rules do not skip: that could only end the zone's rules, which are the zone's.
 """
 
@@ -69,15 +70,28 @@ def kept_rules(session: Session, scope: Scope) -> tuple[Mapping[str, Any], ...]:
 def names_taken(
     session: Session, scope: Scope, refs: Iterable[str]
 ) -> Iterator[tuple[str, PolicyError]]:
-    """Refs of a scope's rules with which a rule of the account and one of a zone had one name."""
+    """Refs of a scope's rules with which a rule of the account and one of a zone had one name.
+
+    What a zone has already it keeps, where no rule of the account is called so.
+    """
     if scope.zone is not None:
         account = Scope(account_id=scope.account_id)
         named = {PREFIX + ref_of(rule) for rule in kept_rules(session, account)}
+        mine = {ref_of(rule) for rule in kept_rules(session, scope)}
         for ref in refs:
             if ref in named:
                 yield (
                     ref,
                     PolicyError(f'a rule of the account is called "{ref}"', hint="another ref"),
+                )
+            elif ref.startswith(PREFIX) and ref not in mine:
+                yield (
+                    ref,
+                    PolicyError(
+                        f'the ref "{ref}" begins with "{PREFIX}", as only the names of the '
+                        "account's rules do",
+                        hint="another ref",
+                    ),
                 )
         return
     there = {

@@ -13,13 +13,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import ExpressionError
+from authz.errors import ExpressionError, PolicyError
 from authz.policy.fields import scheme_for
 from authz.policy.model import PolicyModel, SiteModel
 from authz.policy.parts import Parts
 from authz.policy.snapshot import compile_snapshot
 from authz.rules import ListKind, ListModel
-from authz.services.account_rules import account_models, models_in, names_taken
+from authz.services.account_rules import account_models, kept_rules, models_in, names_taken
+from authz.services.regex_limits import HINT, excess_of, expressions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from authz.policy.geo import GeoLookup
     from authz.policy.model import RuleModel
+    from authz.rules import NamedList
+    from authz.services.ready import Ready
     from authz.services.scopes import Scope
     from authz.store.session import Session
 
@@ -45,7 +48,8 @@ def check_rules(
     """Make sure that these could be the rules of a scope.
 
     Raises:
-        PolicyError: a rule is not one; `where` is `rules of the zone "example.com"[1].action`.
+        PolicyError: a rule is not one, `where` is `rules of the zone "example.com"[1].action`; or
+            the regular expressions of all of them are too large.
         ExpressionError: an expression cannot be used.
     """
     check_models(session, scope, models_in(scope, rules), at=at, geo=geo)
@@ -68,6 +72,14 @@ def check_models(
     for ref, error in names_taken(session, scope, [one.ref for one in models]):
         error.where = next(one.where for one in models if one.ref == ref)
         raise error
+    excess = excess_of(
+        session,
+        scope,
+        [one.expression for one in models],
+        expressions_of(kept_rules(session, scope)),
+    )
+    if excess is not None:
+        raise PolicyError(excess, where=scope.where, hint=HINT)
     rules = tuple(models)
     if scope.zone is not None:
         rules = (*account_models(session, scope.account_id), *rules)
@@ -81,17 +93,38 @@ def check_models(
 
 
 def expression_errors(
-    session: Session, scope: Scope, expressions: Iterable[str], *, geo: GeoLookup | None = None
+    session: Session,
+    scope: Scope,
+    expressions: Iterable[str],
+    *,
+    geo: GeoLookup | None = None,
+    ready: Ready | None = None,
 ) -> dict[str, ExpressionError]:
-    """What is wrong with expressions, each by itself; nothing is said of those that compile."""
-    asked = dict.fromkeys(expressions)
-    parts = Parts(scheme_for(geo))
+    """What is wrong with expressions, each by itself; nothing is said of those that compile.
+
+    Args:
+        ready: what was compiled before the transaction began.
+    """
+    asked = list(dict.fromkeys(expressions))
+    parts = Parts(scheme_for(geo), None if ready is None else ready.parts)
     lists = {
         one.name: parts.named_list(one)
         for one in stored_lists(session, scope.account_id, lists_named_by(asked))
     }
+    known = {
+        text: error
+        for text in asked
+        if ready is not None and (error := ready.error(text, lists)) is not None
+    }
+    return known | errors_of(parts, [text for text in asked if text not in known], lists)
+
+
+def errors_of(
+    parts: Parts, expressions: Iterable[str], lists: Mapping[str, NamedList]
+) -> dict[str, ExpressionError]:
+    """What is wrong with expressions; those that compile are kept in `parts`."""
     found: dict[str, ExpressionError] = {}
-    for text in asked:
+    for text in expressions:
         try:
             parts.expression(text, lists)
         except ExpressionError as error:

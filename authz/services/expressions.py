@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.trust import AuthorityModel, compile_trust
-from authz.errors import InvalidInputError, SettingsError
+from authz.errors import ForbiddenError, InvalidInputError, SettingsError
 from authz.policy.budget import MAX_WORK
 from authz.policy.fields import scheme_for
 from authz.policy.lint import authorities_of
@@ -69,15 +69,19 @@ def check_expression(
     )
 
 
-def explain_expression(store: Store, source: str, fields: Any, lists: Any) -> Traced:
+def explain_expression(
+    store: Store, source: str, fields: Any, lists: Any, *, may_read_lists: bool = True
+) -> Traced:
     """What every part of an expression gives.
 
     Args:
         fields: values by name, as JSON (sources.field_values); others are empty.
         lists: lists by name, each with its `kind` and `items`; others are the store's.
+        may_read_lists: whether what is in them is for whoever asks: the answer tells it.
 
     Raises:
         ExpressionError: it cannot be used.
+        ForbiddenError: it names a list of the store.
         PolicyError: an item is not of its list's kind.
         InvalidInputError: a field is none or has another type; or it takes too long.
     """
@@ -86,6 +90,12 @@ def explain_expression(store: Store, source: str, fields: Any, lists: Any) -> Tr
     with store.read() as session:
         for one in session.lists.all():
             if one.name not in given and f"${one.name}" in source:
+                if not may_read_lists:
+                    raise ForbiddenError(
+                        f"the token may not read the items of ${one.name}",
+                        hint='give it the permission to read lists, or give items: "lists": {"'
+                        f'{one.name}": {{"kind": "{one.kind}", "items": […]}}}}',
+                    )
                 given[one.name] = {"kind": one.kind, "items": _items(session, one)}
     expression = parse_with_lists(source, given)
     _check_cost(expression, values)

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import RulesetError
-from authz.rules import MAX_LENGTH, MAX_SOURCE
+from authz.rules import MAX_LENGTH, MAX_SOURCE, regex_bytes_of
 from authz.rules.lexer import too_long, trimmed
 from authz.services.account_rules import names_taken
 from authz.services.checking import expression_errors
+from authz.services.regex_limits import HINT, excess_of, expressions_of
 from authz.services.rules import foreign_skips, new_rules
 from authz.settings.problems import did_you_mean
 from authz.sources.policy_document import ACTIONS, REFUSED_ACTIONS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from authz.errors import ExpressionError
-    from authz.policy.geo import GeoLookup
+    from authz.services.ready import Ready
     from authz.services.rules import Rule
     from authz.services.scopes import Scope
     from authz.store.session import Session
@@ -40,6 +41,9 @@ TOO_LONG: Final = 20127
 
 #: Of one ruleset. Every change writes all of them: this many are some 3 MB.
 MAX_RULES: Final = 10_000
+
+#: Characters of a rule's description, and of a ruleset's. Cloudflare documents no number.
+MAX_DESCRIPTION: Final = 4_096
 
 #: An expression in a message, in characters.
 _SHOWN: Final = 4096
@@ -74,12 +78,13 @@ def rules_from(
     *,
     ruleset_id: str,
     besides: Sequence[RulesetError] = (),
-    geo: GeoLookup | None,
+    ready: Ready,
     at: float,
 ) -> tuple[Rule, ...]:
     """Rules to keep, in the order given.
 
     Args:
+        ready: what of their expressions is compiled already.
         besides: what else is wrong with what was given.
 
     Raises:
@@ -118,7 +123,11 @@ def rules_from(
     # Parameters are those of the action: of one that is refused there is nothing to say.
     seen |= {(*path[:-1], "action_parameters") for path in seen if path and path[-1] == "action"}
     found += [one for one in _wrong_together(objects, kept) if not _said(one.path, seen)]
-    found += _wrong_expressions(session, scope, objects, kept, before, seen, geo)
+    excess = excess_of(session, scope, expressions_of(kept), expressions_of(before))
+    if excess is None:
+        found += _wrong_expressions(session, scope, objects, kept, before, seen, ready)
+    else:
+        found.append(RulesetError(excess, path=_largest(objects), hint=HINT))
     found += _wrong_names(session, scope, objects, kept)
     refuse(found)
     return kept
@@ -168,6 +177,12 @@ def _wrong_by_itself(
         if problem is not None:
             number, message = problem
             yield RulesetError(message, path=(*path, "expression"), number=number)
+    description = rule.get("description", "")
+    if isinstance(description, str) and len(description) > MAX_DESCRIPTION:
+        yield RulesetError(
+            f"the description has {len(description)} characters, {MAX_DESCRIPTION} are possible",
+            path=(*path, "description"),
+        )
     if not isinstance(rule.get("id", ""), str):
         yield RulesetError("expected the ID of a rule, as text", path=(*path, "id"))
     yield from _wrong_action(rule, scope, path)
@@ -246,6 +261,16 @@ def _said(path: tuple[str | int, ...] | None, seen: set[tuple[str | int, ...] | 
     return path is not None and any(path[:end] in seen for end in range(1, len(path) + 1))
 
 
+def _largest(given: Sequence[Given]) -> tuple[str | int, ...]:
+    """Where the largest regular expressions stand in what was given."""
+    largest = max(
+        (one for one in given if one.path is not None),
+        key=lambda one: regex_bytes_of(expressions_of([one.rule])),
+    )
+    assert largest.path is not None, "those without are left out"
+    return (*largest.path, "expression")
+
+
 def _wrong_expressions(
     session: Session,
     scope: Scope,
@@ -253,7 +278,7 @@ def _wrong_expressions(
     kept: Sequence[Rule],
     before: Sequence[Rule],
     seen: set[tuple[str | int, ...] | None],
-    geo: GeoLookup | None,
+    ready: Ready,
 ) -> Iterator[RulesetError]:
     # What is in force compiles: in a ruleset of thousands only what is new has to.
     known = {rule["expression"] for rule in before}
@@ -265,7 +290,8 @@ def _wrong_expressions(
         and isinstance(rule.get("expression"), str)
         and rule["expression"] not in known
     ]
-    errors = expression_errors(session, scope, [text for _, text in asked], geo=geo)
+    texts = [text for _, text in asked]
+    errors = expression_errors(session, scope, texts, geo=ready.geo, ready=ready)
     for one, text in asked:
         error = errors.get(text)
         if error is not None:

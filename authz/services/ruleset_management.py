@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import InvalidInputError, NotFoundError, PreconditionError, RulesetError
 from authz.services.context import checked_name
-from authz.services.ruleset_input import Given, refuse, rules_from
+from authz.services.ready import made_ready
+from authz.services.ruleset_input import MAX_DESCRIPTION, MAX_RULES, Given, refuse, rules_from
 from authz.services.rulesets import (
     NAME,
     RulesInForce,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from authz.policy.geo import GeoLookup
+    from authz.services.ready import Ready
     from authz.services.rules import Rule
     from authz.services.scopes import Scope
     from authz.store.engine import Store
@@ -44,9 +46,6 @@ ANY: Final = -1
 
 #: Cloudflare's code of a second entry point.
 SECOND: Final = 20217
-
-#: Characters of a ruleset's description.
-MAX_DESCRIPTION: Final = 4_096
 
 _KINDS: Final[Mapping[str, str]] = {
     "managed": "managed rulesets are Cloudflare's own",
@@ -112,6 +111,7 @@ def create_ruleset(
         *wrong_phase(given.get("phase"), ("phase",)),
         *_wrong_description(given),
     ]
+    ready = made_ready(store, scope, given.get("rules"), most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = rules_in(session, scope)
         check_version(before, version)
@@ -127,7 +127,7 @@ def create_ruleset(
             )
             refuse(found)
         name = str(given.get("name") or NAME).strip()
-        after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
+        after = _replaced(session, before, given, found, name=name, ready=ready, actor=actor, at=at)
         return audit_rules(session, "ruleset.create", before, after, actor=actor, at=at)
 
 
@@ -154,6 +154,7 @@ def update_ruleset(
         RulesetError: the body is not that.
     """
     given = _object(body)
+    ready = made_ready(store, scope, given.get("rules"), most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = ruleset_of(session, scope, ruleset_id)
         check_version(before, version)
@@ -163,7 +164,7 @@ def update_ruleset(
             *_wrong_description(given),
             *_changed(given, before.ruleset),
         ]
-        after = _replaced(session, before, given, found, geo=geo, actor=actor, at=at)
+        after = _replaced(session, before, given, found, ready=ready, actor=actor, at=at)
         return audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
 
 
@@ -199,11 +200,12 @@ def put_entry_point(
         *_wrong_name(given, required=False),
         *_wrong_description(given),
     ]
+    ready = made_ready(store, scope, given.get("rules"), most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = rules_in(session, scope)
         check_version(before, version)
         name = str(given.get("name") or NAME).strip()
-        after = _replaced(session, before, given, found, name=name, geo=geo, actor=actor, at=at)
+        after = _replaced(session, before, given, found, name=name, ready=ready, actor=actor, at=at)
         return audit_rules(session, "ruleset.update", before, after, actor=actor, at=at)
 
 
@@ -269,7 +271,7 @@ def _replaced(
     found: list[RulesetError],
     *,
     name: str = NAME,
-    geo: GeoLookup | None,
+    ready: Ready,
     actor: str,
     at: float,
 ) -> RulesInForce:
@@ -288,7 +290,7 @@ def _replaced(
             before.rules,
             ruleset_id=ruleset.id,
             besides=found,
-            geo=geo,
+            ready=ready,
             at=at,
         )
     refuse(found)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import NotFoundError, RulesetError
+from authz.services.ready import Ready, made_ready
 from authz.services.rule_positions import place_of
-from authz.services.ruleset_input import Given, refuse, rules_from
+from authz.services.ruleset_input import MAX_RULES, Given, refuse, rules_from
 from authz.services.ruleset_management import check_version, ruleset_of
 from authz.services.rulesets import RulesInForce, audit_rules, keep
 
@@ -53,6 +54,7 @@ def add_rule(
         RulesetError: the body is no rule, or the ruleset would not be one with it.
     """
     given = _object(body)
+    ready = made_ready(store, scope, [given], most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = ruleset_of(session, scope, ruleset_id)
         check_version(before, version)
@@ -71,7 +73,7 @@ def add_rule(
                 )
             )
             del rule["ref"]
-        after = _with(session, before, others, rule, place, found, geo=geo, actor=actor, at=at)
+        after = _with(session, before, others, rule, place, found, ready=ready, actor=actor, at=at)
         return audit_rules(
             session,
             "ruleset.rule.create",
@@ -105,6 +107,7 @@ def change_rule(
         RulesetError: the body is neither, or the ruleset would not be one with it.
     """
     given = _object(body)
+    ready = made_ready(store, scope, [given], most=MAX_RULES, geo=geo)
     with store.write() as session:
         before = ruleset_of(session, scope, ruleset_id)
         check_version(before, version)
@@ -121,7 +124,9 @@ def change_rule(
             after = keep(session, before, before.ruleset, rules, actor=actor, at=at)
         else:
             rule["id"] = rule_id
-            after = _with(session, before, others, rule, place, found, geo=geo, actor=actor, at=at)
+            after = _with(
+                session, before, others, rule, place, found, ready=ready, actor=actor, at=at
+            )
         return audit_rules(
             session,
             "ruleset.rule.change",
@@ -155,7 +160,9 @@ def remove_rule(
         before = ruleset_of(session, scope, ruleset_id)
         check_version(before, version)
         _, _, others = _taken_out(before, rule_id)
-        after = _kept(session, before, [Given(rule=one) for one in others], geo, actor, at)
+        after = _kept(
+            session, before, [Given(rule=one) for one in others], Ready(geo=geo), actor, at
+        )
         return audit_rules(
             session,
             "ruleset.rule.delete",
@@ -199,21 +206,21 @@ def _with(
     place: int,
     found: list[RulesetError],
     *,
-    geo: GeoLookup | None,
+    ready: Ready,
     actor: str,
     at: float,
 ) -> RulesInForce:
     """The others with this rule among them, kept; `found` is what is wrong with it already."""
     given = [Given(rule=one) for one in others]
     given.insert(place, Given(rule=rule, path=()))
-    return _kept(session, before, given, geo, actor, at, found)
+    return _kept(session, before, given, ready, actor, at, found)
 
 
 def _kept(
     session: Session,
     before: RulesInForce,
     given: Sequence[Given],
-    geo: GeoLookup | None,
+    ready: Ready,
     actor: str,
     at: float,
     found: Sequence[RulesetError] = (),
@@ -227,7 +234,7 @@ def _kept(
         before.rules,
         ruleset_id=ruleset.id,
         besides=found,
-        geo=geo,
+        ready=ready,
         at=at,
     )
     return keep(session, before, ruleset, rules, actor=actor, at=at)

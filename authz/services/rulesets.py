@@ -2,7 +2,8 @@
 """The rules in force: the entry point ruleset of `http_request_firewall_custom`, of a zone or of
 the account.
 
-Every change makes a new version of the ruleset; the same rules again are none. Whoever read a
+Every change makes a new version of the ruleset; the same rules again are none. Old ones are kept
+for a while (KEPT_VERSIONS and what follows). Whoever read a
 version and says so (`version`) changes nothing when somebody else was quicker. Rules are compiled
 before they are kept. Here is what commands do to a zone's rules, and what every change is made of;
 the calls of the API are in ruleset_management, ruleset_rules and ruleset_versions.
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
     from authz.store.records import Zone
     from authz.store.session import Session
+
+#: Old versions that are kept however old they are, and how many seconds the others are.
+KEPT_VERSIONS: Final = 100
+KEPT_SECONDS: Final = 30 * 86_400.0
+
+#: All of them together, in characters of their rules. Every change writes all rules once more.
+KEPT_CHARACTERS: Final = 64 * 1024 * 1024
+
+# Looking how large they are reads all of them.
+_PRUNED_EVERY: Final = 10
 
 #: What a ruleset is called that nobody gave a name.
 NAME: Final = "default"
@@ -197,7 +208,20 @@ def keep(
         raise ConflictError(
             "the rules were changed meanwhile", hint="read them again, and repeat the change"
         )
+    if number % _PRUNED_EVERY == 0:
+        _prune(session, ruleset, at)
     return RulesInForce(scope=before.scope, ruleset=ruleset, rules=rules)
+
+
+def _prune(session: Session, ruleset: Ruleset, at: float) -> None:
+    """Remove versions that are too old and too many, or together too large; the oldest first."""
+    total = 0
+    for position, (version, made_at, size) in enumerate(session.rulesets.sizes(ruleset.id)):
+        total += size
+        old = position > KEPT_VERSIONS and made_at < at - KEPT_SECONDS
+        if version != ruleset.version and (old or total > KEPT_CHARACTERS):
+            session.rulesets.remove_versions(ruleset.id, version)
+            return
 
 
 def audit_rules(

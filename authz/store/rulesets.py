@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rulesets: every version is kept until it is removed, and numbers are never used again."""
+"""Rulesets: a version is kept until it is removed, and numbers are never used again."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from authz.store.records import Ruleset, RulesetVersion
 from authz.store.rows import Readers, columns_of, record_of, values_of
@@ -64,6 +64,24 @@ class Rulesets:
             )
         ).rowcount
         return bool(removed)
+
+    def sizes(self, ruleset_id: str) -> list[tuple[int, float, int]]:
+        """Number, Unix time and characters of rules of every version, the latest first."""
+        table = ruleset_versions.c
+        query = (
+            select(table.version, table.created_at, func.length(table.rules))
+            .where(table.ruleset_id == ruleset_id)
+            .order_by(table.version.desc())
+        )
+        return [(version, at, size) for version, at, size in self._connection.execute(query)]
+
+    def remove_versions(self, ruleset_id: str, last: int) -> None:
+        """Remove the versions up to this one."""
+        self._connection.execute(
+            delete(ruleset_versions).where(
+                ruleset_versions.c.ruleset_id == ruleset_id, ruleset_versions.c.version <= last
+            )
+        )
 
     def all(self, *, zone_id: str | None = None, account_id: str | None = None) -> list[Ruleset]:
         """The rulesets of a zone, or those of an account that are no zone's; or every one."""

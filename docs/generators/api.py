@@ -240,9 +240,10 @@ It takes fields without a source here for mistakes, as a rule would be refused.
 `explain` takes `{{"fields": {{"http.host": "a"}}}}` as
 [`authz expression explain`](expression-commands.md) does,
 and gives the tree that is described there;
-lists are the account's (up to 10,000 items) or those in `lists`.
+lists are the account's (up to 10,000 items), for tokens that may read lists, or those in `lists`.
 What would take too long with these values is refused before it begins.
-`fields`, `operators`, `functions` and `lists` are what an expression can be built from.
+`fields`, `operators`, `functions` and `lists` are what an expression can be built from;
+the account's lists are named to tokens that may read lists.
 
 ## Calls
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEXES, MAX_SOURCE
+from authz.rules import MAX_LENGTH, MAX_NESTING, MAX_REGEX_BYTES, MAX_REGEXES, MAX_SOURCE
 from authz.rules.regex_forms import FORMS
 from generators.examples import block, vectors
 
@@ -96,6 +96,11 @@ White space between words counts as one character however much of it there is, a
 end: Cloudflare documents the number and not how it counts, and an expression on many lines that its
 dashboard or another tool writes on one is to be accepted here as well.
 With all of its white space it has at most {MAX_SOURCE:,} characters.
+Its regular expressions take at most {MAX_REGEX_BYTES >> 20} MiB together, compiled; this is told
+from their text, so that nothing has to be compiled first: each counted repetition is written out,
+and `\\w{{1000}}` counts as a thousand classes.
+What is kept in the store has further bounds, for all rules of a ruleset and for all rulesets
+([rulesets over the API](api-rulesets.md#limits)).
 Only space, newline and carriage return separate words; a tab is an error.
 
 What evaluation may cost is bounded as well.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from authz.api.calls import Call, zone_call
+from authz.api.calls import Call, require, zone_call
 from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.expressions import (
     Checked,
@@ -35,7 +35,7 @@ from authz.services.expression_catalogue import (
     list_operators,
 )
 from authz.services.expressions import check_expression, checked_object, explain_expression
-from authz.services.permissions import Level, Resource
+from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 
 router = APIRouter(tags=["Expressions"])
 
@@ -84,9 +84,18 @@ def format_it(wanted: FormatRequest, call: Reading) -> dict[str, Any]:
     openapi_extra=EXTENSION,
 )
 def explain(wanted: ExplainRequest, call: Reading) -> JSONResponse:
-    """Show what every part of an expression gives, for these values of fields."""
+    """Show what every part of an expression gives, for these values of fields.
+
+    Items of the account's lists are read for tokens that may read lists; others give their own.
+    """
     lists = {name: one.model_dump(mode="json") for name, one in wanted.lists.items()}
-    traced = explain_expression(call.store, wanted.expression, wanted.fields, lists)
+    traced = explain_expression(
+        call.store,
+        wanted.expression,
+        wanted.fields,
+        lists,
+        may_read_lists=call.principal.may(Resource.LISTS, Level.READ, ACCOUNT_WIDE),
+    )
     return JSONResponse(ok(trace_json(traced)))
 
 
@@ -126,7 +135,8 @@ def functions(_call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     openapi_extra=EXTENSION,
 )
 def lists(call: Reading, page: SinglePage = 1) -> dict[str, Any]:
-    """The account's lists, as `$name` names them."""
+    """The account's lists, as `$name` names them, for tokens that may read lists."""
+    require(call, Resource.LISTS, Level.READ, ACCOUNT_WIDE)
     return single(list_names(call.store), page)
 
 

@@ -231,6 +231,23 @@ def test_writers_leave_room_for_readers() -> None:
     assert asyncio.run(run()) == (200, 200)
 
 
+def test_expressions_are_checked_beside_writers() -> None:
+    checking = "/client/v4/zones/a/expressions/check"
+
+    async def run() -> tuple[int, int, int]:
+        slow = _Slow()
+        async with slow.played.client() as client:
+            writing = asyncio.create_task(client.post("/slow"))
+            await slow.begun.wait()
+            # Nothing is there, but it had its turn.
+            checked = await client.post(checking)
+            writer = await client.post("/client/v4/zones/a/expressions/check/not")
+            slow.go.set()
+            return checked.status_code, writer.status_code, (await writing).status_code
+
+    assert asyncio.run(run()) == (404, 503, 200)
+
+
 def test_who_waits_too_long_for_a_turn_is_told_to_come_again() -> None:
     async def run() -> httpx.Response:
         slow = _Slow()

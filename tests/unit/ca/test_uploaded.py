@@ -195,3 +195,29 @@ def test_a_changed_certificate_is_still_one() -> None:
     changed = resign(root().certificate, fixed_key("another"))
 
     assert check_uploaded(write_pem(changed, "CERTIFICATE"), at=AT)
+
+
+def test_keys_that_take_long_to_verify_with_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = fixed_key("slow", KeyKind.RSA2048)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    ordinary = make_root("Ordinary", at=AT, key=key).pem
+    assert check_uploaded(ordinary, at=AT)
+    p, q = key.private_numbers().p, key.private_numbers().q
+    e = 2**61 - 1
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = rsa.RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=rsa.rsa_crt_dmp1(d, p),
+        dmq1=rsa.rsa_crt_dmq1(d, q),
+        iqmp=rsa.rsa_crt_iqmp(p, q),
+        public_numbers=rsa.RSAPublicNumbers(e=e, n=p * q),
+    )
+    slow = make_root("Slow", at=AT, key=numbers.private_key()).pem
+
+    with pytest.raises(UnsupportedCertificateError, match="an exponent of 61 bits"):
+        check_uploaded(slow, at=AT)
+    monkeypatch.setattr("authz.ca.uploaded.MAX_RSA_BITS", 2047)
+    with pytest.raises(UnsupportedCertificateError, match="RSA 2048"):
+        check_uploaded(ordinary, at=AT)

@@ -12,7 +12,7 @@ from authz.policy.snapshot import compile_snapshot
 from authz.services.account_rules import account_models, kept_rules, models_in, names_taken
 from authz.services.model import StoreModels
 from authz.services.ruleset_management import create_ruleset
-from authz.services.rulesets import append_rule
+from authz.services.rulesets import append_rule, put_rules, rules_of
 from authz.services.scopes import CUSTOM_RULES, Scope, scope_of
 from authz.services.zones import create_zone
 from tests.factories.pki import AT
@@ -70,9 +70,29 @@ def test_without_a_ruleset_there_are_none(store: Store) -> None:
         assert account_models(session, here.account_id) == ()
 
 
+def keep_in_zone(store: Store, ref: str) -> None:
+    """Give the default zone a rule of a ref that no call would give it any more."""
+    with store.write() as session:
+        before = rules_of(session, session.zones.all()[0])
+        rule = {**BLOCK, "ref": ref}
+        put_rules(session, before, [rule], checked=True, actor="t", at=AT)
+
+
+def test_a_zone_gets_no_ref_that_begins_as_the_accounts_do(store: Store) -> None:
+    with pytest.raises(PolicyError, match='the ref "account:protect" begins with "account:"'):
+        append_rule(store, "default", {**BLOCK, "ref": "account:protect"}, actor="t", at=AT)
+
+    keep_in_zone(store, "account:protect")
+    after = append_rule(store, "default", {**BLOCK, "ref": "other"}, actor="t", at=AT)
+    assert [rule["ref"] for rule in after.rules] == ["account:protect", "other"]
+    with store.read() as session:
+        assert not list(names_taken(session, account(store), ["a"]))
+        assert list(names_taken(session, account(store), ["protect"]))
+
+
 def test_names_that_both_would_have(store: Store) -> None:
     create(store, BLOCK)
-    append_rule(store, "default", {**BLOCK, "ref": "account:b"}, actor="t", at=AT)
+    keep_in_zone(store, "account:b")
 
     with store.read() as session:
         zone = scope_of(session.zones.all()[0])

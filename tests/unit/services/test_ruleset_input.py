@@ -9,6 +9,7 @@ import pytest
 
 from authz.errors import RulesetError
 from authz.services import ruleset_input as module
+from authz.services.ready import Ready
 from authz.services.ruleset_input import Given, rules_from
 from authz.services.scopes import Scope, scope_of
 from authz.sources.policy_document import REFUSED_ACTIONS
@@ -32,7 +33,9 @@ def _rules(
         if account:
             scope = Scope(account_id=scope.account_id)
         given = [Given(rule=one, path=("rules", i)) for i, one in enumerate(rules)]
-        return rules_from(session, scope, given, before, ruleset_id=SET, geo=None, at=AT)
+        return rules_from(
+            session, scope, given, before, ruleset_id=SET, ready=Ready(geo=None), at=AT
+        )
 
 
 def _wrong(store: Store, *rules: Any, **more: Any) -> list[tuple[Any, int, str]]:
@@ -238,3 +241,10 @@ def test_a_ruleset_has_an_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(_rules(store, BLOCK, BLOCK)) == 2
     ((path, _, text),) = _wrong(store, BLOCK, BLOCK, BLOCK)
     assert (path, text) == (("rules",), "the ruleset would have 3 rules, 2 are possible")
+
+
+def test_a_description_has_a_bound(store: Store) -> None:
+    assert _rules(store, {**BLOCK, "description": "x" * 4096})
+    (found,) = _wrong(store, {**BLOCK, "description": "x" * 4097})
+    assert found[0] == ("rules", 0, "description")
+    assert found[2] == "the description has 4097 characters, 4096 are possible"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.errors import NotFoundError, PreconditionError, RulesetError
+from authz.services.ruleset_input import MAX_DESCRIPTION
 from authz.services.ruleset_management import (
     ANY,
-    MAX_DESCRIPTION,
     create_ruleset,
     delete_ruleset,
     get_entry_point,

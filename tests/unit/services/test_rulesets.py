@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.errors import ConflictError, ExpressionError, NotFoundError, PolicyError
+from authz.services import rulesets as module
 from authz.services.rulesets import (
     append_rule,
     get_rules,
@@ -135,3 +136,41 @@ def test_rules_of_another_ruleset_are_not_skipped(store: Store) -> None:
 
     assert caught.value.where == f"rules[0].action_parameters.rules.{'e' * 32}"
     assert get_rules(store, "default").rules == ()
+
+
+def _changed(store: Store, times: int, *, apart: float) -> list[int]:
+    """The versions that are left after so many changes."""
+    for number in range(times):
+        after = _replace(store, {**RULE, "description": str(number)}, at=AT + number * apart)
+    assert after.ruleset is not None
+    assert after.version == times
+    with store.read() as session:
+        return [one.version for one in session.rulesets.outlines(after.ruleset.id)]
+
+
+def test_versions_that_are_old_and_many_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_VERSIONS", 4)
+    assert _changed(store, 20, apart=86_400.0 * 10) == [20, 19, 18, 17, 16]
+
+
+def test_versions_that_are_young_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_VERSIONS", 4)
+    # Those that are older than thirty days, once the last is made.
+    assert _changed(store, 20, apart=86_400.0 * 4) == [20, 19, 18, 17, 16, 15, 14, 13]
+
+
+def test_few_versions_stay_however_old(store: Store) -> None:
+    assert len(_changed(store, 20, apart=86_400.0 * 100)) == 20
+
+
+def test_versions_together_have_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace(store, {**RULE, "description": "0"})
+    with store.read() as session:
+        ((_, _, size),) = session.rulesets.sizes(session.rulesets.all()[0].id)
+    monkeypatch.setattr(module, "KEPT_CHARACTERS", 5 * size + size // 2)
+    assert _changed(store, 10, apart=1.0) == [10, 9, 8, 7, 6]
+    monkeypatch.setattr(module, "KEPT_CHARACTERS", 1)
+    for number in range(10):
+        after = _replace(store, {**RULE, "description": f"more {number}"})
+    # The one in force stays, whatever its size.
+    assert get_rules(store, "default") == after

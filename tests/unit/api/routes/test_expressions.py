@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from authz.policy.fields import SCHEME
 from authz.rules import MAX_LENGTH, parse
-from authz.services.permissions import Grant, Level, Resource
+from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Resource
 from tests.factories.stored import list_item, named_list
 
 if TYPE_CHECKING:
@@ -85,6 +85,29 @@ def test_lists_are_the_accounts(api: Bench) -> None:
     assert api.result("POST", EXPLAIN, json=explained)["value"] is True
     given = {"lists": {"offices": {"kind": "ip", "items": ["198.51.100.0/24"]}}}
     assert api.result("POST", EXPLAIN, json=explained | given)["value"] is False
+
+
+def test_what_is_in_lists_is_told_to_whom_may_read_lists(api: Bench) -> None:
+    _offices(api)
+    rules = Grant(resource=Resource.RULES, level=Level.READ, place=api.zone_id)
+    lists = Grant(resource=Resource.LISTS, level=Level.READ, place=ACCOUNT_WIDE)
+    token, both = api.token_for([rules]), api.token_for([rules, lists])
+    asked = {"expression": "ip.src in $offices", "fields": {"ip.src": "192.0.2.1"}}
+    given = {"lists": {"offices": {"kind": "ip", "items": ["192.0.2.1"]}}}
+
+    for expression in ("ip.src in $offices", "ssl or ip.src in $offices"):
+        body = asked | {"expression": expression}
+        (error,) = api.errors(403, "POST", EXPLAIN, json=body, token=token)
+        assert "may not read the items of $offices" in error["message"]
+    api.errors(403, "GET", "/zones/{zone}/expressions/lists", token=token)
+
+    assert api.result("POST", EXPLAIN, json=asked | given, token=token)["value"] is True
+    assert api.result("POST", EXPLAIN, json=asked | {"expression": "ssl"}, token=token)
+    assert api.result("POST", EXPLAIN, json=asked, token=both)["value"] is True
+    assert api.result("GET", "/zones/{zone}/expressions/lists", token=both)
+    # Whether a rule can name it is no secret of whoever writes rules.
+    checked = {"expression": asked["expression"]}
+    assert api.result("POST", CHECK, json=checked, token=token)["valid"] is True
 
 
 def _offices(api: Bench, size: int = 1) -> None:

@@ -278,14 +278,14 @@ def test_permission_is_of_a_scope(api: Bench) -> None:
 
 def test_names_of_the_account_and_a_zone_stay_apart(api: Bench) -> None:
     api.result("PUT", entry(PLACES[1]), json={"rules": [BLOCK]})
-    api.result("PUT", entry(PLACES[0]), json={"rules": [BLOCK, {**BLOCK, "ref": "account:b"}]})
+    api.result("PUT", entry(PLACES[0]), json={"rules": [BLOCK]})
 
-    (error,) = api.errors(
-        400, "PUT", entry(PLACES[0]), json={"rules": [{**BLOCK, "ref": "account:a"}]}
-    )
-    assert error["source"] == {"pointer": "/rules/0/ref"}
-    (error,) = api.errors(400, "PUT", entry(PLACES[1]), json={"rules": [{**BLOCK, "ref": "b"}]})
-    assert error["source"] == {"pointer": "/rules/0/ref"}
+    for ref in ("account:a", "account:b"):
+        (error,) = api.errors(
+            400, "PUT", entry(PLACES[0]), json={"rules": [BLOCK, {**BLOCK, "ref": ref}]}
+        )
+        assert error["source"] == {"pointer": "/rules/1/ref"}
+    api.result("PUT", entry(PLACES[1]), json={"rules": [{**BLOCK, "ref": "account:c"}]})
 
 
 def test_a_phase_of_the_path_is_said_to_be_there(api: Bench, place: str) -> None:
@@ -357,3 +357,14 @@ def test_rules_of_another_ruleset_are_not_skipped(api: Bench) -> None:
     assert after["rules"][0]["action_parameters"] == {
         "rules": {made["id"]: [made["rules"][0]["id"]]}
     }
+
+
+def test_a_parameter_with_two_values_is_refused(api: Bench) -> None:
+    path = "/zones/{zone}/rulesets/phases/http_request_firewall_custom/entrypoint"
+    for twice in ("dry_run=true&dry_run=false", "dry_run=false&dry_run=true"):
+        (error,) = api.errors(400, "PUT", f"{path}?{twice}", json={"rules": []})
+        assert error["message"] == 'the parameter "dry_run" is there with several values'
+    api.errors(404, "GET", path)
+
+    api.result("PUT", f"{path}?dry_run=false&dry_run=false", json={"rules": []})
+    assert api.result("GET", path)["version"] == "1"
