@@ -20,6 +20,10 @@ T = TypeVar("T")
 _One = TypeVar("_One")
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Source(BaseModel):
     """Where in the body it is (RFC 6901)."""
 
@@ -31,8 +35,8 @@ class Problem(BaseModel):
 
     code: int = Field(ge=1000)
     message: str
-    documentation_url: str | None = None
-    source: Source | None = None
+    documentation_url: str | None = Field(default=None, exclude_if=_is_none)
+    source: Source | None = Field(default=None, exclude_if=_is_none)
 
 
 class Failure(BaseModel):

@@ -182,6 +182,9 @@ class _Checked(Store):
     @contextmanager
     def note(self) -> Iterator[Session]:
         with super().note() as session:
+            # Before the check, which holds the caller's own: two that hold one each and then want
+            # all, as changes of tokens do, would wait for each other.
+            session.tokens.lock()
             self._check(session)
             yield session
 

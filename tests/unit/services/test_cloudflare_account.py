@@ -9,8 +9,9 @@ import pytest
 
 from authz.services.cloudflare_import import apply_import, rehearse_import
 from authz.services.cloudflare_report import Verdict
+from authz.services.context import zone_of
 from authz.services.ruleset_management import get_entry_point
-from authz.services.rulesets import append_rule, get_rules
+from authz.services.rulesets import get_rules, put_rules, rules_of
 from authz.services.scopes import CUSTOM_RULES, Scope
 from authz.services.zones import create_zone
 from tests.factories.cloudflare import (
@@ -132,7 +133,10 @@ def test_rules_that_are_here_stay_where_there_are_none_at_cloudflare(world: Worl
 def test_a_rule_that_has_the_name_of_a_zones_is_left_out(world: World) -> None:
     create_zone(world.store, "other.example", **WHO)
     mine = {"ref": "account:first", "expression": "ssl", "action": "log"}
-    append_rule(world.store, "other.example", mine, **WHO)
+    with world.store.write() as session:
+        # As no call would give it a name any more.
+        before = rules_of(session, zone_of(session, "other.example"))
+        put_rules(session, before, [mine], checked=True, **WHO)
 
     report = applied(world, with_rules(rule("first", "ssl"), rule("second", "ssl")))
 
