@@ -14,6 +14,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
@@ -31,6 +32,8 @@ ZONES: Final = 5
 LISTS: Final = 5
 #: Of each writer, before it removes its oldest one.
 RULES: Final = 3
+#: Of somebody who replaces a version that is no longer the latest.
+TRIES: Final = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,8 +64,13 @@ class Connection:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, match: str | None = None
+    ) -> tuple[int, Any]:
         """One call: status, and the body as JSON.
+
+        Args:
+            match: the version for If-Match.
 
         Raises:
             OSError, ValueError: no whole answer came.
@@ -77,7 +85,9 @@ class Connection:
             f"{method} {PREFIX}{path} HTTP/1.1\r\n"
             f"Host: {self._target.host}:{self._target.port}\r\n"
             f"Authorization: Bearer {self._target.token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
+            + ("" if match is None else f'If-Match: "{match}"\r\n')
+            + "\r\n"
         )
         try:
             self._writer.write(head.encode() + data)
@@ -121,10 +131,19 @@ class Clients:
         self._outcome = Outcome()
         self._until = 0.0
         self._numbers = itertools.count(1)
-        # What was acknowledged: refs by zone, values by list, statuses by certificate.
+        self._groups: list[str] = []
+        # What one client alone changes: its authority, its list, its rule in each zone.
+        self._authorities: dict[Connection, str] = {}
+        self._own_lists: dict[Connection, str] = {}
+        self._own_rules: dict[tuple[Connection, str], str] = {}
+        # What was acknowledged: refs by zone, values by list, statuses by certificate, hostnames
+        # by zone and authority, all values by own list, and which tokens are there.
         self._refs: dict[str, dict[str, bool]] = {}
         self._values: dict[str, set[str]] = {}
         self._statuses: dict[tuple[str, str], str] = {}
+        self._names: dict[tuple[str, str], list[str]] = {}
+        self._whole: dict[str, set[str]] = {}
+        self._tokens: dict[str, bool] = {}
 
     async def prepare(self) -> None:
         """Make what the clients share."""
@@ -145,6 +164,8 @@ class Clients:
                 {"kind": "ip", "name": f"load{number}"},
             )
             self._lists.append(made["id"])
+        groups = await self._made("GET", "/user/tokens/permission_groups", None)
+        self._groups = [one["id"] for one in groups if one["name"] == "Zone Read"]
 
     async def _made(self, method: str, path: str, body: Any) -> Any:
         status, answer = await self._connection.call(method, path, body)
@@ -157,6 +178,10 @@ class Clients:
             self._rules,
             self._items,
             self._certificates,
+            self._entry_points,
+            self._hosts,
+            self._whole_lists,
+            self._some_tokens,
         ]
         self._until = time.monotonic() + seconds
         bodies = [
@@ -177,13 +202,22 @@ class Clients:
         connection.close()
 
     async def _call(
-        self, connection: Connection, name: str, method: str, path: str, body: Any = None
+        self,
+        connection: Connection,
+        name: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        match: str | None = None,
     ) -> Any:
-        """The result, None when it was refused."""
+        """The result, None when it was refused; with `match`, 412 is no failure."""
         began = time.monotonic()
-        status, answer = await connection.call(method, path, body)
+        status, answer = await connection.call(method, path, body, match=match)
         self._outcome.seconds.append(time.monotonic() - began)
         self._outcome.answers[f"{name} {status}"] += 1
+        if status == 412 and match is not None:
+            return None
         if status != 200:
             self._outcome.failures.append(f"{name}: {status} {json.dumps(answer)[:300]}")
             return None
@@ -258,6 +292,88 @@ class Clients:
             if await self._call(connection, "restore", "PATCH", f"{path}/{made['id']}", again):
                 self._statuses[this] = "active"
 
+    async def _entry_points(self, connection: Connection) -> None:
+        """Replace all rules of a zone, this client's by another: of the version that was read."""
+        zone = self._zones[next(self._numbers) % ZONES]
+        path = f"/zones/{zone}/rulesets/phases/http_request_firewall_custom/entrypoint"
+        before = self._own_rules.get((connection, zone))
+        ref = f"p{next(self._numbers)}"
+        mine = {"ref": ref, "action": "log", "expression": f'http.host eq "{ref}.example"'}
+        for _ in range(TRIES):
+            found = await self._call(connection, "read entry point", "GET", path)
+            if found is None:
+                return
+            rules = [
+                {key: one[key] for key in ("ref", "action", "expression")}
+                for one in found["rules"]
+                if one["ref"] != before
+            ]
+            changed = {"rules": [*rules, mine]}
+            if await self._call(
+                connection, "put entry point", "PUT", path, changed, match=found["version"]
+            ):
+                known = self._refs.setdefault(zone, {})
+                known[ref] = True
+                if before is not None:
+                    known[before] = False
+                self._own_rules[connection, zone] = ref
+                return
+            if time.monotonic() >= self._until:
+                return
+
+    async def _hosts(self, connection: Connection) -> None:
+        """Replace the hostnames of this client's authority in a zone."""
+        authority = self._authorities.get(connection)
+        if authority is None:
+            path = f"/accounts/{self._account}/mtls_certificates"
+            own = {"ca": True, "certificates": _authority(next(self._numbers))}
+            made = await self._call(connection, "upload", "POST", path, own)
+            if made is None:
+                return
+            authority = self._authorities[connection] = made["id"]
+        number = next(self._numbers)
+        zone = self._zones[number % ZONES]
+        names = [f"h{number}-{one}.zone{number % ZONES}.example" for one in range(number % 4)]
+        asked = {"hostnames": names, "mtls_certificate_id": authority}
+        path = f"/zones/{zone}/certificate_authorities/hostname_associations"
+        if await self._call(connection, "put hostnames", "PUT", path, asked):
+            self._names[zone, authority] = names
+
+    async def _whole_lists(self, connection: Connection) -> None:
+        """Replace all items of this client's list."""
+        one = self._own_lists.get(connection)
+        if one is None:
+            asked = {"kind": "ip", "name": f"own{next(self._numbers)}"}
+            path = f"/accounts/{self._account}/rules/lists"
+            made = await self._call(connection, "make list", "POST", path, asked)
+            if made is None:
+                return
+            one = self._own_lists[connection] = made["id"]
+        number = next(self._numbers)
+        values = {f"11.{number >> 8 & 255}.{number & 255}.{item}" for item in range(number % 9)}
+        path = f"/accounts/{self._account}/rules/lists/{one}/items"
+        items = [{"ip": value} for value in sorted(values)]
+        if await self._call(connection, "put items", "PUT", path, items):
+            self._whole[one] = values
+
+    async def _some_tokens(self, connection: Connection) -> None:
+        """Make a token, and remove it, but for every fourth one."""
+        number = next(self._numbers)
+        zone = f"com.cloudflare.api.account.zone.{self._zones[number % ZONES]}"
+        policy = {
+            "effect": "allow",
+            "permission_groups": [{"id": one} for one in self._groups],
+            "resources": {zone: "*"},
+        }
+        asked = {"name": f"load {number}", "policies": [policy]}
+        made = await self._call(connection, "make token", "POST", "/user/tokens", asked)
+        if made is None:
+            return
+        self._tokens[made["id"]] = True
+        path = f"/user/tokens/{made['id']}"
+        if number % 4 and await self._call(connection, "remove token", "DELETE", path):
+            self._tokens[made["id"]] = False
+
     # --- what was acknowledged is there ----------------------------------------------------------
 
     async def _compare(self) -> None:
@@ -273,7 +389,8 @@ class Clients:
             there = {rule["ref"] for rule in ruleset["rules"]}
             outcome.lost += [f"rule {ref}" for ref, kept in known.items() if kept != (ref in there)]
             outcome.kept += len(known)
-        for one, values in self._values.items():
+
+        async def items(one: str) -> set[str]:
             found: set[str] = set()
             cursor = ""
             while True:
@@ -282,9 +399,26 @@ class Clients:
                 found |= {item["ip"] for item in page["result"]}
                 cursor = page["result_info"]["cursors"].get("after") or ""
                 if not cursor:
-                    break
-            outcome.lost += [f"item {value}" for value in values - found]
+                    return found
+
+        for one, values in self._values.items():
+            outcome.lost += [f"item {value}" for value in values - await items(one)]
             outcome.kept += len(values)
+        for one, values in self._whole.items():
+            if await items(one) != values:
+                outcome.lost.append(f"items of {one}: not {sorted(values)}")
+        outcome.kept += len(self._whole)
+        for (zone, authority), names in self._names.items():
+            path = f"/zones/{zone}/certificate_authorities/hostname_associations"
+            answer = await read(f"{path}?mtls_certificate_id={authority}")
+            if answer["result"]["hostnames"] != names:
+                outcome.lost.append(f"hostnames of {authority} in {zone}: not {names}")
+        outcome.kept += len(self._names)
+        for token, there in self._tokens.items():
+            status, _ = await connection.call("GET", f"/user/tokens/{token}")
+            if status != (200 if there else 404):
+                outcome.lost.append(f"token {token}: {status}")
+        outcome.kept += len(self._tokens)
         for (zone, certificate), status in self._statuses.items():
             path = f"/zones/{zone}/client_certificates/{certificate}"
             if (await read(path))["result"]["status"] != status:
@@ -305,10 +439,28 @@ def run_clients(target: Target, account: str, clients: int, seconds: float) -> O
 
 
 def _csr() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "load")])
-    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(_KEY, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
+def _authority(number: int) -> str:
+    """A CA of its own name, signed by itself."""
+    now = datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"load {number}")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(_KEY.public_key())
+        .serial_number(number)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(_KEY, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+_KEY: Final = ec.generate_private_key(ec.SECP256R1())
 CSR: Final = _csr()

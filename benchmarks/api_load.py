@@ -4,7 +4,7 @@
     python benchmarks/api_load.py [--check] [--clients N] [--seconds S] [--quick]
 
 Starts the real command over a store, on SQLite and on PostgreSQL (where one is installed), and has
-half of the clients write (rules, list items, certificates) and half of them read, as fast as they
+half of the clients write (rules, hosts, lists, certificates, tokens) and half read, as fast as they
 are answered. Checks are sent at CHECKS a second, and timed from the moment that each was due: one
 that had to wait for another counts as slow.
 

@@ -60,6 +60,17 @@ _DIFFERENCES = (
         "at Cloudflare it is always there",
     ),
     (
+        "`certificate_authority.id` of a client certificate is 32 hex digits, not a UUID",
+        "all identifiers here are",
+    ),
+    (
+        (
+            "hostnames, of zones, associations and lists, are answered in lower case, and each "
+            "once; in Terraform, another spelling is a difference at every plan"
+        ),
+        "a name is kept as it is matched",
+    ),
+    (
         "certificates that are revoked and restored are `revoked` and `active` at once",
         "there is nothing to wait for; the pending states are accepted as filters",
     ),
@@ -133,7 +144,10 @@ _DIFFERENCES = (
         "nothing of it is kept, and ignoring a filter would show what was not asked for",
     ),
     (
-        "audit logs: `actor.id` and `actor.email` are one text, `cli:USER` or the name of a token",
+        (
+            "audit logs: `actor.id` and `actor.email` are one text, `cli:USER` or "
+            "`token NAME (1a2b3c4d)` with the first 8 digits of the token's identifier"
+        ),
         "there are no users",
     ),
     (

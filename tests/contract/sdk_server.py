@@ -7,25 +7,28 @@
         server.faults.cut()             # the same, and the connection ends instead
         server.faults.refuse(503)       # the next change is not done
 
-The store is SQLite in the directory; whatever a test needs there it makes by `server.store`.
+The server is the one that a node runs (authz.api.server), with its guard, its limits and its
+connections. The store is SQLite in the directory; whatever a test needs there it makes by
+`server.store`. `serving_store` serves one that is open already.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from cloudflare import AsyncCloudflare, Cloudflare
 
 from authz.api.app import PREFIX, create_api
 from authz.api.backend import Backend
+from authz.api.hosts import Hosts
+from authz.api.server import ApiServer, Serving
 from authz.ca.keys import KeyEncryption
+from authz.observability import log
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
@@ -51,10 +54,15 @@ class Faults:
         seen: method, path and `x-stainless-retry-count` of every request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self) -> None:
+        self.app: ASGIApp
         self.seen: list[tuple[str, str, str]] = []
         self._planned: deque[tuple[str, int]] = deque()
+
+    def around(self, app: ASGIApp) -> Faults:
+        """This, as the middleware of an application."""
+        self.app = app
+        return self
 
     def replace(self, status: int = 500) -> None:
         """The next change is done, and answered with an error."""
@@ -85,8 +93,8 @@ class Faults:
         length = b"1000" if how == "cut" else b"2"
         answer = [(b"content-type", b"application/json"), (b"content-length", length), _SOON]
         await send({"type": "http.response.start", "status": status, "headers": answer})
-        # Shorter than it was said to be: the server ends the connection.
-        await send({"type": "http.response.body", "body": b"{}"})
+        # What never ends, the server ends.
+        await send({"type": "http.response.body", "body": b"{}", "more_body": how == "cut"})
 
 
 @dataclass(kw_only=True)
@@ -126,38 +134,55 @@ class SdkServer:
 
 @contextlib.contextmanager
 def serving(directory: Path, **changes: Any) -> Iterator[SdkServer]:
-    """The API on 127.0.0.1, gone at the end.
+    """The API over the store of a directory on 127.0.0.1, gone at the end.
 
     Args:
         changes: of the Backend.
     """
-    store = open_store("sqlite", directory)
+    with (
+        contextlib.closing(open_store("sqlite", directory)) as store,
+        serving_store(store, **changes) as server,
+    ):
+        yield server
+
+
+@contextlib.contextmanager
+def serving_store(store: Store, *, token: str | None = None, **changes: Any) -> Iterator[SdkServer]:
+    """The API over a store.
+
+    Args:
+        token: one that may do everything; None to make one.
+        changes: of the Backend.
+    """
     encryption = KeyEncryption.from_key_file(bytes(range(32)))
-    given = {"store": lambda: store, "encryption": lambda: encryption, **changes}
-    faults = Faults(create_api(Backend(**given)))
+    app = create_api(Backend(store=lambda: store, **{"encryption": lambda: encryption, **changes}))
+    faults = Faults()
+    app.add_middleware(faults.around)
     # It listens before the server begins: whoever connects waits for it.
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(
-        faults, http="h11", ws="none", lifespan="off", log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
+    port = listener.getsockname()[1]
+    server = ApiServer(app, listener, Serving(hosts=Hosts(local=True)), drain_seconds=1)
+    level = log._config.level
+    # One line of each call, beside what pytest shows.
+    log.configure_logging(level="warning")
+    server.start()
     try:
         with store.read() as session:
             zone, account = session.zones.all()[0], session.zones.accounts()[0]
+        if token is None:
+            token = create_token(store, "all", EVERYTHING, actor="test", at=time.time()).secret
         with contextlib.ExitStack() as clients:
             yield SdkServer(
                 store=store,
-                base_url=f"http://127.0.0.1:{listener.getsockname()[1]}{PREFIX}",
-                token=create_token(store, "all", EVERYTHING, actor="test", at=time.time()).secret,
+                base_url=f"http://127.0.0.1:{port}{PREFIX}",
+                token=token,
                 zone_id=zone.id,
                 account_id=account.id,
                 faults=faults,
                 _clients=clients,
             )
     finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
-        store.close()
+        server.stop()
+        # When tokens were used last is written by a thread of its own.
+        app.state.access.settle()
+        log._config.level = level

@@ -4,25 +4,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cloudflare
 import pytest
-import uvicorn
-from cloudflare import AsyncCloudflare, Cloudflare
 
-from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
-from authz.ca.keys import KeyEncryption
-from authz.services.permissions import EVERYTHING
 from authz.services.rulesets import replace_rules
-from authz.services.tokens import create_token
+from tests.contract.sdk_server import SdkServer, serving_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,58 +20,21 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
 
 
-@dataclass(frozen=True)
-class Served:
-    """An API that listens on loopback, and who calls it."""
-
-    store: Store
-    account: str
-    address: str
-    token: str
-
-    def sync_client(self) -> Cloudflare:
-        """What a script has; a call that fails is not tried again, so that none fails unseen."""
-        return Cloudflare(base_url=self.address, api_token=self.token, max_retries=0)
-
-    def async_client(self) -> AsyncCloudflare:
-        return AsyncCloudflare(base_url=self.address, api_token=self.token, max_retries=0)
-
-
-@contextmanager
-def _serving(store: Store) -> Iterator[str]:
-    encryption = KeyEncryption.from_key_file(bytes(range(32)))
-    app = create_api(Backend(store=lambda: store, encryption=lambda: encryption))
-    config = uvicorn.Config(app, log_level="error", ws="none", lifespan="off")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        # It takes connections from here on, and they wait until they are served.
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}{PREFIX}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
 @pytest.fixture
-def served(store: Store) -> Iterator[Served]:
-    token = create_token(store, "sdk", EVERYTHING, actor="test", at=time.time()).secret
-    with store.read() as session:
-        account = session.zones.accounts()[0].id
-    with _serving(store) as address:
-        yield Served(store=store, account=account, address=address, token=token)
+def served(store: Store) -> Iterator[SdkServer]:
+    with serving_store(store) as server:
+        yield server
 
 
-def _offices(served: Served, kind: Any = "ip") -> str:
-    with served.sync_client() as client:
+def _offices(served: SdkServer, kind: Any = "ip") -> str:
+    with served.client(max_retries=0) as client:
         lists = client.rules.lists
-        return lists.create(account_id=served.account, kind=kind, name="offices").id
+        return lists.create(account_id=served.account_id, kind=kind, name="offices").id
 
 
-def test_lists(served: Served) -> None:
-    here = {"account_id": served.account}
-    with served.sync_client() as client:
+def test_lists(served: SdkServer) -> None:
+    here = {"account_id": served.account_id}
+    with served.client(max_retries=0) as client:
         lists = client.rules.lists
         made = lists.create(**here, kind="ip", name="offices", description="places")
         assert (made.kind, made.name, made.description) == ("ip", "offices", "places")
@@ -102,10 +55,10 @@ def test_lists(served: Served) -> None:
             lists.get(made.id, **here)
 
 
-def test_lists_asynchronously(served: Served) -> None:
+def test_lists_asynchronously(served: SdkServer) -> None:
     async def calls() -> None:
-        here = {"account_id": served.account}
-        async with served.async_client() as client:
+        here = {"account_id": served.account_id}
+        async with served.async_client(max_retries=0) as client:
             lists = client.rules.lists
             made = await lists.create(**here, kind="hostname", name="names")
             assert made.description is None
@@ -117,9 +70,9 @@ def test_lists_asynchronously(served: Served) -> None:
     asyncio.run(calls())
 
 
-def test_errors_have_their_place(served: Served) -> None:
-    here = {"account_id": served.account}
-    with served.sync_client() as client:
+def test_errors_have_their_place(served: SdkServer) -> None:
+    here = {"account_id": served.account_id}
+    with served.client(max_retries=0) as client:
         with pytest.raises(cloudflare.BadRequestError) as caught:
             client.rules.lists.create(**here, kind="redirect", name="offices")
         assert caught.value.errors[0].message is not None
@@ -133,10 +86,10 @@ def test_errors_have_their_place(served: Served) -> None:
         assert [one["source"]["pointer"] for one in body["errors"]] == ["/1/ip"]
 
 
-def test_items(served: Served) -> None:
+def test_items(served: SdkServer) -> None:
     list_id = _offices(served)
-    here = {"account_id": served.account}
-    with served.sync_client() as client:
+    here = {"account_id": served.account_id}
+    with served.client(max_retries=0) as client:
         items = client.rules.lists.items
         items.create(list_id, **here, body=[{"ip": "192.0.2.1", "comment": "door"}])
         items.create(list_id, **here, body=[{"ip": "192.0.2.1"}, {"ip": "2001:DB8::/32"}])
@@ -161,12 +114,12 @@ def test_items(served: Served) -> None:
         ("asn", {"asn": 64496}),
     ],
 )
-def test_items_of_other_kinds(served: Served, kind: str, item: dict[str, Any]) -> None:
+def test_items_of_other_kinds(served: SdkServer, kind: str, item: dict[str, Any]) -> None:
     list_id = _offices(served, kind)
-    with served.sync_client() as client:
+    with served.client(max_retries=0) as client:
         items = client.rules.lists.items
-        items.create(list_id, account_id=served.account, body=[item])  # type: ignore[list-item]  # one of them
-        (found,) = items.list(list_id, account_id=served.account)
+        items.create(list_id, account_id=served.account_id, body=[item])  # type: ignore[list-item]  # one of them
+        (found,) = items.list(list_id, account_id=served.account_id)
 
     kept = found.to_dict()
     assert {
@@ -175,17 +128,17 @@ def test_items_of_other_kinds(served: Served, kind: str, item: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("per_page", [1, 2, 500])
-def test_items_are_read_to_the_end(served: Served, per_page: int) -> None:
+def test_items_are_read_to_the_end(served: SdkServer, per_page: int) -> None:
     list_id = _offices(served)
-    here: dict[str, Any] = {"account_id": served.account}
+    here: dict[str, Any] = {"account_id": served.account_id}
     values = [f"192.0.2.{n}" for n in range(5)]
 
     async def read() -> list[str]:
-        async with served.async_client() as client:
+        async with served.async_client(max_retries=0) as client:
             items = client.rules.lists.items.list(list_id, **here, per_page=per_page)
             return [one.ip async for one in items]  # type: ignore[union-attr]  # of a list of addresses
 
-    with served.sync_client() as client:
+    with served.client(max_retries=0) as client:
         items = client.rules.lists.items
         items.create(list_id, **here, body=[{"ip": one} for one in values])
         found = [one.ip for one in items.list(list_id, **here, per_page=per_page)]  # type: ignore[union-attr]  # the same
@@ -194,12 +147,12 @@ def test_items_are_read_to_the_end(served: Served, per_page: int) -> None:
     assert found == asyncio.run(read()) == values
 
 
-def test_items_asynchronously(served: Served) -> None:
+def test_items_asynchronously(served: SdkServer) -> None:
     list_id = _offices(served)
 
     async def calls() -> None:
-        here = {"account_id": served.account}
-        async with served.async_client() as client:
+        here = {"account_id": served.account_id}
+        async with served.async_client(max_retries=0) as client:
             items = client.rules.lists.items
             done = await items.update(list_id, **here, body=[{"ip": "192.0.2.1"}])
             operations = client.rules.lists.bulk_operations
@@ -214,11 +167,11 @@ def test_items_asynchronously(served: Served) -> None:
     asyncio.run(calls())
 
 
-def test_what_terraform_does_with_a_list(served: Served) -> None:
+def test_what_terraform_does_with_a_list(served: SdkServer) -> None:
     """`cloudflare_list` 5.22: replace, ask until it is done, read with an empty search; twice."""
-    here: dict[str, Any] = {"account_id": served.account}
+    here: dict[str, Any] = {"account_id": served.account_id}
     planned = [{"ip": f"10.{n >> 8}.{n & 255}.0/24"} for n in range(1_200)]
-    with served.sync_client() as client:
+    with served.client(max_retries=0) as client:
         lists = client.rules.lists
         made = lists.create(**here, kind="ip", name="offices", description="")
         for _ in range(2):
@@ -239,11 +192,11 @@ def test_what_terraform_does_with_a_list(served: Served) -> None:
         lists.delete(made.id, **here)
 
 
-def test_what_terraform_does_with_an_item(served: Served) -> None:
+def test_what_terraform_does_with_an_item(served: SdkServer) -> None:
     """`cloudflare_list_item` 5.22: add one, and take the first that a search for it finds."""
     list_id = _offices(served)
-    here: dict[str, Any] = {"account_id": served.account}
-    with served.sync_client() as client:
+    here: dict[str, Any] = {"account_id": served.account_id}
+    with served.client(max_retries=0) as client:
         items = client.rules.lists.items
         for value in ("192.0.2.10", "192.0.2.1", "192.0.2.100"):
             items.create(list_id, **here, body=[{"ip": value}])
@@ -256,25 +209,25 @@ def test_what_terraform_does_with_an_item(served: Served) -> None:
             items.create(list_id, **here, body=[{"ip": value}])
 
 
-def test_an_operation_is_known_to_another_node(served: Served) -> None:
+def test_an_operation_is_known_to_another_node(served: SdkServer) -> None:
     list_id = _offices(served)
-    with served.sync_client() as client:
+    with served.client(max_retries=0) as client:
         done = client.rules.lists.items.create(
-            list_id, account_id=served.account, body=[{"ip": "192.0.2.1"}]
+            list_id, account_id=served.account_id, body=[{"ip": "192.0.2.1"}]
         )
     with (
-        _serving(served.store) as address,
-        Cloudflare(base_url=address, api_token=served.token, max_retries=0) as other,
+        serving_store(served.store, token=served.token) as elsewhere,
+        elsewhere.client() as other,
     ):
         operations = other.rules.lists.bulk_operations
-        assert operations.get(done.operation_id, account_id=served.account).status == "completed"
+        assert operations.get(done.operation_id, account_id=served.account_id).status == "completed"
 
 
-def test_thirty_who_add_items_at_the_same_time_lose_none(served: Served) -> None:
+def test_thirty_who_add_items_at_the_same_time_lose_none(served: SdkServer) -> None:
     list_id = _offices(served)
-    here: dict[str, Any] = {"account_id": served.account}
+    here: dict[str, Any] = {"account_id": served.account_id}
 
-    with served.sync_client() as client:
+    with served.client(max_retries=0) as client:
         items = client.rules.lists.items
 
         def add(number: int) -> None:

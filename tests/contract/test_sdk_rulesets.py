@@ -4,28 +4,16 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import cloudflare
 import pytest
-import uvicorn
-from cloudflare import AsyncCloudflare, Cloudflare
 from cloudflare.types.rulesets import RulesetGetResponse
 
-from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
-from authz.ca.keys import KeyEncryption
-from authz.services.permissions import EVERYTHING
-from authz.services.tokens import create_token
-from authz.store.engine import open_store
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from cloudflare import Cloudflare
+
+    from tests.contract.sdk_server import SdkServer
 
 PHASE: Any = "http_request_firewall_custom"
 BLOCK: Any = {"ref": "a", "expression": "ssl", "action": "block"}
@@ -37,59 +25,16 @@ SKIP: Any = {
 }
 
 
-class Service:
-    """An API that listens on loopback, and clients for it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.store = open_store("sqlite", directory, create=False)
-        encryption = KeyEncryption.from_key_file(bytes(range(32)))
-        app = create_api(Backend(store=lambda: self.store, encryption=lambda: encryption))
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen()
-        self.server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
-        self._thread = threading.Thread(target=self.server.run, args=([self._socket],))
-        self._thread.start()
-        token = create_token(self.store, "sdk", EVERYTHING, actor="t", at=time.time()).secret
-        port = self._socket.getsockname()[1]
-        self.how: Any = {"base_url": f"http://127.0.0.1:{port}{PREFIX}", "api_token": token}
-        with self.store.read() as session:
-            self.zone_id = session.zones.all()[0].id
-            self.account_id = session.zones.accounts()[0].id
-
-    def stop(self) -> None:
-        self.server.should_exit = True
-        self._thread.join(30)
-        self._socket.close()
-        self.store.close()
-
-
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("empty")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
-
-
 @pytest.fixture
-def service(tmp_path: Path, empty_file: Path) -> Iterator[Service]:
-    shutil.copy(empty_file, tmp_path)
-    made = Service(tmp_path)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def client(service: Service) -> Iterator[Cloudflare]:
-    with Cloudflare(**service.how) as made:
-        yield made
+def client(server: SdkServer) -> Cloudflare:
+    return server.client()
 
 
 @pytest.fixture(params=["zone", "account"])
-def scope(request: pytest.FixtureRequest, service: Service) -> Any:
+def scope(request: pytest.FixtureRequest, server: SdkServer) -> Any:
     if request.param == "zone":
-        return {"zone_id": service.zone_id}
-    return {"account_id": service.account_id}
+        return {"zone_id": server.zone_id}
+    return {"account_id": server.account_id}
 
 
 def _read(answer: Any) -> RulesetGetResponse:
@@ -181,7 +126,7 @@ def test_entry_points(client: Cloudflare, scope: Any) -> None:
     assert phases.get(PHASE, **scope).id == made.id
 
 
-def test_dry_runs(client: Cloudflare, service: Service, scope: Any) -> None:
+def test_dry_runs(client: Cloudflare, server: SdkServer, scope: Any) -> None:
     rulesets = client.rulesets
     dry: Any = {"dry_run": True, **scope}
     new: Any = {"name": "n", "kind": _kind(scope), "phase": PHASE}
@@ -203,21 +148,21 @@ def test_dry_runs(client: Cloudflare, service: Service, scope: Any) -> None:
     assert rulesets.get(made.id, **scope).version == "1"
 
 
-def test_a_skip_rule_has_its_logging(client: Cloudflare, service: Service) -> None:
-    made = _read(client.rulesets.phases.update(PHASE, rules=[SKIP, BLOCK], zone_id=service.zone_id))
+def test_a_skip_rule_has_its_logging(client: Cloudflare, server: SdkServer) -> None:
+    made = _read(client.rulesets.phases.update(PHASE, rules=[SKIP, BLOCK], zone_id=server.zone_id))
 
     assert made.rules[0].logging is not None
     assert made.rules[0].logging.enabled is True
     assert made.rules[1].logging is None
     with pytest.raises(cloudflare.BadRequestError) as caught:
-        client.rulesets.phases.update(PHASE, rules=[SKIP], account_id=service.account_id)
+        client.rulesets.phases.update(PHASE, rules=[SKIP], account_id=server.account_id)
     assert caught.value.errors[0].code == 20016
 
 
 def test_a_precondition_that_does_not_hold_is_not_tried_again(
-    client: Cloudflare, service: Service
+    client: Cloudflare, server: SdkServer
 ) -> None:
-    zone: Any = {"zone_id": service.zone_id}
+    zone: Any = {"zone_id": server.zone_id}
     made = _read(client.rulesets.phases.update(PHASE, rules=[BLOCK], **zone))
     answer = client.rulesets.with_raw_response.get(made.id, **zone)
     tag = answer.headers["ETag"]
@@ -229,13 +174,13 @@ def test_a_precondition_that_does_not_hold_is_not_tried_again(
     assert caught.value.request.headers["x-stainless-retry-count"] == "0"
 
 
-def test_every_call_without_waiting(service: Service) -> None:
-    asyncio.run(_every_call(service))
+def test_every_call_without_waiting(server: SdkServer) -> None:
+    asyncio.run(_every_call(server))
 
 
-async def _every_call(service: Service) -> None:
-    scope: Any = {"zone_id": service.zone_id}
-    async with AsyncCloudflare(**service.how) as client:
+async def _every_call(server: SdkServer) -> None:
+    scope: Any = {"zone_id": server.zone_id}
+    async with server.async_client() as client:
         rulesets = client.rulesets
         made = _read(
             await rulesets.create(name="n", kind="zone", phase=PHASE, rules=[BLOCK], **scope)

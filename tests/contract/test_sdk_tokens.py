@@ -4,53 +4,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import cloudflare
 import httpx
 import pytest
-import uvicorn
 
-from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
 from authz.api.failures import MOST_FAILURES
-from authz.ca.keys import KeyEncryption
 from authz.services.first_token import first_token
 from authz.store.engine import open_store
+from tests.contract.sdk_server import serving_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from cloudflare import Cloudflare
-    from fastapi import FastAPI
 
 UNKNOWN = "x" * 43
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of a server on loopback."""
-    started = threading.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets=sockets)
-            started.set()
-
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert started.wait(30)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}{PREFIX}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 class Here:
@@ -74,11 +47,9 @@ def here(tmp_path: Path) -> Iterator[Here]:
     with closing(open_store("sqlite", tmp_path)) as store:
         file = first_token(store, tmp_path, at=datetime.now(UTC).timestamp())
         assert file is not None
-        encryption = KeyEncryption.from_key_file(bytes(range(32)))
-        app = create_api(Backend(store=lambda: store, encryption=lambda: encryption))
-        with serving(app) as address:
-            yield Here(address, file.read_text().strip())
-        app.state.access.settle()
+        token = file.read_text().strip()
+        with serving_store(store, token=token) as server:
+            yield Here(server.base_url, token)
 
 
 def policies(client: Cloudflare, name: str = "SSL and Certificates Write") -> list[Any]:

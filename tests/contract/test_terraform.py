@@ -627,6 +627,34 @@ def test_an_item_of_a_list(
 # What is the same for all
 
 
+def test_imports_read_all_that_the_configuration_has(server: SdkServer, provider: Provider) -> None:
+    account_id, zone_id = server.account_id, server.zone_id
+    request = csr("alice").decode()
+    client = ClientCertificate(zone_id=zone_id, csr=request, validity_days=30)
+    own = MtlsCertificate(account_id=account_id, certificates=authority(), name="own ca")
+    office = List(account_id=account_id, name="office", kind="ip", description="us")
+    for made in (client, own, office):
+        made.create(provider)
+    item = Item(of=office, value={"ip": "192.0.2.1", "comment": "one"})
+    item.create(provider)
+    hosts = Hosts(zone_id=zone_id, hostnames=["a.example.net"], mtls_certificate_id=own.id)
+    hosts.apply(provider)
+
+    # By `ZONE/ID`, `ACCOUNT/ID` and `ZONE/CA` alone: whatever else the state has is read.
+    found = ClientCertificate(zone_id=zone_id, id=client.id, csr="", validity_days=0).read(provider)
+    assert (found["csr"], found["validity_days"]) == (request, 30)
+    found = MtlsCertificate(account_id=account_id, id=own.id, certificates="").read(provider)
+    assert (found["certificates"], found["name"], found["ca"]) == (own.certificates, own.name, True)
+    again = List(account_id=account_id, id=office.id, name="", kind="")
+    found = again.read(provider)
+    assert (found["name"], found["kind"], found["description"]) == ("office", "ip", "us")
+    assert again.read_items(provider) == [item.value]
+    found = Item(of=again, id=item.id, value={}).read(provider)
+    assert item.value.items() <= found.items()
+    imported = Hosts(zone_id=zone_id, hostnames=[], mtls_certificate_id=own.id)
+    assert imported.read(provider) == hosts.hostnames
+
+
 def test_an_answer_that_was_lost_is_given_again(
     server: SdkServer, provider: Provider, zone: Zone
 ) -> None:

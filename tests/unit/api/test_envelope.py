@@ -6,8 +6,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
-from authz.api.envelope import continued, page_of, paged, single
+from authz.api.envelope import (
+    Envelope,
+    Failure,
+    Paged,
+    Problem,
+    continued,
+    ok,
+    page_of,
+    paged,
+    single,
+)
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import Bench
@@ -82,3 +93,39 @@ def test_the_last_part_has_no_cursor() -> None:
         "cursor": "x",
     }
     assert "cursor" not in continued([], per_page=1, cursor=None)["result_info"]
+
+
+def test_a_success() -> None:
+    made = ok({"id": "1"}, result_info={"count": 1})
+
+    assert made == {
+        "success": True,
+        "errors": [],
+        "messages": [],
+        "result": {"id": "1"},
+        "result_info": {"count": 1},
+    }
+    assert Envelope[dict[str, str]].model_validate(made).result == {"id": "1"}
+
+
+@pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (20, 1), (21, 2), (40, 2)])
+def test_pages_are_counted(total: int, pages: int) -> None:
+    made = paged([1], page=1, per_page=20, total=total)
+
+    assert made["result_info"] == {
+        "page": 1,
+        "per_page": 20,
+        "count": 1,
+        "total_count": total,
+        "total_pages": pages,
+    }
+    assert Paged[int].model_validate(made).result == [1]
+
+
+def test_a_failure_has_codes_as_the_sdk_reads_them() -> None:
+    made = Failure(errors=[Problem(code=1000, message="no")]).model_dump()
+
+    assert made["success"] is False
+    assert made["result"] is None
+    with pytest.raises(ValidationError):
+        Problem(code=999, message="no")
