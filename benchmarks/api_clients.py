@@ -149,7 +149,9 @@ class Clients:
         """Make what the clients share."""
         self._connection = Connection(self._target)
         for number in range(ZONES):
-            zone = await self._made("POST", "/zones", {"name": f"zone{number}.example"})
+            zone = await self._made(
+                "POST", "/zones", {"name": f"zone{number}.example", "force": True}
+            )
             ruleset = await self._made(
                 "PUT",
                 f"/zones/{zone['id']}/rulesets/phases/http_request_firewall_custom/entrypoint",
