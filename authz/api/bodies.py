@@ -79,13 +79,12 @@ class Bodies:
 
     async def _collect(self, scope: Scope, body: _Body, declared: int) -> None:
         limits = self._limits
+        most = limits.body_of(scope["path"])
         is_known = False
         while True:
             size = max(body.size, declared)
-            if size > limits.body_bytes:
-                raise ApiError(
-                    413, INVALID_REQUEST, f"the body is larger than {limits.body_bytes} bytes"
-                )
+            if size > most:
+                raise ApiError(413, INVALID_REQUEST, f"the body is larger than {most} bytes")
             if size > limits.unknown_body_bytes and not is_known:
                 await self._known(scope)
                 is_known = True

@@ -35,6 +35,8 @@ class Limits:
         stalled_seconds: for which a client may take nothing of an answer.
         body_bytes: of one body: 16 MiB of JSON hold the interpreter for a fifth of a second, and
             become 150 MB of objects.
+        other_body_bytes: of one body of a call that takes neither rules nor items of lists: it is
+            parsed on the thread that all calls share.
         body_seconds: for its arrival.
         unknown_body_bytes: of a body whose sender's token was not looked at yet.
         held_bytes: of all bodies together; more than `connections` times `unknown_body_bytes`.
@@ -51,6 +53,7 @@ class Limits:
     idle_seconds: float = 60.0
     stalled_seconds: float = 30.0
     body_bytes: int = BODY_BYTES
+    other_body_bytes: int = 1024 * 1024
     body_seconds: float = 60.0
     unknown_body_bytes: int = 64 * 1024
     held_bytes: int = 256 * 1024 * 1024
@@ -59,3 +62,8 @@ class Limits:
     checkers: int = 2
     queue_seconds: float = 50.0
     discard_seconds: float = 5.0
+
+    def body_of(self, path: str) -> int:
+        """Bytes of one body of a call at this path."""
+        is_long = "/rulesets" in path or path.endswith("/items")
+        return self.body_bytes if is_long else min(self.body_bytes, self.other_body_bytes)

@@ -42,11 +42,25 @@ async def sound_body(request: Request) -> None:
             "the body is not sent as JSON: send it with Content-Type: application/json",
             pointer="",
         )
-    if _SUSPECT.search(raw) is None:
-        return
-    fault = _fault(await request.json())
+    fault = _fault_of_bytes(raw)
+    if fault is None and _SUSPECT.search(raw) is not None:
+        try:
+            fault = _fault(await request.json())
+        except (ValueError, RecursionError) as error:
+            fault = f"the body is not JSON: {str(error).lower()}"
     if fault is not None:
         raise ApiError(400, INVALID_REQUEST, fault, pointer="")
+
+
+def _fault_of_bytes(raw: bytes) -> str | None:
+    """Python reads UTF-16 and UTF-32 as well, which nobody looks through (RFC 8259 §8.1)."""
+    if b"\0" in raw:
+        return "the body is not JSON in UTF-8"
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return "the body is not UTF-8"
+    return None
 
 
 def _fault(body: Any) -> str | None:

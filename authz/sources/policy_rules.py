@@ -105,8 +105,12 @@ def _skip(
     building: Problems,
     place: Place,
 ) -> SkipParameters | None:
-    # A bare skip could mean "leave out everything" or "nothing": Cloudflare refuses it, too.
-    if parameters is None or not any(getattr(parameters, key) for key in _SKIPPING):
+    # A bare skip could mean "leave out everything" or "nothing": Cloudflare refuses it, too. Rules
+    # without a name are as bare.
+    named = parameters is not None and any((parameters.rules or {}).values())
+    if parameters is None or not (
+        named or any(getattr(parameters, key) for key in _SKIPPING if key != "rules")
+    ):
         building.report(
             (*place, "action_parameters"),
             "the skip rule does not say what to skip",

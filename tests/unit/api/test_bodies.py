@@ -32,6 +32,7 @@ class _Call:
         self.pieces = list(pieces)
         self.scope: Scope = {
             "type": "http",
+            "path": "/rulesets",
             "headers": [
                 (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
             ],

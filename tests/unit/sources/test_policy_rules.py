@@ -77,7 +77,9 @@ def test_what_skip_skips(
     assert build(tmp_path, skip(**parameters), BLOCK)[0].skip == expected
 
 
-@pytest.mark.parametrize("parameters", [{}, {"rules": {}}, {"products": []}])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"rules": {}}, {"rules": {"current": []}}, {"products": []}]
+)
 def test_a_skip_rule_must_say_what(tmp_path: Path, parameters: dict[str, Any]) -> None:
     assert fault(tmp_path, skip(**parameters), BLOCK) == "the skip rule does not say what to skip"
 
