@@ -30,7 +30,7 @@ def serve(
         Text, typer.Option(metavar="A|off", help="Where metrics and health are served.")
     ] = None,
     admin: Annotated[
-        Text, typer.Option(metavar="A|off", help="Where the API and dashboard are served.")
+        Text, typer.Option(metavar="A|off", help="Where the management API is served.")
     ] = None,
     transport: Annotated[Text, typer.Option(metavar="T", help="auto, native or grpcio.")] = None,
     workers: Annotated[

@@ -208,6 +208,9 @@ The pointer (RFC 6901) says where in the body it is, where that is known.
 | 403 | the token may not do this |
 | 404 | there is no such object, or no such path |
 | 405 | the path has no such method; `Allow` has those that it has |
+| 412 | a precondition (`If-Match`) does not hold: somebody was quicker |
+| 413 | the body is too large |
+| 421 | the call was sent to a name that is not this service's (`admin.hosts`) |
 | 429 | too many attempts with invalid tokens; `Retry-After` |
 | 503 | the store cannot be reached; `Retry-After` |
 

@@ -86,6 +86,6 @@ def _read_file(path: Path, where: str | None) -> bytes:
     except OSError as error:
         raise TransportError(
             f"cannot read {path}: {error.strerror}",
-            hint="check grpc.tls and the file's mode",
+            hint="check that the name is right and that this user may read the file",
             where=where,
         ) from error
