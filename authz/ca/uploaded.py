@@ -10,13 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authz.ca.description import SIGNATURE_NAMES, CertificateFacts, describe
 from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem
 from authz.certs.profile import check_authority_certificate
-from authz.errors import CertificateError, CertificateTooLargeError, UnsupportedCertificateError
+from authz.errors import (
+    CertificateError,
+    CertificateTooLargeError,
+    MalformedCertificateError,
+    UnsupportedCertificateError,
+)
 
 MAX_PEM_BYTES: Final = 256 * 1024
 MAX_CERTIFICATES: Final = 32
@@ -118,7 +124,12 @@ def _checked(der: bytes, position: int, at: float) -> Certificate:
 
 
 def _check_key(certificate: Certificate) -> None:
-    key = certificate.parsed.public_key()
+    try:
+        key = certificate.parsed.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise MalformedCertificateError(
+            f"its public key cannot be read: {str(error).lower()}"
+        ) from error
     if not isinstance(key, rsa.RSAPublicKey):
         return
     if key.key_size > MAX_RSA_BITS or key.public_numbers().e > MAX_RSA_EXPONENT:

@@ -75,7 +75,7 @@ def _fill(store: Store) -> dict[str, str]:
     world.protect()
     issued = world.issue()
     world.revoke(world.issue("bob"))
-    create_zone(store, "example.org", actor="test", at=now)
+    create_zone(store, "example.org", force=True, actor="test", at=now)
     other = create_token(store, "other", EVERYTHING, actor="test", at=now).token
     event = _event("the-decision", now)
     keep_activity(store, {issued.certificate.fingerprint_sha256: now}, [event, _event("b", now)])

@@ -95,7 +95,9 @@ def test_what_is_changed_through_the_api_is_published(begin: Callable[..., _Api]
     assert written["admin"] == api.address
     before = api.node.metric("authz_publications_total")
 
-    assert api.call("POST", "/zones", json={"name": "example.org"}).status_code == 200
+    assert (
+        api.call("POST", "/zones", json={"name": "example.org", "force": True}).status_code == 200
+    )
 
     assert api.zones() == ["default", "example.org"]
     eventually(lambda: api.node.metric("authz_publications_total") > before, "it is published")
@@ -171,7 +173,7 @@ def test_a_restored_store_is_the_one_that_is_read(
         )
 
     authz("db", "backup", str(backup))
-    api.call("POST", "/zones", json={"name": "example.org"})
+    api.call("POST", "/zones", json={"name": "example.org", "force": True})
     assert api.zones() == ["default", "example.org"]
 
     authz("db", "restore", str(backup), "--replace", "--yes")
@@ -250,7 +252,7 @@ def test_stop_finishes_calls_and_takes_no_more(begin: Callable[..., _Api]) -> No
     api = begin()
     assert api.zones() == ["default"]
     host, _, port = api.address.rpartition(":")
-    body = b'{"name": "example.org"}'
+    body = b'{"name": "example.org", "force": true}'
     with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(
             b"POST /client/v4/zones HTTP/1.1\r\nHost: localhost\r\n"

@@ -101,6 +101,16 @@ def test_an_old_root_with_sha1_is_accepted() -> None:
     assert compile_trust([AuthorityModel(name="a", certificates=uploaded.certificates)])
 
 
+@pytest.mark.parametrize("damage", [bytes.fromhex("0203010000"), bytes.fromhex("0203ffffff")])
+def test_a_key_that_is_none_is_an_error_of_ours(damage: bytes) -> None:
+    root = make_root("x", at=AT, key=fixed_key("x", KeyKind.RSA2048)).der
+    assert root.count(bytes.fromhex("0203010001")) == 1
+    der = root.replace(bytes.fromhex("0203010001"), damage)
+
+    with pytest.raises(CertificateError):
+        check_uploaded(write_pem(der, "CERTIFICATE"), at=AT)
+
+
 def _pss_root() -> bytes:
     key = fixed_key("x", KeyKind.RSA2048)
     assert isinstance(key, rsa.RSAPrivateKey)
