@@ -5,7 +5,7 @@ Every resource has an `import` block with the identifier that the provider wants
 plan takes over what is there and changes nothing. Attributes are those that the API gives back and
 people write; what is computed stays out. What the provider cannot say is a comment. Text that the
 provider compares is here to the letter as the API gives it.
-https://registry.terraform.io/providers/cloudflare/cloudflare/latest/docs
+https://github.com/cloudflare/terraform-provider-cloudflare/tree/main/docs
 """
 
 from __future__ import annotations

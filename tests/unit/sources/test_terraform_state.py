@@ -23,7 +23,7 @@ def resource(
         "mode": mode,
         "type": f"cloudflare_{kind}",
         "name": "it",
-        "provider": 'provider["registry.terraform.io/cloudflare/cloudflare"]',
+        "provider": 'provider["terraform.example/cloudflare/cloudflare"]',
         "instances": [{"schema_version": 500, "attributes": one} for one in attributes],
         **more,
     }
