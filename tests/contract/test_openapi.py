@@ -26,12 +26,12 @@ from authz.api.app import PREFIX, create_api
 from authz.api.backend import Backend
 from authz.ca.keys import KeyEncryption
 from authz.errors import StoreUnavailableError
-from authz.observability.events import Event
 from authz.services.activity import keep_activity
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.services.zones import create_zone
 from authz.store.engine import open_store
+from tests.factories.events import blocked
 from tests.factories.populated import World
 from tests.factories.stored import identifier, list_item, named_list
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from schemathesis.schemas import APIOperation
 
+    from authz.observability.events import Event
     from authz.store.engine import Store
 
 PHASE = "http_request_firewall_custom"
@@ -109,25 +110,13 @@ def _fill(store: Store) -> dict[str, str]:
 
 
 def _event(name: str, at: float) -> Event:
-    return Event(
+    return blocked(
         id=name,
         at=at,
-        verdict="deny",
         reason="rule_matched",
         site="default",
-        rule="protect",
-        action="block",
-        logged=(),
-        detail="",
-        generation=1,
         host="API.example.com:443\0",
         path="/admin",
-        client_ip="192.0.2.1",
-        fingerprint="",
-        presented=False,
-        verified=False,
-        revoked=False,
-        failure="",
     )
 
 

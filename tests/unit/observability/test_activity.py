@@ -3,31 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from authz.observability.activity import Activity, Report, Rule, RuleCount
-from authz.observability.events import Event
+from tests.factories.events import blocked
 
-PLAIN = Event(
-    id="1",
-    at=1.0,
-    verdict="deny",
-    reason="rule",
-    site="api",
-    rule="r",
-    action="block",
-    logged=(),
-    detail="",
-    generation=1,
-    host="h",
-    path="/",
-    client_ip="",
-    fingerprint="",
-    presented=False,
-    verified=False,
-    revoked=False,
-    failure="absent",
-)
+if TYPE_CHECKING:
+    from authz.observability.events import Event
+
+PLAIN = blocked(id="1", site="api", rule="r", host="h", client_ip="", failure="absent")
 
 
 def event(**changes: object) -> Event:

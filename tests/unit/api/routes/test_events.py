@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.observability.events import Event
 from authz.services.activity import keep_activity
 from authz.services.permissions import Grant, Level, Resource
+from tests.factories.events import blocked
 
 if TYPE_CHECKING:
+    from authz.observability.events import Event
     from tests.unit.api.conftest import Bench
 
 AT = 1767225600.0
@@ -20,24 +21,13 @@ def _event(number: int, **changes: Any) -> Event:
     values = {
         "id": f"decision-{number}",
         "at": AT + number * 86400,
-        "verdict": "deny",
         "reason": "rule_matched",
         "site": "default",
-        "rule": "protect",
-        "action": "block",
-        "logged": (),
-        "detail": "",
         "generation": 7,
         "host": "api.example.net",
         "path": "/admin",
-        "client_ip": "192.0.2.1",
-        "fingerprint": "",
-        "presented": False,
-        "verified": False,
-        "revoked": False,
-        "failure": "",
     }
-    return Event(**values | changes)
+    return blocked(**values | changes)
 
 
 @pytest.fixture

@@ -6,45 +6,24 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from authz.errors import StoreUnavailableError
 from authz.node.control import activity as module
 from authz.node.control.activity import ActivityWriter
 from authz.observability.activity import Report
-from authz.observability.events import Event
+from tests.factories.events import blocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from authz.observability.events import Event
     from authz.store.records import StoredEvent
     from tests.factories.populated import World
 
-EVENT = Event(
-    id="d-1",
-    at=1.0,
-    verdict="deny",
-    reason="rule",
-    site="api.example.com",
-    rule="protect",
-    action="block",
-    logged=(),
-    detail="",
-    generation=1,
-    host="api.example.com",
-    path="/",
-    client_ip="192.0.2.1",
-    fingerprint="",
-    presented=False,
-    verified=False,
-    revoked=False,
-    failure="",
-)
-
 
 def _event(number: int, **changes: Any) -> Event:
-    return msgspec.structs.replace(EVENT, id=f"d-{number}", at=float(number), **changes)
+    return blocked(id=f"d-{number}", at=float(number), **changes)
 
 
 def _stored(world: World) -> list[StoredEvent]:

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events: checks that are worth telling, as a worker tells them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from authz.observability.events import Event
+
+#: A request without a certificate that a rule blocked.
+BLOCKED: Final = Event(
+    id="d-1",
+    at=1.0,
+    verdict="deny",
+    reason="rule",
+    site="api.example.com",
+    rule="protect",
+    action="block",
+    logged=(),
+    detail="",
+    generation=1,
+    host="api.example.com",
+    path="/",
+    client_ip="192.0.2.1",
+    fingerprint="",
+    presented=False,
+    verified=False,
+    revoked=False,
+    failure="",
+)
+
+
+def blocked(**changes: Any) -> Event:
+    """The same with other values."""
+    return msgspec.structs.replace(BLOCKED, **changes)
