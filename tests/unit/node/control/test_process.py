@@ -24,7 +24,7 @@ from authz.node.control.messages import (
 from authz.node.control.process import Control, main
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.activity import Report
-from tests.unit.node.control.test_activity import EVENT
+from tests.factories.events import BLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,14 +120,14 @@ def test_what_workers_tell_is_written_at_the_latest_at_the_end(
     running: _Running, world: World
 ) -> None:
     running.said(NewSnapshot)
-    running.channel.send(Tell(report=Report(events=(EVENT,))))
+    running.channel.send(Tell(report=Report(events=(BLOCKED,))))
     running.channel.send(Inquire(number=1))
     running.said(Numbers)
 
     assert running.end() == 0
 
     with world.store.read() as session:
-        assert [one.id for one in session.events.latest(most=10)] == [EVENT.id]
+        assert [one.id for one in session.events.latest(most=10)] == [BLOCKED.id]
 
 
 def test_a_policy_file_that_was_never_good_is_told(
