@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium
 export AUTHZ_REQUIRE
 
 .PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup fuzz wheel clean
@@ -99,7 +99,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Only as root on Debian; elsewhere the tests say what is missing.
 .system-packages: Makefile
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql; \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium; \
 	fi
 	touch $@
