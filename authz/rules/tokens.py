@@ -94,7 +94,8 @@ class Completion:
 
     Args:
         start: where the word starts; it is empty where there is none.
-        type: of the value that an operator or a literal is wanted for; None if that is not known.
+        type: of the value that an operator, a literal or an index is wanted for; None if that is
+            not known.
         operator: with RIGHT and ITEM.
     """
 
@@ -120,11 +121,13 @@ def completion_at(source: str, at: int, scheme: Scheme) -> Completion:
         start -= 1
     scan = _Scan(source, start, scheme)
     scan.run()
+    expects = Expects.NOTHING if scan.open else scan.expects
+    right = expects in (Expects.RIGHT, Expects.ITEM)
     return Completion(
         start=start,
-        expects=Expects.NOTHING if scan.open else scan.expects,
-        type=scan.type,
-        operator=scan.operator,
+        expects=expects,
+        type=scan.type if right or expects in (Expects.OPERATOR, Expects.INDEX) else None,
+        operator=scan.operator if right else None,
     )
 
 
