@@ -24,7 +24,8 @@ from authz.rules.ast import (
     Truth,
     WildcardLiteral,
 )
-from authz.rules.formatter import format_argument, format_bytes, format_item
+from authz.rules.formatter import format_argument, format_item
+from authz.rules.row_literals import text_literal
 from authz.rules.rows import (
     MAX_GROUPS,
     MAX_ROWS,
@@ -80,23 +81,21 @@ class _Reader:
         """The row or group of a condition; `depth` groups are around what is in it."""
         if depth > MAX_GROUPS:
             _refuse(f"groups in more than {MAX_GROUPS} groups cannot be shown as rows", node.span)
-        match node:
-            case Constant():
-                _refuse(
-                    "true and false stand for every request and for none: there is no row in them",
-                    node.span,
-                )
-            case Truth():
-                return self.row(_truth(node.operand), node.span)
-            case Comparison():
-                return self.row(_comparison(node), node.span)
-            case Not():
-                return self._negated(node.operand, depth)
-            case Combination():
-                rows = tuple(self.item(one, depth + 1) for one in node.operands)
-                return RowGroup(logic=node.logic, rows=rows)
-            case Quantifier():
-                return self._quantified(node, depth)
+        if isinstance(node, Constant):
+            _refuse(
+                "true and false stand for every request and for none: there is no row in them",
+                node.span,
+            )
+        if isinstance(node, Truth):
+            return self.row(_truth(node.operand), node.span)
+        if isinstance(node, Comparison):
+            return self.row(_comparison(node), node.span)
+        if isinstance(node, Not):
+            return self._negated(node.operand, depth)
+        if isinstance(node, Combination):
+            rows = tuple(self.item(one, depth + 1) for one in node.operands)
+            return RowGroup(logic=node.logic, rows=rows)
+        return self._quantified(node, depth)
 
     def row(self, row: Row, span: Span) -> Row:
         """The same row, counted."""
@@ -154,28 +153,24 @@ def _comparison(node: Comparison) -> Row:
 
 
 def _literals(right: Right, node: Comparison) -> tuple[RowLiteral, ...]:
-    kind = node.left.type
-    match right:
-        case ItemSet():
-            if not right.items:
-                # In rows it is what nobody has filled in yet.
-                _refuse("an empty set, which matches nothing, cannot be shown as a row", right.span)
-            return tuple(
-                RowLiteral(type=kind, text=format_item(one))
-                if isinstance(one, Interval)
-                else text_literal(one)
-                for one in right.items
-            )
-        case RegexLiteral():
-            if not right.pattern.isprintable():
-                _refuse("a pattern with control characters cannot be shown as a row", right.span)
-            return (RowLiteral(type=Bytes, text=right.pattern),)
-        case WildcardLiteral():
-            return (text_literal(right.pattern),)
-        case Literal():
-            return (_literal(right),)
-        case ListRef():
-            raise AssertionError("a list has no literals")
+    if isinstance(right, ItemSet):
+        if not right.items:
+            # In rows it is what nobody has filled in yet.
+            _refuse("an empty set, which matches nothing, cannot be shown as a row", right.span)
+        return tuple(
+            RowLiteral(type=node.left.type, text=format_item(one))
+            if isinstance(one, Interval)
+            else text_literal(one)
+            for one in right.items
+        )
+    if isinstance(right, RegexLiteral):
+        if not right.pattern.isprintable():
+            _refuse("a pattern with control characters cannot be shown as a row", right.span)
+        return (RowLiteral(type=Bytes, text=right.pattern),)
+    if isinstance(right, WildcardLiteral):
+        return (text_literal(right.pattern),)
+    assert isinstance(right, Literal), "a list has no literals"
+    return (_literal(right),)
 
 
 def _value(access: Access) -> RowValue:
@@ -204,14 +199,3 @@ def _literal(literal: Literal) -> RowLiteral:
     if isinstance(value, bytes):
         return text_literal(value)
     return RowLiteral(type=literal.type, text=format_argument(literal))
-
-
-def text_literal(value: bytes) -> RowLiteral:
-    """A text for an input, with escapes if an input could not hold it."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if text.isprintable():
-        return RowLiteral(type=Bytes, text=text)
-    return RowLiteral(type=Bytes, text=format_bytes(value)[1:-1], escaped=True)

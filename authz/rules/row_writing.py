@@ -15,27 +15,20 @@ from typing import TYPE_CHECKING, Final
 
 from authz.errors import ParseError
 from authz.rules.ast import EACH, Logic
-from authz.rules.formatter import format_bytes, format_pattern, format_wildcard
-from authz.rules.lexer import lex_int, lex_int_item, lex_ip, lex_ip_item
+from authz.rules.formatter import format_bytes
+from authz.rules.row_literals import literal_text
 from authz.rules.rows import COMPARISONS, TESTS, Row, RowOperator
-from authz.rules.strings import lex_quoted
-from authz.rules.types import Bytes, Int
 
 if TYPE_CHECKING:
-    from authz.rules.ast import Step
-    from authz.rules.rows import RowGroup, RowItem, RowLiteral, RowValue
+    from authz.rules.rows import RowGroup, RowItem, RowLiteral, RowStep, RowValue
 
 #: Stands where something is missing.
 GAP: Final = "…"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 _LIST_NAME: Final = re.compile(r"[a-z0-9_.]+")
-# A number with a leading zero is octal, which nobody means who types it into an input.
-_OCTAL: Final = re.compile(r"-?0[0-9]")
 _BINDING: Final = {Logic.OR: 0, Logic.XOR: 1, Logic.AND: 2}
 _TIGHTEST: Final = 3
-_SET: Final = RowOperator.IN
-_PATTERNS: Final = {RowOperator.WILDCARD, RowOperator.STRICT_WILDCARD}
 
 #: From the outermost group down: which of its rows.
 Path = tuple[int, ...]
@@ -196,13 +189,27 @@ class _Writer:
         functions = value.functions
         for one in reversed(functions):
             self.emit(f"{self.name(one.name, path)}(")
-        self.emit(self.name(value.field, path) + _indexes(value.steps))
+        self.emit(self.name(value.field, path))
+        self.indexes(value.steps, path)
         for one in functions:
             for argument in one.arguments:
                 self.emit(", ")
                 self.literal(argument, path, "field", None)
-            self.emit(f"){_indexes(one.steps)}")
+            self.emit(")")
+            self.indexes(one.steps, path)
         self.mark(start, path, "field")
+
+    def indexes(self, steps: tuple[RowStep, ...], path: Path) -> None:
+        for one in steps:
+            if one is None:
+                self.emit(f"[{GAP}]")
+                self.problems.append(
+                    RowProblem(path=path, part="field", message="enter which one is meant")
+                )
+            elif isinstance(one, bytes):
+                self.emit(f"[{format_bytes(one)}]")
+            else:
+                self.emit("[*]" if one is EACH else f"[{one}]")
 
     def name(self, name: str, path: Path) -> str:
         if _NAME.fullmatch(name):
@@ -214,11 +221,11 @@ class _Writer:
         start = self.length
         if row.operator is RowOperator.IN_LIST:
             self.list_name(row.list_name or "", path)
-        elif row.operator is _SET:
+        elif row.operator is RowOperator.IN:
             self.emit("{")
             for number, one in enumerate(row.literals):
                 self.emit(" " if number else "")
-                self.literal(one, path, "value", number, _SET)
+                self.literal(one, path, "value", number, RowOperator.IN)
             self.emit("}")
             if not row.literals:
                 self.missing(path, "add a value", 'type one and press Enter: "in" takes several')
@@ -250,7 +257,7 @@ class _Writer:
         """A literal, by way of the lexer of its type."""
         start = self.length
         try:
-            text = _literal_text(literal, operator)
+            text = literal_text(literal, operator)
         except ParseError as error:
             self.emit(GAP)
             self.problems.append(
@@ -268,54 +275,3 @@ def _each(row: Row) -> bool:
         return False
     functions = row.value.functions
     return EACH in (functions[-1].steps if functions else row.value.steps)
-
-
-def _indexes(steps: tuple[Step, ...]) -> str:
-    return "".join(
-        f"[{format_bytes(one)}]" if isinstance(one, bytes) else "[*]" if one is EACH else f"[{one}]"
-        for one in steps
-    )
-
-
-def _literal_text(literal: RowLiteral, operator: RowOperator | None) -> str:
-    """A literal as the language writes it. Raises ParseError."""
-    text = literal.text
-    if literal.type == Bytes:
-        if operator is RowOperator.MATCHES:
-            return format_pattern(text)
-        value = text_bytes(text, escaped=literal.escaped)
-        return format_wildcard(value) if operator in _PATTERNS else format_bytes(value)
-    number = literal.type == Int
-    if operator is _SET:
-        _, stop = (lex_int_item if number else lex_ip_item)(text, 0, len(text))
-    else:
-        _, stop = (lex_int if number else lex_ip)(text, 0, len(text))
-    if stop != len(text):
-        kind = "a number" if number else "an IP address"
-        raise ParseError(f"this is more than {kind}", source=text, span=(stop, len(text)))
-    if number and _OCTAL.match(text):
-        raise ParseError(
-            "a number that begins with 0 is octal",
-            source=text,
-            span=(0, len(text)),
-            hint="leave the 0 out",
-        )
-    return text
-
-
-def text_bytes(text: str, *, escaped: bool) -> bytes:
-    """The bytes that a text stands for. Raises ParseError."""
-    if not escaped:
-        try:
-            return text.encode()
-        except UnicodeEncodeError as error:
-            raise ParseError(
-                "the text is not valid Unicode", source=text, span=(error.start, error.end)
-            ) from None
-    quoted = f'"{text}"'
-    value, stop = lex_quoted(quoted, 0, len(quoted))
-    if stop != len(quoted):
-        raise ParseError(
-            "a quote has to be written with a backslash", source=text, span=(stop - 2, len(text))
-        )
-    return value

@@ -68,6 +68,10 @@ TESTS: Final = frozenset(
 TRUTHS: Final = frozenset((RowOperator.IS_TRUE, RowOperator.IS_FALSE))
 
 
+#: An index; None where a key or a position is not filled in yet.
+RowStep: TypeAlias = "Step | None"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowLiteral:
     """A literal as people type it into an input: without quotes.
@@ -90,7 +94,7 @@ class RowFunction:
 
     name: str
     arguments: tuple[RowLiteral, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RowStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +102,7 @@ class RowValue:
     """The left side: a field, its indexes, and the functions around it, the innermost first."""
 
     field: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RowStep, ...] = ()
     functions: tuple[RowFunction, ...] = ()
 
 

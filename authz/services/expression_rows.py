@@ -7,7 +7,8 @@
        "operator": "eq", "literals": [{"type": "Bytes", "text": "core", "escaped": false}],
        "list": null, "negated": false, "quantity": "any"}]}
 
-Numbers are texts, as a browser's numbers have 53 bits. What comes back is judged when it is written
+An index is a position, `"*"`, an object with a key, or null while none is filled in. Numbers are
+texts, as a browser's numbers have 53 bits. What comes back is judged when it is written
 (rules.row_writing); here it only has to be of this shape.
 """
 
@@ -18,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from authz.errors import InvalidInputError, ParseError
 from authz.rules import Bytes, Int, Ip
 from authz.rules.ast import EACH, Logic, Quantity
-from authz.rules.row_reading import text_literal
-from authz.rules.row_writing import text_bytes
+from authz.rules.row_literals import text_bytes, text_literal
 from authz.rules.rows import (
     MAX_GROUPS,
     MAX_ROWS,
@@ -32,8 +32,7 @@ from authz.rules.rows import (
 )
 
 if TYPE_CHECKING:
-    from authz.rules.ast import Step
-    from authz.rules.rows import RowItem
+    from authz.rules.rows import RowItem, RowStep
 
 _TYPES: Final = {kind.name: kind for kind in (Bytes, Int, Ip)}
 _INDEX_MAX: Final = 2**32 - 1
@@ -82,7 +81,7 @@ def rows_from(given: Any) -> RowGroup:
     return item
 
 
-def _index(step: Step) -> int | str | dict[str, Any]:
+def _index(step: RowStep) -> int | str | dict[str, Any] | None:
     if step is EACH:
         return "*"
     if isinstance(step, bytes):
@@ -187,12 +186,14 @@ def _function(given: Any, where: str) -> RowFunction:
     )
 
 
-def _steps(given: Any, where: str) -> tuple[Step, ...]:
+def _steps(given: Any, where: str) -> tuple[RowStep, ...]:
     steps = _array(given.get("indexes", []), f"{where}.indexes")
     return tuple(_step(one, f"{where}.indexes[{number}]") for number, one in enumerate(steps))
 
 
-def _step(given: Any, where: str) -> Step:
+def _step(given: Any, where: str) -> RowStep:
+    if given is None:
+        return None
     if given == "*":
         return EACH
     if isinstance(given, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from authz.rules.row_reading import text_literal
 from authz.rules.rows import MAX_GROUPS, MAX_ROWS
 from tests.factories.rows import reason, rows, sketch
 
@@ -111,22 +110,3 @@ def test_what_they_cannot_show_and_why(source: str, words: str, part: str) -> No
 def test_as_many_conditions_and_groups_as_there_may_be() -> None:
     assert len(rows(" or ".join(["ssl"] * MAX_ROWS)).rows) == MAX_ROWS
     assert rows("not " * MAX_GROUPS + "ssl")
-
-
-@pytest.mark.parametrize(
-    ("value", "text", "escaped"),
-    [
-        (b'a "b" \\', 'a "b" \\', False),
-        ("é€😀".encode(), "é€😀", False),
-        (b"a\nb", "a\\x0ab", True),
-        (b"\xff", "\\xff", True),
-        ("\u202ea".encode(), "\\xe2\\x80\\xaea", True),
-        (b"", "", False),
-    ],
-)
-def test_texts_that_an_input_cannot_hold_have_escapes(
-    value: bytes, text: str, escaped: bool
-) -> None:
-    literal = text_literal(value)
-
-    assert (literal.text, literal.escaped) == (text, escaped)

@@ -9,7 +9,7 @@ from authz.errors import ParseError
 from authz.policy.fields import SCHEME
 from authz.rules import Bytes, Int, Ip, parse
 from authz.rules.ast import EACH, Logic, Quantity
-from authz.rules.row_writing import GAP, RowProblem, text_bytes, write_rows
+from authz.rules.row_writing import GAP, RowProblem, write_rows
 from authz.rules.rows import Row, RowFunction, RowGroup, RowLiteral, RowOperator, RowValue
 from tests.factories.rows import rows
 
@@ -75,6 +75,15 @@ def _problem(row: Row) -> RowProblem:
             ),
             "field",
             "expected a number",
+        ),
+        (
+            _row(
+                RowValue(field="http.request.headers", steps=(None, 0)),
+                RowOperator.EQ,
+                _text("a"),
+            ),
+            "field",
+            "which one",
         ),
         (
             _row(
@@ -155,11 +164,6 @@ def test_some_answer_that_is_false_is_inside_the_quantifier() -> None:
     assert parse(written.text, SCHEME)
 
 
-def test_escapes_between_quotes() -> None:
-    assert text_bytes('a\\x0ab\\"', escaped=True) == b'a\nb"'
-    assert text_bytes("a\\x0a", escaped=False) == b"a\\x0a"
-
-
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
@@ -186,3 +190,12 @@ def test_the_end_of_the_text_is_the_last_rows() -> None:
     written = write_rows(rows("ssl and not ssl"))
 
     assert written.place_of(len(written.text)).path == (1,)
+
+
+def test_every_answer_of_no_field() -> None:
+    row = Row(value=None, operator=RowOperator.IS_TRUE, quantity=Quantity.ALL)
+
+    written = write_rows(RowGroup(rows=(row,)))
+
+    assert written.text == f"all({GAP})"
+    assert [one.message for one in written.problems] == ["choose a field"]

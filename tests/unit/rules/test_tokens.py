@@ -142,6 +142,10 @@ def test_every_kind_of_word() -> None:
             "ip.src in {x",
             [("field", "ip.src"), ("operator", "in"), ("punctuation", "{"), ("unknown", "x")],
         ),
+        (
+            "http.host eq r#a",
+            [("field", "http.host"), ("operator", "eq"), ("unknown", "r#a")],
+        ),
         ('ssl r"a"', [("field", "ssl"), ("unknown", "r"), ("text", '"a"')]),
     ],
 )
