@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _TYPES: Final = {kind.name: kind for kind in (Bytes, Int, Ip)}
 _INDEX_MAX: Final = 2**32 - 1
+#: Literals, functions and indexes of one row: more than an expression can be long.
+_MAX_PARTS: Final = 4096
 
 
 def rows_object(item: RowItem) -> dict[str, Any]:
@@ -197,7 +199,9 @@ def _step(given: Any, where: str) -> RowStep:
     if given == "*":
         return EACH
     if isinstance(given, dict):
-        key = _text(given.get("key"), f"{where}.key")
+        if given.get("key") is None:
+            return None
+        key = _text(given["key"], f"{where}.key")
         try:
             return text_bytes(key, escaped=given.get("escaped") is True)
         except ParseError as error:
@@ -227,6 +231,10 @@ def _member(given: Any, key: str, where: str) -> Any:
 def _array(given: Any, where: str) -> list[Any]:
     if not isinstance(given, list):
         _wrong(where, "an array")
+    if len(given) > _MAX_PARTS:
+        raise InvalidInputError(
+            f"{where} has more than {_MAX_PARTS} items", hint="put long sets into lists"
+        )
     return given
 
 

@@ -146,6 +146,21 @@ def test_every_kind_of_word() -> None:
             "http.host eq r#a",
             [("field", "http.host"), ("operator", "eq"), ("unknown", "r#a")],
         ),
+        (
+            "ip.src in {10/8, ::1",
+            [
+                ("field", "ip.src"),
+                ("operator", "in"),
+                ("punctuation", "{"),
+                ("number", "10/8"),
+                ("punctuation", ","),
+                ("number", "::1"),
+            ],
+        ),
+        (
+            "cidr(abcg",
+            [("function", "cidr"), ("punctuation", "("), ("unknown", "abcg")],
+        ),
         ('ssl r"a"', [("field", "ssl"), ("unknown", "r"), ("text", '"a"')]),
     ],
 )
