@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/zones/{zone_id}/expression/…`: the other end of the expression builder. Nothing is written.
+"""`/zones/{zone_id}/expression`: a page to try expressions, and the other end of the builder there and
+in forms of rules. Nothing is written to the store.
 
 read       a text        → errors, findings, words, its rows
 write      rows          → the expression, or what is wrong in which row
@@ -10,14 +11,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Response
 from fastapi.responses import JSONResponse
 
 from authz.dashboard.builder_catalogue import builder_catalogue
 from authz.dashboard.expression_json import Offsets, read_object, written_object
+from authz.dashboard.problems import text_of
 from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.errors import InvalidInputError
-from authz.rules import MAX_SOURCE
+from authz.rules import MAX_SOURCE, Finding
 from authz.services.expression_editing import read_expression, write_expression
 from authz.services.expression_rows import rows_from
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
@@ -28,9 +30,40 @@ router = APIRouter()
 Reading = Annotated[Viewer, zone_viewer(Resource.RULES, Level.READ)]
 Given = Annotated[Any, Body()]
 
-_ACTIONS: Final = ("block", "skip", "log")
+#: What rules can do, and what it is called.
+_ACTIONS: Final = {"block": "Block", "skip": "Skip", "log": "Log"}
 #: A text that is a little too long is told where; one that is far too long is not looked at.
 _FAR_TOO_LONG: Final = 4 * MAX_SOURCE
+
+
+@router.get("/zones/{zone_id}/expression")
+def page(viewer: Reading, expression: str = "", action: str = "block") -> Response:
+    """The builder, and what is to be said of an expression, for those without scripts too."""
+    errors: list[str] = []
+    formatted: str | None = None
+    findings: list[str] = []
+    if expression.strip():
+        read = read_expression(
+            viewer.store,
+            viewer.zone_id,
+            expression,
+            action=action if action in _ACTIONS else None,
+            geo=viewer.backend.geo,
+        )
+        formatted = read.formatted
+        findings = [_sentence(one) for one in read.findings]
+        if read.error is not None:
+            place = f"Line {read.error.line}, column {read.error.column}: "
+            errors.append(place + text_of(read.error))
+    return viewer.page(
+        "expression.html",
+        expression=expression,
+        action=action,
+        actions=_ACTIONS.items(),
+        errors=errors,
+        formatted=formatted,
+        findings=findings,
+    )
 
 
 @router.post("/zones/{zone_id}/expression/read")
@@ -82,6 +115,11 @@ def catalogue(viewer: Reading) -> JSONResponse:
     return viewer.json(builder_catalogue(viewer.backend.geo, store))
 
 
+def _sentence(finding: Finding) -> str:
+    text = finding.message[:1].upper() + finding.message[1:]
+    return f"{text} — {finding.advice}." if finding.advice else f"{text}."
+
+
 def _object(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InvalidInputError("what was sent is not a JSON object")
@@ -90,7 +128,7 @@ def _object(given: Any) -> dict[str, Any]:
 
 def _action(asked: dict[str, Any]) -> str | None:
     action = asked.get("action")
-    if action is not None and action not in _ACTIONS:
+    if action is not None and not (isinstance(action, str) and action in _ACTIONS):
         raise InvalidInputError(f"action is none of {', '.join(_ACTIONS)}")
     return action
 
