@@ -26,7 +26,8 @@ export class Editor {
     this.#problem = h("p", { class: "b-problem", id: unique("b-problem"), hidden: true });
     this.completion = new Completion({ textarea, layer: this.#layer, kinds, ask, say });
     const box = h("div", { class: "b-editor" }, this.#layer);
-    textarea.before(h("div", { class: "b-text" }, box, this.#problem));
+    const help = h("p", { class: "b-note" }, "Ctrl+Space suggests names and operators.");
+    textarea.before(h("div", { class: "b-text" }, box, this.#problem, help));
     box.append(textarea, this.completion.list);
     this.#describe();
     textarea.addEventListener("input", () => {
