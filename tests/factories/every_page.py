@@ -24,6 +24,7 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/favicon.ico": "a picture",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
     "/static/{digest}/{name:path}": "files",
+    "/zones/{zone_id}/expression/catalogue": "JSON for the expression builder",
 }
 
 
