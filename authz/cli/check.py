@@ -86,10 +86,8 @@ def read_request(path: Path) -> bytes:
     Raises:
         SettingsError: it cannot be read or is no CheckRequest.
     """
-    from google.protobuf.json_format import Parse, ParseError
-
-    from authz.errors import SettingsError
-    from authz.pb.ext_authz_pb2 import CheckRequest
+    from authz.errors import InvalidInputError, SettingsError
+    from authz.services.simulation_check_request import read_json
     from authz.sources.files import UnreadableFileError, read_file
 
     where = f"--request {path}"
@@ -101,20 +99,12 @@ def read_request(path: Path) -> bytes:
     except UnicodeDecodeError:
         raise SettingsError("the request is not UTF-8 text", where=where) from None
     try:
-        return Parse(text, CheckRequest()).SerializeToString()
-    except ParseError as strict:
-        try:
-            message = Parse(text, CheckRequest(), ignore_unknown_fields=True)
-        except ParseError as error:
-            raise SettingsError(
-                f"the request is no CheckRequest: {_one_line(error)}",
-                where=where,
-                hint="expected one JSON object: "
-                '{"attributes": {"source": {}, "request": {"http": {"host": …, "path": …}}}}',
-            ) from None
-        # On the wire, too, unknown fields are skipped; a typo should be seen all the same.
-        messages.warning(f"{where}: ignored: {_one_line(strict)}")
-        return message.SerializeToString()
+        read = read_json(text)
+    except InvalidInputError as error:
+        raise SettingsError(error.message, where=where, hint=error.hint) from None
+    if read.ignored:
+        messages.warning(f"{where}: ignored: {read.ignored}")
+    return read.data
 
 
 def decide(
@@ -159,8 +149,3 @@ def reading_of(settings: Settings) -> CheckReading:
 
 def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).isdecimal() and text.isascii()
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
-    return text[:1].lower() + text[1:]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.policy.authorizer import authorize, is_misdirected, path_readings
 from authz.policy.client import judged
@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from authz.policy.snapshot import Site, Snapshot
     from authz.policy.values import Seed
 
-#: Fields that are shown whether or not a rule reads them.
-_OF_THE_CERTIFICATE = tuple(
-    row.field.name for row in CATALOGUE if row.field.name.startswith("cf.tls_client_auth.")
+#: Fields that are shown whether or not a rule reads them begin like this.
+OF_CERTIFICATE: Final = "cf.tls_client_auth."
+_OF_THE_CERTIFICATE: Final = tuple(
+    row.field.name for row in CATALOGUE if row.field.name.startswith(OF_CERTIFICATE)
 )
 
 

@@ -40,7 +40,9 @@ _NO_VALUE: Final = re.compile(r"[\r\n\0]")
 _NO_TARGET: Final = re.compile(r"[\x00-\x20\x7f]")
 _ESCAPED_SLASH: Final = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
 #: What the listener writes itself, whatever the client says.
-_ITS_OWN: Final = ("x-request-id", "x-forwarded-proto")
+_ITS_OWN: Final = ("x-request-id", "x-forwarded-proto", "x-envoy-auth-partial-body")
+#: What stands for proxies between the client and Envoy (client_ip.trusted_hops).
+PROXY: Final = "192.0.2.254"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,13 @@ class Heard:
     notes: tuple[str, ...] = ()
 
 
-def through_listener(request: SimulatedRequest, *, forwards_bodies: bool) -> Heard:
+def through_listener(
+    request: SimulatedRequest, *, trusted_hops: int = 0, forwards_bodies: bool = False
+) -> Heard:
     """A request behind the shipped listener.
 
     Args:
+        trusted_hops: `client_ip.trusted_hops`: so many proxies are between the client and Envoy.
         forwards_bodies: whether Envoy is set up to send bodies (`with_request_body`).
 
     Raises:
@@ -75,11 +80,16 @@ def through_listener(request: SimulatedRequest, *, forwards_bodies: bool) -> Hea
             "Envoy does not forward bodies here: a rule that reads the body counts as matching if "
             "it blocks."
         )
-    headers = _with_forwarded_for(headers, request.source_address)
+    addresses = [request.source_address, *[PROXY] * trusted_hops]
+    headers = _with_forwarded_for(headers, addresses)
     headers += [("x-forwarded-proto", request.scheme), ("x-request-id", request.request_id)]
     return Heard(
         request=replace(
-            request, headers=tuple(headers), body=body, body_size=len(request.body) if body else 0
+            request,
+            headers=tuple(headers),
+            body=body,
+            body_size=len(body),
+            source_address=addresses[-1],
         ),
         notes=tuple(notes),
     )
@@ -219,8 +229,10 @@ def _about_body(
     return added
 
 
-def _with_forwarded_for(headers: list[tuple[str, str]], address: str) -> list[tuple[str, str]]:
-    """The peer's address behind what the client sent (`use_remote_address`)."""
+def _with_forwarded_for(
+    headers: list[tuple[str, str]], addresses: list[str]
+) -> list[tuple[str, str]]:
+    """The addresses of the peers behind what the client sent (`use_remote_address`)."""
     sent = [value for name, value in headers if name == "x-forwarded-for"]
     kept = [(name, value) for name, value in headers if name != "x-forwarded-for"]
-    return [*kept, ("x-forwarded-for", ",".join([*sent, address]))]
+    return [*kept, ("x-forwarded-for", ",".join([*sent, *addresses]))]
