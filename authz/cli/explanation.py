@@ -14,22 +14,18 @@ What is left out is counted. The tree itself is authz.rules.trace, its JSON form
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from authz.rules.ast import Access, Combination, Not, Quantifier
-from authz.rules.formatter import format_bytes
 from authz.rules.trace import Kind
-from authz.rules.trace_json import MAX_ELEMENTS, clipped
+from authz.rules.trace_json import MAX_ELEMENTS
+from authz.rules.trace_text import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from authz.rules.ast import Logical
     from authz.rules.trace import Traced
-    from authz.rules.types import MaybeValue
-
-# Characters of a line that one value may take, more or less.
-_ROOM: Final = 60
 
 
 def lines(part: Traced, depth: int = 0, *, reached: bool = True) -> Iterator[str]:
@@ -41,24 +37,6 @@ def lines(part: Traced, depth: int = 0, *, reached: bool = True) -> Iterator[str
     for one in part.parts:
         if not _is_said(part, one):
             yield from lines(one, depth + 1, reached=part.reached)
-
-
-def brief(value: MaybeValue, room: int = _ROOM) -> str:
-    """A value in the notation of literals, shortened to about so many characters."""
-    if value is None:
-        return "missing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, bytes):
-        if len(value) <= room:
-            return format_bytes(value)
-        return f"{format_bytes(clipped(value, room))}... of {len(value):,} bytes"
-    if isinstance(value, tuple | list):
-        return f"[{_joined([('', item) for item in value], room)}]"
-    if isinstance(value, dict):
-        pairs = [(f"{brief(key, room)}: ", value[key]) for key in sorted(value)[: MAX_ELEMENTS + 1]]
-        return f"{{{_joined(pairs, room, len(value))}}}"
-    return str(value)
 
 
 def parts_of(node: Logical) -> tuple[Logical, ...]:
@@ -107,17 +85,3 @@ def _elements(part: Traced, indent: str) -> Iterator[str]:
         true = sum(element.result is True for element in rest)
         counted = f", {true} of them true" if part.kind is not Kind.CALL else ""
         yield f"{indent}and {len(rest)} more{counted}"
-
-
-def _joined(items: Sequence[tuple[str, MaybeValue]], room: int, number: int | None = None) -> str:
-    """Named values as far as there is room, and how many are left out."""
-    number = len(items) if number is None else number
-    texts: list[str] = []
-    for name, value in items[:MAX_ELEMENTS]:
-        if texts and room <= 0:
-            break
-        texts.append(f"{name}{brief(value, max(room, 10))}")
-        room -= len(texts[-1]) + 2
-    if number > len(texts):
-        texts.append(f"and {number - len(texts)} more")
-    return ", ".join(texts)
