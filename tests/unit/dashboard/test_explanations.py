@@ -78,8 +78,8 @@ _SKIP = SkipParameters(current=True)
             snapshot(site(name="a"), site(name="b", hosts=("b.test",), trust=())),
             {"sni": "b.test"},
             (
-                "The TLS connection was opened for another host, which trusts other authorities: the "
-                "client has to open one for this host."
+                "The TLS connection was opened for another host, which trusts other authorities: "
+                "the client has to open one for this host."
             ),
         ),
         (
@@ -91,8 +91,8 @@ _SKIP = SkipParameters(current=True)
             _policy(rule('http.request.body.raw eq "x"')),
             {"method": "POST"},
             (
-                "The rule “No strangers” blocks it. It reads a body or headers that were cut short or "
-                "are ambiguous, so what it says is not known."
+                "The rule “No strangers” blocks it. It reads a body or headers that were cut short "
+                "or are ambiguous, so what it says is not known."
             ),
         ),
     ],
