@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from authz.api.failures import AccessMetrics, Failures
 from authz.api.problems import INVALID_HEADERS, ApiError
 from authz.errors import ThrottledError, UnauthenticatedError
 from authz.observability.log import get_logger
 from authz.services.authentication import principal_of, valid_token
+from authz.services.failures import AccessMetrics, Failures
 from authz.services.token_use import TokenUse
 
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from authz.api.backend import Backend
+    from authz.services.backend import Backend
     from authz.services.permissions import Principal
     from authz.store.records import Token
 
@@ -38,6 +38,11 @@ class Access:
         self._backend = backend
         self._failures = Failures()
         self._use = TokenUse(backend.store)
+
+    @property
+    def failures(self) -> Failures:
+        """What it knows of failures, for whoever else lets people in."""
+        return self._failures
 
     @property
     def metrics(self) -> AccessMetrics:

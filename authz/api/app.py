@@ -33,7 +33,7 @@ from authz.api.routes import (
 from authz.api.sound_bodies import sound_body
 
 if TYPE_CHECKING:
-    from authz.api.backend import Backend
+    from authz.services.backend import Backend
 
 #: Where everything is: what the SDK calls `base_url`.
 PREFIX: Final = "/client/v4"

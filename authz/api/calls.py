@@ -16,10 +16,10 @@ from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from authz.api.access import Access
-from authz.api.backend import Backend
 from authz.api.problems import could_not_route
 from authz.errors import ForbiddenError
 from authz.services.authentication import check_still
+from authz.services.backend import Backend
 from authz.services.context import account_of
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Principal, Resource, group_for
 

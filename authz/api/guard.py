@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every call goes through before the application sees it, and every answer after it.
+"""What every call goes through before an application sees it, and every answer after it.
 
     Host → body → its turn → the application → headers, log, metrics
 
-An ASGI application around another one. What is done here is the same for all calls, and nothing of
-it is about what they ask for.
+An ASGI application around the API's, and around the pages of the dashboard where there are any:
+those are everything that is not below the API's prefix. What is done here is the same for all
+calls, and nothing of it is about what they ask for.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyio import to_thread
 from fastapi import Request
 from starlette.datastructures import Headers
 
+from authz.api.app import PREFIX
 from authz.api.bodies import Bodies, ClientGoneError, again
-from authz.api.problems import BUSY, INTERNAL, INVALID_REQUEST, ApiError, failed, problem
+from authz.api.problems import BUSY, INTERNAL, INVALID_REQUEST, ApiError, failed
 from authz.errors import AuthzError
 from authz.observability.log import get_logger
 
@@ -39,26 +41,53 @@ HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
 )
 _OURS: Final = frozenset(name for name, _ in HEADERS)
+#: Files of the dashboard have their digest in their path, and nothing of anybody's in them.
+_FILES: Final = "/static/"
+_OF_FILES: Final = ((b"x-content-type-options", b"nosniff"),)
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: Calls that are posted and write nothing: an expression is compiled, and forgotten.
-_CHECKING: Final = re.compile(r"/zones/[^/]*/expressions/[^/]*/?\Z")
+#: The same goes for what the dashboard simulates and replays.
+_CHECKING: Final = re.compile(r"/zones/[^/]*/(expressions?|replay|simulator)(/[^/]*)?/?\Z")
 
 #: The status of the log and the metrics for a call whose client left: no answer was sent.
 CLIENT_GONE: Final = 499
 
 
+class Pages(Protocol):
+    """The dashboard, as it is needed here."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+
+    def know(self, request: Request) -> None:
+        """Make sure that somebody is signed in; raises AuthzError."""
+
+    def refusal(self, request: Request, status: int, message: str) -> Response:
+        """The page that says why a request is not looked at."""
+
+
 class Guard:
-    """An application, guarded. One event loop; `bodies` and `metrics` are that one's.
+    """Applications, guarded. One event loop; `bodies` and `metrics` are that one's.
 
     Args:
         app: what `create_api` makes.
+        pages: the dashboard, None for none.
         hosts: under which names it is asked.
     """
 
-    def __init__(self, app: FastAPI, *, hosts: Hosts, limits: Limits, metrics: ApiMetrics) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        pages: Pages | None = None,
+        hosts: Hosts,
+        limits: Limits,
+        metrics: ApiMetrics,
+    ) -> None:
         self._app = app
+        self._pages = pages
         self._hosts = hosts
         self._limits = limits
         self._metrics = metrics
@@ -76,8 +105,11 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                others = [one for one in message.get("headers", ()) if one[0] not in _OURS]
-                message = {**message, "headers": [*others, *HEADERS]}
+                is_file = status == 200 and self._page_of(scope) and scope["path"][:8] == _FILES
+                dropped = _OURS - {b"cache-control"} if is_file else _OURS
+                others = [one for one in message.get("headers", ()) if one[0] not in dropped]
+                ours = _OF_FILES if is_file else HEADERS
+                message = {**message, "headers": [*others, *ours]}
             await send(message)
 
         self._metrics.in_flight += 1
@@ -89,7 +121,7 @@ class Guard:
             # What the application raises, it has answered and logged (problems).
             if not status:
                 get_logger().error("a call of the API failed", exc_info=error)
-                response = failed(500, [problem(INTERNAL, "internal error")])
+                response = self._refusal(Request(scope), ApiError(500, INTERNAL, "internal error"))
                 await response(scope, receive, answer)
         finally:
             self._metrics.in_flight -= 1
@@ -105,7 +137,8 @@ class Guard:
                 )
             async with self._bodies.read(scope, receive) as body, self._turn(scope):
                 whole: Message = {"type": "http.request", "body": body, "more_body": False}
-                await self._app(scope, again([whole], receive), send)
+                application = self._page_of(scope) or self._app
+                await application(scope, again([whole], receive), send)
         except (ApiError, AuthzError) as error:
             response = self._refusal(Request(scope), error)
             # What was not read would be taken for the next request.
@@ -121,8 +154,20 @@ class Guard:
             places = self._writers
         return _Turn(places, self._limits.queue_seconds)
 
+    def _page_of(self, scope: Scope) -> Pages | None:
+        """The dashboard, for what is not the API's."""
+        path = scope["path"]
+        return None if path == PREFIX or path.startswith(f"{PREFIX}/") else self._pages
+
     def _refusal(self, request: Request, error: ApiError | AuthzError) -> Response:
         """The answer of the application to an error that was raised before it was called."""
+        pages = self._page_of(request.scope)
+        if pages is not None:
+            status = error.status if isinstance(error, ApiError) else 401
+            refusal = pages.refusal(request, status, str(error))
+            if isinstance(error, ApiError):
+                refusal.headers.update(error.headers or {})
+            return refusal
         if isinstance(error, ApiError):
             return failed(error.status, error.problems, error.headers)
         handler: Any = self._app.exception_handlers[AuthzError]
@@ -130,6 +175,10 @@ class Guard:
         return response
 
     async def _known(self, scope: Scope) -> None:
+        pages = self._page_of(scope)
+        if pages is not None:
+            await to_thread.run_sync(pages.know, Request(scope))
+            return
         access: Access = self._app.state.access
         at = self._app.state.backend.clock()
         await to_thread.run_sync(access.authenticated, Request(scope), at)
@@ -139,7 +188,7 @@ class Guard:
         method = scope["method"]
         self._metrics.answered(method, route, status, seconds)
         get_logger().info(
-            "api call",
+            "page" if self._page_of(scope) else "api call",
             method=method,
             route=route,
             status=status,

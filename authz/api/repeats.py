@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from authz.api.backend import Backend
+    from authz.services.backend import Backend
 
 #: Larger bodies are handed on without being remembered: they will be refused.
 MAX_BODY_BYTES: Final = BODY_BYTES

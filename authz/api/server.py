@@ -20,7 +20,7 @@ import uvicorn
 from anyio import to_thread
 
 from authz.api.connections import Connections, Cut, Protocol, raw_failure
-from authz.api.guard import Guard
+from authz.api.guard import Guard, Pages
 from authz.api.limits import Limits
 from authz.api.metrics import ApiMetrics
 from authz.observability.log import get_logger
@@ -49,10 +49,12 @@ class Serving:
 
     Args:
         hosts: under which names.
+        pages: the dashboard beside the API, None for none.
         tls: None for plain HTTP.
     """
 
     hosts: Hosts
+    pages: Pages | None = None
     tls: ServerTls | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -76,7 +78,13 @@ class ApiServer:
     ) -> None:
         self.metrics = ApiMetrics()
         limits = serving.limits
-        guard = Guard(app, hosts=serving.hosts, limits=limits, metrics=self.metrics)
+        guard = Guard(
+            app,
+            pages=serving.pages,
+            hosts=serving.hosts,
+            limits=limits,
+            metrics=self.metrics,
+        )
         _quiet_logging()
         config = uvicorn.Config(
             guard,

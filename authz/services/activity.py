@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
     from authz.store.session import Session
 
+#: A session of the dashboard that nobody uses is over long before.
+KEEP_SIGN_INS_SECONDS: Final = 7 * 86_400.0
 #: What is kept: so many events, of so many seconds.
 KEEP_EVENTS: Final = 100_000
 KEEP_SECONDS: Final = 30 * 86_400.0
@@ -61,6 +63,7 @@ def forget_old(store: Store, at: float) -> None:
     with store.note() as session:
         session.events.forget(before=at - KEEP_SECONDS, keep=KEEP_EVENTS)
         session.certificates.forget_requests(at - KEEP_REQUESTS_SECONDS)
+        session.sign_ins.forget(at=at, idle_before=at - KEEP_SIGN_INS_SECONDS)
         session.list_operations.forget(at - KEEP_OPERATIONS_SECONDS)
     # By itself: it takes a row that writers hold.
     with store.note() as session:

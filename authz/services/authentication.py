@@ -46,9 +46,14 @@ def check_still(session: Session, principal: Principal, *, at: float) -> None:
     it is revoked counts on nothing being done with it from then on.
 
     Raises:
-        UnauthenticatedError: the token was revoked, rolled or disabled meanwhile, or has expired.
+        UnauthenticatedError: the token was revoked, rolled or disabled meanwhile, or has expired;
+            or the session of the dashboard was ended.
         ForbiddenError: it may do less by now, or ends at another time.
     """
+    if principal.sign_in_sha256 and session.sign_ins.by_sha256(principal.sign_in_sha256) is None:
+        raise UnauthenticatedError("the session was ended", hint="sign in again")
+    if not principal.token_id:
+        return
     token = _checked(session.tokens.held(principal.token_id), principal.sha256, at)
     now = principal_of(token)
     if now.expires_at != principal.expires_at or exceeding(now.grants, principal.grants):
@@ -57,6 +62,17 @@ def check_still(session: Session, principal: Principal, *, at: float) -> None:
 
 def _checked(token: Token | None, wanted: str, at: float) -> Token:
     if token is None or not hmac.compare_digest(token.sha256, wanted):
+        raise UnauthenticatedError("the token is not known", hint="authz token create makes one")
+    return checked_token(token, at)
+
+
+def checked_token(token: Token | None, at: float) -> Token:
+    """The token, if it is valid at Unix time `at`.
+
+    Raises:
+        UnauthenticatedError: there is none, it was revoked, is disabled, or not valid now.
+    """
+    if token is None:
         raise UnauthenticatedError("the token is not known", hint="authz token create makes one")
     if token.revoked_at is not None:
         raise UnauthenticatedError("the token was revoked", hint="use another one")

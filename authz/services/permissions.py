@@ -59,8 +59,9 @@ class Principal:
     """Who makes a call.
 
     Args:
-        token_id: 32 hexadecimal digits.
+        token_id: 32 hexadecimal digits; "" for somebody whom a provider knows by `name`.
         sha256: of the token, by which it is known that it was rolled.
+        sign_in_sha256: of the session of the dashboard, where it is one.
         not_before, expires_at: Unix seconds, None for no limit.
     """
 
@@ -70,10 +71,13 @@ class Principal:
     not_before: float | None = None
     expires_at: float | None = None
     sha256: str = field(default="", repr=False)
+    sign_in_sha256: str = field(default="", repr=False)
 
     @property
     def actor(self) -> str:
         """As the audit log names it."""
+        if not self.token_id:
+            return f"user {self.name[:_MAX_NAME]}"
         return f"token {self.name[:_MAX_NAME]} ({self.token_id[:8]})"
 
     def may(self, resource: Resource, level: Level, place: str = ACCOUNT_WIDE) -> bool:

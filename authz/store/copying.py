@@ -14,7 +14,14 @@ from sqlalchemy import delete, func, insert, select, text
 
 from authz.store.columns import CheckedInteger
 from authz.store.counts import recount
-from authz.store.tables import metadata, revocation_changes, revocation_counts, revocations, state
+from authz.store.tables import (
+    metadata,
+    revocation_changes,
+    revocation_counts,
+    revocations,
+    sessions,
+    state,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +31,9 @@ if TYPE_CHECKING:
 #: Rows that are in memory at a time.
 _ROWS: Final = 2_000
 
-#: What is not copied: the database's own number and revision, and changes, which are changes of
-#: what was there before.
-OWN: Final[frozenset[Table]] = frozenset({state, revocation_changes})
+#: What is not copied: the database's own number and revision; changes, which are changes of what
+#: was there before; and who is signed in: whoever signed out since must stay out.
+OWN: Final[frozenset[Table]] = frozenset({state, revocation_changes, sessions})
 
 
 @contextmanager

@@ -308,6 +308,26 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A session of the dashboard, without what the browser keeps: `sha256` is its hash.
+
+    `token_id` is whose it is; None for somebody whom a provider knows by `name`, and `grants` are
+    then what they may, each with its `resource`, `level` and `place`.
+    """
+
+    id: str
+    sha256: str
+    name: str
+    token_id: str | None
+    grants: tuple[dict[str, Any], ...] | None
+    address: str
+    agent: str
+    created_at: float
+    last_used_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """Who did what to which object. `before` and `after` never hold a secret."""
 

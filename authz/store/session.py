@@ -26,6 +26,7 @@ from authz.store.lists import Lists
 from authz.store.published import PublishedCrls
 from authz.store.revocations import Revocations
 from authz.store.rulesets import Rulesets
+from authz.store.sign_ins import SignIns
 from authz.store.tables import state
 from authz.store.tokens import Tokens
 from authz.store.zones import Zones
@@ -75,6 +76,11 @@ class Session:
     def rulesets(self) -> Rulesets:
         """Rulesets and their versions."""
         return Rulesets(self._connection)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """Sessions of the dashboard."""
+        return SignIns(self._connection)
 
     @cached_property
     def lists(self) -> Lists:

@@ -328,6 +328,25 @@ tokens: Final = Table(
     Column("modified_at", Double, nullable=True),
 )
 
+#: Who is signed in to the dashboard. A session of somebody whom a provider knows has grants of its
+#: own; one of a token has that token's.
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    _id(primary_key=True),
+    # SHA-256 of what the browser keeps.
+    Column("sha256", CheckedText(64), nullable=False, unique=True),
+    Column("token_id", _Id, nullable=True, index=True),
+    Column("name", _Name, nullable=False),
+    # JSON: grants, of a session without a token.
+    Column("grants", _Text, nullable=True),
+    Column("address", CheckedText(64), nullable=False),
+    Column("agent", _Name, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("last_used_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+
 audit_log: Final = Table(
     "audit_log",
     metadata,

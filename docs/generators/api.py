@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from authz.api import problems
 from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
 from authz.api.openapi import as_text
+from authz.services.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

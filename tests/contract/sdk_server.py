@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 from cloudflare import AsyncCloudflare, Cloudflare
 
 from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
 from authz.api.hosts import Hosts
 from authz.api.server import ApiServer, Serving
 from authz.ca.keys import KeyEncryption
 from authz.observability import log
+from authz.services.backend import Backend
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store

@@ -23,10 +23,10 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.parameters import ParameterLocation
 
 from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
 from authz.ca.keys import KeyEncryption
 from authz.errors import StoreUnavailableError
 from authz.services.activity import keep_activity
+from authz.services.backend import Backend
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.services.zones import create_zone

@@ -10,7 +10,7 @@ from typing import Any
 import cloudflare
 
 from authz.api.app import create_api
-from authz.api.backend import Backend
+from authz.services.backend import Backend
 
 _PATH = re.compile(r'"(/[A-Za-z{][^" ]*)"')
 _SCOPE = re.compile(r"^/(?:zones|accounts|\{\})/\{\}")

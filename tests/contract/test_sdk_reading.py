@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
 from authz.ca.keys import KeyEncryption
+from authz.services.backend import Backend
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.services.zones import create_zone

@@ -12,7 +12,7 @@ import cloudflare
 import httpx
 import pytest
 
-from authz.api.failures import MOST_FAILURES
+from authz.services.failures import MOST_FAILURES
 from authz.services.first_token import first_token
 from authz.store.engine import open_store
 from tests.contract.sdk_server import serving_store

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that serves the API, from its first message to its end.
+"""The process that serves the API and the dashboard, from its first message to its end.
 
 Threads: the main one reads what the supervisor says; the server has one, and a pool for the calls.
 One more opens the store when nobody has called yet, for the first token. When the server ends by
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.api.app import create_api
-from authz.api.backend import Backend, LateStore
 from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
+from authz.dashboard.app import Dashboard
+from authz.dashboard.options import Options
 from authz.errors import AuthzError, StoreError
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
@@ -33,6 +34,7 @@ from authz.node.admin.messages import Databases, ToAdmin
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
+from authz.services.backend import Backend, LateStore
 from authz.services.first_token import first_token
 from authz.services.keys import encryption_of, has_keys
 from authz.settings import parse_address
@@ -58,7 +60,7 @@ _OTHER_DESCRIPTORS: Final = 200
 
 
 class Admin:
-    """One process that serves the API."""
+    """One process that serves the API and the dashboard."""
 
     def __init__(
         self,
@@ -76,12 +78,16 @@ class Admin:
         self._limits = limits
         self._stopping = threading.Event()
         self._store = LateStore(config.database, Path(config.data_dir))
-        self._app = create_api(
-            Backend(
-                store=self._store,
-                encryption=self._encryption,
-                publication_url=config.publication_url,
-            )
+        backend = Backend(
+            store=self._store,
+            encryption=self._encryption,
+            publication_url=config.publication_url,
+        )
+        self._app = create_api(backend)
+        self._pages = Dashboard(
+            backend,
+            Options(secure=config.certificate is not None),
+            self._app.state.access.failures,
         )
 
     def run(self) -> int:
@@ -96,7 +102,7 @@ class Admin:
         server = ApiServer(
             self._app,
             self._listener,
-            Serving(hosts=hosts, tls=tls, limits=self._limits),
+            Serving(hosts=hosts, pages=self._pages, tls=tls, limits=self._limits),
             drain_seconds=DRAIN_SECONDS,
             ended=self._server_ended,
         )
@@ -171,7 +177,9 @@ class Admin:
             except AuthzError as error:
                 get_logger().error("GeoIP databases cannot be opened", reason=str(error))
                 return
-            self._app.state.backend = replace(self._app.state.backend, geo=geo)
+            backend = replace(self._app.state.backend, geo=geo)
+            self._app.state.backend = backend
+            self._pages.use(backend)
 
     def _server_ended(self, error: BaseException | None) -> None:
         if not self._stopping.is_set():

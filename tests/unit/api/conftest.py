@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from authz.api.app import PREFIX, create_api
-from authz.api.backend import Backend
 from authz.ca.keys import KeyEncryption
 from authz.observability import log
+from authz.services.backend import Backend
 from authz.services.permissions import EVERYTHING, Grant
 from authz.services.tokens import create_token
 from authz.store.engine import open_store

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.api.failures import MOST_FAILURES
 from authz.errors import StoreUnavailableError
+from authz.services.failures import MOST_FAILURES
 from authz.services.permissions import EVERYTHING, Grant, Level, Resource
 from authz.services.tokens import create_token, list_tokens, revoke_token
 

@@ -12,10 +12,10 @@ import pytest
 from authz.api import repeats
 from authz.api.access import Access
 from authz.api.answers import KEEP_SECONDS
-from authz.api.backend import Backend
 from authz.api.repeats import Repeats, digest_of, is_retry
 from authz.demo.pki import make_root
 from authz.errors import StoreUnavailableError
+from authz.services.backend import Backend
 from authz.services.permissions import EVERYTHING
 from tests.factories.issuing import csr
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import Request
 
-from authz.api.backend import Backend
 from authz.api.calls import Call
 from authz.api.request_keys import RETRY_SECONDS, request_key_of
 from authz.errors import InvalidInputError
+from authz.services.backend import Backend
 from authz.services.permissions import Principal
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authz.api.app import create_api
-from authz.api.backend import Backend
 from authz.demo.keys import KeyKind
 from authz.errors import KeyUnavailableError, SettingsError
 from authz.services.authorities import list_authorities
 from authz.services.authority_creation import create_authority
+from authz.services.backend import Backend
 from authz.services.permissions import Grant, Level, Resource
 from authz.services.zones import create_zone
 from tests.factories.issuing import csr

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from authz.api import failures
-from authz.api.failures import MOST_FAILURES, WINDOW_SECONDS, Failures, key_of
+from authz.services.failures import MOST_FAILURES, WINDOW_SECONDS, Failures, key_of
 
 AT = 1_700_000_000.0
 HERE = "192.0.2.1"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API needs of the node that serves it."""
+"""What the management API and the dashboard need of the node that serves them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LateStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What the calls work with.
+    """What calls and pages work with.
 
     Args:
         store: raises StoreUnavailableError while it cannot be opened.

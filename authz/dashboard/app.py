@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dashboard as an ASGI application: pages, files, and what is answered when something fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI, Request, Response
+
+from authz.dashboard import problems
+from authz.dashboard.headers import protect
+from authz.dashboard.options import Options
+from authz.dashboard.pages import files, overview, sessions, sign_in
+from authz.dashboard.rendering import Renderer
+from authz.dashboard.site import Site
+from authz.dashboard.viewers import know
+from authz.services.failures import Failures
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from authz.services.backend import Backend
+
+#: Every family of pages. Those of one family are in one module of `pages`.
+_ROUTERS: Final = (
+    files.router,
+    sign_in.router,
+    sessions.router,
+    overview.router,
+)
+
+
+class Dashboard:
+    """The pages over a backend.
+
+    Attributes:
+        app: the application; `app.state.site` is what its pages are made with.
+    """
+
+    def __init__(
+        self, backend: Backend, options: Options | None = None, failures: Failures | None = None
+    ) -> None:
+        self.app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+        self.app.state.site = Site(
+            backend=backend,
+            options=options or Options(),
+            renderer=Renderer(),
+            failures=failures or Failures(),
+        )
+        problems.install(self.app)
+        self.app.middleware("http")(_protected)
+        for router in _ROUTERS:
+            self.app.include_router(router)
+
+    def use(self, backend: Backend) -> None:
+        """Work with another backend from now on."""
+        self.app.state.site = replace(self.app.state.site, backend=backend)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        await self.app(scope, receive, send)
+
+    def know(self, request: Request) -> None:
+        """Make sure that somebody is signed in; raises UnauthenticatedError."""
+        site: Site = self.app.state.site
+        know(request, site, site.backend.clock())
+
+    def refusal(self, request: Request, status: int, message: str) -> Response:
+        """The page that says why a request is not looked at."""
+        response = problems.page(self.app.state.site, request, status, message)
+        protect(response)
+        return response
+
+
+async def _protected(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await call_next(request)
+    protect(response)
+    return response

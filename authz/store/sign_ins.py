@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions of the dashboard by the hash of what the browser keeps."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import delete, insert, select, update
+
+from authz.store.records import SignIn
+from authz.store.rows import Readers, columns_of, record_of, values_of
+from authz.store.tables import sessions
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+_READERS: Final[Readers] = {"grants": lambda text: tuple(json.loads(text))}
+
+
+class SignIns:
+    """Sessions of the dashboard in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, one: SignIn) -> None:
+        """Keep a new one."""
+        self._connection.execute(insert(sessions).values(values_of(one)))
+
+    def by_sha256(self, sha256: str) -> SignIn | None:
+        """The one with this hash."""
+        found = self._some(sessions.c.sha256 == sha256)
+        return found[0] if found else None
+
+    def of(self, token_id: str | None, name: str) -> list[SignIn]:
+        """Those of one token, or of one name where there is no token; the latest first."""
+        return self._some(_whose(token_id, name))
+
+    def used(self, one: str, at: float) -> None:
+        """Note when it was last used; of two moments, the later one stays."""
+        self._connection.execute(
+            update(sessions)
+            .where(sessions.c.id == one, sessions.c.last_used_at < at)
+            .values(last_used_at=at)
+        )
+
+    def remove(self, one: str) -> bool:
+        """End one; whether there was one."""
+        return bool(self._connection.execute(delete(sessions).where(sessions.c.id == one)).rowcount)
+
+    def remove_of(self, token_id: str | None, name: str) -> int:
+        """End all of one token, or of one name where there is no token; how many."""
+        return self._connection.execute(delete(sessions).where(_whose(token_id, name))).rowcount
+
+    def forget(self, *, at: float, idle_before: float) -> int:
+        """Remove those that ended before `at` or were last used before `idle_before`."""
+        over = (sessions.c.expires_at <= at) | (sessions.c.last_used_at < idle_before)
+        return self._connection.execute(delete(sessions).where(over)).rowcount
+
+    def _some(self, condition: ColumnElement[bool]) -> list[SignIn]:
+        query = (
+            select(*columns_of(SignIn, sessions))
+            .where(condition)
+            .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
+        )
+        return [record_of(SignIn, row, _READERS) for row in self._connection.execute(query)]
+
+
+def _whose(token_id: str | None, name: str) -> ColumnElement[Any]:
+    if token_id is None:
+        return sessions.c.token_id.is_(None) & (sessions.c.name == name)
+    return sessions.c.token_id == token_id

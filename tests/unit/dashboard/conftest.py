@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages over a real SQLite store, visited without a network by somebody who is signed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.store.engine import open_store
+from tests.factories.dashboard import visiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.factories.dashboard import Visitor
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new store, to copy: making its tables takes a while."""
+    directory = tmp_path_factory.mktemp("empty-store")
+    open_store("sqlite", directory).close()
+    return directory / "authz.db"
+
+
+@pytest.fixture
+def visitor(tmp_path: Path, empty_store: Path) -> Iterator[Visitor]:
+    """Somebody who may do everything."""
+    with visiting(tmp_path, empty_store) as one:
+        yield one
