@@ -11,7 +11,19 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import files, overview, sessions, sign_in
+from authz.dashboard.pages import (
+    authorities,
+    authority_changes,
+    authority_creation,
+    client_certificate_changes,
+    client_certificate_creation,
+    client_certificates,
+    files,
+    hosts,
+    overview,
+    sessions,
+    sign_in,
+)
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -30,6 +42,14 @@ _ROUTERS: Final = (
     sign_in.router,
     sessions.router,
     overview.router,
+    # What makes one, and what has a name, is asked before what has an identifier there.
+    authority_creation.router,
+    authorities.router,
+    authority_changes.router,
+    client_certificate_creation.router,
+    hosts.router,
+    client_certificate_changes.router,
+    client_certificates.router,
 )
 
 

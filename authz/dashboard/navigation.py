@@ -37,8 +37,13 @@ class Section:
     links: tuple[Link, ...]
 
 
-OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
-OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
+OF_ZONE: Final = (
+    Entry("Overview", "", Resource.ZONES),
+    Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
+)
+OF_ACCOUNT: Final[tuple[Entry, ...]] = (
+    Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
+)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:
