@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, insert, literal, select
 
+from authz.store.access_tables import audit_log
 from authz.store.records import AuditEntry
 from authz.store.rows import Readers, columns_of, record_of, values_of
-from authz.store.tables import audit_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,20 +32,13 @@ from authz.store.audit import Audit
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
 from authz.store.damaged import file_errors, last_revision_in, set_aside
 from authz.store.engine import FILE_NAME, database_of, translated
+from authz.store.metadata import metadata
 from authz.store.migration import migrate
 from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import last_revision, next_revision
 from authz.store.sqlite import Sqlite, identity, read_only
-from authz.store.tables import (
-    accounts,
-    lists,
-    metadata,
-    published_crls,
-    revocation_changes,
-    state,
-    zones,
-)
+from authz.store.tables import accounts, lists, published_crls, revocation_changes, state, zones
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

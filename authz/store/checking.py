@@ -14,24 +14,23 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, exc, exists, func, not_, or_, select, text
 
+from authz.store.access_tables import audit_log, tokens
 from authz.store.causes import is_damage
 from authz.store.counts import counting
 from authz.store.engine import database_of
+from authz.store.metadata import metadata
+from authz.store.observed_tables import events
 from authz.store.tables import (
-    audit_log,
     authorities,
     authority_certificates,
     certificate_counts,
     client_certificates,
-    events,
     list_items,
     lists,
-    metadata,
     revocation_counts,
     revocations,
     ruleset_versions,
     rulesets,
-    tokens,
     zones,
 )
 

@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, insert, select, text
 
+from authz.store.access_tables import sessions
 from authz.store.columns import CheckedInteger
 from authz.store.counts import recount
-from authz.store.tables import (
-    metadata,
-    revocation_changes,
-    revocation_counts,
-    revocations,
-    sessions,
-    state,
-)
+from authz.store.metadata import metadata
+from authz.store.tables import revocation_changes, revocation_counts, revocations, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

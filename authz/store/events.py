@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, insert, select
 
+from authz.store.observed_tables import events
 from authz.store.records import StoredEvent
 from authz.store.rows import Readers, columns_of, record_of, values_of
-from authz.store.tables import events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

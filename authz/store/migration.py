@@ -14,9 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select
 
 from authz.errors import StoreUnavailableError
+from authz.store.metadata import metadata
 from authz.store.records import Account, Zone
 from authz.store.schema import SCHEMA, schema_of
-from authz.store.tables import metadata, state
+from authz.store.tables import state
 from authz.store.zones import Zones
 
 if TYPE_CHECKING:

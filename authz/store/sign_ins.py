@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, insert, select, update
 
+from authz.store.access_tables import sessions
 from authz.store.records import SignIn
 from authz.store.rows import Readers, columns_of, record_of, values_of
-from authz.store.tables import sessions
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection

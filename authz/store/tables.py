@@ -6,8 +6,7 @@ in `migrations/`, and a test holds the two together. Rules for changes: a progra
 before must go on working (new columns are nullable or have a server default, nothing is renamed or
 removed while a supported release uses it), and nobody selects `*`.
 
-Times are Unix seconds in double precision, identifiers 32 lower-case hexadecimal digits, serial
-numbers upper-case hexadecimal without leading zeros.
+Those of who may do what are in `access_tables`, those of what was seen in `observed_tables`.
 """
 
 from __future__ import annotations
@@ -21,67 +20,48 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     Table,
     UniqueConstraint,
 )
 
-from authz.store.columns import CheckedInteger, CheckedText
-
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_Id = CheckedText(32)
-_Name = CheckedText(255)
-_Text = CheckedText()
-_Integer = CheckedInteger(32)
-_Large = CheckedInteger()
-_Number = CheckedInteger(counted=True)
-
-
-def _id(name: str = "id", *, primary_key: bool = False) -> Column[str]:
-    return Column(name, _Id, primary_key=primary_key, nullable=False)
-
+# Whoever has `metadata` of here has every table.
+from authz.store import access_tables, observed_tables  # noqa: F401 - the same
+from authz.store.columns import CheckedText
+from authz.store.metadata import Id, Integer, Large, Name, Number, Text, identifier, metadata
 
 #: One row. Every transaction that changes what is enforced takes the next `revision`, and holds the
 #: row until it commits: revisions are committed in their order.
 state: Final = Table(
     "state",
     metadata,
-    Column("id", _Integer, primary_key=True, autoincrement=False),
-    Column("store_id", _Id, nullable=False),
-    Column("revision", _Large, nullable=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("store_id", Id, nullable=False),
+    Column("revision", Large, nullable=False),
     # The lowest schema number (store.schema) of a program that can work with this database.
-    Column("schema_minimum", _Integer, nullable=False),
+    Column("schema_minimum", Integer, nullable=False),
     # Changes of revocations up to this revision may have been forgotten.
-    Column("changes_after", _Large, nullable=False),
+    Column("changes_after", Large, nullable=False),
 )
 
 accounts: Final = Table(
     "accounts",
     metadata,
-    _id(primary_key=True),
-    Column("name", _Name, nullable=False, unique=True),
+    identifier(primary_key=True),
+    Column("name", Name, nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
 )
 
 zones: Final = Table(
     "zones",
     metadata,
-    _id(primary_key=True),
-    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
-    Column("name", _Name, nullable=False, unique=True),
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("name", Name, nullable=False, unique=True),
     Column("default_action", CheckedText(16), nullable=False),
     Column("paths", CheckedText(16), nullable=False),
     Column("misdirected", CheckedText(16), nullable=False),
     # JSON: a list of header families.
-    Column("upstream_headers", _Text, nullable=False),
+    Column("upstream_headers", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
 )
@@ -89,20 +69,20 @@ zones: Final = Table(
 authorities: Final = Table(
     "authorities",
     metadata,
-    _id(primary_key=True),
-    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
     # The zone of an embedded CA; an uploaded one belongs to the account.
-    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
-    Column("name", _Name, nullable=False),
+    Column("zone_id", Id, ForeignKey("zones.id"), nullable=True),
+    Column("name", Name, nullable=False),
     Column("kind", CheckedText(16), nullable=False),
     Column("status", CheckedText(16), nullable=False),
     Column("revocation", CheckedText(16), nullable=False),
     # JSON: configured CRL addresses, and whether OCSP is asked.
-    Column("sources", _Text, nullable=False),
+    Column("sources", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     # PEM as it was uploaded, where that is not how it would be written: Terraform compares it.
-    Column("uploaded_text", _Text, nullable=True),
+    Column("uploaded_text", Text, nullable=True),
     UniqueConstraint("account_id", "name"),
 )
 
@@ -110,7 +90,7 @@ authorities: Final = Table(
 keys: Final = Table(
     "keys",
     metadata,
-    _id(primary_key=True),
+    identifier(primary_key=True),
     Column("kind", CheckedText(32), nullable=False),
     Column("record", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -119,13 +99,13 @@ keys: Final = Table(
 authority_certificates: Final = Table(
     "authority_certificates",
     metadata,
-    _id(primary_key=True),
-    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
-    Column("position", _Integer, nullable=False),
+    identifier(primary_key=True),
+    Column("authority_id", Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
     # issuing: signs; previous: was issuing, still trusted; trusted: an anchor or intermediate;
     # chain: sent along with what is issued, trusted as a part of the path.
     Column("role", CheckedText(16), nullable=False),
-    Column("key_id", _Id, ForeignKey("keys.id"), nullable=True),
+    Column("key_id", Id, ForeignKey("keys.id"), nullable=True),
     Column("der", LargeBinary, nullable=False),
     Column("fingerprint_sha256", CheckedText(64), nullable=False),
     Column("not_before", Double, nullable=False),
@@ -137,10 +117,10 @@ authority_certificates: Final = Table(
 host_associations: Final = Table(
     "host_associations",
     metadata,
-    Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
-    Column("hostname", _Name, primary_key=True),
-    Column("authority_id", _Id, ForeignKey("authorities.id"), primary_key=True, index=True),
-    Column("position", _Integer, nullable=False),
+    Column("zone_id", Id, ForeignKey("zones.id"), primary_key=True),
+    Column("hostname", Name, primary_key=True),
+    Column("authority_id", Id, ForeignKey("authorities.id"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
 )
 
@@ -148,32 +128,32 @@ client_certificates: Final = Table(
     "client_certificates",
     metadata,
     # The order of issuance; the row number of the full-text index.
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", _Id, nullable=False, unique=True),
-    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=False),
-    Column("authority_id", _Id, ForeignKey("authorities.id"), nullable=False),
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", Id, nullable=False, unique=True),
+    Column("zone_id", Id, ForeignKey("zones.id"), nullable=False),
+    Column("authority_id", Id, ForeignKey("authorities.id"), nullable=False),
     Column("serial", CheckedText(40), nullable=False),
     Column("fingerprint_sha256", CheckedText(64), nullable=False, index=True),
     Column("ski", CheckedText(64), nullable=False),
     Column("der", LargeBinary, nullable=False),
-    Column("csr", _Text, nullable=False),
-    Column("label", _Name, nullable=False),
-    Column("common_name", _Name, nullable=False),
-    Column("country", _Name, nullable=False),
-    Column("state", _Name, nullable=False),
-    Column("location", _Name, nullable=False),
-    Column("organization", _Name, nullable=False),
-    Column("organizational_unit", _Name, nullable=False),
+    Column("csr", Text, nullable=False),
+    Column("label", Name, nullable=False),
+    Column("common_name", Name, nullable=False),
+    Column("country", Name, nullable=False),
+    Column("state", Name, nullable=False),
+    Column("location", Name, nullable=False),
+    Column("organization", Name, nullable=False),
+    Column("organizational_unit", Name, nullable=False),
     Column("signature", CheckedText(64), nullable=False),
     Column("status", CheckedText(16), nullable=False),
-    Column("validity_days", _Integer, nullable=False),
+    Column("validity_days", Integer, nullable=False),
     Column("issued_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("revoked_at", Double, nullable=True),
     Column("reason", CheckedText(32), nullable=True),
     Column("last_seen_at", Double, nullable=True),
     # What it is found by (store.search): words in lower case, a space between.
-    Column("words", _Text, nullable=False),
+    Column("words", Text, nullable=False),
     UniqueConstraint("authority_id", "serial"),
     Index("ix_client_certificates_zone", "zone_id", "number"),
     Index("ix_client_certificates_zone_status", "zone_id", "status", "number"),
@@ -185,31 +165,31 @@ client_certificates: Final = Table(
 certificate_counts: Final = Table(
     "certificate_counts",
     metadata,
-    Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
+    Column("zone_id", Id, ForeignKey("zones.id"), primary_key=True),
     Column("status", CheckedText(16), primary_key=True),
-    Column("block", _Large, primary_key=True, autoincrement=False),
-    Column("certificates", _Large, nullable=False),
+    Column("block", Large, primary_key=True, autoincrement=False),
+    Column("certificates", Large, nullable=False),
 )
 
 #: What a request to issue was answered with, so that a repeated one gets the same certificate.
 issuance_requests: Final = Table(
     "issuance_requests",
     metadata,
-    Column("zone_id", _Id, ForeignKey("zones.id"), primary_key=True),
+    Column("zone_id", Id, ForeignKey("zones.id"), primary_key=True),
     Column("request_key", CheckedText(128), primary_key=True),
     Column("digest", CheckedText(64), nullable=False),
-    Column("certificate_id", _Id, nullable=False),
+    Column("certificate_id", Id, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
 )
 
 revocations: Final = Table(
     "revocations",
     metadata,
-    Column("authority_id", _Id, ForeignKey("authorities.id"), primary_key=True),
+    Column("authority_id", Id, ForeignKey("authorities.id"), primary_key=True),
     Column("serial", CheckedText(40), primary_key=True),
     Column("revoked_at", Double, nullable=False),
     Column("reason", CheckedText(32), nullable=False),
-    Column("revision", _Large, nullable=False),
+    Column("revision", Large, nullable=False),
     Index("ix_revocations_authority_revision", "authority_id", "revision"),
 )
 
@@ -217,17 +197,17 @@ revocations: Final = Table(
 revocation_counts: Final = Table(
     "revocation_counts",
     metadata,
-    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
-    Column("revocations", _Large, nullable=False),
+    Column("authority_id", Id, ForeignKey("authorities.id", ondelete="CASCADE"), primary_key=True),
+    Column("revocations", Large, nullable=False),
 )
 
 #: Every revocation and restoration, in order; what is older than anybody needs is removed.
 revocation_changes: Final = Table(
     "revocation_changes",
     metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("revision", _Large, nullable=False, index=True),
-    Column("authority_id", _Id, nullable=False),
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("revision", Large, nullable=False, index=True),
+    Column("authority_id", Id, nullable=False),
     Column("serial", CheckedText(40), nullable=False),
     Column("revoked", Boolean, nullable=False),
     Column("at", Double, nullable=False),
@@ -236,15 +216,15 @@ revocation_changes: Final = Table(
 rulesets: Final = Table(
     "rulesets",
     metadata,
-    _id(primary_key=True),
-    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
     # None: the account's own.
-    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
+    Column("zone_id", Id, ForeignKey("zones.id"), nullable=True),
     Column("kind", CheckedText(16), nullable=False),
     Column("phase", CheckedText(64), nullable=False),
-    Column("name", _Name, nullable=False),
-    Column("description", _Text, nullable=False),
-    Column("version", _Integer, nullable=False),
+    Column("name", Name, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     Index("ix_rulesets_scope", "zone_id", "phase"),
@@ -253,30 +233,30 @@ rulesets: Final = Table(
 ruleset_versions: Final = Table(
     "ruleset_versions",
     metadata,
-    Column("ruleset_id", _Id, ForeignKey("rulesets.id", ondelete="CASCADE"), primary_key=True),
-    Column("version", _Integer, primary_key=True, autoincrement=False),
-    Column("description", _Text, nullable=False),
+    Column("ruleset_id", Id, ForeignKey("rulesets.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("description", Text, nullable=False),
     # JSON: the rules in order, in the shape of the API.
-    Column("rules", _Text, nullable=False),
-    Column("actor", _Name, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("actor", Name, nullable=False),
     Column("created_at", Double, nullable=False),
 )
 
 lists: Final = Table(
     "lists",
     metadata,
-    _id(primary_key=True),
-    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
     # The zone whose policy file it came with; None: made by itself.
-    Column("zone_id", _Id, ForeignKey("zones.id"), nullable=True),
+    Column("zone_id", Id, ForeignKey("zones.id"), nullable=True),
     Column("name", CheckedText(50), nullable=False),
     Column("kind", CheckedText(16), nullable=False),
-    Column("description", _Text, nullable=False),
-    Column("items", _Large, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("items", Large, nullable=False),
     # When its items last changed: an unchanged list is not read again.
-    Column("revision", _Large, nullable=False),
+    Column("revision", Large, nullable=False),
     # When all its items were last replaced: who reads them part by part then has to begin anew.
-    Column("replaced", _Large, nullable=True),
+    Column("replaced", Large, nullable=True),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     UniqueConstraint("account_id", "name"),
@@ -285,11 +265,11 @@ lists: Final = Table(
 list_items: Final = Table(
     "list_items",
     metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", _Id, nullable=False, unique=True),
-    Column("list_id", _Id, ForeignKey("lists.id", ondelete="CASCADE"), nullable=False),
-    Column("value", _Text, nullable=False),
-    Column("comment", _Text, nullable=False),
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", Id, nullable=False, unique=True),
+    Column("list_id", Id, ForeignKey("lists.id", ondelete="CASCADE"), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("comment", Text, nullable=False),
     # Of `*.example.com`: whether example.com itself is left out, which is so when it is None.
     Column("exclude_exact", Boolean, nullable=True),
     Column("created_at", Double, nullable=False),
@@ -301,104 +281,30 @@ list_items: Final = Table(
 list_operations: Final = Table(
     "list_operations",
     metadata,
-    _id(primary_key=True),
-    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
     # The list may be gone by now.
-    Column("list_id", _Id, nullable=False),
+    Column("list_id", Id, nullable=False),
     Column("status", CheckedText(16), nullable=False),
     Column("created_at", Double, nullable=False, index=True),
     Column("completed_at", Double, nullable=True),
-)
-
-tokens: Final = Table(
-    "tokens",
-    metadata,
-    _id(primary_key=True),
-    Column("name", _Name, nullable=False),
-    # SHA-256 of the token; the token itself is shown once and kept nowhere.
-    Column("sha256", CheckedText(64), nullable=False, unique=True),
-    # JSON: what it may do, and where (services.token_policies).
-    Column("scopes", _Text, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("expires_at", Double, nullable=True),
-    Column("revoked_at", Double, nullable=True),
-    Column("last_used_at", Double, nullable=True),
-    Column("not_before", Double, nullable=True),
-    Column("disabled_at", Double, nullable=True),
-    Column("modified_at", Double, nullable=True),
-)
-
-#: Who is signed in to the dashboard. A session of somebody whom a provider knows has grants of its
-#: own; one of a token has that token's.
-sessions: Final = Table(
-    "sessions",
-    metadata,
-    _id(primary_key=True),
-    # SHA-256 of what the browser keeps.
-    Column("sha256", CheckedText(64), nullable=False, unique=True),
-    Column("token_id", _Id, nullable=True, index=True),
-    Column("name", _Name, nullable=False),
-    # JSON: grants, of a session without a token.
-    Column("grants", _Text, nullable=True),
-    Column("address", CheckedText(64), nullable=False),
-    Column("agent", _Name, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("last_used_at", Double, nullable=False),
-    Column("expires_at", Double, nullable=False),
-)
-
-audit_log: Final = Table(
-    "audit_log",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", _Id, nullable=False, unique=True),
-    Column("at", Double, nullable=False, index=True),
-    Column("actor", _Name, nullable=False),
-    Column("action", CheckedText(64), nullable=False),
-    Column("object_type", CheckedText(64), nullable=False),
-    Column("object_id", _Name, nullable=False),
-    Column("zone_id", _Id, nullable=True),
-    # JSON, without secrets.
-    Column("before", _Text, nullable=True),
-    Column("after", _Text, nullable=True),
-    # What it is filtered by, each in the order in which entries are told.
-    *(Index(None, one, "at") for one in ("zone_id", "actor", "action", "object_type", "object_id")),
-)
-
-events: Final = Table(
-    "events",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", CheckedText(64), nullable=False, index=True),
-    Column("at", Double, nullable=False, index=True),
-    Column("site", _Name, nullable=False),
-    Column("verdict", CheckedText(16), nullable=False),
-    Column("rule", _Name, nullable=False),
-    Column("fingerprint_sha256", CheckedText(64), nullable=False, index=True),
-    # JSON: the whole event (observability.events).
-    Column("event", _Text, nullable=False),
-    Column("zone_id", _Id, nullable=True),
-    Column("reason", CheckedText(64), nullable=False, server_default=""),
-    # Without port, in lower case, where it is a host at all.
-    Column("host", _Name, nullable=False, server_default=""),
-    Index("ix_events_zone", "zone_id", "number"),
 )
 
 #: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.
 published_crls: Final = Table(
     "published_crls",
     metadata,
-    Column("authority_id", _Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
+    Column("authority_id", Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
     Column(
         "certificate_id",
-        _Id,
+        Id,
         ForeignKey("authority_certificates.id", ondelete="CASCADE"),
         primary_key=True,
     ),
     Column("kind", CheckedText(8), primary_key=True),
-    Column("number", _Large, nullable=False),
+    Column("number", Large, nullable=False),
     # The revision whose revocations it has.
-    Column("revision", _Large, nullable=False),
+    Column("revision", Large, nullable=False),
     Column("this_update", Double, nullable=False),
     Column("next_update", Double, nullable=False),
     Column("body", LargeBinary, nullable=False),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, or_, select, update
 
+from authz.store.access_tables import tokens
 from authz.store.records import Token
 from authz.store.rows import Readers, columns_of, record_of, values_of
-from authz.store.tables import tokens
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection

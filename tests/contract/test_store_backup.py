@@ -18,6 +18,7 @@ from authz.store.backup import backup, restore
 from authz.store.certificates import CertificateQuery
 from authz.store.checking import check
 from authz.store.engine import Store, open_store
+from authz.store.metadata import metadata
 from authz.store.records import (
     AuditEntry,
     AuthorityKind,
@@ -27,6 +28,7 @@ from authz.store.records import (
     ListOperation,
     PublishedCrl,
     Revocation,
+    SignIn,
     StoredEvent,
     Token,
 )
@@ -35,7 +37,6 @@ from authz.store.tables import (
     certificate_counts,
     client_certificates,
     lists,
-    metadata,
     revocation_changes,
     revocation_counts,
     revocations,
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 REVOKED = CertificateStatus.REVOKED
 
 #: What a restored store has of its own.
-_OWN = {state.name, revocation_changes.name}
+_OWN = {state.name, revocation_changes.name, "sessions"}
 
 
 def fill(store: Store) -> None:
@@ -112,6 +113,20 @@ def fill(store: Store) -> None:
         )
         session.tokens.add(
             Token(id=identifier("t"), name="t", sha256="0" * 64, scopes=({"a": 1},), created_at=AT)
+        )
+        session.sign_ins.add(
+            SignIn(
+                id=identifier("s"),
+                sha256="1" * 64,
+                name="t",
+                token_id=identifier("t"),
+                grants=None,
+                address="192.0.2.1",
+                agent="a browser",
+                created_at=AT,
+                last_used_at=AT,
+                expires_at=AT + 60,
+            )
         )
         session.audit.add(
             AuditEntry(

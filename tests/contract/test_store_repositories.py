@@ -18,6 +18,7 @@ from authz.store.records import (
     HostAssociation,
     PublishedCrl,
     Revocation,
+    SignIn,
     Sources,
     StoredEvent,
     Token,
@@ -372,6 +373,46 @@ def test_tokens(store: Store) -> None:
         assert session.tokens.by_sha256("ab" * 32) is None
     with pytest.raises(ConflictError), store.write() as session:
         session.tokens.add(replace(changed, id=identifier("v")))
+
+
+def _sign_in(name: str, token: str | None, at: float = AT) -> SignIn:
+    return SignIn(
+        id=identifier(name),
+        sha256=name * 64,
+        name="ops",
+        token_id=None if token is None else identifier(token),
+        grants=None if token else ({"resource": "waf", "level": "read", "place": "*"},),
+        address="192.0.2.1",
+        agent="",
+        created_at=at,
+        last_used_at=at,
+        expires_at=at + 100,
+    )
+
+
+def test_sessions_of_the_dashboard(store: Store) -> None:
+    mine, again, known = _sign_in("a", "t"), _sign_in("b", "t", AT + 1), _sign_in("c", None)
+    with store.note() as session:
+        for one in (mine, again, known):
+            session.sign_ins.add(one)
+        session.sign_ins.used(mine.id, AT + 5)
+        session.sign_ins.used(mine.id, AT + 4)
+    used = replace(mine, last_used_at=AT + 5)
+
+    with store.note() as session:
+        kept = session.sign_ins
+        assert kept.by_sha256("a" * 64) == used
+        assert kept.by_sha256("d" * 64) is None
+        assert kept.of(identifier("t"), "ops") == [used, again]
+        assert kept.of(None, "ops") == [known]
+        assert kept.of(None, "somebody else") == []
+        assert kept.remove(again.id) is True
+        assert kept.remove(again.id) is False
+        assert kept.remove_of(None, "ops") == 1
+        assert kept.forget(at=AT + 99, idle_before=AT + 5) == 0
+        assert kept.forget(at=AT + 99, idle_before=AT + 6) == 1
+        kept.add(known)
+        assert kept.forget(at=AT + 100, idle_before=AT) == 1
 
 
 def _entry(number: int, **changes: Any) -> AuditEntry:

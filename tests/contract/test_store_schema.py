@@ -19,8 +19,9 @@ from authz.errors import StoreUnavailableError
 from authz.store import migration, schema
 from authz.store.backup import backup, restore
 from authz.store.engine import database_of, migrate_store, open_store
+from authz.store.metadata import metadata
 from authz.store.migration import SCRIPTS, migrate
-from authz.store.tables import metadata, state
+from authz.store.tables import state
 from tests.contract.test_store_backup import everything, fill
 from tests.factories.pki import AT
 

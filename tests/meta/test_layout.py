@@ -96,6 +96,7 @@ NOT_MIRRORED: dict[str, str] = {
             "events",
             "hosts",
             "published",
+            "sign_ins",
             "rulesets",
             "tokens",
             "zones",

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+from authz.store.access_tables import tokens
 from authz.store.records import AuthorityKind, Sources, Token
 from authz.store.rows import columns_of, values_of
-from authz.store.tables import tokens
 from tests.factories.stored import authority
 
 

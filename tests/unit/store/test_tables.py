@@ -7,9 +7,11 @@ import dataclasses
 
 import pytest
 
-from authz.store import records
+from authz.store import records, tables
 from authz.store.columns import CheckedText
-from authz.store.tables import metadata
+
+# Of `tables`, which has every one.
+metadata = tables.state.metadata
 
 RECORDS = {
     records.Account: "accounts",
@@ -28,6 +30,7 @@ RECORDS = {
     records.ListItem: "list_items",
     records.ListOperation: "list_operations",
     records.Token: "tokens",
+    records.SignIn: "sessions",
     records.AuditEntry: "audit_log",
     records.StoredEvent: "events",
     records.PublishedCrl: "published_crls",

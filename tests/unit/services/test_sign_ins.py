@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions of the dashboard: begun, looked up, ended from either side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.errors import UnauthenticatedError
+from authz.services.authentication import check_still
+from authz.services.permissions import EVERYTHING, Grant, Level, Resource, allows
+from authz.services.sign_ins import (
+    MOST_SESSIONS,
+    Browser,
+    SessionTimes,
+    sessions_of,
+    sign_in,
+    sign_in_known,
+    sign_out,
+    sign_out_everywhere,
+    signed_in,
+)
+from authz.services.tokens import create_token, revoke_token
+
+if TYPE_CHECKING:
+    from authz.services.sign_ins import NewSignIn
+    from authz.store.engine import Store
+
+AT = 1_800_000_000.0
+TIMES = SessionTimes(idle=600.0, longest=3600.0)
+BROWSER = Browser(address="192.0.2.1", agent="a browser\0\udc80" + "x" * 300)
+
+
+def _begun(store: Store, **more: float) -> NewSignIn:
+    token = create_token(store, "ops", EVERYTHING, actor="test", at=AT, **more)
+    return sign_in(store, token.secret, BROWSER, times=TIMES, at=AT)
+
+
+def test_a_session_lets_do_what_its_token_may(store: Store) -> None:
+    made = _begun(store)
+
+    found = signed_in(store, made.secret, times=TIMES, at=AT + 1)
+
+    assert all(allows(found.principal.grants, one) for one in EVERYTHING)
+    assert found.principal.actor.startswith("token ops")
+    assert found.principal.sign_in_sha256 == found.sign_in.sha256 == made.principal.sign_in_sha256
+    assert made.secret not in repr(made)
+    assert found.sign_in.agent.startswith("a browser ?x")
+    assert len(found.sign_in.agent) == 255
+
+
+def test_a_token_that_is_none_begins_nothing(store: Store) -> None:
+    with pytest.raises(UnauthenticatedError, match="not known"):
+        sign_in(store, "nobody's", BROWSER, times=TIMES, at=AT)
+    with pytest.raises(UnauthenticatedError, match="the session is not known"):
+        signed_in(store, "nobody's", times=TIMES, at=AT)
+
+
+def test_a_session_ends_with_its_token(store: Store) -> None:
+    made = _begun(store)
+    revoke_token(store, made.principal.token_id, actor="test", at=AT)
+
+    with pytest.raises(UnauthenticatedError, match="revoked"):
+        signed_in(store, made.secret, times=TIMES, at=AT + 1)
+
+
+def test_a_session_lasts_no_longer_than_its_token(store: Store) -> None:
+    made = _begun(store, expires_at=AT + 60)
+
+    assert made.sign_in.expires_at == AT + 60
+    with pytest.raises(UnauthenticatedError, match="is over"):
+        signed_in(store, made.secret, times=TIMES, at=AT + 60)
+
+
+def test_a_session_that_nobody_uses_is_over(store: Store) -> None:
+    made = _begun(store)
+
+    signed_in(store, made.secret, times=TIMES, at=AT + 599)
+    signed_in(store, made.secret, times=TIMES, at=AT + 1198)
+    with pytest.raises(UnauthenticatedError, match="is over"):
+        signed_in(store, made.secret, times=TIMES, at=AT + 1798)
+
+
+def test_a_session_is_over_at_last(store: Store) -> None:
+    made = _begun(store)
+    for minutes in range(0, 60, 9):
+        signed_in(store, made.secret, times=TIMES, at=AT + minutes * 60)
+
+    with pytest.raises(UnauthenticatedError, match="is over"):
+        signed_in(store, made.secret, times=TIMES, at=AT + 3600)
+
+
+def test_whoever_signs_out_is_out_and_others_are_not(store: Store) -> None:
+    made, other = _begun(store), _begun(store)
+    found = signed_in(store, made.secret, times=TIMES, at=AT)
+
+    sign_out(store, found, at=AT)
+    sign_out(store, found, at=AT)
+
+    with pytest.raises(UnauthenticatedError):
+        signed_in(store, made.secret, times=TIMES, at=AT)
+    assert signed_in(store, other.secret, times=TIMES, at=AT)
+    with store.write() as session, pytest.raises(UnauthenticatedError, match="was ended"):
+        check_still(session, found.principal, at=AT)
+
+
+def test_signing_out_everywhere_ends_every_session_of_the_token(store: Store) -> None:
+    token = create_token(store, "ops", EVERYTHING, actor="test", at=AT)
+    mine = [sign_in(store, token.secret, BROWSER, times=TIMES, at=AT + n) for n in range(3)]
+    other = _begun(store)
+    found = signed_in(store, mine[0].secret, times=TIMES, at=AT + 3)
+    assert [one.created_at for one in sessions_of(store, found)] == [AT + 2, AT + 1, AT]
+
+    assert sign_out_everywhere(store, found, at=AT + 3) == 3
+
+    for one in mine:
+        with pytest.raises(UnauthenticatedError):
+            signed_in(store, one.secret, times=TIMES, at=AT + 3)
+    assert signed_in(store, other.secret, times=TIMES, at=AT + 3)
+
+
+def test_one_token_has_only_so_many_sessions(store: Store) -> None:
+    token = create_token(store, "ops", EVERYTHING, actor="test", at=AT)
+    made = [
+        sign_in(store, token.secret, BROWSER, times=TIMES, at=AT + n)
+        for n in range(MOST_SESSIONS + 1)
+    ]
+
+    with pytest.raises(UnauthenticatedError):
+        signed_in(store, made[0].secret, times=TIMES, at=AT + 60)
+    assert signed_in(store, made[1].secret, times=TIMES, at=AT + 60)
+
+
+def test_somebody_whom_a_provider_knows_may_what_they_were_given(store: Store) -> None:
+    grants = frozenset({Grant(resource=Resource.RULES, level=Level.READ, place="*")})
+    made = sign_in_known(store, "alice@example.com", grants, BROWSER, times=TIMES, at=AT)
+
+    found = signed_in(store, made.secret, times=TIMES, at=AT)
+
+    assert found.principal.grants == grants
+    assert found.principal.actor == "user alice@example.com"
+    with store.write() as session:
+        check_still(session, found.principal, at=AT)
+    assert [one.id for one in sessions_of(store, found)] == [found.sign_in.id]
+    assert sign_out_everywhere(store, found, at=AT) == 1
+
+
+def test_the_audit_log_says_who_signed_in_and_has_no_secret(store: Store) -> None:
+    made = _begun(store)
+    sign_out(store, signed_in(store, made.secret, times=TIMES, at=AT), at=AT)
+
+    with store.read() as session:
+        rows = session.audit.latest(most=10)
+    assert [one.action for one in rows[:2]] == ["sign out", "sign in"]
+    assert made.secret not in repr(rows)
+    assert made.sign_in.sha256 not in repr(rows)
