@@ -2,7 +2,7 @@
 """Which authority a page is about, and who looks at it: one of a zone, or one of the account.
 
     @router.get("/zones/{zone_id}/authorities/{authority_id}")
-    @router.get("/authorities/{authority_id}")
+    @router.get("/authorities/{uploaded_id}")
     def one(view: Reader) -> Response:
 
 An embedded CA is its zone's, an uploaded one the account's. Neither is found at the other's
@@ -12,9 +12,9 @@ address, so that whoever may not read one of them does not learn that it is ther
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 
 from authz.dashboard import addresses
 from authz.dashboard.viewers import SomeViewer, Viewer, account_viewer, zone_viewer
@@ -25,8 +25,6 @@ from authz.store.records import AuthorityKind
 
 if TYPE_CHECKING:
     from authz.store.records import Authority
-
-AuthorityId = Annotated[str, Path()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +64,11 @@ def authority_view(level: Level) -> Any:
     of_zone = zone_viewer(Resource.CERTIFICATES, level).dependency
     of_account = account_viewer(Resource.CERTIFICATES, level).dependency
 
-    def check(request: Request, authority_id: AuthorityId, someone: SomeViewer) -> AuthorityView:
-        zone_id = request.path_params.get("zone_id")
+    def check(request: Request, someone: SomeViewer) -> AuthorityView:
+        named = request.path_params
+        zone_id = named.get("zone_id")
         viewer: Viewer = of_account(someone) if zone_id is None else of_zone(zone_id, someone)
+        authority_id = named["uploaded_id" if zone_id is None else "authority_id"]
         for known in list_authorities(viewer.store):
             if known.authority.id == authority_id and known.authority.zone_id == zone_id:
                 return AuthorityView(viewer=viewer, known=known)

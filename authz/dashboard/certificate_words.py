@@ -54,6 +54,27 @@ _REASONS: Final = {
     RevocationReason.PRIVILEGE_WITHDRAWN: "Its owner may not use it any more",
 }
 
+#: What the audit log calls what was done.
+ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "certificate.issue": "Created",
+        "certificate.label": "Renamed",
+        "certificate.revoke": "Revoked",
+        "certificate.restore": "Restored",
+        "authority.create": "Created",
+        "authority.import": "Imported",
+        "authority.upload": "Uploaded",
+        "authority.rename": "Renamed",
+        "authority.revocation": "Revocation mode changed",
+        "authority.sources": "Sources of revocations changed",
+        "authority.status": "Status changed",
+        "authority.rotate": "Rotated",
+        "authority.retire_previous": "Previous keys trusted no more",
+        "authority.crl": "Revocation list signed",
+        "host.replace": "Hostnames changed",
+    }
+)
+
 #: By the name that the service takes.
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {one.text: _REASONS[one] for one in REASONS_TO_REVOKE}

@@ -16,7 +16,7 @@ from authz.certs.pem import write_pem
 from authz.dashboard import addresses
 from authz.dashboard.authority_views import AuthorityView, authority_view
 from authz.dashboard.certificate_views import ShownCertificate, file, shown
-from authz.dashboard.certificate_words import REASONS
+from authz.dashboard.certificate_words import ACTIONS, REASONS
 from authz.dashboard.hosts_card import hosts_card
 from authz.dashboard.viewers import Viewer, account_viewer, zone_viewer
 from authz.errors import NotFoundError
@@ -75,14 +75,14 @@ def own(viewer: Annotated[Viewer, account_viewer(Resource.CERTIFICATES, Level.RE
 
 
 @router.get("/zones/{zone_id}/authorities/{authority_id}")
-@router.get("/authorities/{authority_id}")
+@router.get("/authorities/{uploaded_id}")
 def one(view: Reader, after: Annotated[str, Query(pattern=r"^[0-9A-F]{0,40}$")] = "") -> Response:
     """One authority."""
     return page(view, after=after)
 
 
 @router.get("/zones/{zone_id}/authorities/{authority_id}/certificates.pem")
-@router.get("/authorities/{authority_id}/certificates.pem")
+@router.get("/authorities/{uploaded_id}/certificates.pem")
 def certificates(view: Reader) -> Response:
     """Every certificate that is trusted by it, as it was uploaded where it was."""
     known = view.known
@@ -91,7 +91,7 @@ def certificates(view: Reader) -> Response:
 
 
 @router.get("/zones/{zone_id}/authorities/{authority_id}/certificates/{certificate_id}.pem")
-@router.get("/authorities/{authority_id}/certificates/{certificate_id}.pem")
+@router.get("/authorities/{uploaded_id}/certificates/{certificate_id}.pem")
 def certificate(view: Reader, certificate_id: CertificateId) -> Response:
     """One of its certificates."""
     for each in view.known.certificates:
@@ -150,6 +150,7 @@ def page(
         else "",
         after=after,
         reasons=REASONS,
+        actions=ACTIONS,
         kinds=list(KeyKind),
         values={"serial": "", "name": authority.name, **values},
         history=latest_entries(viewer.store, of=authority.id, most=_HISTORY)

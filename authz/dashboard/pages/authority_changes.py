@@ -52,7 +52,7 @@ Writer = Annotated[AuthorityView, authority_view(Level.WRITE)]
 
 
 @router.post("/zones/{zone_id}/authorities/{authority_id}/name")
-@router.post("/authorities/{authority_id}/name")
+@router.post("/authorities/{uploaded_id}/name")
 def rename(view: Writer, form: Posted) -> Response:
     """Give it another name here."""
     name = form.text("name")
@@ -76,7 +76,7 @@ def status(view: Writer, form: Posted) -> Response:
 
 
 @router.post("/zones/{zone_id}/authorities/{authority_id}/revocation")
-@router.post("/authorities/{authority_id}/revocation")
+@router.post("/authorities/{uploaded_id}/revocation")
 def revocation(view: Writer, form: Posted) -> Response:
     """How strictly revocation is looked at."""
     mode = form.text("mode")
@@ -87,7 +87,7 @@ def revocation(view: Writer, form: Posted) -> Response:
     return _done(view, work, f"Revocation is looked at in the mode “{mode}” now.")
 
 
-@router.post("/authorities/{authority_id}/sources")
+@router.post("/authorities/{uploaded_id}/sources")
 def sources(view: Writer, form: Posted) -> Response:
     """Where the revocations of an uploaded authority come from, beside its own list."""
     ocsp = form.text("ocsp") or "off"
@@ -107,7 +107,7 @@ def sources(view: Writer, form: Posted) -> Response:
 
 
 @router.post("/zones/{zone_id}/authorities/{authority_id}/revoked")
-@router.post("/authorities/{authority_id}/revoked")
+@router.post("/authorities/{uploaded_id}/revoked")
 def revoke(view: Writer, form: Posted) -> Response:
     """Put a serial number on its list, or take one off (`restore`)."""
     serial = form.text("serial")
@@ -207,14 +207,14 @@ def retire(view: Writer, form: Posted) -> Response:
 
 
 @router.get("/zones/{zone_id}/authorities/{authority_id}/delete")
-@router.get("/authorities/{authority_id}/delete")
+@router.get("/authorities/{uploaded_id}/delete")
 def ask_to_delete(view: Writer) -> Response:
     """What goes, or what keeps it here."""
     return _deletion(view)
 
 
 @router.post("/zones/{zone_id}/authorities/{authority_id}/delete")
-@router.post("/authorities/{authority_id}/delete")
+@router.post("/authorities/{uploaded_id}/delete")
 def delete(view: Writer) -> Response:
     """Remove it."""
     viewer = view.viewer

@@ -15,7 +15,7 @@ from authz.certs.certificate import Certificate
 from authz.certs.pem import write_pem
 from authz.dashboard import addresses
 from authz.dashboard.certificate_views import file, rows_of
-from authz.dashboard.certificate_words import ORDERS, REASONS, STATES
+from authz.dashboard.certificate_words import ACTIONS, ORDERS, REASONS, STATES
 from authz.dashboard.hosts_card import hosts_card
 from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.services.audit_log import latest_entries
@@ -124,6 +124,7 @@ def one(viewer: Reader, certificate_id: CertificateId) -> Response:
         chain=[describe(each) for each in (leaf, *above)],
         pem=write_pem(known.der, "CERTIFICATE"),
         reasons=REASONS,
+        actions=ACTIONS,
         history=latest_entries(viewer.store, of=known.id, most=_HISTORY)
         if may_read_history
         else None,

@@ -18,6 +18,7 @@ from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.errors import AuthzError, ForbiddenError, InvalidInputError, StoreUnavailableError
 from authz.services.authorities import list_authorities
 from authz.services.hosts import add_host, remove_host
+from authz.services.managed_authority import managed_authority
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.store.records import AuthorityKind
@@ -122,7 +123,12 @@ def _address(viewer: Viewer) -> str:
 
 def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None = None) -> Response:
     known = hosts_of(viewer)
-    values: dict[str, Any] = {"hostname": "", "authority_id": "", "protect": True}
+    managed = managed_authority(viewer.store, viewer.zone_id)
+    values: dict[str, Any] = {
+        "hostname": "",
+        "authority_id": "" if managed is None else managed.id,
+        "protect": True,
+    }
     if posted is not None:
         values = {
             "hostname": posted.text("hostname"),
