@@ -27,9 +27,13 @@ def authority(zone_id: str | None, authority_id: str) -> str:
     return f"{where}/authorities/{authority_id}"
 
 
-def mtls_rule(zone_id: str, hostname: str = "") -> str:
-    """Where a rule is made that blocks requests without a valid certificate."""
-    return with_query(f"/zones/{zone_id}/rules/mtls", hostname=hostname)
+def mtls_rule(zone_id: str, *, host: str = "", fingerprint: str = "") -> str:
+    """Where a rule is made that blocks requests without a valid certificate.
+
+    Args:
+        host, fingerprint: what is filled in there.
+    """
+    return with_query(f"/zones/{zone_id}/rules/mtls", host=host, fingerprint=fingerprint)
 
 
 def file_name(text: str, end: str, *, otherwise: str) -> str:

@@ -18,6 +18,10 @@ _VERIFIED: Final = "cf.tls_client_auth.cert_verified"
 _REVOKED: Final = "cf.tls_client_auth.cert_revoked"
 _CERTIFICATE: Final = re.compile(r"\b(?:cf\.tls_client_auth|authz\.cert)\.")
 _HOST: Final = re.compile(r"\bhttp\.host\b")
+#: Compared by a part or a pattern: it may be about any host.
+_LOOSE: Final = re.compile(
+    r"\bhttp\.host\)?\s*(?:contains|matches|~|wildcard|strict|ne\b|!=)|starts_with\(\s*http\.host"
+)
 _TEXT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -55,9 +59,11 @@ def _blocks(rule: Mapping[str, Any]) -> bool:
 def _may_mean(expression: str, hostname: str) -> bool:
     if not _HOST.search(expression):
         return True
-    bare = hostname.removeprefix("*.")
+    if _LOOSE.search(expression):
+        return True
+    # `.example.com` (ends_with) is everything below it, and so is what `*.example.com` stands for.
+    name = hostname.removeprefix("*")
     return any(
-        text == bare or bare.endswith(text) or text.endswith(f".{bare}")
+        text == hostname or (text.startswith(".") and name.endswith(text))
         for text in _TEXT.findall(expression.lower())
-        if "." in text.strip("./") and "/" not in text
     )

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from authz.ca.key_kinds import DEFAULT_KEY_KIND, KeyKind, parse_key_kind
 from authz.ca.profiles import ROOT
 from authz.dashboard import addresses
-from authz.dashboard.forms import Posted
+from authz.dashboard.forms import Posted, without_keys
 from authz.dashboard.pages.authority_changes import DAYS_OF_YEAR
 from authz.dashboard.problems import texts_of
 from authz.dashboard.viewers import Viewer, account_viewer, zone_viewer
@@ -98,7 +98,7 @@ def _upload(
 ) -> Response:
     values = {"name": "", "certificates": ""}
     if posted is not None:
-        values = {name: posted.raw(name) for name in values}
+        values = {name: without_keys(posted.raw(name)) for name in values}
     return viewer.page(
         "authorities/upload.html",
         status=200 if error is None else 400,

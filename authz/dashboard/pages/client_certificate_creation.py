@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from authz.ca.csr import MAX_CSR_BYTES
 from authz.ca.profiles import CLIENT
 from authz.dashboard import addresses
-from authz.dashboard.forms import Posted
+from authz.dashboard.forms import Posted, without_keys
 from authz.dashboard.pages.client_certificates import embedded_of
 from authz.dashboard.problems import texts_of
 from authz.dashboard.viewers import Viewer, zone_viewer
@@ -157,7 +157,7 @@ def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None =
         "request_key": secrets.token_hex(16),
     }
     if posted is not None:
-        values |= {name: posted.raw(name) for name in values if name in posted}
+        values |= {name: without_keys(posted.raw(name)) for name in values if name in posted}
     return viewer.page(
         "client_certificates/new.html",
         status=200 if error is None else 400,

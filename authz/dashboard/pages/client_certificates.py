@@ -123,6 +123,7 @@ def one(viewer: Reader, certificate_id: CertificateId) -> Response:
         fields=fields_of(leaf, sent, trusted=trusted).values,
         chain=[describe(each) for each in (leaf, *above)],
         pem=write_pem(known.der, "CERTIFICATE"),
+        mtls_rule=addresses.mtls_rule(viewer.zone_id, fingerprint=known.fingerprint_sha256),
         reasons=REASONS,
         actions=ACTIONS,
         history=latest_entries(viewer.store, of=known.id, most=_HISTORY)

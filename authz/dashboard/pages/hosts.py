@@ -142,6 +142,6 @@ def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None =
         hosts=known,
         authorities=offered(viewer, known),
         values=values,
-        rule_address=lambda hostname: addresses.mtls_rule(viewer.zone_id, hostname),
+        rule_address=lambda hostname: addresses.mtls_rule(viewer.zone_id, host=hostname),
         below="" if viewer.zone is None or viewer.zone.name == DEFAULT_ZONE else viewer.zone.name,
     )
