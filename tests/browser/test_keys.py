@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
-from playwright.sync_api import sync_playwright
 
 from authz.ca.bundle import pem_bundle
 from authz.ca.csr import read_csr
@@ -24,7 +24,7 @@ from tests.factories.pki import AT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
 STATIC = Path(__file__).resolve().parents[2] / "authz" / "dashboard" / "static"
 
@@ -76,24 +76,13 @@ def _answer(route: Route) -> None:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[Page]:
     """A page of an origin that keys can be made at; its modules come from the source tree."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
-        opened = browser.new_page()
+    with contextlib.closing(chromium.new_context()) as context:
+        opened = context.new_page()
         opened.route("**/*", _answer)
         opened.goto("https://dashboard.example/")
         yield opened
-        browser.close()
 
 
 def made(page: Page, kind: str = "ecdsa-p256", name: str = "alice", names: str = "") -> Any:
