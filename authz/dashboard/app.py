@@ -11,7 +11,21 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import expressions, files, overview, sessions, sign_in, simulator
+from authz.dashboard.pages import (
+    authorities,
+    authority_changes,
+    authority_creation,
+    client_certificate_changes,
+    client_certificate_creation,
+    client_certificates,
+    expressions,
+    files,
+    hosts,
+    overview,
+    sessions,
+    sign_in,
+    simulator,
+)
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -32,6 +46,14 @@ ROUTERS: Final = (
     overview.router,
     expressions.router,
     simulator.router,
+    # What makes one, and what has a name, is asked before what has an identifier there.
+    authority_creation.router,
+    authorities.router,
+    authority_changes.router,
+    client_certificate_creation.router,
+    hosts.router,
+    client_certificate_changes.router,
+    client_certificates.router,
 )
 
 

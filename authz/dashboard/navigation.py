@@ -39,9 +39,12 @@ class Section:
 
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
+    Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
     Entry("Simulator", "/simulator", Resource.RULES),
 )
-OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
+OF_ACCOUNT: Final[tuple[Entry, ...]] = (
+    Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
+)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:

@@ -96,6 +96,7 @@ def furnish(
     values = {
         "certificate_id": issued[0].certificate.id,
         "authority_id": made.authority.id,
+        "uploaded_id": uploaded.authority.id,
         "list_id": _list(store, written, now),
     }
     token = create_token(
