@@ -23,7 +23,6 @@ from authz.store.tables import (
     authority_certificates,
     certificate_counts,
     client_certificates,
-    events,
     list_items,
     lists,
     metadata,
@@ -34,6 +33,7 @@ from authz.store.tables import (
     tokens,
     zones,
 )
+from authz.store.tables_activity import events, recorded_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,6 +61,7 @@ _JSON: Final = (
     audit_log.c.before,
     audit_log.c.after,
     events.c.event,
+    recorded_requests.c.left_out,
 )
 
 

@@ -346,25 +346,6 @@ audit_log: Final = Table(
     *(Index(None, one, "at") for one in ("zone_id", "actor", "action", "object_type", "object_id")),
 )
 
-events: Final = Table(
-    "events",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", CheckedText(64), nullable=False, index=True),
-    Column("at", Double, nullable=False, index=True),
-    Column("site", _Name, nullable=False),
-    Column("verdict", CheckedText(16), nullable=False),
-    Column("rule", _Name, nullable=False),
-    Column("fingerprint_sha256", CheckedText(64), nullable=False, index=True),
-    # JSON: the whole event (observability.events).
-    Column("event", _Text, nullable=False),
-    Column("zone_id", _Id, nullable=True),
-    Column("reason", CheckedText(64), nullable=False, server_default=""),
-    # Without port, in lower case, where it is a host at all.
-    Column("host", _Name, nullable=False, server_default=""),
-    Index("ix_events_zone", "zone_id", "number"),
-)
-
 #: CRLs that this CA signed: the latest complete one and the latest delta of each issuing key.
 published_crls: Final = Table(
     "published_crls",
