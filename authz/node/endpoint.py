@@ -97,7 +97,7 @@ class Endpoint:
 
     def reporting(self) -> Reporting:
         """What there is to tell of the checks here."""
-        return Reporting(self.events, self.metrics.rules, self.certificates)
+        return Reporting(self.events, self.metrics.counts, self.certificates)
 
     def prepare(self) -> None:
         """Import what the transport needs; for when there is nothing better to do than wait.

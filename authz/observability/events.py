@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from contextlib import suppress
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -55,11 +56,50 @@ Note: TypeAlias = "Callable[[Decision, bytes, float, bytes, bytes, bytes], None]
 _Noted: TypeAlias = "tuple[Ruling, Standing, str, bytes, bytes, float, bytes, bytes, bytes]"
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a recorded request does not have of the one that was sent (extauthz.recording).
+
+    Args:
+        headers: names whose values were left out, lower case.
+        query: whether values of the query were.
+        path: whether a part of the path was: what stood behind a `#`.
+        host: whether something in front of an `@` in the host was.
+        body: whether there was a body; it is never kept.
+        metadata: whether there was metadata of other filters, which was left out.
+        size: bytes of the whole CheckRequest.
+    """
+
+    headers: tuple[str, ...] = ()
+    query: bool = False
+    path: bool = False
+    host: bool = False
+    body: bool = False
+    metadata: bool = False
+    size: int = 0
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A serialised CheckRequest without what is not to be kept, and what that is."""
+
+    request: bytes
+    left_out: LeftOut = LeftOut()
+
+
+class Unrecorded(StrEnum):
+    """Why an event comes without its request."""
+
+    OFF = "off"
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+    UNREADABLE = "unreadable"
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One check, for people. Times are Unix seconds; texts of the client's are escaped and cut.
 
     `id` is the decision id that Envoy's access log has; `client_ip` and `fingerprint` (SHA-256,
-    hex) are `""` when unknown.
+    hex) are `""` when unknown. `weight` is how many checks it stands for, of allowed ones that are
+    sampled; `unrecorded` why `recorded` is None, `""` when it is not.
     """
 
     id: str
@@ -80,6 +120,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     revoked: bool
     failure: str
+    weight: int = 1
+    recorded: Recorded | None = None
+    unrecorded: str = ""
 
 
 def note_nothing(
