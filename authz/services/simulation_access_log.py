@@ -189,17 +189,18 @@ def _pasted(found: Mapping[str, str], notes: Iterable[str]) -> Pasted:
 
 def _address(text: str) -> tuple[str, int | None]:
     """An address, and the port where there is one: `192.0.2.1:443`, `[2001:db8::1]:443`."""
-    host, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and port.isascii() and len(port) <= 5 and ":" not in host:
-        return host, int(port)
-    if host.startswith("[") and host.endswith("]") and port.isdigit() and len(port) <= 5:
-        return host[1:-1], int(port)
+    host, _, port = text.rpartition(":")
+    if port.isascii() and port.isdigit() and len(port) <= 5:
+        if host.startswith("[") and host.endswith("]"):
+            return host[1:-1], int(port)
+        if host and ":" not in host:
+            return host, int(port)
     return text.strip("[]"), None
 
 
 def _seconds(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return None if moment.tzinfo is None else moment.timestamp()
+    except (ValueError, OverflowError):
         return None
-    return None if moment.tzinfo is None else moment.timestamp()

@@ -21,9 +21,6 @@ from authz.services.pasted import Kind, Pasted
 if TYPE_CHECKING:
     from authz.extauthz.decode import DecodedRequest
 
-#: Most characters of the JSON.
-MAX_TEXT: Final = 4 * 1024 * 1024
-
 _FORM: Final = '{"attributes": {"source": {}, "request": {"http": {"host": …, "path": …}}}}'
 
 
@@ -45,11 +42,6 @@ def read_json(text: str) -> ReadRequest:
     Raises:
         InvalidInputError: it says none.
     """
-    if len(text) > MAX_TEXT:
-        raise InvalidInputError(
-            f"the request has {len(text):,} characters, {MAX_TEXT:,} are possible here",
-            hint="leave some of the body out",
-        )
     try:
         return ReadRequest(data=Parse(text, CheckRequest()).SerializeToString())
     except (ParseError, RecursionError) as strict:

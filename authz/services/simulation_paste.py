@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 from authz.errors import InvalidInputError
 from authz.services.pasted import Kind
 from authz.services.simulation_access_log import read_access_log
-from authz.services.simulation_check_request import MAX_TEXT, read_check_request
+from authz.services.simulation_check_request import read_check_request
 from authz.services.simulation_curl import read_curl
 
 if TYPE_CHECKING:
     from authz.extauthz.decode import DecodeOptions
     from authz.services.pasted import Pasted
+
+#: Most characters of a text: twice what a simulation takes, for the base64 in it.
+MAX_TEXT: Final = 4 * 1024 * 1024
 
 _CURL: Final = re.compile(r"(?:\$ )?(?:[^\s'\"]*/)?curl(?:\.exe)?(?:\s|\\|\Z)", re.IGNORECASE)
 
