@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.presented import CertificateSource
-from authz.observability.events import LeftOut, Recorded
+from authz.observability.recorded import LeftOut, Recorded
 from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest
 
 if TYPE_CHECKING:

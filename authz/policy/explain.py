@@ -11,12 +11,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from authz.certs.clauses import clause_of
 from authz.policy.authorizer import authorize, is_misdirected, path_readings
 from authz.policy.client import judged
 from authz.policy.fields import field_values
 from authz.policy.hosts import normalise_host
 from authz.policy.model import Action
 from authz.policy.unknown import unknown_fields
+from authz.rules.partial import evaluate_partial
 from authz.rules.trace import trace as traced
 from authz.rules.trace_json import trace_json
 
@@ -50,7 +52,7 @@ def explain(
             "generation": decision.generation,
             "detail": decision.detail,
         },
-        "host": {"sent": _text(facts.host), "read_as": normalise_host(facts.host)},
+        "host": {"sent": text_of(facts.host), "read_as": normalise_host(facts.host)},
     }
     site = snapshot.hosts.find(facts.host) if snapshot else None
     if snapshot is None or site is None:
@@ -59,26 +61,28 @@ def explain(
     trace["host"]["sni"] = facts.sni
     trace["host"]["misdirected"] = is_misdirected(snapshot, site, facts)
     client = client_of(facts, site.trust, at)
-    trace["certificate"] = _certificate(client)
+    trace["certificate"] = certificate_of(client)
     target = facts.path.partition(b"?")[0]
     paths = path_readings(site, facts, target)
-    trace["readings"] = None if paths is None else [_text(path) for path in paths]
+    trace["readings"] = None if paths is None else [text_of(path) for path in paths]
     values = field_values(facts, client, site.name, target, at, snapshot.geo, seed)
     unknown = unknown_fields(values, site.ruleset.fields)
     trace["unknown_fields"] = sorted(unknown)
     trace["rules"] = [
-        {"reading": _text(path), "rules": _rules(site, values.read_as(path), unknown)}
+        {"reading": text_of(path), "rules": rules_of(site, values.read_as(path), unknown)}
         for path in (paths or (target,))
     ]
     trace["default_action"] = site.default_action.value
     return trace
 
 
-def _text(value: bytes) -> str:
+def text_of(value: bytes) -> str:
+    """Bytes of a client's for people."""
     return value.decode("utf-8", "backslashreplace")
 
 
-def _certificate(client: Client) -> dict[str, Any]:
+def certificate_of(client: Client) -> dict[str, Any]:
+    """How the certificate was judged, and by which clause it fails."""
     judgement = client.judgement
     found: dict[str, Any] = {
         "presented": client.presented,
@@ -86,7 +90,11 @@ def _certificate(client: Client) -> dict[str, Any]:
         "revoked": client.revoked,
         "failure": client.failure.value if client.failure else None,
         "detail": client.detail,
+        "clause": None,
     }
+    if client.failure is not None:
+        clause = clause_of(client.failure, client.detail)
+        found["clause"] = {"source": clause.source, "says": clause.says}
     if client.certificate is not None:
         found["subject_dn"] = client.certificate.subject_dn
         found["fingerprint_sha256"] = client.certificate.fingerprint_sha256
@@ -99,27 +107,35 @@ def _certificate(client: Client) -> dict[str, Any]:
     return found
 
 
-def _rules(site: Site, values: FieldValues, unknown: frozenset[str]) -> list[dict[str, Any]]:
-    """What every rule says, also those that evaluation does not come to (`reached` is false)."""
+def rules_of(site: Site, values: FieldValues, unknown: frozenset[str]) -> list[dict[str, Any]]:
+    """What every rule says, also those that evaluation does not come to (`reached` is false).
+
+    Of a recorded request, a rule whose answer depends on what was left out has what that is in
+    `reads`; where it may end evaluation, `reached` of those behind it is None.
+    """
     found: list[dict[str, Any]] = []
     skipped: set[int] = set()
-    ended = False
+    ended: bool | None = False
     for position, rule in enumerate(site.ruleset.rules):
         known = unknown.isdisjoint(rule.filter.fields)
-        matches = rule.filter.matches(values) if known else None
-        reached = not ended and position not in skipped
-        found.append(
-            {
-                "rule": rule.ref,
-                "action": rule.action.value,
-                "expression": rule.filter.expression.source,
-                "matches": matches,
-                "reached": reached,
-                "trace": trace_json(traced(rule.filter.expression, values)),
-            }
-        )
+        reads: set[str] = set()
+        matches = evaluate_partial(rule.filter.expression, values, reads) if known else None
+        reached = False if ended or position in skipped else None if ended is None else True
+        said = {
+            "rule": rule.ref,
+            "action": rule.action.value,
+            "expression": rule.filter.expression.source,
+            "matches": matches,
+            "reached": reached,
+            "trace": trace_json(traced(rule.filter.expression, values)),
+        }
+        found.append(said | {"reads": sorted(reads)} if reads else said)
+        if reads:
+            if reached is not False and (rule.action is Action.BLOCK or rule.skips_rest):
+                ended = None
+            continue
         # As Ruleset.run has it, unknown input included (architecture 4.8 and 4.9).
-        if reached and (rule.action is Action.BLOCK if matches is None else matches):
-            ended = rule.action is Action.BLOCK or rule.skips_rest
+        if reached is not False and (rule.action is Action.BLOCK if matches is None else matches):
+            ended = rule.action is Action.BLOCK or rule.skips_rest or ended
             skipped |= rule.skipped_rules
     return found
