@@ -44,7 +44,8 @@ _NOBODY: Final = b""
 _VERIFIED: Final = frozenset({"verified", "revoked"})
 _Key = TypeVar("_Key")
 
-#: How many checks there were, and how many of them have been added up.
+#: How many checks there were, how many of them have been added up, and how many were told of
+#: (policy.decision.TOLD).
 Cell: TypeAlias = list[int]
 
 
@@ -109,7 +110,7 @@ class CheckCounts:
                 labels = labels._replace(rule="")
             self._sums.setdefault(labels, 0)
         if client is None or not client.fingerprint:
-            return self._cells.setdefault(labels, [0, 0])
+            return self._cells.setdefault(labels, [0, 0, 0])
         cells, most = (
             (self._verified, MAX_VERIFIED)
             if standing.verified
@@ -119,8 +120,8 @@ class CheckCounts:
         cell = cells.get(key)
         if cell is None:
             if len(cells) >= most:
-                return self._others.setdefault(labels, [0, 0])
-            cell = cells[key] = [0, 0]
+                return self._others.setdefault(labels, [0, 0, 0])
+            cell = cells[key] = [0, 0, 0]
         return cell
 
     # --- any other thread -----------------------------------------------------------------------
@@ -211,4 +212,4 @@ def _holders(cells: Mapping[_Key, Cell]) -> list[tuple[_Key, int]]:
 
 
 #: What is seen of a cell that nobody else holds.
-((_, _OWN),) = _holders({0: [0, 0]})
+((_, _OWN),) = _holders({0: [0, 0, 0]})

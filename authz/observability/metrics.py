@@ -65,6 +65,7 @@ class Events(Protocol):
 
     dropped: int
     unseen: int
+    unrecorded: dict[str, int]
 
 
 class Certificates(Protocol):
@@ -178,6 +179,10 @@ class Metrics:
             "events_dropped": 0 if self.events is None else self.events.dropped,
             "last_seen_dropped": 0 if self.events is None else self.events.unseen,
             "unanswered_dropped": 0 if self.certificates is None else self.certificates.dropped,
+            "unrecorded": []
+            if self.events is None
+            else [[why, n] for why, n in list(self.events.unrecorded.items())],
+            "certificate_counts_dropped": self.counts.uncounted,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "memo": None
             if memo is None

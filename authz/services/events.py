@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from authz.errors import NotFoundError
-from authz.observability.events import Unrecorded
+from authz.observability.recorded import Unrecorded
 from authz.policy.hosts import normalise_host
 from authz.services.times import rfc3339
 

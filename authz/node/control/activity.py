@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from authz.errors import StoreError, StoreUnavailableError
 from authz.observability.activity import CertificateCounted, Counted
 from authz.observability.log import get_logger
-from authz.services.activity import Retention, Tally, forget_old, keep_activity
+from authz.services.activity import DAY, Retention, Tally, forget_old, keep_activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from authz.node.control.config import KeepConfig
     from authz.observability.activity import Report
     from authz.observability.events import Event
     from authz.store.engine import Store
@@ -55,6 +56,13 @@ def _counted(counts: dict[_Kind, int]) -> tuple[Counted, ...]:
             checks=checks,
         )
         for (minute, site, verdict, reason, action, rule), checks in counts.items()
+    )
+
+
+def retention_of(config: KeepConfig) -> Retention:
+    """How much is kept, by the settings."""
+    return Retention(
+        events=config.events, seconds=config.days * DAY, bytes=config.megabytes * 1024 * 1024
     )
 
 
