@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from authz.errors import InvalidInputError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
 
 By = Literal["action", "rule", "host", "reason", "verdict"]
+CountedBy = Literal["action", "rule", "site", "reason", "verdict"]
 TopBy = Literal["certificate", "path", "host", "rule"]
 
 #: Steps of one series, and different values that it tells apart; the rest is added up.
@@ -125,6 +127,7 @@ def decisions_over_time(
     until: float,
     step: int = MINUTE,
     by: By = "verdict",
+    only: Mapping[CountedBy, str] = MappingProxyType({}),
 ) -> DecisionsOverTime:
     """How many checks of a zone ended how, `step` seconds after `step` seconds.
 
@@ -136,6 +139,7 @@ def decisions_over_time(
         since, until: Unix seconds; they are widened to whole steps.
         step: a multiple of 60.
         by: `host` is the site: the host of an association, or all others of a zone together.
+        only: what they must have in common.
 
     Raises:
         InvalidInputError: that is no span, or in too many steps.
@@ -156,7 +160,7 @@ def decisions_over_time(
         first = session.check_counts.first(zone_id)
         hourly = step < HOUR and session.check_counts.has_hours(begin, end, zone_id)
         rows = session.check_counts.summed(
-            _COLUMNS.get(by, by), since=begin, until=end, step=step, zone_id=zone_id
+            _COLUMNS.get(by, by), since=begin, until=end, step=step, zone_id=zone_id, only=only
         )
     found: dict[str, list[int]] = {}
     for at, name, checks in rows:
@@ -167,7 +171,7 @@ def decisions_over_time(
         step=step,
         counted_since=first,
         hourly=hourly,
-        series=_series(found),
+        series=ranked_series(found),
     )
 
 
@@ -251,7 +255,8 @@ def rule_counts(store: Store, zone_id: str, *, since: float = 0.0) -> dict[str, 
     return found
 
 
-def _series(found: Mapping[str, list[int]]) -> tuple[Series, ...]:
+def ranked_series(found: Mapping[str, list[int]]) -> tuple[Series, ...]:
+    """Series by their names, that with the most checks first; those beyond MAX_SERIES as one."""
     ranked = sorted(found.items(), key=lambda item: (-sum(item[1]), item[0]))
     shown, rest = ranked[:MAX_SERIES], ranked[MAX_SERIES:]
     if rest:

@@ -36,7 +36,8 @@ class EventFilter:
         zone_id: those of its sites.
         rule: the `ref` of the rule that decided.
         action: what that rule did, or the default action.
-        path: as it is told: without query, cut.
+        matched: the `ref` of the rule that decided, or of a `log` rule that matched.
+        path: as it is told: without query, cut; `path_prefix` is what it begins with.
         host: in any spelling that means the same host.
         since, until: Unix seconds, the first included and the second not.
     """
@@ -52,6 +53,27 @@ class EventFilter:
     fingerprint_sha256: str | None = None
     since: float | None = None
     until: float | None = None
+    matched: str | None = None
+    path_prefix: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """What the store is asked for."""
+        host, fingerprint = self.host, self.fingerprint_sha256
+        return {
+            "zone_id": self.zone_id,
+            "site": self.site,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "rule": self.rule,
+            "action": self.action,
+            "path": self.path,
+            "host": None if host is None else event_host(host),
+            "fingerprint_sha256": None if fingerprint is None else hex_of(fingerprint),
+            "since": self.since,
+            "until": self.until,
+            "matched": self.matched,
+            "path_prefix": self.path_prefix,
+        }
 
 
 def list_events(
@@ -68,25 +90,8 @@ def list_events(
         after: only those after the one of this number, for whoever looks again and again: the
             first `most` of them. The page's `cursor` is then `after` of the next one.
     """
-    host = wanted.host
-    fingerprint = wanted.fingerprint_sha256
     with store.read() as session:
-        found = session.events.latest(
-            most=most + 1,
-            before=before,
-            after=after,
-            zone_id=wanted.zone_id,
-            site=wanted.site,
-            verdict=wanted.verdict,
-            reason=wanted.reason,
-            rule=wanted.rule,
-            action=wanted.action,
-            path=wanted.path,
-            host=None if host is None else event_host(host),
-            fingerprint_sha256=None if fingerprint is None else hex_of(fingerprint),
-            since=wanted.since,
-            until=wanted.until,
-        )
+        found = session.events.latest(most=most + 1, before=before, after=after, **wanted.columns())
     shown = found[:most]
     cursor = shown[-1].number if len(found) > most and shown else None
     if after is not None:

@@ -6,6 +6,7 @@ Counts are added to what is there, so that several nodes can count into one data
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import BigInteger, delete, func, literal_column, select
@@ -15,7 +16,7 @@ from authz.store.rows import values_of
 from authz.store.tables_activity import check_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Select, Table
 
@@ -56,12 +57,16 @@ class CheckCounts:
         until: int,
         step: int,
         zone_id: str | None = None,
+        only: Mapping[str, str] = MappingProxyType({}),
     ) -> list[tuple[int, str, int]]:
         """Checks by what they have in a column, for each `step` seconds from `since` on.
 
         Matches of `log` rules, which have no verdict, are none.
 
         What is known by the hour alone counts for when the hour began.
+
+        Args:
+            only: what they must have in other columns.
 
         Returns:
             When the step begins (Unix seconds), the value, checks.
@@ -75,6 +80,8 @@ class CheckCounts:
             .order_by(start, value)
         )
         query = _where(query, zone_id)
+        for name, wanted in only.items():
+            query = query.where(_TABLE.c[name] == wanted)
         return [(int(row[0]), str(row[1]), int(row[2])) for row in self._connection.execute(query)]
 
     def of_rules(self, zone_id: str, since: int) -> list[tuple[str, str, str, int, int]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import JSON, cast, delete, exists, func, insert, literal_column, select
 
+from authz.store.event_summary import summarise
 from authz.store.records_activity import RecordedRequest, StoredEvent
 from authz.store.rows import Readers, columns_of, record_of, values_of
 from authz.store.tables_activity import events, recorded_requests
@@ -18,7 +19,9 @@ from authz.store.tables_activity import events, recorded_requests
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import ColumnElement, Connection, Select
+
+    from authz.store.event_summary import EventSummary
 
 _READERS: Final[Readers] = {"event": json.loads}
 _REQUEST_READERS: Final[Readers] = {"left_out": json.loads}
@@ -70,7 +73,8 @@ class Events:
 
         Args:
             after: those after the one of this number instead, and the oldest first.
-            wanted: what columns have to be; those that are None do not matter.
+            wanted: what columns have to be, `path_prefix` what the path begins with, `matched` the
+                rule that decided or a `log` rule that matched; those that are None do not matter.
         """
         number = events.c.number
         query = select(*columns_of(StoredEvent, events)).limit(most)
@@ -79,7 +83,7 @@ class Events:
             query = query.where(number > after)
         if before is not None:
             query = query.where(number < before)
-        query = _where(query, wanted, since, until)
+        query = self._where(query, wanted, since, until)
         return [record_of(StoredEvent, row, _READERS) for row in self._connection.execute(query)]
 
     def get(self, event_id: str) -> StoredEvent | None:
@@ -126,8 +130,25 @@ class Events:
             .order_by(number.desc(), column)
             .limit(most)
         )
-        query = _where(query, wanted, since, until)
+        query = self._where(query, wanted, since, until)
         return [(row[0], int(row[1]), int(row[2]), float(row[3])) for row in self._all(query)]
+
+    def summary(
+        self,
+        *,
+        columns: Sequence[str],
+        most: int,
+        among: int,
+        step: tuple[str, int, int] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        **wanted: str | None,
+    ) -> EventSummary:
+        """Events added up; arguments as those of `event_summary.summarise` and of `latest`."""
+        query = self._where(select(events.c.number), wanted, since, until)
+        return summarise(
+            self._connection, query, columns=columns, most=most, among=among, step=step
+        )
 
     def size(self) -> int:
         """Bytes of all events with their requests."""
@@ -157,15 +178,41 @@ class Events:
     def _all(self, query: Select[Any]) -> Sequence[Any]:
         return self._connection.execute(query).all()
 
+    def _where(
+        self,
+        query: Select[Any],
+        wanted: Mapping[str, str | None],
+        since: float | None,
+        until: float | None,
+    ) -> Select[Any]:
+        for name, value in wanted.items():
+            if value is None:
+                continue
+            if name == "path_prefix":
+                condition = func.substr(events.c.path, 1, len(value)) == value
+            elif name == "matched":
+                condition = (events.c.rule == value) | self._has_logged(value)
+            else:
+                condition = events.c[name] == value
+            query = query.where(condition)
+        # Numbers are given out in the order of time, or nearly: with those of the span, an index
+        # by numbers needs not be gone through as a whole. "+ 0": or that is done to find these.
+        numbers = events.c.number + 0
+        if since is not None:
+            first = select(func.min(numbers)).where(events.c.at >= since).scalar_subquery()
+            query = query.where(events.c.at >= since, events.c.number >= first)
+        if until is not None:
+            last = select(func.max(numbers)).where(events.c.at < until).scalar_subquery()
+            query = query.where(events.c.at < until, events.c.number <= last)
+        return query
 
-def _where(
-    query: Select[Any], wanted: Mapping[str, str | None], since: float | None, until: float | None
-) -> Select[Any]:
-    for name, value in wanted.items():
-        if value is not None:
-            query = query.where(events.c[name] == value)
-    if since is not None:
-        query = query.where(events.c.at >= since)
-    if until is not None:
-        query = query.where(events.c.at < until)
-    return query
+    def _has_logged(self, rule: str) -> ColumnElement[bool]:
+        """Whether a `log` rule matched. Few events have any: the others are not taken apart."""
+        if self._connection.dialect.name == "sqlite":
+            found = func.json_each(events.c.event, "$.logged").table_valued("value")
+        else:
+            logged = cast(events.c.event, JSON)["logged"]
+            found = func.json_array_elements_text(logged).table_valued("value")
+        return events.c.event.not_like('%"logged":[]%') & exists(
+            select(literal_column("1")).select_from(found).where(found.c.value == rule)
+        )
