@@ -37,8 +37,11 @@ class Section:
     links: tuple[Link, ...]
 
 
-OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
-OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
+OF_ZONE: Final = (
+    Entry("Overview", "", Resource.ZONES),
+    Entry("Events", "/events", Resource.EVENTS),
+)
+OF_ACCOUNT: Final = (Entry("All events", "/events", Resource.EVENTS),)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:

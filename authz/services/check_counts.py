@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from authz.errors import InvalidInputError
@@ -66,6 +65,7 @@ class DecisionsOverTime:
         counted_since: since when there are counts at all; None before the first.
         hourly: whether some of what is here is known by the hour alone.
         series: that with the most checks first.
+        is_exact: whether every check is in it; otherwise it is estimated by events.
     """
 
     since: int
@@ -74,6 +74,7 @@ class DecisionsOverTime:
     counted_since: int | None
     hourly: bool
     series: tuple[Series, ...]
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def decisions_over_time(
     until: float,
     step: int = MINUTE,
     by: By = "verdict",
-    only: Mapping[CountedBy, str] = MappingProxyType({}),
+    only: Mapping[CountedBy, str] | None = None,
 ) -> DecisionsOverTime:
     """How many checks of a zone ended how, `step` seconds after `step` seconds.
 
@@ -160,7 +161,12 @@ def decisions_over_time(
         first = session.check_counts.first(zone_id)
         hourly = step < HOUR and session.check_counts.has_hours(begin, end, zone_id)
         rows = session.check_counts.summed(
-            _COLUMNS.get(by, by), since=begin, until=end, step=step, zone_id=zone_id, only=only
+            _COLUMNS.get(by, by),
+            since=begin,
+            until=end,
+            step=step,
+            zone_id=zone_id,
+            only=dict(only or {}),
         )
     found: dict[str, list[int]] = {}
     for at, name, checks in rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from authz.errors import InvalidInputError
 from authz.policy.decision import Verdict
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from authz.services.events import EventFilter
     from authz.store.engine import Store
+    from authz.store.event_summary import EventSummary
 
 #: Events that are looked at, the latest: more take longer than anybody waits for a page.
 MAX_EVENTS: Final = 20_000
@@ -68,6 +69,15 @@ class Summary:
     top: Mapping[TopBy, tuple[Top, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The checks that events stand for, over time; `allowed` and `blocked` are all of them."""
+
+    over: DecisionsOverTime
+    allowed: Kept
+    blocked: Kept
+
+
 def summarise_events(store: Store, wanted: EventFilter, *, most: int = 5) -> Summary:
     """Add up the latest MAX_EVENTS of these events.
 
@@ -83,15 +93,10 @@ def summarise_events(store: Store, wanted: EventFilter, *, most: int = 5) -> Sum
         found = session.events.summary(
             columns=tuple(_COLUMNS.values()), most=most, among=MAX_EVENTS, **wanted.columns()
         )
-    kept = {
-        verdict: Kept(events=events, checks=checks)
-        for verdict, (events, checks) in found.kept.items()
-    }
     return Summary(
         looked_at=found.looked_at,
         complete=found.looked_at < MAX_EVENTS,
-        allowed=kept.get(Verdict.ALLOW.value, Kept()),
-        blocked=kept.get(Verdict.DENY.value, Kept()),
+        **_kept(found),
         top={
             by: tuple(
                 Top(name=name, blocked=blocked, last_number=number, last_at=at)
@@ -104,7 +109,7 @@ def summarise_events(store: Store, wanted: EventFilter, *, most: int = 5) -> Sum
 
 def events_over_time(
     store: Store, wanted: EventFilter, *, since: float, until: float, step: int, by: By = "verdict"
-) -> DecisionsOverTime:
+) -> Estimate:
     """The checks that events stand for, over time: an estimate, where `decisions_over_time` of
     check_counts cannot tell apart what is wanted.
 
@@ -134,11 +139,24 @@ def events_over_time(
     checks: dict[str, list[int]] = {}
     for at, name, number in found.steps:
         checks.setdefault(name, [0] * steps)[(at - begin) // step] += number
-    return DecisionsOverTime(
+    over = DecisionsOverTime(
         since=begin,
         until=end,
         step=step,
         counted_since=None,
         hourly=False,
         series=ranked_series(checks),
+        is_exact=False,
     )
+    kept = _kept(found)
+    return Estimate(over=over, **kept)
+
+
+def _kept(found: EventSummary) -> dict[Literal["allowed", "blocked"], Kept]:
+    """Of each verdict."""
+
+    def of(verdict: Verdict) -> Kept:
+        events, checks = found.kept.get(verdict.value, (0, 0))
+        return Kept(events=events, checks=checks)
+
+    return {"allowed": of(Verdict.ALLOW), "blocked": of(Verdict.DENY)}
