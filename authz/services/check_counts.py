@@ -166,7 +166,7 @@ def decisions_over_time(
             until=end,
             step=step,
             zone_id=zone_id,
-            only=dict(only or {}),
+            only={str(name): value for name, value in (only or {}).items()},
         )
     found: dict[str, list[int]] = {}
     for at, name, checks in rows:
