@@ -40,6 +40,7 @@ class Section:
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
     Entry("Events", "/events", Resource.EVENTS),
+    Entry("Simulator", "/simulator", Resource.RULES),
 )
 OF_ACCOUNT: Final = (Entry("All events", "/events", Resource.EVENTS),)
 

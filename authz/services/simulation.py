@@ -31,6 +31,7 @@ from authz.sources.rule_json import ref_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from authz.policy.explain import TraceBudget
     from authz.policy.explanation import Explanation, RuleExplained
     from authz.policy.geo import GeoLookup
     from authz.policy.model import PolicyModel
@@ -107,11 +108,13 @@ def simulate(
     geo: GeoLookup | None = None,
     draft: Rules | None = None,
     allowed: Allowed = _EVERYTHING,
+    budget: TraceBudget | None = None,
 ) -> Simulation:
     """Decide the CheckRequest `data` as of Unix time `at`.
 
     Args:
         draft: the zone's rules, as the API takes them; None for those in force.
+        budget: how much may be spent on traces; None for as much as anybody may.
 
     Raises:
         NotFoundError: there is no such zone.
@@ -142,7 +145,7 @@ def simulate(
         model = _with_rules(live.model, ours, zone, account, rules)
         snapshot = compile_snapshot(model, 0, at, geo, previous=snapshot, lint=False)
     hidden = bool(account) and not allowed.account_rules
-    check = explain_check(snapshot, data, at, how, budget=trace_budget())
+    check = explain_check(snapshot, data, at, how, budget=budget or trace_budget())
     if check.explanation is not None:
         shown = _of_zone(check.explanation, ours)
         check = replace(check, explanation=_without_account(shown, snapshot) if hidden else shown)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from google.protobuf.json_format import Parse, ParseError
+from google.protobuf.json_format import MessageToJson, Parse, ParseError
 
 from authz.errors import InvalidInputError
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode
@@ -54,6 +54,11 @@ def read_json(text: str) -> ReadRequest:
             ) from None
         # On the wire, too, unknown fields are skipped; a typo should be seen all the same.
         return ReadRequest(data=message.SerializeToString(), ignored=_one_line(strict))
+
+
+def write_json(data: bytes) -> str:
+    """A serialised CheckRequest as `read_json` takes it."""
+    return MessageToJson(CheckRequest.FromString(data), preserving_proto_field_name=True)
 
 
 def read_check_request(text: str, options: DecodeOptions | None = None) -> Pasted:
