@@ -27,9 +27,9 @@ from authz.store.records import (
     ListOperation,
     PublishedCrl,
     Revocation,
-    StoredEvent,
     Token,
 )
+from authz.store.records_activity import StoredEvent
 from authz.store.tables import (
     authorities,
     certificate_counts,
