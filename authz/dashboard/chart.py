@@ -167,10 +167,8 @@ def nice_top(largest: int) -> int:
     """A round number that is not less: 2, 4, 10, 20, 40, 100 …; its half is a whole one."""
     if largest <= 2:
         return 2
-    size = 10 ** (len(str(largest)) - 1)
-    return next(
-        size * one for one in (1, 2, 4, 6, 8, 10) if size * one >= largest and size * one > 1
-    )
+    size = int(f"1{'0' * (len(str(largest)) - 1)}")
+    return next(size * one for one in (1, 2, 4, 6, 8, 10) if size * one >= largest)
 
 
 def compact(number: float) -> str:
