@@ -126,7 +126,7 @@ def traffic(viewer: Viewer) -> Traffic | None:
             )
             if one.by != "host"
         ),
-        top_of="Every blocked request is an event, up to a thousand a second; these are their numbers."
+        top_of="Numbers of events: every blocked request is one, up to a thousand a second."
         if summary.complete
         else f"Certificates, paths and rules: among the latest {grouped(MAX_EVENTS)} events.",
         url=url(),
