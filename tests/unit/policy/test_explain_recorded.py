@@ -81,3 +81,10 @@ def test_a_host_that_nobody_answers_for_has_no_rules() -> None:
 
     assert found["decision"]["reason"] == "unknown_host"
     assert "rules" not in found
+
+
+def test_of_a_path_that_was_cut_no_rule_is_told_what_it_said() -> None:
+    found = explain_recorded(POLICY, facts(path=b"/admin#"), Missing(path=True), AT)
+
+    assert found["decision"]["verdict"] is None
+    assert all(one["matches"] is not True for one in found["rules"][0]["rules"])

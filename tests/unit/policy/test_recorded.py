@@ -196,6 +196,8 @@ def test_a_request_that_may_have_been_too_large_to_decide_is_not_decided() -> No
 
     assert judge(policy, facts(), small, AT).reads != ("the size of the whole request",)
     assert judge(policy, facts(), large, AT).reads == ("the size of the whole request",)
+    # What is all there is looked at as it is.
+    assert judge(policy, facts(), Missing(size=10**9), AT).verdict is Verdict.ALLOW
 
 
 def test_a_request_that_is_all_there_and_too_large_is_denied() -> None:
