@@ -170,5 +170,6 @@ def missing_of(left_out: Mapping[str, Any]) -> Missing:
     return Missing(
         headers=frozenset(str(name).encode() for name in left_out.get("headers", ())),
         size=int(left_out.get("size", 0)),
+        cut=frozenset(map(str, left_out.get("cut", ()))),
         **{name: bool(left_out.get(name)) for name in flags},
     )
