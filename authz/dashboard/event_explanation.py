@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.failure import VerifyFailure
 from authz.certs.failure_clauses import clause_of
-from authz.dashboard.explanations import ShownCertificate, ShownReading, ShownRule
+from authz.dashboard.explanations import (
+    MAX_RULES,
+    ShownCertificate,
+    ShownReading,
+    ShownRule,
+)
 from authz.policy.decision import Verdict
 from authz.policy.model import Action
 from authz.rules.trace import Kind
@@ -27,9 +32,8 @@ if TYPE_CHECKING:
 
     from authz.services.event_names import NamedRule
 
-#: Rules that a page takes apart, and rules that it shows at all.
+#: Rules that a page takes apart.
 MAX_TRACES: Final = 40
-MAX_RULES: Final = 200
 
 #: Characters of a value.
 _ROOM: Final = 120
@@ -46,11 +50,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownReadings:
-    """As much of a ShownCheck as the macro `readings` needs; `left_out`: rules not shown."""
+    """As much of a ShownCheck as the macro `readings` needs."""
 
     readings: tuple[ShownReading, ...]
     unknown_fields: tuple[str, ...]
-    left_out: int
 
 
 def shown_certificate(found: Mapping[str, Any]) -> ShownCertificate:
@@ -72,13 +75,17 @@ def shown_certificate(found: Mapping[str, Any]) -> ShownCertificate:
             ("Serial number", found["serial"]),
             ("SHA-256 fingerprint", found["fingerprint_sha256"]),
         ]
+    clause = clause_of(
+        None if failure is None else VerifyFailure(failure), revoked=found["revoked"]
+    )
+    detail = found["detail"]
+    # The clause has a sentence for it already.
+    is_said = clause is not None and detail.lower() == clause.meaning.lower().rstrip(".")
     return ShownCertificate(
         verdict=verdict,
         kind=kind,
-        detail=found["detail"],
-        clause=clause_of(
-            None if failure is None else VerifyFailure(failure), revoked=found["revoked"]
-        ),
+        detail="" if is_said else detail,
+        clause=clause,
         rows=tuple(rows),
         path=tuple(found.get("path", ())),
     )
@@ -94,56 +101,52 @@ def shown_readings(
         rules: what people call them.
     """
     budget = _Budget()
-    found: list[ShownReading] = []
     told = explanation.get("rules", ())
     first = told[0]["verdicts"] if told else []
     told_other = False
+    found: list[ShownReading] = []
     for index, one in enumerate(told):
         differs = one["verdicts"] != first
         is_told = index == 0 or (differs and not told_other)
         told_other = told_other or differs
-        some = one["rules"] if is_told else []
-        ended_by = next((each["rule"] for each in one["rules"] if each["rule"] == rule), "")
-        shown = [
-            (each, _rule(each, rule, rules, sight, budget)) for each in budget.rules(some, rule)
-        ]
+        numbered = list(enumerate(one["rules"], 1)) if is_told else []
+        reached = [each for each in numbered if each[1]["reached"] is not False]
+        behind = [each for each in numbered if each[1]["reached"] is False]
+        # What does not match is what says least.
+        telling = sorted(reached, key=lambda each: each[1]["matches"] is False)
+        kept = sorted(telling[:MAX_RULES], key=lambda each: each[0])
         blocked = one["verdicts"] == [Verdict.DENY.value]
+        decides = any(each["rule"] == rule for each in one["rules"])
         found.append(
             ShownReading(
                 path=one["reading"],
                 blocked=blocked,
-                ended_by=_title(ended_by, rules) if blocked and ended_by else "",
-                rules=tuple(each for said, each in shown if said["reached"] is not False),
-                behind=tuple(each for said, each in shown if said["reached"] is False),
+                ended_by=_title(rule, rules) if blocked and decides else "",
+                rules=tuple(_rule(*each, rule, rules, sight, budget) for each in kept),
+                left_out=len(reached) - len(kept),
+                behind=tuple(
+                    _rule(*each, rule, rules, sight, budget) for each in behind[:MAX_RULES]
+                ),
+                left_out_behind=max(0, len(behind) - MAX_RULES),
                 is_told=is_told,
             )
         )
     return ShownReadings(
-        readings=tuple(found),
-        unknown_fields=tuple(explanation.get("unknown_fields", ())),
-        left_out=budget.left_out,
+        readings=tuple(found), unknown_fields=tuple(explanation.get("unknown_fields", ()))
     )
 
 
 class _Budget:
-    """How much of the rules a page has room for."""
+    """How many expressions a page has room to take apart."""
 
     def __init__(self) -> None:
-        self.left_out = 0
-        self._traces = MAX_TRACES
-
-    def rules(self, some: list[dict[str, Any]], decides: str) -> list[dict[str, Any]]:
-        """The first of them, and in any case the one that decides."""
-        shown = some[:MAX_RULES]
-        shown += [one for one in some[MAX_RULES:] if one["rule"] == decides]
-        self.left_out += len(some) - len(shown)
-        return shown
+        self._left = MAX_TRACES
 
     def takes(self, *, decides: bool) -> bool:
-        """Whether there is room to take one more expression apart."""
-        if not decides and self._traces <= 0:
+        """Whether there is room for one more."""
+        if not decides and self._left <= 0:
             return False
-        self._traces -= 1
+        self._left -= 1
         return True
 
 
@@ -152,6 +155,7 @@ def _title(ref: str, rules: Mapping[str, NamedRule]) -> str:
 
 
 def _rule(
+    position: int,
     said: Mapping[str, Any],
     decides: str,
     rules: Mapping[str, NamedRule],
@@ -171,6 +175,7 @@ def _rule(
     elif not hidden and budget.takes(decides=is_it):
         line = line_of_json(said["trace"])
     return ShownRule(
+        position=position,
         name=_title(ref, rules),
         ref=ref,
         rule_id="" if known is None else known.rule_id,
