@@ -18,6 +18,7 @@ from authz.dashboard.pages import (
     client_certificate_changes,
     client_certificate_creation,
     client_certificates,
+    events,
     expressions,
     files,
     hosts,
@@ -45,6 +46,7 @@ ROUTERS: Final = (
     sessions.router,
     overview.router,
     expressions.router,
+    events.router,
     simulator.router,
     # What makes one, and what has a name, is asked before what has an identifier there.
     authority_creation.router,

@@ -40,10 +40,12 @@ class Section:
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
     Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
+    Entry("Events", "/events", Resource.EVENTS),
     Entry("Simulator", "/simulator", Resource.RULES),
 )
 OF_ACCOUNT: Final[tuple[Entry, ...]] = (
     Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
+    Entry("All events", "/events", Resource.EVENTS),
 )
 
 
