@@ -120,7 +120,7 @@ class Events:
             Value, checks, the number of the latest event and its time.
         """
         column, number = events.c[by], func.sum(events.c.weight).label("checks")
-        query = (
+        query: Select[Any] = (
             select(column, number, func.max(events.c.number), func.max(events.c.at))
             .where(column != "")
             .group_by(column)
