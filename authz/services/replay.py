@@ -259,7 +259,7 @@ def _latest(
     """The latest events of a zone, and `most` requests at most; no transaction stays open."""
     before: int | None = None
     left = most
-    while left > 0:
+    while True:
         with store.read() as session:
             events = session.events.latest(most=_BATCH, before=before, since=since, zone_id=zone_id)
             requests = session.events.requests([one.number for one in events])
