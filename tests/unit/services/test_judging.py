@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.certs.presented import CertificateLimits
-from authz.errors import ExpressionError, PolicyError
+from authz.errors import RulesetError
 from authz.extauthz.decode import DecodeOptions, Undecodable
 from authz.policy.recorded import Missing
 from authz.services.context import account_of
@@ -93,14 +93,18 @@ def test_a_draft_is_in_the_place_of_a_zone_s_rules_and_nowhere_else(world: World
 
 
 def test_a_draft_that_could_not_be_deployed_is_refused_as_it_would_be(store: Store) -> None:
-    for rule, error in (
-        (_rule("http.hots"), ExpressionError),
-        (_rule(action="challenge"), PolicyError),
-        (_rule(ref="account:x"), PolicyError),
-        (_rule(action="skip", action_parameters={"rules": {"elsewhere": ["a"]}}), PolicyError),
+    for rule, path in (
+        (_rule("http.hots"), "expression"),
+        (_rule(action="challenge"), "action"),
+        (_rule(ref="account:x"), "ref"),
+        (_rule(action="skip", action_parameters={"rules": {"other": ["a"]}}), "action_parameters"),
     ):
-        with pytest.raises(error):
-            _draft(store, rule)
+        with pytest.raises(RulesetError) as raised:
+            _draft(store, _rule(ref="fine"), rule)
+        assert raised.value.path is not None
+        assert raised.value.path[:3] == ("rules", 1, path)
+    with pytest.raises(RulesetError, match="not an object"):
+        _draft(store, 7)  # type: ignore[arg-type]  # as JSON may have it
     with store.read() as session:
         assert session.rulesets.entry_point(session.zones.all()[0].id, "x") is None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import ExpressionError, InvalidInputError, NotFoundError
+from authz.errors import InvalidInputError, NotFoundError, RulesetError
 from authz.services import replay as module
 from authz.services.activity import keep_activity
 from authz.services.hosts import add_host
@@ -232,7 +232,7 @@ def test_other_zones_requests_are_not_tried(store: Store, zone_id: str, traffic:
 
 
 def test_what_cannot_be_tried_is_refused(store: Store, zone_id: str) -> None:
-    with pytest.raises(ExpressionError):
+    with pytest.raises(RulesetError):
         _replayed(store, zone_id, _rule("http.hots"))
     with pytest.raises(NotFoundError):
         _replayed(store, "f" * 32)
