@@ -19,7 +19,9 @@ from authz.policy.snapshot import compile_snapshot
 from authz.services.account_rules import account_models, models_in
 from authz.services.model import StoreModels
 from authz.services.namespace import OTHER_HOSTS
-from authz.services.rulesets import checked_rules, rules_in
+from authz.services.ready import Ready
+from authz.services.ruleset_input import Given, rules_from
+from authz.services.rulesets import new_ruleset, rules_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,21 +111,29 @@ class Judge:
             self._live_of, self._live_until = made.store_id, at + FETCHED_SECONDS
             return self._live
 
-    def draft(
-        self, session: Session, scope: Scope, rules: Sequence[Mapping[str, Any]], at: float
-    ) -> Snapshot:
+    def draft(self, session: Session, scope: Scope, rules: Sequence[Any], at: float) -> Snapshot:
         """What would be in force with other rules in a zone.
 
         Args:
-            rules: as the API and `rulesets.replace_rules` take them.
+            rules: all of them, as the API takes them.
 
         Raises:
-            PolicyError, ExpressionError: they could not be deployed.
+            RulesetError: they could not be deployed; everything that is wrong in `others`, each
+                with its place: `("rules", 1, "expression")`.
         """
         zone = scope.zone
         assert zone is not None, "rules of a zone are replaced"
         live = self.live(session, at)
-        kept = checked_rules(session, rules_in(session, scope), rules, geo=self.geo, at=at)
+        before = rules_in(session, scope)
+        kept = rules_from(
+            session,
+            scope,
+            [Given(rule=rule, path=("rules", index)) for index, rule in enumerate(rules)],
+            before.rules,
+            ruleset_id=(before.ruleset or new_ruleset(scope, at=at)).id,
+            ready=Ready(geo=self.geo),
+            at=at,
+        )
         combined = (*account_models(session, scope.account_id), *models_in(scope, kept))
         return compile_snapshot(
             with_rules(session, live.model, zone, combined),
