@@ -37,7 +37,10 @@ class Section:
     links: tuple[Link, ...]
 
 
-OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
+OF_ZONE: Final = (
+    Entry("Overview", "", Resource.ZONES),
+    Entry("Simulator", "/simulator", Resource.RULES),
+)
 OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
 
 
