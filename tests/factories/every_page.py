@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NO_PAGES: Final[Mapping[str, str]] = {
     "/": "leads to the first page of the menu",
     "/favicon.ico": "a picture",
+    "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
     "/static/{digest}/{name:path}": "files",
 }
 

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Choosing a field: a combobox that searches names, what people call them, and descriptions.
+// https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
+
+import { h, unique } from "./dom.js";
+
+/**
+ * @param kinds the catalogue.
+ * @param name the field that is chosen, or null.
+ * @param chosen gets the name of another one.
+ */
+export function fieldPicker({ kinds, name, label, key, chosen }) {
+  const listId = unique("b-fields");
+  const list = h("ul", { id: listId, role: "listbox", class: "b-options", "aria-label": "Fields", hidden: true });
+  const input = h("input", {
+    type: "text",
+    role: "combobox",
+    class: "b-picker-input",
+    "aria-label": label,
+    "aria-autocomplete": "list",
+    "aria-controls": listId,
+    "aria-expanded": "false",
+    "data-key": key,
+    placeholder: "Choose a field",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+  });
+  let options = [];
+  let active = -1;
+
+  const show = () => {
+    const field = kinds.fields.get(name);
+    input.value = field === undefined ? (name ?? "") : (field.label ?? field.name);
+    input.title = field === undefined ? "" : `${field.name}: ${field.about}`;
+  };
+
+  const close = () => {
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+    active = -1;
+  };
+
+  const open = (query) => {
+    const found = search(kinds, query);
+    options = [];
+    const parts = [];
+    let section = null;
+    for (const field of found) {
+      if (query === "" && field.section !== section) {
+        section = field.section;
+        parts.push(h("li", { role: "presentation", class: "b-section" }, section));
+      }
+      const element = option(field, field.name === name);
+      if (field.missing === undefined) {
+        element.addEventListener("click", () => choose(field.name));
+        options.push(element);
+      }
+      parts.push(element);
+    }
+    if (found.length === 0) {
+      parts.push(h("li", { role: "presentation", class: "b-section" }, "No field is called so"));
+    }
+    list.replaceChildren(...parts);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+    const at = options.findIndex((one) => one.dataset.name === name);
+    activate(query === "" ? at : 0);
+  };
+
+  const activate = (at) => {
+    options[active]?.classList.remove("b-active");
+    active = Math.min(at, options.length - 1);
+    const element = options[active];
+    if (element === undefined) {
+      input.removeAttribute("aria-activedescendant");
+      return;
+    }
+    element.classList.add("b-active");
+    element.scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", element.id);
+  };
+
+  const choose = (wanted) => {
+    close();
+    if (wanted !== name) {
+      name = wanted;
+      show();
+      chosen(wanted);
+    } else {
+      show();
+    }
+  };
+
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("click", () => {
+    if (list.hidden) {
+      open("");
+    }
+  });
+  input.addEventListener("input", () => open(input.value));
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.shiftKey) {
+      return;
+    }
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.hidden) {
+        open("");
+      } else if (options.length > 0) {
+        const by = event.key === "ArrowDown" ? 1 : -1;
+        activate((active + by + options.length) % options.length);
+      }
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (list.hidden) {
+        open("");
+      } else if (options[active] !== undefined) {
+        choose(options[active].dataset.name);
+      }
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+      show();
+    }
+  });
+  input.addEventListener("blur", () => {
+    close();
+    show();
+  });
+  // A click on an option must not take the focus from the input, which closes the list.
+  list.addEventListener("mousedown", (event) => event.preventDefault());
+
+  show();
+  return { element: h("div", { class: "b-picker" }, input, list), input };
+}
+
+function option(field, isChosen) {
+  return h(
+    "li",
+    {
+      id: unique("b-field"),
+      role: "option",
+      class: "b-option",
+      "aria-selected": String(isChosen),
+      "aria-disabled": field.missing === undefined ? null : "true",
+      "data-name": field.name,
+    },
+    h(
+      "span",
+      { class: "b-option-name" },
+      field.label === undefined ? null : h("strong", {}, field.label),
+      h("code", {}, field.name),
+    ),
+    h("span", { class: "b-option-about" }, field.missing === undefined ? plain(field.about) : `Not here: ${field.missing}`),
+  );
+}
+
+/** Descriptions have Markdown's marks around code. */
+export function plain(about) {
+  return about.replaceAll("`", "");
+}
+
+/** The fields that a query finds, the best first; all of them, by section, for none. */
+function search(kinds, query) {
+  const fields = [...kinds.fields.values()];
+  const terms = query.toLowerCase().split(/\s+/).filter((one) => one !== "");
+  if (terms.length === 0) {
+    const sections = [...new Set(fields.map((one) => one.section))].sort(
+      (one, other) => (one === "Client certificate" ? -1 : 0) - (other === "Client certificate" ? -1 : 0),
+    );
+    return sections.flatMap((title) => fields.filter((one) => one.section === title));
+  }
+  const scored = [];
+  for (const field of fields) {
+    const label = (field.label ?? "").toLowerCase();
+    const words = `${label} ${field.name}`;
+    const all = `${words} ${field.about.toLowerCase()}`;
+    if (terms.every((term) => all.includes(term))) {
+      const exact = label.startsWith(terms[0]) || field.name.startsWith(terms[0]);
+      const named = terms.every((term) => words.includes(term));
+      scored.push([field.missing === undefined ? 0 : 4, exact ? 0 : named ? 1 : 2, field]);
+    }
+  }
+  scored.sort((one, other) => one[0] + one[1] - (other[0] + other[1]));
+  return scored.map((one) => one[2]);
+}
