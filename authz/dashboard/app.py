@@ -11,7 +11,17 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import expressions, files, overview, sessions, sign_in
+from authz.dashboard.pages import (
+    expressions,
+    files,
+    mtls_rule,
+    overview,
+    rule_editor,
+    rule_versions,
+    rules,
+    sessions,
+    sign_in,
+)
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -31,6 +41,11 @@ ROUTERS: Final = (
     sessions.router,
     overview.router,
     expressions.router,
+    # Before the editor, to which any word is a rule's identifier.
+    mtls_rule.router,
+    rule_versions.router,
+    rules.router,
+    rule_editor.router,
 )
 
 

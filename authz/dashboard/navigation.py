@@ -37,8 +37,11 @@ class Section:
     links: tuple[Link, ...]
 
 
-OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
-OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
+OF_ZONE: Final = (
+    Entry("Overview", "", Resource.ZONES),
+    Entry("Rules", "/rules", Resource.RULES),
+)
+OF_ACCOUNT: Final[tuple[Entry, ...]] = (Entry("Account rules", "/rules", Resource.RULES),)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from authz.dashboard.forms import Form
     from authz.services.rule_deployment import Deployed
 
-#: What a button says (`do`); whatever else it says, the form is shown again.
+#: What a button says (`do`); with EDIT, and whatever else, the editor is shown.
 DEPLOY = "deploy"
 LOG_FIRST = "log"
 DRAFT = "draft"
 REPLAY = "replay"
-USE = "use"
+EDIT = "edit"
 
 
 def act(editing: Editing, posted: Form) -> Response:
@@ -85,7 +85,9 @@ def _deploy(editing: Editing, posted: Form, *, log_first: bool) -> Response:
             return show(editing, replayed=replayed, asked=True)
     done = _put(editing, log_first=log_first)
     if log_first:
-        notice = f"{editing.form.name} logs what it would block. See its matches, then let it block."
+        notice = (
+            f"{editing.form.name} logs what it would block. See its matches, then let it block."
+        )
         return here.viewer.go(here.url(f"/{done.rule['id']}"), notice)
     notice = f"{editing.form.name} is deployed."
     if done.rules.loosened:
@@ -112,5 +114,9 @@ def _replay(editing: Editing) -> Response:
         return show(editing, status=400, asked=True)
     _put(editing, rehearse=True)
     replayed = replay_of(editing)
-    info = "" if replayed is not None else "No requests are recorded yet, so there is nothing to replay."
+    info = (
+        ""
+        if replayed is not None
+        else "No requests are recorded yet, so there is nothing to replay."
+    )
     return show(editing, replayed=replayed, asked=True, info=info)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose rules a page is about: the same pages are below each zone and for the account.
 
-    both(router)                                       # /zones/{zone_id}/rules… and /rules…
-    def page(here: ReadingRules) -> Response: here.scope, here.url("/versions")
+both(router)                                       # /zones/{zone_id}/rules… and /rules…
+def page(here: ReadingRules) -> Response: here.scope, here.url("/versions")
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi.responses import HTMLResponse
 
     from authz.services.rulesets import RulesInForce
+    from authz.store.records import Zone
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _BASIS: Final = re.compile(r"([0-9a-f]{32}):([0-9]{1,9})")
@@ -47,6 +48,14 @@ class RulesViewer:
     def may_write(self) -> bool:
         """Whether they may change these rules."""
         return self.viewer.may(Resource.RULES, Level.WRITE)
+
+    @property
+    def builder_zone(self) -> Zone | None:
+        """The zone whose lists and CAs the Expression Builder knows: for the account, any."""
+        found = (
+            one for one in self.viewer.zones if self.viewer.may(Resource.RULES, Level.READ, one.id)
+        )
+        return self.viewer.zone or next(found, None)
 
     def url(self, path: str = "") -> str:
         """The address of a page about these rules."""

@@ -29,8 +29,8 @@ from authz.errors import AuthzError, InvalidInputError, NotFoundError, Precondit
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.rule_deployment import Wanted, basis_of, check_basis, deploy_rule
 from authz.services.rule_drafts import get_draft, list_drafts
-from authz.services.rulesets import rules_in
 from authz.services.ruleset_rules import change_rule, remove_rule
+from authz.services.rulesets import rules_in
 from authz.services.scopes import Scope
 from authz.sources.rule_json import ref_of
 
@@ -54,10 +54,15 @@ def order(here: WritingRules, given: Annotated[Any, Body()]) -> JSONResponse:
     """Move a rule, for the script that drags: `{"rule": ID, "place": N, "basis": …}`."""
     asked = given if isinstance(given, dict) else {}
     rule_id, place, basis = (asked.get(key) for key in ("rule", "place", "basis"))
-    is_place = isinstance(place, int) and not isinstance(place, bool) and 1 <= place < 1 << 31
-    if not (isinstance(rule_id, str) and is_place and isinstance(basis, str)):
+    if (
+        not isinstance(rule_id, str)
+        or not isinstance(basis, str)
+        or not isinstance(place, int)
+        or isinstance(place, bool)
+        or place < 1
+    ):
         raise InvalidInputError("rule, place or basis is missing, or not what it should be")
-    after = _moved(here, rule_id, int(place), basis)
+    after = _moved(here, rule_id, place, basis)
     return here.viewer.json({"basis": basis_text(basis_of(after))})
 
 
@@ -227,7 +232,8 @@ def _place(form: Form, place: int, count: int) -> int:
     number = form.number("to", 0)
     if not 1 <= number <= count:
         raise InvalidInputError(
-            f"there is no place {to!r} among {count} rules", hint=f"write a number from 1 to {count}"
+            f"there is no place {to!r} among {count} rules",
+            hint=f"write a number from 1 to {count}",
         )
     return number
 
