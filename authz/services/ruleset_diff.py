@@ -90,7 +90,7 @@ class RulesetDiff:
 
     def count(self, change: Change) -> int:
         """How many rules there are of a kind."""
-        return sum(one.change is change for one in self.changes)
+        return sum(one.change == change for one in self.changes)
 
 
 def compare_rules(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Response
@@ -25,11 +25,11 @@ from authz.services.rules import changes_between
 from authz.services.ruleset_diff import compare_rules
 from authz.services.ruleset_rollback import roll_back
 from authz.services.ruleset_versions import get_version, list_versions
+from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from authz.services.rules import RuleChanges
     from authz.services.rulesets import RulesInForce
     from authz.store.records import Ruleset, RulesetVersion
 
@@ -49,14 +49,18 @@ class VersionRow:
 
     Args:
         actor: who made it.
-        rules: how many it has, and `changes` to the version before; None where that is not known.
+        rules: how many it has; None where that is not known.
+        changes: to the version before: the names of rules by what became of them; None where that
+            is not known.
+        moved: whether rules that stayed have another order.
     """
 
     number: int
     at: float
     actor: str
     rules: int | None
-    changes: RuleChanges | None
+    changes: Mapping[str, Sequence[str]] | None
+    moved: bool = False
 
 
 @routes.get("/versions")
@@ -169,16 +173,29 @@ def _rows(here: RulesViewer, rules: RulesInForce, first: int) -> list[VersionRow
         if place + 1 < len(outlines):
             before = kept[place + 1]
             then = None if before is None else before.rules
-        found.append(
-            VersionRow(
-                number=outline.version,
-                at=outline.created_at,
-                actor=outline.actor,
-                rules=None if now is None else len(now.rules),
-                changes=None if now is None or then is None else changes_between(then, now.rules),
-            )
+        row = VersionRow(
+            number=outline.version,
+            at=outline.created_at,
+            actor=outline.actor,
+            rules=None if now is None else len(now.rules),
+            changes=None,
         )
+        found.append(row if now is None or then is None else _with_changes(row, then, now.rules))
     return found
+
+
+def _with_changes(
+    row: VersionRow, then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
+) -> VersionRow:
+    changes = changes_between(then, now)
+    names = {ref_of(rule): str(rule.get("description") or ref_of(rule)) for rule in (*then, *now)}
+    told = {
+        what: [names[ref] for ref in getattr(changes, what)]
+        for what in ("added", "changed", "removed")
+    }
+    return replace(
+        row, changes={what: some for what, some in told.items() if some}, moved=changes.moved
+    )
 
 
 def _version(here: RulesViewer, rules: RulesInForce, number: int) -> RulesetVersion:
