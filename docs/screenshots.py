@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +20,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 from authz.observability.log import configure_logging  # noqa: E402
 from authz.store.engine import open_store  # noqa: E402
-from tests.browser.conftest import ARGUMENTS, sign_in  # noqa: E402
+from tests.factories.browser import ARGUMENTS, find_chromium, sign_in  # noqa: E402
 from tests.factories.dashboard import serving_pages  # noqa: E402
 from tests.factories.every_page import page_routes, path_of  # noqa: E402
 from tests.factories.furnished import furnish  # noqa: E402
@@ -39,7 +38,7 @@ def name_of(route: str) -> str:
 
 def main() -> int:
     """Make them; the exit status."""
-    binary = shutil.which("chromium") or shutil.which("chromium-browser")
+    binary = find_chromium()
     if binary is None:
         print("there is no chromium: install the distribution's package", file=sys.stderr)
         return 1
@@ -65,7 +64,7 @@ def main() -> int:
                     page = context.new_page()
                     page.goto(f"{served.url}/sign-in")
                     page.screenshot(path=IMAGES / f"sign-in{suffix}-{colours}.png")
-                    sign_in(page, served)
+                    sign_in(page, served.url, served.token)
                     for name, route in names.items():
                         if name != "sign-in":
                             page.goto(served.url + path_of(route, values), wait_until="networkidle")
