@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/zones/{zone_id}/expression`: a page to try expressions, and the other end of the builder there and
-in forms of rules. Nothing is written to the store.
+"""`/zones/{zone_id}/expression`: a page to try expressions, and the other end of the builder.
+
+The builder is there and in forms of rules. Nothing is written to the store.
 
 read       a text        → errors, findings, words, its rows
 write      rows          → the expression, or what is wrong in which row

@@ -10,7 +10,7 @@ import { showFindings } from "./findings.js";
 import { paint } from "./highlight.js";
 import { Kinds } from "./kinds.js";
 import { Latest } from "./latest.js";
-import { emptyRow, group, identified } from "./model.js";
+import { emptyRow, group, identified, isUntouched } from "./model.js";
 import { RowsView } from "./rows.js";
 
 //: How long nobody types before screen readers are told, in milliseconds.
@@ -90,8 +90,10 @@ export class Builder {
       say: (text, after) => this.#say(text, after),
     });
     this.label = this.#root.querySelector("label");
+    this.told = this.#root.querySelector(".builder-errors");
     const main = h("div", { class: "b-main" }, this.rowsBox, this.editor.element, this.side);
-    this.#root.append(h("div", { class: "b-bar" }, this.label, this.switch), this.notice, main, this.findings, this.live);
+    const bar = h("div", { class: "b-bar" }, this.label, this.switch);
+    this.#root.append(bar, this.notice, ...(this.told === null ? [] : [this.told]), main, this.findings, this.live);
     this.#root.classList.add("b-on");
   }
 
@@ -130,6 +132,9 @@ export class Builder {
     this.#answer = answer;
     this.#valid = answer.valid;
     this.editor.show(answer);
+    if (!answer.valid) {
+      this.#forgetTold();
+    }
     if (this.#mode === "text") {
       this.editor.completion.offer(this.wasTyped ? answer.completion : null);
       this.#showFindings(answer.findings);
@@ -142,7 +147,7 @@ export class Builder {
   #wasWritten(answer) {
     this.#reached();
     this.#valid = answer.valid;
-    this.#textarea.value = answer.expression;
+    this.#textarea.value = isUntouched(this.#tree) ? "" : answer.expression;
     this.rows.show(answer.errors);
     this.#preview(answer.expression, answer.tokens);
     this.state.textContent = answer.valid ? "" : "Not complete yet";
@@ -175,8 +180,15 @@ export class Builder {
     this.#say("The proposal is used", 0);
   }
 
+  /** What the server said of the expression when it made the page is old now. */
+  #forgetTold() {
+    this.told?.remove();
+    this.told = null;
+  }
+
   #typed() {
     this.wasTyped = true;
+    this.#forgetTold();
     this.#notify(null);
     this.reading.soon();
   }
@@ -229,6 +241,7 @@ export class Builder {
       root: this.#tree,
       changed: () => {
         this.#notify(null);
+        this.#forgetTold();
         this.writing.soon();
       },
       say: (text) => this.#say(text, 0),

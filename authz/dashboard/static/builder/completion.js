@@ -35,9 +35,10 @@ export class Completion {
       "aria-label": "Suggestions",
       hidden: true,
     });
+    textarea.setAttribute("role", "combobox");
     textarea.setAttribute("aria-autocomplete", "list");
     textarea.setAttribute("aria-controls", this.list.id);
-    textarea.setAttribute("aria-haspopup", "listbox");
+    textarea.setAttribute("aria-expanded", "false");
     this.list.addEventListener("mousedown", (event) => event.preventDefault());
     textarea.addEventListener("blur", () => this.close());
     textarea.addEventListener("input", () => this.#follow());
@@ -105,6 +106,7 @@ export class Completion {
   /** Hide it. */
   close() {
     this.list.hidden = true;
+    this.#textarea.setAttribute("aria-expanded", "false");
     this.#textarea.removeAttribute("aria-activedescendant");
   }
 
@@ -121,6 +123,7 @@ export class Completion {
     });
     this.list.replaceChildren(...elements);
     this.list.hidden = false;
+    this.#textarea.setAttribute("aria-expanded", "true");
     this.#place();
     this.#activate(0);
   }

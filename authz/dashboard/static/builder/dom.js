@@ -8,7 +8,7 @@ const ICONS = {
   up: "M12 19V5M6 11l6-6 6 6",
   down: "M12 5v14M6 13l6 6 6-6",
   remove: "M6 6l12 12M18 6L6 18",
-  more: "M5 12h.01M12 12h.01M19 12h.01",
+  more: "M5 12h.5M12 12h.5M19 12h.5",
   rows: "M4 6h16M4 12h16M4 18h10",
 };
 

@@ -81,6 +81,11 @@ export function* rowsOf(item) {
   }
 }
 
+/** Whether nobody has chosen anything yet. */
+export function isUntouched(root) {
+  return root.rows.every((one) => one.kind === "row" && one.field === null && one.literals.length === 0);
+}
+
 /** Whether something is in a group about elements, where `[*]` needs no `any` of its own. */
 export function isAboutElements(root, item) {
   for (let one = parentOf(root, item); one !== null; one = parentOf(root, one)) {

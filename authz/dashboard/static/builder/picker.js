@@ -173,17 +173,23 @@ function search(kinds, query) {
     );
     return sections.flatMap((title) => fields.filter((one) => one.section === title));
   }
+  const whole = terms.join(" ");
   const scored = [];
   for (const field of fields) {
     const label = (field.label ?? "").toLowerCase();
     const words = `${label} ${field.name}`;
     const all = `${words} ${field.about.toLowerCase()}`;
     if (terms.every((term) => all.includes(term))) {
-      const exact = label.startsWith(terms[0]) || field.name.startsWith(terms[0]);
-      const named = terms.every((term) => words.includes(term));
-      scored.push([field.missing === undefined ? 0 : 4, exact ? 0 : named ? 1 : 2, field]);
+      const ranks = [
+        label === whole || field.name === whole,
+        label.startsWith(whole) || field.name.startsWith(whole),
+        words.includes(whole),
+        terms.every((term) => words.includes(term)),
+      ];
+      const rank = ranks.indexOf(true);
+      scored.push([(rank < 0 ? ranks.length : rank) + (field.missing === undefined ? 0 : 8), field]);
     }
   }
-  scored.sort((one, other) => one[0] + one[1] - (other[0] + other[1]));
-  return scored.map((one) => one[2]);
+  scored.sort((one, other) => one[0] - other[0]);
+  return scored.map((one) => one[1]);
 }

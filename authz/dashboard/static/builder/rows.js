@@ -3,7 +3,7 @@
 // focus stays where it was.
 
 import { button, h, iconButton, sentence } from "./dom.js";
-import { append, dissolve, itemAt, parentOf, remove } from "./model.js";
+import { append, dissolve, itemAt, remove } from "./model.js";
 import { rowElement } from "./row.js";
 
 const LOGIC = {
@@ -49,6 +49,10 @@ export class RowsView {
    */
   structure(change, focus = null, said = null) {
     const had = document.activeElement?.closest("[data-key]")?.dataset.key ?? null;
+    if (this.element.contains(document.activeElement)) {
+      // What is half typed counts; an element that is only taken away does not tell.
+      document.activeElement.blur();
+    }
     const made = change();
     this.draw();
     const wanted = typeof focus === "function" ? focus(made) : (focus ?? had);
@@ -229,10 +233,5 @@ export class RowsView {
       ...Object.entries(QUANTITY).map(([value, text]) => h("option", { value }, text)),
     );
     return select;
-  }
-
-  /** Whether something is still in the tree. */
-  has(item) {
-    return item === this.root || parentOf(this.root, item) !== null;
   }
 }
