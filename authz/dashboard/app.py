@@ -12,6 +12,7 @@ from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
 from authz.dashboard.pages import (
+    events,
     expressions,
     files,
     mtls_rule,
@@ -21,6 +22,7 @@ from authz.dashboard.pages import (
     rules,
     sessions,
     sign_in,
+    simulator,
 )
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
@@ -46,6 +48,8 @@ ROUTERS: Final = (
     rule_versions.router,
     rules.router,
     rule_editor.router,
+    events.router,
+    simulator.router,
 )
 
 

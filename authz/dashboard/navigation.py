@@ -40,8 +40,13 @@ class Section:
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
     Entry("Rules", "/rules", Resource.RULES),
+    Entry("Events", "/events", Resource.EVENTS),
+    Entry("Simulator", "/simulator", Resource.RULES),
 )
-OF_ACCOUNT: Final[tuple[Entry, ...]] = (Entry("Account rules", "/rules", Resource.RULES),)
+OF_ACCOUNT: Final = (
+    Entry("Account rules", "/rules", Resource.RULES),
+    Entry("All events", "/events", Resource.EVENTS),
+)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:

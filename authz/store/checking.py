@@ -19,7 +19,6 @@ from authz.store.causes import is_damage
 from authz.store.counts import counting
 from authz.store.engine import database_of
 from authz.store.metadata import metadata
-from authz.store.observed_tables import events
 from authz.store.tables import (
     authorities,
     authority_certificates,
@@ -34,6 +33,7 @@ from authz.store.tables import (
     rulesets,
     zones,
 )
+from authz.store.tables_activity import events, recorded_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,6 +62,7 @@ _JSON: Final = (
     audit_log.c.before,
     audit_log.c.after,
     events.c.event,
+    recorded_requests.c.left_out,
 )
 
 

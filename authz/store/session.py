@@ -18,7 +18,9 @@ from sqlalchemy import select, update
 
 from authz.store.audit import Audit
 from authz.store.authorities import Authorities
+from authz.store.certificate_checks import CertificateCheckCounts
 from authz.store.certificates import Certificates
+from authz.store.check_counts import CheckCounts
 from authz.store.events import Events
 from authz.store.hosts import Hosts
 from authz.store.list_operations import ListOperations
@@ -112,6 +114,16 @@ class Session:
     def events(self) -> Events:
         """Checks that are worth telling."""
         return Events(self._connection)
+
+    @cached_property
+    def check_counts(self) -> CheckCounts:
+        """How many checks there were."""
+        return CheckCounts(self._connection)
+
+    @cached_property
+    def certificate_checks(self) -> CertificateCheckCounts:
+        """In how many checks each certificate was shown."""
+        return CertificateCheckCounts(self._connection)
 
     @cached_property
     def published(self) -> PublishedCrls:

@@ -29,9 +29,9 @@ from authz.store.records import (
     PublishedCrl,
     Revocation,
     SignIn,
-    StoredEvent,
     Token,
 )
+from authz.store.records_activity import StoredEvent
 from authz.store.tables import (
     authorities,
     certificate_counts,

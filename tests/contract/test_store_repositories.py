@@ -20,9 +20,9 @@ from authz.store.records import (
     Revocation,
     SignIn,
     Sources,
-    StoredEvent,
     Token,
 )
+from authz.store.records_activity import StoredEvent
 from tests.factories.pki import AT
 from tests.factories.stored import (
     account,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NO_PAGES: Final[Mapping[str, str]] = {
     "/": "leads to the first page of the menu",
     "/favicon.ico": "a picture",
+    "/events/tail": "JSON for the script of the page of events",
+    "/zones/{zone_id}/events/tail": "the same",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
     "/static/{digest}/{name:path}": "files",
 }

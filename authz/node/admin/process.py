@@ -23,9 +23,11 @@ from authz.api.app import create_api
 from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
+from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.dashboard.app import Dashboard
 from authz.dashboard.options import Options
 from authz.errors import AuthzError, StoreError
+from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
@@ -35,8 +37,10 @@ from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.services.backend import Backend, LateStore
+from authz.services.explanation import CheckReading
 from authz.services.first_token import first_token
 from authz.services.keys import encryption_of, has_keys
+from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
 from authz.sources.key_secret import read_secret
 
@@ -82,6 +86,10 @@ class Admin:
             store=self._store,
             encryption=self._encryption,
             publication_url=config.publication_url,
+            reading=reading_of(config),
+            live=LivePolicy(
+                Path(config.data_dir), None if config.policy is None else Path(config.policy)
+            ),
         )
         self._app = create_api(backend)
         self._pages = Dashboard(
@@ -189,6 +197,20 @@ class Admin:
     def _say(self, message: msgspec.Struct) -> None:
         with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
             self._channel.send(message)
+
+
+def reading_of(config: AdminConfig) -> CheckReading:
+    """How checks are read here, as the workers do."""
+    return CheckReading(
+        options=DecodeOptions(
+            certificate_source=CertificateSource(config.certificate_source),
+            xfcc_trusted_hops=config.xfcc_trusted_hops,
+            client_ip_trusted_hops=config.client_ip_trusted_hops,
+        ),
+        limits=CertificateLimits(
+            certificate_bytes=config.certificate_bytes, chain_length=config.chain_length
+        ),
+    )
 
 
 def end(status: int) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from authz.store import records, rule_drafts, tables
+from authz.store import records, records_activity, rule_drafts, tables, tables_activity
 from authz.store.columns import CheckedText
 
 # Of `tables`, which has every one.
@@ -33,7 +33,10 @@ RECORDS = {
     records.Token: "tokens",
     records.SignIn: "sessions",
     records.AuditEntry: "audit_log",
-    records.StoredEvent: "events",
+    records_activity.StoredEvent: "events",
+    records_activity.RecordedRequest: "recorded_requests",
+    records_activity.CheckCount: "check_counts",
+    records_activity.CertificateChecks: "certificate_checks",
     records.PublishedCrl: "published_crls",
 }
 
@@ -43,6 +46,10 @@ def test_every_field_of_a_record_is_a_column(record: type) -> None:
     columns = metadata.tables[RECORDS[record]].columns
 
     assert {field.name for field in dataclasses.fields(record)} <= set(columns.keys())
+
+
+def test_the_tables_of_what_was_seen_are_among_those_of_the_database() -> None:
+    assert tables_activity.events is metadata.tables["events"]
 
 
 @pytest.mark.parametrize("name", metadata.tables)
