@@ -82,7 +82,7 @@ def _deploy(editing: Editing, posted: Form, *, log_first: bool) -> Response:
         _put(editing, rehearse=True)
         replayed = replay_of(editing)
         if replayed is not None and replayed.changes:
-            return show(editing, replayed=replayed, asked=True)
+            return show(editing, replayed=replayed, is_held=True, asked=True)
     done = _put(editing, log_first=log_first)
     if log_first:
         notice = (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from authz.dashboard.problems import text_of
 from authz.dashboard.rule_forms import CONTENT_TYPES, RuleForm, field_of, form_of_rule
+from authz.dashboard.rule_matches import events_url, matches_of
 from authz.dashboard.rule_rows import to_block
 from authz.dashboard.rule_scopes import basis_text
 from authz.errors import ExpressionError, InvalidInputError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from authz.dashboard.rule_scopes import RulesViewer
     from authz.errors import AuthzError
     from authz.rules import Finding
+    from authz.services.check_counts import RuleCounts
     from authz.services.rule_deployment import Basis
     from authz.services.rule_merging import Rebased
     from authz.store.rule_drafts import RuleDraft
@@ -135,6 +137,7 @@ def show(
     others: Rebased | None = None,
     is_conflict: bool = False,
     replayed: Replayed | None = None,
+    is_held: bool = False,
     asked: bool = False,
     info: str = "",
 ) -> Response:
@@ -144,6 +147,7 @@ def show(
         others: what became of the rules since the change was begun.
         is_conflict: somebody tried to deploy; else they opened a draft.
         replayed: what the recorded requests say.
+        is_held: somebody tried to deploy, and sees that first.
         asked: a button was pressed: an expression that is empty is wrong then.
         info: something that is no error.
     """
@@ -169,9 +173,12 @@ def show(
         wrong=wrong,
         findings=findings,
         replayed=replayed,
+        is_held=is_held,
         info=info,
         content_types=CONTENT_TYPES,
         skippable=_skippable(rules.rules, editing),
+        matches=None if rule is None else _matches(here, rule),
+        events_url=events_url,
         count=len(rules.rules) + (editing.rule_id is None),
         drafts=[one for one in drafts if editing.rule_id and one.rule_id == editing.rule_id],
         to_block="" if rule is None else to_block(rule, drafts),
@@ -262,6 +269,10 @@ def _skippable(rules: Sequence[Mapping[str, Any]], editing: Editing) -> list[dic
         for one in rules
         if one["id"] != editing.rule_id
     ]
+
+
+def _matches(here: RulesViewer, rule: Mapping[str, Any]) -> RuleCounts | None:
+    return (matches_of(here) or {}).get(ref_of(rule))
 
 
 def _blocks(rule: Mapping[str, Any] | None) -> bool:

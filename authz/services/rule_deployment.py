@@ -145,6 +145,26 @@ def deploy_rule(
     return Deployed(rules=after, rule=kept, before=before)
 
 
+def rules_with(before: RulesInForce, wanted: Wanted) -> list[dict[str, Any]]:
+    """All rules as they would be, as `rulesets.replace_rules` takes them, to try them.
+
+    Raises:
+        NotFoundError: the rule that is replaced is not there.
+    """
+    _, there, others = _taken_out(before, wanted.rule_id)
+    rule = {key: one for key, one in wanted.rule.items() if key != "id"}
+    if wanted.rule_id is not None:
+        rule["id"] = wanted.rule_id
+    rules = [*map(dict, others)]
+    rules.insert(_place(wanted, there, len(others)), rule)
+    return rules
+
+
+def _place(wanted: Wanted, there: int, others: int) -> int:
+    """Where the rule goes, from 0."""
+    return there if wanted.place is None else max(0, min(wanted.place - 1, others))
+
+
 def _first_logging(rule: Mapping[str, Any]) -> dict[str, Any]:
     if rule.get("action") != "block":
         raise InvalidInputError(
@@ -181,7 +201,7 @@ def _with(
     at: float,
 ) -> tuple[RulesInForce, Rule]:
     """The others with this rule among them, kept; and the rule."""
-    place = there if wanted.place is None else max(0, min(wanted.place - 1, len(others)))
+    place = _place(wanted, there, len(others))
     ruleset = before.ruleset or new_ruleset(before.scope, at=at)
     given = [Given(rule=one) for one in others]
     own = {key: one for key, one in rule.items() if key != "id"}

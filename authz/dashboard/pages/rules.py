@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 
 from authz.dashboard.forms import Posted
 from authz.dashboard.problems import text_of
+from authz.dashboard.rule_matches import events_url, matches_of
 from authz.dashboard.rule_rows import page_number, page_of, to_block
 from authz.dashboard.rule_scopes import (
     ReadingRules,
@@ -160,6 +161,8 @@ def _list(
         page=page,
         drafts=drafts,
         names=names,
+        matches=matches_of(here),
+        events_url=events_url,
         account_rules=_of_account(here),
         error="" if error is None else text_of(error),
     )
