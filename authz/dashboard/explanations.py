@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Characters of a value that a page shows.
 _ROOM: Final = 300
+#: Rules of a reading that a page shows; those that do not match are left out first.
+MAX_RULES: Final = 100
 
 _OUTCOMES: Final[Mapping[RuleOutcome, tuple[str, str]]] = {
     RuleOutcome.MATCHED: ("matches", "info"),
@@ -56,12 +58,14 @@ class ShownRule:
     """One rule: `outcome` in words, `kind` the kind of its badge.
 
     Args:
+        position: among the rules that are switched on, from 1.
         name: its description, or its ref.
-        link: whether the page of rules has it (`rule_id`).
+        rule_id: of one that the zone or the account has, `""` for one that is tried.
         why: a sentence that says more; `""` for none.
         line: what every part of its expression gives; None where that was left out.
     """
 
+    position: int
     name: str
     ref: str
     rule_id: str
@@ -80,8 +84,8 @@ class ShownReading:
     """One way to read the path.
 
     Args:
-        rules: those that evaluation came to.
-        behind: those that it did not.
+        rules: those that evaluation came to; `left_out` more of them do not match.
+        behind: those that it did not come to; `left_out_behind` more of them.
         is_told: whether its rules are worth showing: those of the path as sent, and of the first
             reading that is decided otherwise.
     """
@@ -90,7 +94,9 @@ class ShownReading:
     blocked: bool
     ended_by: str
     rules: tuple[ShownRule, ...]
+    left_out: int
     behind: tuple[ShownRule, ...]
+    left_out_behind: int
     is_told: bool
 
 
@@ -276,11 +282,14 @@ def _certificate(found: CertificateExplained) -> ShownCertificate:
             ("Serial number", certificate.serial),
             ("SHA-256 fingerprint", certificate.fingerprint_sha256),
         ]
+    clause = clause_of(found.failure, revoked=found.revoked)
+    # The clause has a sentence for it already.
+    is_said = clause is not None and found.detail.lower() == clause.meaning.lower().rstrip(".")
     return ShownCertificate(
         verdict=verdict,
         kind=kind,
-        detail=found.detail,
-        clause=clause_of(found.failure, revoked=found.revoked),
+        detail="" if is_said else found.detail,
+        clause=clause,
         rows=tuple(rows),
         path=tuple(one.subject_dn for one in found.path),
     )
@@ -296,21 +305,25 @@ def _readings(found: Explanation, names: _Names) -> Iterator[ShownReading]:
 
 
 def _reading(one: ReadingExplained, names: _Names, *, is_told: bool) -> ShownReading:
-    rules = [_rule(rule, one.ended_by, names) for rule in one.rules] if is_told else []
-    reached = [rule.outcome is not RuleOutcome.NOT_REACHED for rule in one.rules]
+    numbered = list(enumerate(one.rules, 1)) if is_told else []
+    reached = [each for each in numbered if each[1].outcome is not RuleOutcome.NOT_REACHED]
+    behind = numbered[len(reached) :]
+    # What does not match is what says least.
+    telling = sorted(reached, key=lambda each: each[1].outcome is RuleOutcome.NOT_MATCHED)
+    kept = sorted(telling[:MAX_RULES], key=lambda each: each[0])
     return ShownReading(
         path=_text(one.path),
         blocked=one.verdict is Verdict.DENY,
         ended_by=names.of(one.ended_by) if one.ended_by else "",
-        rules=tuple(rule for rule, is_reached in zip(rules, reached, strict=False) if is_reached),
-        behind=tuple(
-            rule for rule, is_reached in zip(rules, reached, strict=False) if not is_reached
-        ),
+        rules=tuple(_rule(*each, one.ended_by, names) for each in kept),
+        left_out=len(reached) - len(kept),
+        behind=tuple(_rule(*each, one.ended_by, names) for each in behind[:MAX_RULES]),
+        left_out_behind=max(0, len(behind) - MAX_RULES),
         is_told=is_told,
     )
 
 
-def _rule(rule: RuleExplained, ended_by: str, names: _Names) -> ShownRule:
+def _rule(position: int, rule: RuleExplained, ended_by: str, names: _Names) -> ShownRule:
     outcome, kind = _OUTCOMES[rule.outcome]
     counted = rule.outcome in (RuleOutcome.MATCHED, RuleOutcome.COUNTED)
     if counted and rule.action is Action.BLOCK:
@@ -318,6 +331,7 @@ def _rule(rule: RuleExplained, ended_by: str, names: _Names) -> ShownRule:
     decides = rule.ref == ended_by and counted
     note = names.note(rule.ref)
     return ShownRule(
+        position=position,
         name=names.of(rule.ref),
         ref=rule.ref,
         rule_id="" if note is None else note.rule_id,

@@ -48,6 +48,10 @@ _OF_THE_CERTIFICATE: Final = tuple(
 )
 
 
+#: A rule does what it is there for.
+_COUNT: Final = (RuleOutcome.MATCHED, RuleOutcome.COUNTED)
+
+
 @dataclass(slots=True)
 class TraceBudget:
     """How much may be spent on traces; rules beyond it have none.
@@ -148,8 +152,11 @@ def _reading(
     ruling = site.rulings.of(site.ruleset.run(values, unknown))
     rules = site.ruleset.rules
     found = list(_rules(rules, unknown, values))
-    # What evaluation came to is what explains the decision; then the rest, in order.
-    for position in sorted(range(len(found)), key=lambda one: not found[one].reached):
+    # What matched is what explains the decision; then what evaluation came to, then the rest.
+    for position in sorted(
+        range(len(found)),
+        key=lambda one: (found[one].outcome not in _COUNT, not found[one].reached),
+    ):
         expression = rules[position].filter.expression
         if budget is None or budget.takes(trace_cost(expression, values)):
             found[position] = replace(found[position], traced=traced(expression, values))
@@ -186,7 +193,7 @@ def _rules(
             skipped_by="" if ended else skipped.get(position, ""),
         )
         # As Ruleset.run has it (architecture 4.8).
-        if outcome in (RuleOutcome.MATCHED, RuleOutcome.COUNTED):
+        if outcome in _COUNT:
             ended = blocks or rule.skips_rest
             for one in rule.skipped_rules:
                 skipped.setdefault(one, rule.ref)

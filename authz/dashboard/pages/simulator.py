@@ -28,9 +28,9 @@ from authz.dashboard.simulator_form import (
 )
 from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.errors import AuthzError, ExpressionError, InvalidInputError, NotFoundError
+from authz.policy.budget import MAX_WORK
 from authz.policy.explain import TraceBudget
 from authz.services.certificates import certificate_in_zone, get_certificate, list_certificates
-from authz.services.explanation import MAX_TRACE_WORK
 from authz.services.expressions import check_expression
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.rulesets import get_rules
@@ -53,6 +53,7 @@ Reading = Annotated[Viewer, zone_viewer(Resource.RULES, Level.READ)]
 
 #: Expressions that a page takes apart: more would make it slow to load and to read.
 MAX_TRACES: Final = 40
+MAX_TRACE_WORK: Final = MAX_WORK / 2
 #: Certificates that are offered to choose from, the latest first.
 MAX_CERTIFICATES: Final = 50
 #: A longer CheckRequest is not shown.

@@ -185,6 +185,7 @@ def test_traces_are_made_while_there_is_budget_and_for_what_was_reached_first() 
         site(
             rule("ssl", ref="skip", action=Action.SKIP, skip=SkipParameters(rules=("left-out",))),
             rule("ssl", ref="left-out"),
+            rule("not ssl", ref="other"),
             rule("ssl", ref="block"),
         )
     )
@@ -193,7 +194,7 @@ def test_traces_are_made_while_there_is_budget_and_for_what_was_reached_first() 
     none = explain(policy, facts(), AT, budget=TraceBudget(work=0.0, number=9)).readings[0].rules
 
     assert [one.ref for one in few if one.traced is not None] == ["skip", "block"]
-    assert [one.traced for one in none] == [None] * 3
+    assert [one.traced for one in none] == [None] * 4
     assert [one.outcome for one in none] == [one.outcome for one in few]
 
 
