@@ -15,16 +15,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.services.word_diff import MAX_STEPS, compare_words, steps_of
+from authz.services.word_diff import Comparing
 from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.services.word_diff import Words
-
-#: Of all rules of one comparison.
-_MAX_STEPS: Final = 20 * MAX_STEPS
 
 #: No names: rules that are skipped are told by their identifiers.
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -102,11 +99,10 @@ def compare_rules(
     moved = _moved([one for one in old if one in new], [one for one in new if one in old])
     names = {str(rule["id"]): ref_of(rule) for rule in (*before, *after)}
     found: list[tuple[float, RuleChange]] = []
-    left = _MAX_STEPS
+    comparing = Comparing()
     for rule_id, (place, rule) in new.items():
         place_before, was = old.get(rule_id, (None, None))
-        parts = () if was is None else compare_parts(was, rule, names, most=left)
-        left -= sum(steps_of(one.before, one.after) for one in parts)
+        parts = () if was is None else compare_parts(was, rule, names, comparing)
         if was is None or parts or rule_id in moved:
             change = Change.ADDED if was is None else Change.CHANGED if parts else Change.MOVED
             found.append(
@@ -139,20 +135,20 @@ def compare_parts(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     names: Mapping[str, str] = _NO_NAMES,
-    *,
-    most: int = _MAX_STEPS,
+    comparing: Comparing | None = None,
 ) -> tuple[PartChange, ...]:
     """The parts in which two forms of a rule differ.
 
     Args:
         names: of rules that are skipped, by identifier.
-        most: steps that comparing words may take.
+        comparing: compares their words, and those of other rules.
     """
     found = []
+    comparing = comparing or Comparing()
     for part in Part:
         old, new = text_of(before, part, names), text_of(after, part, names)
         if old != new:
-            words = compare_words(old, new, most=max(0, min(MAX_STEPS, most)))
+            words = comparing.words(old, new)
             found.append(PartChange(part=part, before=old, after=new, words=words))
     return tuple(found)
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Of one comparison: some 50 ms.
-MAX_STEPS: Final = 250_000
+#: Of one pair of texts, some 200 ms; and of all that somebody compares at a time.
+MAX_STEPS: Final = 1_000_000
+TOTAL_STEPS: Final = 4 * MAX_STEPS
 
 #: Names, numbers and quoted strings stay in one piece.
 _WORD: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\w.:/*\-]+|\s+|[^\w\s]', re.DOTALL)
@@ -39,39 +40,51 @@ class Words:
     text: str
 
 
-def compare_words(before: str, after: str, *, most: int = MAX_STEPS) -> tuple[Words, ...]:
-    """What stayed, went and came, in order; what went is told before what came in its place.
+class Comparing:
+    """Compares texts as long as it may.
 
     Args:
-        most: steps that may be taken.
+        steps: how many all comparisons together may take.
     """
-    old, new = _WORD.findall(before), _WORD.findall(after)
+
+    def __init__(self, steps: int = TOTAL_STEPS) -> None:
+        self._left = steps
+
+    def words(self, before: str, after: str) -> tuple[Words, ...]:
+        """What stayed, went and came, in order; what went is told before what came instead."""
+        old, new = _WORD.findall(before), _WORD.findall(after)
+        first, last = _same_ends(old, new)
+        middle_old, middle_new = old[first : len(old) - last], new[first : len(new) - last]
+        steps = len(middle_old) * len(middle_new)
+        if steps > min(self._left, MAX_STEPS):
+            middle = [
+                *((Kind.REMOVED, one) for one in middle_old),
+                *((Kind.ADDED, one) for one in middle_new),
+            ]
+        else:
+            self._left -= steps
+            middle = list(_middle(middle_old, middle_new))
+        return _joined(
+            [
+                *((Kind.SAME, one) for one in old[:first]),
+                *middle,
+                *((Kind.SAME, one) for one in old[len(old) - last :]),
+            ]
+        )
+
+
+def _same_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """How many words are the same at the beginning, and at the end."""
     first = 0
     while first < min(len(old), len(new)) and old[first] == new[first]:
         first += 1
     last = 0
     while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
         last += 1
-    middle_old, middle_new = old[first : len(old) - last], new[first : len(new) - last]
-    return _joined(
-        [
-            *((Kind.SAME, one) for one in old[:first]),
-            *_middle(middle_old, middle_new, most),
-            *((Kind.SAME, one) for one in old[len(old) - last :]),
-        ]
-    )
+    return first, last
 
 
-def steps_of(before: str, after: str) -> int:
-    """How many steps a comparison takes at most."""
-    return min(MAX_STEPS, len(before) * len(after))
-
-
-def _middle(old: Sequence[str], new: Sequence[str], most: int) -> Iterable[tuple[Kind, str]]:
-    if len(old) * len(new) > most:
-        yield from ((Kind.REMOVED, one) for one in old)
-        yield from ((Kind.ADDED, one) for one in new)
-        return
+def _middle(old: Sequence[str], new: Sequence[str]) -> Iterable[tuple[Kind, str]]:
     # lengths[i][j]: words that old[i:] and new[j:] have in common.
     lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
     for i in range(len(old) - 1, -1, -1):
