@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from authz.store.rule_drafts import RuleDraft
 
 #: Rules of one page: each has some forms, and a page has at most 150 KB.
-PER_PAGE: Final = 50
+PER_PAGE: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

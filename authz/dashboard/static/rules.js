@@ -212,7 +212,19 @@ function mountMenus() {
   });
 }
 
+// The question before a rule is deleted names it.
+function mountDeleting() {
+  const form = document.getElementById("deletes");
+  for (const button of document.querySelectorAll('[form="deletes"]')) {
+    button.addEventListener("click", () => {
+      const { name } = button.closest("[data-rule]").dataset;
+      form.dataset.question = `Delete “${name}”? What it does ends at once.`;
+    });
+  }
+}
+
 for (const table of document.querySelectorAll("[data-rules]")) {
   new Order(table);
 }
 mountMenus();
+mountDeleting();

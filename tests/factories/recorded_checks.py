@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that a node told of, kept in a store with their requests, and counts of rules."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from authz.observability.recorded import Recorded
+from authz.services.activity import Tally, keep_activity
+from tests.factories.checks import check_request
+from tests.factories.events import blocked, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authz.store.engine import Store
+
+
+def record_checks(
+    store: Store,
+    paths: Sequence[str],
+    *,
+    host: str = "api.example.com",
+    site: str = "default",
+    verdict: str = "allow",
+) -> list[str]:
+    """Requests without a certificate for these paths, and what became of them; their events."""
+    now = time.time()
+    events = [
+        blocked(
+            id=f"{number:032x}",
+            at=now - number,
+            verdict=verdict,
+            reason="default_action" if verdict == "allow" else "rule",
+            rule="" if verdict == "allow" else "gone",
+            action="" if verdict == "allow" else "block",
+            site=site,
+            host=host,
+            path=path,
+            recorded=Recorded(request=check_request(host=host, path=path).SerializeToString()),
+        )
+        for number, path in enumerate(paths, 1)
+    ]
+    keep_activity(store, {}, events)
+    return [one.id for one in events]
+
+
+def count_matches(store: Store, ref: str, checks: int, *, site: str = "default") -> None:
+    """Checks that a rule decided in this minute."""
+    minute = int(time.time()) // 60 * 60
+    one = counted(ref, checks, site=site, minute=minute)
+    keep_activity(store, {}, (), tally=Tally(at=time.time(), checks=[one]))
