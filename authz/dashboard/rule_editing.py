@@ -16,7 +16,7 @@ from authz.dashboard.rule_forms import CONTENT_TYPES, RuleForm, field_of, form_o
 from authz.dashboard.rule_matches import events_url, matches_of
 from authz.dashboard.rule_rows import to_block
 from authz.dashboard.rule_scopes import basis_text
-from authz.errors import ExpressionError, InvalidInputError
+from authz.errors import ExpressionError, RulesetError
 from authz.services.expressions import check_expression
 from authz.services.rule_deployment import Wanted, basis_of
 from authz.services.rule_drafts import list_drafts
@@ -75,7 +75,7 @@ class Editing:
         """What its author wants.
 
         Raises:
-            InvalidInputError: the place is none.
+            RulesetError: the place is none.
         """
         return Wanted(
             rule=self.form.rule(),
@@ -250,8 +250,10 @@ def _place(text: str, was_at: str) -> int | None:
     if text in ("", was_at):
         return None
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_RULES):
-        raise InvalidInputError(
-            f'"{text[:20]}" is no place of a rule', hint="write a number; 1 is the first rule"
+        raise RulesetError(
+            f'"{text[:20]}" is no place of a rule',
+            path=("position",),
+            hint="write a number; 1 is the first rule",
         )
     return int(text)
 

@@ -25,7 +25,8 @@ def record_checks(
     site: str = "default",
     verdict: str = "allow",
 ) -> list[str]:
-    """Requests without a certificate for these paths, and what became of them; their events."""
+    """Requests without a certificate for these paths, and what became of them; their events, the
+    latest first."""
     now = time.time()
     events = [
         blocked(
@@ -42,7 +43,7 @@ def record_checks(
         )
         for number, path in enumerate(paths, 1)
     ]
-    keep_activity(store, {}, events)
+    keep_activity(store, {}, events[::-1])
     return [one.id for one in events]
 
 
