@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from authz.dashboard.replaying import replay_of
 from authz.dashboard.rule_editing import Editing, checked, on_top, problems_of, show
-from authz.errors import AuthzError, NotFoundError, PreconditionError, StoreUnavailableError
+from authz.errors import (
+    AccessError,
+    AuthzError,
+    NotFoundError,
+    PreconditionError,
+    StoreUnavailableError,
+)
 from authz.services.rule_deployment import deploy_rule
 from authz.services.rule_drafts import save_draft
 
@@ -48,7 +54,7 @@ def act(editing: Editing, posted: Form) -> Response:
     except PreconditionError:
         on_theirs, others = on_top(editing)
         return show(on_theirs, status=412, others=others, is_conflict=True, asked=True)
-    except StoreUnavailableError:
+    except (AccessError, StoreUnavailableError):
         raise
     except NotFoundError as error:
         gone = replace(editing, draft_id="")

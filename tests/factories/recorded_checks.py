@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import TYPE_CHECKING
 
-from authz.observability.recorded import Recorded
+from authz.observability.recorded import LeftOut, Recorded
 from authz.services.activity import Tally, keep_activity
 from tests.factories.checks import check_request
 from tests.factories.events import blocked, counted
+from tests.factories.pki import url_encoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from authz.services.issuance import Issued
     from authz.store.engine import Store
 
 
@@ -24,13 +27,21 @@ def record_checks(
     host: str = "api.example.com",
     site: str = "default",
     verdict: str = "allow",
+    certificate: Issued | None = None,
+    without_body: bool = False,
 ) -> list[str]:
-    """Requests without a certificate for these paths, and what became of them; their events, the
-    latest first."""
+    """Requests for these paths, and what became of them; their events, the latest first.
+
+    Args:
+        without_body: they had one, which was not recorded.
+    """
     now = time.time()
+    pem = "" if certificate is None else url_encoded(certificate.bundle)
+    who = "" if certificate is None else certificate.certificate.fingerprint_sha256
+    prefix = uuid.uuid4().hex[:24]
     events = [
         blocked(
-            id=f"{number:032x}",
+            id=f"{prefix}{number:08x}",
             at=now - number,
             verdict=verdict,
             reason="default_action" if verdict == "allow" else "rule",
@@ -39,7 +50,14 @@ def record_checks(
             site=site,
             host=host,
             path=path,
-            recorded=Recorded(request=check_request(host=host, path=path).SerializeToString()),
+            fingerprint=who,
+            presented=certificate is not None,
+            recorded=Recorded(
+                request=check_request(
+                    host=host, sni=host, path=path, certificate=pem
+                ).SerializeToString(),
+                left_out=LeftOut(body=without_body),
+            ),
         )
         for number, path in enumerate(paths, 1)
     ]

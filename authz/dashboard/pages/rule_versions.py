@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Response
 
 from authz.dashboard.forms import Posted
-from authz.dashboard.problems import text_of
+from authz.dashboard.problems import status_of, text_of
 from authz.dashboard.rule_rows import page_of
 from authz.dashboard.rule_scopes import (
     ReadingRules,
@@ -19,7 +19,7 @@ from authz.dashboard.rule_scopes import (
     basis_text,
     both,
 )
-from authz.errors import AuthzError, NotFoundError, PreconditionError
+from authz.errors import AccessError, AuthzError, NotFoundError, StoreUnavailableError
 from authz.services.rule_deployment import basis_of
 from authz.services.rules import changes_between
 from authz.services.ruleset_diff import compare_rules
@@ -118,12 +118,10 @@ def rollback(here: WritingRules, version: Version, posted: Posted) -> Response:
             actor=here.viewer.actor,
             at=here.viewer.at,
         )
-    except PreconditionError as error:
-        return _list(here, status=412, error=error)
-    except NotFoundError:
+    except (AccessError, NotFoundError, StoreUnavailableError):
         raise
     except AuthzError as error:
-        return _list(here, status=400, error=error)
+        return _list(here, status=status_of(error), error=error)
     notice = f"The rules of version {version} are in force again, as version {after.version}."
     if after.loosened:
         notice += f" Less strict than before: {'; '.join(after.loosened)}."

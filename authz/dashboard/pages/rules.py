@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from authz.dashboard.forms import Posted
-from authz.dashboard.problems import text_of
+from authz.dashboard.problems import status_of, text_of
 from authz.dashboard.rule_matches import events_url, matches_of
 from authz.dashboard.rule_rows import page_number, page_of, to_block
 from authz.dashboard.rule_scopes import (
@@ -26,7 +26,13 @@ from authz.dashboard.rule_scopes import (
     both,
     rule_of,
 )
-from authz.errors import AuthzError, InvalidInputError, NotFoundError, PreconditionError
+from authz.errors import (
+    AccessError,
+    AuthzError,
+    InvalidInputError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.rule_deployment import Wanted, basis_of, check_basis, deploy_rule
 from authz.services.rule_drafts import get_draft, list_drafts
@@ -182,11 +188,10 @@ def _done(here: RulesViewer, form: Form, act: Callable[[], tuple[str, int]]) -> 
     """Do something and go back to the list; or show the list, and why nothing was done."""
     try:
         notice, place = act()
-    except PreconditionError as error:
-        return _list(here, _page(form), status=412, error=error)
+    except (AccessError, StoreUnavailableError):
+        raise
     except AuthzError as error:
-        status = 404 if isinstance(error, NotFoundError) else 400
-        return _list(here, _page(form), status=status, error=error)
+        return _list(here, _page(form), status=status_of(error), error=error)
     number = page_number(place)
     where = here.url() if number == 1 else here.url(f"?page={number}")
     return here.viewer.go(where, notice)
