@@ -12,9 +12,16 @@ from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
 from authz.dashboard.pages import (
+    authorities,
+    authority_changes,
+    authority_creation,
+    client_certificate_changes,
+    client_certificate_creation,
+    client_certificates,
     events,
     expressions,
     files,
+    hosts,
     mtls_rule,
     overview,
     rule_editor,
@@ -50,6 +57,14 @@ ROUTERS: Final = (
     rule_editor.router,
     events.router,
     simulator.router,
+    # What makes one, and what has a name, is asked before what has an identifier there.
+    authority_creation.router,
+    authorities.router,
+    authority_changes.router,
+    client_certificate_creation.router,
+    hosts.router,
+    client_certificate_changes.router,
+    client_certificates.router,
 )
 
 

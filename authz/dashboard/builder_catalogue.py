@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.dashboard.field_labels import LABELS, section_of
+from authz.dashboard.field_labels import LABELS, TITLES, section_of
 from authz.policy.fields import CATALOGUE, SCHEME
 from authz.rules import Array, Bytes, Int, Ip, ListKind, ListModel, Map, compile_list, parse
 from authz.rules.row_reading import rows_of
@@ -58,7 +58,7 @@ def builder_catalogue(geo: GeoLookup | None, store: Store | None) -> dict[str, A
 def _offered(geo: GeoLookup | None) -> dict[str, Any]:
     fields = {row.field.name: row.field for row in CATALOGUE}
     return {
-        "fields": [_field(one, fields[one["name"]]) for one in list_fields(geo)],
+        "sections": _sections([_field(one, fields[one["name"]]) for one in list_fields(geo)]),
         "operators": {"Bool": [RowOperator.IS_TRUE.value, RowOperator.IS_FALSE.value]}
         | {kind.name: _operators(kind) for kind in _SIMPLE}
         | _WHOLE,
@@ -71,11 +71,18 @@ def _offered(geo: GeoLookup | None) -> dict[str, Any]:
     }
 
 
+def _sections(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Fields under their headings, those of a certificate first: they are what this is about."""
+    found: dict[str, list[dict[str, Any]]] = {title: [] for title in TITLES}
+    for one in fields:
+        found[section_of(one["name"])].append(one)
+    return [{"title": title, "fields": some} for title, some in found.items()]
+
+
 def _field(listed: dict[str, Any], field: Field) -> dict[str, Any]:
     shown = {
         "name": field.name,
         "shape": _shape(field.type),
-        "section": section_of(field.name),
         "about": listed["description"],
         "label": LABELS.get(field.name),
         "like": _placeholder(field),

@@ -20,7 +20,7 @@ from authz.dashboard.shown import grouped
 from authz.services.check_counts import OTHERS, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from authz.services.check_counts import DecisionsOverTime
 
@@ -123,12 +123,19 @@ class Chart:
     step: str
 
 
-def chart_of(over: DecisionsOverTime, *, by: str, most: int = MAX_SERIES) -> Chart:
+def chart_of(
+    over: DecisionsOverTime,
+    *,
+    by: str,
+    most: int = MAX_SERIES,
+    titles: Callable[[str], str] | None = None,
+) -> Chart:
     """Draw what was counted.
 
     Args:
         by: what its series have in common.
         most: so many series are told apart.
+        titles: what people call rules.
     """
     series = _fewer(over.series, most)
     steps = (over.until - over.since) // over.step
@@ -137,7 +144,7 @@ def chart_of(over: DecisionsOverTime, *, by: str, most: int = MAX_SERIES) -> Cha
     lines = tuple(
         Line(
             name=one.name,
-            label=series_word(by, one.name),
+            label=_label(by, one.name, titles),
             look=_look(by, one.name, number),
             total=one.total,
             path=path,
@@ -167,10 +174,8 @@ def nice_top(largest: int) -> int:
     """A round number that is not less: 2, 4, 10, 20, 40, 100 …; its half is a whole one."""
     if largest <= 2:
         return 2
-    size = 10 ** (len(str(largest)) - 1)
-    return next(
-        size * one for one in (1, 2, 4, 6, 8, 10) if size * one >= largest and size * one > 1
-    )
+    size = int(f"1{'0' * (len(str(largest)) - 1)}")
+    return next(size * one for one in (1, 2, 4, 6, 8, 10) if size * one >= largest)
 
 
 def compact(number: float) -> str:
@@ -200,6 +205,12 @@ def _fewer(series: Sequence[Series], most: int) -> list[Series]:
         checks = tuple(map(sum, zip(*(one.checks for one in rest), strict=True)))
         shown.append(Series(name=OTHERS, total=sum(checks), checks=checks))
     return sorted(shown, key=lambda one: one.name not in _FIRST)
+
+
+def _label(by: str, name: str, titles: Callable[[str], str] | None) -> str:
+    if by == "rule" and titles is not None and name not in ("", OTHERS):
+        return titles(name)
+    return series_word(by, name)
 
 
 def _look(by: str, name: str, number: int) -> str:

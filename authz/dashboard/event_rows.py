@@ -103,7 +103,7 @@ def row_of(stored: StoredEvent, names: Names) -> dict[str, Any]:
         "id": stored.id,
         "url": f"{names.base}/{stored.id}",
         "at": iso(stored.at),
-        "at_text": second(stored.at),
+        "at_text": second(stored.at).removesuffix(" UTC"),
         "verdict_word": verdict_word(stored.verdict),
         "verdict_kind": "bad" if stored.verdict == Verdict.DENY.value else "good",
         "host": event["host"],

@@ -35,9 +35,9 @@ class TopRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopList:
-    """The values of one kind, those with the most first."""
+    """The values of one kind (`by`), those with the most first."""
 
-    by: TopBy
+    by: str
     title: str
     rows: tuple[TopRow, ...]
 

@@ -67,7 +67,7 @@ def events_page(viewer: Viewer, query: EventQuery) -> dict[str, Any]:
         "older": _older(query, page),
         "newest": newest,
         "is_first_page": query.before is None and query.after is None,
-        "chart": chart_of(over, by=query.by),
+        "chart": chart_of(over, by=query.by, titles=names.rule),
         "bar_urls": [
             query.at_span(exact_fields(at, at + over.step))
             for at in range(over.since, over.until, over.step)

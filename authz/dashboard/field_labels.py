@@ -67,8 +67,11 @@ _SECTIONS: Final = (
     ("authz.tls.", "Connection"),
     ("authz.peer.", "Connection"),
 )
+_OTHER: Final = "Other"
+#: The headings, in their order.
+TITLES: Final = (*dict.fromkeys(title for _, title in _SECTIONS), _OTHER)
 
 
 def section_of(name: str) -> str:
     """Under which heading a field is."""
-    return next((title for start, title in _SECTIONS if name.startswith(start)), "Other")
+    return next((title for start, title in _SECTIONS if name.startswith(start)), _OTHER)

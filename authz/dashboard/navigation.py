@@ -39,11 +39,13 @@ class Section:
 
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
+    Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
     Entry("Rules", "/rules", Resource.RULES),
     Entry("Events", "/events", Resource.EVENTS),
     Entry("Simulator", "/simulator", Resource.RULES),
 )
-OF_ACCOUNT: Final = (
+OF_ACCOUNT: Final[tuple[Entry, ...]] = (
+    Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
     Entry("Account rules", "/rules", Resource.RULES),
     Entry("All events", "/events", Resource.EVENTS),
 )

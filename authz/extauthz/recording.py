@@ -16,8 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.presented import CertificateSource
+from authz.extauthz.decode import decode
 from authz.observability.recorded import LeftOut, Recorded
 from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest
+from authz.policy.client import NOBODY
+from authz.policy.fields import field_values
+from authz.policy.recorded import BODY
+from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +71,7 @@ class Recording:
 
     def __init__(self, options: RecordOptions, decoding: DecodeOptions) -> None:
         self._options = options
+        self._decoding = decoding
         kept = set(options.headers) | ALWAYS_KEPT
         if decoding.client_ip_trusted_hops:
             kept.add("x-forwarded-for")
@@ -77,11 +83,12 @@ class Recording:
         """What may be kept of a serialised CheckRequest.
 
         Raises:
-            DecodeError: it is none.
+            DecodeError, Undecodable: it is none.
         """
         sent = CheckRequest.FromString(data).attributes
         one = _One(self._options, self._kept)
         kept = one.attributes(sent)
+        has_body = bool(sent.request.http.body or sent.request.http.raw_body)
         return Recorded(
             request=CheckRequest(attributes=kept).SerializeToString(),
             left_out=LeftOut(
@@ -90,11 +97,17 @@ class Recording:
                 query_names=one.query_names,
                 path=one.path,
                 host=one.host,
-                body=bool(sent.request.http.body or sent.request.http.raw_body),
+                body=has_body,
+                cut=self._cut(data) if has_body else (),
                 metadata=one.metadata,
                 size=len(data),
             ),
         )
+
+    def _cut(self, data: bytes) -> tuple[str, ...]:
+        """Fields of the body that nobody can rely on."""
+        values = field_values(decode(data, self._decoding), NOBODY, "", b"", 0.0)
+        return tuple(sorted(unknown_fields(values, BODY)))
 
 
 class _One:

@@ -189,6 +189,8 @@ def _admin_config(settings: Settings) -> AdminConfig:
         client_ip_trusted_hops=settings.client_ip.trusted_hops,
         certificate_bytes=settings.limits.certificate_bytes,
         chain_length=settings.limits.chain_length,
+        events_allowed_seconds=settings.events.allowed_seconds,
+        events_allowed_every=settings.events.allowed_every,
         key_file=None if keys.key_file is None else str(keys.key_file),
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
         log_format=settings.log.format,

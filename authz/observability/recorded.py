@@ -21,6 +21,8 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         path: whether a part of the path was: what stood behind a `#`.
         host: whether something in front of an `@` in the host was.
         body: whether there was a body; it is never kept.
+        cut: fields of the body that were unknown then: it was cut short, or can be read in several
+            ways (policy.unknown).
         metadata: whether there was metadata of other filters, which was left out.
         size: bytes of the whole CheckRequest.
     """
@@ -31,6 +33,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: bool = False
     host: bool = False
     body: bool = False
+    cut: tuple[str, ...] = ()
     metadata: bool = False
     size: int = 0
 

@@ -67,7 +67,8 @@ _RAW: Final = frozenset(
         "raw.http.request.full_uri",
     }
 )
-_BODY: Final = BODY_FIELDS | {SIZE, TRUNCATED}
+#: Everything about a body.
+BODY: Final = BODY_FIELDS | {SIZE, TRUNCATED}
 _METADATA: Final = frozenset(row.field.name for row in (*JWT, *METADATA))
 
 #: Rules whose answer is not known that are followed both ways; each doubles the ways at most.
@@ -86,6 +87,7 @@ class Missing:
         path: whether a part of the path was.
         host: whether something in front of an `@` in the host was.
         body: whether there was a body.
+        cut: fields of the body that were unknown to whoever decided then, too.
         metadata: whether there was metadata of other filters.
         size: bytes of the whole CheckRequest; 0 when that is not known.
     """
@@ -96,6 +98,7 @@ class Missing:
     path: bool = False
     host: bool = False
     body: bool = False
+    cut: frozenset[str] = frozenset()
     metadata: bool = False
     size: int = 0
 
@@ -121,7 +124,7 @@ class Missing:
         if self.host:
             found.add("raw.http.request.full_uri")
         if self.body:
-            found |= _BODY
+            found |= BODY
         if self.metadata:
             found |= _METADATA
         return frozenset(found)
@@ -249,8 +252,10 @@ def cut_short(site: Site, values: RecordedValues, missing: Missing) -> frozenset
     if not site.may_be_unknown:
         return frozenset()
     read = site.ruleset.fields
-    # Of a body that was not kept, nobody knows whether it was all there.
-    return unknown_fields(values, read - _BODY if missing.body else read)
+    if not missing.body:
+        return unknown_fields(values, read)
+    # Of a body that was not kept, whoever recorded the request has said so.
+    return unknown_fields(values, read - BODY) | (missing.cut & read)
 
 
 def _is_within(site: Site, facts: RequestFacts, values: RecordedValues, readings: int) -> bool:

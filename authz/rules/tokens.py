@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from authz.rules.ast import Operator
 from authz.rules.lexer import lex_name
 from authz.rules.literals import lex_operator
-from authz.rules.parser import LOGIC_NOTATIONS, NOT_NOTATIONS
+from authz.rules.parser import LOGIC_NOTATIONS, MAX_LENGTH, NOT_NOTATIONS
 from authz.rules.types import BOOLS, Bool, Bytes, Int, Ip, Type
 
 if TYPE_CHECKING:
@@ -106,7 +106,10 @@ class Completion:
 
 
 def tokens_of(source: str, scheme: Scheme) -> tuple[Token, ...]:
-    """The words of a text, in their order, with nothing but white space between them."""
+    """The words of a text, in their order, with nothing but white space between them.
+
+    There are as many as an expression can have; what is behind them has none.
+    """
     scan = _Scan(source, len(source), scheme)
     scan.run()
     return tuple(scan.tokens)
@@ -155,7 +158,7 @@ class _Scan:
         while True:
             if space := _SPACE.match(source, self.at, self.end):
                 self.at = space.end()
-            if self.at >= self.end:
+            if self.at >= self.end or len(self.tokens) >= MAX_LENGTH:
                 return
             if not (self._punctuation() or self._text() or self._word()):
                 self._take(TokenKind.UNKNOWN, _UNKNOWN)

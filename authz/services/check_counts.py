@@ -83,7 +83,7 @@ class Top:
 
     Args:
         name: a fingerprint (SHA-256, hexadecimal), a path, a host or a rule's ref.
-        blocked: how many events there are of it.
+        blocked: how many checks, as far as there are events of them.
         last_at: when that was the last time, Unix seconds.
         last_number: the number of that event.
     """
@@ -190,10 +190,10 @@ def top_blocked(
     since: float | None = None,
     until: float | None = None,
 ) -> tuple[Top, ...]:
-    """What was blocked most often, among the events that are kept.
+    """What was blocked most often, among the events that are kept: the latest.
 
-    Every block is an event, up to some hundreds a second (`events_dropped`), and the latest are
-    kept: what is told here are their numbers, and not always those of the checks.
+    Every block is an event, up to a thousand a second; one that finds no room is counted with the
+    next of its kind that does.
 
     Raises:
         InvalidInputError: `most` is too large.

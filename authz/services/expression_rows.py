@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from authz.errors import InvalidInputError, ParseError
-from authz.rules import Bytes, Int, Ip
+from authz.rules import MAX_LENGTH, Bytes, Int, Ip
 from authz.rules.ast import EACH, Logic, Quantity
 from authz.rules.row_literals import text_bytes, text_literal
 from authz.rules.rows import (
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 _TYPES: Final = {kind.name: kind for kind in (Bytes, Int, Ip)}
 _INDEX_MAX: Final = 2**32 - 1
-#: Literals, functions and indexes of one row: more than an expression can be long.
-_MAX_PARTS: Final = 4096
+#: Literals of all rows: more do not fit into an expression.
+_MAX_LITERALS: Final = MAX_LENGTH // 2
+#: Functions around one value, arguments of one function, indexes of one value.
+_MAX_PARTS: Final = 64
 
 
 def rows_object(item: RowItem) -> dict[str, Any]:
@@ -101,10 +103,12 @@ def _wrong(where: str, wanted: str) -> NoReturn:
 
 
 class _Reader:
-    """One reading; counts the rows."""
+    """One reading; counts rows, groups and literals."""
 
     def __init__(self) -> None:
         self.rows = 0
+        self.groups = 0
+        self.literals = 0
 
     def item(self, given: Any, where: str, depth: int) -> RowItem:
         """A group or a row."""
@@ -115,17 +119,24 @@ class _Reader:
         quantity = given.get("quantity")
         if quantity is not None:
             quantity = _one_of(Quantity, quantity, f"{where}.quantity")
-        if kind == "group":
-            return self._group(given, where, depth, negated=negated, quantity=quantity)
-        if kind != "row":
-            _wrong(f"{where}.kind", '"group" or "row"')
-        self.rows += 1
-        if self.rows > MAX_ROWS:
+        self.rows += kind == "row"
+        self.groups += kind == "group"
+        if max(self.rows, self.groups) > MAX_ROWS:
             raise InvalidInputError(
                 f"there are more than {MAX_ROWS} conditions",
                 hint="write the rest as a text, or put long sets into lists",
             )
-        return _row(given, where, negated=negated, quantity=quantity)
+        if kind == "group":
+            return self._group(given, where, depth, negated=negated, quantity=quantity)
+        if kind != "row":
+            _wrong(f"{where}.kind", '"group" or "row"')
+        literals = _array(given.get("literals", []), f"{where}.literals", _MAX_LITERALS)
+        self.literals += len(literals)
+        if self.literals > _MAX_LITERALS:
+            raise InvalidInputError(
+                f"there are more than {_MAX_LITERALS} values", hint="put long sets into lists"
+            )
+        return _row(given, literals, where, negated=negated, quantity=quantity)
 
     def _group(
         self, given: Any, where: str, depth: int, *, negated: bool, quantity: Quantity | None
@@ -135,7 +146,7 @@ class _Reader:
                 f"there are groups in more than {MAX_GROUPS} groups",
                 hint="write such an expression as a text",
             )
-        rows = _array(given.get("rows"), f"{where}.rows")
+        rows = _array(given.get("rows"), f"{where}.rows", _MAX_LITERALS)
         return RowGroup(
             logic=_one_of(Logic, given.get("logic"), f"{where}.logic"),
             rows=tuple(
@@ -147,8 +158,9 @@ class _Reader:
         )
 
 
-def _row(given: Any, where: str, *, negated: bool, quantity: Quantity | None) -> Row:
-    literals = _array(given.get("literals", []), f"{where}.literals")
+def _row(
+    given: Any, literals: list[Any], where: str, *, negated: bool, quantity: Quantity | None
+) -> Row:
     name = given.get("list")
     return Row(
         value=_value(given, where),
@@ -228,12 +240,12 @@ def _member(given: Any, key: str, where: str) -> Any:
     return given[key]
 
 
-def _array(given: Any, where: str) -> list[Any]:
+def _array(given: Any, where: str, most: int = _MAX_PARTS) -> list[Any]:
     if not isinstance(given, list):
         _wrong(where, "an array")
-    if len(given) > _MAX_PARTS:
+    if len(given) > most:
         raise InvalidInputError(
-            f"{where} has more than {_MAX_PARTS} items", hint="put long sets into lists"
+            f"{where} has more than {most} items", hint="put long sets into lists"
         )
     return given
 

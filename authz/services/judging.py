@@ -19,7 +19,9 @@ from authz.policy.snapshot import compile_snapshot
 from authz.services.account_rules import account_models, kept_rules, models_in
 from authz.services.model import StoreModels
 from authz.services.namespace import OTHER_HOSTS
-from authz.services.rulesets import checked_rules, rules_in
+from authz.services.ready import Ready
+from authz.services.ruleset_input import Given, rules_from
+from authz.services.rulesets import new_ruleset, rules_in
 from authz.services.scopes import scope_of
 
 if TYPE_CHECKING:
@@ -110,20 +112,28 @@ class Judge:
             self._live_of, self._live_until = made.store_id, at + FETCHED_SECONDS
             return self._live
 
-    def draft(
-        self, session: Session, scope: Scope, rules: Sequence[Mapping[str, Any]], at: float
-    ) -> Snapshot:
+    def draft(self, session: Session, scope: Scope, rules: Sequence[Any], at: float) -> Snapshot:
         """What would be in force with other rules in a zone, or in the account.
 
         Args:
             scope: the account is before every zone.
-            rules: as the API and `rulesets.replace_rules` take them.
+            rules: all of them, as the API takes them.
 
         Raises:
-            PolicyError, ExpressionError: they could not be deployed.
+            RulesetError: they could not be deployed; everything that is wrong in `others`, each
+                with its place: `("rules", 1, "expression")`.
         """
         live = self.live(session, at)
-        kept = checked_rules(session, rules_in(session, scope), rules, geo=self.geo, at=at)
+        before = rules_in(session, scope)
+        kept = rules_from(
+            session,
+            scope,
+            [Given(rule=rule, path=("rules", index)) for index, rule in enumerate(rules)],
+            before.rules,
+            ruleset_id=(before.ruleset or new_ruleset(scope, at=at)).id,
+            ready=Ready(geo=self.geo),
+            at=at,
+        )
         models = models_in(scope, kept)
         model = live.model
         if scope.zone is not None:
@@ -179,5 +189,6 @@ def missing_of(left_out: Mapping[str, Any]) -> Missing:
     return Missing(
         headers=frozenset(str(name).encode() for name in left_out.get("headers", ())),
         size=int(left_out.get("size", 0)),
+        cut=frozenset(map(str, left_out.get("cut", ()))),
         **{name: bool(left_out.get(name)) for name in flags},
     )

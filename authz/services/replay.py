@@ -24,7 +24,7 @@ from authz.services.replay_groups import Change, Gathered, Gathering
 from authz.services.scopes import Scope, scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from authz.extauthz.memo import ClientMemo
     from authz.policy.recorded import Judged
@@ -118,7 +118,7 @@ class _Counts:
 def replay(
     store: Store,
     zone_id: str | None,
-    draft_rules: Sequence[Mapping[str, Any]],
+    draft_rules: Sequence[Any],
     *,
     judge: Judge | None = None,
     most: int = DEFAULT_REQUESTS,
@@ -132,7 +132,7 @@ def replay(
 
     Args:
         zone_id: None: the rules are the account's.
-        draft_rules: all rules of it, in order, as `rulesets.replace_rules` takes them.
+        draft_rules: all rules of it, in order, as the API takes them.
         judge: decides as the node does.
         most: how many requests; the latest.
         seconds: how long it may take, compiling not included.
@@ -142,7 +142,7 @@ def replay(
 
     Raises:
         NotFoundError: there is no such zone.
-        PolicyError, ExpressionError: the rules could not be deployed.
+        RulesetError: the rules could not be deployed (`Judge.draft`).
         InvalidInputError: that is too much to ask for.
     """
     if not 1 <= most <= MAX_REQUESTS:
@@ -265,7 +265,7 @@ def _latest(
     """The latest events of a zone, and `most` requests at most; no transaction stays open."""
     before: int | None = None
     left = most
-    while left > 0:
+    while True:
         with store.read() as session:
             events = session.events.latest(most=_BATCH, before=before, since=since, zone_id=zone_id)
             requests = session.events.requests([one.number for one in events])

@@ -80,17 +80,15 @@ class CertificateCheckCounts:
     def forget(self, *, before: float, keep: int) -> int:
         """Remove counts of certificates that are not managed here and were last seen before a Unix
         time, and those seen longest ago of more than `keep`; how many."""
-        rows = self._connection.execute(select(func.count()).select_from(_TABLE)).scalar_one()
-        if rows > keep:
-            query = select(_TABLE.c.last_at).order_by(_TABLE.c.last_at.desc())
-            oldest = self._connection.execute(query.offset(keep).limit(1)).scalar_one()
-            before = max(before, oldest)
         managed = exists().where(
             client_certificates.c.fingerprint_sha256 == _TABLE.c.fingerprint_sha256
         )
-        return self._connection.execute(
-            delete(_TABLE).where(_TABLE.c.last_at < before, ~managed)
-        ).rowcount
+        old = _TABLE.c.last_at < before
+        rows = select(_TABLE.c.last_at).where(~managed).order_by(_TABLE.c.last_at.desc())
+        beyond = self._connection.execute(rows.offset(keep).limit(1)).scalar_one_or_none()
+        if beyond is not None:
+            old = old | (_TABLE.c.last_at <= beyond)
+        return self._connection.execute(delete(_TABLE).where(old, ~managed)).rowcount
 
 
 def _parts(some: Sequence[str]) -> list[Sequence[str]]:

@@ -32,8 +32,8 @@ class EventSummary:
     Args:
         looked_at: how many that are.
         kept: by verdict, how many events there are and how many checks they stand for.
-        top: by column, the values that most blocked ones have, `""` left out: value, events, number
-            of the latest and its time.
+        top: by column, the values that most blocked checks have, by the events that stand for
+            them, `""` left out: value, checks, number of the latest event and its time.
         steps: when the step begins (Unix seconds), a value, checks that the events stand for.
     """
 
@@ -111,12 +111,12 @@ def _row(
 
 
 def _ranked(some: CTE, name: str, most: int) -> Select[Any]:
-    column = some.c[name]
+    column, checks = some.c[name], func.sum(some.c.weight)
     ranked = (
-        _row(_ranking(name), column, func.count(), func.max(some.c.number), func.max(some.c.at))
+        _row(_ranking(name), column, checks, func.max(some.c.number), func.max(some.c.at))
         .where(some.c.verdict == Verdict.DENY.value, column != "")
         .group_by(column)
-        .order_by(func.count().desc(), column)
+        .order_by(checks.desc(), column)
         .limit(most)
         .subquery()
     )

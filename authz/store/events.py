@@ -117,13 +117,14 @@ class Events:
         until: float | None = None,
         **wanted: str | None,
     ) -> list[tuple[str, int, int, float]]:
-        """The values of a column that most events have, `""` left out.
+        """The values of a column that most checks have, by the events that stand for them; `""`
+        is left out.
 
         Returns:
-            Value, events, the number of the latest and its time.
+            Value, checks, the number of the latest event and its time.
         """
-        column, number = events.c[by], func.count().label("events")
-        query = (
+        column, number = events.c[by], func.sum(events.c.weight).label("checks")
+        query: Select[Any] = (
             select(column, number, func.max(events.c.number), func.max(events.c.at))
             .where(column != "")
             .group_by(column)

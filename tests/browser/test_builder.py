@@ -418,6 +418,80 @@ def test_without_scripts_there_is_the_text(served: Served, page: Page) -> None:
     plain.close()
 
 
+#: Conditions `a`, `b` and so on, groups with their logic; what is done to one; what it gives.
+STRUCTURES: Final = (
+    ("a", "join a and", "and(a,new)"),
+    ("a", "join a or", "or(a,new)"),
+    ("and(a,b)", "join a and", "and(a,new,b)"),
+    ("and(a,b)", "join a or", "or(and(a,b),new)"),
+    ("or(a,b)", "join b and", "or(a,and(b,new))"),
+    ("or(and(a,b),c)", "join a or", "or(and(a,b),new,c)"),
+    ("and(or(a,b),c)", "join b or", "and(or(a,b,new),c)"),
+    ("and(and(a,b),c)", "join a or", "and(or(and(a,b),new),c)"),
+    ("xor(a,b)", "join a or", "or(xor(a,b),new)"),
+    ("and(a,b)", "wrap a", "and(or(a,new),b)"),
+    ("and(or(a,b),c)", "leave a", "and(b,a,c)"),
+    ("and(or(a,b),c)", "dissolve a", "and(a,b,c)"),
+    ("and(or(a,b),c)", "remove a", "and(b,c)"),
+    ("and(or(a,b),c)", "remove c", "or(a,b)"),
+    ("and(or(a,and(b,c)),d)", "remove a", "and(and(b,c),d)"),
+    ("a", "remove a", "and(new)"),
+    ("and(a,b,c)", "up c", "and(a,c,b)"),
+    ("and(a,b,c)", "down c", "and(a,b,c)"),
+)
+_RUN: Final = """async ([structures, url]) => {
+  const model = await import(url);
+  const read = (text) => {
+    let at = 0;
+    const item = () => {
+      const name = /^[a-z]+/.exec(text.slice(at))[0];
+      at += name.length;
+      if (text[at] !== "(") {
+        return { ...model.emptyRow(), field: name };
+      }
+      const rows = [];
+      do {
+        at += 1;
+        rows.push(item());
+      } while (text[at] === ",");
+      at += 1;
+      return model.group(name, rows);
+    };
+    const found = item();
+    return found.kind === "group" ? found : model.group("and", [found]);
+  };
+  const show = (item) =>
+    item.kind === "row" ? item.field ?? "new" : `${item.logic}(${item.rows.map(show).join(",")})`;
+  return structures.map(([before, act, after]) => {
+    const root = read(before);
+    const [verb, name, logic] = act.split(" ");
+    const row = [...model.rowsOf(root)].find((one) => one.field === name);
+    const acts = {
+      join: () => model.join(root, row, logic),
+      wrap: () => model.wrap(root, row),
+      leave: () => model.leave(root, row),
+      dissolve: () => model.dissolve(root, model.parentOf(root, row)),
+      remove: () => model.remove(root, row),
+      up: () => model.move(root, row, -1),
+      down: () => model.move(root, row, 1),
+    };
+    acts[verb]();
+    return [before, act, show(root), after];
+  });
+}"""
+
+
+def test_what_buttons_do_to_the_tree(page: Page, served: Served) -> None:
+    _open(page, served)
+    url = page.evaluate("document.querySelector('script[src*=mount]').src").replace(
+        "mount", "model"
+    )
+
+    found = page.evaluate(_RUN, [[list(one) for one in STRUCTURES], url])
+
+    assert not [one for one in found if one[2] != one[3]]
+
+
 def test_accessibility(page: Page, served: Served) -> None:
     wrong = 'ssl and any(http.request.headers["a"][*] eq "b") and ip.src in {10.0.0.0/8} and'
     _open(page, served, wrong.removesuffix(" and"))

@@ -31,7 +31,12 @@ from authz.store.records import (
     SignIn,
     Token,
 )
-from authz.store.records_activity import StoredEvent
+from authz.store.records_activity import (
+    CertificateChecks,
+    CheckCount,
+    RecordedRequest,
+    StoredEvent,
+)
 from authz.store.tables import (
     authorities,
     certificate_counts,
@@ -152,8 +157,29 @@ def fill(store: Store) -> None:
                     fingerprint_sha256="0" * 64,
                     event={"a": [1, None]},
                 )
-            ]
+            ],
+            {"e": RecordedRequest(request=b"\0asked", left_out={"headers": ["cookie"]})},
         )
+        count = CheckCount(
+            seconds=60,
+            at=60,
+            site="a",
+            verdict="deny",
+            reason="rule",
+            action="block",
+            rule="r",
+            checks=2,
+        )
+        session.check_counts.add([count])
+        seen = CertificateChecks(
+            fingerprint_sha256="0" * 64,
+            allowed=1,
+            blocked=0,
+            first_at=AT,
+            last_at=AT,
+            verified=True,
+        )
+        session.certificate_checks.add([seen])
         session.published.put(_crl(of.id, signer.id, 7))
 
 

@@ -26,6 +26,13 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/zones/{zone_id}/events/tail": "the same",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
     "/static/{digest}/{name:path}": "files",
+    "/zones/{zone_id}/expression/catalogue": "JSON for the expression builder",
+    "/zones/{zone_id}/client-certificates/{certificate_id}/certificate.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/certificates.pem": "a file",
+    "/authorities/{uploaded_id}/certificates.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/certificates/{certificate_id}.pem": "a file",
+    "/authorities/{uploaded_id}/certificates/{certificate_id}.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/crls/{certificate_id}.crl": "a file",
 }
 
 

@@ -17,6 +17,8 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         policy: the policy file beside the store.
         certificate_source, xfcc_trusted_hops, client_ip_trusted_hops, certificate_bytes,
             chain_length: how checks are read, for the simulator.
+        events_allowed_seconds, events_allowed_every: which allowed checks are told, for pages to
+            say.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
     """
 
@@ -34,6 +36,8 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     client_ip_trusted_hops: int = 0
     certificate_bytes: int = 65_536
     chain_length: int = 8
+    events_allowed_seconds: int = 10
+    events_allowed_every: int = 0
     key_file: str | None = None
     passphrase_file: str | None = None
     log_format: str

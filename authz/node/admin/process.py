@@ -25,7 +25,7 @@ from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
 from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.dashboard.app import Dashboard
-from authz.dashboard.options import Options
+from authz.dashboard.options import Options, Sampling
 from authz.errors import AuthzError, StoreError
 from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
@@ -102,7 +102,12 @@ class Admin:
         self._app = create_api(backend)
         self._pages = Dashboard(
             backend,
-            Options(secure=config.certificate is not None),
+            Options(
+                secure=config.certificate is not None,
+                sampling=Sampling(
+                    seconds=config.events_allowed_seconds, every=config.events_allowed_every
+                ),
+            ),
             self._app.state.access.failures,
         )
 

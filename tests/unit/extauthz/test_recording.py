@@ -239,3 +239,21 @@ def test_whatever_is_sent_no_value_is_found_again(
     assert b"s3cret" not in recorded.request
     assert set(recorded.left_out.headers) == {name.lower() for name in names}
     assert recorded.left_out.query
+
+
+@pytest.mark.parametrize(
+    ("headers", "cut"),
+    [
+        ((("content-length", b"3"),), ()),
+        ((("content-length", b"9"),), ("http.request.body.raw",)),
+        ((("content-length", b"x"),), ("http.request.body.raw", "http.request.body.size")),
+    ],
+)
+def test_it_is_known_what_was_unknown_of_a_body(
+    headers: tuple[tuple[str, bytes], ...], cut: tuple[str, ...]
+) -> None:
+    recorded = _recorded(check_request(method="POST", raw_body=b"a=b", headers=headers))
+
+    found = set(recorded.left_out.cut)
+    assert found >= set(cut)
+    assert bool(found) is bool(cut)

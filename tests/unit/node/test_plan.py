@@ -121,6 +121,8 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         "client_ip.trusted_hops": 3,
         "limits.certificate_bytes": 4096,
         "limits.chain_length": 2,
+        "events.allowed_seconds": 7,
+        "events.allowed_every": 5,
     }
     plan = plan_of(_settings(**changes))
 
@@ -135,6 +137,8 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         client_ip_trusted_hops=3,
         certificate_bytes=4096,
         chain_length=2,
+        events_allowed_seconds=7,
+        events_allowed_every=5,
         key_file=str(tmp_path / "ca.key"),
         log_format="json",
         log_level="info",

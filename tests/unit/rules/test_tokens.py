@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from authz.policy.fields import SCHEME
+from authz.rules import MAX_LENGTH
 from authz.rules.ast import (
     Access,
     Combination,
@@ -213,3 +214,7 @@ def test_what_the_word_at_a_place_could_become(
     assert found.expects is Expects(expects)
     assert (None if found.type is None else str(found.type)) == kind
     assert (None if found.operator is None else found.operator.value) == operator
+
+
+def test_there_are_as_many_words_as_an_expression_can_have() -> None:
+    assert len(tokens_of("(" * 3 * MAX_LENGTH, SCHEME)) == MAX_LENGTH

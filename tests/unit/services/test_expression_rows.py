@@ -14,6 +14,7 @@ from authz.services.expression_rows import rows_from, rows_object
 from tests.factories.rows import rows, sketch
 
 ROW = {"kind": "row", "field": "ssl", "operator": "is true"}
+LITERAL = {"type": "Int", "text": "1"}
 
 
 def _group(*items: Any, **more: Any) -> dict[str, Any]:
@@ -102,7 +103,9 @@ def test_a_key_that_no_input_can_hold_has_escapes() -> None:
             _group(ROW | {"literals": [{"type": "Int", "text": 1}]}),
             "literals[0].text is not a text",
         ),
-        (_group(ROW | {"literals": [1] * 4097}), "literals has more than 4096 items"),
+        (_group(ROW | {"literals": [1] * 2049}), "literals has more than 2048 items"),
+        (_group(*[ROW | {"literals": [LITERAL] * 1025}] * 2), "more than 2048 values"),
+        (_group(ROW | {"indexes": ["*"] * 65}), "indexes has more than 64 items"),
         (_group(ROW | {"indexes": [-1]}), "rows.rows[0].indexes[0] is not a position up to"),
         (_group(ROW | {"indexes": [True]}), "rows.rows[0].indexes[0] is not a position up to"),
         (_group(ROW | {"indexes": [{"key": 1}]}), "rows.rows[0].indexes[0].key is not a text"),
@@ -112,6 +115,8 @@ def test_a_key_that_no_input_can_hold_has_escapes() -> None:
         ),
         (_group(ROW | {"functions": [{}]}), "functions[0] is not an object with the key name"),
         (_group(*[ROW] * (MAX_ROWS + 1)), f"more than {MAX_ROWS} conditions"),
+        (_group(*[_group()] * MAX_ROWS), f"more than {MAX_ROWS} conditions"),
+        (_group(_group(*[ROW] * MAX_ROWS), ROW), f"more than {MAX_ROWS} conditions"),
     ],
 )
 def test_what_is_of_another_shape(given: Any, words: str) -> None:

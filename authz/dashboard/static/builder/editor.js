@@ -26,18 +26,18 @@ export class Editor {
     this.#problem = h("p", { class: "b-problem", id: unique("b-problem"), hidden: true });
     this.completion = new Completion({ textarea, layer: this.#layer, kinds, ask, say });
     const box = h("div", { class: "b-editor" }, this.#layer);
-    this.element = h("div", { class: "b-text" }, box, this.#problem);
-    textarea.before(this.element);
+    const help = h("p", { class: "b-note" }, "Ctrl+Space suggests names and operators.");
+    textarea.before(h("div", { class: "b-text" }, box, this.#problem, help));
     box.append(textarea, this.completion.list);
     this.#describe();
     textarea.addEventListener("input", () => {
-      this.#follow();
+      this.follow();
       changed();
     });
     textarea.addEventListener("scroll", () => {
       this.#layer.scrollTop = textarea.scrollTop;
     });
-    this.#follow();
+    this.follow();
   }
 
   /** The text. */
@@ -45,25 +45,9 @@ export class Editor {
     return this.#textarea.value;
   }
 
-  /** Where somebody types. */
-  get caret() {
-    return this.#textarea.selectionStart;
-  }
-
   /** Put another text there; what was there can be had back with undo. */
   replace(text) {
     insert(this.#textarea, 0, this.#textarea.value.length, text);
-  }
-
-  /** Another text from elsewhere. */
-  set(text) {
-    this.#textarea.value = text;
-    this.#follow();
-  }
-
-  /** Put the focus into it. */
-  focus() {
-    this.#textarea.focus();
   }
 
   /** Show the server's answer about the text. */
@@ -90,18 +74,18 @@ export class Editor {
     this.#textarea.setSelectionRange(start, end);
   }
 
-  #describe() {
-    const others = this.#textarea.getAttribute("aria-describedby");
-    this.#textarea.setAttribute("aria-describedby", [others, this.#problem.id].filter(Boolean).join(" "));
-  }
-
   /** The text has changed: what is known of it moves along. */
-  #follow() {
+  follow() {
     const text = this.text;
     this.#tokens = asTokens(carried(asObjects(this.#tokens), this.#text, text));
     this.#marks = carried(this.#marks, this.#text, text);
     this.#text = text;
     this.#paint();
+  }
+
+  #describe() {
+    const others = this.#textarea.getAttribute("aria-describedby");
+    this.#textarea.setAttribute("aria-describedby", [others, this.#problem.id].filter(Boolean).join(" "));
   }
 
   #paint() {

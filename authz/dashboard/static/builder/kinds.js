@@ -32,7 +32,9 @@ const SAME = "the type of the arguments";
 /** The catalogue, to look things up in. */
 export class Kinds {
   constructor(catalogue) {
-    this.fields = new Map(catalogue.fields.map((one) => [one.name, one]));
+    this.sections = catalogue.sections;
+    const fields = this.sections.flatMap((one) => one.fields);
+    this.fields = new Map(fields.map((one) => [one.name, one]));
     this.functions = new Map(catalogue.functions.map((one) => [one.name, one]));
     this.lists = catalogue.lists;
     this.words = catalogue.words;

@@ -43,30 +43,24 @@ export function fieldPicker({ kinds, name, label, key, chosen }) {
   };
 
   const open = (query) => {
-    const found = search(kinds, query);
     options = [];
     const parts = [];
-    let section = null;
-    for (const field of found) {
-      if (query === "" && field.section !== section) {
-        section = field.section;
-        parts.push(h("li", { role: "presentation", class: "b-section" }, section));
+    for (const { title, fields } of query.trim() === "" ? kinds.sections : search(kinds, query)) {
+      parts.push(h("li", { role: "presentation", class: "b-section" }, title));
+      for (const field of fields) {
+        const element = option(field, field.name === name);
+        if (field.missing === undefined) {
+          element.addEventListener("click", () => choose(field.name));
+          options.push(element);
+        }
+        parts.push(element);
       }
-      const element = option(field, field.name === name);
-      if (field.missing === undefined) {
-        element.addEventListener("click", () => choose(field.name));
-        options.push(element);
-      }
-      parts.push(element);
-    }
-    if (found.length === 0) {
-      parts.push(h("li", { role: "presentation", class: "b-section" }, "No field is called so"));
     }
     list.replaceChildren(...parts);
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
     const at = options.findIndex((one) => one.dataset.name === name);
-    activate(query === "" ? at : 0);
+    activate(query.trim() === "" ? at : 0);
   };
 
   const activate = (at) => {
@@ -163,19 +157,12 @@ export function plain(about) {
   return about.replaceAll("`", "");
 }
 
-/** The fields that a query finds, the best first; all of them, by section, for none. */
+/** The fields that a query finds, the best first, under a heading. */
 function search(kinds, query) {
-  const fields = [...kinds.fields.values()];
   const terms = query.toLowerCase().split(/\s+/).filter((one) => one !== "");
-  if (terms.length === 0) {
-    const sections = [...new Set(fields.map((one) => one.section))].sort(
-      (one, other) => (one === "Client certificate" ? -1 : 0) - (other === "Client certificate" ? -1 : 0),
-    );
-    return sections.flatMap((title) => fields.filter((one) => one.section === title));
-  }
   const whole = terms.join(" ");
   const scored = [];
-  for (const field of fields) {
+  for (const field of kinds.fields.values()) {
     const label = (field.label ?? "").toLowerCase();
     const words = `${label} ${field.name}`;
     const all = `${words} ${field.about.toLowerCase()}`;
@@ -191,5 +178,6 @@ function search(kinds, query) {
     }
   }
   scored.sort((one, other) => one[0] - other[0]);
-  return scored.map((one) => one[1]);
+  const title = scored.length === 0 ? "No field is called so" : "Found";
+  return [{ title, fields: scored.map((one) => one[1]) }];
 }

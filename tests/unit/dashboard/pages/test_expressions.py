@@ -125,11 +125,13 @@ def test_what_there_is_to_build_from(visitor: Visitor) -> None:
 
     found = _catalogue(visitor)
 
-    fields = {one["name"]: one for one in found["fields"]}
+    sections = {one["title"]: one["fields"] for one in found["sections"]}
+    assert next(iter(sections)) == "Client certificate"
+    assert sections["Request"][0]["name"] == "http.request.method"
+    fields = {one["name"]: one for some in sections.values() for one in some}
     assert fields["http.request.uri.path"] == {
         "name": "http.request.uri.path",
         "shape": ["Bytes"],
-        "section": "Request",
         "about": "Path without the query.",
         "label": "URI Path",
         "like": "/admin",
@@ -173,3 +175,31 @@ def test_nobody_else_is_answered(visitor: Visitor) -> None:
 
 def test_a_zone_that_is_not_there(visitor: Visitor) -> None:
     visitor.ask(f"/zones/{'0' * 32}/expression/read", {"expression": "ssl"}, status=404)
+
+
+def test_the_page_without_scripts(visitor: Visitor) -> None:
+    page = visitor.get("/zones/{zone}/expression")
+    assert '<textarea id="expression" name="expression"' in page
+    assert "This expression can be used" not in page
+
+    page = visitor.get("/zones/{zone}/expression?action=block&expression=http.hots")
+    assert "Line 1, column 1: Unknown field &#34;http.hots&#34; — did you mean" in page
+    assert "This expression can be used" not in page
+
+    page = visitor.get("/zones/{zone}/expression?expression=ssl%26%26ssl")
+    assert "<code>ssl and ssl</code>" in page
+
+    wanted = "not+cf.tls_client_auth.cert_verified+and+ssl"
+    page = visitor.get(f"/zones/{{zone}}/expression?action=block&expression={wanted}")
+    assert "A revoked certificate counts as verified" in page
+    page = visitor.get(f"/zones/{{zone}}/expression?action=other&expression={wanted}")
+    assert "This expression can be used" in page
+    page = visitor.get("/zones/{zone}/expression?action=log&expression=ssl")
+    assert "Nothing in it looks wrong" in page
+
+
+def test_what_is_written_there_is_shown_as_text(visitor: Visitor) -> None:
+    page = visitor.get("/zones/{zone}/expression?expression=</textarea><script>alert(1)</script>")
+
+    assert "<script>alert" not in page
+    assert "&lt;/textarea&gt;&lt;script&gt;" in page
