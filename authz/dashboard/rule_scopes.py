@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
+from fastapi.routing import APIRoute
 
 from authz.dashboard.viewers import SomeViewer, Viewer, account_viewer, zone_viewer
 from authz.errors import NotFoundError
@@ -74,8 +75,10 @@ class RulesViewer:
 def both(routes: APIRouter) -> APIRouter:
     """These pages below each zone, and for the account."""
     router = APIRouter()
-    router.include_router(routes, prefix="/zones/{zone_id}/rules")
-    router.include_router(routes, prefix="/rules")
+    for prefix in ("/zones/{zone_id}/rules", "/rules"):
+        for route in routes.routes:
+            assert isinstance(route, APIRoute), "pages are"
+            router.add_api_route(prefix + route.path, route.endpoint, methods=sorted(route.methods or ()))
     return router
 
 

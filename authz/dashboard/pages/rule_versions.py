@@ -72,12 +72,14 @@ def versions(here: ReadingRules, page: Annotated[int, Query(ge=1, le=100_000)] =
 @routes.get("/versions/compare")
 def compare(
     here: ReadingRules,
-    before: Annotated[int, Query(alias="from", ge=1, le=10**9)],
-    after: Annotated[int, Query(alias="to", ge=1, le=10**9)],
+    before: Annotated[int | None, Query(alias="from", ge=1, le=10**9)] = None,
+    after: Annotated[int | None, Query(alias="to", ge=1, le=10**9)] = None,
 ) -> Response:
-    """What is different between two versions."""
+    """What is different between two versions: the last one and that before it, unless asked."""
     rules = here.rules()
-    old, new = (_version(here, rules, one) for one in sorted((before, after)))
+    last = after or rules.version
+    chosen = sorted((before or max(1, last - 1), last))
+    old, new = (_version(here, rules, one) for one in chosen)
     return here.page(
         "rule_compare.html",
         rules=rules,
