@@ -22,7 +22,11 @@ from authz.dashboard.pages import (
     expressions,
     files,
     hosts,
+    mtls_rule,
     overview,
+    rule_editor,
+    rule_versions,
+    rules,
     sessions,
     sign_in,
     simulator,
@@ -46,6 +50,11 @@ ROUTERS: Final = (
     sessions.router,
     overview.router,
     expressions.router,
+    # Before the editor, to which any word is a rule's identifier.
+    mtls_rule.router,
+    rule_versions.router,
+    rules.router,
+    rule_editor.router,
     events.router,
     simulator.router,
     # What makes one, and what has a name, is asked before what has an identifier there.

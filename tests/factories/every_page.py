@@ -46,5 +46,16 @@ def page_routes() -> Iterator[str]:
 
 
 def path_of(route: str, values: Mapping[str, str]) -> str:
-    """The path of a page, with these values for its parameters."""
-    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: values[found[1]], route)
+    """The path of a page, with these values for its parameters; those of the account's pages may
+    be others (`account_rule_id`)."""
+    of_account = (
+        {}
+        if route.startswith("/zones/")
+        else {
+            name.removeprefix("account_"): value
+            for name, value in values.items()
+            if name.startswith("account_")
+        }
+    )
+    given = {**values, **of_account}
+    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: given[found[1]], route)
