@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from authz.services.judging import Judge
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Backend:
         encryption: what private keys are encrypted with; raises KeyUnavailableError, SettingsError.
         publication_url: where CRLs and OCSP are (`publication.url`).
         geo: GeoIP databases, to compile rules that read them.
+        judge: decides recorded requests as the node does.
         clock: Unix seconds.
     """
 
@@ -72,4 +74,5 @@ class Backend:
     encryption: Callable[[], KeyEncryption]
     publication_url: str | None = None
     geo: GeoLookup | None = None
+    judge: Judge = field(default_factory=Judge)
     clock: Callable[[], float] = field(default=time.time)

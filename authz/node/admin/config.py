@@ -15,6 +15,9 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         certificate, key, client_ca: of TLS; None for none.
         database: of the store.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
+        certificate_source, xfcc_trusted_hops, client_ip_trusted_hops, certificate_bytes,
+            chain_length: as EndpointConfig has them, to decide recorded requests again.
+        fetched: the directory of what was fetched, None where nothing is.
     """
 
     listen: str
@@ -27,5 +30,11 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     publication_url: str | None = None
     key_file: str | None = None
     passphrase_file: str | None = None
+    certificate_source: str = "envoy"
+    xfcc_trusted_hops: int = 1
+    client_ip_trusted_hops: int = 0
+    certificate_bytes: int = 65536
+    chain_length: int = 8
+    fetched: str | None = None
     log_format: str
     log_level: str

@@ -24,7 +24,9 @@ from authz.api.backend import Backend, LateStore
 from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
+from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.errors import AuthzError, StoreError
+from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
@@ -34,8 +36,10 @@ from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.services.first_token import first_token
+from authz.services.judging import Judge
 from authz.services.keys import encryption_of, has_keys
 from authz.settings import parse_address
+from authz.sources.fetched import UnchangedFiles
 from authz.sources.key_secret import read_secret
 
 if TYPE_CHECKING:
@@ -81,6 +85,7 @@ class Admin:
                 store=self._store,
                 encryption=self._encryption,
                 publication_url=config.publication_url,
+                judge=judge_of(config),
             )
         )
 
@@ -171,7 +176,9 @@ class Admin:
             except AuthzError as error:
                 get_logger().error("GeoIP databases cannot be opened", reason=str(error))
                 return
-            self._app.state.backend = replace(self._app.state.backend, geo=geo)
+            backend: Backend = self._app.state.backend
+            backend.judge.geo = geo
+            self._app.state.backend = replace(backend, geo=geo)
 
     def _server_ended(self, error: BaseException | None) -> None:
         if not self._stopping.is_set():
@@ -181,6 +188,21 @@ class Admin:
     def _say(self, message: msgspec.Struct) -> None:
         with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
             self._channel.send(message)
+
+
+def judge_of(config: AdminConfig) -> Judge:
+    """Who decides recorded requests as the workers of the node do."""
+    return Judge(
+        decoding=DecodeOptions(
+            certificate_source=CertificateSource(config.certificate_source),
+            xfcc_trusted_hops=config.xfcc_trusted_hops,
+            client_ip_trusted_hops=config.client_ip_trusted_hops,
+        ),
+        limits=CertificateLimits(
+            certificate_bytes=config.certificate_bytes, chain_length=config.chain_length
+        ),
+        fetched=None if config.fetched is None else UnchangedFiles(Path(config.fetched)),
+    )
 
 
 def end(status: int) -> None:
