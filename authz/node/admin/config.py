@@ -20,6 +20,9 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         events_allowed_seconds, events_allowed_every: which allowed checks are told, for pages to
             say.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
+        certificate_source, xfcc_trusted_hops, client_ip_trusted_hops, certificate_bytes,
+            chain_length: as EndpointConfig has them, to decide recorded requests again.
+        fetched: the directory of what was fetched, None where nothing is.
     """
 
     listen: str
@@ -40,5 +43,11 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     events_allowed_every: int = 0
     key_file: str | None = None
     passphrase_file: str | None = None
+    certificate_source: str = "envoy"
+    xfcc_trusted_hops: int = 1
+    client_ip_trusted_hops: int = 0
+    certificate_bytes: int = 65536
+    chain_length: int = 8
+    fetched: str | None = None
     log_format: str
     log_level: str
