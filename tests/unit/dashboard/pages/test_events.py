@@ -153,26 +153,26 @@ def test_it_takes_the_permission(visitor: Visitor) -> None:
     assert f'href="{visitor.bench.path(PAGE)}"' not in other.get("/zones/{zone}/simulator")
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("verdict=deny", ["/c", "/b", "/a"]),
-        ("verdict=allow", ["/d"]),
-        ("action=block&reason=rule", ["/b", "/a"]),
-        ("action=none", ["/c"]),
-        ("reason=unknown_host", ["/c"]),
-        ("rule=protect", ["/a"]),
-        ("rule=watch", ["/d"]),
-        ("host=B.Example.com:443", ["/b"]),
-        ("path=/a", ["/a"]),
-        ("path=/*", ["/d", "/c", "/b", "/a"]),
-        (f"certificate={PRINT.upper()}", ["/b"]),
-        ("site=api.example.com", ["/d"]),
-        ("span=1h", ["/d", "/c", "/b", "/a"]),
-        ("span=exact&since=2001-01-01T00:00&until=2001-01-02T00:00", []),
-    ],
-)
-def test_filters(visitor: Visitor, query: str, expected: list[str]) -> None:
+#: Queries, and the paths of the events that they find.
+FOUND = {
+    "verdict=deny": ["/c", "/b", "/a"],
+    "verdict=allow": ["/d"],
+    "action=block&reason=rule": ["/b", "/a"],
+    "action=none": ["/c"],
+    "reason=unknown_host": ["/c"],
+    "rule=protect": ["/a"],
+    "rule=watch": ["/d"],
+    "host=B.Example.com:443": ["/b"],
+    "path=/a": ["/a"],
+    "path=/*": ["/d", "/c", "/b", "/a"],
+    f"certificate={PRINT.upper()}": ["/b"],
+    "site=api.example.com": ["/d"],
+    "span=1h": ["/d", "/c", "/b", "/a"],
+    "span=exact&since=2001-01-01T00:00&until=2001-01-02T00:00": [],
+}
+
+
+def test_filters(visitor: Visitor) -> None:
     # Its site is one of the zone's, then.
     visitor.bench.world.protect("api.example.com")
     _keep(
@@ -191,7 +191,8 @@ def test_filters(visitor: Visitor, query: str, expected: list[str]) -> None:
         },
     )
     for page in (PAGE, "/events"):
-        assert _paths(visitor.get(f"{page}?{query}")) == expected
+        found = {query: _paths(visitor.get(f"{page}?{query}")) for query in FOUND}
+        assert found == FOUND
 
 
 def test_a_query_that_means_nothing_is_told_and_the_rest_shown(visitor: Visitor) -> None:
@@ -203,32 +204,31 @@ def test_a_query_that_means_nothing_is_told_and_the_rest_shown(visitor: Visitor)
     assert _paths(page) == ["/a"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "before=x",
-        "after=-1",
-        "by=moon",
-        "verdict=maybe",
-        "span=exact",
-        "span=exact&since=9999-99-99T00:00",
-        "path=%00",
-        "host=%ff%fe",
-        "rule=%ED%A0%80",
-        "certificate=%F0%9F%9A%9A",
-        "before=999999999999999999",
-        "span=exact&since=2026-01-01T00:00&until=2027-01-01T00:00",
-        "site=" + "x" * 3000,
-    ],
+ODD = (
+    "before=x",
+    "after=-1",
+    "by=moon",
+    "verdict=maybe",
+    "span=exact",
+    "span=exact&since=9999-99-99T00:00",
+    "path=%00",
+    "host=%ff%fe",
+    "rule=%ED%A0%80",
+    "certificate=%F0%9F%9A%9A",
+    "before=999999999999999999",
+    "span=exact&since=2026-01-01T00:00&until=2027-01-01T00:00",
+    "site=" + "x" * 3000,
 )
-def test_whatever_is_asked_gets_an_answer(visitor: Visitor, query: str) -> None:
+
+
+def test_whatever_is_asked_gets_an_answer(visitor: Visitor) -> None:
     _keep(visitor, {})
 
-    for page in (PAGE, "/events"):
-        answer = visitor.send("GET", f"{page}?{query}")
-        assert answer.status_code in (200, 400), answer.text
-        assert not is_scripted(answer.text)
-    assert visitor.send("GET", f"{PAGE}/tail?after=0&{query}").status_code in (200, 400)
+    for query in ODD:
+        for page in (f"{PAGE}?", "/events?", f"{PAGE}/tail?after=0&"):
+            answer = visitor.send("GET", f"{page}{query}")
+            assert answer.status_code in (200, 400), f"{page}{query}: {answer.text}"
+            assert not is_scripted(answer.text)
 
 
 def test_pages_lead_to_older_events_and_back(visitor: Visitor) -> None:
