@@ -159,7 +159,7 @@ def test_events_arrive_while_somebody_looks(page: Page, served: Served) -> None:
     expect(first.get_by_role("link", name="abababababab…")).to_have_attribute(
         "href", f"/zones/{served.zone_id}/events?certificate={'ab' * 32}"
     )
-    expect(page.get_by_role("status")).to_contain_text("Live")
+    expect(page.get_by_role("status")).to_contain_text("Live: 1 new event.", timeout=8_000)
     serious = {"serious", "critical"}
     found = Axe().run(page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in serious] == []
