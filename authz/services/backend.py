@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from authz.services.explanation import CheckReading
+from authz.services.judging import Judge
 from authz.services.live_policy import LivePolicy
 from authz.store.engine import open_store
 
@@ -70,6 +71,7 @@ class Backend:
         clock: Unix seconds.
         reading: how checks are read here.
         live: the policy in force, for whoever asks what it would decide.
+        judge: decides recorded requests again, by the rules of the store or by others.
     """
 
     store: Callable[[], Store]
@@ -79,3 +81,4 @@ class Backend:
     clock: Callable[[], float] = field(default=time.time)
     reading: CheckReading = field(default_factory=CheckReading)
     live: LivePolicy = field(default_factory=LivePolicy)
+    judge: Judge = field(default_factory=Judge)

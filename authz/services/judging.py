@@ -16,10 +16,13 @@ from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.memo import ClientMemo
 from authz.policy.recorded import Missing
 from authz.policy.snapshot import compile_snapshot
-from authz.services.account_rules import account_models, models_in
+from authz.services.account_rules import account_models, kept_rules, models_in
 from authz.services.model import StoreModels
 from authz.services.namespace import OTHER_HOSTS
-from authz.services.rulesets import checked_rules, rules_in
+from authz.services.ready import Ready
+from authz.services.ruleset_input import Given, rules_from
+from authz.services.rulesets import new_ruleset, rules_in
+from authz.services.scopes import scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,24 +112,40 @@ class Judge:
             self._live_of, self._live_until = made.store_id, at + FETCHED_SECONDS
             return self._live
 
-    def draft(
-        self, session: Session, scope: Scope, rules: Sequence[Mapping[str, Any]], at: float
-    ) -> Snapshot:
-        """What would be in force with other rules in a zone.
+    def draft(self, session: Session, scope: Scope, rules: Sequence[Any], at: float) -> Snapshot:
+        """What would be in force with other rules in a zone, or in the account.
 
         Args:
-            rules: as the API and `rulesets.replace_rules` take them.
+            scope: the account is before every zone.
+            rules: all of them, as the API takes them.
 
         Raises:
-            PolicyError, ExpressionError: they could not be deployed.
+            RulesetError: they could not be deployed; everything that is wrong in `others`, each
+                with its place: `("rules", 1, "expression")`.
         """
-        zone = scope.zone
-        assert zone is not None, "rules of a zone are replaced"
         live = self.live(session, at)
-        kept = checked_rules(session, rules_in(session, scope), rules, geo=self.geo, at=at)
-        combined = (*account_models(session, scope.account_id), *models_in(scope, kept))
+        before = rules_in(session, scope)
+        kept = rules_from(
+            session,
+            scope,
+            [Given(rule=rule, path=("rules", index)) for index, rule in enumerate(rules)],
+            before.rules,
+            ruleset_id=(before.ruleset or new_ruleset(scope, at=at)).id,
+            ready=Ready(geo=self.geo),
+            at=at,
+        )
+        models = models_in(scope, kept)
+        model = live.model
+        if scope.zone is not None:
+            models = (*account_models(session, scope.account_id), *models)
+            model = with_rules(session, model, scope.zone, models)
+        else:
+            for zone in session.zones.all():
+                own = scope_of(zone)
+                behind = models_in(own, kept_rules(session, own))
+                model = with_rules(session, model, zone, (*models, *behind))
         return compile_snapshot(
-            with_rules(session, live.model, zone, combined),
+            model,
             generation=live.snapshot.generation + 1,
             at=at,
             geo=self.geo,

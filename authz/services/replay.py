@@ -18,13 +18,13 @@ from authz.errors import InvalidInputError
 from authz.extauthz.decode import Undecodable
 from authz.policy.decision import Verdict
 from authz.policy.recorded import judge as judge_recorded
-from authz.services.context import zone_of
+from authz.services.context import account_of, zone_of
 from authz.services.judging import Judge
 from authz.services.replay_groups import Change, Gathered, Gathering
-from authz.services.scopes import scope_of
+from authz.services.scopes import Scope, scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from authz.extauthz.memo import ClientMemo
     from authz.policy.recorded import Judged
@@ -117,8 +117,8 @@ class _Counts:
 
 def replay(
     store: Store,
-    zone_id: str,
-    draft_rules: Sequence[Mapping[str, Any]],
+    zone_id: str | None,
+    draft_rules: Sequence[Any],
     *,
     judge: Judge | None = None,
     most: int = DEFAULT_REQUESTS,
@@ -128,10 +128,11 @@ def replay(
     pause: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Replay:
-    """Try rules on the latest recorded requests of a zone.
+    """Try rules on the latest recorded requests of a zone, or of all zones.
 
     Args:
-        draft_rules: all rules of the zone, in order, as `rulesets.replace_rules` takes them.
+        zone_id: None: the rules are the account's.
+        draft_rules: all rules of it, in order, as the API takes them.
         judge: decides as the node does.
         most: how many requests; the latest.
         seconds: how long it may take, compiling not included.
@@ -141,7 +142,7 @@ def replay(
 
     Raises:
         NotFoundError: there is no such zone.
-        PolicyError, ExpressionError: the rules could not be deployed.
+        RulesetError: the rules could not be deployed (`Judge.draft`).
         InvalidInputError: that is too much to ask for.
     """
     if not 1 <= most <= MAX_REQUESTS:
@@ -153,7 +154,12 @@ def replay(
     judge = judge or Judge()
     with store.read() as session:
         live = judge.live(session, at)
-        draft = judge.draft(session, scope_of(zone_of(session, zone_id)), draft_rules, at)
+        scope = (
+            Scope(account_id=account_of(session).id)
+            if zone_id is None
+            else scope_of(zone_of(session, zone_id))
+        )
+        draft = judge.draft(session, scope, draft_rules, at)
     begun = monotonic()
     trial = _Trial(judge, live.snapshot, draft, at)
     complete = True
@@ -254,12 +260,12 @@ class _Trial:
 
 
 def _latest(
-    store: Store, zone_id: str, *, most: int, since: float | None
+    store: Store, zone_id: str | None, *, most: int, since: float | None
 ) -> Iterator[tuple[StoredEvent, RecordedRequest | None]]:
     """The latest events of a zone, and `most` requests at most; no transaction stays open."""
     before: int | None = None
     left = most
-    while left > 0:
+    while True:
         with store.read() as session:
             events = session.events.latest(most=_BATCH, before=before, since=since, zone_id=zone_id)
             requests = session.events.requests([one.number for one in events])

@@ -164,38 +164,13 @@ def put_rules(
     ruleset = before.ruleset or new_ruleset(before.scope, name=name, at=at)
     if description is not None:
         ruleset = replace(ruleset, description=description)
-    kept = _written(before, ruleset, rules, at)
-    if not checked:
-        check_rules(session, before.scope, kept, at=at, geo=geo)
-    return keep(session, before, ruleset, kept, actor=actor, at=at)
-
-
-def checked_rules(
-    session: Session,
-    before: RulesInForce,
-    rules: Sequence[Mapping[str, Any]],
-    *,
-    geo: GeoLookup | None = None,
-    at: float,
-) -> tuple[Rule, ...]:
-    """What `put_rules` would keep, for whoever wants to try it first.
-
-    Raises:
-        PolicyError, ExpressionError: one is no rule, or does not compile.
-    """
-    kept = _written(before, before.ruleset or new_ruleset(before.scope, at=at), rules, at)
-    check_rules(session, before.scope, kept, at=at, geo=geo)
-    return kept
-
-
-def _written(
-    before: RulesInForce, ruleset: Ruleset, rules: Sequence[Mapping[str, Any]], at: float
-) -> tuple[Rule, ...]:
     kept = new_rules(rules, before.rules, ruleset_id=ruleset.id, at=at)
     for index, error in foreign_skips(kept, ruleset.id):
         place = ".".join(str(step) for step in error.path or ())
         raise PolicyError(error.message, where=f"rules[{index}].{place}", hint=error.hint)
-    return kept
+    if not checked:
+        check_rules(session, before.scope, kept, at=at, geo=geo)
+    return keep(session, before, ruleset, kept, actor=actor, at=at)
 
 
 def keep(

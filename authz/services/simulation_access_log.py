@@ -94,8 +94,6 @@ def read_access_log(text: str) -> Pasted:
             raise InvalidInputError(
                 "the line begins with { and is not JSON", hint="paste the whole line"
             ) from None
-    if not isinstance(found, dict):
-        raise InvalidInputError("the line is not a JSON object", hint="paste the whole line")
     return _pasted(_of_json(found), notes)
 
 

@@ -87,7 +87,7 @@ class CertificateCheckCounts:
         rows = select(_TABLE.c.last_at).where(~managed).order_by(_TABLE.c.last_at.desc())
         beyond = self._connection.execute(rows.offset(keep).limit(1)).scalar_one_or_none()
         if beyond is not None:
-            old |= _TABLE.c.last_at <= beyond
+            old = old | (_TABLE.c.last_at <= beyond)
         return self._connection.execute(delete(_TABLE).where(old, ~managed)).rowcount
 
 

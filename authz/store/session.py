@@ -27,6 +27,7 @@ from authz.store.list_operations import ListOperations
 from authz.store.lists import Lists
 from authz.store.published import PublishedCrls
 from authz.store.revocations import Revocations
+from authz.store.rule_drafts import RuleDrafts
 from authz.store.rulesets import Rulesets
 from authz.store.sign_ins import SignIns
 from authz.store.tables import state
@@ -78,6 +79,11 @@ class Session:
     def rulesets(self) -> Rulesets:
         """Rulesets and their versions."""
         return Rulesets(self._connection)
+
+    @cached_property
+    def rule_drafts(self) -> RuleDrafts:
+        """Rules that are not deployed."""
+        return RuleDrafts(self._connection)
 
     @cached_property
     def sign_ins(self) -> SignIns:

@@ -242,6 +242,27 @@ ruleset_versions: Final = Table(
     Column("created_at", Double, nullable=False),
 )
 
+#: Rules that are written and not deployed.
+rule_drafts: Final = Table(
+    "rule_drafts",
+    metadata,
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    # None: of the account's own rules.
+    Column("zone_id", Id, ForeignKey("zones.id"), nullable=True),
+    # What it was written for: the rules may be gone, or at another version, by now.
+    Column("ruleset_id", Id, nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("rule_id", Id, nullable=True),
+    # JSON, in the shape of the API.
+    Column("rule", Text, nullable=False),
+    Column("place", Integer, nullable=True),
+    Column("actor", Name, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    Index("ix_rule_drafts_scope", "account_id", "zone_id"),
+)
+
 lists: Final = Table(
     "lists",
     metadata,

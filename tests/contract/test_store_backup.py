@@ -58,6 +58,7 @@ from tests.factories.stored import (
     key,
     list_item,
     named_list,
+    rule_draft,
     ruleset,
     ruleset_version,
     with_authority,
@@ -103,6 +104,7 @@ def fill(store: Store) -> None:
         session.rulesets.add(
             ruleset(zone.account_id, zone.id), ruleset_version(ruleset("", None).id)
         )
+        session.rule_drafts.add(rule_draft(zone.account_id, zone.id))
         made = named_list(zone.account_id)
         session.lists.add(made)
         session.lists.add_items(made.id, [list_item(made.id, f"192.0.2.{n}") for n in range(9)], AT)

@@ -26,6 +26,13 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/zones/{zone_id}/events/tail": "the same",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
     "/static/{digest}/{name:path}": "files",
+    "/zones/{zone_id}/expression/catalogue": "JSON for the expression builder",
+    "/zones/{zone_id}/client-certificates/{certificate_id}/certificate.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/certificates.pem": "a file",
+    "/authorities/{uploaded_id}/certificates.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/certificates/{certificate_id}.pem": "a file",
+    "/authorities/{uploaded_id}/certificates/{certificate_id}.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/crls/{certificate_id}.crl": "a file",
 }
 
 
@@ -39,5 +46,16 @@ def page_routes() -> Iterator[str]:
 
 
 def path_of(route: str, values: Mapping[str, str]) -> str:
-    """The path of a page, with these values for its parameters."""
-    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: values[found[1]], route)
+    """The path of a page, with these values for its parameters; those of the account's pages may
+    be others (`account_rule_id`)."""
+    of_account = (
+        {}
+        if route.startswith("/zones/")
+        else {
+            name.removeprefix("account_"): value
+            for name, value in values.items()
+            if name.startswith("account_")
+        }
+    )
+    given = {**values, **of_account}
+    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: given[found[1]], route)

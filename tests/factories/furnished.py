@@ -28,9 +28,9 @@ from authz.services.list_values import GivenItem, judge_items
 from authz.services.lists import create_list
 from authz.services.permissions import Grant, Level, Resource
 from authz.services.revocation import revoke_certificate
-from authz.services.rulesets import get_rules, replace_rules
 from authz.services.tokens import create_token
 from tests.factories.furnished_events import furnish_events
+from tests.factories.furnished_rules import furnish_rules
 from tests.factories.pki import fixed_key
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ def furnish(
         for number, name in enumerate(NAMES)
     )
     revoke_certificate(store, issued[-1].certificate.id, reason="superseded", actor="test", at=now)
-    _rules(store, written, now)
-    values = {
+    values = furnish_rules(store, written, now) | {
         "certificate_id": issued[0].certificate.id,
         "authority_id": made.authority.id,
+        "uploaded_id": uploaded.authority.id,
         "list_id": _list(store, written, now),
     }
     token = create_token(
@@ -105,35 +105,9 @@ def furnish(
     with store.read() as session:
         zone = session.zones.all()[0]
         entry = session.audit.latest(most=1)[0]
-    rule = get_rules(store, "default").rules[0]
-    values |= {"zone_id": zone.id, "entry_id": entry.id, "rule_id": str(rule["id"])}
+    values |= {"zone_id": zone.id, "entry_id": entry.id}
     values |= {"token_id": token.token.id, "event_id": first_event, "version": "1"}
     return Furnished(values=values, issued=issued)
-
-
-def _rules(store: Store, written: Callable[[str], str], at: float) -> None:
-    rules = get_rules(store, "default").rules
-    more = [
-        {
-            "description": written("Only our own network writes readings"),
-            "expression": 'http.request.uri.path eq "/v1/readings" and not ip.src in {10.0.0.0/8}',
-            "action": "log",
-        },
-        {
-            "description": written("Nobody may use the old gateway"),
-            "expression": 'cf.tls_client_auth.cert_subject_dn contains "old-gateway"',
-            "action": "block",
-            "action_parameters": {
-                "response": {
-                    "status_code": 403,
-                    "content_type": "text/plain",
-                    "content": written("This gateway was replaced"),
-                }
-            },
-            "enabled": False,
-        },
-    ]
-    replace_rules(store, "default", [*rules, *more], actor="test", at=at)
 
 
 def _list(store: Store, written: Callable[[str], str], at: float) -> str:

@@ -98,6 +98,7 @@ NOT_MIRRORED: dict[str, str] = {
             "hosts",
             "published",
             "sign_ins",
+            "rule_drafts",
             "rulesets",
             "tokens",
             "zones",

@@ -84,7 +84,8 @@ class _Work:
 @router.get("/zones/{zone_id}/simulator")
 def form(viewer: Reading) -> Response:
     """The form, filled in as the link to it says."""
-    return _page(_Work(viewer, prefilled(dict(viewer.request.query_params))))
+    asked = dict(viewer.request.query_params)
+    return _page(_Work(viewer, prefilled(asked | _with_rule(viewer, asked.get("rule", "")))))
 
 
 @router.post("/zones/{zone_id}/simulator")
@@ -253,6 +254,15 @@ def _offered(viewer: Viewer, values: Mapping[str, str]) -> list[tuple[str, str]]
         (one.id, f"{one.label or one.common_name} · {one.status} · {one.serial}")
         for one in found.values()
     ]
+
+
+def _with_rule(viewer: Viewer, rule_id: str) -> dict[str, str]:
+    """The fields of a link to try a rule: its expression, in its place, to be changed at will."""
+    for one in get_rules(viewer.store, viewer.zone_id).rules if rule_id else ():
+        if one["id"] == rule_id:
+            expression = str(one["expression"])
+            return {"rules": "draft", "place": _IN_RULE + rule_id, "expression": expression}
+    return {}
 
 
 def _digest(text: str) -> str:

@@ -39,9 +39,11 @@ from authz.observability.log import configure_logging, flush, get_logger
 from authz.services.backend import Backend, LateStore
 from authz.services.explanation import CheckReading
 from authz.services.first_token import first_token
+from authz.services.judging import Judge
 from authz.services.keys import encryption_of, has_keys
 from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
+from authz.sources.fetched import DIRECTORY, FetchedFiles
 from authz.sources.key_secret import read_secret
 
 if TYPE_CHECKING:
@@ -82,13 +84,19 @@ class Admin:
         self._limits = limits
         self._stopping = threading.Event()
         self._store = LateStore(config.database, Path(config.data_dir))
+        reading = reading_of(config)
         backend = Backend(
             store=self._store,
             encryption=self._encryption,
             publication_url=config.publication_url,
-            reading=reading_of(config),
+            reading=reading,
             live=LivePolicy(
                 Path(config.data_dir), None if config.policy is None else Path(config.policy)
+            ),
+            judge=Judge(
+                decoding=reading.options,
+                limits=reading.limits,
+                fetched=FetchedFiles(Path(config.data_dir) / DIRECTORY),
             ),
         )
         self._app = create_api(backend)
@@ -191,6 +199,7 @@ class Admin:
                 get_logger().error("GeoIP databases cannot be opened", reason=str(error))
                 return
             backend = replace(self._app.state.backend, geo=geo)
+            backend.judge.geo = geo
             self._app.state.backend = backend
             self._pages.use(backend)
 

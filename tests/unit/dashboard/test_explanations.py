@@ -215,6 +215,14 @@ def test_of_many_rules_those_that_match_are_told() -> None:
     assert (len(reading.behind), reading.left_out_behind) == (MAX_RULES, 5)
 
 
+def test_without_a_policy_everything_is_denied() -> None:
+    data = check_request().SerializeToString()
+
+    shown = shown_check(explain_check(None, data, AT, CheckReading()), {})
+
+    assert (shown.blocked, shown.sentence) == (True, "It is denied: no_snapshot.")
+
+
 def test_what_was_not_asked_is_not_shown() -> None:
     shown = _shown(_policy(hosts=("a.test",)))
 

@@ -32,6 +32,8 @@ def test_envoy_adds_its_own_headers_and_believes_no_copy_of_them() -> None:
             ("X-Request-Id", "forged"),
             ("x-forwarded-proto", "http"),
             ("x-envoy-auth-partial-body", "false"),
+            ("x-envoy-external-address", "10.0.0.1"),
+            ("Connection", "close"),
             ("Host", "other"),
             ("X-Forwarded-For", "10.0.0.1"),
             ("x-a", " b\t"),
@@ -43,6 +45,7 @@ def test_envoy_adds_its_own_headers_and_believes_no_copy_of_them() -> None:
         ("x-forwarded-for", "10.0.0.1,192.0.2.1"),
         ("x-forwarded-proto", "https"),
         ("x-request-id", "7"),
+        ("x-envoy-external-address", "192.0.2.1"),
     )
 
 

@@ -133,12 +133,6 @@ def test_another_expression_is_tried_in_a_rule(world: World) -> None:
     found = _simulate(world, more={"draft": with_expression(rules, rule_id, "ssl")})
 
     assert (found.check.decision.rule, found.notes["protect"].rule_id) == ("protect", rule_id)
-    with pytest.raises(InvalidInputError, match="not there any more"):
-        with_expression(rules, "0" * 32, "ssl")
-
-
-def test_the_tried_rule_has_a_name_of_its_own() -> None:
-    assert with_rule_in_front([{"ref": TRIED, "id": "1"}], "ssl")[0]["ref"] == f"{TRIED}_"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from authz.store import records, records_activity, tables, tables_activity
+from authz.store import records, records_activity, rule_drafts, tables, tables_activity
 from authz.store.columns import CheckedText
 
 # Of `tables`, which has every one.
@@ -26,6 +26,7 @@ RECORDS = {
     records.RevocationChange: "revocation_changes",
     records.Ruleset: "rulesets",
     records.RulesetVersion: "ruleset_versions",
+    rule_drafts.RuleDraft: "rule_drafts",
     records.List: "lists",
     records.ListItem: "list_items",
     records.ListOperation: "list_operations",
