@@ -78,7 +78,9 @@ def both(routes: APIRouter) -> APIRouter:
     for prefix in ("/zones/{zone_id}/rules", "/rules"):
         for route in routes.routes:
             assert isinstance(route, APIRoute), "pages are"
-            router.add_api_route(prefix + route.path, route.endpoint, methods=sorted(route.methods or ()))
+            router.add_api_route(
+                prefix + route.path, route.endpoint, methods=sorted(route.methods or ())
+            )
     return router
 
 

@@ -300,3 +300,30 @@ def test_the_traffic_of_the_overview_can_be_looked_into(page: Page, served: Serv
     expect(page.locator(".chart-tip")).to_be_visible()
     page.get_by_role("link", name="All events").last.click()
     expect(_rows(page)).to_have_count(2)
+
+
+def test_an_event_leads_to_forms_that_are_filled_in(page: Page, served: Served) -> None:
+    served.world.protect("api.example.com")
+    alice = served.world.issue("alice").certificate
+    _keep(
+        served,
+        {
+            "id": "one",
+            "path": "/orders",
+            "fingerprint": alice.fingerprint_sha256,
+            "presented": True,
+            "verified": True,
+        },
+    )
+    event = f"{served.url}/zones/{served.zone_id}/events/one"
+    page.goto(event)
+    page.get_by_role("link", name="Require a certificate here").click()
+    expect(page.get_by_label("URI Path")).to_have_value("/orders")
+
+    page.goto(event)
+    page.get_by_role("link", name="Make a rule from this").click()
+    expect(page.locator("[name=expression]")).to_have_value(re.compile('http.host eq "api.examp'))
+
+    page.goto(event)
+    page.get_by_role("link", name="alice").click()
+    expect(page.get_by_role("heading", name="alice")).to_be_visible()
