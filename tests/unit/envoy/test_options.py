@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authz.demo.envoy_options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
+from authz.envoy.options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
 from authz.errors import SettingsError, TransportError
 from authz.settings import Settings
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from authz.demo.envoy_text import endpoint, indented, quoted
+from authz.envoy.text import endpoint, indented, quoted
 from authz.settings.addresses import parse_address
 
 if TYPE_CHECKING:
-    from authz.demo.envoy_options import AuthzCluster, EnvoyOptions
+    from authz.envoy.options import AuthzCluster, EnvoyOptions
 
 _OWN_PORTS = """\
 common_lb_config:

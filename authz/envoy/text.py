@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small pieces of YAML text for `envoy_config` and `envoy_listener`."""
+"""Small pieces of YAML text for `config` and `listener`."""
 
 from __future__ import annotations
 

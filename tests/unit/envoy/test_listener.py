@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from authz.demo.envoy_listener import listener
-from authz.demo.envoy_options import EnvoyOptions, Forwarding, VirtualHost
+from authz.envoy.listener import listener
+from authz.envoy.options import EnvoyOptions, Forwarding, VirtualHost
 
 EVERY = list(Forwarding)
 

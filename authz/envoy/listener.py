@@ -2,14 +2,14 @@
 """The listener of the shipped Envoy configuration: TLS, the connection manager, its filters.
 
 What makes Envoy and this service see the same request is here (hosts, paths, headers), and what
-keeps a client from being believed about itself. Clusters are in `envoy_config`.
+keeps a client from being believed about itself. Clusters are in `config`.
 """
 
 from __future__ import annotations
 
-from authz.demo.envoy_options import EnvoyOptions, Forwarding
-from authz.demo.envoy_sds import asking_text
-from authz.demo.envoy_text import address, indented, quoted
+from authz.envoy.options import EnvoyOptions, Forwarding
+from authz.envoy.sds import asking_text
+from authz.envoy.text import address, indented, quoted
 from authz.policy.unknown import BODY_LIMIT
 
 _TYPE = "type.googleapis.com/envoy.extensions"
@@ -39,9 +39,10 @@ def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_ho
 {indented(_connection_manager(options, forwarding, client_ip_trusted_hops), 8)}"""
 
 
-def _tls(options: EnvoyOptions, forwarding: Forwarding) -> str:
+def asking(options: EnvoyOptions, forwarding: Forwarding) -> str:
+    """How clients are asked for certificates: the beginning of a DownstreamTlsContext."""
     if forwarding is Forwarding.BEHIND_PROXY:
-        asking = f"""\
+        return f"""\
 # Only the proxy in front may connect, and it must prove it: whoever can open a
 # connection here can claim any client certificate. Its authority must issue
 # certificates for that proxy alone; where it issues others too, add
@@ -51,15 +52,12 @@ common_tls_context:
   validation_context:
     trusted_ca: {{filename: {quoted(options.proxy_ca)}}}
 """
-    elif options.sds is not None:
-        asking = asking_text(options.sds)
-    else:
-        trusted = (
-            f"    trusted_ca: {{filename: {quoted(options.client_ca)}}}\n"
-            if options.client_ca
-            else ""
-        )
-        asking = f"""\
+    if options.sds is not None:
+        return asking_text(options.sds)
+    trusted = (
+        f"    trusted_ca: {{filename: {quoted(options.client_ca)}}}\n" if options.client_ca else ""
+    )
+    return f"""\
 # Ask for a certificate, take none as an answer, and let any certificate through the
 # handshake (the client proves that it holds the key): the authorizer judges it and
 # can answer with a page, where a refused handshake is only an alert. trusted_ca is
@@ -70,9 +68,12 @@ common_tls_context:
   validation_context:
     trust_chain_verification: ACCEPT_UNTRUSTED
 {trusted}"""
+
+
+def _tls(options: EnvoyOptions, forwarding: Forwarding) -> str:
     return f"""\
 "@type": {_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext
-{asking}\
+{asking(options, forwarding)}\
   alpn_protocols: [h2, http/1.1]
   tls_params:
     tls_minimum_protocol_version: TLSv1_2
@@ -87,12 +88,9 @@ disable_stateful_session_resumption: true
 """
 
 
-def _connection_manager(options: EnvoyOptions, forwarding: Forwarding, trusted_hops: int) -> str:
+def one_reading(forwarding: Forwarding, trusted_hops: int) -> str:
+    """What makes Envoy and the authorizer see the same request: of a connection manager."""
     return f"""\
-"@type": {_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager
-stat_prefix: ingress
-codec_type: AUTO
-
 # One reading of each request, for Envoy's routes, the authorizer and the application
 # alike. What has two readings is refused (400) before anybody is asked.
 normalize_path: true
@@ -106,7 +104,16 @@ strip_trailing_host_dot: true
 use_remote_address: true
 xff_num_trusted_hops: {trusted_hops}
 
-{_FORWARDING[forwarding]}
+{_FORWARDING[forwarding]}"""
+
+
+def _connection_manager(options: EnvoyOptions, forwarding: Forwarding, trusted_hops: int) -> str:
+    return f"""\
+"@type": {_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager
+stat_prefix: ingress
+codec_type: AUTO
+
+{one_reading(forwarding, trusted_hops)}
 # Limits. A stream is judged when it opens and not again (WebSocket, long calls): the
 # first two bound how long it can outlive a revocation.
 common_http_protocol_options:
@@ -129,7 +136,7 @@ access_log:
 {_access_log(options)}
 http_filters:
 # First, so that no filter acts on a request that is then denied.
-{_ext_authz(forwarding, options)}\
+{ext_authz(options, forwarding)}\
 - name: envoy.filters.http.router
   typed_config:
     "@type": {_TYPE}.filters.http.router.v3.Router
@@ -167,7 +174,8 @@ forward_client_cert_details: APPEND_FORWARD
 _HEADER_KIB = {Forwarding.PEER: 32, Forwarding.XFCC: 32, Forwarding.BEHIND_PROXY: 96}
 
 
-def _ext_authz(forwarding: Forwarding, options: EnvoyOptions) -> str:
+def ext_authz(options: EnvoyOptions, forwarding: Forwarding) -> str:
+    """The filter that asks this service: an item of `http_filters`."""
     # Behind a proxy, source.certificate is that proxy's: the authorizer has no use for it.
     certificate = "false" if forwarding is Forwarding.BEHIND_PROXY else "true"
     return f"""\

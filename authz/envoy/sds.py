@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from authz.demo.envoy_authz import is_literal
-from authz.demo.envoy_options import reachable
-from authz.demo.envoy_text import endpoint, indented, quoted
+from authz.envoy.cluster import is_literal
+from authz.envoy.options import reachable
+from authz.envoy.text import endpoint, indented, quoted
 from authz.errors import SettingsError
 from authz.settings.addresses import parse_address
 
 if TYPE_CHECKING:
-    from authz.demo.envoy_options import SdsOptions
+    from authz.envoy.options import SdsOptions
     from authz.settings import Settings
 
 

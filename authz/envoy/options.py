@@ -2,7 +2,7 @@
 """What an Envoy configuration for this service depends on.
 
 `EnvoyOptions` holds what only the operator of Envoy knows (addresses, files, virtual hosts);
-`AuthzCluster` what authz.yaml says about reaching this service. Rendering them is `envoy_config`.
+`AuthzCluster` what authz.yaml says about reaching this service. Rendering them is `config`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from authz.certs.presented import CertificateSource
 from authz.errors import SettingsError
-from authz.node.addresses import worker_addresses
 from authz.sds.secrets import EVERY_SITE, OF_SITE
 from authz.settings.addresses import parse_address
+from authz.settings.worker_addresses import worker_addresses
 
 if TYPE_CHECKING:
     from authz.settings import Settings

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from authz.demo.envoy_text import address, endpoint, indented, quoted
+from authz.envoy.text import address, endpoint, indented, quoted
 from authz.errors import SettingsError
 
 

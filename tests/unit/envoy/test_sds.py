@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions, SdsOptions
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions, SdsOptions
 from authz.errors import SettingsError
 from authz.settings import Settings
 from envoy.generate import BEHIND_ANOTHER_PROXY

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions
 from authz.settings import Settings
 from envoy.generate import BEHIND_ANOTHER_PROXY, ROOT, files
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from authz.demo.envoy_authz import authz_cluster_text
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import AuthzCluster, EnvoyOptions
+from authz.envoy.cluster import authz_cluster_text
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import AuthzCluster, EnvoyOptions
 from tests.factories.pages import WorkersForm, workers_forms
 
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"

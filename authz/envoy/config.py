@@ -3,19 +3,19 @@
 
 `authz envoy config`, the demo, the end-to-end tests and the files in envoy/ all come from here, so
 what is shipped is what is tested. The text is a document for people first: each block says why it
-is there. Facts are Envoy 1.40's, measured; the listener is in `envoy_listener`, the
-cluster of this service in `envoy_authz`, values in `envoy_options`.
+is there. Facts are Envoy 1.40's, measured; the listener is in `listener`, the
+cluster of this service in `cluster`, values in `options`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authz.demo.envoy_authz import authz_cluster_text, is_literal
-from authz.demo.envoy_listener import listener
-from authz.demo.envoy_options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
-from authz.demo.envoy_sds import NODE_TEXT, sds_cluster_text
-from authz.demo.envoy_text import address, endpoint, indented
+from authz.envoy.cluster import authz_cluster_text, is_literal
+from authz.envoy.listener import listener
+from authz.envoy.options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
+from authz.envoy.sds import NODE_TEXT, sds_cluster_text
+from authz.envoy.text import address, endpoint, indented
 from authz.errors import SettingsError
 
 if TYPE_CHECKING:
