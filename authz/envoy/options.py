@@ -152,5 +152,5 @@ def _listening_addresses(settings: Settings) -> tuple[str, ...]:
 def reachable(listen: ListenAddress) -> ListenAddress:
     """Where to connect to somebody who listens there."""
     # Listening on all addresses is no address to connect to; Envoy is taken to be on this machine.
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host)
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host)  # noqa: S104 - compared
     return listen if loopback is None else replace(listen, host=loopback)
