@@ -38,7 +38,7 @@ class Section:
 
 
 OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
-OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
+OF_ACCOUNT: Final = (Entry("Lists", "/lists", Resource.LISTS),)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:
