@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
-PER_PAGE: Final = 100
+PER_PAGE: Final = 50
 
 #: A list with more items is not written into the form that replaces them.
 MOST_WRITTEN: Final = 1_000
