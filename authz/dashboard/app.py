@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import files, list_items, lists, overview, sessions, sign_in
+from authz.dashboard.pages import files, list_items, lists, overview, sessions, sign_in, tokens
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -32,6 +32,7 @@ _ROUTERS: Final = (
     overview.router,
     lists.router,
     list_items.router,
+    tokens.router,
 )
 
 

@@ -38,7 +38,12 @@ class Section:
 
 
 OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
-OF_ACCOUNT: Final = (Entry("Lists", "/lists", Resource.LISTS),)
+OF_ACCOUNT: Final = (
+    Entry("Lists", "/lists", Resource.LISTS),
+    Entry("API tokens", "/tokens", Resource.TOKENS),
+    Entry("Audit log", "/audit", Resource.AUDIT),
+    Entry("Settings", "/settings", Resource.ACCOUNT),
+)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:
