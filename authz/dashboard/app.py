@@ -11,7 +11,16 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import files, list_items, lists, overview, sessions, sign_in, tokens
+from authz.dashboard.pages import (
+    audit,
+    files,
+    list_items,
+    lists,
+    overview,
+    sessions,
+    sign_in,
+    tokens,
+)
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -33,6 +42,7 @@ _ROUTERS: Final = (
     lists.router,
     list_items.router,
     tokens.router,
+    audit.router,
 )
 
 
