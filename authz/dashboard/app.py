@@ -18,8 +18,10 @@ from authz.dashboard.pages import (
     lists,
     overview,
     sessions,
+    settings,
     sign_in,
     tokens,
+    zone_settings,
 )
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
@@ -43,6 +45,8 @@ _ROUTERS: Final = (
     list_items.router,
     tokens.router,
     audit.router,
+    settings.router,
+    zone_settings.router,
 )
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an entry of the audit log changed, field by field.
 
-Objects are taken apart into paths (`rules[3f2a…].expression`); members of lists that have an
-identifier, name or value are compared by it, so that one more at the front does not make all others
+Objects are taken apart into paths (`rules[office].expression`); members of lists that have an
+identifier, value or name are compared by it, so that one more at the front does not make all others
 look changed. Texts that changed say where. Nothing here is HTML: templates show all of it as text.
 """
 
@@ -29,6 +29,9 @@ _MOST_WORDS: Final = 400
 
 _WORDS: Final = re.compile(r"\w+|\s+|[^\w\s]")
 _KEYS: Final = ("id", "value", "name", "hostname")
+#: What a member is called instead of its identifier, of the first of these that it has.
+_NAMES: Final = ("ref", "name", "hostname")
+_IDENTIFIER: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Kind(StrEnum):
@@ -77,12 +80,13 @@ class Comparison:
 
 def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Comparison:
     """What changed between two objects, MOST_ROWS fields of either sort at most."""
-    then, now = _leaves(before), _leaves(after)
+    names: dict[str, str] = {}
+    then, now = _leaves(before, names), _leaves(after, names)
     changes: list[Row] = []
     same: list[Row] = []
     left_out = 0
     for path in {**then, **now}:
-        row = _row(path, then, now)
+        row = _row(path, visible(names[path]), then, now)
         rows = same if row.kind is Kind.SAME else changes
         if len(rows) < MOST_ROWS:
             rows.append(row)
@@ -98,27 +102,44 @@ def visible(text: str) -> str:
     )
 
 
-def _leaves(value: Mapping[str, Any] | None) -> dict[str, Any]:
-    return dict(_flat(value, "")) if value else {}
+def _leaves(value: Mapping[str, Any] | None, names: dict[str, str]) -> dict[str, Any]:
+    """The leaves of an object by their paths; `names` gets what paths are called."""
+    found: dict[str, Any] = {}
+    for path, name, leaf in _flat(value, "", "") if value else ():
+        found[path] = leaf
+        names.setdefault(path, name)
+    return found
 
 
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The leaves of a value by their paths."""
+def _flat(value: Any, path: str, name: str) -> Iterator[tuple[str, str, Any]]:
+    """The leaves of a value: their paths, what these are called, and what is there."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+            dot = "." if path else ""
+            yield from _flat(inner, f"{path}{dot}{key}", f"{name}{dot}{key}")
         return
     if isinstance(value, list | tuple) and value:
         key = next((one for one in _KEYS if _is_key(one, value)), None)
         if key is not None:
             for inner in value:
-                yield from _flat(inner, f"{path}[{inner[key]}]")
+                here, called = inner[key], _called(inner, inner[key])
+                yield from _flat(inner, f"{path}[{here}]", f"{name}[{called}]")
             return
         if any(isinstance(inner, dict | list) for inner in value):
             for number, inner in enumerate(value):
-                yield from _flat(inner, f"{path}[{number}]")
+                yield from _flat(inner, f"{path}[{number}]", f"{name}[{number}]")
             return
-    yield path, list(value) if isinstance(value, tuple) else value
+    yield path, name, list(value) if isinstance(value, tuple) else value
+
+
+def _called(member: Mapping[str, Any], key: str) -> str:
+    """What people know a member of a list by."""
+    if not _IDENTIFIER.fullmatch(key):
+        return key
+    names = (member.get(one) for one in _NAMES)
+    # A rule that nobody gave a name has its identifier as one.
+    found = next((one for one in names if isinstance(one, str) and one not in ("", key)), None)
+    return key[:8] if found is None else found
 
 
 def _is_key(name: str, members: list[Any] | tuple[Any, ...]) -> bool:
@@ -128,16 +149,16 @@ def _is_key(name: str, members: list[Any] | tuple[Any, ...]) -> bool:
     return len({one[name] for one in members}) == len(members)
 
 
-def _row(path: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Row:
+def _row(path: str, name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Row:
     if path not in then:
-        return Row(path=visible(path), kind=Kind.ADDED, before=None, after=_whole(now[path]))
+        return Row(path=name, kind=Kind.ADDED, before=None, after=_whole(now[path]))
     if path not in now:
-        return Row(path=visible(path), kind=Kind.REMOVED, before=_whole(then[path]), after=None)
+        return Row(path=name, kind=Kind.REMOVED, before=_whole(then[path]), after=None)
     if then[path] == now[path]:
         shown = _whole(now[path])
-        return Row(path=visible(path), kind=Kind.SAME, before=shown, after=shown)
+        return Row(path=name, kind=Kind.SAME, before=shown, after=shown)
     before, after = _marked(_text(then[path]), _text(now[path]))
-    return Row(path=visible(path), kind=Kind.CHANGED, before=before, after=after)
+    return Row(path=name, kind=Kind.CHANGED, before=before, after=after)
 
 
 def _text(value: Any) -> str:

@@ -37,7 +37,10 @@ class Section:
     links: tuple[Link, ...]
 
 
-OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
+OF_ZONE: Final = (
+    Entry("Overview", "", Resource.ZONES),
+    Entry("Zone settings", "/settings", Resource.ZONES),
+)
 OF_ACCOUNT: Final = (
     Entry("Lists", "/lists", Resource.LISTS),
     Entry("API tokens", "/tokens", Resource.TOKENS),

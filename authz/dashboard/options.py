@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from authz.dashboard.installation import Installation
 from authz.services.sign_ins import SessionTimes
 
 
@@ -14,7 +15,9 @@ class Options:
 
     Args:
         secure: whether it is served by TLS: then cookies never go without.
+        installation: the node that serves it.
     """
 
     secure: bool = False
     times: SessionTimes = field(default_factory=SessionTimes)
+    installation: Installation = field(default_factory=Installation)

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from authz.node.messages import Message
 
 
@@ -15,6 +19,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         certificate, key, client_ca: of TLS; None for none.
         database: of the store.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
+        settings: all of them, as `Settings` takes them, for the pages that tell how a node runs.
     """
 
     listen: str
@@ -29,3 +34,4 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     passphrase_file: str | None = None
     log_format: str
     log_level: str
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)

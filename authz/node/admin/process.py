@@ -29,6 +29,7 @@ from authz.errors import AuthzError, StoreError
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
+from authz.node.admin.installation import installation_of
 from authz.node.admin.keeper import DRAIN_SECONDS
 from authz.node.admin.messages import Databases, ToAdmin
 from authz.node.channel import Channel, ChannelClosedError
@@ -86,7 +87,7 @@ class Admin:
         self._app = create_api(backend)
         self._pages = Dashboard(
             backend,
-            Options(secure=config.certificate is not None),
+            Options(secure=config.certificate is not None, installation=installation_of(config)),
             self._app.state.access.failures,
         )
 

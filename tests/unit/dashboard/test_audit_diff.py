@@ -62,6 +62,19 @@ def test_members_are_compared_by_their_identifier() -> None:
     ]
 
 
+def test_members_are_called_by_their_name() -> None:
+    first, second, third = (f"{number:032x}" for number in range(3))
+    rules = [
+        {"id": first, "ref": "office", "x": 1},
+        {"id": second, "ref": second, "x": 1},
+        {"id": third, "x": 1},
+    ]
+
+    paths = [row[0] for row in _said({"r": rules}, {"r": [{**one, "x": 2} for one in rules]})]
+
+    assert paths == ["r[office].x", f"r[{second[:8]}].x", f"r[{third[:8]}].x"]
+
+
 def test_members_that_cannot_be_told_apart_are_compared_by_their_place() -> None:
     twice = [{"id": "1", "x": 1}, {"id": "1", "x": 2}]
 
