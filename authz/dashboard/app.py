@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from authz.services.backend import Backend
 
 #: Every family of pages. Those of one family are in one module of `pages`.
-_ROUTERS: Final = (
+ROUTERS: Final = (
     files.router,
     sign_in.router,
     sessions.router,
@@ -69,7 +69,7 @@ class Dashboard:
         )
         problems.install(self.app)
         self.app.middleware("http")(_protected)
-        for router in _ROUTERS:
+        for router in ROUTERS:
             self.app.include_router(router)
 
     def use(self, backend: Backend) -> None:
