@@ -20,6 +20,7 @@ from authz.dashboard.pages import (
     sessions,
     settings,
     sign_in,
+    start,
     tokens,
     zone_settings,
 )
@@ -46,6 +47,7 @@ ROUTERS: Final = (
     tokens.router,
     audit.router,
     settings.router,
+    start.router,
     zone_settings.router,
 )
 

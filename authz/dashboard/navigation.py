@@ -39,6 +39,7 @@ class Section:
 
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
+    Entry("Get started", "/start", Resource.ZONES),
     Entry("Zone settings", "/settings", Resource.ZONES),
 )
 OF_ACCOUNT: Final = (

@@ -25,7 +25,10 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/favicon.ico": "a picture",
     "/lists/{list_id}/items.txt": "a file to download",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
+    "/start": "leads to the first steps of a zone",
     "/static/{digest}/{name:path}": "files",
+    "/zones/{zone_id}/start/arrived": "JSON for a script of the page",
+    "/zones/{zone_id}/start/envoy.yaml": "a file to download",
 }
 
 

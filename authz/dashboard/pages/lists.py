@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from authz.dashboard.attempts import about
 from authz.dashboard.forms import Posted
 from authz.dashboard.viewers import Viewer, account_viewer
+from authz.dashboard.zone_links import rule_url
 from authz.errors import AuthzError
 from authz.rules.list_items import ListKind
 from authz.services.lists import (
@@ -110,21 +111,18 @@ def uses_of(viewer: Viewer, rules: tuple[RuleUse, ...]) -> list[dict[str, Any]]:
     found = []
     hidden = 0
     for one in rules:
-        if one.zone is None:
-            if viewer.may(Resource.RULES, Level.READ):
-                found.append({"text": one.ref, "about": one.description, "place": "account"})
-                continue
-        elif viewer.may(Resource.RULES, Level.READ, one.zone.id):
-            found.append(
-                {
-                    "text": one.ref,
-                    "about": one.description,
-                    "place": one.zone.name,
-                    "url": f"/zones/{one.zone.id}/rules#rule-{one.rule_id}",
-                }
-            )
+        zone_id = None if one.zone is None else one.zone.id
+        if not viewer.may(Resource.RULES, Level.READ, zone_id):
+            hidden += 1
             continue
-        hidden += 1
+        found.append(
+            {
+                "text": one.ref,
+                "about": one.description,
+                "place": "account" if one.zone is None else one.zone.name,
+                "url": rule_url(zone_id, one.rule_id),
+            }
+        )
     if hidden:
         text = "a rule" if hidden == 1 else f"{hidden} rules"
         found.append({"text": f"{text} that your token may not read", "about": "", "place": ""})
