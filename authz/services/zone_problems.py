@@ -23,6 +23,9 @@ DAY: Final = 86_400.0
 #: An authority that expires sooner should have a successor: its clients need new certificates.
 AUTHORITY_DAYS: Final = 30
 
+#: Hostnames that are told by name.
+_TOLD: Final = 3
+
 
 class Place(StrEnum):
     """Where something is done about a problem."""
@@ -117,6 +120,19 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
             what="mTLS is on for hostnames, and no rule asks for a certificate: everybody gets "
             "through.",
             do="Create a mTLS rule.",
+            place=Place.RULES,
+            resource=Resource.RULES,
+        )
+    unprotected = state.unprotected
+    if state.protecting and unprotected:
+        names = ", ".join(unprotected[:_TOLD])
+        more = f" and {len(unprotected) - _TOLD:,} more" if len(unprotected) > _TOLD else ""
+        yield ZoneProblem(
+            id="hosts-without-their-rule",
+            is_grave=True,
+            what=f"mTLS is on for {names}{more}, and no rule that asks for a certificate names "
+            f"{'it' if len(unprotected) == 1 else 'them'}.",
+            do="Create a mTLS rule for the hostname.",
             place=Place.RULES,
             resource=Resource.RULES,
         )

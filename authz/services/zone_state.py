@@ -34,6 +34,19 @@ LATEST: Final = 200
 #: More certificates that expire soon are not counted.
 MOST_EXPIRING: Final = 10_000
 
+#: What makes an expression be about more hosts than it names.
+_OPEN: Final = (
+    "$",
+    " ne ",
+    "!=",
+    " matches ",
+    "~",
+    "contains",
+    "wildcard",
+    "starts_with",
+    "not http",
+)
+
 #: What fields about the client certificate begin with.
 _IDENTITY: Final = ("cf.tls_client_auth.", "authz.cert.")
 
@@ -65,6 +78,21 @@ class RuleStanding:
 
     ref: str
     of_account: bool
+    expression: str
+
+    def may_be_about(self, hostname: str) -> bool:
+        """Whether it may block requests to a hostname, as far as its text says.
+
+        It is not, where all that it says of hosts are other names. What is looked up in lists or
+        matched by patterns may be any.
+        """
+        text = self.expression
+        if "http.host" not in text or any(one in text for one in _OPEN):
+            return True
+        name = hostname.removeprefix("*.")
+        labels = name.split(".")
+        ends = (f'".{".".join(labels[first:])}"' for first in range(len(labels)))
+        return f'"{name}"' in text or any(end in text for end in ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +137,17 @@ class ZoneState:
     def is_protected(self) -> bool:
         """Whether some host asks for certificates and not everybody without one gets through."""
         return bool(self.hosts) and (bool(self.protecting) or self.blocks_by_default)
+
+    @property
+    def unprotected(self) -> tuple[str, ...]:
+        """Hostnames that ask for certificates, and everybody gets through without one."""
+        if self.blocks_by_default:
+            return ()
+        return tuple(
+            host
+            for host in self.hosts
+            if not any(rule.may_be_about(host) for rule in self.protecting)
+        )
 
     @property
     def has_arrived(self) -> bool:
@@ -157,7 +196,9 @@ def zone_state(store: Store, zone: str, *, at: float) -> ZoneState:
         rules=own,
         enabled=len(enabled),
         protecting=tuple(
-            RuleStanding(ref=ref_of(rule), of_account=of_account)
+            RuleStanding(
+                ref=ref_of(rule), of_account=of_account, expression=str(rule["expression"])
+            )
             for rule, of_account in enabled
             if blocks(rule) and _is_about_identity(rule)
         ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ZONE = zone("0" * 32)
-_RULE = RuleStanding(ref="protect", of_account=False)
+_RULE = RuleStanding(ref="protect", of_account=False, expression="not verified")
 #: Nothing is wrong with it.
 FINE = ZoneState(
     zone=_ZONE,
@@ -99,6 +99,16 @@ def test_what_is_only_half_protected(
     changes: dict[str, Any], expected: list[tuple[str, bool]]
 ) -> None:
     assert _ids(replace(FINE, **changes)) == expected
+
+
+def test_hosts_that_no_rule_names_are_told() -> None:
+    rule = replace(_RULE, expression='http.host eq "api.example.com"')
+    names = ("api.example.com", *(f"h{number}.test" for number in range(5)))
+
+    (problem,) = problems_of(replace(FINE, protecting=(rule,), hosts=names), at=AT)
+    assert problem.what.startswith("mTLS is on for h0.test, h1.test, h2.test and 2 more, and no")
+    (problem,) = problems_of(replace(FINE, protecting=(rule,), hosts=names[:2]), at=AT)
+    assert problem.what.endswith("names it.")
 
 
 def test_blocking_by_default_needs_somebody_who_may() -> None:

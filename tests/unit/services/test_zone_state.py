@@ -79,7 +79,9 @@ def test_hosts_and_the_rule_that_protects_them(world: World) -> None:
     state = _state(world.store)
 
     assert state.hosts == ("api.example.com",)
-    assert state.protecting == (RuleStanding(ref="protect-api.example.com", of_account=False),)
+    assert [(one.ref, one.of_account) for one in state.protecting] == [
+        ("protect-api.example.com", False)
+    ]
     assert state.is_protected
     assert state.has_block
     assert state.rules.version == 1
@@ -119,7 +121,7 @@ def test_rules_of_the_account_count(store: Store) -> None:
         rules = ({**rule, "enabled": True},)
         session.rulesets.add(own, ruleset_version(own.id, rules=rules))
 
-    assert _state(store).protecting == (RuleStanding(ref="all", of_account=True),)
+    assert _state(store).protecting == (RuleStanding(ref="all", of_account=True, expression=_MTLS),)
 
 
 def test_a_zone_that_blocks_by_default_is_protected(world: World) -> None:
@@ -163,3 +165,34 @@ def test_what_was_heard_and_seen(world: World) -> None:
 
     assert (state.seen_at, state.heard_at) == (AT + 5, AT)
     assert state.has_arrived
+
+
+@pytest.mark.parametrize(
+    ("expression", "hostname", "expected"),
+    [
+        (_MTLS, "api.example.com", True),
+        (f'http.host eq "api.example.com" and {_MTLS}', "api.example.com", True),
+        (f'http.host eq "api.example.com" and {_MTLS}', "shop.example.com", False),
+        (f'http.host eq "api.example.com" and {_MTLS}', "*.example.com", False),
+        (f'ends_with(http.host, ".example.com") and {_MTLS}', "a.b.example.com", True),
+        (f'ends_with(http.host, ".example.com") and {_MTLS}', "*.example.com", True),
+        (f'ends_with(http.host, ".example.com") and {_MTLS}', "example.net", False),
+        (f"http.host in $hosts and {_MTLS}", "example.net", True),
+        (f'http.host ne "example.net" and {_MTLS}', "example.com", True),
+        (f'http.host matches "x" and {_MTLS}', "example.com", True),
+    ],
+)
+def test_which_hosts_a_rule_may_be_about(expression: str, hostname: str, expected: bool) -> None:
+    rule = RuleStanding(ref="r", of_account=False, expression=expression)
+
+    assert rule.may_be_about(hostname) is expected
+
+
+def test_hosts_that_no_rule_is_about(world: World) -> None:
+    world.ca()
+    for host, protect in (("api.example.com", ()), ("shop.example.com", None)):
+        add_host(world.store, host, authority="Acme", protect=protect, actor="t", at=AT)
+
+    assert _state(world.store).unprotected == ("shop.example.com",)
+    change_zone(world.store, "default", default_action="block", actor="t", at=AT)
+    assert _state(world.store).unprotected == ()

@@ -55,7 +55,8 @@ def test_cards_count_what_there_is(visitor: Visitor) -> None:
     assert "Last seen 1 minute ago" in page
     assert "Version 1, deployed" in page
     assert "What no rule decides is allowed." in page
-    assert "Nothing to look at" in page
+    assert "5 without a rule" in page
+    assert "h0.example.com, h1.example.com, h2.example.com and 2 more" in page
 
 
 def test_what_is_to_be_looked_at_comes_with_what_to_do(visitor: Visitor) -> None:
@@ -66,7 +67,7 @@ def test_what_is_to_be_looked_at_comes_with_what_to_do(visitor: Visitor) -> None
     page = visitor.get(_ZONE)
     assert "no rule asks for a certificate" in page
     assert f'href="/zones/{visitor.bench.zone_id}/rules/mtls"' in page
-    assert "not protected" in page
+    assert "1 without a rule" in page
 
     change_zone(
         visitor.bench.store, "default", default_action="block", actor="t", at=visitor.bench.now
@@ -74,6 +75,12 @@ def test_what_is_to_be_looked_at_comes_with_what_to_do(visitor: Visitor) -> None
     page = visitor.get(_ZONE)
     assert "nobody gets through" in page
     assert f'href="/zones/{visitor.bench.zone_id}/settings"' in page
+
+
+def test_where_all_is_in_order_it_says_so(visitor: Visitor) -> None:
+    visitor.bench.world.protect()
+
+    assert "Nothing to look at" in visitor.get(_ZONE)
 
 
 def test_whoever_may_see_little_sees_that(visitor: Visitor) -> None:
