@@ -33,6 +33,7 @@ if (themes) {
   themes.hidden = false;
   document.querySelector("[data-without-script]").hidden = true;
   themes.addEventListener("change", (event) => choose(event.target.value));
-  document.querySelector(".theme-button")?.addEventListener("click", show);
+  // Once the button itself has done it.
+  document.querySelector(".theme-button")?.addEventListener("click", () => setTimeout(show));
   show();
 }
