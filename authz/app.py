@@ -179,11 +179,12 @@ def _serve_supervised(
     arrived: queue.SimpleQueue[Event],
     stack: ExitStack,
 ) -> None:
-    from authz.node.addresses import reserve, worker_addresses
+    from authz.node.addresses import reserve
     from authz.node.admin.messages import Databases
     from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
     from authz.node.messages import Configure
     from authz.node.supervisor import Published, Supervisor
+    from authz.settings.worker_addresses import worker_addresses
 
     addresses = worker_addresses(
         parse_address(plan.endpoint.listen), plan.workers, port_per_worker=plan.port_per_worker

@@ -193,13 +193,9 @@ def _admin_config(settings: Settings) -> AdminConfig:
         events_allowed_every=settings.events.allowed_every,
         key_file=None if keys.key_file is None else str(keys.key_file),
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
-        certificate_source=settings.certificate_source,
-        xfcc_trusted_hops=settings.xfcc.trusted_hops,
-        client_ip_trusted_hops=settings.client_ip.trusted_hops,
-        certificate_bytes=settings.limits.certificate_bytes,
-        chain_length=settings.limits.chain_length,
         log_format=settings.log.format,
         log_level=settings.log.level,
+        settings=settings.model_dump(mode="json"),
     )
 
 

@@ -18,9 +18,9 @@ import pytest
 from playwright.sync_api import expect
 
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.processes import Children
 from authz.demo.stack import start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from tests.e2e.harness import (
     Stack,

@@ -31,6 +31,7 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
+from authz.node.admin.installation import installation_of
 from authz.node.admin.keeper import DRAIN_SECONDS
 from authz.node.admin.messages import Databases, ToAdmin
 from authz.node.channel import Channel, ChannelClosedError
@@ -107,6 +108,7 @@ class Admin:
                 sampling=Sampling(
                     seconds=config.events_allowed_seconds, every=config.events_allowed_every
                 ),
+                installation=installation_of(config),
             ),
             self._app.state.access.failures,
         )

@@ -143,6 +143,7 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         key_file=str(tmp_path / "ca.key"),
         log_format="json",
         log_level="info",
+        settings=_settings(**changes).model_dump(mode="json"),
     )
     assert plan.admin_closed == ""
     assert not plan.alone
