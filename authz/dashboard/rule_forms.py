@@ -123,7 +123,8 @@ def form_of_rule(rule: Mapping[str, Any], place: int | None = None) -> RuleForm:
     logging = rule.get("logging")
     form = RuleForm(
         description=_text(rule.get("description")),
-        ref=_text(rule.get("ref")),
+        # What nobody has named is named by its identifier.
+        ref="" if rule.get("ref") == rule.get("id") else _text(rule.get("ref")),
         expression=_text(rule.get("expression")),
         action=_text(rule.get("action")) or "block",
         enabled=rule.get("enabled") is not False,

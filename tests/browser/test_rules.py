@@ -279,7 +279,7 @@ def test_a_rule_logs_first_and_then_blocks(page: Page, served: Served) -> None:
     assert in_force(served.store).rules[0]["action"] == "log"
     _open(page, served)
     expect(page.get_by_text("logs before it blocks")).to_be_visible()
-    page.get_by_role("button", name="Now block").click()
+    page.get_by_role("button", name="block now").click()
     expect(page.get_by_role("status").first).to_contain_text("blocks now")
     assert in_force(served.store).rules[0]["action"] == "block"
 

@@ -298,7 +298,7 @@ def test_what_both_changed_is_for_the_author_to_decide(visitor: Visitor) -> None
 
     page = _press(visitor, f"/{a['id']}", fields, "deploy", 412).text
 
-    assert "You both changed the same of this rule" in page
+    assert "You both changed the same part of this rule" in page
     for text in ("Old", "&lt;b&gt;Theirs&lt;/b&gt;", "&lt;i&gt;Mine&lt;/i&gt;"):
         assert text in page
     assert fields_of(page, FORM)["description"] == "<i>Mine</i>"
