@@ -88,7 +88,7 @@ NOT_MIRRORED: dict[str, str] = {
     for suite, modules in {
         "activity": ("certificate_checks", "check_counts"),
         "backup": ("backup", "checking", "copying"),
-        "certificates": ("certificates", "counts"),
+        "certificates": ("certificate_order", "certificates", "counts"),
         "faults": ("bounded", "postgresql", "sqlite"),
         "lists": ("list_operations", "lists"),
         "repositories": (
