@@ -327,3 +327,13 @@ def test_an_event_leads_to_forms_that_are_filled_in(page: Page, served: Served) 
     page.goto(event)
     page.get_by_role("link", name="alice").click()
     expect(page.get_by_role("heading", name="alice")).to_be_visible()
+
+
+def test_who_is_away_for_long_is_not_kept_signed_in(page: Page, served: Served) -> None:
+    page.clock.install()
+    _live(page, served)
+
+    page.clock.fast_forward("16:00")
+
+    expect(page.get_by_role("status")).to_contain_text("nobody has touched the page")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
