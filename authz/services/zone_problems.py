@@ -23,6 +23,9 @@ DAY: Final = 86_400.0
 #: An authority that expires sooner should have a successor: its clients need new certificates.
 AUTHORITY_DAYS: Final = 30
 
+#: Of hostnames and rules.
+_BOTH: Final = (Resource.CERTIFICATES, Resource.RULES)
+
 #: Hostnames that are told by name.
 _TOLD: Final = 3
 
@@ -45,7 +48,7 @@ class ZoneProblem:
     Args:
         is_grave: whether clients notice it now, or nothing is protected.
         what: a sentence, and `do`: another one.
-        resource: what somebody has to be allowed to read to be told.
+        resources: what somebody has to be allowed to read, all of it, to be told.
         object_id: of the authority that it is about.
     """
 
@@ -54,7 +57,7 @@ class ZoneProblem:
     what: str
     do: str
     place: Place
-    resource: Resource
+    resources: tuple[Resource, ...]
     object_id: str = ""
 
 
@@ -101,7 +104,7 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
             what="The default action is block, and no rule ends with skip: nobody gets through.",
             do="Add a rule that skips for those who may, or let the default action be allow.",
             place=Place.SETTINGS,
-            resource=Resource.RULES,
+            resources=(Resource.RULES,),
         )
     if state.protecting and not state.hosts:
         yield ZoneProblem(
@@ -111,7 +114,7 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
             "ever verified.",
             do="Switch mTLS on for the hostnames that the rules are about.",
             place=Place.HOSTS,
-            resource=Resource.CERTIFICATES,
+            resources=_BOTH,
         )
     if state.hosts and not state.protecting and not state.blocks_by_default:
         yield ZoneProblem(
@@ -121,7 +124,7 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
             "through.",
             do="Create a mTLS rule.",
             place=Place.RULES,
-            resource=Resource.RULES,
+            resources=_BOTH,
         )
     unprotected = state.unprotected
     if state.protecting and unprotected:
@@ -134,7 +137,7 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
             f"{'it' if len(unprotected) == 1 else 'them'}.",
             do="Create a mTLS rule for the hostname.",
             place=Place.RULES,
-            resource=Resource.RULES,
+            resources=_BOTH,
         )
     if not state.hosts and not state.has_block and not state.blocks_by_default:
         yield ZoneProblem(
@@ -143,7 +146,7 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
             what="The default action is allow, and no rule blocks: everybody gets through.",
             do="Create a mTLS rule.",
             place=Place.RULES,
-            resource=Resource.RULES,
+            resources=(Resource.RULES,),
         )
 
 
@@ -160,7 +163,7 @@ def _certificates(state: ZoneState) -> Iterator[ZoneProblem]:
             what=f"{many} within 30 days.",
             do="Issue new ones, and give them to their clients in time.",
             place=Place.CERTIFICATES,
-            resource=Resource.CERTIFICATES,
+            resources=(Resource.CERTIFICATES,),
         )
     if state.hosts and state.active and state.seen_at is None and state.all_looked_at:
         heard = state.heard_at is not None
@@ -175,7 +178,7 @@ def _certificates(state: ZoneState) -> Iterator[ZoneProblem]:
             if heard
             else "Connect Envoy, and send a request.",
             place=Place.ENVOY,
-            resource=Resource.CERTIFICATES,
+            resources=(Resource.CERTIFICATES,),
         )
 
 
@@ -188,7 +191,7 @@ def _about(
         what=what,
         do=do,
         place=Place.AUTHORITY,
-        resource=Resource.CERTIFICATES,
+        resources=(Resource.CERTIFICATES,),
         object_id=one.authority.id,
     )
 

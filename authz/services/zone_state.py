@@ -7,6 +7,7 @@ Everything is read at one moment, out of indexes and counts. What is wrong with 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -220,8 +221,6 @@ def _authorities(session: Session, zone: Zone, asked: set[str]) -> tuple[Authori
             for each in session.authorities.certificates(one.id)
             if each.role is not CertificateRole.PREVIOUS
         ]
-        if not certificates:
-            continue
         ids = {each.id for each in certificates}
         until = [
             crl.next_update
@@ -231,7 +230,7 @@ def _authorities(session: Session, zone: Zone, asked: set[str]) -> tuple[Authori
         found.append(
             AuthorityStanding(
                 authority=one,
-                expires_at=min(each.not_after for each in certificates),
+                expires_at=min((each.not_after for each in certificates), default=math.inf),
                 crl_until=min(until, default=None),
                 is_asked_for=one.id in asked,
             )

@@ -52,6 +52,7 @@ def test_no_unowned_marks_are_left(path: Path) -> None:
         "policy",
         "rules",
         "geo",
+        "envoy",
         "extauthz",
         "sds",
         "observability",

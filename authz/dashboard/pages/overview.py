@@ -36,7 +36,7 @@ def zone(viewer: Annotated[Viewer, zone_viewer(Resource.ZONES, Level.READ)]) -> 
     found = [
         (one, problem_url(viewer.zone_id, one))
         for one in problems_of(state, at=viewer.at)
-        if viewer.may(one.resource, Level.READ)
+        if all(viewer.may(each, Level.READ) for each in one.resources)
     ]
     return viewer.page(
         "overview.html",

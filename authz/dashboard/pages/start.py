@@ -31,9 +31,11 @@ Reader = Annotated[Viewer, zone_viewer(Resource.ZONES, Level.READ)]
 @router.get("/start")
 def first(viewer: SomeViewer) -> Response:
     """The steps of the first zone."""
-    if not viewer.zones:
+    seen = (one for one in viewer.zones if viewer.may(Resource.ZONES, Level.READ, one.id))
+    zone = next(seen, None)
+    if zone is None:
         raise NotFoundError("there is no zone that you may see", hint="use another token")
-    return RedirectResponse(f"/zones/{viewer.zones[0].id}/start", status_code=303)
+    return RedirectResponse(f"/zones/{zone.id}/start", status_code=303)
 
 
 @router.get("/zones/{zone_id}/start")

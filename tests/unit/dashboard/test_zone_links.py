@@ -23,7 +23,7 @@ def test_a_problem_leads_to_what_it_is_about() -> None:
         what="What.",
         do="Do.",
         place=Place.AUTHORITY,
-        resource=Resource.CERTIFICATES,
+        resources=(Resource.CERTIFICATES,),
         object_id="a",
     )
 

@@ -176,6 +176,12 @@ def test_an_object_that_somebody_may_not_see_has_no_link(visitor: Visitor) -> No
     assert "/lists/" not in visitor.with_grants(grants).get(f"/audit/{entry.id}")
 
 
+def test_a_token_leads_to_its_page(visitor: Visitor) -> None:
+    made = next(one for one in latest_entries(visitor.bench.store) if one.action == "token.create")
+
+    assert f'href="/tokens/{made.object_id}"' in visitor.get(f"/audit/{made.id}")
+
+
 def test_hostile_texts_are_text(visitor: Visitor) -> None:
     _renamed(visitor, HOSTILE, actor=HOSTILE)
     _renamed(visitor, f"{HOSTILE} again", actor=HOSTILE)

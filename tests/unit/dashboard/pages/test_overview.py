@@ -96,6 +96,20 @@ def test_whoever_may_see_little_sees_that(visitor: Visitor) -> None:
     assert "Protect your first path" not in page
 
 
+def test_hosts_are_told_to_those_who_may_know_them(visitor: Visitor) -> None:
+    visitor.bench.world.protect()
+    add_host(
+        visitor.bench.store, "shop.example.com", authority="Acme", actor="t", at=visitor.bench.now
+    )
+    read = [
+        Grant(resource=resource, level=Level.READ, place=EVERY_ZONE)
+        for resource in (Resource.ZONES, Resource.RULES)
+    ]
+
+    assert "mTLS is on for shop.example.com" in visitor.get(_ZONE)
+    assert "shop.example.com" not in visitor.with_grants(read).get(_ZONE)
+
+
 def test_a_name_is_text(visitor: Visitor) -> None:
     visitor.bench.world.protect(authority=HOSTILE[:60])
     visitor.bench.now += 60 * 365 * 86_400

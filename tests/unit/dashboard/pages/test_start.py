@@ -176,7 +176,8 @@ def test_the_steps_of_the_first_zone(visitor: Visitor) -> None:
     assert answer.headers["Location"] == f"/zones/{visitor.bench.zone_id}/start"
 
     lists = Grant(resource=Resource.LISTS, level=Level.READ, place=ACCOUNT_WIDE)
-    assert "no zone that you may see" in visitor.with_grants([lists]).get("/start", 404)
+    rules = Grant(resource=Resource.RULES, level=Level.READ, place=EVERY_ZONE)
+    assert "no zone that you may see" in visitor.with_grants([lists, rules]).get("/start", 404)
 
 
 def test_hostile_texts_are_text(visitor: Visitor) -> None:
