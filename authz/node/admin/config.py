@@ -6,6 +6,32 @@ from __future__ import annotations
 from authz.node.messages import Message
 
 
+class OidcConfig(Message, frozen=True, kw_only=True):
+    """`admin.dashboard.oidc`, and which hosts may be asked besides public ones."""
+
+    issuer: str
+    label: str
+    client_id: str
+    client_secret_file: str | None = None
+    ca_file: str | None = None
+    scopes: tuple[str, ...]
+    name_claim: str
+    roles_claim: str
+    admins: tuple[str, ...] = ()
+    editors: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class DashboardConfig(Message, frozen=True, kw_only=True):
+    """`admin.dashboard`, where there is one; times are in seconds."""
+
+    url: str | None = None
+    session_idle: float = 30 * 60.0
+    session_longest: float = 12 * 3600.0
+    oidc: OidcConfig | None = None
+
+
 class AdminConfig(Message, frozen=True, kw_only=True):
     """The first message: what is served, and how (architecture 6).
 
@@ -15,6 +41,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         certificate, key, client_ca: of TLS; None for none.
         database: of the store.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
+        dashboard: None for the API alone.
     """
 
     listen: str
@@ -27,5 +54,6 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     publication_url: str | None = None
     key_file: str | None = None
     passphrase_file: str | None = None
+    dashboard: DashboardConfig | None = None
     log_format: str
     log_level: str
