@@ -16,6 +16,7 @@ from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
 from authz.services.failures import Failures
+from authz.services.sign_in_use import SignInUse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,11 +45,13 @@ class Dashboard:
         self, backend: Backend, options: Options | None = None, failures: Failures | None = None
     ) -> None:
         self.app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+        self._use = SignInUse(backend.store)
         self.app.state.site = Site(
             backend=backend,
             options=options or Options(),
             renderer=Renderer(),
             failures=failures or Failures(),
+            use=self._use,
         )
         problems.install(self.app)
         self.app.middleware("http")(_protected)
@@ -68,10 +71,15 @@ class Dashboard:
         site: Site = self.app.state.site
         know(request, site, site.backend.clock())
 
+    def settle(self) -> None:
+        """Wait until it is written when sessions were used, as far as it can be."""
+        self._use.settle()
+
     def refusal(self, request: Request, status: int, message: str) -> Response:
         """The page that says why a request is not looked at."""
-        response = problems.page(self.app.state.site, request, status, message)
-        protect(response)
+        site: Site = self.app.state.site
+        response = problems.page(site, request, status, message)
+        protect(response, secure=site.options.secure)
         return response
 
 
@@ -79,5 +87,6 @@ async def _protected(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     response = await call_next(request)
-    protect(response)
+    site: Site = request.app.state.site
+    protect(response, secure=site.options.secure)
     return response

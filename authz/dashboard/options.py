@@ -13,8 +13,10 @@ class Options:
     """The dashboard's own settings.
 
     Args:
-        secure: whether it is served by TLS: then cookies never go without.
+        secure: whether browsers reach it by TLS: then cookies never go without.
+        url: where they do, "" for wherever it listens; without a path and a slash at its end.
     """
 
     secure: bool = False
+    url: str = ""
     times: SessionTimes = field(default_factory=SessionTimes)

@@ -45,9 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser; every test has a context of its own in it."""
+    """The browser; every test has a context of its own in it.
+
+    It ends with these tests: while Playwright runs, its event loop is the thread's, and tests of
+    other packages could have none of their own.
+    """
     binary = shutil.which("chromium") or shutil.which("chromium-browser")
     if binary is None:
         if required("chromium"):

@@ -27,8 +27,9 @@ from authz.api.server import ApiServer, Serving
 from authz.ca.keys import KeyEncryption
 from authz.dashboard import csrf
 from authz.dashboard.app import Dashboard
+from authz.dashboard.options import Options
 from authz.services.backend import Backend
-from authz.services.permissions import EVERYTHING, Grant, Level
+from authz.services.permissions import EVERYTHING, READING, Grant
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
 from tests.factories.populated import World
@@ -37,13 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from authz.dashboard.options import Options
     from authz.store.engine import Store
 
 BASE = "http://dashboard"
-READ_ONLY = frozenset(
-    Grant(resource=one.resource, level=Level.READ, place=one.place) for one in EVERYTHING
-)
 
 
 class Visitor:
@@ -95,7 +92,7 @@ class Visitor:
 
     def as_reader(self) -> Visitor:
         """Somebody who may read everything and change nothing."""
-        return self.with_grants(READ_ONLY, "reader")
+        return self.with_grants(READING, "reader")
 
 
 class Bench:
@@ -105,7 +102,8 @@ class Bench:
         self.store = store
         self.world = World(store)
         self.now = time.time()
-        self.dashboard = Dashboard(self.backend(), options)
+        self.options = options or Options()
+        self.dashboard = Dashboard(self.backend(), self.options)
         self._runner = asyncio.Runner()
         self._clients: list[httpx.AsyncClient] = []
         with store.read() as session:
@@ -137,6 +135,7 @@ class Bench:
         """Let go of clients and the event loop."""
         for one in self._clients:
             self._runner.run(one.aclose())
+        self.dashboard.settle()
         self._runner.close()
 
 
@@ -190,3 +189,4 @@ def serving_pages(store: Store, options: Options | None = None) -> Iterator[Serv
     finally:
         server.stop()
         api.state.access.settle()
+        pages.settle()

@@ -28,7 +28,7 @@ from authz.dashboard.options import Options
 from authz.errors import AuthzError, StoreError
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
-from authz.node.admin.config import AdminConfig
+from authz.node.admin.config import AdminConfig, DashboardConfig
 from authz.node.admin.keeper import DRAIN_SECONDS
 from authz.node.admin.messages import Databases, ToAdmin
 from authz.node.channel import Channel, ChannelClosedError
@@ -37,6 +37,7 @@ from authz.observability.log import configure_logging, flush, get_logger
 from authz.services.backend import Backend, LateStore
 from authz.services.first_token import first_token
 from authz.services.keys import encryption_of, has_keys
+from authz.services.sign_ins import SessionTimes
 from authz.settings import parse_address
 from authz.sources.key_secret import read_secret
 
@@ -84,11 +85,10 @@ class Admin:
             publication_url=config.publication_url,
         )
         self._app = create_api(backend)
-        self._pages = Dashboard(
-            backend,
-            Options(secure=config.certificate is not None),
-            self._app.state.access.failures,
-        )
+        self._pages: Dashboard | None = None
+        if config.dashboard is not None:
+            failures = self._app.state.access.failures
+            self._pages = Dashboard(backend, _options(config, config.dashboard), failures)
 
     def run(self) -> int:
         """Serve until the supervisor hangs up; the exit status."""
@@ -116,8 +116,10 @@ class Admin:
             get_logger().error("the supervisor cannot be understood", reason=str(error))
         self._stopping.set()
         server.stop()
-        # When tokens were used last is written by a thread of its own.
+        # When tokens and sessions were used last is written by threads of their own.
         self._app.state.access.settle()
+        if self._pages is not None:
+            self._pages.settle()
         self._store.close()
         return 0
 
@@ -179,7 +181,8 @@ class Admin:
                 return
             backend = replace(self._app.state.backend, geo=geo)
             self._app.state.backend = backend
-            self._pages.use(backend)
+            if self._pages is not None:
+                self._pages.use(backend)
 
     def _server_ended(self, error: BaseException | None) -> None:
         if not self._stopping.is_set():
@@ -189,6 +192,17 @@ class Admin:
     def _say(self, message: msgspec.Struct) -> None:
         with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
             self._channel.send(message)
+
+
+def _options(config: AdminConfig, dashboard: DashboardConfig) -> Options:
+    """How the dashboard is served."""
+    url = dashboard.url or ""
+    return Options(
+        # A proxy in front may do TLS.
+        secure=config.certificate is not None or url.startswith("https:"),
+        url=url,
+        times=SessionTimes(idle=dashboard.session_idle, longest=dashboard.session_longest),
+    )
 
 
 def end(status: int) -> None:
