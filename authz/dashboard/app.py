@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import files, overview, sessions, sign_in
+from authz.dashboard.pages import files, overview, sessions, sign_in, sign_in_oidc
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from authz.services.backend import Backend
+    from authz.services.oidc_provider import OidcProvider
 
 #: Every family of pages. Those of one family are in one module of `pages`.
 _ROUTERS: Final = (
     files.router,
     sign_in.router,
+    sign_in_oidc.router,
     sessions.router,
     overview.router,
 )
@@ -37,12 +39,20 @@ _ROUTERS: Final = (
 class Dashboard:
     """The pages over a backend.
 
+    Args:
+        failures: those of the API, to be counted with ours.
+        provider: who else lets people sign in, None for tokens alone.
+
     Attributes:
         app: the application; `app.state.site` is what its pages are made with.
     """
 
     def __init__(
-        self, backend: Backend, options: Options | None = None, failures: Failures | None = None
+        self,
+        backend: Backend,
+        options: Options | None = None,
+        failures: Failures | None = None,
+        provider: OidcProvider | None = None,
     ) -> None:
         self.app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
         self._use = SignInUse(backend.store)
@@ -52,6 +62,7 @@ class Dashboard:
             renderer=Renderer(),
             failures=failures or Failures(),
             use=self._use,
+            provider=provider,
         )
         problems.install(self.app)
         self.app.middleware("http")(_protected)

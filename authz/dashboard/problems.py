@@ -24,6 +24,7 @@ from authz.errors import (
     KeyUnavailableError,
     NotFoundError,
     PreconditionError,
+    ProviderError,
     SettingsError,
     StoreUnavailableError,
     ThrottledError,
@@ -45,6 +46,7 @@ _STATUSES: Final[tuple[tuple[type[AuthzError], int], ...]] = (
     (StoreUnavailableError, 503),
     (KeyUnavailableError, 503),
     (SettingsError, 503),
+    (ProviderError, 503),
 )
 
 #: Where these were found is of the machine, and nothing for who looks at a page.

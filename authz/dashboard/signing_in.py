@@ -34,11 +34,17 @@ def sign_in_page(
         error: why the last attempt failed.
         over: why there is no session any more.
     """
+    provider = site.provider
+    signed_out = request.query_params.get("signed-out", "") if error is None else ""
     values = {
+        "provider": None if provider is None else provider.label,
+        "provider_out": (
+            provider.sign_out_url() if provider is not None and signed_out == "provider" else None
+        ),
         "next": wanted,
         "error": None if error is None else text_of(error),
         "over": None if over is None else text_of(over),
-        "signed_out": request.query_params.get("signed-out", "") if error is None else "",
+        "signed_out": bool(signed_out),
     }
     text = site.renderer.render("sign_in.html", values)
     return HTMLResponse(text, status_code=200 if error is None else status_of(error))
@@ -52,6 +58,17 @@ def begun(site: Site, made: NewSignIn, wanted: str, at: float) -> Response:
     return response
 
 
+def throttled(site: Site, address: str, at: float) -> None:
+    """Make sure that an address may fail; nothing is counted.
+
+    Raises:
+        ThrottledError: it had too many attempts.
+    """
+    wait = site.failures.waiting(address or None, at)
+    if wait is not None:
+        raise _too_many(wait)
+
+
 def attempt_failed(site: Site, address: str, error: AuthzError, at: float) -> None:
     """Count an attempt to sign in that failed, together with those of the API.
 
@@ -60,9 +77,13 @@ def attempt_failed(site: Site, address: str, error: AuthzError, at: float) -> No
     """
     wait = site.failures.failed(address or None, at)
     if wait is not None:
-        raise ThrottledError(
-            "too many attempts to sign in that failed",
-            retry_after=wait,
-            hint="wait a minute, and see that the token is right",
-        )
+        raise _too_many(wait)
     get_logger().info("a sign-in was refused", address=address, reason=error.message)
+
+
+def _too_many(wait: float) -> ThrottledError:
+    return ThrottledError(
+        "too many attempts to sign in that failed",
+        retry_after=wait,
+        hint="wait a minute, and see that the token is right",
+    )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from authz.dashboard.rendering import Renderer
     from authz.services.backend import Backend
     from authz.services.failures import Failures
+    from authz.services.oidc_provider import OidcProvider
     from authz.services.sign_in_use import SignInUse
 
 
@@ -21,6 +22,7 @@ class Site:
     Args:
         failures: how often addresses failed to sign in.
         use: when sessions were last used.
+        provider: who else lets people sign in, None for tokens alone.
     """
 
     backend: Backend
@@ -28,3 +30,4 @@ class Site:
     renderer: Renderer
     failures: Failures
     use: SignInUse
+    provider: OidcProvider | None = None

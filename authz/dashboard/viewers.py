@@ -183,7 +183,12 @@ def know(request: Request, site: Site, at: float) -> tuple[SignedIn, str]:
     if not secret:
         raise UnauthenticatedError("nobody is signed in", hint="sign in")
     store, times = site.backend.store(), site.options.times
-    return signed_in(store, secret, times=times, at=at, use=site.use), secret
+    found = signed_in(store, secret, times=times, at=at, use=site.use)
+    if found.sign_in.token_id is None and site.provider is None:
+        raise UnauthenticatedError(
+            "sign-in by a provider is switched off by now", hint="sign in with an API token"
+        )
+    return found, secret
 
 
 def viewer(request: Request, form: Posted, site: Annotated[Site, Depends(site_of)]) -> Viewer:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import ssl
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import urlencode
 
 from authz.errors import FetchError, SettingsError
 from authz.settings.dashboard import is_loopback
@@ -81,16 +80,13 @@ class JsonFetcher(Fetcher):
             )
         return value
 
-    def posted(
-        self, url: str, fields: Iterable[tuple[str, str]], headers: Mapping[str, str]
-    ) -> tuple[int, Any]:
-        """Status and JSON of the answer to a form.
+    def posted(self, url: str, form: str, headers: Mapping[str, str]) -> tuple[int, Any]:
+        """Status and JSON of the answer to a form (application/x-www-form-urlencoded).
 
         Raises:
             FetchError: there is none; `where` is the URL.
         """
-        body = urlencode(list(fields)).encode()
-        return self._asked("POST", url, {**_FORM, **headers}, body)
+        return self._asked("POST", url, {**_FORM, **headers}, form.encode())
 
     def _asked(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None

@@ -47,7 +47,7 @@ def test_json_and_the_headers_that_it_is_asked_with() -> None:
 def test_a_form_and_whatever_is_answered_to_it() -> None:
     refusal = response(b'{"error": "invalid_grant"}', status="400 Bad Request")
     with serving(lambda _: refusal) as server:
-        status, value = fetcher().posted(server.url("/t"), [("code", "a b&c")], {"X": "1"})
+        status, value = fetcher().posted(server.url("/t"), "code=a+b%26c", {"X": "1"})
 
     assert (status, value) == (400, {"error": "invalid_grant"})
     (asked,) = server.requests
