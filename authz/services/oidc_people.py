@@ -67,7 +67,7 @@ def person_of(issuer: str, claims: Mapping[str, Any], rules: PeopleRules) -> Per
     name = _name(claims, rules.name_claim)
     if not grants:
         raise ForbiddenError(
-            f"{name} may not use this dashboard: none of the groups that may is theirs",
+            f"none of the groups of {name} may use this dashboard",
             hint="ask whoever runs it to add a group of yours to admin.dashboard.oidc.roles",
         )
     return Person(name=name, subject=subject_of(issuer, claims["sub"]), grants=grants)

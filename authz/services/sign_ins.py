@@ -142,10 +142,14 @@ def signed_in(
     with store.read() as session:
         one = session.sign_ins.by_sha256(wanted)
         if one is None or not hmac.compare_digest(one.sha256, wanted):
-            raise UnauthenticatedError("the session is not known", hint="sign in")
-        last = one.last_used_at if use is None else use.last(one)
-        if at >= one.expires_at or at - last >= times.idle:
+            raise UnauthenticatedError("your session has ended", hint="sign in again")
+        if at >= one.expires_at:
             raise UnauthenticatedError("your session is over", hint="sign in again")
+        last = one.last_used_at if use is None else use.last(one)
+        if at - last >= times.idle:
+            raise UnauthenticatedError(
+                "your session is over: nobody used it for a while", hint="sign in again"
+            )
         if one.token_id is None:
             principal = _principal(one)
         else:

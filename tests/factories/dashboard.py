@@ -35,9 +35,10 @@ from authz.store.engine import open_store
 from tests.factories.populated import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from authz.services.oidc_provider import OidcProvider
     from authz.store.engine import Store
 
 BASE = "http://dashboard"
@@ -98,12 +99,17 @@ class Visitor:
 class Bench:
     """A dashboard, its store and its clients."""
 
-    def __init__(self, store: Store, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: Options | None = None,
+        provider: OidcProvider | None = None,
+    ) -> None:
         self.store = store
         self.world = World(store)
         self.now = time.time()
         self.options = options or Options()
-        self.dashboard = Dashboard(self.backend(), self.options)
+        self.dashboard = Dashboard(self.backend(), self.options, provider=provider)
         self._runner = asyncio.Runner()
         self._clients: list[httpx.AsyncClient] = []
         with store.read() as session:
@@ -165,22 +171,32 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving_pages(store: Store, options: Options | None = None) -> Iterator[Served]:
-    """The API and the dashboard as a node serves them."""
+def serving_pages(
+    store: Store,
+    options: Options | None = None,
+    provider: Callable[[str], OidcProvider] | None = None,
+) -> Iterator[Served]:
+    """The API and the dashboard as a node serves them.
+
+    Args:
+        provider: makes the one to sign in with, for the address of the dashboard.
+    """
     encryption = KeyEncryption.from_key_file(bytes(range(32)))
     backend = Backend(store=lambda: store, encryption=lambda: encryption)
     api = create_api(backend)
-    pages = Dashboard(backend, options, api.state.access.failures)
     token = create_token(store, "browser", EVERYTHING, actor="test", at=time.time()).secret
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    known = None if provider is None else provider(url)
+    pages = Dashboard(backend, options, api.state.access.failures, known)
     server = ApiServer(api, listener, Serving(hosts=Hosts(local=True), pages=pages))
     server.start()
     with store.read() as session:
         zone_id = session.zones.all()[0].id
     try:
         yield Served(
-            url=f"http://127.0.0.1:{port}",
+            url=url,
             token=token,
             store=store,
             world=World(store),

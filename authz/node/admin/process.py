@@ -23,21 +23,19 @@ from authz.api.app import create_api
 from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
-from authz.dashboard.app import Dashboard
-from authz.dashboard.options import Options
 from authz.errors import AuthzError, StoreError
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
-from authz.node.admin.config import AdminConfig, DashboardConfig
+from authz.node.admin.config import AdminConfig
 from authz.node.admin.keeper import DRAIN_SECONDS
 from authz.node.admin.messages import Databases, ToAdmin
+from authz.node.admin.pages import dashboard_of
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.services.backend import Backend, LateStore
 from authz.services.first_token import first_token
 from authz.services.keys import encryption_of, has_keys
-from authz.services.sign_ins import SessionTimes
 from authz.settings import parse_address
 from authz.sources.key_secret import read_secret
 
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
 
     from authz.api.tls import ServerTls
     from authz.ca.keys import KeyEncryption
+    from authz.dashboard.app import Dashboard
     from authz.store.engine import Store
 
 #: Exit status after an operator's fault that was told.
@@ -85,16 +84,16 @@ class Admin:
             publication_url=config.publication_url,
         )
         self._app = create_api(backend)
+        self._backend = backend
         self._pages: Dashboard | None = None
-        if config.dashboard is not None:
-            failures = self._app.state.access.failures
-            self._pages = Dashboard(backend, _options(config, config.dashboard), failures)
 
     def run(self) -> int:
         """Serve until the supervisor hangs up; the exit status."""
         config = self._config
         try:
             tls = self._tls()
+            failures = self._app.state.access.failures
+            self._pages = dashboard_of(config, self._backend, failures)
         except AuthzError as error:
             self._say(Failed(message=str(error), hint=error.hint))
             return EXIT_CONFIGURATION
@@ -192,17 +191,6 @@ class Admin:
     def _say(self, message: msgspec.Struct) -> None:
         with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
             self._channel.send(message)
-
-
-def _options(config: AdminConfig, dashboard: DashboardConfig) -> Options:
-    """How the dashboard is served."""
-    url = dashboard.url or ""
-    return Options(
-        # A proxy in front may do TLS.
-        secure=config.certificate is not None or url.startswith("https:"),
-        url=url,
-        times=SessionTimes(idle=dashboard.session_idle, longest=dashboard.session_longest),
-    )
 
 
 def end(status: int) -> None:

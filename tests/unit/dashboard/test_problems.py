@@ -160,7 +160,7 @@ def test_a_form_that_was_sent_too_late_is_not_lost(visitor: Visitor) -> None:
     status, page = _sent(visitor, Referer="http://dashboard/sessions?page=2")
 
     assert status == 401
-    assert "Your session is over — sign in again. Nothing was done" in page
+    assert "Your session is over: nobody used it for a while — sign in again. Nothing was" in page
     assert "not cf.bot_management &lt;b&gt;</textarea>" in page
     assert "s" * 40 not in page
     assert visitor.csrf not in page

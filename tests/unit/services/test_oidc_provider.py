@@ -118,7 +118,7 @@ def test_whoever_is_in_none_of_them_is_refused(
 ) -> None:
     provider.groups = groups
     provider.userinfo = {}
-    with pytest.raises(ForbiddenError, match=r"alice@example\.com may not") as caught:
+    with pytest.raises(ForbiddenError, match=r"groups of alice@example\.com may") as caught:
         sign_in(provider)
     assert "admin.dashboard.oidc.roles" in str(caught.value.hint)
 
@@ -438,6 +438,16 @@ def test_a_provider_that_is_down_is_said_to_be_and_logged(
     assert line["event"] == "the provider of sign-ins"
     assert (line["what"], line["issuer"]) == ("discovery", provider.issuer)
     assert "503" in line["reason"]
+
+
+def test_a_provider_that_is_another_one_is_not_asked_further(
+    provider: Provider, log_lines: list[dict[str, Any]]
+) -> None:
+    provider.document["issuer"] = "https://other.example"
+    trouble(provider)
+
+    assert "is of 'https://other.example'" in log_lines[0]["reason"]
+    assert len(provider.server.requests) == 1
 
 
 def test_one_that_is_down_is_not_asked_again_and_again(provider: Provider) -> None:

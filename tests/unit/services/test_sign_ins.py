@@ -57,7 +57,7 @@ def test_a_session_lets_do_what_its_token_may(store: Store) -> None:
 def test_a_token_that_is_none_begins_nothing(store: Store) -> None:
     with pytest.raises(UnauthenticatedError, match="not known"):
         sign_in(store, "nobody's", BROWSER, times=TIMES, at=AT)
-    with pytest.raises(UnauthenticatedError, match="the session is not known"):
+    with pytest.raises(UnauthenticatedError, match="your session has ended"):
         signed_in(store, "nobody's", times=TIMES, at=AT)
 
 
@@ -130,12 +130,12 @@ def test_a_sign_in_ends_the_session_that_the_browser_had(store: Store) -> None:
     made = sign_in(store, token.secret, BROWSER, instead=before.secret, times=TIMES, at=AT)
 
     assert made.secret != before.secret
-    with pytest.raises(UnauthenticatedError, match="not known"):
+    with pytest.raises(UnauthenticatedError, match="has ended"):
         signed_in(store, before.secret, times=TIMES, at=AT)
     # A secret of somebody else's making is nobody's session, before and after.
     planted = sign_in(store, token.secret, BROWSER, instead="planted", times=TIMES, at=AT)
     assert planted.secret != "planted"
-    with pytest.raises(UnauthenticatedError, match="not known"):
+    with pytest.raises(UnauthenticatedError, match="has ended"):
         signed_in(store, "planted", times=TIMES, at=AT)
 
 

@@ -78,7 +78,7 @@ def test_one_of_them_is_ended(visitor: Visitor) -> None:
     assert "Firefox on Linux is signed out." in page
     assert ids(page) == [mine]
     other.get("/sessions", 303)
-    assert "not known" in other.get("/sign-in")
+    assert "Your session has ended" in other.get("/sign-in")
     visitor.post(f"/sessions/{theirs}/end", status=404)
 
 

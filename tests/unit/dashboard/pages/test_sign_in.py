@@ -140,7 +140,7 @@ def test_whose_session_is_over_hears_it_and_comes_back(visitor: Visitor) -> None
     assert answer.status_code == 303
 
     page = visitor.get(answer.headers["location"])
-    assert "Your session is over — sign in again." in page
+    assert "Your session is over: nobody used it for a while — sign in again." in page
     fields = {"token": visitor.token, "next": f"/zones/{visitor.bench.zone_id}"}
     back = visitor.send("POST", "/sign-in", data=fields)
     assert back.headers["location"] == f"/zones/{visitor.bench.zone_id}"
