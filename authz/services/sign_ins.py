@@ -23,6 +23,8 @@ from authz.services.tokens import sha256_of
 from authz.store.records import SignIn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authz.services.sign_in_use import SignInUse
     from authz.store.engine import Store
     from authz.store.session import Session
@@ -170,7 +172,7 @@ def sign_out(store: Store, who: SignedIn, *, at: float) -> None:
     """End this session."""
     with store.note() as session:
         if session.sign_ins.remove(who.sign_in.id):
-            _audit(session, "sign out", who.principal, who.sign_in, at)
+            _audit(session, "sign out", who.principal.actor, who.sign_in, at)
 
 
 def end_session(store: Store, who: SignedIn, identifier: str, *, at: float) -> SignIn:
@@ -183,7 +185,7 @@ def end_session(store: Store, who: SignedIn, identifier: str, *, at: float) -> S
         for one in session.sign_ins.of(who.sign_in):
             if one.id == identifier:
                 session.sign_ins.remove(one.id)
-                _audit(session, "sign out", who.principal, one, at)
+                _audit(session, "sign out", who.principal.actor, one, at)
                 return one
     raise NotFoundError("there is no such session of yours", hint="maybe it has ended by itself")
 
@@ -199,8 +201,31 @@ def sign_out_everywhere(store: Store, who: SignedIn, *, but_here: bool = False, 
         if but_here:
             session.sign_ins.add(who.sign_in)
             ended -= 1
-        _audit(session, "sign out everywhere", who.principal, who.sign_in, at)
+        _audit(session, "sign out everywhere", who.principal.actor, who.sign_in, at)
     return ended
+
+
+def every_session(store: Store, *, idle: float, at: float) -> list[SignIn]:
+    """Every session that is not over yet, of everybody, the last used first.
+
+    Args:
+        idle: seconds without a request after which one is over.
+    """
+    with store.read() as session:
+        return [
+            one
+            for one in session.sign_ins.all()
+            if at < one.expires_at and at - one.last_used_at < idle
+        ]
+
+
+def end_sessions(store: Store, ended: Iterable[SignIn], *, actor: str, at: float) -> list[SignIn]:
+    """End sessions of anybody, for whoever has the store; those that were still there."""
+    with store.note() as session:
+        gone = [one for one in ended if session.sign_ins.remove(one.id)]
+        for one in gone:
+            _audit(session, "sign out", actor, one, at)
+    return gone
 
 
 def _begun(
@@ -234,7 +259,7 @@ def _keep(
         for old in others[MOST_SESSIONS - 1 :]:
             session.sign_ins.remove(old.id)
         session.sign_ins.add(one)
-        _audit(session, "sign in", principal, one, at)
+        _audit(session, "sign in", principal.actor, one, at)
     kept = replace(principal, sign_in_sha256=one.sha256)
     return NewSignIn(sign_in=one, principal=kept, secret=secret)
 
@@ -245,14 +270,14 @@ def _principal(one: SignIn) -> Principal:
     return Principal(token_id="", name=one.name, subject=one.subject, grants=grants)
 
 
-def _audit(session: Session, action: str, principal: Principal, one: SignIn, at: float) -> None:
+def _audit(session: Session, action: str, actor: str, one: SignIn, at: float) -> None:
     audit(
         session,
         action,
-        actor=principal.actor,
+        actor=actor,
         at=at,
         of=("session", one.id),
-        after={"address": one.address, "agent": one.agent},
+        after={"name": one.name, "address": one.address, "agent": one.agent},
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, true, update
 
 from authz.store.access_tables import sessions
 from authz.store.records import SignIn
@@ -36,6 +36,10 @@ class SignIns:
     def of(self, owner: SignIn) -> list[SignIn]:
         """Those of the same token or person as this one, the last used first."""
         return self._some(_whose(owner))
+
+    def all(self) -> list[SignIn]:
+        """Every one, the last used first."""
+        return self._some(true())
 
     def used(self, one: str, at: float) -> None:
         """Note when it was last used; of two moments, the later one stays."""

@@ -404,6 +404,7 @@ def test_sessions_of_the_dashboard(store: Store) -> None:
         kept = session.sign_ins
         assert kept.by_sha256("a" * 64) == used
         assert kept.by_sha256("d" * 64) is None
+        assert kept.all() == [used, again, known]
         assert kept.of(mine) == [used, again]
         assert kept.of(known) == [known]
         assert kept.of(replace(known, subject="6" * 64)) == []

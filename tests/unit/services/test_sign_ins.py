@@ -17,6 +17,8 @@ from authz.services.sign_ins import (
     Person,
     SessionTimes,
     end_session,
+    end_sessions,
+    every_session,
     sessions_of,
     sign_in,
     sign_in_known,
@@ -249,6 +251,29 @@ def test_people_of_one_name_are_told_apart(store: Store) -> None:
     assert sign_out_everywhere(store, found, at=AT) == 1
     assert signed_in(store, other.secret, times=TIMES, at=AT)
     assert subject_of("a", "b") != subject_of("a\0", "b") != subject_of("", "a\0b")
+
+
+def test_whoever_has_the_store_sees_and_ends_every_session(store: Store) -> None:
+    token = _begun(store)
+    alice = sign_in_known(store, _person(), BROWSER, times=TIMES, at=AT + 1)
+    assert [one.id for one in every_session(store, idle=600.0, at=AT + 1)] == [
+        alice.sign_in.id,
+        token.sign_in.id,
+    ]
+    assert [one.id for one in every_session(store, idle=600.0, at=AT + 600)] == [alice.sign_in.id]
+    assert every_session(store, idle=9e9, at=AT + 3601) == []
+
+    ended = end_sessions(store, [alice.sign_in, alice.sign_in], actor="cli:me", at=AT + 2)
+
+    assert ended == [alice.sign_in]
+    with pytest.raises(UnauthenticatedError):
+        signed_in(store, alice.secret, times=TIMES, at=AT + 2)
+    assert signed_in(store, token.secret, times=TIMES, at=AT + 2)
+    with store.read() as session:
+        row = session.audit.latest(most=1)[0]
+    assert (row.actor, row.action, row.object_id) == ("cli:me", "sign out", alice.sign_in.id)
+    assert row.after is not None
+    assert row.after["name"] == "alice@example.com"
 
 
 def test_the_audit_log_says_who_signed_in_and_has_no_secret(store: Store) -> None:
