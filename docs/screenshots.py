@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of every page of the dashboard, light and dark, into docs/images (`make screenshots`).
+
+The store is the one that the browser tests have: something of everything. Pictures are as wide as
+a laptop, and those of a few pages as wide as a phone besides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from authz.observability.log import configure_logging  # noqa: E402
+from authz.store.engine import open_store  # noqa: E402
+from tests.factories.browser import ARGUMENTS, find_chromium, sign_in  # noqa: E402
+from tests.factories.dashboard import serving_pages  # noqa: E402
+from tests.factories.every_page import page_routes, path_of  # noqa: E402
+from tests.factories.furnished import furnish  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+WIDE = {"width": 1280, "height": 860}
+NARROW = {"width": 390, "height": 844}
+
+
+def name_of(route: str) -> str:
+    """A file name for the path of a page: what is a parameter says nothing."""
+    words = re.sub(r"{[^}]*}", "", route.removeprefix("/zones/{zone_id}")).strip("/")
+    return re.sub(r"[^a-z0-9]+", "-", words).strip("-") or "overview"
+
+
+def main() -> int:
+    """Make them; the exit status."""
+    binary = find_chromium()
+    if binary is None:
+        print("there is no chromium: install the distribution's package", file=sys.stderr)
+        return 1
+    configure_logging("json", "error")
+    IMAGES.mkdir(exist_ok=True)
+    names: dict[str, str] = {"sign-in": "/sign-in"}
+    for route in page_routes():
+        name = name_of(route)
+        while name in names:
+            name += "-one"
+        names[name] = route
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.closing(open_store("sqlite", Path(directory))) as store,
+        sync_playwright() as playwright,
+    ):
+        values = furnish(store).values
+        browser = playwright.chromium.launch(executable_path=binary, args=list(ARGUMENTS))
+        with serving_pages(store) as served:
+            for colours in ("light", "dark"):
+                for suffix, viewport in (("", WIDE), ("-phone", NARROW)):
+                    context = browser.new_context(color_scheme=colours, viewport=viewport)  # type: ignore[arg-type]
+                    page = context.new_page()
+                    page.goto(f"{served.url}/sign-in")
+                    page.screenshot(path=IMAGES / f"sign-in{suffix}-{colours}.png")
+                    sign_in(page, served.url, served.token)
+                    for name, route in names.items():
+                        if name != "sign-in":
+                            page.goto(served.url + path_of(route, values), wait_until="networkidle")
+                            page.screenshot(path=IMAGES / f"{name}{suffix}-{colours}.png")
+                    context.close()
+    print(f"{len(list(IMAGES.glob('*.png')))} pictures in {IMAGES.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
