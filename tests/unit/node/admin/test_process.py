@@ -21,11 +21,12 @@ from authz.demo.pki import make_root
 from authz.errors import SettingsError
 from authz.geo.database import GeoDatabases
 from authz.node.admin import process as module
-from authz.node.admin.config import AdminConfig
+from authz.node.admin.config import AdminConfig, DashboardConfig
 from authz.node.admin.messages import Databases, FromAdmin
 from authz.node.admin.process import EXIT_CONFIGURATION, Admin, allowed, main
 from authz.node.channel import Channel
 from authz.node.keeper_messages import Failed, Inquire, Numbers
+from authz.services.failures import MOST_FAILURES
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
@@ -110,6 +111,46 @@ def test_it_serves_the_store_and_ends_with_its_supervisor(
     with pytest.raises(httpx.ConnectError):
         running.get("/zones")
     assert running.ended.empty()
+
+
+@pytest.fixture
+def with_pages(directory: Path) -> Iterator[_Running]:
+    dashboard = DashboardConfig(url="https://authz.example.com", session_idle=100.0)
+    made = _Running(directory, dashboard=dashboard)
+    yield made
+    made.end()
+
+
+def test_it_serves_the_dashboard_where_there_is_one(with_pages: _Running, directory: Path) -> None:
+    with httpx.Client(base_url=f"http://{with_pages.address}", timeout=PATIENCE) as browser:
+        headers = {"Origin": "https://authz.example.com"}
+        fields = {"token": _token(directory), "next": "/"}
+        begun = browser.post("/sign-in", data=fields, headers=headers)
+        assert begun.status_code == 303
+        # A proxy in front does TLS.
+        assert begun.headers["set-cookie"].startswith("__Host-authz-session=")
+        assert "; Secure" in begun.headers["set-cookie"]
+        assert begun.headers["strict-transport-security"]
+    pages = with_pages.admin._pages
+    assert pages is not None
+    times = pages.app.state.site.options.times
+    assert (times.idle, times.longest) == (100.0, 43_200.0)
+
+
+def test_without_a_dashboard_there_are_no_pages(running: _Running) -> None:
+    answer = httpx.get(f"http://{running.address}/sign-in", timeout=PATIENCE)
+
+    assert answer.status_code == 404
+    assert answer.json()["success"] is False
+
+
+def test_failures_of_pages_and_the_api_are_counted_together(with_pages: _Running) -> None:
+    for _ in range(MOST_FAILURES):
+        assert with_pages.get("/zones", "nobody").status_code == 401
+    url = f"http://{with_pages.address}/sign-in"
+    late = httpx.post(url, data={"token": "nobody"}, timeout=PATIENCE)
+
+    assert late.status_code == 429
 
 
 def test_without_a_store_it_says_so_until_there_is_one(tmp_path: Path) -> None:
