@@ -67,6 +67,7 @@ def events_page(viewer: Viewer, query: EventQuery) -> dict[str, Any]:
         "older": _older(query, page),
         "newest": newest,
         "is_first_page": query.before is None and query.after is None,
+        "by": GROUPS[query.by],
         "chart": chart_of(over, by=query.by, titles=names.rule),
         "bar_urls": [
             query.at_span(exact_fields(at, at + over.step))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from authz.dashboard.installation import Installation
 from authz.services.sign_ins import SessionTimes
 
 
@@ -28,8 +29,10 @@ class Options:
     Args:
         secure: whether it is served by TLS: then cookies never go without.
         sampling: which allowed checks are events.
+        installation: the node that serves it.
     """
 
     secure: bool = False
     times: SessionTimes = field(default_factory=SessionTimes)
     sampling: Sampling = field(default_factory=Sampling)
+    installation: Installation = field(default_factory=Installation)

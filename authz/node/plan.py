@@ -195,6 +195,7 @@ def _admin_config(settings: Settings) -> AdminConfig:
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
         log_format=settings.log.format,
         log_level=settings.log.level,
+        settings=settings.model_dump(mode="json"),
     )
 
 

@@ -171,7 +171,8 @@ def _check_host(
         raise InvalidInputError(
             f'the host "{host.decode("utf-8", "backslashreplace")}" is not one of the zone '
             f"{zone.name}",
-            hint="its own zone decides about it, or a policy file: simulate it there",
+            hint="open the simulator of its own zone, or ask authz check about a host of the "
+            "policy file",
         )
 
 

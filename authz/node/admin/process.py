@@ -31,6 +31,7 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
+from authz.node.admin.installation import installation_of
 from authz.node.admin.keeper import DRAIN_SECONDS
 from authz.node.admin.messages import Databases, ToAdmin
 from authz.node.channel import Channel, ChannelClosedError
@@ -43,7 +44,7 @@ from authz.services.judging import Judge
 from authz.services.keys import encryption_of, has_keys
 from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
-from authz.sources.fetched import DIRECTORY, FetchedFiles
+from authz.sources.fetched import UnchangedFiles
 from authz.sources.key_secret import read_secret
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Admin:
             judge=Judge(
                 decoding=reading.options,
                 limits=reading.limits,
-                fetched=FetchedFiles(Path(config.data_dir) / DIRECTORY),
+                fetched=None if config.fetched is None else UnchangedFiles(Path(config.fetched)),
             ),
         )
         self._app = create_api(backend)
@@ -107,6 +108,7 @@ class Admin:
                 sampling=Sampling(
                     seconds=config.events_allowed_seconds, every=config.events_allowed_every
                 ),
+                installation=installation_of(config),
             ),
             self._app.state.access.failures,
         )
