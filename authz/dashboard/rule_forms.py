@@ -156,7 +156,7 @@ def form_from(posted: Form) -> RuleForm:
         content_type=posted.text("content_type", "text/plain"),
         content=posted.raw("content"),
         skips=frozenset(posted.many("skips")) & {"ruleset", "phase", "rules"},
-        skip_rules=tuple(dict.fromkeys(posted.many("skip_rules"))),
+        skip_rules=tuple(dict.fromkeys([*posted.many("skip_rules"), *posted.lines("skip_refs")])),
         log_skipped=posted.checked("log_skipped"),
         kept={} if posted.checked("drop_kept") else _object(posted.raw("kept")),
     )
