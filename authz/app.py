@@ -193,7 +193,7 @@ def _serve_supervised(
     stack.callback(reservation.close)
 
     directory = own_directory(Path(plan.data_dir), stack)
-    admin = admin_keeper(plan, stack)
+    admin = admin_keeper(plan, directory, stack)
 
     def published(new: NewSnapshot) -> None:
         if admin is not None:

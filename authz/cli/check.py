@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime
-from functools import cache
 from pathlib import Path  # noqa: TC003 - typer evaluates it
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -20,12 +19,8 @@ from authz.cli import messages
 from authz.cli.options import ConfigOption, PolicyOption, settings_of, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from authz.certs.presented import CertificateLimits, CertificateSource
-    from authz.extauthz.decode import DecodeOptions
-    from authz.policy.decision import Decision
     from authz.policy.snapshot import Snapshot
+    from authz.services.explanation import CheckReading
     from authz.settings import Settings
 
 
@@ -91,10 +86,8 @@ def read_request(path: Path) -> bytes:
     Raises:
         SettingsError: it cannot be read or is no CheckRequest.
     """
-    from google.protobuf.json_format import Parse, ParseError
-
-    from authz.errors import SettingsError
-    from authz.pb.ext_authz_pb2 import CheckRequest
+    from authz.errors import InvalidInputError, SettingsError
+    from authz.services.simulation_check_request import read_json
     from authz.sources.files import UnreadableFileError, read_file
 
     where = f"--request {path}"
@@ -106,35 +99,12 @@ def read_request(path: Path) -> bytes:
     except UnicodeDecodeError:
         raise SettingsError("the request is not UTF-8 text", where=where) from None
     try:
-        return Parse(text, CheckRequest()).SerializeToString()
-    except ParseError as strict:
-        try:
-            message = Parse(text, CheckRequest(), ignore_unknown_fields=True)
-        except ParseError as error:
-            raise SettingsError(
-                f"the request is no CheckRequest: {_one_line(error)}",
-                where=where,
-                hint="expected one JSON object: "
-                '{"attributes": {"source": {}, "request": {"http": {"host": …, "path": …}}}}',
-            ) from None
-        # On the wire, too, unknown fields are skipped; a typo should be seen all the same.
-        messages.warning(f"{where}: ignored: {_one_line(strict)}")
-        return message.SerializeToString()
-
-
-class _Recorder:
-    """Remembers the decision that CheckService made."""
-
-    def __init__(self) -> None:
-        self.decision: Decision | None = None
-
-    def observe(self, decision: Decision, source: CertificateSource, seconds: float) -> None:
-        """Called once per check."""
-        del source, seconds
-        self.decision = decision
-
-    def internal_error(self) -> None:
-        """The decision says so as well."""
+        read = read_json(text)
+    except InvalidInputError as error:
+        raise SettingsError(error.message, where=where, hint=error.hint) from None
+    if read.ignored:
+        messages.warning(f"{where}: ignored: {read.ignored}")
+    return read.data
 
 
 def decide(
@@ -150,91 +120,32 @@ def decide(
 
     `seed` is what cf.random_seed shall be; random when it is None.
     """
+    from authz.extauthz.service import draw_seed
+    from authz.services.explanation import answer_check, answered_object, explain_check
+
+    decided = explain_check if with_trace else answer_check
+    draw = draw_seed if seed is None else lambda: seed
+    return answered_object(decided(snapshot, data, at, reading_of(settings), seed=draw))
+
+
+def reading_of(settings: Settings) -> CheckReading:
+    """How an installation with these settings reads a CheckRequest."""
     from authz.certs.presented import CertificateLimits, CertificateSource
     from authz.extauthz.decode import DecodeOptions
-    from authz.extauthz.service import CheckService, draw_seed
+    from authz.services.explanation import CheckReading
 
-    options = DecodeOptions(
-        certificate_source=CertificateSource(settings.certificate_source),
-        xfcc_trusted_hops=settings.xfcc.trusted_hops,
-        client_ip_trusted_hops=settings.client_ip.trusted_hops,
+    return CheckReading(
+        options=DecodeOptions(
+            certificate_source=CertificateSource(settings.certificate_source),
+            xfcc_trusted_hops=settings.xfcc.trusted_hops,
+            client_ip_trusted_hops=settings.client_ip.trusted_hops,
+        ),
+        limits=CertificateLimits(
+            certificate_bytes=settings.limits.certificate_bytes,
+            chain_length=settings.limits.chain_length,
+        ),
     )
-    limits = CertificateLimits(
-        certificate_bytes=settings.limits.certificate_bytes,
-        chain_length=settings.limits.chain_length,
-    )
-    recorder = _Recorder()
-    # Drawn once: the trace explains the decision that was made.
-    draw = cache(draw_seed if seed is None else lambda: seed)
-    service = CheckService(options, limits, recorder, clock=lambda: at, seed=draw)
-    service.snapshot = snapshot
-    answer = service.check(data)
-    assert recorder.decision is not None
-    described = _describe(recorder.decision, answer)
-    if with_trace:
-        described["explain"] = _trace(snapshot, data, options, limits, at, draw)
-    return described
-
-
-def _describe(decision: Decision, answer: bytes) -> dict[str, Any]:
-    from authz.pb.ext_authz_pb2 import CheckResponse
-
-    response = CheckResponse.FromString(answer)
-    client = decision.client
-    described: dict[str, Any] = {
-        "verdict": decision.verdict.value,
-        "reason": decision.reason.value,
-        "site": decision.site,
-        "action": decision.action,
-        "rule": decision.rule,
-        "logged": list(decision.logged),
-        "grpc_code": response.status.code,
-        "status": None,
-        "certificate": {
-            "presented": client is not None and client.presented,
-            "verified": client is not None and client.verified,
-            "revoked": client is not None and client.revoked,
-            "failure": client.failure.value if client and client.failure else None,
-            "fingerprint_sha256": client.certificate.fingerprint_sha256
-            if client and client.certificate
-            else "",
-        },
-    }
-    if response.HasField("denied_response"):
-        denied = response.denied_response
-        described["status"] = denied.status.code
-        described["headers"] = {item.header.key: item.header.value for item in denied.headers}
-        described["body"] = denied.body
-    else:
-        allowed = response.ok_response
-        described["headers"] = {item.header.key: item.header.value for item in allowed.headers}
-        described["headers_to_remove"] = list(allowed.headers_to_remove)
-    return described
-
-
-def _trace(
-    snapshot: Snapshot,
-    data: bytes,
-    options: DecodeOptions,
-    limits: CertificateLimits,
-    at: float,
-    seed: Callable[[], bytes],
-) -> dict[str, Any] | None:
-    from authz.extauthz.decode import Undecodable, decode
-    from authz.extauthz.memo import ClientMemo
-    from authz.policy.explain import explain
-
-    try:
-        facts = decode(data, options)
-    except Undecodable as error:
-        return {"undecodable": str(error)}
-    return explain(snapshot, facts, at, ClientMemo(limits).client_of, seed)
 
 
 def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).isdecimal() and text.isascii()
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
-    return text[:1].lower() + text[1:]

@@ -14,51 +14,33 @@ What is left out is counted. The tree itself is authz.rules.trace, its JSON form
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from authz.rules.ast import Access, Combination, Not, Quantifier
-from authz.rules.formatter import format_bytes
-from authz.rules.trace import Kind
-from authz.rules.trace_json import MAX_ELEMENTS, clipped
+from authz.rules.trace_text import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from authz.rules.ast import Logical
     from authz.rules.trace import Traced
-    from authz.rules.types import MaybeValue
-
-# Characters of a line that one value may take, more or less.
-_ROOM: Final = 60
+    from authz.rules.trace_text import Line
 
 
-def lines(part: Traced, depth: int = 0, *, reached: bool = True) -> Iterator[str]:
+def lines(part: Traced) -> Iterator[str]:
     """The tree of a traced expression, the whole first."""
+    yield from _lines(line_of(part), 0, reached=True)
+
+
+def _lines(line: Line, depth: int, *, reached: bool) -> Iterator[str]:
     indent = "  " * depth
-    note = "" if part.reached is reached else "  (not reached)"
-    yield f"{indent}{_value(part)}  {part.text}{_remark(part)}{note}"
-    yield from _elements(part, f"{indent}  ")
-    for one in part.parts:
-        if not _is_said(part, one):
-            yield from lines(one, depth + 1, reached=part.reached)
-
-
-def brief(value: MaybeValue, room: int = _ROOM) -> str:
-    """A value in the notation of literals, shortened to about so many characters."""
-    if value is None:
-        return "missing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, bytes):
-        if len(value) <= room:
-            return format_bytes(value)
-        return f"{format_bytes(clipped(value, room))}... of {len(value):,} bytes"
-    if isinstance(value, tuple | list):
-        return f"[{_joined([('', item) for item in value], room)}]"
-    if isinstance(value, dict):
-        pairs = [(f"{brief(key, room)}: ", value[key]) for key in sorted(value)[: MAX_ELEMENTS + 1]]
-        return f"{{{_joined(pairs, room, len(value))}}}"
-    return str(value)
+    remark = f"  {line.remark}" if line.remark else ""
+    note = "" if line.reached is reached else "  (not reached)"
+    yield f"{indent}{line.value:<5}  {line.text}{remark}{note}"
+    for element in line.elements:
+        yield f"{indent}  {element}"
+    for one in line.parts:
+        yield from _lines(one, depth + 1, reached=line.reached)
 
 
 def parts_of(node: Logical) -> tuple[Logical, ...]:
@@ -72,52 +54,3 @@ def parts_of(node: Logical) -> tuple[Logical, ...]:
             return (argument,)
         case _:
             return ()
-
-
-def _value(part: Traced) -> str:
-    if part.elements is not None and part.kind is not Kind.CALL:
-        return "each "
-    return f"{brief(part.value):<5}"
-
-
-def _remark(part: Traced) -> str:
-    """What a comparison has on its left, how many elements said yes."""
-    if part.elements is not None and part.kind is not Kind.CALL:
-        true = sum(element.result is True for element in part.elements)
-        return f"  ({true} of {len(part.elements)} true)"
-    return f"  (it is {brief(part.parts[0].value)})" if part.kind is Kind.COMPARISON else ""
-
-
-def _is_said(part: Traced, one: Traced) -> bool:
-    """Whether the line of a comparison, or its elements, say all there is of its left side."""
-    return part.kind is Kind.COMPARISON and one.kind is Kind.FIELD
-
-
-def _elements(part: Traced, indent: str) -> Iterator[str]:
-    elements = part.elements or ()
-    for element in elements[:MAX_ELEMENTS]:
-        shown = brief(element.value)
-        if part.kind is Kind.CALL:
-            result = "gives nothing" if element.result is None else f"-> {brief(element.result)}"
-            yield f"{indent}{element.at}  {shown} {result}"
-        else:
-            value = "" if element.value is None else f"  {shown}"
-            yield f"{indent}{brief(element.result):<5}  {element.at}{value}"
-    if rest := elements[MAX_ELEMENTS:]:
-        true = sum(element.result is True for element in rest)
-        counted = f", {true} of them true" if part.kind is not Kind.CALL else ""
-        yield f"{indent}and {len(rest)} more{counted}"
-
-
-def _joined(items: Sequence[tuple[str, MaybeValue]], room: int, number: int | None = None) -> str:
-    """Named values as far as there is room, and how many are left out."""
-    number = len(items) if number is None else number
-    texts: list[str] = []
-    for name, value in items[:MAX_ELEMENTS]:
-        if texts and room <= 0:
-            break
-        texts.append(f"{name}{brief(value, max(room, 10))}")
-        room -= len(texts[-1]) + 2
-    if number > len(texts):
-        texts.append(f"and {number - len(texts)} more")
-    return ", ".join(texts)

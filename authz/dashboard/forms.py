@@ -68,6 +68,11 @@ class Form:
         return {name: self.raw(name) for name in self._values}
 
 
+def without_keys(text: str) -> str:
+    """A text to show in a form again: nothing of it, if there is a private key in it."""
+    return "" if "PRIVATE KEY-----" in text else text
+
+
 async def form_of(request: Request) -> Form:
     """The form that a request posts; empty for every other request.
 

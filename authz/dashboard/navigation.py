@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from authz.services.permissions import Level, Resource
+from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 
 if TYPE_CHECKING:
     from authz.dashboard.viewers import Viewer
@@ -40,9 +40,16 @@ class Section:
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
     Entry("Get started", "/start", Resource.ZONES),
+    Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
+    Entry("Rules", "/rules", Resource.RULES),
+    Entry("Events", "/events", Resource.EVENTS),
+    Entry("Simulator", "/simulator", Resource.RULES),
     Entry("Zone settings", "/settings", Resource.ZONES),
 )
-OF_ACCOUNT: Final = (
+OF_ACCOUNT: Final[tuple[Entry, ...]] = (
+    Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
+    Entry("Account rules", "/rules", Resource.RULES),
+    Entry("All events", "/events", Resource.EVENTS),
     Entry("Lists", "/lists", Resource.LISTS),
     Entry("API tokens", "/tokens", Resource.TOKENS),
     Entry("Audit log", "/audit", Resource.AUDIT),
@@ -65,7 +72,7 @@ def navigation(viewer: Viewer, path: str) -> tuple[Section, ...]:
     links = [
         _link(one, one.path, path, exact=False)
         for one in OF_ACCOUNT
-        if viewer.may(one.resource, Level.READ)
+        if viewer.may(one.resource, Level.READ, ACCOUNT_WIDE)
     ]
     sections.append(Section(title="Account", links=tuple(links)))
     return tuple(one for one in sections if one.links)

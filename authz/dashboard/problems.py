@@ -73,7 +73,9 @@ def text_of(error: AuthzError) -> str:
         message = message.partition(": ")[0]
     text = message if error.where is None or isinstance(error, _OF_THE_MACHINE) else str(error)
     text = text[:1].upper() + text[1:]
-    return f"{text} — {error.hint}." if error.hint else f"{text}."
+    if error.hint:
+        text = f"{text} — {error.hint}"
+    return text if text.endswith(("?", "!", ".")) else f"{text}."
 
 
 def texts_of(error: AuthzError) -> list[str]:

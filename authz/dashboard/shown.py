@@ -61,6 +61,11 @@ def short(text: str, most: int = 12) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def sentence(text: str) -> str:
+    """A message of ours as a sentence: `the path is long` as `The path is long.`"""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
 def _utc(at: float) -> datetime:
     return datetime.fromtimestamp(min(max(at, -62_135_596_800.0), 253_402_300_799.0), UTC)
 
@@ -75,5 +80,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "grouped": grouped,
         "counted": counted,
         "short": short,
+        "sentence": sentence,
     }
 )

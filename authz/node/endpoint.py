@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.health import HealthState
+from authz.extauthz.recording import Recording, RecordOptions
 from authz.extauthz.service import CheckService
 from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
 from authz.extauthz.transport.choose import choose
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.extauthz.transport import Transport
-    from authz.node.messages import EndpointConfig
+    from authz.node.messages import EndpointConfig, RecordConfig
     from authz.policy.snapshot import Snapshot
 
 
@@ -63,7 +64,10 @@ class Endpoint:
             client_ip_trusted_hops=config.client_ip_trusted_hops,
         )
         self.events = EventRecorder(
-            lambda data: decode(data, options).source_address, config.events_allowed_every
+            lambda data: decode(data, options).source_address,
+            config.events_allowed_every,
+            allowed_seconds=config.events_allowed_seconds,
+            record=None if config.recording is None else recording_of(config.recording, options),
         )
         self.certificates = SeenCertificates()
         self._service = CheckService(
@@ -97,7 +101,7 @@ class Endpoint:
 
     def reporting(self) -> Reporting:
         """What there is to tell of the checks here."""
-        return Reporting(self.events, self.metrics.rules, self.certificates)
+        return Reporting(self.events, self.metrics.counts, self.certificates)
 
     def prepare(self) -> None:
         """Import what the transport needs; for when there is nothing better to do than wait.
@@ -135,6 +139,16 @@ class Endpoint:
         wait(drain_seconds)
         self._transport.stop(grace_seconds)
         self._transport = None
+
+
+def recording_of(config: RecordConfig, options: DecodeOptions) -> Recording:
+    """What makes of requests what may be kept of them."""
+    return Recording(
+        RecordOptions(
+            headers=frozenset(config.headers), query=config.query, metadata=config.metadata
+        ),
+        options,
+    )
 
 
 def _transport_options(

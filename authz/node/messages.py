@@ -21,6 +21,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 # --- supervisor to worker --------------------------------------------------------------------
 
 
+class RecordConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recorded of requests; extauthz.recording.RecordOptions as plain data."""
+
+    headers: tuple[str, ...] = ()
+    query: bool = False
+    metadata: bool = False
+
+
 class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a process needs to answer checks, out of the settings (architecture 6).
 
@@ -39,6 +47,9 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     certificate_bytes: int = 65536
     chain_length: int = 8
     events_allowed_every: int = 0
+    events_allowed_seconds: float = 0.0
+    #: None: requests are not recorded.
+    recording: RecordConfig | None = None
 
 
 class Configure(Message, frozen=True, kw_only=True):

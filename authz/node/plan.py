@@ -12,8 +12,8 @@ import msgspec
 
 from authz.errors import SettingsError
 from authz.node.admin.config import AdminConfig
-from authz.node.control.config import ControlConfig, FetchConfig
-from authz.node.messages import EndpointConfig, Message
+from authz.node.control.config import ControlConfig, FetchConfig, KeepConfig
+from authz.node.messages import EndpointConfig, Message, RecordConfig
 
 if TYPE_CHECKING:
     from authz.settings import AdminTls, GrpcTls, Settings
@@ -130,6 +130,11 @@ def _control_config(settings: Settings) -> ControlConfig:
             max_bytes=settings.fetch.max_bytes,
             timeout_seconds=settings.fetch.timeout_seconds,
         ),
+        keep=KeepConfig(
+            events=settings.events.keep_events,
+            days=settings.events.keep_days,
+            megabytes=settings.events.keep_megabytes,
+        ),
         key_file=None if keys.key_file is None else str(keys.key_file),
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
         log_format=settings.log.format,
@@ -178,6 +183,14 @@ def _admin_config(settings: Settings) -> AdminConfig:
         database=settings.database,
         data_dir=str(settings.data_dir),
         publication_url=settings.publication.url,
+        policy=None if settings.policy is None else str(settings.policy),
+        certificate_source=settings.certificate_source,
+        xfcc_trusted_hops=settings.xfcc.trusted_hops,
+        client_ip_trusted_hops=settings.client_ip.trusted_hops,
+        certificate_bytes=settings.limits.certificate_bytes,
+        chain_length=settings.limits.chain_length,
+        events_allowed_seconds=settings.events.allowed_seconds,
+        events_allowed_every=settings.events.allowed_every,
         key_file=None if keys.key_file is None else str(keys.key_file),
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
         log_format=settings.log.format,
@@ -207,4 +220,14 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         certificate_bytes=settings.limits.certificate_bytes,
         chain_length=settings.limits.chain_length,
         events_allowed_every=settings.events.allowed_every,
+        events_allowed_seconds=float(settings.events.allowed_seconds),
+        recording=_recording(settings),
     )
+
+
+def _recording(settings: Settings) -> RecordConfig | None:
+    events = settings.events
+    if not (events.requests and settings.store_active):
+        # Without a store, nobody would keep them.
+        return None
+    return RecordConfig(headers=tuple(events.headers), query=events.query, metadata=events.metadata)

@@ -18,18 +18,21 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from authz.node.giving_way import tidy
-from authz.observability.activity import Report, Rule, RuleCount
+from authz.observability.activity import LOGGED, Counted, Report
 from authz.observability.events import MAX_TEXT
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from authz.observability.check_counts import CheckCounts, Labels
     from authz.observability.events import EventRecorder
     from authz.observability.seen_certificates import SeenCertificates
 
 #: Between two looks at what there is to tell.
 REPORT_SECONDS: Final = 1.0
+#: What was counted of certificates, of which there are many, is told so many rounds after another.
+CERTIFICATE_ROUNDS: Final = 10
 #: Between two looks for garbage.
 TIDY_SECONDS: Final = 60.0
 
@@ -37,10 +40,11 @@ TIDY_SECONDS: Final = 60.0
 #: gives a socket twice that (net.core.wmem_default), and a quarter is the rule.
 MAX_EVENTS: Final = 40
 MAX_SEEN: Final = 200
-MAX_RULES: Final = 100
+MAX_COUNTS: Final = 100
+MAX_CERTIFICATES: Final = 100
 #: As MessagePack, without the one that goes beyond it (20 KB).
 MAX_EVENT_BYTES: Final = 40_000
-MAX_RULE_BYTES: Final = 20_000
+MAX_COUNT_BYTES: Final = 20_000
 #: Of certificates that somebody should ask about, without the one that goes beyond it (32 KB);
 #: they have reports of their own.
 MAX_CERTIFICATE_BYTES: Final = 64_000
@@ -57,35 +61,55 @@ class Reporting:
     def __init__(
         self,
         recorder: EventRecorder,
-        decided: Callable[[], Mapping[Rule, int]],
+        counts: CheckCounts,
         certificates: SeenCertificates,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`decided` is how many checks each rule has decided so far."""
         self._recorder = recorder
         self._certificates = certificates
-        self._decided = decided
-        self._told: dict[Rule, int] = {}
-        self._counts: deque[RuleCount] = deque()
+        self._sums = counts
+        self._clock = clock
+        self._told: dict[Labels, int] = {}
+        self._logged: dict[tuple[str, str], int] = {}
+        self._counts: deque[Counted] = deque()
+        self._rounds = 0
+        self._certificates_due = False
 
-    def count(self) -> None:
-        """Look at what rules did, if what they did before has been told. Once for many reports."""
+    def count(self, *, last: bool = False) -> None:
+        """Look at what was counted, if what was before has been told. Once for many reports.
+
+        Certificates have their turn every CERTIFICATE_ROUNDS, and when it is the `last` time.
+        """
+        self._rounds += 1
+        self._certificates_due = last or self._rounds % CERTIFICATE_ROUNDS == 0
         if self._counts:
             return
-        now = dict(self._decided())
-        for (site, ref), matched in list(self._recorder.logged.items()):
-            now[Rule(site, ref, "log")] = matched
-        for rule, checks in now.items():
-            more = checks - self._told.get(rule, 0)
+        minute = int(self._clock()) // 60 * 60
+        # What is told apart for metrics alone is one here.
+        found: dict[tuple[str, str, str, str, str], int] = {}
+        for labels, checks in self._sums.sums().items():
+            more = checks - self._told.get(labels, 0)
             if more:
-                self._told[rule] = checks
-                self._counts.append(
-                    RuleCount(
-                        site=rule.site[:MAX_TEXT],
-                        rule=rule.rule[:MAX_TEXT],
-                        action=rule.action,
-                        checks=more,
-                    )
+                self._told[labels] = checks
+                key = labels.site, labels.verdict, labels.reason, labels.action, labels.rule
+                found[key] = found.get(key, 0) + more
+        for (site, ref), matched in list(self._recorder.logged.items()):
+            more = matched - self._logged.get((site, ref), 0)
+            if more:
+                self._logged[site, ref] = matched
+                found[site, "", LOGGED, "log", ref] = more
+        for (site, verdict, reason, action, rule), checks in found.items():
+            self._counts.append(
+                Counted(
+                    minute=minute,
+                    site=site[:MAX_TEXT],
+                    verdict=verdict,
+                    reason=reason,
+                    action=action,
+                    rule=rule[:MAX_TEXT],
+                    checks=checks,
                 )
+            )
 
     def next(self) -> Report:
         """What there is to tell, as much as fits into one report."""
@@ -94,13 +118,16 @@ class Reporting:
         return Report(
             events=self._recorder.drain_events(MAX_EVENTS, MAX_EVENT_BYTES),
             seen=self._recorder.drain_seen(MAX_SEEN),
-            rules=self._next_counts(),
+            counts=self._next_counts(),
+            certificates=self._sums.drain_certificates(MAX_CERTIFICATES)
+            if self._certificates_due
+            else (),
         )
 
-    def _next_counts(self) -> tuple[RuleCount, ...]:
-        counts: list[RuleCount] = []
+    def _next_counts(self) -> tuple[Counted, ...]:
+        counts: list[Counted] = []
         size = 0
-        while self._counts and len(counts) < MAX_RULES and size < MAX_RULE_BYTES:
+        while self._counts and len(counts) < MAX_COUNTS and size < MAX_COUNT_BYTES:
             counts.append(self._counts.popleft())
             size += len(msgspec.msgpack.encode(counts[-1]))
         return tuple(counts)
@@ -196,7 +223,7 @@ class Reporter:
         until = time.monotonic() + FLUSH_SECONDS
         if not self._is_heard(until):
             return
-        self._reporting.count()
+        self._reporting.count(last=True)
         while self._tell_next() and self._is_heard(until):
             pass
 

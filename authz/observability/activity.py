@@ -17,6 +17,7 @@ import msgspec
 
 from authz.observability.events import Event
 from authz.observability.seen_certificates import SeenCertificate
+from authz.policy.decision import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,28 +31,51 @@ MAX_SEEN: Final = 100_000
 MAX_RULES: Final = 100_000
 
 
-class RuleCount(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """How many checks a rule decided (`block`, `skip`), or matched (`log`)."""
+#: The `reason` under which matches of `log` rules are counted: no checks of their own.
+LOGGED: Final = "logged"
 
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How many checks ended like this in the minute from `minute` on (Unix seconds).
+
+    `reason` is a policy.decision.Reason, or LOGGED: how often a `log` rule matched.
+    """
+
+    minute: int
     site: str
-    rule: str
+    verdict: str
+    reason: str
     action: str
+    rule: str
     checks: int
 
 
+class CertificateCounted(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How many more checks a certificate was shown in; `verified`: in some it was."""
+
+    fingerprint: str
+    allowed: int
+    blocked: int
+    verified: bool
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process tells: `seen` are Unix seconds by fingerprint, `rules` since the last time,
+    """What a process tells: `seen` are Unix seconds by fingerprint, counts since the last time,
     `unanswered` certificates that somebody should ask about."""
 
     events: tuple[Event, ...] = ()
     seen: dict[str, float] = {}
-    rules: tuple[RuleCount, ...] = ()
+    counts: tuple[Counted, ...] = ()
+    certificates: tuple[CertificateCounted, ...] = ()
     unanswered: tuple[SeenCertificate, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to tell."""
-        return not (self.events or self.seen or self.rules or self.unanswered)
+        return not (self.events or self.seen or self.counts or self.certificates or self.unanswered)
+
+
+_OF_RULES: Final = frozenset({Reason.RULE.value, LOGGED})
 
 
 class Rule(NamedTuple):
@@ -82,11 +106,17 @@ class Activity:
     def add(self, report: Report) -> None:
         """Take a report in."""
         with self._lock:
-            self._events.extend(report.events)
+            # What was asked is the store's to keep.
+            self._events.extend(
+                one if one.recorded is None else msgspec.structs.replace(one, recorded=None)
+                for one in report.events
+            )
             for fingerprint, at in report.seen.items():
                 self._seen[fingerprint] = max(at, self._seen.get(fingerprint, at))
                 self._seen.move_to_end(fingerprint)
-            for one in report.rules:
+            for one in report.counts:
+                if one.reason not in _OF_RULES:
+                    continue
                 rule = Rule(one.site, one.rule, one.action)
                 self._rules[rule] = self._rules.get(rule, 0) + one.checks
                 self._rules.move_to_end(rule)

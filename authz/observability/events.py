@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from authz.policy.decision import Verdict
+from authz.observability.recorded import Recorded, Unrecorded
+from authz.policy.decision import TOLD, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 #: Events that wait to be drained; that happens every second.
 MAX_EVENTS: Final = 1024
+#: Requests that are recorded each second; further events come without.
+MAX_RECORDED: Final = 100
+#: What a recorded request takes at most, with the names of what was left out of it.
+MAX_RECORDED_BYTES: Final = 12_288
+#: Events of allowed checks by time, each second at most.
+MAX_ALLOWED: Final = 10
 #: Certificates seen that wait to be drained.
 MAX_SEEN: Final = 8192
 #: A certificate that is seen all the time is noted this often.
@@ -52,14 +59,15 @@ _UNNAMED: Final = ("", "")
 #: `note(decision, id, at, host, path, data)`: told about a check whose decision is due.
 Note: TypeAlias = "Callable[[Decision, bytes, float, bytes, bytes, bytes], None]"
 
-_Noted: TypeAlias = "tuple[Ruling, Standing, str, bytes, bytes, float, bytes, bytes, bytes]"
+_Noted: TypeAlias = "tuple[Ruling, Standing, str, bytes, bytes, float, bytes, bytes, bytes, int]"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One check, for people. Times are Unix seconds; texts of the client's are escaped and cut.
 
     `id` is the decision id that Envoy's access log has; `client_ip` and `fingerprint` (SHA-256,
-    hex) are `""` when unknown.
+    hex) are `""` when unknown. `weight` is how many checks it stands for, of allowed ones that are
+    sampled; `unrecorded` why `recorded` is None, `""` when it is not.
     """
 
     id: str
@@ -80,6 +88,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     revoked: bool
     failure: str
+    weight: int = 1
+    recorded: Recorded | None = None
+    unrecorded: str = ""
 
 
 def note_nothing(
@@ -95,22 +106,37 @@ class EventRecorder:
     Args:
         address_of: the client's address out of a CheckRequest's bytes; may raise.
         allowed_every: so many allowed checks make an event; 0: none does.
+        allowed_seconds: of a client, and what is decided of it, an allowed check is told after so
+            many seconds again; 0: none is.
+        record: what may be kept of a CheckRequest; may raise. None: nothing is.
 
     Attributes:
         dropped: events that nobody will hear of, because too many waited.
         unseen: checks whose certificate could not be noted as seen; its next check tries again.
         logged: how often each `log` rule matched, by site and ref.
+        unrecorded: events that were to come with their request and did not, by why.
     """
 
     def __init__(
-        self, address_of: Callable[[bytes], str] = lambda _: "", allowed_every: int = 0
+        self,
+        address_of: Callable[[bytes], str] = lambda _: "",
+        allowed_every: int = 0,
+        *,
+        allowed_seconds: float = 0.0,
+        record: Callable[[bytes], Recorded] | None = None,
     ) -> None:
         self.dropped = 0
         self.unseen = 0
         self.logged: dict[tuple[str, str], int] = {}
+        self.unrecorded: dict[str, int] = {}
         self._address_of = address_of
+        self._record = record
         self._every = allowed_every
         self._countdown = allowed_every
+        self._seconds = allowed_seconds
+        # Whose turn it is: allowed ones of this second, and recorded ones of another.
+        self._allowed = _Limit(MAX_ALLOWED)
+        self._recorded = _Limit(MAX_RECORDED)
         self._events: deque[_Noted] = deque()
         self._seen: deque[tuple[bytes, float]] = deque()
         # Of the requests that wait. Each thread adds to its own, so none is locked.
@@ -140,13 +166,14 @@ class EventRecorder:
         if ruling.logged:
             self._count(ruling)
         elif ruling.verdict is _ALLOW:
-            if not self._every:
-                decision.due = math.inf if client is None else client.due
+            if self._every:
+                # Always due.
+                self._countdown -= 1
+                if self._countdown > 0:
+                    return
+                self._countdown = self._every
+            elif not self._is_its_turn(decision, at):
                 return
-            self._countdown -= 1
-            if self._countdown > 0:
-                return
-            self._countdown = self._every
         if len(self._events) >= MAX_EVENTS:
             self.dropped += 1
             return
@@ -155,6 +182,10 @@ class EventRecorder:
             self._bytes_in += size
         else:
             data = b""
+        weight, cell = 1, decision.cell
+        if cell is not None:
+            # Those that were counted with this one since the last that was told.
+            weight, cell[TOLD] = cell[0] - cell[TOLD], cell[0]
         self._events.append(
             (
                 ruling,
@@ -167,8 +198,27 @@ class EventRecorder:
                 host.rpartition(b"@")[2][:MAX_TEXT],
                 path[:MAX_TEXT],
                 data,
+                weight,
             )
         )
+
+    def _is_its_turn(self, decision: Decision, at: float) -> bool:
+        """Whether an allowed check is told by time; says when the next one is due."""
+        client = decision.client
+        seen = math.inf if client is None else client.due
+        if not self._seconds:
+            decision.due = seen
+            return False
+        # Its own time, and not that of the client: each of them tells of itself.
+        if decision.told + self._seconds > at >= decision.told:
+            decision.due = min(seen, decision.told + self._seconds)
+            return False
+        if not self._allowed.has_room(at):
+            decision.due = min(seen, at + 1.0)
+            return False
+        decision.told = at
+        decision.due = min(seen, at + self._seconds)
+        return True
 
     def _count(self, ruling: Ruling) -> None:
         for ref in ruling.logged:
@@ -211,12 +261,14 @@ class EventRecorder:
         host: bytes,
         path: bytes,
         data: bytes,
+        weight: int,
     ) -> Event:
         self._bytes_out += len(data)
         address = ""
         if data:
             with suppress(Exception):  # a part of the request that nobody has read may be anything
                 address = self._address_of(data)
+        recorded = self._recorded_of(data, at, readable=bool(path))
         return Event(
             id=decision_id.decode(),
             at=at,
@@ -237,7 +289,48 @@ class EventRecorder:
             verified=standing.verified,
             revoked=standing.revoked,
             failure=standing.failure,
+            weight=weight,
+            recorded=recorded if isinstance(recorded, Recorded) else None,
+            unrecorded="" if isinstance(recorded, Recorded) else recorded.value,
         )
+
+    def _recorded_of(self, data: bytes, at: float, *, readable: bool) -> Recorded | Unrecorded:
+        if self._record is None:
+            return Unrecorded.OFF
+        found: Recorded | Unrecorded
+        if not data:
+            found = Unrecorded.TOO_LARGE if readable else Unrecorded.UNREADABLE
+        elif not self._recorded.has_room(at):
+            found = Unrecorded.TOO_MANY
+        else:
+            try:
+                found = self._record(data)
+            except Exception:  # noqa: BLE001 - nobody has read it, so it may be anything
+                found = Unrecorded.UNREADABLE
+            else:
+                names = sum(map(len, found.left_out.headers))
+                if len(found.request) + names > MAX_RECORDED_BYTES:
+                    found = Unrecorded.TOO_LARGE
+        if isinstance(found, Unrecorded):
+            self.unrecorded[found.value] = self.unrecorded.get(found.value, 0) + 1
+        return found
+
+
+class _Limit:
+    """So many each second, by the times of checks."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._second = -1
+        self._taken = 0
+
+    def has_room(self, at: float) -> bool:
+        """Whether there is room for one more; it is then taken."""
+        second = int(at)
+        if second != self._second:
+            self._second, self._taken = second, 0
+        self._taken += 1
+        return self._taken <= self._most
 
 
 def _text(raw: bytes) -> str:

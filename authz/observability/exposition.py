@@ -117,6 +117,18 @@ _SPECS: Final = (
         "Certificates that somebody should have asked about and nobody was told of.",
     ),
     MetricSpec(
+        "authz_requests_unrecorded_total",
+        "counter",
+        ("why",),
+        "Events that were told without the request they are of.",
+    ),
+    MetricSpec(
+        "authz_certificate_counts_dropped_total",
+        "counter",
+        (),
+        "Checks that are not in the counts of their certificate; in all others they are.",
+    ),
+    MetricSpec(
         "authz_crl_next_update_timestamp_seconds",
         "gauge",
         ("site", "authority"),
@@ -145,6 +157,15 @@ _SPECS: Final = (
 
 #: Every metric by its name as scraped.
 METRICS: Final = {spec.name: spec for spec in _SPECS}
+
+#: What was too much, by the name of the metric; the keys of exports.
+_DROPPED: Final = {
+    "authz_log_lines_dropped_total": "log_lines_dropped",
+    "authz_events_dropped_total": "events_dropped",
+    "authz_last_seen_dropped_total": "last_seen_dropped",
+    "authz_unanswered_dropped_total": "unanswered_dropped",
+    "authz_certificate_counts_dropped_total": "certificate_counts_dropped",
+}
 
 
 def render(exports: Sequence[Export], now: float | None = None) -> bytes:
@@ -176,14 +197,9 @@ class _Collected:
         ages = [[worker, max(0.0, self._now - at)] for worker, _, at in snapshots]
         yield _gauge("authz_snapshot_age_seconds", ages)
         yield _counter("authz_reload_failures_total", _rows(exports, "reload_failures"))
-        dropped = sum(e["log_lines_dropped"] for e in exports)
-        yield _counter("authz_log_lines_dropped_total", [[dropped]])
-        untold = sum(e["events_dropped"] for e in exports)
-        yield _counter("authz_events_dropped_total", [[untold]])
-        unseen = sum(e["last_seen_dropped"] for e in exports)
-        yield _counter("authz_last_seen_dropped_total", [[unseen]])
-        unasked = sum(e["unanswered_dropped"] for e in exports)
-        yield _counter("authz_unanswered_dropped_total", [[unasked]])
+        for name, key in _DROPPED.items():
+            yield _counter(name, [[sum(e[key] for e in exports)]])
+        yield _counter("authz_requests_unrecorded_total", _rows(exports, "unrecorded"))
         yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
         answered = [
             [e["worker"], sum(n for _, n in e["checks"])] for e in exports if e["transport"]

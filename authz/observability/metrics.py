@@ -12,11 +12,10 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from authz.observability.activity import Rule
+from authz.observability.check_counts import CheckCounts
 from authz.observability.log import lines_dropped
-from authz.policy.decision import Reason
 
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
@@ -44,10 +43,6 @@ BUCKETS: Final = (
 
 _FIRST: Final = BUCKETS[0]
 
-#: Sets of labels with a cell of their own, some 10 MB. When a policy whose rules get new names
-#: again and again has made as many, further rules of a site are counted together, without a name.
-MAX_CELLS: Final = 32_768
-
 Export = dict[str, Any]
 
 _K = TypeVar("_K")
@@ -70,27 +65,13 @@ class Events(Protocol):
 
     dropped: int
     unseen: int
+    unrecorded: dict[str, int]
 
 
 class Certificates(Protocol):
     """What is read of the certificates to ask about (observability.seen_certificates)."""
 
     dropped: int
-
-
-class _Labels(NamedTuple):
-    """Everything that the labels of a check are made of: few combinations, none of a client's.
-
-    `rule` is no label of a metric: a thousand rules on some hundred sites would be too many.
-    """
-
-    verdict: str
-    site: str
-    rule: str
-    action: str
-    reason: str
-    result: str
-    source: str
 
 
 _Decided = tuple[str, str, str]
@@ -118,7 +99,8 @@ class Metrics:
         self.events: Events | None = None
         #: Whose dropped certificates are reported, if anybody's.
         self.certificates: Certificates | None = None
-        self._cells: dict[_Labels, list[int]] = {}
+        #: How many checks there were, and of which kind.
+        self.counts = CheckCounts()
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
         self._known_before = 0
@@ -132,7 +114,7 @@ class Metrics:
         """Count one check."""
         cell = decision.cell
         if cell is None:
-            cell = decision.cell = self._cell(decision, source)
+            cell = decision.cell = self.counts.cell(decision, source)
         cell[0] += 1
         # Most checks are in the first.
         self._buckets[0 if seconds <= _FIRST else bisect_left(BUCKETS, seconds)] += 1
@@ -149,44 +131,19 @@ class Metrics:
         self._known_before = max(self._known_before, presented - judged)
         return self._known_before
 
-    def _cell(self, decision: Decision, source: CertificateSource) -> list[int]:
-        ruling, standing = decision.ruling, decision.standing
-        if not standing.judged:
-            result = ""
-        else:
-            result = standing.failure or ("revoked" if standing.revoked else "verified")
-        labels = _Labels(
-            ruling.verdict.value,
-            ruling.site,
-            ruling.rule,
-            ruling.action,
-            ruling.reason.value,
-            result,
-            source.value,
-        )
-        if labels not in self._cells and len(self._cells) >= MAX_CELLS:
-            labels = labels._replace(rule="")
-        return self._cells.setdefault(labels, [0])
-
     def _totals(self) -> tuple[dict[str, int], dict[_Decided, int], dict[_Presented, int]]:
         """Checks by verdict, by site, action and reason, and by what the certificate was."""
         checks: dict[str, int] = {}
         decisions: dict[_Decided, int] = {}
         certificates: dict[_Presented, int] = {}
-        for labels, (n,) in list(self._cells.items()):
+        for labels, n in self.counts.sums().items():
+            if not n:
+                continue
             _add(checks, labels.verdict, n)
             _add(decisions, (labels.site, labels.action, labels.reason), n)
             if labels.result:
                 _add(certificates, (labels.result, labels.source), n)
         return checks, decisions, certificates
-
-    def rules(self) -> dict[Rule, int]:
-        """How many checks each rule decided."""
-        rules: dict[Rule, int] = {}
-        for labels, (n,) in list(self._cells.items()):
-            if labels.reason == Reason.RULE.value:
-                _add(rules, Rule(labels.site, labels.rule, labels.action), n)
-        return rules
 
     def internal_error(self) -> None:
         """Count one check that ended in an exception (and was denied)."""
@@ -222,6 +179,10 @@ class Metrics:
             "events_dropped": 0 if self.events is None else self.events.dropped,
             "last_seen_dropped": 0 if self.events is None else self.events.unseen,
             "unanswered_dropped": 0 if self.certificates is None else self.certificates.dropped,
+            "unrecorded": []
+            if self.events is None
+            else [[why, n] for why, n in list(self.events.unrecorded.items())],
+            "certificate_counts_dropped": self.counts.uncounted,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "memo": None
             if memo is None

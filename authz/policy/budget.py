@@ -64,6 +64,19 @@ class Budget:
         #: -1 when that cannot be told from its size.
         self.ample = -1 if self._bound is None else _ample(self._bound)
 
+    def surely_within(self, size: int, readings: int, values: Mapping[str, Value]) -> bool:
+        """True when a CheckRequest of so many bytes is within the budget whatever it says.
+
+        Args:
+            values: asked for what is no part of its text alone; may raise UnknownValueError.
+        """
+        text, allowed = float(size + _LEAST), MAX_WORK / readings
+        if self._bound is not None:
+            return _value(self._bound, text) <= allowed
+        sizes = {name: _most(name, text, values) for name in self._fields}
+        sizes[ANYTHING] = text * _CONTAINER
+        return value_of(self._cost, sizes) <= allowed
+
     def exceeded(self, facts: RequestFacts, values: Mapping[str, Value], readings: int) -> bool:
         """True when evaluating the rules on so many readings of the request is too much.
 
@@ -111,6 +124,12 @@ def _bound(cost: Cost) -> tuple[float, ...] | None:
             factor *= each
         by_degree[len(names)] += factor
     return tuple(reversed(by_degree))
+
+
+def _most(name: str, text: float, values: Mapping[str, Value]) -> float:
+    """The size of a field at most."""
+    factor = _factor(name)
+    return size_of(values[name]) if factor is None else text * factor
 
 
 def _factor(name: str) -> float | None:

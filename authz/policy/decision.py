@@ -127,6 +127,10 @@ class Ruling:
     settled_size: int = -1
 
 
+#: Where a cell has how many of its checks were told of, or are stood for by one that was.
+TOLD = 2
+
+
 class Decision:
     """The answer to one check: a ruling, on whom, and one sentence for people.
 
@@ -140,11 +144,13 @@ class Decision:
             anybody asked.
         detail: one sentence for people, or `""`.
         answer: the first part of the answer (extauthz.encode), None until it is made.
-        cell: where checks with this decision are counted (observability.metrics), None until then.
+        cell: where checks with this decision are counted (observability.check_counts), None until
+            then.
+        told: when a check with it was told last, of allowed ones.
         due: from when on (Unix seconds) a check with it is worth telling (observability.events).
     """
 
-    __slots__ = ("answer", "cell", "client", "detail", "due", "ruling", "standing")
+    __slots__ = ("answer", "cell", "client", "detail", "due", "ruling", "standing", "told")
 
     def __init__(
         self, ruling: Ruling, standing: Standing, client: Client | None = None, detail: str = ""
@@ -155,7 +161,7 @@ class Decision:
         self.detail = detail
         self.answer: bytes | None = None
         self.cell: list[int] | None = None
-        self.due = -math.inf
+        self.due = self.told = -math.inf
 
     def __bool__(self) -> NoReturn:
         # `if decision:` would read as "allowed" and be true for a denial too.

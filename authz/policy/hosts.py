@@ -132,6 +132,23 @@ class HostTable(Generic[T]):
         self._remembered[raw] = value
         return value
 
+    def pattern_of(self, raw: bytes) -> str | None:
+        """The pattern that gives the value for a Host as received: an exact name, `*.…` or `*`.
+
+        None when `find` gives none.
+        """
+        name = normalise_host(raw)
+        if name is None or self.find(raw) is None:
+            return None
+        if name in self._exact:
+            return name
+        suffix = name
+        while "." in suffix:
+            suffix = suffix.partition(".")[2]
+            if suffix in self._wildcard:
+                return f"*.{suffix}"
+        return "*"
+
     def _match(self, name: str) -> T | None:
         value = self._exact.get(name)
         if value is not None:

@@ -67,6 +67,21 @@ def format_bytes(value: bytes) -> str:
     return _quoted(value)
 
 
+def format_pattern(pattern: str) -> str:
+    """The pattern of a regular expression as a literal."""
+    return _pattern(pattern)
+
+
+def format_wildcard(pattern: bytes) -> str:
+    """The pattern after `wildcard` and `strict wildcard` as a literal."""
+    return _wildcard(pattern)
+
+
+def format_item(item: Interval) -> str:
+    """An item of a set of numbers or addresses: one, a range or a network."""
+    return _item(item)
+
+
 def _logical(node: Logical, binding: int) -> str:
     """The text of a node, in parentheses if it binds looser than its place asks for."""
     if isinstance(node, Constant):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from authz.rules.ast import (
     EACH,
@@ -33,14 +33,18 @@ from authz.rules.evaluator import (
     read_access,
 )
 from authz.rules.formatter import format_argument, format_bytes, format_logical, format_right
+from authz.rules.partial import UnknownMap, UnknownValueError, partial_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from authz.rules.ast import Argument, Call, Expression, Logical, Quantifier, Step
     from authz.rules.types import MaybeValue, Type, Value
 
     Values = Mapping[str, Value]
+
+
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -89,6 +93,7 @@ class Traced:
         elements: what was visited and came of it; None for a part without `[*]`.
         literal: the right side of a comparison, in canonical text.
         operator: its operator.
+        unknown: the value that it depends on and nobody knows (partial.py); `""` as a rule.
     """
 
     kind: Kind
@@ -100,11 +105,13 @@ class Traced:
     elements: tuple[Element, ...] | None = None
     operator: str | None = None
     literal: str | None = None
+    unknown: str = ""
 
     @property
     def missing(self) -> bool:
         """Whether there is no value at all: an index beyond the end, a key that is not there."""
-        return self.value is None and (self.elements is None or self.kind is Kind.CALL)
+        absent = self.value is None and (self.elements is None or self.kind is Kind.CALL)
+        return absent and not self.unknown
 
 
 def trace(expression: Expression, values: Mapping[str, Value]) -> Traced:
@@ -120,7 +127,7 @@ def _condition(node: Logical, values: Values, *, reached: bool) -> Traced:
         return _truth(node, values, reached=reached)
     if isinstance(node, Comparison):
         return _comparison(node, values, reached=reached)
-    answer = evaluate_node(node, values)
+    answer, unknown = _answer(node, values)
     kind: Kind
     parts: tuple[Traced, ...]
     if isinstance(node, Constant):
@@ -139,7 +146,24 @@ def _condition(node: Logical, values: Values, *, reached: bool) -> Traced:
         reached=reached,
         parts=parts,
         elements=_rows(answer) if isinstance(answer, list) else None,
+        unknown=unknown,
     )
+
+
+def _answer(node: Logical, values: Values) -> tuple[bool | list[bool] | None, str]:
+    """What a node gives, and which value it depends on when nobody knows."""
+    if node.type.element is not None:
+        return _known(lambda: evaluate_node(node, values))
+    reads: set[str] = set()
+    answer = partial_answer(node, values, reads)
+    return answer, "" if answer is not None else min(reads)
+
+
+def _known(read: Callable[[], T]) -> tuple[T | None, str]:
+    try:
+        return read(), ""
+    except UnknownValueError as error:
+        return None, error.name
 
 
 def _rows(answers: list[bool]) -> tuple[Element, ...]:
@@ -167,10 +191,23 @@ def _quantified(node: Quantifier, values: Values, *, reached: bool) -> tuple[Tra
 
 
 def _truth(node: Truth, values: Values, *, reached: bool) -> Traced:
+    found, unknown = _known(lambda: _known_truth(node, values, reached=reached))
+    return found or Traced(
+        kind=Kind.TEST,
+        text=format_logical(node),
+        type=node.type,
+        value=None,
+        reached=reached,
+        parts=(_before_each(node.operand, values, reached=reached),),
+        unknown=unknown,
+    )
+
+
+def _known_truth(node: Truth, values: Values, *, reached: bool) -> Traced:
     operand = node.operand
     if not operand.each and operand.type.element is None:
         found = _access(operand, values, reached=reached)
-        if found.value is not None:
+        if found.value is not None or found.unknown:
             return found
     elements: tuple[Element, ...] | None = None
     if operand.each:
@@ -195,17 +232,22 @@ def _truth(node: Truth, values: Values, *, reached: bool) -> Traced:
 
 def _comparison(node: Comparison, values: Values, *, reached: bool) -> Traced:
     left = node.left
-    elements = None
+    elements = value = None
     if left.each:
-        elements = tuple(
-            Element(at=at, value=value, result=compare(node, value))
-            for at, value in _elements(left, values)
+        elements, unknown = _known(
+            lambda: tuple(
+                Element(at=at, value=value, result=compare(node, value))
+                for at, value in _elements(left, values)
+            )
         )
+    else:
+        value, unknown = _known(lambda: compare(node, read_access(left, values)))
     return Traced(
         kind=Kind.COMPARISON,
         text=format_logical(node),
         type=node.type,
-        value=None if left.each else compare(node, read_access(left, values)),
+        value=value,
+        unknown=unknown,
         reached=reached,
         parts=(_before_each(left, values, reached=reached),),
         elements=elements,
@@ -233,29 +275,39 @@ def _access(access: Access, values: Values, *, reached: bool) -> Traced:
     else:
         shorter = _shortened(access, len(access.steps) - 1)
         kind, parts = Kind.INDEX, (_access(shorter, values, reached=reached),)
+    value, unknown = _known(lambda: read_access(access, values))
+    if isinstance(value, UnknownMap):
+        unknown = value.first_unknown()
+        value = value.known()
     return Traced(
         kind=kind,
         text=format_argument(access),
         type=access.type,
-        value=read_access(access, values),
+        value=value,
+        unknown=unknown,
         reached=reached,
         parts=parts,
     )
 
 
 def _call(call: Call, access: Access, values: Values, *, reached: bool) -> Traced:
+    value, unknown = _known(lambda: read_access(access, values))
+    elements = None
+    if call.mapped:
+        elements, unknown = _known(lambda: tuple(_results(call, values)))
     return Traced(
         kind=Kind.CALL,
         text=format_argument(access),
         type=call.type,
-        value=read_access(access, values),
+        value=value,
+        unknown=unknown,
         reached=reached,
         parts=tuple(
             _argument(argument, values, reached=reached)
             for argument in call.arguments
             if not isinstance(argument, Literal)
         ),
-        elements=tuple(_results(call, values)) if call.mapped else None,
+        elements=elements,
     )
 
 

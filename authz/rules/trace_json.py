@@ -48,6 +48,9 @@ def trace_json(traced: Traced) -> dict[str, Any]:
             found["operand"] = _shown(traced.parts[0].value)
     if traced.elements is not None:
         found["elements"] = _elements(traced.elements)
+    if traced.unknown:
+        # Of recorded requests alone (policy.recorded).
+        found["unknown"] = traced.unknown
     found["parts"] = [trace_json(part) for part in traced.parts]
     return found
 

@@ -266,7 +266,8 @@ def _in_order(certificates: Sequence[AuthorityCertificate]) -> list[AuthorityCer
     """Those that sign or signed, the oldest first."""
     roles = (CertificateRole.PREVIOUS, CertificateRole.ISSUING)
     signing = [one for one in certificates if one.role in roles]
-    return sorted(signing, key=lambda one: (one.added_at, one.position))
+    # By their places and not by when they came: the clocks of two nodes may differ.
+    return sorted(signing, key=lambda one: one.position)
 
 
 def _check_unused(session: Session, known: KnownAuthority, at: float) -> None:

@@ -8,6 +8,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from authz.services.explanation import CheckReading
+from authz.services.judging import Judge
+from authz.services.live_policy import LivePolicy
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -66,6 +69,9 @@ class Backend:
         publication_url: where CRLs and OCSP are (`publication.url`).
         geo: GeoIP databases, to compile rules that read them.
         clock: Unix seconds.
+        reading: how checks are read here.
+        live: the policy in force, for whoever asks what it would decide.
+        judge: decides recorded requests again, by the rules of the store or by others.
     """
 
     store: Callable[[], Store]
@@ -73,3 +79,6 @@ class Backend:
     publication_url: str | None = None
     geo: GeoLookup | None = None
     clock: Callable[[], float] = field(default=time.time)
+    reading: CheckReading = field(default_factory=CheckReading)
+    live: LivePolicy = field(default_factory=LivePolicy)
+    judge: Judge = field(default_factory=Judge)

@@ -17,9 +17,8 @@ from authz.policy.budget import MAX_WORK
 from authz.policy.fields import scheme_for
 from authz.policy.lint import authorities_of
 from authz.rules import ListKind, ListModel, Role, compile_list, format_expression, lint, parse
-from authz.rules.cost import ANYTHING, ELEMENT, cost_of, size_of, value_of
-from authz.rules.parser import MAX_NESTING
 from authz.rules.trace import trace
+from authz.rules.trace_cost import trace_cost
 from authz.sources.field_values import parse_with_lists, values_of
 
 if TYPE_CHECKING:
@@ -183,13 +182,7 @@ def _check_cost(expression: Expression, values: Mapping[str, Value]) -> None:
     Raises:
         InvalidInputError: it does.
     """
-    cost = cost_of(expression)
-    read = {name: float(size_of(values[name])) for name in expression.fields}
-    sizes = read | {ANYTHING: sum(read.values()) * (1 + ELEMENT)}
-    text = format_expression(expression)
-    # Every part is evaluated by itself, and again for each part that it is in.
-    depth = 1 + min(MAX_NESTING, text.count("(") + text.count("not "))
-    if value_of(cost, sizes) * depth > MAX_WORK:
+    if trace_cost(expression, values) > MAX_WORK:
         raise InvalidInputError(
             "explaining the expression with these values takes too long",
             hint="give shorter values, or explain a part of it",

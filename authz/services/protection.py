@@ -24,7 +24,7 @@ WITHOUT_CERTIFICATE: Final = (
 MAX_REF: Final = 100
 
 #: Everything: no condition on the path is needed.
-_EVERYTHING: Final = "/*"
+EVERYTHING: Final = "/*"
 
 
 def protecting_expression(hostname: str, paths: Sequence[str] = ()) -> str:
@@ -37,11 +37,11 @@ def protecting_expression(hostname: str, paths: Sequence[str] = ()) -> str:
     Raises:
         InvalidInputError: one is no path.
     """
-    parts = [_host(hostname), WITHOUT_CERTIFICATE]
+    parts = [host_test(hostname), WITHOUT_CERTIFICATE]
     for path in paths:
-        _check_path(path)
-    if paths and _EVERYTHING not in paths:
-        parts.insert(1, _paths(tuple(dict.fromkeys(paths))))
+        check_path(path)
+    if paths and EVERYTHING not in paths:
+        parts.insert(1, paths_test(tuple(dict.fromkeys(paths))))
     return f"({' and '.join(parts)})"
 
 
@@ -84,7 +84,12 @@ def left_open(paths: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """Make sure that a path can be protected.
+
+    Raises:
+        InvalidInputError: it is none, or servers read it as another one.
+    """
     if not path.startswith("/") or "*" in path[:-1] or not path.isprintable() or "?" in path:
         raise InvalidInputError(
             f'"{path}" is no path to protect',
@@ -132,14 +137,17 @@ def _plain(path: str) -> str:
     return "/".join(["", *kept, last]) + end
 
 
-def _host(hostname: str) -> str:
+def host_test(hostname: str) -> str:
+    """The condition that a request is for a hostname (normalised; exact or `*.` and a name)."""
     if hostname.startswith("*."):
         # Any depth below the name and not the name itself, as hosts match (policy.hosts).
         return f"ends_with(http.host, {_text(hostname[1:])})"
     return f"http.host eq {_text(hostname)}"
 
 
-def _paths(paths: tuple[str, ...]) -> str:
+def paths_test(paths: tuple[str, ...]) -> str:
+    """The condition that a request is for one of these paths, each written as `check_path` takes
+    it."""
     exact = [path for path in paths if not path.endswith("*")]
     tests = [f"http.request.uri.path in {{{' '.join(map(_text, exact))}}}"] if exact else []
     tests += [

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from authz.settings.addresses import parse_address
+from authz.settings.events import EventSettings
 from authz.settings.problems import Section, fault
 from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
 from authz.settings.yaml_document import format_path
@@ -292,17 +293,6 @@ class LogSettings(Section):
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The lowest severity that is written."
-    )
-
-
-class EventSettings(Section):
-    """Which checks are told one by one, besides being counted.
-
-    Denials and matches of `log` rules always are, up to a thousand a second.
-    """
-
-    allowed_every: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
-        default=0, description="Every so many allowed checks, one is told; 0: none."
     )
 
 

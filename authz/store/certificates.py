@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
+from authz.store.certificate_order import numbers_in_order
 from authz.store.counts import count_one, counted, skipped, uncount
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
 from authz.store.rows import Readers, columns_of, record_of, values_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Select
+
+    from authz.store.certificate_order import CertificateOrder
 
 _TABLE = client_certificates
 _READERS: Final[Readers] = {"status": CertificateStatus}
@@ -46,18 +49,25 @@ class CertificateQuery:
         status: only those of this status.
         search: words, each of which begins a word of label, names, serial number, fingerprint or
             identifier; bytes of the last three may have colons between them.
-        expires_before: only those that expire before this Unix time.
+        expires_before, expires_from: only those that expire before this Unix time, or then and
+            later.
     """
 
     zone_id: str
     status: CertificateStatus | None = None
     search: str = ""
     expires_before: float | None = None
+    expires_from: float | None = None
+
+    @property
+    def by_expiry(self) -> bool:
+        """Whether it is about when certificates expire."""
+        return self.expires_before is not None or self.expires_from is not None
 
     @property
     def plain(self) -> bool:
         """Whether it is about zone and status alone."""
-        return not self.search.strip() and self.expires_before is None
+        return not self.search.strip() and not self.by_expiry
 
 
 class Certificates:
@@ -189,6 +199,16 @@ class Certificates:
         wanted = wanted.order_by(number.desc()).limit(most).offset(skip)
         return self._of(list(self._connection.execute(wanted).scalars()))
 
+    def ordered(
+        self, query: CertificateQuery, order: CertificateOrder, *, most: int, skip: int = 0
+    ) -> list[ClientCertificate]:
+        """Certificates in any order; those found by words are all put in order (`count` first)."""
+        wanted = self._numbers(query)
+        if wanted is None:
+            return []
+        numbers = numbers_in_order(query, wanted, order, most=most, skip=skip)
+        return self._of(list(self._connection.execute(numbers).scalars()))
+
     def count(self, query: CertificateQuery, *, most: int | None = None) -> int:
         """How many there are; at most `most` when words are searched for or expiry matters."""
         if query.plain:
@@ -303,17 +323,19 @@ class Certificates:
             wanted = numbers_with(dialect, query.zone_id, query.status, terms, indexed=indexed)
             if not indexed:
                 wanted = wanted.where(_TABLE.c.zone_id == query.zone_id)
-            if dialect == "sqlite" and query.expires_before is not None:
+            if dialect == "sqlite" and query.by_expiry:
                 wanted = wanted.join(_TABLE, _TABLE.c.number == number_of(wanted))
         else:
             wanted = select(_TABLE.c.number).where(_TABLE.c.zone_id == query.zone_id)
             if query.status is not None:
                 wanted = wanted.where(_TABLE.c.status == query.status.value)
-            elif query.expires_before is not None:
+            elif query.by_expiry:
                 # All of them, named for the index.
                 wanted = wanted.where(_TABLE.c.status.in_([one.value for one in CertificateStatus]))
         if query.expires_before is not None:
             wanted = wanted.where(_TABLE.c.expires_at < query.expires_before)
+        if query.expires_from is not None:
+            wanted = wanted.where(_TABLE.c.expires_at >= query.expires_from)
         return wanted
 
     def _among_the_latest(
@@ -345,17 +367,15 @@ class Certificates:
         return found if len(found) == most else None
 
     def _of(self, numbers: list[int]) -> list[ClientCertificate]:
-        """The certificates of these numbers, the latest first."""
-        found: list[ClientCertificate] = []
+        """The certificates of these numbers, in their order."""
+        found: dict[int, ClientCertificate] = {}
         for start in range(0, len(numbers), _ROWS):
-            query = (
-                select(*columns_of(ClientCertificate, _TABLE))
-                .where(_TABLE.c.number.in_(numbers[start : start + _ROWS]))
-                .order_by(_TABLE.c.number.desc())
-            )
-            rows = self._connection.execute(query)
-            found += [record_of(ClientCertificate, row, _READERS) for row in rows]
-        return found
+            some = _TABLE.c.number.in_(numbers[start : start + _ROWS])
+            query = select(*columns_of(ClientCertificate, _TABLE)).where(some)
+            for row in self._connection.execute(query):
+                one = record_of(ClientCertificate, row, _READERS)
+                found[one.number] = one
+        return [found[number] for number in numbers if number in found]
 
     def _keep(self, changed: ClientCertificate) -> None:
         values = {

@@ -19,7 +19,6 @@ from authz.store.causes import is_damage
 from authz.store.counts import counting
 from authz.store.engine import database_of
 from authz.store.metadata import metadata
-from authz.store.observed_tables import events
 from authz.store.tables import (
     authorities,
     authority_certificates,
@@ -29,10 +28,12 @@ from authz.store.tables import (
     lists,
     revocation_counts,
     revocations,
+    rule_drafts,
     ruleset_versions,
     rulesets,
     zones,
 )
+from authz.store.tables_activity import events, recorded_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,10 +57,12 @@ _JSON: Final = (
     zones.c.upstream_headers,
     authorities.c.sources,
     ruleset_versions.c.rules,
+    rule_drafts.c.rule,
     tokens.c.scopes,
     audit_log.c.before,
     audit_log.c.after,
     events.c.event,
+    recorded_requests.c.left_out,
 )
 
 

@@ -344,26 +344,6 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """A check that is worth telling; `event` is all of it (observability.events).
-
-    `zone_id`: whose its site was, None where that was not noted.
-    """
-
-    id: str
-    at: float
-    site: str
-    verdict: str
-    rule: str
-    fingerprint_sha256: str
-    event: dict[str, Any]
-    zone_id: str | None = None
-    reason: str = ""
-    host: str = ""
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCrl:
     """A CRL that an authority signed: `kind` is `complete` or `delta`.
 

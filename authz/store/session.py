@@ -18,13 +18,16 @@ from sqlalchemy import select, update
 
 from authz.store.audit import Audit
 from authz.store.authorities import Authorities
+from authz.store.certificate_checks import CertificateCheckCounts
 from authz.store.certificates import Certificates
+from authz.store.check_counts import CheckCounts
 from authz.store.events import Events
 from authz.store.hosts import Hosts
 from authz.store.list_operations import ListOperations
 from authz.store.lists import Lists
 from authz.store.published import PublishedCrls
 from authz.store.revocations import Revocations
+from authz.store.rule_drafts import RuleDrafts
 from authz.store.rulesets import Rulesets
 from authz.store.sign_ins import SignIns
 from authz.store.tables import state
@@ -78,6 +81,11 @@ class Session:
         return Rulesets(self._connection)
 
     @cached_property
+    def rule_drafts(self) -> RuleDrafts:
+        """Rules that are not deployed."""
+        return RuleDrafts(self._connection)
+
+    @cached_property
     def sign_ins(self) -> SignIns:
         """Sessions of the dashboard."""
         return SignIns(self._connection)
@@ -106,6 +114,16 @@ class Session:
     def events(self) -> Events:
         """Checks that are worth telling."""
         return Events(self._connection)
+
+    @cached_property
+    def check_counts(self) -> CheckCounts:
+        """How many checks there were."""
+        return CheckCounts(self._connection)
+
+    @cached_property
+    def certificate_checks(self) -> CertificateCheckCounts:
+        """In how many checks each certificate was shown."""
+        return CertificateCheckCounts(self._connection)
 
     @cached_property
     def published(self) -> PublishedCrls:

@@ -6,7 +6,7 @@ in `migrations/`, and a test holds the two together. Rules for changes: a progra
 before must go on working (new columns are nullable or have a server default, nothing is renamed or
 removed while a supported release uses it), and nobody selects `*`.
 
-Those of who may do what are in `access_tables`, those of what was seen in `observed_tables`.
+Those of who may do what are in `access_tables`, those of what was seen in `tables_activity`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 # Whoever has `metadata` of here has every table.
-from authz.store import access_tables, observed_tables  # noqa: F401 - the same
+from authz.store import access_tables, tables_activity  # noqa: F401 - the same
 from authz.store.columns import CheckedText
 from authz.store.metadata import Id, Integer, Large, Name, Number, Text, identifier, metadata
 
@@ -240,6 +240,27 @@ ruleset_versions: Final = Table(
     Column("rules", Text, nullable=False),
     Column("actor", Name, nullable=False),
     Column("created_at", Double, nullable=False),
+)
+
+#: Rules that are written and not deployed.
+rule_drafts: Final = Table(
+    "rule_drafts",
+    metadata,
+    identifier(primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    # None: of the account's own rules.
+    Column("zone_id", Id, ForeignKey("zones.id"), nullable=True),
+    # What it was written for: the rules may be gone, or at another version, by now.
+    Column("ruleset_id", Id, nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("rule_id", Id, nullable=True),
+    # JSON, in the shape of the API.
+    Column("rule", Text, nullable=False),
+    Column("place", Integer, nullable=True),
+    Column("actor", Name, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    Index("ix_rule_drafts_scope", "account_id", "zone_id"),
 )
 
 lists: Final = Table(

@@ -34,9 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser; every test has a context of its own in it."""
+    """The browser; every test has a context of its own in it.
+
+    While it runs, its library's event loop does, and tests of others could not run one.
+    """
     with browser.chromium() as running:
         yield running
 

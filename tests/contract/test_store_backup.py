@@ -29,8 +29,13 @@ from authz.store.records import (
     PublishedCrl,
     Revocation,
     SignIn,
-    StoredEvent,
     Token,
+)
+from authz.store.records_activity import (
+    CertificateChecks,
+    CheckCount,
+    RecordedRequest,
+    StoredEvent,
 )
 from authz.store.tables import (
     authorities,
@@ -53,6 +58,7 @@ from tests.factories.stored import (
     key,
     list_item,
     named_list,
+    rule_draft,
     ruleset,
     ruleset_version,
     with_authority,
@@ -98,6 +104,7 @@ def fill(store: Store) -> None:
         session.rulesets.add(
             ruleset(zone.account_id, zone.id), ruleset_version(ruleset("", None).id)
         )
+        session.rule_drafts.add(rule_draft(zone.account_id, zone.id))
         made = named_list(zone.account_id)
         session.lists.add(made)
         session.lists.add_items(made.id, [list_item(made.id, f"192.0.2.{n}") for n in range(9)], AT)
@@ -150,8 +157,29 @@ def fill(store: Store) -> None:
                     fingerprint_sha256="0" * 64,
                     event={"a": [1, None]},
                 )
-            ]
+            ],
+            {"e": RecordedRequest(request=b"\0asked", left_out={"headers": ["cookie"]})},
         )
+        count = CheckCount(
+            seconds=60,
+            at=60,
+            site="a",
+            verdict="deny",
+            reason="rule",
+            action="block",
+            rule="r",
+            checks=2,
+        )
+        session.check_counts.add([count])
+        seen = CertificateChecks(
+            fingerprint_sha256="0" * 64,
+            allowed=1,
+            blocked=0,
+            first_at=AT,
+            last_at=AT,
+            verified=True,
+        )
+        session.certificate_checks.add([seen])
         session.published.put(_crl(of.id, signer.id, 7))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz.errors import ConflictError
 from authz.store import certificates, counts
+from authz.store.certificate_order import CertificateOrder
 from authz.store.certificates import CertificateQuery
 from authz.store.records import CertificateStatus, IssuanceRequest
 from tests.factories.pki import AT
@@ -330,6 +331,46 @@ def test_what_expires_soon(store: Store) -> None:
         assert _found(session, "", expires_before=soon, status=ACTIVE) == ["4", "2"]
         assert _found(session, "gate2", expires_before=soon) == ["2"]
         assert _found(session, "gate1", expires_before=soon) == []
+
+
+def test_every_order_is_that_of_its_numbers_or_moments(store: Store) -> None:
+    here, of = _issue(store, 0)
+    days = {1: 30, 2: 10, 3: 20, 4: 10, 5: 40}
+    with store.write() as session:
+        for number, many in days.items():
+            session.certificates.add(
+                certificate(of, here.id, number, expires_at=AT + many * 86_400)
+            )
+        session.certificates.set_status(
+            _by_serial(session, of, "3"), REVOKED, revoked_at=AT, reason=None
+        )
+
+    expected = {
+        CertificateOrder.NEWEST: "54321",
+        CertificateOrder.OLDEST: "12345",
+        CertificateOrder.EXPIRES_FIRST: "24315",
+        CertificateOrder.EXPIRES_LAST: "51342",
+    }
+    with store.read() as session:
+        for order, numbers in expected.items():
+            for search in ("", "device"):
+                assert _ordered(session, order, search=search) == numbers
+                assert _ordered(session, order, search=search, most=2, skip=1) == numbers[1:3]
+                active = _ordered(session, order, search=search, status=ACTIVE)
+                assert active == numbers.replace("3", "")
+                between = {"expires_from": AT + 20 * 86_400, "expires_before": AT + 40 * 86_400}
+                kept = "".join(one for one in numbers if one in "13")
+                assert _ordered(session, order, search=search, **between) == kept
+                assert _ordered(session, order, search=search, status=ACTIVE, **between) == "1"
+            assert _ordered(session, order, search="nothing") == ""
+            assert _ordered(session, order, search="--") == ""
+
+
+def _ordered(session: Session, order: CertificateOrder, **asked: Any) -> str:
+    limits = {name: asked.pop(name) for name in ("most", "skip") if name in asked}
+    query = CertificateQuery(zone_id=default_zone(session).id, **asked)
+    found = session.certificates.ordered(query, order, **{"most": 9, **limits})
+    return "".join(one.serial for one in found)
 
 
 def _by_serial(session: Session, of: Authority, serial: str) -> ClientCertificate:

@@ -20,9 +20,9 @@ from authz.store.records import (
     Revocation,
     SignIn,
     Sources,
-    StoredEvent,
     Token,
 )
+from authz.store.records_activity import StoredEvent
 from tests.factories.pki import AT
 from tests.factories.stored import (
     account,
@@ -34,6 +34,7 @@ from tests.factories.stored import (
     key,
     list_item,
     named_list,
+    rule_draft,
     ruleset,
     ruleset_version,
     with_authority,
@@ -373,6 +374,33 @@ def test_tokens(store: Store) -> None:
         assert session.tokens.by_sha256("ab" * 32) is None
     with pytest.raises(ConflictError), store.write() as session:
         session.tokens.add(replace(changed, id=identifier("v")))
+
+
+def test_drafts_of_rules(store: Store) -> None:
+    with store.note() as session:
+        here = default_zone(session)
+        first = rule_draft(here.account_id, here.id, "a", rule={"description": "é"}, place=2)
+        second = rule_draft(here.account_id, here.id, "b", modified_at=AT + 1, version=3)
+        own = rule_draft(here.account_id, None, "c", rule_id=identifier("r"))
+        for one in (first, second, own):
+            session.rule_drafts.add(one)
+    changed = replace(first, rule={"action": "log"}, place=None, actor="other", modified_at=AT + 2)
+
+    with store.note() as session:
+        kept = session.rule_drafts
+        assert kept.of(here.account_id, here.id) == [second, first]
+        assert kept.of(here.account_id, None) == [own]
+        assert kept.of(identifier("nobody"), None) == []
+        assert kept.count(here.account_id, here.id) == 2
+        assert kept.count(here.account_id, None) == 1
+        assert kept.change(changed) is True
+        assert kept.change(replace(changed, id=identifier("z"))) is False
+        assert kept.get(first.id) == changed
+        assert kept.get(identifier("z")) is None
+        assert kept.of(here.account_id, here.id) == [changed, second]
+        assert kept.remove(first.id) is True
+        assert kept.remove(first.id) is False
+        assert kept.get(first.id) is None
 
 
 def _sign_in(name: str, token: str | None, at: float = AT) -> SignIn:

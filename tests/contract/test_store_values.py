@@ -10,7 +10,8 @@ import pytest
 
 from authz.errors import InvalidInputError
 from authz.store.certificates import CertificateQuery
-from authz.store.records import AuditEntry, StoredEvent, Token
+from authz.store.records import AuditEntry, Token
+from authz.store.records_activity import StoredEvent
 from tests.factories.pki import AT
 from tests.factories.stored import (
     account,

@@ -23,10 +23,19 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/": "leads to the first page of the menu",
     "/audit/{entry_id}/entry.json": "a file to download",
     "/favicon.ico": "a picture",
+    "/events/tail": "JSON for the script of the page of events",
+    "/zones/{zone_id}/events/tail": "the same",
     "/lists/{list_id}/items.txt": "a file to download",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
     "/start": "leads to the first steps of a zone",
     "/static/{digest}/{name:path}": "files",
+    "/zones/{zone_id}/expression/catalogue": "JSON for the expression builder",
+    "/zones/{zone_id}/client-certificates/{certificate_id}/certificate.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/certificates.pem": "a file",
+    "/authorities/{uploaded_id}/certificates.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/certificates/{certificate_id}.pem": "a file",
+    "/authorities/{uploaded_id}/certificates/{certificate_id}.pem": "a file",
+    "/zones/{zone_id}/authorities/{authority_id}/crls/{certificate_id}.crl": "a file",
     "/zones/{zone_id}/start/arrived": "JSON for a script of the page",
     "/zones/{zone_id}/start/envoy.yaml": "a file to download",
 }
@@ -42,5 +51,16 @@ def page_routes() -> Iterator[str]:
 
 
 def path_of(route: str, values: Mapping[str, str]) -> str:
-    """The path of a page, with these values for its parameters."""
-    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: values[found[1]], route)
+    """The path of a page, with these values for its parameters; those of the account's pages may
+    be others (`account_rule_id`)."""
+    of_account = (
+        {}
+        if route.startswith("/zones/")
+        else {
+            name.removeprefix("account_"): value
+            for name, value in values.items()
+            if name.startswith("account_")
+        }
+    )
+    given = {**values, **of_account}
+    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: given[found[1]], route)

@@ -22,6 +22,7 @@ from authz.store.records import (
     Token,
     Zone,
 )
+from authz.store.rule_drafts import RuleDraft
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
@@ -143,6 +144,23 @@ def ruleset_version(ruleset_id: str, version: int = 1, **changes: Any) -> Rulese
         "created_at": AT + version,
     }
     return RulesetVersion(**values | changes)
+
+
+def rule_draft(account_id: str, zone_id: str | None, name: str = "d", **changes: Any) -> RuleDraft:
+    values = {
+        "id": identifier(name),
+        "account_id": account_id,
+        "zone_id": zone_id,
+        "ruleset_id": None,
+        "version": 0,
+        "rule_id": None,
+        "rule": {"expression": "ssl", "action": "block"},
+        "place": None,
+        "actor": "test",
+        "created_at": AT,
+        "modified_at": AT,
+    }
+    return RuleDraft(**values | changes)
 
 
 def named_list(account_id: str, name: str = "offices", **changes: Any) -> List:

@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.certs.presented import CertificateSource
-from authz.cli.check import decide
+from authz.cli.check import decide, reading_of
 from authz.cli.options import fetched_of, geo_of, model_of
 from authz.cli.policy_test.coverage import Coverage
 from authz.cli.policy_test.document import NONE
@@ -100,7 +99,7 @@ def run(files: Sequence[TestFile], settings: Settings, policy: Path | None = Non
 
 
 def _run(path: Path, case: Case, snapshot: Snapshot, settings: Settings) -> Result:
-    data = check_request(case, CertificateSource(settings.certificate_source))
+    data = check_request(case, reading_of(settings).options)
     started = time.perf_counter()
     decision = decide(settings, snapshot, data, case.at, with_trace=False, seed=SEED)
     seconds = time.perf_counter() - started

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
 from authz.dashboard.first_steps import first_steps
+from authz.dashboard.traffic import traffic
 from authz.dashboard.viewers import SomeViewer, Viewer, zone_viewer
 from authz.dashboard.zone_links import problem_url
 from authz.services.permissions import Level, Resource
@@ -39,6 +40,7 @@ def zone(viewer: Annotated[Viewer, zone_viewer(Resource.ZONES, Level.READ)]) -> 
     ]
     return viewer.page(
         "overview.html",
+        traffic=traffic(viewer),
         state=state,
         problems=found,
         # Whoever cannot know what is there is not told to begin.

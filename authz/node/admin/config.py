@@ -18,7 +18,14 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         hosts: under which names it is reached, besides those of this machine.
         certificate, key, client_ca: of TLS; None for none.
         database: of the store.
+        policy: the policy file beside the store.
+        certificate_source, xfcc_trusted_hops, client_ip_trusted_hops, certificate_bytes,
+            chain_length: how checks are read (as EndpointConfig has them), for the simulator and
+            to decide recorded requests again.
+        events_allowed_seconds, events_allowed_every: which allowed checks are told, for pages to
+            say.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
+        fetched: the directory of what was fetched, None where nothing is.
         settings: all of them, as `Settings` takes them, for the pages that tell how a node runs.
     """
 
@@ -30,8 +37,17 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     database: str
     data_dir: str
     publication_url: str | None = None
+    policy: str | None = None
+    certificate_source: str = "envoy"
+    xfcc_trusted_hops: int = 1
+    client_ip_trusted_hops: int = 0
+    certificate_bytes: int = 65_536
+    chain_length: int = 8
+    events_allowed_seconds: int = 10
+    events_allowed_every: int = 0
     key_file: str | None = None
     passphrase_file: str | None = None
+    fetched: str | None = None
     log_format: str
     log_level: str
     settings: dict[str, Any] = msgspec.field(default_factory=dict)

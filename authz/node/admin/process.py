@@ -23,9 +23,11 @@ from authz.api.app import create_api
 from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
+from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.dashboard.app import Dashboard
-from authz.dashboard.options import Options
+from authz.dashboard.options import Options, Sampling
 from authz.errors import AuthzError, StoreError
+from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
@@ -36,9 +38,13 @@ from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.services.backend import Backend, LateStore
+from authz.services.explanation import CheckReading
 from authz.services.first_token import first_token
+from authz.services.judging import Judge
 from authz.services.keys import encryption_of, has_keys
+from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
+from authz.sources.fetched import UnchangedFiles
 from authz.sources.key_secret import read_secret
 
 if TYPE_CHECKING:
@@ -79,15 +85,31 @@ class Admin:
         self._limits = limits
         self._stopping = threading.Event()
         self._store = LateStore(config.database, Path(config.data_dir))
+        reading = reading_of(config)
         backend = Backend(
             store=self._store,
             encryption=self._encryption,
             publication_url=config.publication_url,
+            reading=reading,
+            live=LivePolicy(
+                Path(config.data_dir), None if config.policy is None else Path(config.policy)
+            ),
+            judge=Judge(
+                decoding=reading.options,
+                limits=reading.limits,
+                fetched=None if config.fetched is None else UnchangedFiles(Path(config.fetched)),
+            ),
         )
         self._app = create_api(backend)
         self._pages = Dashboard(
             backend,
-            Options(secure=config.certificate is not None, installation=installation_of(config)),
+            Options(
+                secure=config.certificate is not None,
+                sampling=Sampling(
+                    seconds=config.events_allowed_seconds, every=config.events_allowed_every
+                ),
+                installation=installation_of(config),
+            ),
             self._app.state.access.failures,
         )
 
@@ -179,6 +201,7 @@ class Admin:
                 get_logger().error("GeoIP databases cannot be opened", reason=str(error))
                 return
             backend = replace(self._app.state.backend, geo=geo)
+            backend.judge.geo = geo
             self._app.state.backend = backend
             self._pages.use(backend)
 
@@ -190,6 +213,20 @@ class Admin:
     def _say(self, message: msgspec.Struct) -> None:
         with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
             self._channel.send(message)
+
+
+def reading_of(config: AdminConfig) -> CheckReading:
+    """How checks are read here, as the workers do."""
+    return CheckReading(
+        options=DecodeOptions(
+            certificate_source=CertificateSource(config.certificate_source),
+            xfcc_trusted_hops=config.xfcc_trusted_hops,
+            client_ip_trusted_hops=config.client_ip_trusted_hops,
+        ),
+        limits=CertificateLimits(
+            certificate_bytes=config.certificate_bytes, chain_length=config.chain_length
+        ),
+    )
 
 
 def end(status: int) -> None:

@@ -16,6 +16,14 @@ class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: int = 30
 
 
+class KeepConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of events is kept: the settings of `events` that begin with `keep_`."""
+
+    events: int = 100_000
+    days: int = 30
+    megabytes: int = 256
+
+
 class ControlConfig(Message, frozen=True, kw_only=True):
     """The first message: what the control process is for, out of the settings (architecture 6).
 
@@ -44,6 +52,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     publication_url: str | None = None
     crl_hours: int = 168
     fetch: FetchConfig = FetchConfig()
+    keep: KeepConfig = KeepConfig()
     key_file: str | None = None
     passphrase_file: str | None = None
     log_format: str

@@ -66,6 +66,12 @@ CONTROL_METRICS: Final = (
         "Events that were told by workers and not written into the store.",
     ),
     ControlMetric(
+        "authz_counts_not_kept_total",
+        "counter",
+        (),
+        "Checks that are missing in the counts of the store, of all or of their certificate.",
+    ),
+    ControlMetric(
         "authz_fetch_success_timestamp_seconds",
         "gauge",
         ("site", "authority", "kind"),

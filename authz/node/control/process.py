@@ -105,7 +105,7 @@ class Control:
         self._publication.start()
 
     def _follow_store(self) -> None:
-        from authz.node.control.activity import ActivityWriter
+        from authz.node.control.activity import ActivityWriter, retention_of
         from authz.node.control.parts import FileParts
         from authz.node.control.publisher import Publisher
         from authz.node.control.stock import StockTaker
@@ -127,7 +127,8 @@ class Control:
         )
         self._parts = parts
         self._activity = ActivityWriter(
-            file_sites=lambda: frozenset(one.name for one in parts.model.sites)
+            file_sites=lambda: frozenset(one.name for one in parts.model.sites),
+            retention=retention_of(config.keep),
         )
         self._publisher = publisher = Publisher(
             config, parts, self._say, opened=self._opened, published=self._published
@@ -224,6 +225,7 @@ class Control:
                 ((kind,), float(count)) for kind, count in state.failures.items()
             ],
             "authz_events_not_kept_total": [((), float(self._activity.dropped))],
+            "authz_counts_not_kept_total": [((), float(self._activity.uncounted))],
             **({} if self._stock is None else self._stock.samples()),
             **({} if self._ca is None else self._ca.samples()),
         }

@@ -179,7 +179,7 @@ def test_a_remembered_decision_is_told_and_counted_like_any_other(
         service.check(asked)
     events.drain_events(10)
     events.drain_seen(10)
-    rules = dict(metrics.rules())
+    before = metrics.counts.sums()
     # From here on nothing is decided anew.
     monkeypatch.delattr(module, "authorize")
     ids = []
@@ -193,8 +193,11 @@ def test_a_remembered_decision_is_told_and_counted_like_any_other(
     assert list(events._seen) == [
         (fingerprint.encode(), AT + n * SEEN_SECONDS) for n in range(1, 5)
     ]
-    [counted] = rules
-    assert metrics.rules()[counted] == rules[counted] + 4
+    [counted] = before
+    assert metrics.counts.sums()[counted] == before[counted] + 4
+    [of_client] = metrics.counts.drain_certificates(10)
+    assert of_client.fingerprint == fingerprint
+    assert of_client.allowed + of_client.blocked == before[counted] + 4
 
 
 @pytest.mark.parametrize(

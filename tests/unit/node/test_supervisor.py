@@ -23,7 +23,8 @@ from authz.node.messages import (
 )
 from authz.node.supervisor import START_ATTEMPTS, Published, Supervisor
 from authz.node.worker_process import Exited, Said
-from authz.observability.activity import Report, Rule, RuleCount
+from authz.observability.activity import Report, Rule
+from tests.factories.events import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -306,7 +307,6 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
 
 
 def test_what_workers_tell_about_checks_is_gathered(node: _Node) -> None:
-    counts = (RuleCount(site="api", rule="r", action="block", checks=2),)
-    node.reported(Report(seen={"f": 1.0}, rules=counts))
+    node.reported(Report(seen={"f": 1.0}, counts=(counted("r", 2),)))
     assert node.supervisor.activity.last_seen("f") == 1.0
     assert node.supervisor.activity.rules() == {Rule("api", "r", "block"): 2}

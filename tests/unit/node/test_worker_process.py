@@ -36,11 +36,12 @@ PLAY = """
 import os, socket, sys
 from authz.node.channel import Channel
 from authz.node.messages import Export, Reported, ToWorker
-from authz.observability.activity import Report, RuleCount
+from authz.observability.activity import Report
+from tests.factories.events import counted
 end = socket.socket(fileno=int(sys.argv[-1]))
 channel = Channel(end, ToWorker)
 channel.receive()
-report = Report(rules=(RuleCount(site="api", rule="r", action="block", checks=2),))
+report = Report(counts=(counted("r", 2),))
 channel.send(Reported(number=1, report=report))
 """
 

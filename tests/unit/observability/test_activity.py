@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from authz.observability.activity import Activity, Report, Rule, RuleCount
-from tests.factories.events import blocked
+from authz.observability.activity import Activity, CertificateCounted, Report, Rule
+from authz.observability.recorded import Recorded
+from tests.factories.events import blocked, counted, logged
 
 if TYPE_CHECKING:
     from authz.observability.events import Event
@@ -20,15 +21,13 @@ def event(**changes: object) -> Event:
     return msgspec.structs.replace(PLAIN, **changes)
 
 
-def count(rule: str, checks: int, action: str = "block") -> RuleCount:
-    return RuleCount(site="api", rule=rule, action=action, checks=checks)
-
-
 def test_a_report_survives_being_sent() -> None:
-    report = Report(events=(PLAIN,), seen={"f": 1.0}, rules=(count("r", 2),))
+    report = Report(events=(PLAIN,), seen={"f": 1.0}, counts=(counted("r", 2),))
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(report), type=Report) == report
     assert not report.is_empty
+    certificate = CertificateCounted(fingerprint="f", allowed=1, blocked=0, verified=True)
+    assert not Report(certificates=(certificate,)).is_empty
     assert Report().is_empty
 
 
@@ -66,7 +65,7 @@ def test_a_certificate_was_seen_when_any_process_saw_it_last() -> None:
 def test_those_that_nobody_told_of_for_longest_make_room() -> None:
     activity = Activity(max_seen=2, max_rules=2)
     for name in ("a", "b", "a", "c"):
-        activity.add(Report(seen={name: 1.0}, rules=(count(name, 1),)))
+        activity.add(Report(seen={name: 1.0}, counts=(counted(name),)))
 
     assert [activity.last_seen(name) for name in "abc"] == [1.0, None, 1.0]
     assert activity.rules() == {Rule("api", "a", "block"): 2, Rule("api", "c", "block"): 1}
@@ -74,7 +73,14 @@ def test_those_that_nobody_told_of_for_longest_make_room() -> None:
 
 def test_what_rules_did_is_added_up_over_processes() -> None:
     activity = Activity()
-    activity.add(Report(rules=(count("r", 2), count("l", 3, "log"))))
-    activity.add(Report(rules=(count("r", 5),)))
+    activity.add(Report(counts=(counted("r", 2), logged("l", 3))))
+    activity.add(Report(counts=(counted("r", 5), counted("", 9, reason="default_action"))))
 
     assert activity.rules() == {Rule("api", "r", "block"): 7, Rule("api", "l", "log"): 3}
+
+
+def test_what_was_asked_is_not_kept_in_memory() -> None:
+    activity = Activity()
+    activity.add(Report(events=(event(recorded=Recorded(request=b"large")), event())))
+
+    assert [one.recorded for one in activity.events()] == [None, None]

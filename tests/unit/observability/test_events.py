@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authz.certs.presented import CertificateSource
 from authz.observability import events as module
+from authz.observability.check_counts import CheckCounts
 from authz.observability.events import (
     MAX_EVENTS,
     MAX_KEPT_BYTES,
@@ -20,14 +23,13 @@ from authz.observability.events import (
     EventRecorder,
     note_nothing,
 )
+from authz.observability.recorded import LeftOut, Recorded
 from authz.policy.authorizer import authorize
+from authz.policy.client import NOBODY
 from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 from authz.policy.model import Action
 from tests.factories.pki import AT, authority, presented, root
 from tests.factories.policies import facts, rule, site, snapshot
-
-if TYPE_CHECKING:
-    import pytest
 
 ALICE = root().client("alice")
 ID = b"A" * 20
@@ -38,6 +40,13 @@ POLICY = snapshot(
         rule('http.request.uri.path eq "/admin"', ref="deny"),
     )
 )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> None:
+    """Whoever has no certificate is one client for all tests, with decisions that know who was
+    interested in them."""
+    NOBODY._decisions.clear()
 
 
 def _decision(path: bytes = b"/", certificate: bool = False, policy: Any = POLICY) -> Decision:
@@ -292,3 +301,114 @@ def test_when_nobody_is_interested_nothing_is_due_again() -> None:
     decision = _decision(b"/admin")
     note_nothing(decision, ID, AT, b"", b"", b"")
     assert decision.due == math.inf
+
+
+def _data(recorder: EventRecorder, decision: Decision, at: float = AT) -> None:
+    _note(recorder, decision, at, data=b"as it came")
+
+
+def test_without_a_recorder_of_requests_none_is_kept() -> None:
+    recorder = EventRecorder()
+    _data(recorder, _decision(b"/admin"))
+
+    [event] = recorder.drain_events(1)
+    assert (event.recorded, event.unrecorded) == (None, "off")
+    assert recorder.unrecorded == {}
+
+
+def test_a_denial_comes_with_what_may_be_kept_of_its_request() -> None:
+    recorder = EventRecorder(record=lambda data: Recorded(request=data.upper()))
+    _data(recorder, _decision(b"/admin"))
+
+    [event] = recorder.drain_events(1)
+    assert event.recorded == Recorded(request=b"AS IT CAME")
+    assert event.unrecorded == ""
+
+
+def test_it_is_said_why_a_request_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_RECORDED_BYTES", 20)
+
+    def record(data: bytes) -> Recorded:
+        if data == b"broken":
+            raise ValueError("no request")
+        return Recorded(request=data, left_out=LeftOut(headers=("a" * 15,)))
+
+    recorder = EventRecorder(record=record)
+    decision = _decision(b"/admin")
+    for data in (b"short", b"too long", bytes(MAX_KEPT_BYTES + 1), b"broken"):
+        _note(recorder, decision, data=data)
+    _note(recorder, decision, path=b"", data=b"")
+
+    assert [event.unrecorded for event in recorder.drain_events(9)] == [
+        "",
+        "too_large",
+        "too_large",
+        "unreadable",
+        "unreadable",
+    ]
+    assert recorder.unrecorded == {"too_large": 2, "unreadable": 2}
+
+
+def test_only_so_many_requests_a_second_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = EventRecorder(record=lambda data: Recorded(request=data))
+    recorder._recorded = module._Limit(2)
+    decision = _decision(b"/admin")
+    for second in (0, 0, 0, 1):
+        _data(recorder, decision, AT + second)
+
+    assert [event.unrecorded for event in recorder.drain_events(9)] == ["", "", "too_many", ""]
+
+
+def test_of_a_client_an_allowed_check_is_told_now_and_then() -> None:
+    recorder = EventRecorder(allowed_seconds=10)
+    anonymous, alice = _decision(), _decision(certificate=True)
+    due = [
+        (_note(recorder, anonymous, AT + second), _note(recorder, alice, AT + second))
+        for second in range(25)
+    ]
+
+    assert [event.at - AT for event in recorder.drain_events(99)] == [0, 0, 10, 10, 20, 20]
+    # And in between nobody is asked.
+    assert due[0] == due[10] == due[20] == (True, True)
+    assert sum(one for pair in due for one in pair) == 6
+    # When the clock is set back, that is no reason to wait.
+    assert _note(recorder, anonymous, AT + 30)
+    anonymous.due = -math.inf
+    _note(recorder, anonymous, AT - 1000)
+    assert [event.at - AT for event in recorder.drain_events(99)] == [30, -1000]
+
+
+def test_an_allowed_check_waits_for_its_turn_and_not_for_that_of_its_client() -> None:
+    recorder = EventRecorder(allowed_seconds=60)
+    decision = _decision(certificate=True)
+    for second in range(0, 61, 5):
+        _note(recorder, decision, AT + second)
+
+    assert [event.at - AT for event in recorder.drain_events(99)] == [0, 60]
+    assert recorder.drain_seen(1) != {}
+
+
+def test_only_so_many_allowed_checks_a_second_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = EventRecorder(allowed_seconds=10)
+    recorder._allowed = module._Limit(1)
+    some = [_decision(), _decision(certificate=True)]
+    for second in (0, 1):
+        for one in some:
+            _note(recorder, one, AT + second)
+
+    assert [event.at - AT for event in recorder.drain_events(9)] == [0, 1]
+
+
+def test_an_event_says_how_many_checks_it_stands_for() -> None:
+    recorder = EventRecorder(allowed_seconds=10)
+    counts = CheckCounts()
+    decision = _decision()
+    decision.cell = counts.cell(decision, CertificateSource.ENVOY)
+    for second in range(21):
+        decision.cell[0] += 1
+        _note(recorder, decision, AT + second)
+
+    assert [event.weight for event in recorder.drain_events(9)] == [1, 10, 10]
+    uncounted = _decision(b"/admin")
+    _note(recorder, uncounted)
+    assert recorder.drain_events(1)[0].weight == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -42,6 +43,7 @@ def worker(name: str, generation: int = 1) -> Metrics:
     metrics._generation, metrics._created_at = generation, 1000.0
     metrics._crl_next_updates = {("api", "acme"): 2000.0 + generation}
     metrics.reload_failed("policy")
+    metrics.events = SimpleNamespace(dropped=0, unseen=0, unrecorded={"too_many": 1})
     return metrics
 
 

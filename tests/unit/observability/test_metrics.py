@@ -11,8 +11,7 @@ import pytest
 
 from authz.certs.failure import VerifyFailure
 from authz.certs.presented import CertificateSource
-from authz.observability import metrics as module
-from authz.observability.activity import Rule
+from authz.observability import check_counts
 from authz.observability.metrics import BUCKETS, Metrics, counters_only, resident_bytes
 from authz.policy.decision import Reason
 from tests.factories.decisions import ANONYMOUS, allowed, blocked, client, refused
@@ -39,15 +38,21 @@ def test_each_check_is_counted_by_site_action_and_reason() -> None:
     assert export["checks"] == [["allow", 1], ["deny", 2]]
 
 
+def _rules(metrics: Metrics) -> dict[tuple[str, str], int]:
+    return {(one.reason, one.rule): n for one, n in metrics.counts.sums().items()}
+
+
 def test_rules_are_counted_one_by_one_and_not_as_metrics() -> None:
     metrics = Metrics()
     for decision in (blocked(), blocked(), blocked(rule="other"), allowed()):
         metrics.observe(decision, ENVOY, 0.0001)
     metrics.observe(refused(Reason.AMBIGUOUS_PATH), ENVOY, 0.0001)
 
-    assert metrics.rules() == {
-        Rule("api", blocked().rule, "block"): 2,
-        Rule("api", "other", "block"): 1,
+    assert _rules(metrics) == {
+        ("rule", blocked().rule): 2,
+        ("rule", "other"): 1,
+        ("default_action", ""): 1,
+        ("ambiguous_path", ""): 1,
     }
     assert ["api", "block", "rule", 3] in metrics.export()["decisions"]
 
@@ -55,10 +60,13 @@ def test_rules_are_counted_one_by_one_and_not_as_metrics() -> None:
 def test_events_that_were_dropped_are_reported() -> None:
     metrics = Metrics()
     assert metrics.export()["events_dropped"] == metrics.export()["last_seen_dropped"] == 0
-    metrics.events = SimpleNamespace(dropped=3, unseen=4)
+    metrics.events = SimpleNamespace(dropped=3, unseen=4, unrecorded={"too_many": 6})
+    metrics.counts.uncounted = 7
     assert metrics.export()["events_dropped"] == 3
     assert b"authz_events_dropped_total 3.0" in metrics.render()
     assert b"authz_last_seen_dropped_total 4.0" in metrics.render()
+    assert b'authz_requests_unrecorded_total{why="too_many"} 6.0' in metrics.render()
+    assert b"authz_certificate_counts_dropped_total 7.0" in metrics.render()
     assert metrics.export()["unanswered_dropped"] == 0
     metrics.certificates = SimpleNamespace(dropped=5)
     assert b"authz_unanswered_dropped_total 5.0" in metrics.render()
@@ -67,16 +75,16 @@ def test_events_that_were_dropped_are_reported() -> None:
 def test_rules_that_get_new_names_again_and_again_do_not_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MAX_CELLS", 3)
+    monkeypatch.setattr(check_counts, "MAX_LABELS", 3)
     metrics = Metrics()
     for rule in ("a", "b", "c", "d", "e", "a"):
         metrics.observe(blocked(rule=rule), ENVOY, 0.0001)
 
-    assert metrics.rules() == {
-        Rule("api", "a", "block"): 2,
-        Rule("api", "b", "block"): 1,
-        Rule("api", "c", "block"): 1,
-        Rule("api", "", "block"): 2,
+    assert _rules(metrics) == {
+        ("rule", "a"): 2,
+        ("rule", "b"): 1,
+        ("rule", "c"): 1,
+        ("rule", ""): 2,
     }
     assert metrics.export()["decisions"] == [["api", "block", "rule", 6]]
 

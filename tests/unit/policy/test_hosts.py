@@ -89,6 +89,12 @@ def test_exact_beats_wildcard_and_the_longest_suffix_wins(host: bytes, pattern: 
 
     assert table.find(host) == pattern
     assert table.find(host) == pattern  # and remembered
+    assert table.pattern_of(host) == pattern
+
+
+@pytest.mark.parametrize("host", [b"a,b", b"", b"[::1", b"user@api.example.com"])
+def test_what_is_no_host_has_no_pattern(host: bytes) -> None:
+    assert _table("*", "api.example.com").pattern_of(host) is None
 
 
 def test_without_a_catch_all_an_unknown_host_has_no_site() -> None:

@@ -178,8 +178,8 @@ def test_the_decision_and_its_explanation_say_so() -> None:
     trace = explain(policy, request, AT)
 
     assert "ambiguous" in decision.detail
-    assert trace["unknown_fields"] == [_BODY + "multipart"]
-    assert trace["rules"][0]["rules"][0]["matches"] is None
+    assert trace.unknown_fields == {_BODY + "multipart"}
+    assert trace.readings[0].rules[0].matches is None
 
 
 # From the wire

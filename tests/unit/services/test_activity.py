@@ -4,7 +4,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authz.observability.events import Event
-from authz.services.activity import keep_activity
+from authz.observability.recorded import LeftOut, Recorded
+from authz.services.activity import Retention, forget_old, keep_activity
 from authz.services.hosts import add_host
 from authz.services.zones import create_zone
 from tests.factories.pki import AT
@@ -88,3 +89,37 @@ def test_what_a_client_wrote_is_kept_whatever_it_is(world: World) -> None:
         found = session.events.latest(most=99)[::-1]
     assert [one.host for one in found] == list(hosts.values())
     assert [one.event["host"] for one in found] == list(hosts)
+
+
+def test_a_request_is_kept_with_its_event(world: World) -> None:
+    recorded = Recorded(request=b"\0asked", left_out=LeftOut(headers=("cookie",), query=True))
+    keep_activity(
+        world.store, {}, [_event(id="1", recorded=recorded, path="/a\0b", weight=3), _event(id="2")]
+    )
+
+    with world.store.read() as session:
+        plain, with_request = session.events.latest(most=2)
+        kept = session.events.request(with_request.number)
+        assert session.events.request(plain.number) is None
+    assert kept is not None
+    assert (kept.request, kept.left_out) == (b"\0asked", {"headers": ["cookie"], "query": True})
+    assert (with_request.path, with_request.weight) == ("/a\\x00b", 3)
+    assert "recorded" not in with_request.event
+    assert with_request.bytes > plain.bytes > 100
+
+
+def test_what_is_old_or_too_much_goes(world: World) -> None:
+    some = [_event(id=str(n), at=AT + n) for n in range(5)]
+    keep_activity(world.store, {}, some)
+
+    def kept(**changes: Any) -> list[str]:
+        forget_old(world.store, AT + 10, Retention(**changes))
+        with world.store.read() as session:
+            return [one.id for one in session.events.latest(most=9)]
+
+    assert kept() == ["4", "3", "2", "1", "0"]
+    assert kept(seconds=9) == ["4", "3", "2", "1"]
+    assert kept(events=3) == ["4", "3", "2"]
+    with world.store.read() as session:
+        each = session.events.latest(most=1)[0].bytes
+    assert kept(bytes=2 * each + 1) == ["4", "3"]

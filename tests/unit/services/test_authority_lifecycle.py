@@ -57,6 +57,15 @@ def _read(one: AuthorityCertificate) -> Certificate:
     return Certificate.from_der(one.der)
 
 
+def test_a_rotation_by_a_node_whose_clock_is_behind_is_one_all_the_same(world: World) -> None:
+    world.ca()
+    _rotate(world, at=AT - 5)
+
+    (gone,) = _retire(world, AT + DAY)
+
+    assert gone.role is CertificateRole.PREVIOUS
+
+
 def test_a_root_is_followed_by_a_root_of_the_same_name(world: World) -> None:
     before = world.ca(kind=KeyKind.ECDSA_P384)
     alice = world.issue("alice")

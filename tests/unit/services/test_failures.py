@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from authz.api import failures
+from authz.services import failures
 from authz.services.failures import MOST_FAILURES, WINDOW_SECONDS, Failures, key_of
 
 AT = 1_700_000_000.0

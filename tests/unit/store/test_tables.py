@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from authz.store import records, tables
+from authz.store import records, records_activity, rule_drafts, tables, tables_activity
 from authz.store.columns import CheckedText
 
 # Of `tables`, which has every one.
@@ -26,13 +26,17 @@ RECORDS = {
     records.RevocationChange: "revocation_changes",
     records.Ruleset: "rulesets",
     records.RulesetVersion: "ruleset_versions",
+    rule_drafts.RuleDraft: "rule_drafts",
     records.List: "lists",
     records.ListItem: "list_items",
     records.ListOperation: "list_operations",
     records.Token: "tokens",
     records.SignIn: "sessions",
     records.AuditEntry: "audit_log",
-    records.StoredEvent: "events",
+    records_activity.StoredEvent: "events",
+    records_activity.RecordedRequest: "recorded_requests",
+    records_activity.CheckCount: "check_counts",
+    records_activity.CertificateChecks: "certificate_checks",
     records.PublishedCrl: "published_crls",
 }
 
@@ -42,6 +46,10 @@ def test_every_field_of_a_record_is_a_column(record: type) -> None:
     columns = metadata.tables[RECORDS[record]].columns
 
     assert {field.name for field in dataclasses.fields(record)} <= set(columns.keys())
+
+
+def test_the_tables_of_what_was_seen_are_among_those_of_the_database() -> None:
+    assert tables_activity.events is metadata.tables["events"]
 
 
 @pytest.mark.parametrize("name", metadata.tables)

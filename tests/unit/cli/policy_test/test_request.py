@@ -33,7 +33,8 @@ def _case(certificates: tuple[bytes, ...] = (), **request: Any) -> Case:
 
 
 def _decoded(case: Case, source: CertificateSource = CertificateSource.ENVOY) -> RequestFacts:
-    return decode(check_request(case, source), DecodeOptions(certificate_source=source))
+    options = DecodeOptions(certificate_source=source)
+    return decode(check_request(case, options), options)
 
 
 def test_what_a_case_says_is_what_the_rules_see() -> None:
@@ -102,4 +103,4 @@ def test_what_no_message_can_carry_is_an_error_that_names_the_case(
     request_: dict[str, Any],
 ) -> None:
     with pytest.raises(PolicyError, match='the case "a case" cannot be sent'):
-        check_request(_case(**request_), CertificateSource.ENVOY)
+        check_request(_case(**request_), DecodeOptions())
