@@ -119,6 +119,16 @@ NOT_MIRRORED: dict[str, str] = {
         )
         for module in ("custom_rules", "trust", "zone", "zone_trust")
     },
+    **{
+        f"dashboard/{module}": f"of pages: tests/unit/dashboard/pages/test_{suite}.py"
+        for module, suite in (
+            ("event_views", "events"),
+            ("mtls_forms", "mtls_rule"),
+            ("rule_actions", "rules"),
+            ("rule_editing", "rule_editor"),
+            ("rule_scopes", "rules"),
+        )
+    },
 }
 
 
