@@ -29,7 +29,8 @@
     ├── AccessError                      who asks is not known, or may not
     │   ├── UnauthenticatedError
     │   ├── ForbiddenError
-    │   └── ThrottledError
+    │   ├── ThrottledError
+    │   └── ProviderError
     ├── FetchError                       an answer of another server that could not be had
     ├── TransportError                   a listener that cannot be opened
     ├── DemoError                        the demo, or the Envoy it needs, cannot run
@@ -335,3 +336,9 @@ class ThrottledError(AccessError):
     def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class ProviderError(AccessError):
+    """A provider of sign-ins (OpenID Connect) that cannot be asked, or answers what it must not."""
+
+    code = 2104

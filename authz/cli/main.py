@@ -28,6 +28,7 @@ from authz.cli import (
     messages,
     policy_export,
     serve,
+    session,
     token,
     zone,
 )
@@ -66,6 +67,7 @@ app.add_typer(ca_revocation.app, name="ca")
 app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
 app.add_typer(token.app, name="token")
+app.add_typer(session.app, name="session")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(db.app, name="db")
 app.add_typer(import_cloudflare.app, name="import")

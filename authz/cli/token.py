@@ -42,6 +42,10 @@ def create(
             "events, tokens. Can be repeated; left out: everything.",
         ),
     ] = None,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="It may read everything and change nothing."),
+    ] = False,
     expires: Annotated[
         Optional[int],  # noqa: UP045 - typer evaluates it
         typer.Option("--expires", metavar="DAYS", min=1, max=36_500, help="When it ends; never."),
@@ -52,21 +56,27 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Make a token, and print it: it is shown now and never again."""
-    from authz.services.permissions import EVERYTHING
+    from authz.errors import InvalidInputError
+    from authz.services.permissions import EVERYTHING, READING
     from authz.services.token_scopes import grants_of_scopes
     from authz.services.tokens import create_token
 
+    if read_only and scope:
+        raise InvalidInputError(
+            "--read-only and --scope exclude each other", hint="keep one of them"
+        )
+    everything = READING if read_only else EVERYTHING
     now = time.time()
     with opened_store(store_settings(config, database, data_dir), create=True) as store:
         made = create_token(
             store,
             name,
-            grants_of_scopes(store, scope) if scope else EVERYTHING,
+            grants_of_scopes(store, scope) if scope else everything,
             expires_at=None if expires is None else now + expires * _DAY,
             actor=actor(),
             at=now,
         )
-    if not scope:
+    if not (scope or read_only):
         messages.note("the token may do everything; --scope makes one that may do less")
     _tell(made.token.id, made.secret, json=json)
 

@@ -33,6 +33,7 @@ from authz.dashboard.pages import (
     sessions,
     settings,
     sign_in,
+    sign_in_oidc,
     simulator,
     start,
     tokens,
@@ -42,6 +43,7 @@ from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
 from authz.services.failures import Failures
+from authz.services.sign_in_use import SignInUse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,11 +51,13 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from authz.services.backend import Backend
+    from authz.services.oidc_provider import OidcProvider
 
 #: Every family of pages. Those of one family are in one module of `pages`.
 ROUTERS: Final = (
     files.router,
     sign_in.router,
+    sign_in_oidc.router,
     sessions.router,
     overview.router,
     expressions.router,
@@ -85,19 +89,30 @@ ROUTERS: Final = (
 class Dashboard:
     """The pages over a backend.
 
+    Args:
+        failures: those of the API, to be counted with ours.
+        provider: who else lets people sign in, None for tokens alone.
+
     Attributes:
         app: the application; `app.state.site` is what its pages are made with.
     """
 
     def __init__(
-        self, backend: Backend, options: Options | None = None, failures: Failures | None = None
+        self,
+        backend: Backend,
+        options: Options | None = None,
+        failures: Failures | None = None,
+        provider: OidcProvider | None = None,
     ) -> None:
         self.app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+        self._use = SignInUse(backend.store)
         self.app.state.site = Site(
             backend=backend,
             options=options or Options(),
             renderer=Renderer(),
             failures=failures or Failures(),
+            use=self._use,
+            provider=provider,
         )
         problems.install(self.app)
         self.app.middleware("http")(_protected)
@@ -117,10 +132,15 @@ class Dashboard:
         site: Site = self.app.state.site
         know(request, site, site.backend.clock())
 
+    def settle(self) -> None:
+        """Wait until it is written when sessions were used, as far as it can be."""
+        self._use.settle()
+
     def refusal(self, request: Request, status: int, message: str) -> Response:
         """The page that says why a request is not looked at."""
-        response = problems.page(self.app.state.site, request, status, message)
-        protect(response)
+        site: Site = self.app.state.site
+        response = problems.page(site, request, status, message)
+        protect(response, secure=site.options.secure)
         return response
 
 
@@ -128,5 +148,6 @@ async def _protected(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     response = await call_next(request)
-    protect(response)
+    site: Site = request.app.state.site
+    protect(response, secure=site.options.secure)
     return response

@@ -34,8 +34,11 @@ def token_of(secret: str) -> str:
     return hmac.new(secret.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
-def check_origin(request: Request) -> None:
+def check_origin(request: Request, own_url: str = "") -> None:
     """Make sure that the browser does not say that another site asks.
+
+    Args:
+        own_url: where browsers reach the dashboard, if a proxy in between changes `Host`.
 
     Raises:
         ForbiddenError: it does.
@@ -44,25 +47,46 @@ def check_origin(request: Request) -> None:
     if site is not None and site not in _OURS:
         raise _foreign()
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    if origin is not None and not _is_own(origin, request, own_url):
         raise _foreign()
 
 
-def check(request: Request, secret: str, given: str) -> None:
+def is_ours(request: Request, own_url: str = "") -> bool:
+    """Whether the browser says that one of our own pages asks."""
+    try:
+        check_origin(request, own_url)
+    except ForbiddenError:
+        return False
+    return "Origin" in request.headers or request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
+def check(request: Request, secret: str, given: str, own_url: str = "") -> None:
     """Make sure that a request with a session comes from one of our pages.
 
     Args:
         given: the form's field; a header counts as well.
+        own_url: as in `check_origin`.
 
     Raises:
         ForbiddenError: it does not.
     """
-    check_origin(request)
+    check_origin(request, own_url)
     offered = request.headers.get(HEADER) or given
     if not hmac.compare_digest(offered.encode(), token_of(secret).encode()):
         raise ForbiddenError(
             "the form is not from this session", hint="open the page again and send it once more"
         )
+
+
+def _is_own(origin: str, request: Request, own_url: str) -> bool:
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return bool(netloc) and netloc.lower() in {
+        request.headers.get("Host", "").lower(),
+        urlsplit(own_url).netloc,
+    }
 
 
 def _foreign() -> ForbiddenError:

@@ -63,6 +63,14 @@ class Form:
             raise InvalidInputError(f"{name}: not a whole number", hint="write digits only")
         return int(text)
 
+    def all(self) -> list[tuple[str, str]]:
+        """Every value of each field, as `raw` has them."""
+        return [
+            (name, value.replace("\r\n", "\n"))
+            for name, values in self._values.items()
+            for value in values
+        ]
+
     def values(self) -> dict[str, str]:
         """The first value of each field, to show a form again."""
         return {name: self.raw(name) for name in self._values}
@@ -91,7 +99,10 @@ async def form_of(request: Request) -> Form:
             f"the form is not UTF-8 text of at most {MAX_FIELDS} fields",
             hint="send it with a browser",
         ) from None
-    return Form(pairs)
+    form = Form(pairs)
+    # For the page that says why it was not taken (`written`).
+    request.state.form = form
+    return form
 
 
 Posted = Annotated[Form, Depends(form_of)]

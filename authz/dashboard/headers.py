@@ -36,7 +36,17 @@ _HEADERS: Final = {
 }
 
 
-def protect(response: Response) -> None:
-    """Add them to an answer that does not have its own."""
+#: A year of this host by TLS alone (RFC 6797); of no other host below its name.
+STRICT_TRANSPORT: Final = "max-age=31536000"
+
+
+def protect(response: Response, *, secure: bool) -> None:
+    """Add them to an answer that does not have its own.
+
+    Args:
+        secure: whether browsers reach the dashboard by TLS.
+    """
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if secure:
+        response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)

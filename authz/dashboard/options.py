@@ -27,12 +27,14 @@ class Options:
     """The dashboard's own settings.
 
     Args:
-        secure: whether it is served by TLS: then cookies never go without.
+        secure: whether browsers reach it by TLS: then cookies never go without.
+        url: where they do, "" for wherever it listens; without a path and a slash at its end.
         sampling: which allowed checks are events.
         installation: the node that serves it.
     """
 
     secure: bool = False
+    url: str = ""
     times: SessionTimes = field(default_factory=SessionTimes)
     sampling: Sampling = field(default_factory=Sampling)
     installation: Installation = field(default_factory=Installation)

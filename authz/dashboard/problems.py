@@ -7,7 +7,7 @@ Whoever is not signed in is asked to, and comes back to the page that they wante
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -15,12 +15,16 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from authz.dashboard import csrf
+from authz.dashboard.places import local
+from authz.dashboard.requests import wants_json
+from authz.dashboard.written import written
 from authz.errors import (
     AuthzError,
     ForbiddenError,
     KeyUnavailableError,
     NotFoundError,
     PreconditionError,
+    ProviderError,
     SettingsError,
     StoreUnavailableError,
     ThrottledError,
@@ -42,6 +46,7 @@ _STATUSES: Final[tuple[tuple[type[AuthzError], int], ...]] = (
     (StoreUnavailableError, 503),
     (KeyUnavailableError, 503),
     (SettingsError, 503),
+    (ProviderError, 503),
 )
 
 #: Where these were found is of the machine, and nothing for who looks at a page.
@@ -83,11 +88,6 @@ def texts_of(error: AuthzError) -> list[str]:
     return [text_of(one) for one in (error, *error.others)]
 
 
-def wants_json(request: Request) -> bool:
-    """Whether a script of ours asks."""
-    return "application/json" in request.headers.get("Accept", "")
-
-
 def page(
     site: Site, request: Request, status: int, message: str, others: tuple[str, ...] = ()
 ) -> Response:
@@ -98,9 +98,15 @@ def page(
             {"error": {"status": status, "title": title, "message": message, "others": others}},
             status_code=status,
         )
-    text = site.renderer.render(
-        "error.html", {"title": title, "status": status, "message": message, "others": others}
-    )
+    values = {
+        "title": title,
+        "status": status,
+        "message": message,
+        "others": others,
+        "written": written(request, site.options.url),
+        "sign_in": f"/sign-in?next={quote(_page_before(request))}",
+    }
+    text = site.renderer.render("error.html", values)
     return HTMLResponse(text, status_code=status)
 
 
@@ -138,9 +144,7 @@ def _answer(site: Site, request: Request, error: AuthzError) -> Response:
         if request.method in csrf.SAFE:
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/sign-in?next={quote(wanted)}", status_code=303)
-        return page(
-            site, request, status, "Your session is over, and nothing was done. Sign in again."
-        )
+        return page(site, request, status, f"{text_of(error)} Nothing was done with what you sent.")
     if status == 503:
         get_logger().warning("a page could not be made", reason=str(error))
     first, *others = texts_of(error)
@@ -148,3 +152,14 @@ def _answer(site: Site, request: Request, error: AuthzError) -> Response:
     if isinstance(error, ThrottledError):
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return response
+
+
+def _page_before(request: Request) -> str:
+    """Where the form was that somebody sent."""
+    if request.method in csrf.SAFE:
+        return request.url.path
+    try:
+        before = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
+    return local(before.path + (f"?{before.query}" if before.query else ""))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from authz.dashboard.rendering import Renderer
     from authz.services.backend import Backend
     from authz.services.failures import Failures
+    from authz.services.oidc_provider import OidcProvider
+    from authz.services.sign_in_use import SignInUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +21,13 @@ class Site:
 
     Args:
         failures: how often addresses failed to sign in.
+        use: when sessions were last used.
+        provider: who else lets people sign in, None for tokens alone.
     """
 
     backend: Backend
     options: Options
     renderer: Renderer
     failures: Failures
+    use: SignInUse
+    provider: OidcProvider | None = None

@@ -21,6 +21,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from authz.dashboard import cookies, csrf
 from authz.dashboard.forms import Posted
 from authz.dashboard.navigation import navigation
+from authz.dashboard.requests import wants_json
 from authz.dashboard.site import Site
 from authz.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from authz.services.authentication import check_still
@@ -78,6 +79,11 @@ class Viewer:
     def actor(self) -> str:
         """Who it is, for the audit log."""
         return self.who.principal.actor
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether there is nothing that they may change."""
+        return self.who.principal.is_read_only
 
     @property
     def zone_id(self) -> str:
@@ -176,7 +182,13 @@ def know(request: Request, site: Site, at: float) -> tuple[SignedIn, str]:
     secret = cookies.session_of(request, secure=site.options.secure)
     if not secret:
         raise UnauthenticatedError("nobody is signed in", hint="sign in")
-    return signed_in(site.backend.store(), secret, times=site.options.times, at=at), secret
+    store, times = site.backend.store(), site.options.times
+    found = signed_in(store, secret, times=times, at=at, use=site.use)
+    if found.sign_in.token_id is None and site.provider is None:
+        raise UnauthenticatedError(
+            "sign-in by a provider is switched off by now", hint="sign in with an API token"
+        )
+    return found, secret
 
 
 def viewer(request: Request, form: Posted, site: Annotated[Site, Depends(site_of)]) -> Viewer:
@@ -189,7 +201,10 @@ def viewer(request: Request, form: Posted, site: Annotated[Site, Depends(site_of
     at = site.backend.clock()
     who, secret = know(request, site, at)
     if request.method not in csrf.SAFE:
-        csrf.check(request, secret, form.text(csrf.FIELD))
+        csrf.check(request, secret, form.text(csrf.FIELD), site.options.url)
+    if request.method not in csrf.SAFE or not wants_json(request):
+        # A page that asks by itself every few seconds is nobody who works with it.
+        site.use.used(who.sign_in, at)
     request.state.token_id = who.principal.token_id or who.principal.name
     with site.backend.store().read() as session:
         account, every = account_of(session), session.zones.all()

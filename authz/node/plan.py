@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from authz.errors import SettingsError
-from authz.node.admin.config import AdminConfig
+from authz.node.admin.config import AdminConfig, DashboardConfig, OidcConfig
 from authz.node.control.config import ControlConfig, FetchConfig, KeepConfig
 from authz.node.messages import EndpointConfig, Message, RecordConfig
 
 if TYPE_CHECKING:
     from authz.settings import AdminTls, GrpcTls, Settings
+    from authz.settings.dashboard import OidcSettings
 
 
 class Plan(Message, frozen=True, kw_only=True):
@@ -193,9 +194,55 @@ def _admin_config(settings: Settings) -> AdminConfig:
         events_allowed_every=settings.events.allowed_every,
         key_file=None if keys.key_file is None else str(keys.key_file),
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
+        dashboard=_dashboard_config(settings) if admin.dashboard.enabled else None,
         log_format=settings.log.format,
         log_level=settings.log.level,
         settings=settings.model_dump(mode="json"),
+    )
+
+
+def _dashboard_config(settings: Settings) -> DashboardConfig:
+    dashboard = settings.admin.dashboard
+    oidc = dashboard.oidc
+    return DashboardConfig(
+        url=dashboard.url,
+        session_idle=dashboard.session_idle_minutes * 60.0,
+        session_longest=dashboard.session_longest_hours * 3600.0,
+        oidc=None if oidc is None else _oidc_config(settings, oidc),
+    )
+
+
+def _oidc_config(settings: Settings, oidc: OidcSettings) -> OidcConfig:
+    """What the settings say of a provider.
+
+    Raises:
+        SettingsError: a file that they name cannot be used.
+    """
+    from authz.sources.fetch_json import JsonFetcher
+    from authz.sources.key_secret import first_line
+
+    where = ("admin", "dashboard", "oidc")
+    if oidc.client_secret_file is not None:
+        first_line(
+            oidc.client_secret_file,
+            what="the secret that the provider gave",
+            where=settings.where(*where, "client_secret_file"),
+        )
+    JsonFetcher(authorities=oidc.ca_file, where=settings.where(*where, "ca_file"))
+    secret, authorities = oidc.client_secret_file, oidc.ca_file
+    return OidcConfig(
+        issuer=oidc.issuer,
+        label=oidc.label,
+        client_id=oidc.client_id,
+        client_secret_file=None if secret is None else str(secret),
+        ca_file=None if authorities is None else str(authorities),
+        scopes=tuple(oidc.scopes),
+        name_claim=oidc.name_claim,
+        roles_claim=oidc.roles_claim,
+        admins=tuple(oidc.roles.admin),
+        editors=tuple(oidc.roles.editor),
+        readers=tuple(oidc.roles.reader),
+        allowed_hosts=tuple(settings.fetch.allowed_hosts),
     )
 
 

@@ -59,7 +59,8 @@ class Principal:
     """Who makes a call.
 
     Args:
-        token_id: 32 hexadecimal digits; "" for somebody whom a provider knows by `name`.
+        token_id: 32 hexadecimal digits; "" for somebody whom a provider knows.
+        subject: who that is, whatever their name: hexadecimal digits (`sign_ins`).
         sha256: of the token, by which it is known that it was rolled.
         sign_in_sha256: of the session of the dashboard, where it is one.
         not_before, expires_at: Unix seconds, None for no limit.
@@ -70,6 +71,7 @@ class Principal:
     grants: frozenset[Grant]
     not_before: float | None = None
     expires_at: float | None = None
+    subject: str = ""
     sha256: str = field(default="", repr=False)
     sign_in_sha256: str = field(default="", repr=False)
 
@@ -77,7 +79,7 @@ class Principal:
     def actor(self) -> str:
         """As the audit log names it."""
         if not self.token_id:
-            return f"user {self.name[:_MAX_NAME]}"
+            return f"user {self.name[:_MAX_NAME]} ({self.subject[:8]})"
         return f"token {self.name[:_MAX_NAME]} ({self.token_id[:8]})"
 
     def may(self, resource: Resource, level: Level, place: str = ACCOUNT_WIDE) -> bool:
@@ -87,6 +89,11 @@ class Principal:
             place: a zone's identifier, EVERY_ZONE for all there will ever be, or ACCOUNT_WIDE.
         """
         return allows(self.grants, Grant(resource=resource, level=level, place=place))
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether there is nothing that they may change."""
+        return all(one.level is Level.READ for one in self.grants)
 
 
 #: Of a token's name in the audit log, whose column takes 255 characters.
@@ -294,3 +301,16 @@ EVERYTHING: Final = frozenset(
     for group in PERMISSION_GROUPS
     for grant in grants_of_group(group, EVERY_ZONE if group.scope is Scope.ZONE else ACCOUNT_WIDE)
 )
+
+#: Reading all of it, and changing nothing.
+READING: Final = frozenset(
+    Grant(resource=one.resource, level=Level.READ, place=one.place) for one in EVERYTHING
+)
+
+#: What the daily work needs: reading all of it, and changing certificates, rules and lists. Neither
+#: zones nor who may do what.
+EDITING: Final = READING | {
+    one
+    for one in EVERYTHING
+    if one.resource in {Resource.CERTIFICATES, Resource.RULES, Resource.LISTS}
+}

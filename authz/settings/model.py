@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from authz.settings.addresses import parse_address
+from authz.settings.dashboard import DashboardSettings
 from authz.settings.events import EventSettings
 from authz.settings.problems import Section, fault
 from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
@@ -128,7 +129,7 @@ class MetricsSettings(Section):
 
 
 class AdminSettings(Section):
-    """The management API, where a store is answered by.
+    """The management API and the dashboard, where a store is answered by.
 
     Beside a `policy` alone there is nothing to manage, and the port stays closed.
     """
@@ -144,6 +145,7 @@ class AdminSettings(Section):
     allow_plaintext: bool = Field(
         default=False, description="Allows a `listen` beyond loopback without TLS."
     )
+    dashboard: DashboardSettings = Field(default_factory=DashboardSettings)
 
     @property
     def active(self) -> bool:

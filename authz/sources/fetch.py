@@ -15,7 +15,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -36,7 +36,7 @@ from authz.sources.fetch_hosts import AllowedHosts, NamedBy
 from authz.sources.fetch_url import FetchUrl, parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from urllib3.response import HTTPResponse
 
@@ -75,6 +75,11 @@ class Fetcher:
         tls: how servers are verified; by the system's authorities unless given.
         resolve: the addresses of a host and port.
     """
+
+    #: What to do about a body that is too large, a server that is too slow, one that is not known.
+    size_hint = "fetch.max_bytes is the limit"
+    time_hint = "fetch.timeout_seconds is the limit for everything together"
+    trust_hint = "add its authority to the system's; CRLs may be fetched over http as well"
 
     def __init__(
         self,
@@ -158,6 +163,20 @@ class Fetcher:
         body: bytes | None,
         answer_type: str = "",
     ) -> Fetched | NotModified | FetchUrl:
+        with self._exchange(method, url, named_by, deadline, headers, body) as response:
+            return self._read(url, response, headers, answer_type)
+
+    @contextmanager
+    def _exchange(
+        self,
+        method: str,
+        url: FetchUrl,
+        named_by: NamedBy,
+        deadline: Deadline,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> Iterator[HTTPResponse]:
+        """One request and its answer, whose body is still to be read."""
         try:
             addresses = self._addresses(url, named_by, deadline)
             connection = PinnedConnection(url, addresses, deadline, self._context(url))
@@ -177,15 +196,15 @@ class Fetcher:
                     decode_content=False,
                 )
                 with closing(connection.getresponse()) as response:
-                    return self._read(url, response, headers, answer_type)
+                    yield response
         except ssl.SSLCertVerificationError as error:
             raise FetchError(
                 f"the server's certificate is not good: {error.verify_message}",
                 where=url.text,
-                hint="add its authority to the system's; CRLs may be fetched over http as well",
+                hint=self.trust_hint,
             ) from error
         except (OSError, HTTPError, http.client.HTTPException) as error:
-            raise _unreachable(url, error, self._timeout) from error
+            raise _unreachable(url, error, self._timeout, self.time_hint) from error
 
     def _addresses(self, url: FetchUrl, named_by: NamedBy, deadline: Deadline) -> Sequence[str]:
         """Where to connect to, all of it judged."""
@@ -261,9 +280,7 @@ class Fetcher:
         )
 
     def _body(self, url: FetchUrl, response: HTTPResponse, most: int) -> bytes:
-        too_large = FetchError(
-            f"has more than {most} bytes", where=url.text, hint="fetch.max_bytes is the limit"
-        )
+        too_large = FetchError(f"has more than {most} bytes", where=url.text, hint=self.size_hint)
         length = response.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > most:
             raise too_large
@@ -301,13 +318,13 @@ def _validator(value: str | None) -> str:
     return text if len(text) <= 512 and text.isascii() and text.isprintable() else ""
 
 
-def _unreachable(url: FetchUrl, error: Exception, timeout: float) -> FetchError:
+def _unreachable(url: FetchUrl, error: Exception, timeout: float, time_hint: str) -> FetchError:
     said = str(error).lower()
     if isinstance(error, TimeoutError) or "timed out" in said:
         return FetchError(
             f"took longer than {timeout:g} s",
             where=url.text,
-            hint="fetch.timeout_seconds is the limit for everything together",
+            hint=time_hint,
         )
     if isinstance(error, OSError):
         reason = (error.strerror or str(error) or type(error).__name__).lower()

@@ -76,7 +76,7 @@ def passphrase_secret(path: Path, *, where: str) -> KeySecret:
     return KeySecret(passphrase=first_line(path, where=where))
 
 
-def first_line(path: Path, *, where: str) -> str:
+def first_line(path: Path, *, where: str, what: str = "a passphrase") -> str:
     """The first line of a file that is a secret; raises what `read_secret` does."""
     try:
         text = _private(path, where).decode("utf-8-sig")
@@ -84,12 +84,12 @@ def first_line(path: Path, *, where: str) -> str:
         raise SettingsError(
             f'"{path}" is not UTF-8 text',
             where=where,
-            hint="write a passphrase into its first line",
+            hint=f"write {what} into its first line",
         ) from None
     line = text.split("\n", 1)[0].rstrip("\r")
     if not line:
         raise SettingsError(
-            f'the first line of "{path}" is empty', where=where, hint="write a passphrase there"
+            f'the first line of "{path}" is empty', where=where, hint=f"write {what} there"
         )
     return line
 

@@ -38,6 +38,9 @@ sessions: Final = Table(
     Column("sha256", CheckedText(64), nullable=False, unique=True),
     Column("token_id", Id, nullable=True, index=True),
     Column("name", Name, nullable=False),
+    # Hexadecimal: of a session of a token, that token's hash when it began; of one without, the
+    # hash of what the provider calls whoever it is.
+    Column("subject", CheckedText(64), nullable=False, index=True),
     # JSON: grants, of a session without a token.
     Column("grants", Text, nullable=True),
     Column("address", CheckedText(64), nullable=False),

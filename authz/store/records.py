@@ -311,14 +311,16 @@ class Token:
 class SignIn:
     """A session of the dashboard, without what the browser keeps: `sha256` is its hash.
 
-    `token_id` is whose it is; None for somebody whom a provider knows by `name`, and `grants` are
-    then what they may, each with its `resource`, `level` and `place`.
+    `token_id` is whose it is, and `subject` that token's hash when it began: one that was rolled
+    since is another one. None for somebody whom a provider knows; then `subject` says who, and
+    `grants` are what they may, each with its `resource`, `level` and `place`.
     """
 
     id: str
     sha256: str
     name: str
     token_id: str | None
+    subject: str
     grants: tuple[dict[str, Any], ...] | None
     address: str
     agent: str

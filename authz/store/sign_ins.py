@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, true, update
 
 from authz.store.access_tables import sessions
 from authz.store.records import SignIn
@@ -33,9 +33,13 @@ class SignIns:
         found = self._some(sessions.c.sha256 == sha256)
         return found[0] if found else None
 
-    def of(self, token_id: str | None, name: str) -> list[SignIn]:
-        """Those of one token, or of one name where there is no token; the latest first."""
-        return self._some(_whose(token_id, name))
+    def of(self, owner: SignIn) -> list[SignIn]:
+        """Those of the same token or person as this one, the last used first."""
+        return self._some(_whose(owner))
+
+    def all(self) -> list[SignIn]:
+        """Every one, the last used first."""
+        return self._some(true())
 
     def used(self, one: str, at: float) -> None:
         """Note when it was last used; of two moments, the later one stays."""
@@ -49,9 +53,9 @@ class SignIns:
         """End one; whether there was one."""
         return bool(self._connection.execute(delete(sessions).where(sessions.c.id == one)).rowcount)
 
-    def remove_of(self, token_id: str | None, name: str) -> int:
-        """End all of one token, or of one name where there is no token; how many."""
-        return self._connection.execute(delete(sessions).where(_whose(token_id, name))).rowcount
+    def remove_of(self, owner: SignIn) -> int:
+        """End all of the same token or person as this one; how many."""
+        return self._connection.execute(delete(sessions).where(_whose(owner))).rowcount
 
     def forget(self, *, at: float, idle_before: float) -> int:
         """Remove those that ended before `at` or were last used before `idle_before`."""
@@ -67,7 +71,7 @@ class SignIns:
         return [record_of(SignIn, row, _READERS) for row in self._connection.execute(query)]
 
 
-def _whose(token_id: str | None, name: str) -> ColumnElement[Any]:
-    if token_id is None:
-        return sessions.c.token_id.is_(None) & (sessions.c.name == name)
-    return sessions.c.token_id == token_id
+def _whose(owner: SignIn) -> ColumnElement[Any]:
+    if owner.token_id is None:
+        return sessions.c.token_id.is_(None) & (sessions.c.subject == owner.subject)
+    return sessions.c.token_id == owner.token_id

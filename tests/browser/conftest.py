@@ -34,11 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """The browser; every test has a context of its own in it.
 
-    While it runs, its library's event loop does, and tests of others could not run one.
+    It ends with these tests: while Playwright runs, its event loop is the thread's, and tests of
+    other packages could have none of their own.
     """
     with browser.chromium() as running:
         yield running

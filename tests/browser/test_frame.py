@@ -35,7 +35,7 @@ def test_a_wrong_token_is_told(visited: Page, served: Served) -> None:
 def test_whoever_signs_out_is_out(page: Page, served: Served) -> None:
     page.locator("details.who summary").click()
     page.get_by_role("button", name="Sign out", exact=True).click()
-    page.wait_for_url("**/sign-in")
+    page.wait_for_url("**/sign-in?signed-out=token")
 
     page.goto(f"{served.url}/zones/{served.zone_id}")
 

@@ -18,7 +18,14 @@ from tests.factories.pages import fenced
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGES = ("issue-and-revoke", "bring-your-own-ca", "rotate-a-ca", "api-tokens", "gitops")
+PAGES = (
+    "issue-and-revoke",
+    "bring-your-own-ca",
+    "rotate-a-ca",
+    "api-tokens",
+    "dashboard",
+    "gitops",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

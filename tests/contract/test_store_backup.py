@@ -127,6 +127,7 @@ def fill(store: Store) -> None:
                 sha256="1" * 64,
                 name="t",
                 token_id=identifier("t"),
+                subject="0" * 64,
                 grants=None,
                 address="192.0.2.1",
                 agent="a browser",

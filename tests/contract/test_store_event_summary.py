@@ -71,6 +71,7 @@ def test_the_latest_are_looked_at(store: Store) -> None:
 def test_checks_over_time_are_those_that_events_stand_for(store: Store) -> None:
     _keep(
         store,
+        _event(4, at=BEGIN - 0.1),
         _event(0, at=BEGIN + 59.9),
         _event(1, at=BEGIN + 60.0, weight=3),
         _event(2, at=BEGIN + 119.9),
@@ -78,14 +79,26 @@ def test_checks_over_time_are_those_that_events_stand_for(store: Store) -> None:
     )
     with store.read() as session:
         found = session.events.summary(
-            columns=(), most=1, among=100, step=("verdict", BEGIN - 60, 60)
+            columns=(), most=1, among=100, step=("verdict", BEGIN, 60), step_among=100
         )
 
     assert sorted(found.steps) == [
-        (BEGIN, "deny", 1),
-        (BEGIN + 60, "allow", 10),
-        (BEGIN + 60, "deny", 4),
+        (BEGIN, "deny", "deny", 1),
+        (BEGIN + 60, "allow", "allow", 10),
+        (BEGIN + 60, "deny", "deny", 4),
     ]
+
+
+def test_more_are_added_up_over_time_than_are_ranked(store: Store) -> None:
+    _keep(store, *(_event(number, path=f"/{number}") for number in range(5)))
+    with store.read() as session:
+        found = session.events.summary(
+            columns=("path",), most=9, among=2, step=("verdict", BEGIN, 60), step_among=4
+        )
+
+    assert (found.looked_at, found.kept) == (2, {"deny": (4, 4)})
+    assert sorted(name for name, *_ in found.top["path"]) == ["/3", "/4"]
+    assert found.steps == [(BEGIN, "deny", "deny", 4)]
 
 
 def test_nothing_adds_up_to_nothing(store: Store) -> None:

@@ -409,6 +409,7 @@ def _sign_in(name: str, token: str | None, at: float = AT) -> SignIn:
         sha256=name * 64,
         name="ops",
         token_id=None if token is None else identifier(token),
+        subject="5" * 64,
         grants=None if token else ({"resource": "waf", "level": "read", "place": "*"},),
         address="192.0.2.1",
         agent="",
@@ -431,12 +432,13 @@ def test_sessions_of_the_dashboard(store: Store) -> None:
         kept = session.sign_ins
         assert kept.by_sha256("a" * 64) == used
         assert kept.by_sha256("d" * 64) is None
-        assert kept.of(identifier("t"), "ops") == [used, again]
-        assert kept.of(None, "ops") == [known]
-        assert kept.of(None, "somebody else") == []
+        assert kept.all() == [used, again, known]
+        assert kept.of(mine) == [used, again]
+        assert kept.of(known) == [known]
+        assert kept.of(replace(known, subject="6" * 64)) == []
         assert kept.remove(again.id) is True
         assert kept.remove(again.id) is False
-        assert kept.remove_of(None, "ops") == 1
+        assert kept.remove_of(known) == 1
         assert kept.forget(at=AT + 99, idle_before=AT + 5) == 0
         assert kept.forget(at=AT + 99, idle_before=AT + 6) == 1
         kept.add(known)

@@ -27,23 +27,21 @@ from authz.api.server import ApiServer, Serving
 from authz.ca.keys import KeyEncryption
 from authz.dashboard import csrf
 from authz.dashboard.app import Dashboard
+from authz.dashboard.options import Options
 from authz.services.backend import Backend
-from authz.services.permissions import EVERYTHING, Grant, Level
+from authz.services.permissions import EVERYTHING, READING, Grant
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
 from tests.factories.populated import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from authz.dashboard.options import Options
+    from authz.services.oidc_provider import OidcProvider
     from authz.store.engine import Store
 
 BASE = "http://dashboard"
-READ_ONLY = frozenset(
-    Grant(resource=one.resource, level=Level.READ, place=one.place) for one in EVERYTHING
-)
 
 
 class Visitor:
@@ -95,17 +93,23 @@ class Visitor:
 
     def as_reader(self) -> Visitor:
         """Somebody who may read everything and change nothing."""
-        return self.with_grants(READ_ONLY, "reader")
+        return self.with_grants(READING, "reader")
 
 
 class Bench:
     """A dashboard, its store and its clients."""
 
-    def __init__(self, store: Store, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: Options | None = None,
+        provider: OidcProvider | None = None,
+    ) -> None:
         self.store = store
         self.world = World(store)
         self.now = time.time()
-        self.dashboard = Dashboard(self.backend(), options)
+        self.options = options or Options()
+        self.dashboard = Dashboard(self.backend(), self.options, provider=provider)
         self._runner = asyncio.Runner()
         self._clients: list[httpx.AsyncClient] = []
         with store.read() as session:
@@ -137,6 +141,7 @@ class Bench:
         """Let go of clients and the event loop."""
         for one in self._clients:
             self._runner.run(one.aclose())
+        self.dashboard.settle()
         self._runner.close()
 
 
@@ -166,22 +171,32 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving_pages(store: Store, options: Options | None = None) -> Iterator[Served]:
-    """The API and the dashboard as a node serves them."""
+def serving_pages(
+    store: Store,
+    options: Options | None = None,
+    provider: Callable[[str], OidcProvider] | None = None,
+) -> Iterator[Served]:
+    """The API and the dashboard as a node serves them.
+
+    Args:
+        provider: makes the one to sign in with, for the address of the dashboard.
+    """
     encryption = KeyEncryption.from_key_file(bytes(range(32)))
     backend = Backend(store=lambda: store, encryption=lambda: encryption)
     api = create_api(backend)
-    pages = Dashboard(backend, options, api.state.access.failures)
     token = create_token(store, "browser", EVERYTHING, actor="test", at=time.time()).secret
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    known = None if provider is None else provider(url)
+    pages = Dashboard(backend, options, api.state.access.failures, known)
     server = ApiServer(api, listener, Serving(hosts=Hosts(local=True), pages=pages))
     server.start()
     with store.read() as session:
         zone_id = session.zones.all()[0].id
     try:
         yield Served(
-            url=f"http://127.0.0.1:{port}",
+            url=url,
             token=token,
             store=store,
             world=World(store),
@@ -190,3 +205,4 @@ def serving_pages(store: Store, options: Options | None = None) -> Iterator[Serv
     finally:
         server.stop()
         api.state.access.settle()
+        pages.settle()

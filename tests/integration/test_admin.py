@@ -89,6 +89,45 @@ def database() -> str:
     return "sqlite"
 
 
+def test_the_dashboard_is_beside_the_api(
+    start_store: Callable[..., StoreNode], world: World
+) -> None:
+    """From the first token to a page, by what a browser does."""
+    node = start_store("--admin", "127.0.0.1:0").until_serving()
+    file = node.data / "admin-token"
+    eventually(file.exists, "the first token is made")
+    api = _Api(node=node, token=file.read_text().strip())
+    with httpx.Client(base_url=f"http://{api.address}", timeout=PATIENCE) as browser:
+        first = browser.get("/")
+        assert (first.status_code, first.headers["location"]) == (303, "/sign-in?next=/")
+        page = browser.get("/sign-in")
+        assert "API token" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        style = next(one for one in page.text.split('"') if one.endswith("/app.css"))
+        assert "immutable" in browser.get(style).headers["cache-control"]
+
+        begun = browser.post("/sign-in", data={"token": api.token, "next": "/sessions"})
+        assert (begun.status_code, begun.headers["location"]) == (303, "/sessions")
+        assert browser.get("/sessions").status_code == 200
+        # A session is nobody to the API, and a token nobody to the pages.
+        assert browser.get(f"{PREFIX}/zones").status_code == 401
+    header = {"Authorization": f"Bearer {api.token}"}
+    assert httpx.get(f"http://{api.address}/sessions", headers=header).status_code == 303
+    assert api.zones() == ["default"]
+    assert api.token not in api.node.log
+
+
+def test_without_a_dashboard_there_is_the_api_alone(
+    begin: Callable[..., _Api], tmp_path: Path
+) -> None:
+    config = tmp_path / "alone.yaml"
+    config.write_text("store: on\nadmin: {dashboard: {enabled: false}}\n")
+    api = begin("--config", str(config))
+
+    assert httpx.get(f"http://{api.address}/sign-in", timeout=PATIENCE).status_code == 404
+    assert api.zones() == ["default"]
+
+
 def test_what_is_changed_through_the_api_is_published(begin: Callable[..., _Api]) -> None:
     api = begin()
     written = json.loads((api.node.data / "addresses.json").read_text())
@@ -208,6 +247,8 @@ def test_tls_with_certificates_of_callers(begin: Callable[..., _Api], tmp_path: 
     api = begin("--config", str(config), verify=context)
 
     assert api.zones() == ["default"]
+    page = httpx.get(f"https://{api.address.replace('127.0.0.1', 'localhost')}/", verify=context)
+    assert page.headers["strict-transport-security"]
 
     api.verify = ssl.create_default_context(cafile=tmp_path / "ca.pem")
     with pytest.raises(httpx.HTTPError):

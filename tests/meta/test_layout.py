@@ -62,6 +62,8 @@ def test_no_unowned_marks_are_left(path: Path) -> None:
         "store",
         "api",
         "services",
+        "dashboard",
+        "dashboard/pages",
     ],
 )
 def test_unit_tests_mirror_the_package(package: str) -> None:

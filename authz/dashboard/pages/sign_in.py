@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
 from authz.dashboard import cookies, csrf
 from authz.dashboard.forms import Posted
-from authz.dashboard.problems import text_of
+from authz.dashboard.places import local
+from authz.dashboard.requests import address_of, browser_of
+from authz.dashboard.signing_in import attempt_failed, begun, sign_in_page
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know, site_of
-from authz.errors import AuthzError, ThrottledError, UnauthenticatedError
-from authz.observability.log import get_logger
-from authz.services.sign_ins import Browser, sign_in
+from authz.errors import UnauthenticatedError
+from authz.services.sign_ins import sign_in
 
 router = APIRouter()
 
@@ -25,63 +25,32 @@ TheSite = Annotated[Site, Depends(site_of)]
 
 @router.get("/sign-in")
 def form(request: Request, site: TheSite) -> Response:
-    """The form; whoever is signed in already goes on."""
+    """The form; whoever is signed in already goes on, and whose session is over hears it."""
     wanted = local(request.query_params.get("next", ""))
     try:
         know(request, site, site.backend.clock())
-    except UnauthenticatedError:
-        return _page(site, wanted)
+    except UnauthenticatedError as error:
+        had_one = bool(cookies.session_of(request, secure=site.options.secure))
+        return sign_in_page(request, site, wanted, over=error if had_one else None)
     return RedirectResponse(wanted, status_code=303)
 
 
 @router.post("/sign-in")
 def begin(request: Request, posted: Posted, site: TheSite) -> Response:
-    """Begin a session."""
-    csrf.check_origin(request)
+    """Begin a session; one that the browser had ends."""
+    csrf.check_origin(request, site.options.url)
     at = site.backend.clock()
     wanted = local(posted.text("next"))
-    address = request.client.host if request.client is not None else ""
-    browser = Browser(address=address, agent=request.headers.get("User-Agent", ""))
     try:
         made = sign_in(
-            site.backend.store(), posted.text("token"), browser, times=site.options.times, at=at
+            site.backend.store(),
+            posted.text("token"),
+            browser_of(request),
+            instead=cookies.session_of(request, secure=site.options.secure),
+            times=site.options.times,
+            at=at,
         )
     except UnauthenticatedError as error:
-        return _refused(site, wanted, address, error, at)
-    response = RedirectResponse(wanted, status_code=303)
-    cookies.keep_session(
-        response,
-        made.secret,
-        secure=site.options.secure,
-        seconds=made.sign_in.expires_at - at,
-    )
-    return response
-
-
-def local(wanted: str) -> str:
-    """A page of ours to go to; the overview where something else is asked for."""
-    parts = urlsplit(wanted)
-    is_ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    is_plain = not (parts.scheme or parts.netloc) and wanted.isprintable()
-    return wanted if is_ours and is_plain and not wanted.startswith("/sign-in") else "/"
-
-
-def _refused(
-    site: Site, wanted: str, address: str, error: UnauthenticatedError, at: float
-) -> Response:
-    wait = site.failures.failed(address or None, at)
-    if wait is not None:
-        raise ThrottledError(
-            "too many attempts with tokens that are not valid",
-            retry_after=wait,
-            hint="wait a minute, and see that the token is right",
-        )
-    get_logger().info("a sign-in was refused", address=address, reason=error.message)
-    return _page(site, wanted, error=error)
-
-
-def _page(site: Site, wanted: str, *, error: AuthzError | None = None) -> HTMLResponse:
-    text = site.renderer.render(
-        "sign_in.html", {"next": wanted, "error": None if error is None else text_of(error)}
-    )
-    return HTMLResponse(text, status_code=200 if error is None else 401)
+        attempt_failed(site, address_of(request), error, at)
+        return sign_in_page(request, site, wanted, error=error)
+    return begun(site, made, wanted, at)

@@ -8,6 +8,7 @@ checks; what it commits, the control process publishes. When it dies, checks go 
 
     config.py      what it needs of the settings
     messages.py    what it and the supervisor say to each other
+    pages.py       the dashboard as the settings want it
     keeper.py      its keeper in the supervisor's process, which holds the socket
     process.py     its own beginning and end
 """

@@ -10,6 +10,32 @@ import msgspec
 from authz.node.messages import Message
 
 
+class OidcConfig(Message, frozen=True, kw_only=True):
+    """`admin.dashboard.oidc`, and which hosts may be asked besides public ones."""
+
+    issuer: str
+    label: str
+    client_id: str
+    client_secret_file: str | None = None
+    ca_file: str | None = None
+    scopes: tuple[str, ...]
+    name_claim: str
+    roles_claim: str
+    admins: tuple[str, ...] = ()
+    editors: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class DashboardConfig(Message, frozen=True, kw_only=True):
+    """`admin.dashboard`, where there is one; times are in seconds."""
+
+    url: str | None = None
+    session_idle: float = 30 * 60.0
+    session_longest: float = 12 * 3600.0
+    oidc: OidcConfig | None = None
+
+
 class AdminConfig(Message, frozen=True, kw_only=True):
     """The first message: what is served, and how (architecture 6).
 
@@ -27,6 +53,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
         fetched: the directory of what was fetched, None where nothing is.
         settings: all of them, as `Settings` takes them, for the pages that tell how a node runs.
+        dashboard: None for the API alone.
     """
 
     listen: str
@@ -48,6 +75,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     key_file: str | None = None
     passphrase_file: str | None = None
     fetched: str | None = None
+    dashboard: DashboardConfig | None = None
     log_format: str
     log_level: str
     settings: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -24,16 +24,14 @@ from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.server import ApiServer, Serving
 from authz.certs.presented import CertificateLimits, CertificateSource
-from authz.dashboard.app import Dashboard
-from authz.dashboard.options import Options, Sampling
 from authz.errors import AuthzError, StoreError
 from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.transport import TlsFiles
 from authz.geo.database import open_databases
 from authz.node.admin.config import AdminConfig
-from authz.node.admin.installation import installation_of
 from authz.node.admin.keeper import DRAIN_SECONDS
 from authz.node.admin.messages import Databases, ToAdmin
+from authz.node.admin.pages import dashboard_of
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.log import configure_logging, flush, get_logger
@@ -54,6 +52,7 @@ if TYPE_CHECKING:
 
     from authz.api.tls import ServerTls
     from authz.ca.keys import KeyEncryption
+    from authz.dashboard.app import Dashboard
     from authz.store.engine import Store
 
 #: Exit status after an operator's fault that was told.
@@ -101,23 +100,16 @@ class Admin:
             ),
         )
         self._app = create_api(backend)
-        self._pages = Dashboard(
-            backend,
-            Options(
-                secure=config.certificate is not None,
-                sampling=Sampling(
-                    seconds=config.events_allowed_seconds, every=config.events_allowed_every
-                ),
-                installation=installation_of(config),
-            ),
-            self._app.state.access.failures,
-        )
+        self._backend = backend
+        self._pages: Dashboard | None = None
 
     def run(self) -> int:
         """Serve until the supervisor hangs up; the exit status."""
         config = self._config
         try:
             tls = self._tls()
+            failures = self._app.state.access.failures
+            self._pages = dashboard_of(config, self._backend, failures)
         except AuthzError as error:
             self._say(Failed(message=str(error), hint=error.hint))
             return EXIT_CONFIGURATION
@@ -139,8 +131,10 @@ class Admin:
             get_logger().error("the supervisor cannot be understood", reason=str(error))
         self._stopping.set()
         server.stop()
-        # When tokens were used last is written by a thread of its own.
+        # When tokens and sessions were used last is written by threads of their own.
         self._app.state.access.settle()
+        if self._pages is not None:
+            self._pages.settle()
         self._store.close()
         return 0
 
@@ -203,7 +197,8 @@ class Admin:
             backend = replace(self._app.state.backend, geo=geo)
             backend.judge.geo = geo
             self._app.state.backend = backend
-            self._pages.use(backend)
+            if self._pages is not None:
+                self._pages.use(backend)
 
     def _server_ended(self, error: BaseException | None) -> None:
         if not self._stopping.is_set():

@@ -8,60 +8,24 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 
 from authz.api import problems
 from authz.api.app import PREFIX
 from authz.api.guard import CLIENT_GONE, Guard
-from authz.api.hosts import Hosts
 from authz.api.limits import Limits
 from authz.api.metrics import ApiMetrics
+from tests.factories.guarded import LOCAL, playing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.unit.api.conftest import Bench
-
-LOCAL = Hosts(local=True)
-LIMITS = Limits(readers=1, writers=1, queue_seconds=0.02, body_bytes=100_000)
-
-
-class _Played:
-    """A guarded application, and a client of it."""
-
-    def __init__(self, app: FastAPI, limits: Limits = LIMITS) -> None:
-        problems.install(app)
-        self.metrics = ApiMetrics()
-        self.guard = Guard(app, hosts=LOCAL, limits=limits, metrics=self.metrics)
-
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.guard), base_url="http://localhost"
-        )
-
-    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        async def call() -> httpx.Response:
-            async with self.client() as client:
-                return await client.request(method, path, **more)
-
-        return asyncio.run(call())
-
-    def counted(self) -> set[tuple[str, str, int]]:
-        return set(self.metrics._requests)
-
-
-def _playing(*routes: tuple[str, str, Callable[..., Any]], limits: Limits = LIMITS) -> _Played:
-    app = FastAPI()
-    for method, path, endpoint in routes:
-        app.add_api_route(path, endpoint, methods=[method], response_model=None)
-    return _Played(app, limits)
 
 
 def test_every_answer_is_nobody_elses_and_what_it_says_it_is() -> None:
     def cached() -> Response:
         return Response(headers={"Cache-Control": "max-age=1", "X-Other": "1"})
 
-    played = _playing(("GET", "/cached", cached))
+    played = playing(("GET", "/cached", cached))
     for answer in (
         played.call("GET", "/cached"),
         played.call("GET", "/nowhere"),
@@ -73,7 +37,7 @@ def test_every_answer_is_nobody_elses_and_what_it_says_it_is() -> None:
 
 
 def test_another_name_is_refused_before_anything_else() -> None:
-    answer = _playing().call("GET", "/", headers={"Host": "evil.example"})
+    answer = playing().call("GET", "/", headers={"Host": "evil.example"})
 
     assert answer.status_code == 421
     assert "admin.hosts" in answer.json()["errors"][0]["message"]
@@ -84,7 +48,7 @@ def test_there_is_no_cors() -> None:
     def get() -> dict[str, str]:
         return {}
 
-    played = _playing(("GET", "/one", get))
+    played = playing(("GET", "/one", get))
     asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"}
     for method in ("GET", "OPTIONS"):
         answer = played.call(method, "/one", headers=asked)
@@ -98,7 +62,7 @@ def test_a_call_is_logged_and_counted_by_its_template(
         request.state.token_id = "t" * 32
         return {"name": name}
 
-    played = _playing(("GET", "/one/{name}", get))
+    played = playing(("GET", "/one/{name}", get))
     played.call("GET", "/one/secret?password=secret")
     played.call("GET", "/none/secret")
 
@@ -116,12 +80,12 @@ def test_the_application_gets_the_whole_body_and_then_hears_when_the_client_leav
     async def post(request: Request) -> dict[str, Any]:
         return {"body": (await request.body()).decode(), "gone": await request.is_disconnected()}
 
-    answer = _playing(("POST", "/", post)).call("POST", "/", content=b"body")
+    answer = playing(("POST", "/", post)).call("POST", "/", content=b"body")
     assert answer.json() == {"body": "body", "gone": False}
 
 
 def test_a_body_that_is_too_large_is_refused_in_the_envelope() -> None:
-    answer = _playing().call("POST", "/", content=b"x" * 100_001)
+    answer = playing().call("POST", "/", content=b"x" * 100_001)
 
     assert answer.status_code == 413
     assert answer.json()["success"] is False
@@ -153,7 +117,7 @@ def test_a_defect_is_told_once_and_answered(log_lines: list[dict[str, Any]]) -> 
     def broken() -> None:
         raise ZeroDivisionError
 
-    answer = _playing(("GET", "/broken", broken)).call("GET", "/broken")
+    answer = playing(("GET", "/broken", broken)).call("GET", "/broken")
 
     assert answer.status_code == 500
     assert answer.json()["errors"][0]["code"] == problems.INTERNAL
@@ -165,7 +129,7 @@ def test_a_defect_is_told_once_and_answered(log_lines: list[dict[str, Any]]) -> 
 def test_a_defect_before_the_application_is_answered_as_well(
     log_lines: list[dict[str, Any]],
 ) -> None:
-    played = _playing()
+    played = playing()
 
     class Broken:
         def accepts(self, _: str | None) -> bool:
@@ -182,7 +146,7 @@ def test_a_defect_before_the_application_is_answered_as_well(
 
 
 def test_a_client_that_left_is_counted_as_such() -> None:
-    played = _playing()
+    played = playing()
 
     async def call() -> None:
         async def receive() -> dict[str, str]:
@@ -205,7 +169,7 @@ class _Slow:
     def __init__(self) -> None:
         self.begun = asyncio.Event()
         self.go = asyncio.Event()
-        self.played = _playing(
+        self.played = playing(
             ("GET", "/quick", self.quick), ("GET", "/slow", self.slow), ("POST", "/slow", self.slow)
         )
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.observability import log
 from authz.store.engine import open_store
 from tests.factories.dashboard import visiting
 
@@ -30,3 +32,11 @@ def visitor(tmp_path: Path, empty_store: Path) -> Iterator[Visitor]:
     """Somebody who may do everything."""
     with visiting(tmp_path, empty_store) as one:
         yield one
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The log lines of the test so far, as data."""
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(log._writer, "put", lambda line: lines.append(json.loads(line)))
+    return lines

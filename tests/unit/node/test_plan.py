@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import yaml
 
 from authz.demo.pki import make_root
 from authz.errors import SettingsError, TransportError
-from authz.node.admin.config import AdminConfig
+from authz.node.admin.config import AdminConfig, DashboardConfig, OidcConfig
 from authz.node.control.config import KeepConfig
 from authz.node.plan import Plan, endpoint_config, plan_of
 from authz.settings import Override, load_settings
@@ -141,6 +142,7 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         events_allowed_seconds=7,
         events_allowed_every=5,
         key_file=str(tmp_path / "ca.key"),
+        dashboard=DashboardConfig(),
         log_format="json",
         log_level="info",
         settings=_settings(**changes).model_dump(mode="json"),
@@ -252,3 +254,81 @@ def test_what_is_kept_and_how_is_the_operator_s_choice(tmp_path: Path) -> None:
     assert (plan.endpoint.recording.query, plan.endpoint.recording.metadata) == (True, True)
     assert plan.admin is not None
     assert plan.admin.client_ip_trusted_hops == 2
+
+
+def _with_provider(tmp_path: Path, **changes: Any) -> Plan:
+    file = tmp_path / "authz.yaml"
+    oidc = {"issuer": "https://id.example.com", "client_id": "authz", "roles": {"admin": ["ops"]}}
+    dashboard = {"url": "https://authz.example.com", "session_idle_minutes": 5}
+    settings = {
+        "store": "on",
+        "fetch": {"allowed_hosts": ["10.0.0.0/8"]},
+        "admin": {"dashboard": {**dashboard, "oidc": {**oidc, **changes}}},
+    }
+    file.write_text(yaml.safe_dump(settings))
+    return plan_of(load_settings(file, []))
+
+
+def test_the_dashboard_has_its_own_settings(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    secret.chmod(0o600)
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(make_root("CA", at=time.time()).pem)
+    roles = {"admin": ["ops"], "editor": ["dev"], "reader": ["staff", "audit"]}
+    plan = _with_provider(
+        tmp_path, client_secret_file="secret", ca_file="ca.pem", roles=roles, label="Acme"
+    )
+
+    assert plan.admin is not None
+    assert plan.admin.dashboard == DashboardConfig(
+        url="https://authz.example.com",
+        session_idle=300.0,
+        session_longest=43_200.0,
+        oidc=OidcConfig(
+            issuer="https://id.example.com",
+            label="Acme",
+            client_id="authz",
+            client_secret_file=str(secret),
+            ca_file=str(authority),
+            scopes=("openid", "email", "profile"),
+            name_claim="email",
+            roles_claim="groups",
+            admins=("ops",),
+            editors=("dev",),
+            readers=("staff", "audit"),
+            allowed_hosts=("10.0.0.0/8",),
+        ),
+    )
+    assert "s3cret" not in repr(plan)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
+
+
+def test_without_a_dashboard_the_api_is_alone() -> None:
+    plan = plan_of(_settings(store="on", **{"admin.dashboard.enabled": False}))
+
+    assert plan.admin is not None
+    assert plan.admin.dashboard is None
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "mode", "said"),
+    [
+        ("client_secret_file", "s", 0o644, "can be read by other users"),
+        ("client_secret_file", "\n", 0o600, "is empty"),
+        ("client_secret_file", None, 0, "does not exist"),
+        ("ca_file", "no certificate", 0o644, "cannot be used"),
+        ("ca_file", None, 0, "cannot be used"),
+    ],
+)
+def test_files_of_a_provider_are_looked_at_before_anything_is_served(
+    key: str, content: str | None, mode: int, said: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "file").write_text(content)
+        (tmp_path / "file").chmod(mode)
+    with pytest.raises(SettingsError, match=said) as caught:
+        _with_provider(tmp_path, **{key: "file"})
+    assert "authz.yaml:" in str(caught.value.where)
+    assert f"admin.dashboard.oidc.{key}" in str(caught.value.where)
+    assert "passphrase" not in str(caught.value.hint)

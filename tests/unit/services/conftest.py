@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 
 from authz.ca.keys import KeyEncryption
 from authz.ca.names import Subject
+from authz.observability import log
 from authz.services.authority_creation import create_authority
 from authz.services.issuance import Issued, issue_certificate
 from authz.services.issuance_requests import NewKey
@@ -79,3 +81,11 @@ def world(tmp_path: Path, empty: Path) -> Iterator[World]:
 @pytest.fixture
 def store(world: World) -> Store:
     return world.store
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The log lines of the test so far, as data."""
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(log._writer, "put", lambda line: lines.append(json.loads(line)))
+    return lines

@@ -12,7 +12,7 @@ from authz.services.activity import keep_activity
 from authz.services.event_summary import (
     MAX_EVENTS,
     Kept,
-    events_over_time,
+    Over,
     summarise_events,
 )
 from authz.services.events import EventFilter
@@ -74,21 +74,41 @@ def test_the_latest_are_looked_at_when_there_are_too_many(world: World) -> None:
 
 def test_checks_over_time_are_estimated(world: World) -> None:
     _keep(world)
+    over = Over(since=1.0, until=100.0, step=60)
 
-    found = events_over_time(world.store, EventFilter(), since=1.0, until=100.0, step=60)
+    found = summarise_events(world.store, EventFilter(), over=over)
+    blocked_ones = summarise_events(world.store, EventFilter(verdict="deny"), over=over)
 
+    assert found.over is not None
     assert (found.over.since, found.over.until, found.over.is_exact) == (0, 120, False)
     assert [(one.name, one.checks) for one in found.over.series] == [
         ("allow", (0, 10)),
         ("deny", (1, 2)),
     ]
     assert (found.blocked.checks, found.allowed.checks) == (3, 10)
+    assert blocked_ones.over is not None
+    assert [one.name for one in blocked_ones.over.series] == ["deny"]
+    assert blocked_ones.allowed == found.allowed
+
+
+def test_what_is_not_in_the_span_is_in_no_step(world: World) -> None:
+    _keep(world)
+
+    found = summarise_events(world.store, EventFilter(), over=Over(since=60, until=120, step=60))
+
+    assert found.over is not None
+    assert [(one.name, one.checks) for one in found.over.series] == [
+        ("allow", (10,)),
+        ("deny", (2,)),
+    ]
 
 
 @pytest.mark.parametrize(("since", "until"), [(60.0, 60.0), (0.0, 1e9)])
 def test_a_span_has_some_steps_and_not_too_many(world: World, since: float, until: float) -> None:
+    over = Over(since=since, until=until, step=60)
+
     with pytest.raises(InvalidInputError, match="steps"):
-        events_over_time(world.store, EventFilter(), since=since, until=until, step=60)
+        summarise_events(world.store, EventFilter(), over=over)
 
 
 @pytest.mark.parametrize("most", [0, 101])

@@ -7,9 +7,11 @@ import pytest
 
 from authz.services.permissions import (
     ACCOUNT_WIDE,
+    EDITING,
     EVERY_ZONE,
     EVERYTHING,
     PERMISSION_GROUPS,
+    READING,
     Grant,
     Level,
     Principal,
@@ -126,3 +128,34 @@ def test_what_is_missing_has_the_name_of_a_group() -> None:
     assert all(group_for(one) for one in EVERYTHING)
     with pytest.raises(AssertionError):
         name(Resource.AUDIT, Level.WRITE, ACCOUNT_WIDE)
+
+
+def test_who_may_read_everything_may_change_nothing() -> None:
+    reader = principal(*READING)
+
+    assert reader.is_read_only
+    for one in EVERYTHING:
+        assert reader.may(one.resource, Level.READ, one.place)
+        assert not reader.may(one.resource, Level.WRITE, one.place)
+    assert principal().is_read_only
+
+
+def test_the_daily_work_changes_no_zones_and_no_tokens() -> None:
+    editor = principal(*EDITING)
+
+    assert not editor.is_read_only
+    assert editor.may(Resource.RULES, Level.WRITE, ZONE)
+    assert editor.may(Resource.CERTIFICATES, Level.WRITE)
+    assert editor.may(Resource.LISTS, Level.WRITE)
+    assert not any(
+        editor.may(one, Level.WRITE, place)
+        for one in (Resource.ZONES, Resource.TOKENS, Resource.ACCOUNT)
+        for place in (ZONE, EVERY_ZONE, ACCOUNT_WIDE)
+    )
+    assert exceeding(EVERYTHING, EDITING) == exceeding(EDITING, READING) == []
+
+
+def test_somebody_whom_a_provider_knows_is_no_token() -> None:
+    alice = Principal(token_id="", name="alice", subject="5" * 64, grants=READING)
+
+    assert alice.actor == "user alice (55555555)"

@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+"""When tokens were last used; how it is noted beside the calls is tested in test_use_notes."""
+
 from __future__ import annotations
 
-import sqlite3
-import threading
-import time
 from typing import TYPE_CHECKING
 
-from authz.errors import StoreUnavailableError
 from authz.services.permissions import EVERYTHING
 from authz.services.token_use import TokenUse
-from authz.services.tokens import create_token, get_token
+from authz.services.tokens import create_token, get_token, update_token
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
-
     from authz.store.engine import Store
     from authz.store.records import Token
     from tests.unit.services.conftest import World
@@ -24,21 +18,6 @@ if TYPE_CHECKING:
 
 def token(world: World) -> Token:
     return create_token(world.store, "ci", EVERYTHING, actor="t", at=AT).token
-
-
-def test_use_is_noted_once_a_minute(world: World) -> None:
-    one = token(world)
-    asked = []
-    use = TokenUse(lambda: asked.append(1) or world.store)  # type: ignore[func-returns-value]  # None
-
-    noted = []
-    for after in (0, 30, 59, 60, 90):
-        use.used(one, AT + after)
-        use.settle()
-        noted.append(get_token(world.store, one.id).last_used_at)
-
-    assert noted == [AT, AT, AT, AT + 60, AT + 60]
-    assert len(asked) == 2
 
 
 def test_what_another_node_noted_counts_too(world: World) -> None:
@@ -57,8 +36,6 @@ def test_what_another_node_noted_counts_too(world: World) -> None:
 
 def test_a_change_of_the_token_meanwhile_stays(world: World) -> None:
     """What notes the use writes that alone, and a change not what was noted."""
-    from authz.services.tokens import update_token
-
     one = token(world)
     use = TokenUse(lambda: world.store)
     use.used(one, AT)
@@ -67,49 +44,3 @@ def test_a_change_of_the_token_meanwhile_stays(world: World) -> None:
 
     found = get_token(world.store, one.id)
     assert (found.name, found.last_used_at) == ("new", AT)
-
-
-def test_a_store_that_is_away_makes_nothing_fail(world: World) -> None:
-    def away() -> Store:
-        raise StoreUnavailableError("away")
-
-    one = token(world)
-    use = TokenUse(away)
-    use.used(one, AT)
-    use.settle()
-
-    assert get_token(world.store, one.id).last_used_at is None
-
-
-def test_a_store_that_is_being_written_to_makes_nobody_wait(world: World, tmp_path: Path) -> None:
-    one = token(world)
-    use = TokenUse(lambda: world.store)
-    other = sqlite3.connect(tmp_path / "authz.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-
-    begin = time.monotonic()
-    use.used(one, AT)
-    took = time.monotonic() - begin
-    other.execute("ROLLBACK")
-    other.close()
-    use.settle()
-
-    assert took < 1
-    assert get_token(world.store, one.id).last_used_at == AT
-
-
-def test_without_threads_calls_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    one = token(world)
-    use = TokenUse(lambda: world.store)
-    with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", no)
-        use.used(one, AT)
-    use.settle()
-    assert get_token(world.store, one.id).last_used_at is None
-
-    use.used(one, AT + 61)
-    use.settle()
-    assert get_token(world.store, one.id).last_used_at == AT + 61

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False, unique=True),
         sa.Column("token_id", sa.String(32), nullable=True),
         sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("subject", sa.String(64), nullable=False),
         sa.Column("grants", sa.Text(), nullable=True),
         sa.Column("address", sa.String(64), nullable=False),
         sa.Column("agent", sa.String(255), nullable=False),
@@ -30,3 +31,4 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Double(), nullable=False),
     )
     op.create_index("ix_sessions_token_id", "sessions", ["token_id"])
+    op.create_index("ix_sessions_subject", "sessions", ["subject"])

@@ -17,15 +17,18 @@ import pytest
 from authz.api.app import PREFIX
 from authz.api.limits import Limits
 from authz.api.server import _Server
+from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.demo.pki import make_root
 from authz.errors import SettingsError
+from authz.extauthz.decode import DecodeOptions
 from authz.geo.database import GeoDatabases
 from authz.node.admin import process as module
-from authz.node.admin.config import AdminConfig
+from authz.node.admin.config import AdminConfig, DashboardConfig
 from authz.node.admin.messages import Databases, FromAdmin
-from authz.node.admin.process import EXIT_CONFIGURATION, Admin, allowed, main
+from authz.node.admin.process import EXIT_CONFIGURATION, Admin, allowed, judge_of, main
 from authz.node.channel import Channel
 from authz.node.keeper_messages import Failed, Inquire, Numbers
+from authz.services.failures import MOST_FAILURES
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
@@ -112,6 +115,46 @@ def test_it_serves_the_store_and_ends_with_its_supervisor(
     assert running.ended.empty()
 
 
+@pytest.fixture
+def with_pages(directory: Path) -> Iterator[_Running]:
+    dashboard = DashboardConfig(url="https://authz.example.com", session_idle=100.0)
+    made = _Running(directory, dashboard=dashboard)
+    yield made
+    made.end()
+
+
+def test_it_serves_the_dashboard_where_there_is_one(with_pages: _Running, directory: Path) -> None:
+    with httpx.Client(base_url=f"http://{with_pages.address}", timeout=PATIENCE) as browser:
+        headers = {"Origin": "https://authz.example.com"}
+        fields = {"token": _token(directory), "next": "/"}
+        begun = browser.post("/sign-in", data=fields, headers=headers)
+        assert begun.status_code == 303
+        # A proxy in front does TLS.
+        assert begun.headers["set-cookie"].startswith("__Host-authz-session=")
+        assert "; Secure" in begun.headers["set-cookie"]
+        assert begun.headers["strict-transport-security"]
+    pages = with_pages.admin._pages
+    assert pages is not None
+    times = pages.app.state.site.options.times
+    assert (times.idle, times.longest) == (100.0, 43_200.0)
+
+
+def test_without_a_dashboard_there_are_no_pages(running: _Running) -> None:
+    answer = httpx.get(f"http://{running.address}/sign-in", timeout=PATIENCE)
+
+    assert answer.status_code == 404
+    assert answer.json()["success"] is False
+
+
+def test_failures_of_pages_and_the_api_are_counted_together(with_pages: _Running) -> None:
+    for _ in range(MOST_FAILURES):
+        assert with_pages.get("/zones", "nobody").status_code == 401
+    url = f"http://{with_pages.address}/sign-in"
+    late = httpx.post(url, data={"token": "nobody"}, timeout=PATIENCE)
+
+    assert late.status_code == 429
+
+
 def test_without_a_store_it_says_so_until_there_is_one(tmp_path: Path) -> None:
     running = _Running(tmp_path)
     try:
@@ -138,6 +181,8 @@ def test_rules_are_tried_with_the_databases_in_force(running: _Running, tmp_path
     file = asn_file(tmp_path / "asn.mmdb", {"192.0.2.0/24": 64500})
     running.channel.send(Databases(asn=str(file)))
     _until(lambda: running.admin._app.state.backend.geo is not None)
+    backend = running.admin._app.state.backend
+    assert backend.judge.geo is backend.geo
     assert isinstance(running.admin._app.state.backend.geo, GeoDatabases)
 
     running.channel.send(Databases(asn=str(tmp_path / "none")))
@@ -287,3 +332,25 @@ def _until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < limit
         moment.wait(0.01)
+
+
+def test_recorded_requests_are_decided_as_the_workers_decide(tmp_path: Path) -> None:
+    config = AdminConfig(
+        listen="127.0.0.1:0",
+        database="sqlite",
+        data_dir=str(tmp_path),
+        log_format="json",
+        log_level="error",
+        certificate_source="xfcc",
+        xfcc_trusted_hops=2,
+        client_ip_trusted_hops=3,
+        certificate_bytes=4096,
+        chain_length=4,
+        fetched=str(tmp_path),
+    )
+    judge = judge_of(config)
+
+    assert judge.decoding == DecodeOptions(
+        certificate_source=CertificateSource.XFCC, xfcc_trusted_hops=2, client_ip_trusted_hops=3
+    )
+    assert judge.limits == CertificateLimits(certificate_bytes=4096, chain_length=4)
