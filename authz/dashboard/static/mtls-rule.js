@@ -92,3 +92,7 @@ for (const one of form.querySelectorAll(".without-script")) {
   one.hidden = true;
 }
 show();
+// What was written before this ran, or what the browser has kept of an earlier visit.
+if ([...form.querySelectorAll("textarea")].some((one) => one.value !== one.defaultValue)) {
+  preview();
+}
