@@ -68,6 +68,7 @@ bench-api: setup .system-packages ## 500 writers and readers of the API for a mi
 bench-store: setup ## a million certificates: list, search, count, revoke; a node that restarts over them (15 minutes, 4 GB of disk)
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check
+	$(BIN)/python benchmarks/event_pages.py --check
 fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
 	$(BIN)/python tests/fuzz/run.py
 

@@ -179,11 +179,12 @@ def _serve_supervised(
     arrived: queue.SimpleQueue[Event],
     stack: ExitStack,
 ) -> None:
-    from authz.node.addresses import reserve, worker_addresses
+    from authz.node.addresses import reserve
     from authz.node.admin.messages import Databases
     from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
     from authz.node.messages import Configure
     from authz.node.supervisor import Published, Supervisor
+    from authz.settings.worker_addresses import worker_addresses
 
     addresses = worker_addresses(
         parse_address(plan.endpoint.listen), plan.workers, port_per_worker=plan.port_per_worker
@@ -192,7 +193,7 @@ def _serve_supervised(
     stack.callback(reservation.close)
 
     directory = own_directory(Path(plan.data_dir), stack)
-    admin = admin_keeper(plan, stack)
+    admin = admin_keeper(plan, directory, stack)
 
     def published(new: NewSnapshot) -> None:
         if admin is not None:

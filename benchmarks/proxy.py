@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions
 from authz.demo.pki import make_root
 from authz.demo.stack import Envoy, access_log_of, start_envoy
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions
 from authz.settings import Settings
 from benchmarks import goload
 from benchmarks.cores import CLIENT, on_core

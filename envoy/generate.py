@@ -2,15 +2,15 @@
 """Write the committed Envoy configurations: `python -m envoy.generate`.
 
 They are what `authz envoy config` prints for the settings named here; a test compares. Nothing else
-is made by hand in them, so edit authz/demo/envoy_config.py and envoy_listener.py instead.
+is made by hand in them, so edit authz/envoy/config.py and listener.py instead.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions
 from authz.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]

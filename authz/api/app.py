@@ -15,6 +15,7 @@ from authz.api.preconditions import unconditional
 from authz.api.repeats import Repeats
 from authz.api.routes import (
     accounts,
+    analytics,
     audit_logs,
     certificate_authorities,
     client_certificates,
@@ -40,6 +41,7 @@ PREFIX: Final = "/client/v4"
 
 _ROUTERS: Final[tuple[APIRouter, ...]] = (
     accounts.router,
+    analytics.router,
     audit_logs.router,
     events.router,
     expressions.router,

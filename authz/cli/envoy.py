@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`authz envoy config`: see authz.demo.envoy_config."""
+"""`authz envoy config`: see authz.envoy.config."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def config_(
     site: _Site = None,
 ) -> None:
     """Print a complete, commented Envoy configuration."""
-    from authz.demo.envoy_config import render_envoy_config
-    from authz.demo.envoy_options import EnvoyOptions, SdsOptions
+    from authz.envoy.config import render_envoy_config
+    from authz.envoy.options import EnvoyOptions, SdsOptions
     from authz.errors import SettingsError
 
     if not sds and (strict or site is not None):

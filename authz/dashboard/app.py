@@ -12,6 +12,7 @@ from authz.dashboard import problems
 from authz.dashboard.headers import protect
 from authz.dashboard.options import Options
 from authz.dashboard.pages import (
+    audit,
     authorities,
     authority_changes,
     authority_creation,
@@ -22,15 +23,21 @@ from authz.dashboard.pages import (
     expressions,
     files,
     hosts,
+    list_items,
+    lists,
     mtls_rule,
     overview,
     rule_editor,
     rule_versions,
     rules,
     sessions,
+    settings,
     sign_in,
     sign_in_oidc,
     simulator,
+    start,
+    tokens,
+    zone_settings,
 )
 from authz.dashboard.rendering import Renderer
 from authz.dashboard.site import Site
@@ -69,6 +76,13 @@ ROUTERS: Final = (
     hosts.router,
     client_certificate_changes.router,
     client_certificates.router,
+    lists.router,
+    list_items.router,
+    tokens.router,
+    audit.router,
+    settings.router,
+    start.router,
+    zone_settings.router,
 )
 
 

@@ -12,6 +12,7 @@ from authz.ca.description import describe
 from authz.certs.certificate import Certificate
 from authz.dashboard.certificate_words import BADGES
 from authz.services.certificate_table import state_of
+from authz.services.check_counts import CertificateCounts, certificate_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
 PEM: Final = "application/x-pem-file"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requests:
-    """How many requests of a certificate were allowed and blocked; None: nobody counts."""
-
-    allowed: int | None = None
-    blocked: int | None = None
+_NEVER_SEEN: Final = CertificateCounts(allowed=0, blocked=0, first_at=0.0, last_at=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +33,14 @@ class Row:
 
     Args:
         badge: what it says of its state, and its kind (ui.badge).
+        requests: how many were allowed and blocked, in every zone together.
     """
 
     certificate: ClientCertificate
     authority: str
     state: CertificateState
     badge: tuple[str, str]
-    requests: Requests
+    requests: CertificateCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +59,17 @@ def rows_of(
     Args:
         names: of their authorities, by identifier.
     """
-    counts = requests_of(store, [one.fingerprint_sha256 for one in certificates])
+    counts = certificate_counts(store, [one.fingerprint_sha256 for one in certificates])
     return [
         Row(
             certificate=one,
             authority=names.get(one.authority_id, ""),
             state=state_of(one, at),
             badge=BADGES[state_of(one, at)],
-            requests=counts.get(one.fingerprint_sha256, Requests()),
+            requests=counts.get(one.fingerprint_sha256, _NEVER_SEEN),
         )
         for one in certificates
     ]
-
-
-def requests_of(store: Store, fingerprints: list[str]) -> dict[str, Requests]:
-    """How many requests certificates made, by fingerprint."""
-    return {}
 
 
 def shown(record: AuthorityCertificate) -> ShownCertificate:

@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.dashboard.chart import chart_of
 from authz.dashboard.event_query import GROUPS, NO_ACTION, without_filters
-from authz.dashboard.event_rows import Names, names_for, row_of
+from authz.dashboard.event_rows import names_for, row_of
 from authz.dashboard.event_tops import top_lists
 from authz.dashboard.event_words import ACTIONS, REASONS, VERDICTS
 from authz.dashboard.shown import counted, grouped
 from authz.dashboard.spans import EXACT, PRESETS, exact_fields, field_text
 from authz.policy.decision import Verdict
 from authz.services.check_counts import decisions_over_time
-from authz.services.event_summary import MAX_EVENTS, events_over_time, summarise_events
+from authz.services.event_names import rules_by_ref
+from authz.services.event_summary import Over, summarise_events
 from authz.services.events import EventPage, last_number, list_events
 
 if TYPE_CHECKING:
     from authz.dashboard.event_query import EventQuery
     from authz.dashboard.options import Sampling
     from authz.dashboard.viewers import Viewer
-    from authz.services.check_counts import By, DecisionsOverTime, TopBy
+    from authz.services.check_counts import By, CountedBy, DecisionsOverTime, TopBy
     from authz.services.event_summary import Summary
 
 #: Events of a page.
@@ -35,6 +36,8 @@ PER_PAGE: Final = 40
 AT_ONCE: Final = 100
 
 _TOP: Final = 5
+_ALLOW: Final = Verdict.ALLOW.value
+_DENY: Final = Verdict.DENY.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +56,16 @@ def events_page(viewer: Viewer, query: EventQuery) -> dict[str, Any]:
     # Before they are read: what comes in between is told to the script that asks for more.
     newest = last_number(store)
     page, query = _page(viewer, query, zone_id)
-    wanted = replace(query.filter(zone_id), verdict=None)
-    summary = summarise_events(store, wanted, most=_TOP)
+    only = _only(viewer, query)
+    span = query.span
+    over = Over(since=span.since, until=span.end, step=span.step, by=query.by)
+    summary = summarise_events(
+        store, query.filter(zone_id), most=_TOP, over=over if only is None else None
+    )
     seen = {one.fingerprint_sha256 for one in page.events}
     seen |= {one.name for one in summary.top["certificate"]}
     names = names_for(viewer, seen)
-    over, totals = _over_time(viewer, query, zone_id, names)
+    chart, totals = _chart(viewer, query, zone_id, only, summary)
     return {
         "query": query,
         "base": names.base,
@@ -67,19 +74,20 @@ def events_page(viewer: Viewer, query: EventQuery) -> dict[str, Any]:
         "older": _older(query, page),
         "newest": newest,
         "is_first_page": query.before is None and query.after is None,
-        "chart": chart_of(over, by=query.by, titles=names.rule),
+        "by": GROUPS[query.by],
+        "chart": chart_of(chart, by=query.by, titles=names.rule),
         "bar_urls": [
-            query.at_span(exact_fields(at, at + over.step))
-            for at in range(over.since, over.until, over.step)
+            query.at_span(exact_fields(at, at + chart.step))
+            for at in range(chart.since, chart.until, chart.step)
         ],
-        "line_urls": _line_urls(query, over),
+        "line_urls": _line_urls(query, chart),
         "totals": totals,
-        "remarks": _remarks(over, totals),
-        "sample": _sample(viewer.site.options.sampling, summary, totals, over),
+        "remarks": _remarks(chart, totals),
+        "sample": _sample(viewer.site.options.sampling, summary, totals, chart),
         "tops": top_lists(summary.top, names, lambda by, name: query.url(**_field(by, name))),
         "top_of": ""
         if summary.complete
-        else f"Among the latest {grouped(MAX_EVENTS)} events of this time.",
+        else f"Among the latest {grouped(summary.looked_at)} events of this time.",
         "presets": [
             (label, query.at_span({"span": name}), query.span.name == name)
             for name, (label, *_) in PRESETS.items()
@@ -143,38 +151,51 @@ def _older(query: EventQuery, page: EventPage) -> str:
     return query.url(before=page.events[-1].number) if is_more and page.events else ""
 
 
-def _over_time(
-    viewer: Viewer, query: EventQuery, zone_id: str | None, names: Names
+def _only(viewer: Viewer, query: EventQuery) -> dict[CountedBy, str] | None:
+    """What exact counts are asked for; None where events have to tell."""
+    ref = query.filters["rule"]
+    if ref and viewer.zone is not None:
+        rule = rules_by_ref(viewer.backend.store(), viewer.zone_id, account=True).get(ref)
+        if rule is not None and rule.logs:
+            # It decides nothing, so that it is in no count of decisions.
+            return None
+    return query.counted
+
+
+def _chart(
+    viewer: Viewer,
+    query: EventQuery,
+    zone_id: str | None,
+    only: dict[CountedBy, str] | None,
+    summary: Summary,
 ) -> tuple[DecisionsOverTime, Totals]:
     """What the chart shows, and all of it."""
-    store, span, only = viewer.backend.store(), query.span, query.counted
-    rule = names.rules.get(query.filters["rule"])
-    # A rule that logs decides nothing, so that it is in no count of decisions.
-    if only is None or (rule is not None and rule.logs):
-        found = events_over_time(
-            store,
-            query.filter(zone_id),
-            since=span.since,
-            until=span.end,
-            step=span.step,
-            by=query.by,
+    if only is None:
+        assert summary.over is not None, "it was asked for"
+        verdict = query.filters["verdict"]
+        totals = Totals(
+            allowed=summary.allowed.checks if verdict in ("", _ALLOW) else 0,
+            blocked=summary.blocked.checks if verdict in ("", _DENY) else 0,
+            is_exact=False,
         )
-        totals = Totals(allowed=found.allowed.checks, blocked=found.blocked.checks, is_exact=False)
-        return found.over, totals
+        return summary.over, totals
+    span = query.span
 
     def counted_by(by: By) -> DecisionsOverTime:
         return decisions_over_time(
-            store, zone_id, since=span.since, until=span.end, step=span.step, by=by, only=only
+            viewer.backend.store(),
+            zone_id,
+            since=span.since,
+            until=span.end,
+            step=span.step,
+            by=by,
+            only=only,
         )
 
     chart = counted_by(query.by)
     by_verdict = chart if query.by == "verdict" else counted_by("verdict")
     checks = {one.name: one.total for one in by_verdict.series}
-    totals = Totals(
-        allowed=checks.get(Verdict.ALLOW.value, 0),
-        blocked=checks.get(Verdict.DENY.value, 0),
-        is_exact=True,
-    )
+    totals = Totals(allowed=checks.get(_ALLOW, 0), blocked=checks.get(_DENY, 0), is_exact=True)
     return chart, totals
 
 
@@ -237,7 +258,7 @@ def _sampling(sampling: Sampling) -> str:
 
 def _field(by: TopBy, name: str) -> dict[str, str]:
     """The filter that a value of a list is."""
-    return {by: name, "verdict": Verdict.DENY.value}
+    return {by: name, "verdict": _DENY}
 
 
 def _line_urls(query: EventQuery, over: DecisionsOverTime) -> dict[str, str]:

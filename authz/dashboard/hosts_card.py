@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.dashboard.viewers import Viewer
+    from authz.services.hosts import Host
     from authz.store.records import Authority
 
 #: Hostnames of the card; the page of hosts has all of them.
@@ -42,23 +43,27 @@ class HostsCard:
     total: int
 
 
-def hosts_of(viewer: Viewer) -> list[ShownHost]:
-    """Every hostname of the zone of the page, in their order."""
+def shown_hosts(viewer: Viewer, hosts: Sequence[Host]) -> tuple[ShownHost, ...]:
+    """Hostnames of the zone of the page, as pages show them.
+
+    Args:
+        hosts: those that are shown: every rule is looked at for each.
+    """
     rules = rules_of(viewer)
-    return [
+    return tuple(
         ShownHost(
             hostname=one.hostname,
             authorities=one.authorities,
             rules=None if rules is None else tuple(map(named, guarding(rules, one.hostname))),
         )
-        for one in list_hosts(viewer.store, viewer.zone_id)
-    ]
+        for one in hosts
+    )
 
 
 def hosts_card(viewer: Viewer) -> HostsCard:
     """The card of the pages of certificates."""
-    hosts = hosts_of(viewer)
-    return HostsCard(hosts=tuple(hosts[:ON_CARD]), total=len(hosts))
+    hosts = list_hosts(viewer.store, viewer.zone_id)
+    return HostsCard(hosts=shown_hosts(viewer, hosts[:ON_CARD]), total=len(hosts))
 
 
 def rules_of(viewer: Viewer) -> Sequence[Mapping[str, Any]] | None:

@@ -14,7 +14,7 @@ from authz.dashboard.problems import text_of
 from authz.errors import InvalidInputError
 from authz.services.certificates import list_certificates
 from authz.services.fingerprint_text import read_fingerprints
-from authz.services.mtls_advice import mtls_advice
+from authz.services.mtls_advice import NAMING, mtls_advice
 from authz.services.mtls_rules import DESCRIPTION, Shape, mtls_expression, read_form
 from authz.services.namespace import normalise_hostname
 from authz.services.permissions import Level, Resource
@@ -63,10 +63,12 @@ class Choices:
     """What there is to choose from: hostnames, certificates and issuers of the zone.
 
     Args:
+        may_see: whether these are for who asks.
         certificates: the latest that are not revoked; `more` says whether there are others.
         issuers: name and key identifier of each.
     """
 
+    may_see: bool = False
     hostnames: tuple[str, ...] = ()
     certificates: tuple[ClientCertificate, ...] = ()
     more: bool = False
@@ -105,19 +107,15 @@ def form_from(posted: Form) -> MtlsForm:
 
 def choices_of(viewer: Viewer, trust: ZoneTrust) -> Choices:
     """What there is to choose from, as far as they may see it."""
-    issuers = tuple((one.name, ski) for one in trust.authorities.values() for ski in one.skis)
-    certificates: tuple[ClientCertificate, ...] = ()
-    total = 0
-    if viewer.may(Resource.CERTIFICATES, Level.READ):
-        found = list_certificates(
-            viewer.store, viewer.zone_id, status="active", per_page=MOST_BOXES
-        )
-        certificates, total = found.certificates, found.total
+    if not _may_see(viewer):
+        return Choices()
+    found = list_certificates(viewer.store, viewer.zone_id, status="active", per_page=MOST_BOXES)
     return Choices(
+        may_see=True,
         hostnames=tuple(trust.hosts),
-        certificates=certificates,
-        more=total > len(certificates),
-        issuers=issuers,
+        certificates=found.certificates,
+        more=found.total > len(found.certificates),
+        issuers=tuple((one.name, ski) for one in trust.authorities.values() for ski in one.skis),
     )
 
 
@@ -143,8 +141,17 @@ def preview(viewer: Viewer, form: MtlsForm, trust: ZoneTrust) -> Preview:
     return Preview(
         rule=rule,
         expression=mtls_expression(rule),
-        advice=tuple(mtls_advice(viewer.store, trust, rule, at=viewer.at)),
+        advice=tuple(
+            one
+            for one in mtls_advice(viewer.store, trust, rule, at=viewer.at)
+            if one.code not in NAMING or _may_see(viewer)
+        ),
     )
+
+
+def _may_see(viewer: Viewer) -> bool:
+    """Whether certificates, CAs and which hosts ask for them are for them to see."""
+    return viewer.may(Resource.CERTIFICATES, Level.READ)
 
 
 def _values(

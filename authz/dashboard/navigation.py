@@ -39,15 +39,21 @@ class Section:
 
 OF_ZONE: Final = (
     Entry("Overview", "", Resource.ZONES),
+    Entry("Get started", "/start", Resource.ZONES),
     Entry("Client Certificates", "/client-certificates", Resource.CERTIFICATES),
     Entry("Rules", "/rules", Resource.RULES),
     Entry("Events", "/events", Resource.EVENTS),
     Entry("Simulator", "/simulator", Resource.RULES),
+    Entry("Zone settings", "/settings", Resource.ZONES),
 )
 OF_ACCOUNT: Final[tuple[Entry, ...]] = (
     Entry("Your own CAs", "/authorities", Resource.CERTIFICATES),
     Entry("Account rules", "/rules", Resource.RULES),
     Entry("All events", "/events", Resource.EVENTS),
+    Entry("Lists", "/lists", Resource.LISTS),
+    Entry("API tokens", "/tokens", Resource.TOKENS),
+    Entry("Audit log", "/audit", Resource.AUDIT),
+    Entry("Settings", "/settings", Resource.ACCOUNT),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from authz.dashboard.installation import Installation
 from authz.services.sign_ins import SessionTimes
 
 
@@ -29,9 +30,11 @@ class Options:
         secure: whether browsers reach it by TLS: then cookies never go without.
         url: where they do, "" for wherever it listens; without a path and a slash at its end.
         sampling: which allowed checks are events.
+        installation: the node that serves it.
     """
 
     secure: bool = False
     url: str = ""
     times: SessionTimes = field(default_factory=SessionTimes)
     sampling: Sampling = field(default_factory=Sampling)
+    installation: Installation = field(default_factory=Installation)

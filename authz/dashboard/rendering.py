@@ -7,6 +7,7 @@ they change.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -31,9 +32,10 @@ _TYPES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file for the browser."""
+    """A file for the browser; `packed` is the same, compressed by gzip."""
 
     body: bytes
+    packed: bytes
     media_type: str
 
 
@@ -80,4 +82,9 @@ class Renderer:
 
 def _file(path: Path) -> File:
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return File(body=path.read_bytes(), media_type=kind or "application/octet-stream")
+    body = path.read_bytes()
+    return File(
+        body=body,
+        packed=gzip.compress(body, mtime=0),
+        media_type=kind or "application/octet-stream",
+    )

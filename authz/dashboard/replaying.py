@@ -62,7 +62,7 @@ class Replayed:
 
     Args:
         blocked, allowed: requests that would be decided otherwise.
-        events: where events are; "" for whoever may not see them.
+        events: where events are.
     """
 
     found: Replay
@@ -82,8 +82,13 @@ class Replayed:
         return self.found.still_allowed + self.found.still_blocked
 
 
+def may_replay(viewer: Viewer) -> bool:
+    """Whether they may see what recorded requests say: that is what events say."""
+    return viewer.may(Resource.EVENTS, Level.READ)
+
+
 def replay_of(editing: Editing) -> Replayed | None:
-    """Try a rule on the recorded requests; None where there are none.
+    """Try a rule on the recorded requests; None where there are none, or none for whoever asks.
 
     Raises:
         NotFoundError: the rule that it changes is not there.
@@ -91,6 +96,8 @@ def replay_of(editing: Editing) -> Replayed | None:
     """
     here = editing.here
     viewer = here.viewer
+    if not may_replay(viewer):
+        return None
     found = replay(
         viewer.store,
         here.scope.zone_id,
@@ -102,12 +109,11 @@ def replay_of(editing: Editing) -> Replayed | None:
     if not found.requests:
         return None
     labels = _labels(viewer, found)
-    may_see = viewer.may(Resource.EVENTS, Level.READ)
     return Replayed(
         found=found,
         blocked=_side(found.newly_blocked, labels),
         allowed=_side(found.newly_allowed, labels),
-        events=here.url().removesuffix("/rules") + "/events" if may_see else "",
+        events=here.url().removesuffix("/rules") + "/events",
     )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.dashboard.problems import text_of
+from authz.dashboard.replaying import may_replay
 from authz.dashboard.rule_forms import CONTENT_TYPES, RuleForm, field_of, form_of_rule
 from authz.dashboard.rule_matches import events_url, matches_of
 from authz.dashboard.rule_rows import to_block
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from authz.services.rule_deployment import Basis
     from authz.services.rule_merging import Rebased
     from authz.store.rule_drafts import RuleDraft
+
+#: Rules that a skip rule can be chosen from by a box each; others are named by their refs.
+MOST_BOXES: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +177,12 @@ def show(
         wrong=wrong,
         findings=findings,
         replayed=replayed,
+        may_replay=may_replay(here.viewer),
         is_held=is_held,
         info=info,
         content_types=CONTENT_TYPES,
-        skippable=_skippable(rules.rules, editing),
+        skippable=(skippable := _skippable(rules.rules, editing))[:MOST_BOXES],
+        more_to_skip=skippable[MOST_BOXES:],
         matches=None if rule is None else _matches(here, rule),
         events_url=events_url,
         count=len(rules.rules) + (editing.rule_id is None),
@@ -259,9 +265,9 @@ def _place(text: str, was_at: str) -> int | None:
 
 
 def _skippable(rules: Sequence[Mapping[str, Any]], editing: Editing) -> list[dict[str, Any]]:
-    """The rules that a skip rule can leave out, and those that it does."""
+    """The rules that a skip rule can leave out; where there are many, those that it does first."""
     chosen = set(editing.form.skip_rules)
-    return [
+    found: list[dict[str, Any]] = [
         {
             "id": str(one["id"]),
             "name": str(one.get("description") or ref_of(one)),
@@ -271,6 +277,7 @@ def _skippable(rules: Sequence[Mapping[str, Any]], editing: Editing) -> list[dic
         for one in rules
         if one["id"] != editing.rule_id
     ]
+    return found if len(found) <= MOST_BOXES else sorted(found, key=lambda one: not one["chosen"])
 
 
 def _matches(here: RulesViewer, rule: Mapping[str, Any]) -> RuleCounts | None:

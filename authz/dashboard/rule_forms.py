@@ -123,7 +123,8 @@ def form_of_rule(rule: Mapping[str, Any], place: int | None = None) -> RuleForm:
     logging = rule.get("logging")
     form = RuleForm(
         description=_text(rule.get("description")),
-        ref=_text(rule.get("ref")),
+        # What nobody has named is named by its identifier.
+        ref="" if rule.get("ref") == rule.get("id") else _text(rule.get("ref")),
         expression=_text(rule.get("expression")),
         action=_text(rule.get("action")) or "block",
         enabled=rule.get("enabled") is not False,
@@ -155,7 +156,7 @@ def form_from(posted: Form) -> RuleForm:
         content_type=posted.text("content_type", "text/plain"),
         content=posted.raw("content"),
         skips=frozenset(posted.many("skips")) & {"ruleset", "phase", "rules"},
-        skip_rules=tuple(dict.fromkeys(posted.many("skip_rules"))),
+        skip_rules=tuple(dict.fromkeys([*posted.many("skip_rules"), *posted.lines("skip_refs")])),
         log_skipped=posted.checked("log_skipped"),
         kept={} if posted.checked("drop_kept") else _object(posted.raw("kept")),
     )

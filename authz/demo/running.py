@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from authz.demo.api_client import Api
 from authz.demo.credentials import Credentials, make_credentials
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions, SdsOptions
 from authz.demo.processes import READY_SECONDS
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import Authz, Envoy, access_log_of, data_of, start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions, SdsOptions
 from authz.errors import DemoError
 from authz.services.first_token import FILE_NAME
 from authz.settings import load_settings

@@ -92,7 +92,7 @@ class Recording:
         return Recorded(
             request=CheckRequest(attributes=kept).SerializeToString(),
             left_out=LeftOut(
-                headers=tuple(dict.fromkeys(one.headers)),
+                headers=tuple(sorted(set(one.headers))),
                 query=one.query,
                 query_names=one.query_names,
                 path=one.path,

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from authz.observability.log import get_logger
 
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 NAME = "addresses.json"
 
 
-def metrics_address(data_dir: Path) -> str | None:
-    """Where the node of this data directory serves metrics; None when none says so there."""
+def read_addresses(data_dir: Path) -> dict[str, Any]:
+    """What the file of this data directory says; nothing when there is none, or none of ours."""
     try:
         found = json.loads((data_dir / NAME).read_bytes())
     except (OSError, ValueError):
-        return None
-    address = found.get("metrics") if isinstance(found, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def metrics_address(data_dir: Path) -> str | None:
+    """Where the node of this data directory serves metrics; None when none says so there."""
+    address = read_addresses(data_dir).get("metrics")
     return address if isinstance(address, str) else None
 
 

@@ -86,7 +86,7 @@ def when_needed(
     return control
 
 
-def admin_keeper(plan: Plan, stack: ExitStack) -> AdminKeeper | None:
+def admin_keeper(plan: Plan, directory: Path, stack: ExitStack) -> AdminKeeper | None:
     """The keeper of the process that serves the API, None where it is not served.
 
     Raises:
@@ -107,7 +107,11 @@ def admin_keeper(plan: Plan, stack: ExitStack) -> AdminKeeper | None:
         backlog=1024,
     )
     port = listener.getsockname()[1]
-    config = msgspec.structs.replace(plan.admin, listen=str(replace(wanted, port=port)))
+    config = msgspec.structs.replace(
+        plan.admin,
+        listen=str(replace(wanted, port=port)),
+        fetched=str(directory / DIRECTORY),
+    )
     keeper = AdminKeeper(config, listener)
     stack.callback(keeper.stop)
     return keeper

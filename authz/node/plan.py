@@ -197,6 +197,7 @@ def _admin_config(settings: Settings) -> AdminConfig:
         dashboard=_dashboard_config(settings) if admin.dashboard.enabled else None,
         log_format=settings.log.format,
         log_level=settings.log.level,
+        settings=settings.model_dump(mode="json"),
     )
 
 

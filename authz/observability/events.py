@@ -165,8 +165,15 @@ class EventRecorder:
         ruling = decision.ruling
         if ruling.logged:
             self._count(ruling)
-        elif ruling.verdict is _ALLOW and not self._is_told(decision, at):
-            return
+        elif ruling.verdict is _ALLOW:
+            if self._every:
+                # Always due.
+                self._countdown -= 1
+                if self._countdown > 0:
+                    return
+                self._countdown = self._every
+            elif not self._is_its_turn(decision, at):
+                return
         if len(self._events) >= MAX_EVENTS:
             self.dropped += 1
             return
@@ -195,15 +202,8 @@ class EventRecorder:
             )
         )
 
-    def _is_told(self, decision: Decision, at: float) -> bool:
-        """Whether an allowed check is; says when the next one is due."""
-        if self._every:
-            # Always due.
-            self._countdown -= 1
-            if self._countdown > 0:
-                return False
-            self._countdown = self._every
-            return True
+    def _is_its_turn(self, decision: Decision, at: float) -> bool:
+        """Whether an allowed check is told by time; says when the next one is due."""
         client = decision.client
         seen = math.inf if client is None else client.due
         if not self._seconds:

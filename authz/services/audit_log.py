@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.errors import InvalidInputError
+from authz.errors import InvalidInputError, NotFoundError
 from authz.services.context import account_of
 from authz.services.times import rfc3339
 from authz.store.audit import AuditQuery
@@ -33,6 +33,9 @@ _VERBS: Final[Mapping[str, str]] = {
 }
 VERBS: Final = ("create", "update", "delete")
 
+#: More actors are not offered to choose from: everybody who signs in by a provider is one.
+MOST_ACTORS: Final = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
@@ -49,6 +52,19 @@ class AuditFilter:
     but: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: float | None = None
     until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditChoices:
+    """What entries can be filtered by.
+
+    Args:
+        actors: of those there are, MOST_ACTORS.
+    """
+
+    actors: tuple[str, ...]
+    actions: tuple[str, ...]
+    object_types: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +127,7 @@ def find_entries(
         account = account_of(session)
     return AuditPage(
         entries=tuple(found),
-        cursor=_cursor(last) if more and last is not None else None,
+        cursor=cursor_of(last) if more and last is not None else None,
         cut=more and len(found) < most,
         account=account,
         zones=zones,
@@ -121,6 +137,36 @@ def find_entries(
 def verb_of(action: str) -> str:
     """What an action comes to: one of VERBS."""
     return _VERBS.get(action.rpartition(".")[2], "update")
+
+
+def get_entry(store: Store, entry_id: str) -> AuditEntry:
+    """The entry with this identifier.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with store.read() as session:
+        found = session.audit.find(AuditQuery(only={"id": (entry_id,)}), most=1)
+    if not found:
+        raise NotFoundError(
+            "there is no such entry", hint="the audit log shows those that are kept"
+        )
+    return found[0]
+
+
+def audit_choices(store: Store) -> AuditChoices:
+    """What entries can be filtered by, in the order of letters."""
+    with store.read() as session:
+        return AuditChoices(
+            actors=tuple(session.audit.distinct("actor", most=MOST_ACTORS)),
+            actions=tuple(session.audit.actions()),
+            object_types=tuple(session.audit.distinct("object_type")),
+        )
+
+
+def cursor_of(entry: AuditEntry) -> str:
+    """Where entries go on behind this one, in either order."""
+    return base64.urlsafe_b64encode(json.dumps([entry.at, entry.number]).encode()).decode()
 
 
 def latest_entries(
@@ -168,10 +214,6 @@ def _columns(
             wanted |= {one for one in session.audit.actions() if verb_of(one) in wanted}
         columns["action"] = tuple(sorted(wanted))
     return columns
-
-
-def _cursor(entry: AuditEntry) -> str:
-    return base64.urlsafe_b64encode(json.dumps([entry.at, entry.number]).encode()).decode()
 
 
 def _place(cursor: str) -> tuple[float, int]:

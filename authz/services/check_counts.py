@@ -215,7 +215,9 @@ def top_blocked(
     )
 
 
-def certificate_counts(store: Store, fingerprints: Collection[str]) -> dict[str, CertificateCounts]:
+def certificate_counts(
+    store: Store, fingerprints: Collection[str], *, zone_id: str | None = None
+) -> dict[str, CertificateCounts]:
     """How many checks each certificate was allowed and blocked in, by fingerprint as asked for.
 
     None is in it that was never seen. They are counted for every zone together, within some ten
@@ -223,10 +225,15 @@ def certificate_counts(store: Store, fingerprints: Collection[str]) -> dict[str,
 
     Args:
         fingerprints: SHA-256, hexadecimal, in any case, with or without colons.
+        zone_id: only those of client certificates of this zone; None: of any, also of CAs that
+            are managed elsewhere.
     """
     asked = {one: hex_of(one) for one in fingerprints}
     with store.read() as session:
-        found = session.certificate_checks.get(set(asked.values()))
+        wanted = set(asked.values())
+        if zone_id is not None:
+            wanted = session.certificate_checks.known(wanted, zone_id)
+        found = session.certificate_checks.get(wanted)
     return {
         one: CertificateCounts(
             allowed=found[text].allowed,

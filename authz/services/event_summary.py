@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
     from authz.store.event_summary import EventSummary
 
-#: Events that are looked at, the latest: more take longer than anybody waits for a page.
+#: Events that are ranked, the latest: more take longer than anybody waits for a page.
 MAX_EVENTS: Final = 20_000
-#: And where they are only counted.
+#: Events that are added up over time.
 MAX_OVER_TIME: Final = 100_000
 
 _COLUMNS: Final[Mapping[TopBy, str]] = {
@@ -52,14 +52,25 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Over:
+    """The time that is wanted in steps, as `decisions_over_time` of check_counts takes it."""
+
+    since: float
+    until: float
+    step: int
+    by: By = "verdict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Events added up.
 
     Args:
-        looked_at: how many.
+        looked_at: of how many `top` is told.
         complete: whether those are all; otherwise they are the latest.
-        allowed, blocked: how many there are of each.
+        allowed, blocked: how many there are of each, of all that were looked at.
         top: what was blocked often.
+        over: the checks that the events stand for, over time; None where that was not asked for.
     """
 
     looked_at: int
@@ -67,31 +78,36 @@ class Summary:
     allowed: Kept
     blocked: Kept
     top: Mapping[TopBy, tuple[Top, ...]]
+    over: DecisionsOverTime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """The checks that events stand for, over time; `allowed` and `blocked` are all of them."""
-
-    over: DecisionsOverTime
-    allowed: Kept
-    blocked: Kept
-
-
-def summarise_events(store: Store, wanted: EventFilter, *, most: int = 5) -> Summary:
-    """Add up the latest MAX_EVENTS of these events.
+def summarise_events(
+    store: Store, wanted: EventFilter, *, most: int = 5, over: Over | None = None
+) -> Summary:
+    """Add up events of every verdict, the latest MAX_EVENTS of them.
 
     Args:
+        wanted: which; its verdict counts for `over` alone.
         most: how many of each kind are among the top.
+        over: tell them over time, too, the latest MAX_OVER_TIME: an estimate of what
+            `decisions_over_time` of check_counts cannot tell apart.
 
     Raises:
-        InvalidInputError: that is too many.
+        InvalidInputError: that is too many, no span, or in too many steps.
     """
     if not 1 <= most <= MAX_TOP:
         raise InvalidInputError(f"{most} cannot be told", hint=f"1 to {MAX_TOP} can")
+    begin = end = 0
+    if over is not None:
+        begin, end = _span(over)
     with store.read() as session:
         found = session.events.summary(
-            columns=tuple(_COLUMNS.values()), most=most, among=MAX_EVENTS, **wanted.columns()
+            columns=tuple(_COLUMNS.values()),
+            most=most,
+            among=MAX_EVENTS,
+            step=None if over is None else (over.by, begin, over.step),
+            step_among=MAX_OVER_TIME,
+            **replace(wanted, verdict=None).columns(),
         )
     return Summary(
         looked_at=found.looked_at,
@@ -104,52 +120,41 @@ def summarise_events(store: Store, wanted: EventFilter, *, most: int = 5) -> Sum
             )
             for by, column in _COLUMNS.items()
         },
+        over=None if over is None else _estimate(found, over, begin, end, wanted.verdict),
     )
 
 
-def events_over_time(
-    store: Store, wanted: EventFilter, *, since: float, until: float, step: int, by: By = "verdict"
-) -> Estimate:
-    """The checks that events stand for, over time: an estimate, where `decisions_over_time` of
-    check_counts cannot tell apart what is wanted.
-
-    Args:
-        since, until: Unix seconds; they are widened to whole steps.
-        step: seconds.
-
-    Raises:
-        InvalidInputError: that is no span, or in too many steps.
-    """
-    begin, end = math.floor(since / step) * step, math.ceil(until / step) * step
-    steps = (end - begin) // step
+def _span(over: Over) -> tuple[int, int]:
+    """Where its first step begins and its last one ends."""
+    begin = math.floor(over.since / over.step) * over.step
+    end = math.ceil(over.until / over.step) * over.step
+    steps = (end - begin) // over.step
     if not 0 < steps <= MAX_STEPS:
         raise InvalidInputError(
             f"between the two moments are {max(steps, 0)} steps",
             hint=f"1 to {MAX_STEPS} can be told; ask for longer ones",
         )
-    bounded = replace(wanted, since=float(begin), until=float(end))
-    with store.read() as session:
-        found = session.events.summary(
-            columns=(),
-            most=1,
-            among=MAX_OVER_TIME,
-            step=(by, begin, step),
-            **bounded.columns(),
-        )
+    return begin, end
+
+
+def _estimate(
+    found: EventSummary, over: Over, begin: int, end: int, verdict: str | None
+) -> DecisionsOverTime:
+    steps = (end - begin) // over.step
     checks: dict[str, list[int]] = {}
-    for at, name, number in found.steps:
-        checks.setdefault(name, [0] * steps)[(at - begin) // step] += number
-    over = DecisionsOverTime(
+    for at, name, told, number in found.steps:
+        place = (at - begin) // over.step
+        if 0 <= place < steps and verdict in (None, told):
+            checks.setdefault(name, [0] * steps)[place] += number
+    return DecisionsOverTime(
         since=begin,
         until=end,
-        step=step,
+        step=over.step,
         counted_since=None,
         hourly=False,
         series=ranked_series(checks),
         is_exact=False,
     )
-    kept = _kept(found)
-    return Estimate(over=over, **kept)
 
 
 def _kept(found: EventSummary) -> dict[Literal["allowed", "blocked"], Kept]:

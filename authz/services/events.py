@@ -136,6 +136,7 @@ def event_object(stored: StoredEvent) -> dict[str, Any]:
     event = stored.event
     return {
         "id": stored.id,
+        "number": stored.number,
         "at": rfc3339(stored.at),
         "zone_id": stored.zone_id,
         **{name: event[name] for name in _AS_IT_IS},

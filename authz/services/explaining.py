@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.extauthz.decode import Undecodable
 from authz.observability.recorded import Unrecorded
 from authz.policy.explain_recorded import explain_recorded
-from authz.services.judging import Judge, missing_of
+from authz.services.judging import Judge
+from authz.services.recorded_requests import left_out_of
 
 if TYPE_CHECKING:
-    from authz.policy.recorded import Missing
     from authz.store.engine import Store
-    from authz.store.records_activity import RecordedRequest, StoredEvent
+    from authz.store.records_activity import StoredEvent
 
 #: Why there is no decision of now, for people.
 _WHY_NOT: Final = {
@@ -63,7 +63,7 @@ def explain_event(
         if recorded is None:
             found["why_not"] = _WHY_NOT.get(str(kept.get("unrecorded", "off")), _GONE)
             return found
-        found["left_out"] = left_out_of(recorded)
+        found["left_out"] = list(left_out_of(recorded))
         if event.zone_id is None and event.reason != "unknown_host":
             found["why_not"] = _FILE_SITE
             return found
@@ -79,18 +79,3 @@ def explain_event(
     if decision["verdict"] is not None:
         found["differs"] = decision["verdict"] != event.verdict
     return found
-
-
-def left_out_of(recorded: RecordedRequest) -> list[str]:
-    """What is missing in a recorded request, for people, as short texts."""
-    missing: Missing = missing_of(recorded.left_out)
-    found = [f"the value of the header {name.decode()}" for name in sorted(missing.headers)]
-    told = {
-        "values of the query": missing.query,
-        "parts of the query that may be names": missing.query_names,
-        "a part of the path": missing.path,
-        "what stood in front of the host": missing.host,
-        "the body": missing.body,
-        "metadata of other filters": missing.metadata,
-    }
-    return found + [text for text, is_missing in told.items() if is_missing]

@@ -7,7 +7,7 @@ before the call returns: the operation is kept as a completed one, for any node 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
@@ -19,7 +19,7 @@ from authz.services.lists import list_of, own_list
 from authz.store.records import List, ListItem, ListOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from authz.services.audited import Parts
     from authz.services.list_values import JudgedItems, NewItem
@@ -43,7 +43,7 @@ class Place:
 
     Args:
         replaced: when all items were last replaced, 0 for never: a reader has to begin anew then.
-        number: of the last item that was read.
+        number: of the last item that was read; of the first one, to read backwards.
     """
 
     list_id: str
@@ -54,11 +54,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some items of a list, and where they go on; None at the end."""
+    """Some items of a list, where they go on, and where those before are; None where there are
+    none."""
 
     list: List
     items: tuple[ListItem, ...]
     following: Place | None = None
+    preceding: Place | None = None
 
 
 def read_items(
@@ -68,6 +70,7 @@ def read_items(
     *,
     search: str = "",
     place: Place | None = None,
+    backwards: bool = False,
     most: int,
 ) -> Page:
     """Items in the order they were added.
@@ -75,7 +78,8 @@ def read_items(
     Args:
         search: addresses begin with it, host names and strings have it in them, numbers are it
             (as Cloudflare has it); the item whose value it is comes first.
-        place: where the page before ended.
+        place: where the page before ended (`following`).
+        backwards: the place is where the page behind begins (`preceding`).
 
     Raises:
         NotFoundError: there is no such list.
@@ -83,35 +87,46 @@ def read_items(
     """
     with store.read() as session:
         one = list_of(session, account_id, list_id)
-        replaced = one.replaced or 0
         if place is not None:
             _check_place(place, one, search)
         kind = ListKind(one.kind)
         value = searched(kind, search)
         exact = session.lists.with_values(one.id, [value]).get(value) if search else None
+        if search and kind in (ListKind.ASN, ListKind.INTEGER):
+            return Page(list=one, items=() if exact is None or place is not None else (exact,))
+        wanted: dict[str, Any] = {
+            "search": search.lower() if kind in (ListKind.IP, ListKind.HOSTNAME) else search,
+            "begins": kind is ListKind.IP,
+            "but": "" if exact is None else exact.id,
+        }
+        # One more than is asked for: whether there is one.
+        if place is not None and backwards:
+            found = session.lists.items(one.id, before=place.number, most=most + 1, **wanted)
+            if len(found) > most:
+                return _page(one, search, found[1:], more_before=True, more=True)
+            place = None
         first = [exact] if exact is not None and place is None else []
         number = 0 if place is None else place.number
-        if search and kind in (ListKind.ASN, ListKind.INTEGER):
-            return Page(list=one, items=tuple(first))
-        found = session.lists.items(
-            one.id,
-            after=number,
-            # One more than is asked for: whether there is one.
-            most=most - len(first) + 1,
-            search=search.lower() if kind in (ListKind.IP, ListKind.HOSTNAME) else search,
-            begins=kind is ListKind.IP,
-            but="" if exact is None else exact.id,
-        )
+        found = session.lists.items(one.id, after=number, most=most - len(first) + 1, **wanted)
     given = found[: most - len(first)]
-    following = None
-    if len(found) > len(given):
-        following = Place(
-            list_id=one.id,
-            search=search,
-            replaced=replaced,
-            number=given[-1].number if given else number,
-        )
-    return Page(list=one, items=(*first, *given), following=following)
+    page = _page(one, search, given, more_before=place is not None, more=len(found) > len(given))
+    return replace(page, items=(*first, *given))
+
+
+def _page(
+    one: List, search: str, items: Sequence[ListItem], *, more_before: bool, more: bool
+) -> Page:
+    def place(number: int) -> Place:
+        return Place(list_id=one.id, search=search, replaced=one.replaced or 0, number=number)
+
+    # Without any, there is one that was looked for and is read first: all others are behind it.
+    first, last = (items[0].number, items[-1].number) if items else (0, 0)
+    return Page(
+        list=one,
+        items=tuple(items),
+        following=place(last) if more else None,
+        preceding=place(first) if more_before and items else None,
+    )
 
 
 def read_item(store: Store, account_id: str, list_id: str, item_id: str) -> Page:

@@ -21,6 +21,7 @@ from authz.store.records import List
 
 if TYPE_CHECKING:
     from authz.store.engine import Store
+    from authz.store.records import Zone
     from authz.store.session import Session
 
 #: As at Cloudflare, but for capital letters, which no expression can name.
@@ -39,11 +40,30 @@ NO_REDIRECTS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleUse:
+    """A rule that names a list; as text `"block-offices" of the zone example.com`.
+
+    Args:
+        zone: None for a rule of the account.
+        ref: its name, or its identifier where it has none.
+    """
+
+    zone: Zone | None
+    rule_id: str
+    ref: str
+    description: str
+
+    def __str__(self) -> str:
+        place = "the account" if self.zone is None else f"the zone {self.zone.name}"
+        return f'"{self.ref}" of {place}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownList:
-    """A list, and the rules that name it, for people: `"block-offices" of the zone example.com`."""
+    """A list, and the rules that name it."""
 
     list: List
-    rules: tuple[str, ...] = ()
+    rules: tuple[RuleUse, ...] = ()
 
 
 def create_list(
@@ -156,7 +176,7 @@ def remove_list(store: Store, account_id: str, list_id: str, *, actor: str, at: 
     with store.write() as session:
         known = _known(session, own_list(session, account_id, list_id))
         if known.rules:
-            told = ", ".join(known.rules[:_TOLD])
+            told = ", ".join(map(str, known.rules[:_TOLD]))
             more = len(known.rules) - _TOLD
             raise ConflictError(
                 f'rules name the list "{known.list.name}": {told}'
@@ -205,19 +225,24 @@ def own_list(session: Session, account_id: str, list_id: str) -> List:
     return found
 
 
-def rules_by_list(session: Session, account_id: str) -> dict[str, list[str]]:
-    """The rules of the account and its zones that name a list, for people, by the list's name."""
-    zones = {one.id: one.name for one in session.zones.all()}
-    found: dict[str, list[str]] = {}
+def rules_by_list(session: Session, account_id: str) -> dict[str, list[RuleUse]]:
+    """The rules of the account and its zones that name a list, by the list's name."""
+    zones = {one.id: one for one in session.zones.all()}
+    found: dict[str, list[RuleUse]] = {}
     for ruleset in session.rulesets.all():
         version = session.rulesets.version(ruleset.id, ruleset.version)
         if ruleset.account_id != account_id or version is None:
             continue
-        place = f"of the zone {zones[ruleset.zone_id]}" if ruleset.zone_id else "of the account"
         for rule in version.rules:
-            told = f'"{rule.get("ref") or rule.get("id", "")}" {place}'
+            rule_id = str(rule.get("id", ""))
+            use = RuleUse(
+                zone=None if ruleset.zone_id is None else zones[ruleset.zone_id],
+                rule_id=rule_id,
+                ref=str(rule.get("ref") or rule_id),
+                description=str(rule.get("description") or ""),
+            )
             for name in lists_named_by([str(rule.get("expression", ""))]):
-                found.setdefault(name, []).append(told)
+                found.setdefault(name, []).append(use)
     return found
 
 

@@ -47,6 +47,12 @@ class Code(StrEnum):
     ISSUER_NOT_ASKED = "issuer_not_asked"
 
 
+#: What names hosts, certificates or CAs that whoever asks has not named.
+NAMING: Final = frozenset(
+    {Code.OTHER_HOSTS, Code.PIN_UNKNOWN, Code.PIN_OF_NO_USE, Code.ISSUER_NOT_ASKED}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """One thing: a sentence, and what to do.

@@ -232,7 +232,7 @@ def _to_block(
 ) -> RuleDraft:
     """What is to be deployed when the rule has logged for long enough."""
     basis = basis_of(after)
-    written = {key: one for key, one in rule.items() if key != "id"} | {"ref": kept["ref"]}
+    written = {key: one for key, one in rule.items() if key != "id"}
     return RuleDraft(
         id=new_id(),
         account_id=after.scope.account_id,

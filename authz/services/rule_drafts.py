@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from authz.store.session import Session
 
 #: Drafts of one scope. They are to be deployed or discarded, and everybody sees all of them.
-MAX_DRAFTS: Final = 200
+MAX_DRAFTS: Final = 100
 
 #: Of one draft as JSON: an expression with its layout, a description and a response. A row of the
 #: audit log has all of it (audited.MAX_BYTES).

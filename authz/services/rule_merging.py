@@ -121,7 +121,8 @@ def merge(
     for part in Part:
         now, wanted = text_of(theirs, part), text_of(mine, part)
         was = None if base is None else text_of(base, part)
-        if now in (wanted, was):
+        # A rule keeps its ref where none is written.
+        if now in (wanted, was) or (part is Part.REF and not wanted):
             continue
         if was == wanted:
             merged = _with_part(merged, theirs, part)

@@ -157,6 +157,8 @@ def text_of(rule: Mapping[str, Any], part: Part, names: Mapping[str, str] = _NO_
     """A part as people read it; the same text is the same part."""
     if part is Part.ENABLED:
         return "disabled" if rule.get("enabled") is False else "enabled"
+    if part is Part.REF and rule.get("ref") == rule.get("id"):
+        return ""
     if part is not Part.ACTION:
         return str(rule.get(part) or "")
     lines = [str(rule.get("action") or "")]

@@ -77,24 +77,7 @@ def add_zone(
     at: float,
 ) -> MadeZone:
     """The same in a transaction of the caller's, for a name that is normalised."""
-    zones = session.zones.all()
-    if any(one.name == wanted for one in zones):
-        raise ConflictError(
-            f'there is a zone "{wanted}" already', hint="authz zone list shows them"
-        )
-    before = owner_of(wanted, zones)
-    taken = sorted(
-        {
-            one.hostname
-            for one in session.hosts.all(before.id)
-            if is_below(one.hostname.removeprefix("*."), wanted)
-        }
-    )
-    if taken:
-        raise ConflictError(
-            f"hostnames of the zone {before.name} would belong to it: {', '.join(taken[:10])}",
-            hint=f"remove them there first: authz host remove {taken[0]}",
-        )
+    before = _owner_until_now(session, wanted)
     losses = _protections(session, wanted, before)
     if losses:
         _check_losses(losses, wanted, before, force=force, within=within)
@@ -116,6 +99,50 @@ def add_zone(
         after=facts_of(zone) | ({"no_longer_protected_by": losses} if losses else {}),
     )
     return MadeZone(zone=zone, losses=losses)
+
+
+def losses_by(
+    store: Store, name: str, *, within: frozenset[Grant] | None = None
+) -> tuple[str, ...]:
+    """What protects the names of a zone that is not made yet, and would count for them no more.
+
+    Args:
+        within: as in `create_zone`; raises what that does, but for what it would do with `force`.
+    """
+    wanted = normalise_zone_name(name)
+    with store.read() as session:
+        before = _owner_until_now(session, wanted)
+        losses = _protections(session, wanted, before)
+        if losses:
+            _check_losses(losses, wanted, before, force=True, within=within)
+    return losses
+
+
+def _owner_until_now(session: Session, wanted: str) -> Zone:
+    """The zone that has the names of one that is not there yet.
+
+    Raises:
+        ConflictError: it is there, or hostnames of another zone would be its own.
+    """
+    zones = session.zones.all()
+    if any(one.name == wanted for one in zones):
+        raise ConflictError(
+            f'there is a zone "{wanted}" already', hint="authz zone list shows them"
+        )
+    before = owner_of(wanted, zones)
+    taken = sorted(
+        {
+            one.hostname
+            for one in session.hosts.all(before.id)
+            if is_below(one.hostname.removeprefix("*."), wanted)
+        }
+    )
+    if taken:
+        raise ConflictError(
+            f"hostnames of the zone {before.name} would belong to it: {', '.join(taken[:10])}",
+            hint=f"remove them there first: authz host remove {taken[0]}",
+        )
+    return before
 
 
 def _protections(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:

@@ -129,12 +129,17 @@ class Audit:
 
     def actions(self) -> list[str]:
         """Every action that an entry tells of: as many look-ups by index as there are."""
+        return self.distinct("action")
+
+    def distinct(self, name: str, *, most: int | None = None) -> list[str]:
+        """What there is in a column that has an index (as `AuditQuery.only`), the first `most`."""
+        column = audit_log.c[name]
         found: list[str] = []
-        query = select(func.min(audit_log.c.action))
+        query = select(func.min(column))
         one = self._connection.execute(query).scalar_one()
-        while one is not None:
+        while one is not None and (most is None or len(found) < most):
             found.append(one)
-            one = self._connection.execute(query.where(audit_log.c.action > one)).scalar_one()
+            one = self._connection.execute(query.where(column > one)).scalar_one()
         return found
 
     def forget(self, before: float) -> int:

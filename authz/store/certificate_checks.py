@@ -58,12 +58,16 @@ class CertificateCheckCounts:
         rows = sorted(map(values_of, some), key=lambda row: row["fingerprint_sha256"])
         self._connection.execute(statement, rows)
 
-    def known(self, fingerprints: Collection[str]) -> set[str]:
-        """Which of these are fingerprints of client certificates that are managed here."""
+    def known(self, fingerprints: Collection[str], zone_id: str | None = None) -> set[str]:
+        """Which of these are fingerprints of client certificates that are managed here, in a
+        zone or in any."""
         column = client_certificates.c.fingerprint_sha256
         found: set[str] = set()
         for some in _parts(sorted(fingerprints)):
-            found.update(self._connection.execute(select(column).where(column.in_(some))).scalars())
+            query = select(column).where(column.in_(some))
+            if zone_id is not None:
+                query = query.where(client_certificates.c.zone_id == zone_id)
+            found.update(self._connection.execute(query).scalars())
         return found
 
     def get(self, fingerprints: Collection[str]) -> dict[str, CertificateChecks]:

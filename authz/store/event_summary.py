@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Connection, Select
 
 _KEPT: Final = "kept"
-_STEP: Final = "step"
+_STEP: Final = "step "
 _TOTAL: Final = "total"
 
 
@@ -30,17 +30,18 @@ class EventSummary:
     """Some events, added up.
 
     Args:
-        looked_at: how many that are.
+        looked_at: how many are ranked.
         kept: by verdict, how many events there are and how many checks they stand for.
         top: by column, the values that most blocked checks have, by the events that stand for
             them, `""` left out: value, checks, number of the latest event and its time.
-        steps: when the step begins (Unix seconds), a value, checks that the events stand for.
+        steps: when the step begins (Unix seconds), a value, the verdict, checks that the events
+            stand for.
     """
 
     looked_at: int
     kept: Mapping[str, tuple[int, int]]
     top: Mapping[str, Sequence[tuple[str, int, int, float]]]
-    steps: Sequence[tuple[int, str, int]] = ()
+    steps: Sequence[tuple[int, str, str, int]] = ()
 
 
 def summarise(
@@ -51,25 +52,32 @@ def summarise(
     most: int,
     among: int,
     step: tuple[str, int, int] | None = None,
+    step_among: int = 0,
 ) -> EventSummary:
     """Add events up.
 
     Args:
         wanted: selects from `events` those that are wanted; its columns do not matter.
         columns: those whose values are ranked, `most` of each.
-        among: events that are looked at, the latest.
+        among: events whose values are ranked, the latest.
         step: the column that is told apart over time, where the first step begins, and seconds of
-            each; None: none is.
+            each; None: none is. `step_among` are the events that this is told by, and `kept` with
+            it: at least `among`.
     """
     names = dict.fromkeys((*columns, "verdict", "weight", "number", "at"))
     if step is not None:
         names[step[0]] = None
     latest = wanted.with_only_columns(*(events.c[name] for name in names))
-    some = latest.order_by(events.c.number.desc()).limit(among).cte("some")
+    most_of_all = among if step is None else max(among, step_among)
+    some = latest.order_by(events.c.number.desc()).limit(most_of_all).cte("some")
+    ranked = some
+    if step is not None:
+        # Ranking takes longer than adding up.
+        ranked = select(some).order_by(some.c.number.desc()).limit(among).cte("ranked")
     parts = [
-        _row(_TOTAL, literal(""), func.count()).select_from(some),
+        _row(_TOTAL, literal(""), func.count()).select_from(ranked),
         _row(_KEPT, some.c.verdict, func.count(), func.sum(some.c.weight)).group_by(some.c.verdict),
-        *(_ranked(some, name, most) for name in columns),
+        *(_ranked(ranked, name, most) for name in columns),
     ]
     if step is not None:
         parts.append(_over_time(some, *step))
@@ -85,7 +93,11 @@ def summarise(
             ]
             for name in columns
         },
-        steps=[(int(row[3]), row[1], int(row[2])) for row in rows if row[0] == _STEP],
+        steps=[
+            (int(row[3]), row[1], row[0].removeprefix(_STEP), int(row[2]))
+            for row in rows
+            if row[0].startswith(_STEP)
+        ],
     )
 
 
@@ -129,4 +141,10 @@ def _over_time(some: CTE, name: str, begin: int, seconds: int) -> Select[Any]:
     # Casts round on PostgreSQL.
     at = cast(func.floor(some.c.at), BigInteger)
     start = (at - (at - since) % step).label("start")
-    return _row(_STEP, some.c[name], func.sum(some.c.weight), start).group_by(start, some.c[name])
+    row = _row("", some.c[name], func.sum(some.c.weight), start)
+    kind = (literal(_STEP) + some.c.verdict).label("kind")
+    return (
+        select(kind, *row.selected_columns[1:])
+        .where(some.c.at >= begin)
+        .group_by(start, some.c[name], some.c.verdict)
+    )

@@ -141,6 +141,7 @@ class Events:
         most: int,
         among: int,
         step: tuple[str, int, int] | None = None,
+        step_among: int = 0,
         since: float | None = None,
         until: float | None = None,
         **wanted: str | None,
@@ -148,7 +149,13 @@ class Events:
         """Events added up; arguments as those of `event_summary.summarise` and of `latest`."""
         query = self._where(select(events.c.number), wanted, since, until)
         return summarise(
-            self._connection, query, columns=columns, most=most, among=among, step=step
+            self._connection,
+            query,
+            columns=columns,
+            most=most,
+            among=among,
+            step=step,
+            step_among=step_among,
         )
 
     def size(self) -> int:
@@ -191,6 +198,9 @@ class Events:
                 continue
             if name == "path_prefix":
                 condition = func.substr(events.c.path, 1, len(value)) == value
+            elif name == "zone_id" and wanted.get("fingerprint_sha256") is not None:
+                # Few events have one: they are found by it, and not among all of the zone's.
+                condition = events.c.zone_id.concat("") == value
             elif name == "matched":
                 condition = (events.c.rule == value) | self._has_logged(value)
             else:

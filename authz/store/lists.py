@@ -130,6 +130,7 @@ class Lists:
         list_id: str,
         *,
         after: int = 0,
+        before: int | None = None,
         most: int | None = None,
         search: str = "",
         begins: bool = False,
@@ -138,13 +139,16 @@ class Lists:
         """Items in the order they were added, those behind number `after`.
 
         Args:
+            before: instead, the last ones before this number.
             search: what a value has in it, or, where it `begins`, at its beginning.
             but: the identifier of one that is left out.
         """
+        number = list_items.c.number
         query = (
             select(*columns_of(ListItem, list_items))
-            .where(list_items.c.list_id == list_id, list_items.c.number > after)
-            .order_by(list_items.c.number)
+            .where(list_items.c.list_id == list_id)
+            .where(number > after if before is None else number < before)
+            .order_by(number if before is None else number.desc())
             .limit(most)
         )
         if but:
@@ -157,7 +161,8 @@ class Lists:
                 if begins
                 else func.replace(value, literal(search, CheckedText()), "") != value
             )
-        return [record_of(ListItem, row) for row in self._connection.execute(query)]
+        found = [record_of(ListItem, row) for row in self._connection.execute(query)]
+        return found if before is None else found[::-1]
 
     def item(self, list_id: str, item_id: str) -> ListItem | None:
         """One item of a list."""

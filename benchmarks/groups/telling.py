@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs a check that events, last sights and counts of rules are noted (ADR-0024).
+"""What it costs a check that events, last sights and counts are noted (ADR-0024).
 
 One process and one check that is remembered, with nobody interested and with a recorder whose
-reports are gathered meanwhile. Of so many denials most find the queue full and are dropped. The
+reports are gathered meanwhile, requests recorded and allowed checks sampled as they are unless the
+settings say otherwise. Of so many denials most find the queue full and are dropped. The
 processor time of the thread that checks: what gathering takes is on another one, bounded by what it
 may tell in a second.
 """
@@ -13,11 +14,13 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from authz.extauthz.decode import DecodeOptions, decode
+from authz.extauthz.recording import Recording, RecordOptions
 from authz.node.reporter import Reporter, Reporting
 from authz.observability.activity import Activity
 from authz.observability.events import EventRecorder
 from authz.observability.metrics import Metrics
 from authz.observability.seen_certificates import SeenCertificates
+from authz.settings.events import HEADERS
 from benchmarks.clock import timed
 from benchmarks.figures import Result
 from benchmarks.inside import expect_allowed, service_for
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from benchmarks.plan import Plan
 
 _SAMPLED: Final = 100
+# The setting's default.
+_ALLOWED_SECONDS: Final = 10.0
 # Often enough that what remembers has remembered.
 _WARM: Final = 4
 
@@ -72,7 +77,12 @@ def measure(plan: Plan) -> Result:
 def _recorder(allowed_every: int) -> Iterator[EventRecorder]:
     """As a process has it, with what gathers its reports."""
     options = DecodeOptions()
-    recorder = EventRecorder(lambda data: decode(data, options).source_address, allowed_every)
+    recorder = EventRecorder(
+        lambda data: decode(data, options).source_address,
+        allowed_every,
+        allowed_seconds=_ALLOWED_SECONDS,
+        record=Recording(RecordOptions(headers=frozenset(HEADERS)), options),
+    )
     activity = Activity()
     reporter = Reporter(
         Reporting(recorder, Metrics().counts, SeenCertificates()),

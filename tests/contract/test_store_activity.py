@@ -242,6 +242,8 @@ def test_certificates_that_are_managed_here_are_known_and_never_forgotten(store:
     with store.note() as session:
         counts = session.certificate_checks
         assert counts.known([fingerprint, "00"]) == {fingerprint}
+        assert counts.known([fingerprint], zone.id) == {fingerprint}
+        assert counts.known([fingerprint], OTHER) == set()
         counts.add([_checks(fingerprint), *(_checks(f"{n}", last_at=AT + n) for n in range(5))])
         assert counts.forget(before=AT + 1, keep=99) == 1
         # Those that were seen longest ago.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from authz.demo.client import Answer, Connection
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions
 from authz.demo.stack import Authz, Envoy, access_log_of, start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions
 from authz.settings import load_settings
 
 if TYPE_CHECKING:

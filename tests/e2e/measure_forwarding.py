@@ -23,11 +23,11 @@ import psutil
 import yaml
 
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.keys import KeyKind
 from authz.demo.pki import make_root
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import Envoy, start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from tests.e2e.harness import default_options, wait_for_health
 

@@ -16,9 +16,9 @@ import yaml
 
 from authz.certs.trust import AuthorityModel
 from authz.demo.client import Connection
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import SdsOptions
 from authz.demo.stack import start_envoy
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import SdsOptions
 from authz.policy.model import PolicyModel, SiteModel
 from authz.sds.material import TrustMaterial, material_of
 from authz.sds.server import SdsServer

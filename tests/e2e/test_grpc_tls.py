@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.pki import Issued, make_root
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import Envoy, start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from tests.e2e.harness import PATIENCE, Stack, default_options, eventually, wait_for_health
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_options import VirtualHost
 from authz.demo.processes import Children
+from authz.envoy.options import VirtualHost
 from tests.e2e.harness import http_client, send, start_stack, unique
 
 if TYPE_CHECKING:

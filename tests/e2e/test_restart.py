@@ -6,9 +6,9 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from tests.e2e.harness import (
     Load,

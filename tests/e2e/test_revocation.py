@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.processes import Children
 from authz.demo.stack import start_authz, start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from authz.store.engine import open_store
 from tests.e2e.harness import (

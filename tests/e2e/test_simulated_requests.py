@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from authz.demo.envoy_config import render_envoy_config
 
 from authz.certs.presented import DEFAULT_LIMITS, read_presented
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.processes import Children
 from authz.demo.stack import start_envoy
 from authz.extauthz.decode import DecodeOptions, decode

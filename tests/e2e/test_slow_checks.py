@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.client import Connection
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.stack import Envoy, start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import Settings
 from tests.e2e.harness import default_options, eventually, wait_for_health
 from tests.e2e.slow_authorizer import SlowAuthorizer

@@ -14,11 +14,11 @@ import yaml
 
 from authz.demo.client import Connection
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_config import render_envoy_config
 from authz.demo.pki import Issued, make_root
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS, Row, policy_yaml
 from authz.demo.stack import start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.settings import Settings
 from tests.e2e.harness import default_options, start_stack, unique
 

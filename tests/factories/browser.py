@@ -77,3 +77,20 @@ def sign_in(page: Page, url: str, token: str) -> None:
     page.get_by_label("API token").fill(token)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda now: "/sign-in" not in now)
+
+
+#: What a control says of itself: its label, else what is in it.
+_SAID: Final = (
+    "() => { const e = document.activeElement;"
+    " return (e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent"
+    " ?? e.textContent ?? '').trim(); }"
+)
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Go on by the Tab key alone, to the control whose name begins so."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate(_SAID).startswith(name):
+            return
+    raise AssertionError(f"{name} cannot be reached by the keyboard")

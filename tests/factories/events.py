@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
+from authz.extauthz.decode import DecodeOptions
+from authz.extauthz.recording import Recording, RecordOptions
 from authz.observability.activity import Counted
 from authz.observability.events import Event
+from tests.factories.checks import check_request
 
 #: A request without a certificate that a rule blocked.
 BLOCKED: Final = Event(
@@ -47,3 +50,12 @@ def counted(rule: str = "r", checks: int = 1, **changes: Any) -> Counted:
 def logged(rule: str = "l", checks: int = 1, **changes: Any) -> Counted:
     """Matches of a `log` rule of the site `api`."""
     return counted(rule, checks, **{"verdict": "", "reason": "logged", "action": "log", **changes})
+
+
+def with_request(event: Event, **changes: Any) -> Event:
+    """The same with its request, as `check_request` makes it, as it is recorded."""
+    given = {"host": event.host, "path": event.path, "sni": event.host, **changes}
+    request = check_request(**given)
+    recording = Recording(RecordOptions(headers=frozenset({"user-agent"})), DecodeOptions())
+    recorded = recording(request.SerializeToString())
+    return msgspec.structs.replace(event, recorded=recorded, unrecorded="")

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 #: Routes that answer GET with something else than a page of their own.
 NO_PAGES: Final[Mapping[str, str]] = {
     "/": "leads to the first page of the menu",
+    "/audit/{entry_id}/entry.json": "a file to download",
     "/favicon.ico": "a picture",
     "/events/tail": "JSON for the script of the page of events",
     "/zones/{zone_id}/events/tail": "the same",
+    "/lists/{list_id}/items.txt": "a file to download",
     "/sign-in": "leads on whoever is signed in; tests/browser/test_frame.py has it",
+    "/start": "leads to the first steps of a zone",
     "/static/{digest}/{name:path}": "files",
     "/zones/{zone_id}/expression/catalogue": "JSON for the expression builder",
     "/zones/{zone_id}/client-certificates/{certificate_id}/certificate.pem": "a file",
@@ -33,6 +36,8 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/zones/{zone_id}/authorities/{authority_id}/certificates/{certificate_id}.pem": "a file",
     "/authorities/{uploaded_id}/certificates/{certificate_id}.pem": "a file",
     "/zones/{zone_id}/authorities/{authority_id}/crls/{certificate_id}.crl": "a file",
+    "/zones/{zone_id}/start/arrived": "JSON for a script of the page",
+    "/zones/{zone_id}/start/envoy.yaml": "a file to download",
 }
 
 

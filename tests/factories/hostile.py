@@ -2,6 +2,7 @@
 """Texts that would be scripts or markup if a page did not show them as text.
 
     hostile_texts(1000)         # different ones, the same in every run, 64 characters at most
+    shown_as_text(page_html)    # whether HOSTILE is there, as text
     is_scripted(page_html)      # what of a page none of our templates has
 
 Each begins with a marker of its own, by which it is found where it is shown.
@@ -9,6 +10,7 @@ Each begins with a marker of its own, by which it is found where it is shown.
 
 from __future__ import annotations
 
+import html
 import random
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 #: What a script of such a text would do: a test looks for it.
 EFFECT: Final = "pwned"
+
+#: Runs in a browser that takes it for HTML, in an element, an attribute or a script.
+HOSTILE: Final = '"\'><script>pwned=1</script><img src=x onerror="pwned=1">{{7*7}}'
 
 _CALL: Final = f"{EFFECT}=1"
 #: Of a common name (RFC 5280, ub-common-name): texts that fit there fit everywhere.
@@ -147,3 +152,9 @@ def shown_in(page: str) -> str:
     reader.feed(page)
     reader.close()
     return "\n".join(reader.texts)
+
+
+def shown_as_text(page: str, text: str = HOSTILE) -> bool:
+    """Whether a page has a text (HOSTILE), and only as text."""
+    escaped = html.escape(text, quote=True).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    return escaped in page and text not in page and "<script>pwned" not in page

@@ -19,6 +19,7 @@ from authz.store.records import (
     ListItem,
     Ruleset,
     RulesetVersion,
+    Token,
     Zone,
 )
 from authz.store.rule_drafts import RuleDraft
@@ -202,3 +203,14 @@ def with_authority(session: Session, name: str = "devices") -> tuple[Zone, Autho
     made = authority(here.account_id, name)
     session.authorities.add(made)
     return here, made
+
+
+def token(name: str = "pipeline", **changes: Any) -> Token:
+    values = {
+        "id": identifier(name),
+        "name": name,
+        "sha256": "0" * 64,
+        "scopes": (),
+        "created_at": AT,
+    }
+    return Token(**values | changes)

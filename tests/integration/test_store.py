@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from authz.services.check_counts import certificate_counts, decisions_over_time, rule_counts
+from authz.services.events import EventFilter, list_events, recorded_request
+from authz.services.explaining import explain_event
+from authz.services.replay import replay
+from tests.factories.checks import check_request
 from tests.factories.populated import HOST, check_of
 from tests.integration.harness import PATIENCE, eventually
 from tests.integration.stores import ALLOWED, DENIED
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
 
     Start = Callable[..., StoreNode]
     Ask = Callable[[str], Asker]
+
+#: google.rpc.Code, of whoever shows no certificate.
+UNAUTHENTICATED = 16
 
 #: From the commit to the next answer. What is measured is in benchmarks/revocations.py; here a
 #: busy machine is no error.
@@ -83,6 +92,59 @@ def test_what_workers_tell_is_in_the_store(
             return bool(session.events.latest(most=5)) and bool(seen and seen.last_seen_at)
 
     eventually(told, "events and the last sight are kept")
+
+
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_a_blocked_request_is_recorded_without_secrets_and_tried_on_other_rules(
+    start_store: Start, asker: Ask, world: World, database: str
+) -> None:
+    alice = world.issue("alice")
+    node = start_store(*TWO, database=database).until_serving()
+    secret = [("cookie", b"s3cret"), ("authorization", b"s3cret")]
+    blocked = check_request(host=HOST, path="/orders?token=s3cret", headers=secret)
+    for address in node.addresses:
+        one = asker(address)
+        assert one.ask(check_of(alice)) == ALLOWED
+        assert one.ask(blocked.SerializeToString()) == UNAUTHENTICATED
+    with world.store.read() as session:
+        zone_id = session.zones.all()[0].id
+    fingerprint = alice.certificate.fingerprint_sha256
+
+    def told() -> bool:
+        wanted = EventFilter(zone_id=zone_id)
+        counts = certificate_counts(world.store, [fingerprint]).get(fingerprint)
+        return len(list_events(world.store, wanted, most=9).events) == 4 and counts is not None
+
+    # What was counted of certificates is told every ten seconds.
+    eventually(told, "events and counts are kept")
+    denied = EventFilter(zone_id=zone_id, verdict="deny")
+    first, second = list_events(world.store, denied, most=9).events
+    recorded = recorded_request(world.store, first)
+    assert recorded is not None
+    assert b"s3cret" not in recorded.request
+    assert set(recorded.left_out["headers"]) == {"cookie", "authorization"}
+    assert "s3cret" not in str(first.event) + str(second.event)
+    at = time.time()
+    explained = explain_event(world.store, first, at=at)
+    assert explained["now"]["verdict"] == "deny"
+    assert explained["now"]["explanation"]["certificate"]["clause"]["source"] == "RFC 8446 §4.4.2.4"
+
+    found = replay(world.store, zone_id, [], at=at)
+    assert found.newly_allowed.requests == 2
+    assert set(found.newly_allowed.examples) == {first.id, second.id}
+    assert found.still_allowed == 2
+    reads_cookie = {"expression": 'http.cookie contains "s"', "action": "block", "ref": "c"}
+    found = replay(world.store, zone_id, [reads_cookie], at=at)
+    assert found.unjudged.reads == (("http.cookie", 2),)
+    counts = certificate_counts(world.store, [fingerprint])[fingerprint]
+    assert (counts.allowed, counts.blocked) == (2, 0)
+    over_time = decisions_over_time(world.store, zone_id, since=at - 600, until=at + 60)
+    assert {one.name: one.total for one in over_time.series} == {"allow": 2, "deny": 2}
+    [(_, rule)] = rule_counts(world.store, zone_id).items()
+    assert rule.checks == 2
+    assert node.metric("authz_counts_not_kept_total") == 0.0
 
 
 @pytest.mark.parametrize("database", ["sqlite"])

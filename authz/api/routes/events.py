@@ -7,12 +7,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from authz.api.calls import Call, account_call, zone_call
+from authz.api.calls import Call, account_call, require, zone_call
 from authz.api.envelope import Continued, Envelope, continued, ok
-from authz.api.models.events import EventObject, EventQuery
+from authz.api.models.events import EventObject, EventQuery, Explanation, RecordedObject
 from authz.api.openapi import EXTENSION
-from authz.services.events import EventFilter, event_object, get_event, list_events
+from authz.services.events import (
+    EventFilter,
+    event_object,
+    get_event,
+    list_events,
+    recorded_request,
+)
+from authz.services.explaining import explain_event
 from authz.services.permissions import Level, Resource
+from authz.services.recorded_requests import request_object
 
 router = APIRouter(tags=["Events"])
 
@@ -71,6 +79,38 @@ def get_of_account(
     return ok(event_object(get_event(call.store, event_id)))
 
 
+@router.get(
+    "/zones/{zone_id}/events/{event_id}/request",
+    response_model=Envelope[RecordedObject],
+    openapi_extra=EXTENSION,
+)
+def request_of(
+    event_id: Id, call: Annotated[Call, zone_call(Resource.EVENTS, Level.READ)]
+) -> dict[str, Any]:
+    """The request of an event, without what is not kept: values of headers and of the query as the
+    settings say, never a body."""
+    event = get_event(call.store, event_id, zone_id=call.zone_id)
+    unrecorded = event_object(event)["unrecorded"]
+    return ok(request_object(recorded_request(call.store, event), unrecorded))
+
+
+@router.get(
+    "/zones/{zone_id}/events/{event_id}/explanation",
+    response_model=Envelope[Explanation],
+    openapi_extra=EXTENSION,
+)
+def explanation_of(
+    event_id: Id, call: Annotated[Call, zone_call(Resource.EVENTS, Level.READ)]
+) -> dict[str, Any]:
+    """Why the check of an event ended as it did, and how it would end by the rules in force.
+
+    It tells the rules: the token must be allowed to read those as well.
+    """
+    require(call, Resource.RULES, Level.READ, call.zone_id)
+    event = get_event(call.store, event_id, zone_id=call.zone_id)
+    return ok(explain_event(call.store, event, judge=call.backend.judge, at=call.at))
+
+
 def _page(call: Call, query: EventQuery, zone_id: str | None) -> dict[str, Any]:
     found = list_events(
         call.store,
@@ -80,6 +120,8 @@ def _page(call: Call, query: EventQuery, zone_id: str | None) -> dict[str, Any]:
             verdict=query.verdict,
             reason=query.reason,
             rule=query.rule,
+            action=query.action,
+            path=query.path,
             host=query.host,
             fingerprint_sha256=query.fingerprint,
             since=query.since,
@@ -87,6 +129,7 @@ def _page(call: Call, query: EventQuery, zone_id: str | None) -> dict[str, Any]:
         ),
         most=query.per_page,
         before=query.cursor,
+        after=query.after,
     )
     return continued(
         [event_object(one) for one in found.events],

@@ -6,18 +6,18 @@ Asking blocks nobody. The rule that does can be made along with it, by whoever m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from authz.dashboard import addresses
 from authz.dashboard.forms import Posted
-from authz.dashboard.hosts_card import hosts_of
+from authz.dashboard.hosts_card import shown_hosts
 from authz.dashboard.problems import texts_of
 from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.errors import AuthzError, ForbiddenError, InvalidInputError, StoreUnavailableError
 from authz.services.authorities import list_authorities
-from authz.services.hosts import add_host, remove_host
+from authz.services.hosts import add_host, list_hosts, remove_host
 from authz.services.managed_authority import managed_authority
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
@@ -25,19 +25,25 @@ from authz.store.records import AuthorityKind
 
 if TYPE_CHECKING:
     from authz.dashboard.forms import Form
-    from authz.dashboard.hosts_card import ShownHost
+    from authz.services.hosts import Host
     from authz.store.records import Authority
 
 router = APIRouter()
+
+PER_PAGE: Final = 100
 
 Reader = Annotated[Viewer, zone_viewer(Resource.CERTIFICATES, Level.READ)]
 Writer = Annotated[Viewer, zone_viewer(Resource.CERTIFICATES, Level.WRITE)]
 
 
 @router.get("/zones/{zone_id}/client-certificates/hosts")
-def hosts(viewer: Reader) -> Response:
-    """Every hostname that asks, and the form for another one."""
-    return _page(viewer)
+def hosts(
+    viewer: Reader,
+    search: Annotated[str, Query(max_length=255)] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    """The hostnames that ask, and the form for another one."""
+    return _page(viewer, search=search.strip().lower(), page=page)
 
 
 @router.post("/zones/{zone_id}/client-certificates/hosts")
@@ -87,7 +93,7 @@ def remove(viewer: Writer, posted: Posted) -> Response:
     )
 
 
-def offered(viewer: Viewer, known: list[ShownHost]) -> list[Authority]:
+def offered(viewer: Viewer, known: list[Host]) -> list[Authority]:
     """The authorities that hostnames of the zone may ask for, as far as whoever looks may know.
 
     Those of the account are shown to who may read them, or if a hostname here asks for one.
@@ -110,7 +116,8 @@ def _chosen(viewer: Viewer, authority_id: str) -> str:
     Raises:
         InvalidInputError: it is not.
     """
-    if authority_id not in {one.id for one in offered(viewer, hosts_of(viewer))}:
+    known = list_hosts(viewer.store, viewer.zone_id)
+    if authority_id not in {one.id for one in offered(viewer, known)}:
         raise InvalidInputError(
             "no authority is chosen", hint="choose whose certificates the hostname asks for"
         )
@@ -121,8 +128,21 @@ def _address(viewer: Viewer) -> str:
     return f"{addresses.client_certificates(viewer.zone_id)}/hosts"
 
 
-def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None = None) -> Response:
-    known = hosts_of(viewer)
+def _at_page(viewer: Viewer, search: str, page: int) -> str:
+    return addresses.with_query(_address(viewer), search=search, page="" if page == 1 else page)
+
+
+def _page(
+    viewer: Viewer,
+    posted: Form | None = None,
+    error: AuthzError | None = None,
+    *,
+    search: str = "",
+    page: int = 1,
+) -> Response:
+    known = list_hosts(viewer.store, viewer.zone_id)
+    found = [one for one in known if search in one.hostname]
+    skip = (page - 1) * PER_PAGE
     managed = managed_authority(viewer.store, viewer.zone_id)
     values: dict[str, Any] = {
         "hostname": "",
@@ -139,7 +159,12 @@ def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None =
         "client_certificates/hosts.html",
         status=200 if error is None else 400,
         errors=[] if error is None else texts_of(error),
-        hosts=known,
+        hosts=shown_hosts(viewer, found[skip : skip + PER_PAGE]),
+        total=len(known),
+        found=len(found),
+        search=search,
+        previous=_at_page(viewer, search, page - 1) if page > 1 else "",
+        next=_at_page(viewer, search, page + 1) if len(found) > skip + PER_PAGE else "",
         authorities=offered(viewer, known),
         values=values,
         rule_address=lambda hostname: addresses.mtls_rule(viewer.zone_id, host=hostname),

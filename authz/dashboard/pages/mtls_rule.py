@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 
 from authz.dashboard.forms import Form, Posted
 from authz.dashboard.mtls_forms import MtlsForm, choices_of, form_from, preview
+from authz.dashboard.replaying import may_replay
 from authz.dashboard.rule_actions import DEPLOY, DRAFT, EDIT, LOG_FIRST, REPLAY, act
 from authz.dashboard.rule_editing import Editing
 from authz.dashboard.rule_forms import form_of_rule
@@ -105,6 +106,7 @@ def _page(
         choices=choices_of(here.viewer, trust),
         made=made or preview(here.viewer, given, trust),
         asked=made is not None,
+        may_replay=may_replay(here.viewer),
         basis=basis_text(basis_of(here.rules())),
     )
 

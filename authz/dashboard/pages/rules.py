@@ -167,6 +167,7 @@ def _list(
         page=page,
         drafts=drafts,
         names=names,
+        to_block={row.to_block for row in page.rows},
         matches=matches_of(here),
         events_url=events_url,
         account_rules=_of_account(here),

@@ -49,13 +49,19 @@ function mount(figure) {
     drawing.append(cursor);
     const head = document.createElement("strong");
     head.textContent = bar.label;
-    const lines = names.map((name, at) => {
+    const lines = names.flatMap((name, at) => {
+      if (bar.values[at] === "0") {
+        return [];
+      }
       const line = document.createElement("span");
       const value = document.createElement("b");
       value.textContent = bar.values[at];
       line.append(name, value);
-      return line;
+      return [line];
     });
+    if (lines.length === 0) {
+      lines.push("No requests");
+    }
     tip.replaceChildren(head, ...lines);
     tip.hidden = false;
     const width = plot.clientWidth;

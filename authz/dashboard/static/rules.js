@@ -69,8 +69,8 @@ class Order {
     if (event.button !== 0) {
       return;
     }
-    const handle = event.currentTarget;
-    handle.setPointerCapture(event.pointerId);
+    // No text is selected meanwhile.
+    event.preventDefault();
     this.#lift(row);
     row.dragging = true;
     row.classList.add("dragged");
@@ -83,20 +83,24 @@ class Order {
       }
     };
     const end = (ended) => {
-      handle.removeEventListener("pointermove", move);
-      handle.removeEventListener("pointerup", end);
-      handle.removeEventListener("pointercancel", end);
+      document.removeEventListener("pointermove", move);
+      document.removeEventListener("pointerup", end);
+      document.removeEventListener("pointercancel", end);
       row.dragging = false;
       row.classList.remove("dragged");
+      if (this.#lifted !== row) {
+        return;
+      }
       if (ended.type === "pointerup") {
         this.#drop();
       } else {
         this.#putBack();
       }
     };
-    handle.addEventListener("pointermove", move);
-    handle.addEventListener("pointerup", end);
-    handle.addEventListener("pointercancel", end);
+    // Of the document: a row that moves loses what its handle had captured.
+    document.addEventListener("pointermove", move);
+    document.addEventListener("pointerup", end);
+    document.addEventListener("pointercancel", end);
   }
 
   #rowAt(y) {

@@ -54,6 +54,8 @@ class Tail {
     this.timer = 0;
     this.asking = null;
     this.counted = 0;
+    this.skipped = false;
+    this.saying = 0;
     this.saidAt = 0;
     this.seen = Date.now();
     button.addEventListener("click", () => (this.on ? this.stop("Paused.") : this.start()));
@@ -82,6 +84,7 @@ class Tail {
     this.asking?.abort();
     this.button.setAttribute("aria-pressed", "false");
     this.button.textContent = "Resume";
+    this.counted = 0;
     this.say(why);
   }
 
@@ -151,21 +154,25 @@ class Tail {
       this.body.rows[this.body.rows.length - 1].remove();
     }
     this.counted += rows.length;
-    this.announce(told.skipped);
+    this.skipped = this.skipped || told.skipped;
+    // Not more often than somebody can listen to.
+    this.saying ||= setTimeout(() => this.announce(), this.saidAt + SAID_EVERY - Date.now());
   }
 
-  /** How many arrived, not more often than somebody can listen to. */
-  announce(skipped) {
-    const now = Date.now();
-    if (now - this.saidAt < SAID_EVERY) {
+  /** How many arrived since that was said last. */
+  announce() {
+    this.saying = 0;
+    if (!this.on) {
       return;
     }
-    this.saidAt = now;
     const some = this.counted === 1 ? "1 new event." : `${this.counted} new events.`;
-    this.status.textContent = skipped
-      ? `Live: ${some} More arrive than can be shown; some are left out here, not in the list.`
-      : `Live: ${some}`;
+    this.say(
+      this.skipped
+        ? `Live: ${some} More arrive than can be shown here; the list has them all.`
+        : `Live: ${some}`,
+    );
     this.counted = 0;
+    this.skipped = false;
   }
 
   say(text) {

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from authz.node.messages import Message
 
 
@@ -42,10 +46,13 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         database: of the store.
         policy: the policy file beside the store.
         certificate_source, xfcc_trusted_hops, client_ip_trusted_hops, certificate_bytes,
-            chain_length: how checks are read, for the simulator.
+            chain_length: how checks are read (as EndpointConfig has them), for the simulator and
+            to decide recorded requests again.
         events_allowed_seconds, events_allowed_every: which allowed checks are told, for pages to
             say.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
+        fetched: the directory of what was fetched, None where nothing is.
+        settings: all of them, as `Settings` takes them, for the pages that tell how a node runs.
         dashboard: None for the API alone.
     """
 
@@ -67,6 +74,8 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     events_allowed_every: int = 0
     key_file: str | None = None
     passphrase_file: str | None = None
+    fetched: str | None = None
     dashboard: DashboardConfig | None = None
     log_format: str
     log_level: str
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from authz.dashboard.app import Dashboard
 from authz.dashboard.options import Options, Sampling
+from authz.node.admin.installation import installation_of
 from authz.services.sign_ins import SessionTimes
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def dashboard_of(config: AdminConfig, backend: Backend, failures: Failures) -> D
         url=url,
         times=SessionTimes(idle=dashboard.session_idle, longest=dashboard.session_longest),
         sampling=Sampling(seconds=config.events_allowed_seconds, every=config.events_allowed_every),
+        installation=installation_of(config),
     )
     return Dashboard(backend, options, failures, _provider(dashboard))
 

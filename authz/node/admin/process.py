@@ -42,7 +42,7 @@ from authz.services.judging import Judge
 from authz.services.keys import encryption_of, has_keys
 from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
-from authz.sources.fetched import DIRECTORY, FetchedFiles
+from authz.sources.fetched import UnchangedFiles
 from authz.sources.key_secret import read_secret
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Admin:
             judge=Judge(
                 decoding=reading.options,
                 limits=reading.limits,
-                fetched=FetchedFiles(Path(config.data_dir) / DIRECTORY),
+                fetched=None if config.fetched is None else UnchangedFiles(Path(config.fetched)),
             ),
         )
         self._app = create_api(backend)

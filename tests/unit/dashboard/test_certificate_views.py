@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authz.dashboard.certificate_views import file, rows_of, shown
+from authz.observability.activity import CertificateCounted
+from authz.services.activity import Tally, keep_activity
 
 if TYPE_CHECKING:
     from tests.factories.dashboard import Visitor
@@ -30,6 +32,24 @@ def test_a_row_has_state_and_issuer(visitor: Visitor) -> None:
         ("Acme", "Active"),
         ("Acme", "Revoked"),
     ]
+
+
+def test_a_row_has_how_many_requests_there_were(visitor: Visitor) -> None:
+    world = visitor.bench.world
+    world.ca()
+    alice, bob = world.issue("alice"), world.issue("bob")
+    counted = CertificateCounted(
+        fingerprint=alice.certificate.fingerprint_sha256, allowed=1204, blocked=3, verified=True
+    )
+    tally = Tally(at=visitor.bench.now, certificates=(counted,))
+    keep_activity(world.store, {}, tally=tally)
+
+    rows = rows_of(world.store, (alice.certificate, bob.certificate), {}, visitor.bench.now)
+    page = visitor.get("/zones/{zone}/client-certificates")
+
+    assert [(one.requests.allowed, one.requests.blocked) for one in rows] == [(1204, 3), (0, 0)]
+    assert "1,204 allowed<br>3 blocked" in page
+    assert page.count(">none<") == 1
 
 
 def test_a_certificate_of_an_authority_is_described(visitor: Visitor) -> None:

@@ -36,11 +36,25 @@ def test_groups_are_told_by_the_names_people_know(visitor: Visitor) -> None:
     assert '<span class="group-name">alice</span>' in page
     assert '<span class="group-name">no certificate</span>' in page
     assert "and more" in page
-    rules = {Grant(resource=Resource.RULES, level=Level.WRITE, place=EVERY_ZONE)}
-    mine = _replay(visitor.with_grants(rules), "true")
+    rules = Grant(resource=Resource.RULES, level=Level.WRITE, place=EVERY_ZONE)
+    events = Grant(resource=Resource.EVENTS, level=Level.READ, place=EVERY_ZONE)
+    mine = _replay(visitor.with_grants({rules, events}), "true")
     assert "alice" not in mine
     assert f"{alice.certificate.fingerprint_sha256[:16]}…" in mine
-    assert "/events/" not in mine
+
+
+def test_recorded_requests_are_for_those_who_may_see_events(visitor: Visitor) -> None:
+    record_checks(visitor.bench.store, ["/secret"])
+    other = visitor.with_grants(
+        {Grant(resource=Resource.RULES, level=Level.WRITE, place=EVERY_ZONE)}
+    )
+
+    page = other.get(NEW)
+    assert 'value="replay"' not in page
+    assert 'value="replay"' not in other.get("/zones/{zone}/rules/mtls")
+    assert "/secret" not in _replay(other, "true")
+    fields = fields_of(page, "rule-form") | {"expression": "true", "ref": "a"}
+    other.post(NEW, {**fields, "do": "deploy"})
 
 
 def test_requests_that_would_be_let_in_are_told(visitor: Visitor) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from authz.node.addresses_file import AddressesFile
+from authz.node.addresses_file import AddressesFile, read_addresses
 from authz.observability.log import flush
 
 if TYPE_CHECKING:
@@ -46,3 +46,12 @@ def test_a_directory_that_cannot_be_written_to_is_only_logged(
     file.remove()
     flush()
     assert "addresses.json is not written" in capfd.readouterr().err
+
+
+def test_what_is_none_of_ours_says_nothing(tmp_path: Path) -> None:
+    assert read_addresses(tmp_path) == {}
+    for text in ("", "[]", "{"):
+        (tmp_path / "addresses.json").write_text(text)
+        assert read_addresses(tmp_path) == {}
+    (tmp_path / "addresses.json").write_text('{"sds": "127.0.0.1:1"}')
+    assert read_addresses(tmp_path) == {"sds": "127.0.0.1:1"}

@@ -12,7 +12,7 @@ from authz.errors import TransportError
 from authz.extauthz.transport import CHECK
 from authz.node.drain import DRAIN_SECONDS
 from authz.node.endpoint import Endpoint
-from authz.node.messages import EndpointConfig
+from authz.node.messages import EndpointConfig, RecordConfig
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.model import DefaultAction
 from tests.factories.checks import check_request
@@ -110,3 +110,24 @@ def test_tls_files_reach_the_transport(tmp_path: Path) -> None:
     with pytest.raises(TransportError, match=r"missing\.pem"):
         endpoint.start()
     assert not endpoint.serving
+
+
+def test_requests_are_recorded_as_the_settings_say() -> None:
+    config = RecordConfig(headers=("x-kept",), query=True)
+    endpoint = Endpoint(
+        EndpointConfig(listen=LOOPBACK, events_allowed_seconds=10.0, recording=config),
+        clock=lambda: AT,
+    )
+    endpoint.swap(_open())
+    headers = (("x-kept", b"1"), ("cookie", b"secret"))
+    endpoint._service.check(check_request(path="/a?b=1", headers=headers).SerializeToString())
+
+    [event] = endpoint.reporting().next().events
+    assert event.recorded is not None
+    assert event.recorded.left_out.headers == ("cookie",)
+    assert not event.recorded.left_out.query
+    assert b"secret" not in event.recorded.request
+    plain = _endpoint()
+    plain.swap(_closed())
+    plain._service.check(check_request().SerializeToString())
+    assert plain.reporting().next().events[0].unrecorded == "off"

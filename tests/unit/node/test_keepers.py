@@ -38,12 +38,12 @@ def _plan(directory: Path, **changes: str) -> Plan:
 
 def test_the_api_has_its_port_before_anything_runs(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        keeper = admin_keeper(_plan(tmp_path, **{"admin.listen": "127.0.0.1:0"}), stack)
+        keeper = admin_keeper(_plan(tmp_path, **{"admin.listen": "127.0.0.1:0"}), tmp_path, stack)
         assert keeper is not None
         host, _, port = keeper.address.rpartition(":")
         assert (host, port != "0") == ("127.0.0.1", True)
         with pytest.raises(TransportError, match="cannot listen for the API") as caught:
-            admin_keeper(_plan(tmp_path, **{"admin.listen": keeper.address}), stack)
+            admin_keeper(_plan(tmp_path, **{"admin.listen": keeper.address}), tmp_path, stack)
         assert "--admin or admin.listen" in str(caught.value.hint)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((host, int(port)))
@@ -51,7 +51,7 @@ def test_the_api_has_its_port_before_anything_runs(tmp_path: Path) -> None:
 
 def test_where_it_is_not_served_there_is_none(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        assert admin_keeper(_plan(tmp_path, **{"admin.listen": "off"}), stack) is None
+        assert admin_keeper(_plan(tmp_path, **{"admin.listen": "off"}), tmp_path, stack) is None
 
 
 def test_what_is_published_is_told_to_whoever_wants_to_know(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import yaml
 from authz.demo.pki import make_root
 from authz.errors import SettingsError, TransportError
 from authz.node.admin.config import AdminConfig, DashboardConfig, OidcConfig
+from authz.node.control.config import KeepConfig
 from authz.node.plan import Plan, endpoint_config, plan_of
 from authz.settings import Override, load_settings
 
@@ -144,6 +145,7 @@ def test_the_api_is_served_of_a_store(tmp_path: Path) -> None:
         dashboard=DashboardConfig(),
         log_format="json",
         log_level="info",
+        settings=_settings(**changes).model_dump(mode="json"),
     )
     assert plan.admin_closed == ""
     assert not plan.alone
@@ -221,6 +223,37 @@ def test_a_data_directory_that_is_a_file_can_hold_no_store(tmp_path: Path) -> No
     with pytest.raises(SettingsError, match="is a file") as caught:
         plan_of(_settings(store="on", data_dir=str(tmp_path / "file")))
     assert "data_dir" in str(caught.value.where)
+
+
+def test_requests_are_recorded_where_a_store_keeps_them(tmp_path: Path) -> None:
+    store: dict[str, str | int] = {"store": "on", "data_dir": str(tmp_path)}
+    endpoint = plan_of(_settings(**store)).endpoint
+    assert endpoint.recording is not None
+    assert "user-agent" in endpoint.recording.headers
+    assert endpoint.events_allowed_seconds == 10.0
+    assert plan_of(_settings(**store, **{"events.requests": False})).endpoint.recording is None
+    assert plan_of(_settings(data_dir=str(tmp_path))).endpoint.recording is None
+
+
+def test_what_is_kept_and_how_is_the_operator_s_choice(tmp_path: Path) -> None:
+    changes: dict[str, str | int] = {
+        "store": "on",
+        "data_dir": str(tmp_path),
+        "events.query": True,
+        "events.metadata": True,
+        "events.keep_events": 5,
+        "events.keep_days": 6,
+        "events.keep_megabytes": 7,
+        "client_ip.trusted_hops": 2,
+    }
+    plan = plan_of(_settings(**changes))
+
+    assert plan.control is not None
+    assert plan.control.keep == KeepConfig(events=5, days=6, megabytes=7)
+    assert plan.endpoint.recording is not None
+    assert (plan.endpoint.recording.query, plan.endpoint.recording.metadata) == (True, True)
+    assert plan.admin is not None
+    assert plan.admin.client_ip_trusted_hops == 2
 
 
 def _with_provider(tmp_path: Path, **changes: Any) -> Plan:

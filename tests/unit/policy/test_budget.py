@@ -94,3 +94,19 @@ def test_beyond_the_budget_the_request_is_denied_with_its_own_reason() -> None:
 
 def test_a_field_that_is_no_part_of_the_request_is_measured() -> None:
     assert not _exceeded('authz.site contains "n$N"', _LARGE, rules=1000)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'lower(http.user_agent) contains "a"',
+        'any(http.request.jwt.claims.sub["x"][*] eq "a") or http.user_agent eq "a"',
+    ],
+)
+def test_a_request_of_a_size_may_be_within_the_budget_whatever_it_says(expression: str) -> None:
+    budget = snapshot(site(rule(expression))).sites[0].budget
+    values = field_values(facts(), ANONYMOUS, "api", b"/", AT)
+
+    assert budget.surely_within(1_000, 1, values)
+    assert not budget.surely_within(10**9, 1, values)
+    assert not budget.surely_within(10**6, 10**6, values)

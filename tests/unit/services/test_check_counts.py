@@ -155,7 +155,7 @@ def test_what_was_blocked_most(store: Store, zone_id: str) -> None:
 
 
 def test_certificates_are_counted_if_they_were_verified_or_are_managed_here(
-    world: World, store: Store
+    world: World, store: Store, zone_id: str
 ) -> None:
     world.ca()
     mine = world.issue().certificate.fingerprint_sha256
@@ -173,6 +173,8 @@ def test_certificates_are_counted_if_they_were_verified_or_are_managed_here(
         spelled: (1, 2),
     }
     assert (found["AA"].first_at, found["AA"].last_at) == (AT, AT)
+    assert certificate_counts(store, ["AA", mine], zone_id=zone_id).keys() == {mine}
+    assert certificate_counts(store, ["AA", mine], zone_id="f" * 32) == {}
 
 
 def test_rules_are_counted_by_what_they_did(store: Store, zone_id: str) -> None:

@@ -272,6 +272,50 @@ def test_numbers_are_looked_for_as_they_are(store: Store) -> None:
     assert office.found("4") == []
 
 
+@pytest.mark.parametrize("search", ["", "10.", "10.0.0.4"])
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5])
+def test_pages_are_gone_through_backwards_as_well(office: Office, most: int, search: str) -> None:
+    office.append("192.0.2.1", *(f"10.0.0.{number}" for number in range(1, 10)))
+    pages = [office.page(search, None, most)]
+    while (place := pages[-1].following) is not None:
+        pages.append(office.page(search, place, most))
+
+    for earlier, later in zip(pages[-2::-1], pages[:0:-1], strict=True):
+        place = later.preceding
+        assert place is not None
+        back = read_items(
+            office.store,
+            office.account_id,
+            office.id,
+            search=search,
+            place=place,
+            backwards=True,
+            most=most,
+        )
+        assert back.items == earlier.items
+        assert back.following is not None
+
+    assert pages[0].preceding is None
+
+
+def test_who_comes_back_to_fewer_items_is_at_the_beginning(office: Office) -> None:
+    office.append(*(f"10.0.0.{number}" for number in range(1, 7)))
+    second = office.page(place=office.page(most=3).following, most=3)
+    office.remove(office.page(most=1).items[0].id)
+
+    back = read_items(
+        office.store,
+        office.account_id,
+        office.id,
+        place=second.preceding,
+        backwards=True,
+        most=3,
+    )
+
+    assert [one.value for one in back.items] == ["10.0.0.2", "10.0.0.3", "10.0.0.4"]
+    assert back.preceding is None
+
+
 def test_items_that_go_while_they_are_read_are_no_trouble(office: Office) -> None:
     office.append(*(f"192.0.2.{n}" for n in range(6)))
     page = office.page(most=2)

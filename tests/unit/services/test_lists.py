@@ -160,7 +160,9 @@ def test_rules_of_the_account_count_and_those_of_another_do_not(store: Store) ->
             rules = ({"id": "a" * 32, "expression": "ip.src in $offices"},)
             session.rulesets.add(own, ruleset_version(own.id, rules=rules))
 
-    assert get_list(store, one.account_id, one.id).rules == (f'"{"a" * 32}" of the account',)
+    (use,) = get_list(store, one.account_id, one.id).rules
+
+    assert (use.zone, use.rule_id, str(use)) == (None, "a" * 32, f'"{"a" * 32}" of the account')
 
 
 def test_the_rules_of_an_earlier_version_do_not_count(store: Store) -> None:

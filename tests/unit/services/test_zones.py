@@ -16,6 +16,7 @@ from authz.services.zones import (
     create_zone,
     get_zone,
     list_zones,
+    losses_by,
 )
 from tests.factories.pki import AT
 
@@ -178,3 +179,17 @@ def test_a_value_that_there_is_not(store: Store, change: dict[str, Any]) -> None
 def test_a_zone_that_is_not_there(store: Store) -> None:
     with pytest.raises(NotFoundError):
         get_zone(store, "example.org")
+
+
+def test_what_a_new_zone_would_lose_is_told_before(store: Store) -> None:
+    assert losses_by(store, "Example.COM") == ()
+    change_zone(store, "default", default_action="block", actor="t", at=AT)
+
+    assert losses_by(store, "example.com") == ("the zone default blocks what no rule decides",)
+    with pytest.raises(ForbiddenError, match="may not change that zone's rules"):
+        losses_by(store, "example.com", within=frozenset())
+    with pytest.raises(ConflictError, match="already"):
+        losses_by(store, "default")
+    with pytest.raises(InvalidInputError, match="no name for a zone"):
+        losses_by(store, "*.example.com")
+    assert [one.name for one in list_zones(store)] == ["default"]

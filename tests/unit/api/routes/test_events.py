@@ -8,6 +8,7 @@ import pytest
 from authz.services.activity import keep_activity
 from authz.services.permissions import Grant, Level, Resource
 from tests.factories.events import blocked
+from tests.factories.traffic import Traffic
 
 if TYPE_CHECKING:
     from authz.observability.events import Event
@@ -58,6 +59,7 @@ def test_an_event_says_what_was_decided(seen: Bench) -> None:
 
     assert found == {
         "id": "decision-1",
+        "number": 2,
         "at": "2026-01-02T00:00:00.000000Z",
         "zone_id": seen.zone_id,
         "site": "default",
@@ -76,6 +78,8 @@ def test_an_event_says_what_was_decided(seen: Bench) -> None:
         "verified": False,
         "revoked": False,
         "failure": "",
+        "weight": 1,
+        "unrecorded": "",
     }
 
 
@@ -91,6 +95,9 @@ def test_events_are_filtered(seen: Bench) -> None:
         f"fingerprint={':'.join(['AB'] * 32)}": "4",
         "since=2026-01-02&until=2026-01-04": "21",
         "verdict=deny&host=api.example.net": "430",
+        "action=block&path=/admin&rule=other": "3",
+        "after=3&per_page=2": "43",
+        "after=6": "",
     }.items():
         found = seen.result("GET", f"/accounts/{{account}}/events?{query}")
         assert _numbers(found) == numbers, query
@@ -133,3 +140,65 @@ def test_the_cursor_goes_on_to_the_end(seen: Bench) -> None:
 def test_what_is_no_verdict_reason_or_cursor_is_refused(api: Bench) -> None:
     for query in ("verdict=maybe", "reason=x", "cursor=x", "cursor=9223372036854775808", "since=x"):
         api.errors(400, "GET", f"/accounts/{{account}}/events?{query}")
+
+
+def test_a_live_tail_goes_on_where_it_was(seen: Bench) -> None:
+    first = seen.call("GET", "/accounts/{account}/events?after=0&per_page=4").json()
+    assert _numbers(first["result"]) == "3210"
+    assert first["result_info"]["cursor"] == str(first["result"][0]["number"])
+    rest = seen.call(
+        "GET", f"/accounts/{{account}}/events?after={first['result_info']['cursor']}"
+    ).json()
+    assert _numbers(rest["result"]) == "54"
+
+
+@pytest.fixture
+def recorded(api: Bench) -> tuple[Bench, str]:
+    """A blocked request with its event, and the identifier of that."""
+    rule = {"expression": 'http.request.uri.path eq "/admin"', "action": "block", "ref": "admin"}
+    api.result(
+        "PUT",
+        "/zones/{zone}/rulesets/phases/http_request_firewall_custom/entrypoint",
+        json={"rules": [rule]},
+    )
+    traffic = Traffic(api.store, now=api.now)
+    event_id = traffic.send(path="/admin?token=secret", headers=(("cookie", b"secret"),))
+    traffic.keep()
+    return api, event_id
+
+
+def test_the_request_of_an_event_is_what_may_be_kept_of_it(recorded: tuple[Bench, str]) -> None:
+    api, event_id = recorded
+    found = api.result("GET", f"/zones/{{zone}}/events/{event_id}/request")
+
+    assert (found["recorded"], found["unrecorded"]) == (True, "")
+    assert found["left_out"] == ["the value of the header cookie", "values of the query"]
+    assert found["check_request"]["attributes"]["request"]["http"]["path"] == "/admin?token="
+    assert "secret" not in str(found)
+
+
+def test_an_event_without_its_request_says_so(seen: Bench) -> None:
+    found = seen.result("GET", "/zones/{zone}/events/decision-1/request")
+    assert found == {
+        "recorded": False,
+        "unrecorded": "",
+        "left_out": [],
+        "check_request": None,
+    }
+    seen.errors(404, "GET", "/zones/{zone}/events/none/request")
+    assert seen.result("GET", "/zones/{zone}/events/decision-1/explanation")["now"] is None
+
+
+def test_an_event_is_explained_to_whoever_may_read_the_rules(recorded: tuple[Bench, str]) -> None:
+    api, event_id = recorded
+    path = f"/zones/{{zone}}/events/{event_id}/explanation"
+    found = api.result("GET", path)
+
+    assert (found["then"]["rule"], found["now"]["rule"], found["differs"]) == (
+        "admin",
+        "admin",
+        False,
+    )
+    assert found["now"]["explanation"]["rules"][0]["rules"][0]["matches"] is True
+    events_only = Grant(resource=Resource.EVENTS, level=Level.READ, place=api.zone_id)
+    api.errors(403, "GET", path, token=api.token_for([events_only]))

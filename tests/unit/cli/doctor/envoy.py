@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from authz.demo.envoy_config import render_envoy_config
+from authz.envoy.config import render_envoy_config
 from authz.settings import Settings
 
 _ADMIN = "type.googleapis.com/envoy.admin.v3."

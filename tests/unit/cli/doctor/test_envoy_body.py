@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from authz.cli.doctor import envoy_body, envoy_dump
-from authz.demo.envoy_config import render_envoy_config
-from authz.demo.envoy_options import EnvoyOptions
+from authz.envoy.config import render_envoy_config
+from authz.envoy.options import EnvoyOptions
 from authz.policy.unknown import BODY_LIMIT
 from authz.settings import Settings
 from tests.factories.pki import AT

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.certs.pem import write_pem
+from authz.dashboard.pages import hosts
 from authz.services.audit_log import latest_entries
 from authz.services.authority_creation import upload_authority
 from authz.services.hosts import list_hosts
@@ -149,6 +150,28 @@ def test_one_of_two_authorities_goes(visitor: Visitor) -> None:
 
     assert _hosts(visitor) == {"api.example.com": ["Acme"]}
     visitor.post(f"{PAGE}/remove", {"hostname": "other.example.com"}, 404)
+
+
+def test_hostnames_have_pages_and_are_searched(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "PER_PAGE", 5)
+    visitor.bench.world.ca()
+    for number in range(11):
+        visitor.bench.world.host(f"h{number}.example.com")
+
+    first, last = visitor.get(PAGE), visitor.get(f"{PAGE}?page=3")
+    found = visitor.get(f"{PAGE}?search=H1")
+
+    assert first.count('<th scope="row">') == 5
+    assert "11 hostnames." in first
+    assert f'rel="next" href="{visitor.bench.path(PAGE)}?page=2"' in first
+    assert last.count('<th scope="row">') == 1
+    assert 'rel="next"' not in last
+    assert "2 hostnames." in found
+    assert "h10.example.com" in found
+    assert "h2.example.com" not in found
+    assert "No hostname fits." in visitor.get(f"{PAGE}?search=nothing")
 
 
 def test_many_rules_are_counted(visitor: Visitor) -> None:

@@ -111,9 +111,15 @@ def test_certificates_are_for_those_who_may_see_them(visitor: Visitor) -> None:
     alice = visitor.bench.world.issue("alice")
     grants = {Grant(resource=Resource.RULES, level=Level.WRITE, place=EVERY_ZONE)}
 
-    page = visitor.with_grants(grants).get(PAGE)
+    add_host(visitor.bench.store, "api.example.com", authority="Acme", actor="t", at=1.0)
+    other = visitor.with_grants(grants)
 
-    assert alice.certificate.fingerprint_sha256 not in page
+    page = other.get(PAGE)
+    for secret in (alice.certificate.fingerprint_sha256, "Acme", "api.example.com</code>"):
+        assert secret in visitor.get(PAGE)
+        assert secret not in page
+    told = other.ask(f"{PAGE}/preview", [["paths", "/a"], ["paths", "/a/*"]])
+    assert "api.example.com" not in str(told["advice"])
     visitor.as_reader().get(PAGE, 403)
     visitor.as_reader().post(PAGE, {"do": "deploy"}, 403)
     visitor.as_reader().ask(f"{PAGE}/preview", [], 403)

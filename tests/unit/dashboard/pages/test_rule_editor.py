@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.dashboard import rule_editing
 from authz.services.rule_deployment import Wanted
 from authz.services.rule_drafts import discard_draft, list_drafts, save_draft
 from tests.factories.recorded_checks import count_matches, record_checks
@@ -298,7 +299,7 @@ def test_what_both_changed_is_for_the_author_to_decide(visitor: Visitor) -> None
 
     page = _press(visitor, f"/{a['id']}", fields, "deploy", 412).text
 
-    assert "You both changed the same of this rule" in page
+    assert "You both changed the same part of this rule" in page
     for text in ("Old", "&lt;b&gt;Theirs&lt;/b&gt;", "&lt;i&gt;Mine&lt;/i&gt;"):
         assert text in page
     assert fields_of(page, FORM)["description"] == "<i>Mine</i>"
@@ -461,3 +462,28 @@ def test_a_log_rule_whose_draft_is_another_one_has_no_button(visitor: Visitor) -
 
     assert "Now block" not in page
     assert "1 draft of this rule" in page
+
+
+def test_of_many_rules_some_are_boxes_and_others_are_named(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rule_editing, "MOST_BOXES", 2)
+    skipped = ["a", "c", "d"]
+    skips = rule("s", action="skip", action_parameters={"rules": {"current": skipped}})
+    before = put_rules(visitor.bench.store, *map(rule, "abcd"), skips)
+    ids = {one["ref"]: one["id"] for one in before.rules}
+    url = f"/{ids['s']}"
+
+    page = visitor.get(f"{LIST}{url}")
+    assert page.count('name="skip_rules"') == 2
+    assert "2 rules are not shown above" in page
+    fields = fields_of(page, FORM)
+    assert fields["skip_refs"].split() == ["d"]
+    _press(visitor, url, fields, "deploy")
+    (now,) = _last(visitor)["action_parameters"]["rules"].values()
+    assert sorted(now) == sorted(ids[ref] for ref in skipped)
+    _press(visitor, url, _open(visitor, url) | {"skip_refs": "b\r\nd"}, "deploy")
+    (now,) = _last(visitor)["action_parameters"]["rules"].values()
+    assert sorted(now) == sorted(ids[ref] for ref in "abcd")
+    wrong = _press(visitor, url, _open(visitor, url) | {"skip_refs": "nobody"}, "deploy", 400)
+    assert 'id="skip_rules-wrong"' in wrong.text

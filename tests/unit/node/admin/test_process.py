@@ -17,13 +17,15 @@ import pytest
 from authz.api.app import PREFIX
 from authz.api.limits import Limits
 from authz.api.server import _Server
+from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.demo.pki import make_root
 from authz.errors import SettingsError
+from authz.extauthz.decode import DecodeOptions
 from authz.geo.database import GeoDatabases
 from authz.node.admin import process as module
 from authz.node.admin.config import AdminConfig, DashboardConfig
 from authz.node.admin.messages import Databases, FromAdmin
-from authz.node.admin.process import EXIT_CONFIGURATION, Admin, allowed, main
+from authz.node.admin.process import EXIT_CONFIGURATION, Admin, allowed, judge_of, main
 from authz.node.channel import Channel
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.services.failures import MOST_FAILURES
@@ -179,6 +181,8 @@ def test_rules_are_tried_with_the_databases_in_force(running: _Running, tmp_path
     file = asn_file(tmp_path / "asn.mmdb", {"192.0.2.0/24": 64500})
     running.channel.send(Databases(asn=str(file)))
     _until(lambda: running.admin._app.state.backend.geo is not None)
+    backend = running.admin._app.state.backend
+    assert backend.judge.geo is backend.geo
     assert isinstance(running.admin._app.state.backend.geo, GeoDatabases)
 
     running.channel.send(Databases(asn=str(tmp_path / "none")))
@@ -328,3 +332,25 @@ def _until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < limit
         moment.wait(0.01)
+
+
+def test_recorded_requests_are_decided_as_the_workers_decide(tmp_path: Path) -> None:
+    config = AdminConfig(
+        listen="127.0.0.1:0",
+        database="sqlite",
+        data_dir=str(tmp_path),
+        log_format="json",
+        log_level="error",
+        certificate_source="xfcc",
+        xfcc_trusted_hops=2,
+        client_ip_trusted_hops=3,
+        certificate_bytes=4096,
+        chain_length=4,
+        fetched=str(tmp_path),
+    )
+    judge = judge_of(config)
+
+    assert judge.decoding == DecodeOptions(
+        certificate_source=CertificateSource.XFCC, xfcc_trusted_hops=2, client_ip_trusted_hops=3
+    )
+    assert judge.limits == CertificateLimits(certificate_bytes=4096, chain_length=4)

@@ -10,9 +10,11 @@ import pytest
 
 from authz.errors import StoreUnavailableError
 from authz.node.control import activity as module
-from authz.node.control.activity import ActivityWriter
-from authz.observability.activity import Report
-from tests.factories.events import blocked
+from authz.node.control.activity import ActivityWriter, retention_of
+from authz.node.control.config import KeepConfig
+from authz.observability.activity import CertificateCounted, Report
+from authz.observability.recorded import Recorded
+from tests.factories.events import blocked, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,12 @@ def _event(number: int, **changes: Any) -> Event:
 def _stored(world: World) -> list[StoredEvent]:
     with world.store.read() as session:
         return session.events.latest(most=5000)
+
+
+def _counts(world: World) -> dict[str, int]:
+    with world.store.read() as session:
+        rows = session.check_counts.summed("rule", since=0, until=120, step=60)
+    return {rule: checks for _, rule, checks in rows}
 
 
 @pytest.fixture
@@ -96,6 +104,106 @@ def test_certificates_that_wait_are_bounded(
     writer.add(Report(seen={"a": 2.0}))
 
     assert writer._seen == {"a": 2.0, "b": 1.0}
+
+
+def test_the_requests_that_wait_are_bounded_together(
+    writer: ActivityWriter, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 10)
+    large = _event(1, recorded=Recorded(request=bytes(6)))
+    writer.add(Report(events=(large, large, _event(2))))
+    assert writer.dropped == 1
+
+    writer.write()
+    writer.add(Report(events=(large,)))
+    writer.write()
+    assert writer.dropped == 1
+    with world.store.read() as session:
+        numbers = [one.number for one in session.events.latest(most=9)]
+        assert len(session.events.requests(numbers)) == 2
+
+
+def test_counts_are_added_up_and_written(writer: ActivityWriter, world: World) -> None:
+    alice = world.issue().certificate.fingerprint_sha256
+
+    def certificate(allowed: int, *, verified: bool) -> CertificateCounted:
+        return CertificateCounted(fingerprint=alice, allowed=allowed, blocked=1, verified=verified)
+
+    for verified in (False, True):
+        writer.add(
+            Report(
+                counts=(counted(checks=2), counted("s")),
+                certificates=(certificate(3, verified=verified),),
+            )
+        )
+    writer.write()
+    writer.write()
+    writer.add(Report(counts=(counted(checks=5),)))
+    writer.write()
+
+    assert _counts(world) == {"r": 9, "s": 2}
+    with world.store.read() as session:
+        found = session.certificate_checks.get([alice])[alice]
+    assert (found.allowed, found.blocked, found.verified) == (6, 2, True)
+    assert writer.uncounted == 0
+
+
+def test_counts_wait_for_a_store_that_is_away(
+    writer: ActivityWriter, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down() -> Any:
+        raise StoreUnavailableError("it is down")
+
+    monkeypatch.setattr(world.store, "note", down)
+    writer.add(Report(counts=(counted(checks=2),)))
+    writer.write()
+    writer.add(Report(counts=(counted(checks=3),)))
+    writer.write()
+    monkeypatch.undo()
+    writer.use(None)
+    writer.write()
+    writer.use(world.store)
+    writer.write()
+
+    assert _counts(world) == {"r": 5}
+    assert writer.uncounted == 0
+
+
+def test_counts_that_the_store_refuses_are_not_tried_again(
+    writer: ActivityWriter, world: World
+) -> None:
+    writer.add(Report(counts=(counted("nul \0", checks=7),)))
+    writer.write()
+    writer.add(Report(counts=(counted(checks=1),)))
+    writer.write()
+
+    assert _counts(world) == {"r": 1}
+    assert writer.uncounted == 7
+
+
+def test_counts_that_do_not_fit_are_counted(
+    writer: ActivityWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_COUNTS", 1)
+    monkeypatch.setattr(module, "MAX_CERTIFICATES", 1)
+    some = tuple(
+        CertificateCounted(fingerprint=one, allowed=1, blocked=2, verified=True) for one in "ab"
+    )
+    writer.add(Report(counts=(counted("r", 2), counted("s", 4), counted("r")), certificates=some))
+
+    assert writer.uncounted == 4 + 3
+
+
+def test_as_much_is_kept_as_the_settings_say(world: World) -> None:
+    retention = retention_of(KeepConfig(events=2, days=1, megabytes=3))
+    assert (retention.events, retention.seconds, retention.bytes) == (2, 86_400.0, 3 * 1024**2)
+    writer = ActivityWriter(clock=lambda: 100.0, retention=retention)
+    writer.use(world.store)
+    writer.add(Report(events=tuple(map(_event, range(4)))))
+    writer.write()
+    writer.tidy()
+
+    assert [one.id for one in _stored(world)] == ["d-3", "d-2"]
 
 
 def test_without_a_store_events_are_dropped_and_counted(writer: ActivityWriter) -> None:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the configuration takes from authz.yaml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authz.envoy.options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
+from authz.errors import SettingsError, TransportError
+from authz.settings import Settings
+
+
+def settings(**values: Any) -> Settings:
+    return Settings.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, Forwarding.PEER),
+        ({"xfcc": {"trusted_hops": 2}}, Forwarding.PEER),
+        ({"certificate_source": "xfcc"}, Forwarding.XFCC),
+        ({"certificate_source": "xfcc", "xfcc": {"trusted_hops": 2}}, Forwarding.BEHIND_PROXY),
+        ({"certificate_source": "xfcc", "xfcc": {"trusted_hops": 3}}, Forwarding.BEHIND_PROXY),
+    ],
+)
+def test_the_certificate_travels_the_way_that_authz_believes(
+    values: dict[str, Any], expected: Forwarding
+) -> None:
+    assert forwarding_of(settings(**values)) is expected
+
+
+@pytest.mark.parametrize(
+    ("grpc", "expected"),
+    [
+        ({}, ("127.0.0.1:50051",)),
+        ({"listen": "unix:/run/a.sock"}, ("unix:/run/a.sock",)),
+        ({"listen": "0.0.0.0:7000"}, ("127.0.0.1:7000",)),
+        ({"listen": "[::]:7000"}, ("[::1]:7000",)),
+        ({"workers": 3}, ("127.0.0.1:50051",)),
+        ({"port_per_worker": True}, ("127.0.0.1:50051",)),
+        (
+            {"workers": 3, "port_per_worker": True},
+            ("127.0.0.1:50051", "127.0.0.1:50052", "127.0.0.1:50053"),
+        ),
+        (
+            {"listen": "unix:/run/a", "workers": 2, "port_per_worker": True},
+            ("unix:/run/a.0", "unix:/run/a.1"),
+        ),
+    ],
+)
+def test_the_cluster_has_one_endpoint_for_each_listening_address(
+    grpc: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert authz_cluster(settings(grpc=grpc), EnvoyOptions()).endpoints == expected
+
+
+@pytest.mark.parametrize(
+    ("grpc", "shared"),
+    [({}, False), ({"workers": 2}, True), ({"workers": 2, "port_per_worker": True}, False)],
+)
+def test_a_port_is_shared_by_several_workers_only(grpc: dict[str, Any], shared: bool) -> None:
+    assert authz_cluster(settings(grpc=grpc), EnvoyOptions()).shared_port is shared
+
+
+def test_options_replace_the_addresses() -> None:
+    options = EnvoyOptions(authz=("authz:50051",))
+
+    assert authz_cluster(settings(), options).endpoints == ("authz:50051",)
+
+
+def test_a_port_that_the_system_chooses_cannot_be_written_down() -> None:
+    with pytest.raises(SettingsError, match="port 0"):
+        authz_cluster(settings(grpc={"listen": "127.0.0.1:0"}), EnvoyOptions())
+
+
+def test_workers_that_cannot_share_a_socket_are_an_error_here_too() -> None:
+    with pytest.raises(TransportError):
+        authz_cluster(settings(grpc={"listen": "unix:/a", "workers": 2}), EnvoyOptions())
+
+
+@pytest.mark.parametrize(("client_ca", "mutual"), [(None, False), ("ca.pem", True)])
+def test_tls_of_the_grpc_port_is_spoken_by_envoy(client_ca: str | None, mutual: bool) -> None:
+    tls = {"certificate": "a.pem", "key": "a.key", "client_ca": client_ca}
+
+    cluster = authz_cluster(settings(grpc={"tls": tls}), EnvoyOptions())
+
+    assert (cluster.tls, cluster.mutual_tls) == (True, mutual)
