@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
 
 BASE = "http://dashboard"
+READ_ONLY = READING
 
 
 class Visitor:

@@ -21,6 +21,7 @@ from authz.demo.pki import make_root
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
+from tests.factories.oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from tests.factories.populated import check_of
 from tests.integration.harness import PATIENCE, eventually
 from tests.integration.stores import ALLOWED
@@ -115,6 +116,49 @@ def test_the_dashboard_is_beside_the_api(
     assert httpx.get(f"http://{api.address}/sessions", headers=header).status_code == 303
     assert api.zones() == ["default"]
     assert api.token not in api.node.log
+
+
+def test_a_provider_lets_somebody_in(begin: Callable[..., _Api], tmp_path: Path) -> None:
+    """From the settings file to a page; one that is down keeps nothing from starting."""
+    secret = tmp_path / "oidc.secret"
+    secret.write_text(f"{CLIENT_SECRET}\n", encoding="utf-8")
+    secret.chmod(0o600)
+    with running() as provider:
+        provider.down = True
+        oidc = {
+            "issuer": provider.issuer,
+            "label": "Acme",
+            "client_id": CLIENT_ID,
+            "client_secret_file": secret.name,
+            "roles": {"reader": ["staff"]},
+        }
+        dashboard = {"url": "http://localhost:9", "oidc": oidc}
+        config = tmp_path / "authz.yaml"
+        config.write_text(json.dumps({"store": "on", "admin": {"dashboard": dashboard}}))
+        api = begin("--config", str(config))
+        with httpx.Client(base_url=f"http://{api.address}", timeout=PATIENCE) as browser:
+            assert browser.get("/sign-in/oidc").status_code == 503
+            provider.down = False
+            left = eventually_given(lambda: browser.get("/sign-in/oidc?next=/sessions"), 303)
+            answer = provider.answer(left.headers["location"])
+            back = browser.get("/sign-in/oidc/callback", params=answer)
+            assert (back.status_code, back.headers["location"]) == (303, "/sessions")
+            assert "alice@example.com" in browser.get("/sessions").text
+    assert CLIENT_SECRET not in api.node.log
+    assert answer["code"] not in api.node.log
+    assert answer["state"] not in api.node.log
+
+
+def eventually_given(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
+    """The answer, when it has this status at last."""
+    answers: list[httpx.Response] = []
+
+    def asked() -> bool:
+        answers.append(ask())
+        return answers[-1].status_code == status
+
+    eventually(asked, f"it is answered with {status}")
+    return answers[-1]
 
 
 def test_without_a_dashboard_there_is_the_api_alone(

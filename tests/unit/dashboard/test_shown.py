@@ -57,4 +57,5 @@ def test_long_texts() -> None:
 
 
 def test_templates_have_all_of_them() -> None:
-    assert set(FILTERS) == {"moment", "second", "day", "iso", "ago", "grouped", "counted", "short"}
+    for one in (moment, second, day, iso, ago, grouped, counted, short):
+        assert FILTERS[one.__name__] is one
