@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from authz.demo.envoy_config import render_envoy_config
 
 from authz.certs.presented import DEFAULT_LIMITS, read_presented
 from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children
 from authz.demo.stack import start_envoy
+from authz.envoy.config import render_envoy_config
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.services.simulated_listener import through_listener
 from authz.services.simulated_request import SimulatedRequest, check_request

@@ -84,20 +84,15 @@ class Admin:
         self._limits = limits
         self._stopping = threading.Event()
         self._store = LateStore(config.database, Path(config.data_dir))
-        reading = reading_of(config)
         backend = Backend(
             store=self._store,
             encryption=self._encryption,
             publication_url=config.publication_url,
-            reading=reading,
+            reading=reading_of(config),
             live=LivePolicy(
                 Path(config.data_dir), None if config.policy is None else Path(config.policy)
             ),
-            judge=Judge(
-                decoding=reading.options,
-                limits=reading.limits,
-                fetched=None if config.fetched is None else UnchangedFiles(Path(config.fetched)),
-            ),
+            judge=judge_of(config),
         )
         self._app = create_api(backend)
         self._backend = backend
@@ -208,6 +203,16 @@ class Admin:
     def _say(self, message: msgspec.Struct) -> None:
         with suppress(ChannelClosedError):  # the supervisor is gone, and the main thread sees it
             self._channel.send(message)
+
+
+def judge_of(config: AdminConfig) -> Judge:
+    """Who decides recorded requests as the workers of the node do."""
+    reading = reading_of(config)
+    return Judge(
+        decoding=reading.options,
+        limits=reading.limits,
+        fetched=None if config.fetched is None else UnchangedFiles(Path(config.fetched)),
+    )
 
 
 def reading_of(config: AdminConfig) -> CheckReading:
