@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: Of a page with its styles and scripts, as they are transferred.
 MAX_BYTES = 150_000
-#: Until its scripts have run, on loopback; the best of three, for this machine does other things.
+#: Until its scripts have run, on loopback; the best of three: other tests run at the same time.
 MAX_MILLISECONDS = 1000
 SERIOUS = {"serious", "critical"}
 

@@ -45,7 +45,7 @@ def _menu(page: Page, name: str, choice: str) -> None:
     row.get_by_role("button", name=choice).or_(row.get_by_role("link", name=choice)).click()
 
 
-def test_the_seeds_story(page: Page, served: Served) -> None:
+def test_the_story_of_cloudflare_s_page(page: Page, served: Served) -> None:
     served.world.ca()
     add_host(served.store, "api.example.com", authority="Acme", actor="t", at=1.0)
     _open(page, served)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The story of Cloudflare's page in a browser, on a node with a store behind a real Envoy.
 
-https://developers.cloudflare.com/ssl/client-certificates/configure-your-mobile-app-or-iot-device/
-and "Configure mTLS": a certificate is made, a rule is created and deployed, requests are blocked
+https://developers.cloudflare.com/ssl/client-certificates/configure-mtls/
+
+A certificate is made, a rule is created and deployed, requests are blocked
 and let through accordingly; a fingerprint is pinned, the certificate revoked and restored, and the
 rules are rolled back. Whatever the browser does is a click or typed; requests go through Envoy.
 """
