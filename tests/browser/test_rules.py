@@ -74,15 +74,15 @@ def test_the_preview_follows_every_choice(page: Page, served: Served) -> None:
     preview = page.locator("#preview-text")
     page.get_by_label("URI Path, value").fill("/admin")
 
-    page.get_by_label("Valid, revoked or not").check()
+    page.get_by_label("valid, revoked or not").check()
     expect(preview).to_have_text(
         '(not cf.tls_client_auth.cert_verified and http.request.uri.path in {"/admin"})'
     )
-    page.get_by_label("One of some certificates").check()
+    page.get_by_label("one of chosen certificates").check()
     expect(page.locator("#preview-problem")).to_contain_text("No certificate is chosen")
     page.get_by_label("alice").check()
     expect(preview).to_contain_text(f'cert_fingerprint_sha256 eq "{alice.fingerprint_sha256}"')
-    page.get_by_label("Issued by one CA").check()
+    page.get_by_label("issued by chosen CAs").check()
     expect(page.get_by_label("alice")).to_be_hidden()
     page.get_by_label("Acme Devices").check()
     expect(preview).to_contain_text("cert_issuer_ski eq")
