@@ -97,6 +97,27 @@ def test_the_preview_follows_every_choice(page: Page, served: Served) -> None:
     assert "cert_issuer_ski" in page.locator('textarea[name="expression"]').input_value()
 
 
+def test_a_name_has_more_room_than_the_ref(page: Page, served: Served) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    _open(page, served, "/new")
+
+    boxes = [page.get_by_label(one).bounding_box() for one in ("Rule name", "Ref")]
+    name, ref = (one or {} for one in boxes)
+    assert name["y"] == ref["y"]
+    assert 1.8 < name["width"] / ref["width"] < 2.2
+
+
+def test_an_empty_path_is_told_at_the_path(page: Page, served: Served) -> None:
+    _open(page, served, "/mtls")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+
+    expect(page.locator("#paths-wrong")).to_contain_text("No path is named")
+    expect(page.get_by_label("URI Path, value")).to_have_attribute("aria-invalid", "true")
+    assert _refs(served) == []
+    page.get_by_label("Rule name").fill("Mine")
+    expect(page.locator("#preview-problem")).to_contain_text("/* is every path")
+
+
 def test_the_builder_and_the_form_are_one_rule(page: Page, served: Served) -> None:
     put_rules(served.store, rule("a", expression=SAFE))
     before = in_force(served.store)
@@ -264,6 +285,11 @@ def test_deploy_shows_the_replay_first(page: Page, served: Served) -> None:
     panel = page.get_by_role("region", name="Replay")
     expect(panel).to_contain_text("Nothing is deployed yet")
     expect(panel).to_be_focused()
+    # One button is the one to go on with, and what is counted is told in words of normal size.
+    expect(page.locator("button.primary")).to_have_text(["Deploy now"])
+    words = panel.get_by_text("would be blocked that is allowed today")
+    expect(words).to_have_css("font-weight", "400")
+    assert words.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") <= 16
     assert _refs(served) == []
     page.get_by_role("button", name="Deploy now").click()
     expect(page.get_by_role("status").first).to_contain_text("is deployed")
