@@ -15,7 +15,7 @@ from authz.errors import InvalidInputError
 from authz.services.certificates import list_certificates
 from authz.services.fingerprint_text import read_fingerprints
 from authz.services.mtls_advice import NAMING, mtls_advice
-from authz.services.mtls_rules import DESCRIPTION, Shape, mtls_expression, read_form
+from authz.services.mtls_rules import DESCRIPTION, Shape, check_named, mtls_expression, read_form
 from authz.services.namespace import normalise_hostname
 from authz.services.permissions import Level, Resource
 from authz.services.protection import check_path
@@ -124,6 +124,11 @@ def preview(viewer: Viewer, form: MtlsForm, trust: ZoneTrust) -> Preview:
     problems: dict[str, str] = {}
     paths = _values(form.paths, "paths", check_path, problems)
     hostnames = _values(form.hostnames, "hostnames", normalise_hostname, problems)
+    if not problems:
+        try:
+            check_named(paths, hostnames)
+        except InvalidInputError as error:
+            problems["paths"] = text_of(error)
     fingerprints: tuple[str, ...] = ()
     if form.shape == Shape.PINNED:
         try:

@@ -44,6 +44,7 @@ DEFAULTS: Final = {
     "certificate_id": "",
     "pem": "",
     "rules": "live",
+    "draft": "",
     "expression": "",
     "place": "front",
 }
@@ -191,6 +192,8 @@ def moment_text(at: float) -> str:
 def prefilled(query: dict[str, Any]) -> dict[str, str]:
     """The fields as a link to the page asks for them."""
     given = {name: str(value) for name, value in query.items() if name in _FROM_LINKS}
+    if given.get("draft"):
+        given["rules"] = "saved"
     return {**DEFAULTS, **given}
 
 
@@ -206,6 +209,7 @@ _FROM_LINKS: Final = frozenset(
         "client",
         "certificate_id",
         "rules",
+        "draft",
         "expression",
         "place",
     }

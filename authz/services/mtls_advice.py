@@ -171,9 +171,9 @@ def _about_reach(rule: MtlsRule) -> Iterator[Advice]:
     else:
         yield Advice(
             code=Code.WHOLE_ZONE,
-            message="Neither a path nor a hostname is named: the whole zone is locked for "
-            "everybody without a valid certificate",
-            hint="name what is to be protected",
+            message="Every path of every host is locked: nobody gets into the zone without a valid "
+            "certificate",
+            hint="name the paths or the hostnames if others are public",
         )
 
 
@@ -193,7 +193,7 @@ def _about_clients(trust: ZoneTrust, rule: MtlsRule) -> Iterator[Advice]:
         yield Advice(
             code=Code.REVOKED_ENTER,
             message="Revoked certificates are let in: they are verified as well",
-            hint='choose "Valid and not revoked", unless another rule blocks them',
+            hint='choose "valid and not revoked", unless another rule blocks them',
         )
     if rule.shape is Shape.ISSUER:
         asked = {ski.lower() for one in trust.asked.values() for ski in one.skis}

@@ -54,7 +54,8 @@ class MtlsRule:
     """What somebody filled in; `read_form` makes one of texts.
 
     Args:
-        paths: `/admin` is that path alone, `/admin/*` everything below; none: every path.
+        paths: `/admin` is that path alone, `/admin/*` everything below; none: every path of the
+            hostnames.
         hostnames: exact, or `*.` and a name; none: every host of the zone.
         fingerprints: of PINNED, SHA-256 in small letters.
         issuers: of ISSUER, subject key identifiers.
@@ -81,10 +82,12 @@ def read_form(
         fingerprints: as `fingerprint_text` gives them.
 
     Raises:
-        InvalidInputError: a path or a hostname is none, or there is nobody whom the rule lets in.
+        InvalidInputError: a path or a hostname is none, neither is named, or there is nobody whom
+            the rule lets in.
     """
     if shape not in list(Shape):
         raise InvalidInputError(f'"{shape}" is no way to choose who may come in')
+    check_named(paths, hostnames)
     for path in paths:
         check_path(path)
     if shape == Shape.PINNED and not fingerprints:
@@ -103,6 +106,19 @@ def read_form(
         fingerprints=tuple(dict.fromkeys(fingerprints)),
         issuers=tuple(dict.fromkeys(issuers)),
     )
+
+
+def check_named(paths: Sequence[str], hostnames: Sequence[str]) -> None:
+    """Make sure that somebody said what to protect: a field left empty is not the whole zone.
+
+    Raises:
+        InvalidInputError: there is neither a path nor a hostname.
+    """
+    if not paths and not hostnames:
+        raise InvalidInputError(
+            "no path is named",
+            hint=f"write the paths to protect; {EVERYTHING} is every path",
+        )
 
 
 def mtls_expression(rule: MtlsRule) -> str:

@@ -74,15 +74,15 @@ def test_the_preview_follows_every_choice(page: Page, served: Served) -> None:
     preview = page.locator("#preview-text")
     page.get_by_label("URI Path, value").fill("/admin")
 
-    page.get_by_label("Valid, revoked or not").check()
+    page.get_by_label("valid, revoked or not").check()
     expect(preview).to_have_text(
         '(not cf.tls_client_auth.cert_verified and http.request.uri.path in {"/admin"})'
     )
-    page.get_by_label("One of some certificates").check()
+    page.get_by_label("one of chosen certificates").check()
     expect(page.locator("#preview-problem")).to_contain_text("No certificate is chosen")
     page.get_by_label("alice").check()
     expect(preview).to_contain_text(f'cert_fingerprint_sha256 eq "{alice.fingerprint_sha256}"')
-    page.get_by_label("Issued by one CA").check()
+    page.get_by_label("issued by chosen CAs").check()
     expect(page.get_by_label("alice")).to_be_hidden()
     page.get_by_label("Acme Devices").check()
     expect(preview).to_contain_text("cert_issuer_ski eq")
@@ -95,6 +95,27 @@ def test_the_preview_follows_every_choice(page: Page, served: Served) -> None:
     page.get_by_role("button", name="Edit expression").click()
     expect(page.get_by_role("heading", name="Create rule")).to_be_visible()
     assert "cert_issuer_ski" in page.locator('textarea[name="expression"]').input_value()
+
+
+def test_a_name_has_more_room_than_the_ref(page: Page, served: Served) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    _open(page, served, "/new")
+
+    boxes = [page.get_by_label(one).bounding_box() for one in ("Rule name", "Ref")]
+    name, ref = (one or {} for one in boxes)
+    assert name["y"] == ref["y"]
+    assert 1.8 < name["width"] / ref["width"] < 2.2
+
+
+def test_an_empty_path_is_told_at_the_path(page: Page, served: Served) -> None:
+    _open(page, served, "/mtls")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+
+    expect(page.locator("#paths-wrong")).to_contain_text("No path is named")
+    expect(page.get_by_label("URI Path, value")).to_have_attribute("aria-invalid", "true")
+    assert _refs(served) == []
+    page.get_by_label("Rule name").fill("Mine")
+    expect(page.locator("#preview-problem")).to_contain_text("/* is every path")
 
 
 def test_the_builder_and_the_form_are_one_rule(page: Page, served: Served) -> None:
@@ -264,6 +285,11 @@ def test_deploy_shows_the_replay_first(page: Page, served: Served) -> None:
     panel = page.get_by_role("region", name="Replay")
     expect(panel).to_contain_text("Nothing is deployed yet")
     expect(panel).to_be_focused()
+    # One button is the one to go on with, and what is counted is told in words of normal size.
+    expect(page.locator("button.primary")).to_have_text(["Deploy now"])
+    words = panel.get_by_text("would be blocked that is allowed today")
+    expect(words).to_have_css("font-weight", "400")
+    assert words.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") <= 16
     assert _refs(served) == []
     page.get_by_role("button", name="Deploy now").click()
     expect(page.get_by_role("status").first).to_contain_text("is deployed")

@@ -11,8 +11,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from authz.services.hosts import add_host
+from authz.services.rule_deployment import Wanted
+from authz.services.rule_drafts import save_draft
 from authz.services.rulesets import replace_rules
 from tests.browser.conftest import sign_in
+from tests.factories.rulesets import rule, seen, zone_scope
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -111,6 +114,33 @@ def test_an_expression_is_tried_and_its_error_shown(page: Page, served: Served) 
 
     expect(page.get_by_role("heading", name="Blocked 403")).to_be_visible()
     expect(page.get_by_text("By rules that are not deployed")).to_be_visible()
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_saved_draft_is_tried_from_where_it_is_listed(page: Page, served: Served) -> None:
+    wanted = Wanted(
+        rule=rule("all", description="Everybody out", expression='http.host ne ""'),
+        basis=seen(served.store),
+    )
+    save_draft(served.store, zone_scope(served.store), wanted, actor="me", at=1.0)
+    page.goto(f"{served.url}/zones/{served.zone_id}/rules")
+    page.get_by_role("link", name="Everybody out").click()
+    page.get_by_role("link", name="Test in the simulator").click()
+
+    expect(page.get_by_label("Those in force, with a draft")).to_be_checked()
+    expect(page.get_by_label("Draft", exact=True).locator("option:checked")).to_have_text(
+        "Everybody out · me"
+    )
+    page.get_by_label("Host", exact=True).fill("api.example.com")
+    _simulate(page)
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("those in force with the draft Everybody out")
+    expect(result).to_contain_text("The rule “Everybody out” blocks it.")
+
+    page.get_by_label("Those in force", exact=True).check()
+    expect(page.get_by_label("Draft", exact=True)).to_be_hidden()
+    _simulate(page)
+    expect(result).to_contain_text("By the rules in force.")
 
 
 @pytest.mark.usefixtures("alice")

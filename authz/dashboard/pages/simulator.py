@@ -26,6 +26,7 @@ from authz.dashboard.simulator_form import (
     request_of,
     values_of,
 )
+from authz.dashboard.simulator_rules import drafts_of, with_draft
 from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.errors import AuthzError, ExpressionError, InvalidInputError, NotFoundError
 from authz.policy.budget import MAX_WORK
@@ -45,6 +46,7 @@ from authz.sources.rule_json import ref_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from authz.dashboard.simulator_rules import Drafted
     from authz.services.pasted import Pasted
 
 router = APIRouter()
@@ -70,6 +72,7 @@ class _Work:
 
     Args:
         taken: the digest of the pasted text that the fields are filled in from.
+        drafted: the saved draft that decided, if one did.
     """
 
     viewer: Viewer
@@ -78,6 +81,7 @@ class _Work:
     notes: list[str] = field(default_factory=list)
     pasted: Pasted | None = None
     simulation: Simulation | None = None
+    drafted: Drafted | None = None
     data: bytes = b""
 
 
@@ -85,7 +89,13 @@ class _Work:
 def form(viewer: Reading) -> Response:
     """The form, filled in as the link to it says."""
     asked = dict(viewer.request.query_params)
-    return _page(_Work(viewer, prefilled(asked | _with_rule(viewer, asked.get("rule", "")))))
+    work = _Work(viewer, prefilled(asked | _with_rule(viewer, asked.get("rule", ""))))
+    try:
+        if work.values["draft"]:
+            with_draft(viewer, work.values["draft"])
+    except AuthzError as error:
+        return _page(work, error=error)
+    return _page(work)
 
 
 @router.post("/zones/{zone_id}/simulator")
@@ -184,6 +194,9 @@ def _certificates(work: _Work) -> tuple[bytes, ...]:
 
 def _draft(work: _Work) -> Sequence[Mapping[str, Any]] | None:
     viewer, values = work.viewer, work.values
+    if values["rules"] == "saved":
+        work.drafted = with_draft(viewer, values["draft"])
+        return work.drafted.rules
     if values["rules"] != "draft":
         return None
     expression, place = values["expression"].strip(), values["place"]
@@ -217,6 +230,8 @@ def _page(work: _Work, *, error: AuthzError | None = None) -> Response:
         is_check_request=is_check,
         shown=shown,
         simulation=simulation,
+        drafted=work.drafted,
+        drafts=drafts_of(viewer),
         check_request=write_json(work.data) if 0 < len(work.data) <= MAX_SHOWN and shown else "",
         certificates=_offered(viewer, values),
         rules=[

@@ -58,9 +58,12 @@ def _expression(*paths: str, hosts: tuple[str, ...] = (), **more: object) -> str
                 '(http.host in {"x.example"} or ends_with(http.host, ".example.com")))'
             ),
         ),
-        (_expression(), f"({SAFE})"),
+        (
+            _expression(hosts=("a.example",)),
+            f'(({SAFE}) and http.host in {{"a.example"}})',
+        ),
         (_expression("/*", "/a"), f"({SAFE})"),
-        (_expression(shape="plain"), "(not cf.tls_client_auth.cert_verified)"),
+        (_expression("/*", shape="plain"), "(not cf.tls_client_auth.cert_verified)"),
         (
             _expression("/a", shape="pinned", fingerprints=(PIN,)),
             (
@@ -112,6 +115,7 @@ def test_the_plain_form_is_found_to_let_revoked_certificates_in() -> None:
     ("given", "message"),
     [
         ({"paths": ["admin"]}, "is no path"),
+        ({"paths": []}, "no path is named"),
         ({"paths": ["/a//b"]}, "servers read it as another one"),
         ({"paths": ["/a"], "hostnames": ["https://a.example"]}, "is no hostname"),
         ({"paths": ["/a"], "shape": "open"}, "is no way to choose"),

@@ -65,7 +65,8 @@ export function iconButton(name, label, pressed, more = {}) {
 /** A message of the server as a sentence. */
 export function sentence(message, hint = null) {
   const text = message.slice(0, 1).toUpperCase() + message.slice(1);
-  return hint ? `${text} — ${hint}.` : `${text}.`;
+  const whole = hint ? `${text} — ${hint}` : text;
+  return /[?!.]$/u.test(whole) ? whole : `${whole}.`;
 }
 
 let count = 0;

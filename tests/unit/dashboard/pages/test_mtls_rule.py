@@ -128,6 +128,8 @@ def test_certificates_are_for_those_who_may_see_them(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
+        ({}, "No path is named — write the paths to protect; /* is every path."),
+        ({"paths": " ,"}, "No path is named"),
         ({"paths": "admin"}, "is no path to protect"),
         ({"paths": "/a//b"}, "write &#34;/a/b&#34;"),
         ({"paths": "/a", "hostnames": "https://x"}, "is no hostname"),
@@ -161,6 +163,51 @@ def test_the_preview_is_shown_without_a_script(visitor: Visitor) -> None:
     assert fields_of(page, FORM)["paths"] == "/admin\n/admin/*"
 
 
+@pytest.mark.parametrize("do", ["deploy", "log", "draft", "replay", "edit", "preview"])
+def test_an_empty_path_is_not_the_whole_zone(visitor: Visitor, do: str) -> None:
+    store = visitor.bench.store
+    page = _post(visitor, 400, do=do)
+
+    assert 'aria-describedby="paths-wrong paths-help"' in page
+    assert '<p class="wrong" id="paths-wrong">No path is named' in page
+    assert "<code>…</code>" in page
+    made = visitor.ask(f"{PAGE}/preview", [["paths", ""], ["hostnames", " "]])
+    assert (made["expression"], list(made["problems"])) == ("", ["paths"])
+    assert in_force(store).version == 0
+    assert list_drafts(store, zone_scope(store)) == []
+    assert 'id="paths-wrong"' not in visitor.get(PAGE), "nobody has asked for anything yet"
+
+
+def test_an_empty_path_is_every_path_of_the_hostnames(visitor: Visitor) -> None:
+    page = _post(visitor, 200, hostnames="api.example.com", do="preview")
+    assert "Every path of api.example.com is locked" in page
+    assert "Empty: every path of the hostnames below" in page
+
+    _post(visitor, hostnames="api.example.com", do="deploy")
+
+    kept = _last(visitor)
+    assert 'http.host in {"api.example.com"}' in kept["expression"]
+    assert kept["ref"] == "mtls-api-example-com"
+
+
+def test_every_path_of_the_zone_is_asked_for_by_name(visitor: Visitor) -> None:
+    page = _post(visitor, 200, paths="/*", do="preview")
+    assert "Every path of every host is locked" in page
+
+    _post(visitor, paths="/*", do="deploy")
+
+    assert "http." not in _last(visitor)["expression"]
+
+
+def test_the_form_reads_as_what_it_does(visitor: Visitor) -> None:
+    page = visitor.get(PAGE)
+
+    assert "<legend>Let in only requests whose certificate is</legend>" in page
+    assert "All other paths stay as they are." in page
+    for title in ("valid and not revoked", "one of chosen certificates", "issued by chosen CAs"):
+        assert f"<span>{title}<span" in page
+
+
 def test_the_preview_is_made_while_somebody_types(visitor: Visitor) -> None:
     visitor.bench.world.ca()
     add_host(visitor.bench.store, "api.example.com", authority="Acme", actor="t", at=1.0)
@@ -177,7 +224,7 @@ def test_the_preview_is_made_while_somebody_types(visitor: Visitor) -> None:
     ]
     wrong = visitor.ask(url, [["paths", "x"], ["odd"], 7, ["shape", 7]])
     assert (wrong["expression"], list(wrong["problems"])) == ("", ["paths"])
-    assert visitor.ask(url, {"paths": "/a"})["expression"] != ""
+    assert list(visitor.ask(url, {"paths": "/a"})["problems"]) == ["paths"]
     assert in_force(visitor.bench.store).version == 0
 
 

@@ -47,6 +47,21 @@ def test_versions_are_listed_with_what_changed(visitor: Visitor) -> None:
     assert "Roll back" not in visitor.as_reader().get(VERSIONS).partition("<main")[2]
 
 
+def test_a_name_is_cut_only_where_that_makes_it_much_shorter(visitor: Visitor) -> None:
+    names = ("x" * 61, "y" * 90, "z" * 91)
+    put_rules(
+        visitor.bench.store,
+        *(rule(one[0], description=one) for one in names),
+    )
+
+    page = visitor.get(VERSIONS)
+
+    assert f"{names[0]}, " in page
+    assert f"{names[1]}, " in page
+    assert f"{'z' * 60}…" in page
+    assert names[2] not in page
+
+
 def test_two_versions_are_compared_word_by_word(visitor: Visitor) -> None:
     _three(visitor)
 
