@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import AuthzError
-from authz.policy.explain import TraceBudget
+from authz.dashboard.deciding import decided
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
-from authz.services.simulated_request import SimulatedRequest, check_request
-from authz.services.simulation import Allowed, simulate
+from authz.services.simulated_request import SimulatedRequest
+from authz.services.simulation import Allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,26 +74,12 @@ def _examples(viewer: Viewer, state: ZoneState) -> Iterator[Example]:
 
 
 def _is_blocked(viewer: Viewer, example: Example) -> bool:
-    backend = viewer.backend
     request = SimulatedRequest(
         host=example.host, path=example.path, sni=example.host, time=viewer.at
     )
-    try:
-        found = simulate(
-            viewer.store,
-            backend.live,
-            viewer.zone_id,
-            check_request(request, backend.reading.options),
-            at=viewer.at,
-            how=backend.reading,
-            geo=backend.geo,
-            allowed=Allowed(
-                lists=viewer.may(Resource.LISTS, Level.READ, ACCOUNT_WIDE),
-                account_rules=viewer.may(Resource.RULES, Level.READ, ACCOUNT_WIDE),
-            ),
-            budget=TraceBudget(work=0, number=0),
-        )
-    except AuthzError:
-        # Not for whoever looks, or not to be decided: no example of what is blocked.
-        return False
-    return found.check.answer.http_status == _FORBIDDEN
+    allowed = Allowed(
+        lists=viewer.may(Resource.LISTS, Level.READ, ACCOUNT_WIDE),
+        account_rules=viewer.may(Resource.RULES, Level.READ, ACCOUNT_WIDE),
+    )
+    found = decided(viewer, request, allowed)
+    return found is not None and found.answer.http_status == _FORBIDDEN
