@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PITCH: Final = 10
 BAR: Final = 8
 HEIGHT: Final = 200
+#: Height of what is there, however little it is: some pixels, as drawings are shown.
+LEAST: Final = 4
 
 #: Series that are told apart, with the rest as one more.
 MAX_SERIES: Final = 6
@@ -227,7 +229,7 @@ def _paths(columns: Sequence[Sequence[int]], count: int, top: int) -> list[str]:
         for path, value in zip(found, values, strict=True):
             if value:
                 # What is there is seen, however little it is.
-                height = max(value / top * HEIGHT, 1.5)
+                height = max(value / top * HEIGHT, LEAST)
                 y = max(HEIGHT - below / top * HEIGHT - height, 0.0)
                 path.append(f"M{x} {_short(y)}h{BAR}v{_short(height)}h-{BAR}z")
             below += value
