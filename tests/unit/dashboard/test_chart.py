@@ -69,6 +69,9 @@ def test_what_is_there_is_seen_however_little_it_is() -> None:
 
     (_, top, height) = _rectangles(chart.lines[0].path)[0]
     assert (top, height) == (HEIGHT - LEAST, LEAST)
+    # What stands on it begins above it.
+    (_, top, height) = _rectangles(chart.lines[1].path)[0]
+    assert top + height == HEIGHT - LEAST
 
 
 def test_nothing_is_drawn_of_nothing() -> None:

@@ -274,3 +274,12 @@ def test_tabs_say_which_one_is_open(visitor: Visitor) -> None:
 
     assert 'aria-current="page">Issued here' in issued
     assert 'aria-current="page">Your own CA' in own
+
+
+def test_rows_are_cards_on_a_phone_and_stay_a_table(visitor: Visitor, alice: Issued) -> None:
+    page = visitor.get(PAGE)
+
+    assert "/cards.css" in page
+    assert re.search(r'<table role="table" class="[^"]*cards">', page)
+    labels = re.findall(r'role="cell" data-label="([^"]+)"', page)
+    assert labels == ["Status", "Issuer", "Fingerprint", "Expires", "Last seen", "Requests"]
