@@ -124,7 +124,10 @@ def one(viewer: Reader, certificate_id: CertificateId) -> Response:
         authority=authority.authority,
         facts=describe(leaf),
         names=_alternative_names(leaf),
-        fields=_judged(viewer, row, sent) | fields_of(leaf, sent, trusted=trusted).values,
+        fields={
+            **_judged(viewer, row, sent),
+            **fields_of(leaf, sent, trusted=trusted).values,
+        },
         chain=[describe(each) for each in (leaf, *above)],
         pem=write_pem(known.der, "CERTIFICATE"),
         mtls_rule=addresses.mtls_rule(viewer.zone_id, fingerprint=known.fingerprint_sha256),
