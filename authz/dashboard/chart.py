@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PITCH: Final = 10
 BAR: Final = 8
 HEIGHT: Final = 200
+#: Height of what is there, however little it is: some pixels, as drawings are shown.
+LEAST: Final = 4
 
 #: Series that are told apart, with the rest as one more.
 MAX_SERIES: Final = 6
@@ -223,14 +225,16 @@ def _paths(columns: Sequence[Sequence[int]], count: int, top: int) -> list[str]:
     """The parts of the bars of each of so many series."""
     found: list[list[str]] = [[] for _ in range(count)]
     for number, values in enumerate(columns):
-        x, below = number * PITCH + (PITCH - BAR) // 2, 0
+        x, below = number * PITCH + (PITCH - BAR) // 2, 0.0
         for path, value in zip(found, values, strict=True):
             if value:
                 # What is there is seen, however little it is.
-                height = max(value / top * HEIGHT, 1.5)
-                y = max(HEIGHT - below / top * HEIGHT - height, 0.0)
+                height = max(value / top * HEIGHT, LEAST)
+                # On what is drawn below it, so that nothing hides that.
+                y = max(HEIGHT - below - height, 0.0)
+                height = max(HEIGHT - below - y, LEAST)
                 path.append(f"M{x} {_short(y)}h{BAR}v{_short(height)}h-{BAR}z")
-            below += value
+                below += height
     return ["".join(path) for path in found]
 
 

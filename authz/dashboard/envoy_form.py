@@ -82,18 +82,19 @@ def read_form(query: Mapping[str, str]) -> EnvoyForm:
     return EnvoyForm(**given)
 
 
-def commands(form: EnvoyForm, hostname: str) -> tuple[str, str]:
+def commands(form: EnvoyForm, host: str, path: str, file: str) -> tuple[str, str]:
     """Two requests to Envoy: one without a certificate, one with it.
 
     Args:
-        hostname: one that is protected; "" for none yet.
+        host, path: what is asked for, as in an address (`protected_path.Example`).
+        file: what the files of the certificate and its key are called, without their ends.
     """
-    host = (hostname or "api.example.com").replace("*.", "www.", 1)
     try:
         port = parse_address(form.listen).port
     except AuthzError:
         port = parse_address(_USUAL.listen).port
-    url = shlex.quote(f"https://{host}:{port}/")
+    url = shlex.quote(f"https://{host}:{port}{path}")
     # Envoy is taken to be on this machine, whatever the name means elsewhere.
     curl = f"curl -i --resolve {shlex.quote(f'{host}:{port}:127.0.0.1')}"
-    return f"{curl} {url}", f"{curl} --cert client.pem --key client.key {url}"
+    files = f"--cert {shlex.quote(f'{file}.pem')} --key {shlex.quote(f'{file}.key')}"
+    return f"{curl} {url}", f"{curl} {files} {url}"

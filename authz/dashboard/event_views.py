@@ -82,6 +82,9 @@ def events_page(viewer: Viewer, query: EventQuery) -> dict[str, Any]:
         ],
         "line_urls": _line_urls(query, chart),
         "totals": totals,
+        # Nothing to draw ever was, and nothing to be blocked most.
+        "is_new": chart.counted_since is None
+        and not (totals.allowed or totals.blocked or page.events or query.is_filtered),
         "remarks": _remarks(chart, totals),
         "sample": _sample(viewer.site.options.sampling, summary, totals, chart),
         "tops": top_lists(summary.top, names, lambda by, name: query.url(**_field(by, name))),

@@ -142,7 +142,7 @@ def _protection(state: ZoneState) -> Iterator[ZoneProblem]:
     if not state.hosts and not state.has_block and not state.blocks_by_default:
         yield ZoneProblem(
             id="nothing-blocks",
-            is_grave=False,
+            is_grave=True,
             what="The default action is allow, and no rule blocks: everybody gets through.",
             do="Create a mTLS rule.",
             place=Place.RULES,

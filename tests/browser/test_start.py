@@ -24,6 +24,10 @@ def _start(served: Served) -> str:
     return f"{served.url}/zones/{served.zone_id}/start"
 
 
+def _open_envoy(page: Page) -> None:
+    page.locator("#envoy > details > summary").click()
+
+
 def _heard(served: Served, **changes: str) -> None:
     keep_activity(served.store, {}, [blocked(at=time.time(), site="default", **changes)])
 
@@ -77,6 +81,7 @@ def test_envoys_configuration_is_written_copied_and_downloaded(
 ) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(_start(served))
+    _open_envoy(page)
     page.get_by_label("Envoy listens on").fill("0.0.0.0:443")
     page.get_by_role("button", name="Write the configuration").click()
     page.wait_for_url("**listen=0.0.0.0**")
@@ -99,6 +104,7 @@ def test_envoys_configuration_is_written_copied_and_downloaded(
 
 def test_what_is_wrong_with_an_address_is_told(page: Page, served: Served) -> None:
     page.goto(_start(served))
+    _open_envoy(page)
     page.get_by_label("Your application is at").fill(HOSTILE)
     page.keyboard.press("Enter")
 

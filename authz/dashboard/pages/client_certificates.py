@@ -14,8 +14,9 @@ from authz.ca.description import describe
 from authz.certs.certificate import Certificate
 from authz.certs.pem import write_pem
 from authz.dashboard import addresses
-from authz.dashboard.certificate_views import file, rows_of
+from authz.dashboard.certificate_views import Row, file, rows_of
 from authz.dashboard.certificate_words import ACTIONS, ORDERS, REASONS, STATES
+from authz.dashboard.deciding import judged
 from authz.dashboard.hosts_card import hosts_card
 from authz.dashboard.viewers import Viewer, zone_viewer
 from authz.services.audit_log import latest_entries
@@ -29,11 +30,14 @@ from authz.services.certificate_table import (
     find_certificates,
 )
 from authz.services.certificates import certificate_in_zone
+from authz.services.hosts import list_hosts
 from authz.services.issuance import bundle_of, chain_of
 from authz.services.permissions import Level, Resource
-from authz.store.records import AuthorityKind, CertificateRole
+from authz.store.records import AuthorityKind, CertificateRole, CertificateStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.services.authorities import KnownAuthority
     from authz.store.records import ClientCertificate
 
@@ -120,7 +124,10 @@ def one(viewer: Reader, certificate_id: CertificateId) -> Response:
         authority=authority.authority,
         facts=describe(leaf),
         names=_alternative_names(leaf),
-        fields=fields_of(leaf, sent, trusted=trusted).values,
+        fields={
+            **_judged(viewer, row, sent),
+            **fields_of(leaf, sent, trusted=trusted).values,
+        },
         chain=[describe(each) for each in (leaf, *above)],
         pem=write_pem(known.der, "CERTIFICATE"),
         mtls_rule=addresses.mtls_rule(viewer.zone_id, fingerprint=known.fingerprint_sha256),
@@ -160,6 +167,32 @@ def _order_for(state: CertificateState) -> CertificateOrder:
         CertificateState.EXPIRING: CertificateOrder.EXPIRES_FIRST,
         CertificateState.EXPIRED: CertificateOrder.EXPIRES_LAST,
     }.get(state, CertificateOrder.NEWEST)
+
+
+def _judged(viewer: Viewer, row: Row, sent: Sequence[Certificate]) -> dict[str, bool]:
+    """What rules see of how it is judged now, by a host of the zone that accepts its authority.
+
+    Without one: as such a host would.
+    """
+    known = row.certificate
+    hosts = (
+        host.hostname
+        for host in list_hosts(viewer.store, viewer.zone_id)
+        if any(one.id == known.authority_id for one in host.authorities)
+    )
+    hostname = next(hosts, "")
+    found = judged(viewer, hostname, (known.der, *(one.der for one in sent))) if hostname else None
+    if found is None:
+        is_verified = known.expires_at + 1 > viewer.at
+        is_revoked = is_verified and known.status is CertificateStatus.REVOKED
+    else:
+        is_verified, is_revoked = found.verified, found.revoked
+    values = {
+        "cert_presented": True,
+        "cert_verified": is_verified,
+        "cert_revoked": is_revoked,
+    }
+    return {f"cf.tls_client_auth.{name}": value for name, value in values.items()}
 
 
 def _alternative_names(leaf: Certificate) -> list[tuple[str, Any]]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
+from authz.dashboard.addresses import file_name
 from authz.dashboard.envoy_form import EnvoyForm, commands, read_form
 from authz.dashboard.first_steps import first_steps, has_arrived
 from authz.dashboard.problems import texts_of
+from authz.dashboard.protected_path import example_of
 from authz.dashboard.shown import ago, iso
 from authz.dashboard.viewers import SomeViewer, Viewer, zone_viewer
 from authz.envoy.pieces import marked
@@ -50,12 +52,19 @@ def steps(viewer: Reader) -> Response:
         envoy = installation.envoy(form.options())
     except AuthzError as error:
         errors = texts_of(error)
-    sees_hosts = viewer.may(Resource.CERTIFICATES, Level.READ)
-    without, with_it = commands(form, state.hosts[0] if sees_hosts and state.hosts else "")
+    sees_certificates = viewer.may(Resource.CERTIFICATES, Level.READ)
+    label = state.some.label if sees_certificates and state.some is not None else ""
+    example = example_of(viewer, state)
+    without, with_it = commands(
+        form, example.host, example.path, file_name(label, "", otherwise="client")
+    )
     found = first_steps(viewer, state)
     return viewer.page(
         "start.html",
         steps=found,
+        # The first that is to do; those after it are folded.
+        next=next((one.name for one in found if one.done is False), ""),
+        is_asked=bool(viewer.request.query_params),
         done=sum(one.done is True for one in found),
         may_make_ca=viewer.may(Resource.CERTIFICATES, Level.WRITE) and not state.authorities,
         form=form,
@@ -63,6 +72,8 @@ def steps(viewer: Reader) -> Response:
         envoy=envoy,
         marked=[] if envoy is None else list(marked(envoy.whole, envoy.pieces)),
         offers_sds=installation.offers_sds,
+        example=example,
+        label=label,
         without=without,
         with_it=with_it,
         arrived=_arrived(viewer, state),

@@ -11,6 +11,7 @@ import pytest
 from authz.dashboard.chart import (
     BAR,
     HEIGHT,
+    LEAST,
     PITCH,
     Chart,
     chart_of,
@@ -67,7 +68,10 @@ def test_what_is_there_is_seen_however_little_it_is() -> None:
     chart = _chart(("allow", [100_000]), ("deny", [1]))
 
     (_, top, height) = _rectangles(chart.lines[0].path)[0]
-    assert (top, height) == (HEIGHT - 1.5, 1.5)
+    assert (top, height) == (HEIGHT - LEAST, LEAST)
+    # What stands on it begins above it.
+    (_, top, height) = _rectangles(chart.lines[1].path)[0]
+    assert top + height == HEIGHT - LEAST
 
 
 def test_nothing_is_drawn_of_nothing() -> None:

@@ -58,15 +58,19 @@ def test_what_is_wrong_is_told_by_its_field(changes: dict[str, Any], told: str) 
         EnvoyForm(**changes).options()
 
 
-def test_commands_name_a_host_that_is_protected() -> None:
-    without, with_it = commands(EnvoyForm(listen="0.0.0.0:443"), "*.example.com")
+def test_commands_ask_for_what_is_protected_with_the_files_of_a_certificate() -> None:
+    form = EnvoyForm(listen="0.0.0.0:443")
+
+    without, with_it = commands(form, "www.example.com", "/admin", "alice")
 
     assert shlex.split(without) == [
         "curl",
         "-i",
         "--resolve",
         "www.example.com:443:127.0.0.1",
-        "https://www.example.com:443/",
+        "https://www.example.com:443/admin",
     ]
-    assert "--cert client.pem --key client.key" in with_it
-    assert "api.example.com:8443" in commands(EnvoyForm(listen="nowhere"), "")[0]
+    files = ["--cert", "alice.pem", "--key", "alice.key"]
+    assert shlex.split(with_it)[4:] == [*files, "https://www.example.com:443/admin"]
+    usual = EnvoyForm(listen="nowhere")
+    assert "api.test:8443" in commands(usual, "api.test", "/", "client")[0]

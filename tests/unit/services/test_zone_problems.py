@@ -90,7 +90,7 @@ def test_authorities_that_expire_and_crls_that_are_stale(
         ({"protecting": ()}, [("hosts-without-rule", True)]),
         (
             {"hosts": (), "protecting": (), "has_block": False, "active": 0},
-            [("nothing-blocks", False)],
+            [("nothing-blocks", True)],
         ),
         ({"hosts": (), "protecting": (), "has_block": True}, []),
     ],

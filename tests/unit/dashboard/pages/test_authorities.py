@@ -234,3 +234,14 @@ def test_a_reader_is_offered_nothing(
         assert "History" in page
     few = visitor.with_grants(one for one in READ_ONLY if one.resource is Resource.CERTIFICATES)
     assert "History" not in few.get(_page(acme))
+
+
+def test_when_lists_were_signed_is_a_column_once_one_was(
+    visitor: Visitor, acme: KnownAuthority
+) -> None:
+    assert "This update, next update" not in visitor.get(_page(acme))
+
+    (certificate,) = acme.certificates
+    visitor.post(_page(acme, "/crls"), {"certificate_id": certificate.id})
+
+    assert "This update, next update" in visitor.get(_page(acme))

@@ -178,6 +178,41 @@ def test_what_a_revoked_one_is_for_rules_is_told(visitor: Visitor, alice: Issued
     assert f"{alice.certificate.id}/revoke" not in page
 
 
+def _judged(page: str) -> dict[str, str]:
+    """What is to copy of how it is judged."""
+    return dict(
+        re.findall(
+            r"cert_(presented|verified|revoked)</code></th>\s*<td>"
+            r'<span class="copyable" data-copy="(\w+)">',
+            page,
+        )
+    )
+
+
+def test_how_it_is_judged_is_as_for_a_host_of_its_authority(
+    visitor: Visitor, alice: Issued
+) -> None:
+    address = f"{PAGE}/{alice.certificate.id}"
+    good = {"presented": "true", "verified": "true", "revoked": "false"}
+    assert _judged(visitor.get(address)) == good
+
+    visitor.bench.world.host("api.example.com")
+    assert _judged(visitor.get(address)) == good
+
+    visitor.bench.world.revoke(alice)
+    assert _judged(visitor.get(address)) == good | {"revoked": "true"}
+
+
+def test_one_of_an_authority_that_nobody_asks_for_is_judged_as_if_somebody_did(
+    visitor: Visitor, alice: Issued
+) -> None:
+    visitor.bench.world.revoke(alice)
+
+    judged = _judged(visitor.get(f"{PAGE}/{alice.certificate.id}"))
+
+    assert judged == {"presented": "true", "verified": "true", "revoked": "true"}
+
+
 def test_an_expired_one_is_told(visitor: Visitor, alice: Issued) -> None:
     visitor.bench.now += 364 * 86_400
     other = visitor.with_grants(EVERYTHING)
@@ -187,7 +222,8 @@ def test_an_expired_one_is_told(visitor: Visitor, alice: Issued) -> None:
     page = visitor.with_grants(EVERYTHING, "later").get(f"{PAGE}/{alice.certificate.id}")
 
     assert "It expired" in page
-    assert "false: it expired" in page
+    assert "It is not verified, because it expired." in page
+    assert _judged(page) == {"presented": "true", "verified": "false", "revoked": "false"}
 
 
 def test_its_file_is_the_certificate_with_its_chain(visitor: Visitor, alice: Issued) -> None:
@@ -238,3 +274,12 @@ def test_tabs_say_which_one_is_open(visitor: Visitor) -> None:
 
     assert 'aria-current="page">Issued here' in issued
     assert 'aria-current="page">Your own CA' in own
+
+
+def test_rows_are_cards_on_a_phone_and_stay_a_table(visitor: Visitor, alice: Issued) -> None:
+    page = visitor.get(PAGE)
+
+    assert "/cards.css" in page
+    assert re.search(r'<table role="table" class="[^"]*cards">', page)
+    labels = re.findall(r'role="cell" data-label="([^"]+)"', page)
+    assert labels == ["Status", "Issuer", "Fingerprint", "Expires", "Last seen", "Requests"]

@@ -78,7 +78,11 @@ def test_nothing_happened_yet(visitor: Visitor) -> None:
     page = _text(visitor.get(PAGE))
 
     assert "No events in this time." in page
-    assert "Nothing has been counted yet." in page
+    assert "Nothing has been counted yet: requests show up here" in page
+    assert f'/zones/{visitor.bench.zone_id}/start#envoy">Get started</a>' in visitor.get(PAGE)
+    assert "Requests over time" not in page
+    assert "None blocked." not in page
+    assert "Requests over time" in visitor.get(f"{PAGE}?rule=other")
     assert "None blocked." in page
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from authz.ca.names import Subject
 from authz.services.activity import keep_activity
 from authz.services.hosts import add_host
+from authz.services.issuance import NewKey, issue_certificate
 from authz.services.permissions import ACCOUNT_WIDE, EVERY_ZONE, EVERYTHING, Grant, Level, Resource
 from authz.services.zones import change_zone, create_zone
 from tests.factories.hostile import HOSTILE, shown_as_text
@@ -138,3 +142,25 @@ def test_every_zone_has_its_own(visitor: Visitor) -> None:
 
     assert "Protect your first path" in visitor.get(f"/zones/{made.id}")
     assert "api.example.com" not in visitor.get(f"/zones/{made.id}")
+
+
+@pytest.mark.parametrize(("number", "told"), [(1, "1 expires"), (2, "2 expire")])
+def test_what_expires_soon_is_counted_in_good_english(
+    visitor: Visitor, number: int, told: str
+) -> None:
+    visitor.bench.world.ca()
+    for name in range(number):
+        issue_certificate(
+            visitor.bench.store,
+            NewKey(subject=Subject.of(f"c{name}")),
+            zone="default",
+            days=5,
+            encryption=visitor.bench.world.encryption,
+            actor="t",
+            at=visitor.bench.now,
+        )
+
+    page = visitor.get("/zones/{zone}")
+
+    assert f">{told} within 30 days<" in page
+    assert "revoked</p>" in page

@@ -65,6 +65,45 @@ def test_each_step_is_done_when_it_is_in_any_order(visitor: Visitor) -> None:
     assert "Rules that block: mtls, protect-api.example.com" in page
 
 
+def _primary(page: str) -> list[str]:
+    return re.findall(r'class="(?:button )?primary"[^>]*>([^<]*)<', page)
+
+
+def _folded(page: str) -> list[str]:
+    return re.findall(r'<li class="card folded" id="(\w+)">', page)
+
+
+def test_only_the_next_step_is_offered_first_and_later_ones_are_folded(visitor: Visitor) -> None:
+    page = visitor.get(_START)
+    assert _primary(page) == ["Create the CA"]
+    assert _folded(page) == ["certificate", "host", "rule", "envoy"]
+
+    visitor.bench.world.protect()
+    page = visitor.get(_START)
+    assert _primary(page) == ["Create certificate"]
+    assert _folded(page) == ["envoy"]
+    assert "<details>\n    <summary><h2>5. Connect Envoy" in page
+    # Whoever writes its configuration goes on to see it.
+    assert "<details open>\n    <summary><h2>5." in visitor.get(f"{_START}?listen=0.0.0.0:443")
+
+    visitor.bench.world.issue()
+    page = visitor.get(_START)
+    assert _primary(page) == ["Download envoy.yaml"]
+    assert _folded(page) == []
+
+
+def test_files_of_the_commands_are_those_that_were_saved(visitor: Visitor) -> None:
+    assert "--cert client.pem --key client.key" in visitor.get(_START)
+    assert "write their names" in visitor.get(_START)
+
+    visitor.bench.world.ca()
+    visitor.bench.world.issue("Alice's phone")
+
+    page = html.unescape(visitor.get(_START))
+    assert "--cert Alice-s-phone.pem --key Alice-s-phone.key" in page
+    assert "“Alice's phone” was created here" in page
+
+
 def test_the_ca_is_made_here_once(visitor: Visitor) -> None:
     visitor.post(f"{_START}/ca")
     visitor.post(f"{_START}/ca")
