@@ -55,8 +55,8 @@ def take(
     page = context.new_page()
 
     def keep(name: str) -> None:
-        file = directory / f"{name}-{colours}.jpg"
-        page.screenshot(path=file, type="jpeg", quality=80)
+        file = directory / f"{name}-{colours}.png"
+        page.screenshot(path=file)
 
     page.goto(f"{served.url}/sign-in")
     keep("sign-in")
@@ -78,6 +78,8 @@ def main(arguments: list[str]) -> int:
     IMAGES.mkdir(exist_ok=True)
     names: dict[str, str] = {}
     for route in page_routes():
+        if route.startswith("/sign-in"):
+            continue
         name = name_of(route)
         while name in names:
             name += "-one"
@@ -94,7 +96,7 @@ def main(arguments: list[str]) -> int:
                 take(browser, served, names, values, (IMAGES, WIDE, colours))
                 if phone is not None:
                     take(browser, served, names, values, (phone, NARROW, colours))
-    print(f"{len(list(IMAGES.glob('*.jpg')))} pictures in {IMAGES.relative_to(ROOT)}")
+    print(f"{len(list(IMAGES.glob('*.png')))} pictures in {IMAGES.relative_to(ROOT)}")
     return 0
 
 
