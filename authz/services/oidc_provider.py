@@ -14,7 +14,6 @@ what decides about checks.
 
 from __future__ import annotations
 
-import hmac
 import re
 import threading
 from contextlib import contextmanager
@@ -104,10 +103,7 @@ class OidcProvider:
             SettingsError: our secret cannot be read.
         """
         # 1. Is it the answer to what this browser asked? Before anything else of it is believed.
-        if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
-            raise UnauthenticatedError(
-                "this is not the answer to what your browser asked last", hint="sign in once more"
-            )
+        flow.check(answer.get("state", ""))
         with self._place():
             endpoints = self._endpoints.get(at)
             # 2. Is it this provider's?
