@@ -19,6 +19,7 @@ from fastapi import Depends, Path, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from authz.dashboard import cookies, csrf
+from authz.dashboard.bodies import sound_body
 from authz.dashboard.forms import Posted
 from authz.dashboard.navigation import navigation
 from authz.dashboard.requests import wants_json
@@ -191,10 +192,16 @@ def know(request: Request, site: Site, at: float) -> tuple[SignedIn, str]:
     return found, secret
 
 
-def viewer(request: Request, form: Posted, site: Annotated[Site, Depends(site_of)]) -> Viewer:
+def viewer(
+    request: Request,
+    form: Posted,
+    site: Annotated[Site, Depends(site_of)],
+    _sound: Annotated[None, Depends(sound_body)],
+) -> Viewer:
     """Whoever is signed in.
 
     Raises:
+        InvalidInputError: what is posted is no text (`bodies`).
         UnauthenticatedError: nobody.
         ForbiddenError: the request changes something and is not from a page of ours.
     """
