@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,7 +19,7 @@ from authz.dashboard.places import local
 from authz.dashboard.requests import address_of, browser_of
 from authz.dashboard.signing_in import attempt_failed, begun, sign_in_page
 from authz.dashboard.site import Site
-from authz.dashboard.viewers import site_of
+from authz.dashboard.viewers import know, site_of
 from authz.errors import AuthzError, NotFoundError, UnauthenticatedError
 from authz.services.oidc_client import Flow
 from authz.services.oidc_provider import OidcProvider
@@ -42,8 +43,14 @@ TheProvider = Annotated[OidcProvider, Depends(_provider)]
 
 @router.get("/sign-in/oidc")
 def leave(request: Request, site: TheSite, provider: TheProvider) -> Response:
-    """To the provider."""
+    """To the provider; whoever is signed in already goes on.
+
+    Any page can link here, and a provider may ask nothing: that must not take a session's place.
+    """
     wanted = local(request.query_params.get("next", ""))
+    with suppress(UnauthenticatedError):
+        know(request, site, site.backend.clock())
+        return RedirectResponse(wanted, status_code=303)
     secret = secrets.token_urlsafe(32)
     try:
         url = provider.authorization_url(Flow.of(secret), at=site.backend.clock())

@@ -117,6 +117,7 @@ def test_somebody_signs_in_and_comes_to_the_page_that_they_wanted(person: Person
 def test_the_audit_log_tells_people_of_one_name_apart(person: Person) -> None:
     actors = set()
     for subject in ("1", "2"):
+        person.client.cookies.clear()
         person.provider.subject = subject
         person.sign_in()
         with person.bench.store.read() as session:
@@ -244,10 +245,11 @@ def test_what_a_link_says_is_not_shown(person: Person) -> None:
 
 
 def test_the_session_that_the_browser_had_ends(person: Person) -> None:
-    person.sign_in()
-    first = str(person.client.cookies["authz-session"])
-    person.sign_in()
-    assert str(person.client.cookies["authz-session"]) != first
+    url = person.leave()
+    visitor = Visitor(person.bench)
+    first = str(visitor.client.cookies["authz-session"])
+    person.client.cookies.set("authz-session", first)
+    assert person.come_back(url).status_code == 303
     old = person.bench.client()
     old.cookies.set("authz-session", first)
 
@@ -270,6 +272,15 @@ def test_answers_to_nothing_keep_nobody_out(person: Person) -> None:
     assert person.bench.dashboard.app.state.site.failures.metrics.failed == 0
 
     person.sign_in()
+
+
+def test_a_link_does_not_take_the_place_of_a_session(person: Person) -> None:
+    visitor = Visitor(person.bench)
+    answer = visitor.send("GET", "/sign-in/oidc?next=/lists", headers={"Sec-Fetch-Site": "x"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/lists")
+    assert "set-cookie" not in answer.headers
+    visitor.get("/sessions")
 
 
 def test_nobody_is_refused_for_what_others_guess(person: Person) -> None:
