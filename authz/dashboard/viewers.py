@@ -185,10 +185,16 @@ def know(request: Request, site: Site, at: float) -> tuple[SignedIn, str]:
         raise UnauthenticatedError("nobody is signed in", hint="sign in")
     store, times = site.backend.store(), site.options.times
     found = signed_in(store, secret, times=times, at=at, use=site.use)
-    if found.sign_in.token_id is None and site.provider is None:
-        raise UnauthenticatedError(
-            "sign-in by a provider is switched off by now", hint="sign in with an API token"
-        )
+    if found.sign_in.token_id is None:
+        if site.provider is None:
+            raise UnauthenticatedError(
+                "sign-in by a provider is switched off by now", hint="sign in with an API token"
+            )
+        if not site.provider.still_lets_in(found.sign_in.subject):
+            # What the session may was decided under the settings of then.
+            raise UnauthenticatedError(
+                "the settings of who may sign in have changed", hint="sign in again"
+            )
     return found, secret
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from authz.services.failures import MOST_FAILURES
 from authz.services.oidc_client import Flow
 from authz.store.engine import open_store
 from tests.factories.dashboard import Bench, Visitor
-from tests.factories.oidc_provider import running
+from tests.factories.oidc_provider import PEOPLE, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -348,6 +349,33 @@ def test_sessions_of_a_provider_that_is_switched_off_end(person: Person, tmp_pat
         assert "switched off" in without.run(client.get("/sign-in")).text
     finally:
         without.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 200),
+        ({"label": "Other"}, 200),
+        ({"issuer": "https://other.example"}, 303),
+        ({"people": replace(PEOPLE, readers=frozenset({"staff", "more"}))}, 303),
+        ({"people": replace(PEOPLE, admins=frozenset())}, 303),
+        ({"people": replace(PEOPLE, roles_claim="roles")}, 303),
+    ],
+)
+def test_sessions_end_when_the_settings_of_who_may_what_change(
+    changes: dict[str, Any], status: int, person: Person
+) -> None:
+    person.sign_in()
+    secret = str(person.client.cookies["authz-session"])
+    changed = Bench(person.bench.store, None, person.provider.connected(**changes))
+    client = changed.client()
+    client.cookies.set("authz-session", secret)
+    try:
+        assert changed.run(client.get("/sessions")).status_code == status
+        if status == 303:
+            assert "have changed" in changed.run(client.get("/sign-in")).text
+    finally:
+        changed.close()
 
 
 def test_a_session_lasts_no_longer_than_the_settings_say(person: Person) -> None:
