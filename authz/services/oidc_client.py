@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What we are at an OpenID Connect provider, and one attempt to sign in there. Nobody is asked here."""
+"""What we are at an OpenID Connect provider, and one attempt to sign in there."""
 
 from __future__ import annotations
 
