@@ -81,13 +81,18 @@ def without_keys(text: str) -> str:
     return "" if "PRIVATE KEY-----" in text else text
 
 
+def is_form(request: Request) -> bool:
+    """Whether a request says that it posts one."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _TYPE
+
+
 async def form_of(request: Request) -> Form:
     """The form that a request posts; empty for every other request.
 
     Raises:
         InvalidInputError: it has too many fields, or is not UTF-8.
     """
-    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != _TYPE:
+    if not is_form(request):
         return Form()
     body = await request.body()
     try:

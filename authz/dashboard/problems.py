@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from authz.dashboard import csrf
+from authz.dashboard.headers import protect
 from authz.dashboard.places import local
 from authz.dashboard.requests import wants_json
 from authz.dashboard.written import written
@@ -133,9 +134,11 @@ def install(app: FastAPI) -> None:
         get_logger().error(
             "a page failed", method=request.method, path=request.url.path, exc_info=error
         )
-        return page(
-            app.state.site, request, 500, "Internal error; the log of the service says more."
-        )
+        site: Site = app.state.site
+        response = page(site, request, 500, "Internal error; the log of the service says more.")
+        # The framework answers these outside of what protects every other answer.
+        protect(response, secure=site.options.secure)
+        return response
 
 
 def _answer(site: Site, request: Request, error: AuthzError) -> Response:

@@ -21,13 +21,14 @@ from authz.errors import (
     StoreUnavailableError,
 )
 from authz.services.rule_deployment import deploy_rule
-from authz.services.rule_drafts import save_draft
+from authz.services.rule_drafts import list_drafts, save_draft, state_of
 
 if TYPE_CHECKING:
     from fastapi import Response
 
     from authz.dashboard.forms import Form
     from authz.services.rule_deployment import Deployed
+    from authz.store.rule_drafts import RuleDraft
 
 #: What a button says (`do`); with EDIT, and whatever else, the editor is shown.
 DEPLOY = "deploy"
@@ -52,6 +53,11 @@ def act(editing: Editing, posted: Form) -> Response:
         if do == REPLAY:
             return _replay(editing)
     except PreconditionError:
+        theirs = _draft_of_others(editing)
+        if theirs is not None:
+            # Whoever presses the button again has seen theirs.
+            seen = replace(editing, draft_state=state_of(theirs))
+            return show(seen, status=412, theirs=theirs, asked=True)
         on_theirs, others = on_top(editing)
         return show(on_theirs, status=412, others=others, is_conflict=True, asked=True)
     except (AccessError, StoreUnavailableError):
@@ -62,6 +68,15 @@ def act(editing: Editing, posted: Form) -> Response:
     except AuthzError as error:
         return show(editing, status=400, problems=problems_of(error), asked=True)
     return show(editing, asked=True)
+
+
+def _draft_of_others(editing: Editing) -> RuleDraft | None:
+    """The draft, if it is not what its author has seen of it."""
+    here = editing.here
+    for draft in list_drafts(here.viewer.store, here.scope):
+        if draft.id == editing.draft_id and state_of(draft) != editing.draft_state:
+            return draft
+    return None
 
 
 def _draft(editing: Editing) -> Response:

@@ -20,7 +20,7 @@ from authz.dashboard.rule_scopes import basis_text
 from authz.errors import ExpressionError, RulesetError
 from authz.services.expressions import check_expression
 from authz.services.rule_deployment import Wanted, basis_of
-from authz.services.rule_drafts import list_drafts
+from authz.services.rule_drafts import list_drafts, state_of
 from authz.services.rule_merging import rebase
 from authz.services.ruleset_input import MAX_RULES
 from authz.sources.rule_json import ref_of
@@ -51,6 +51,7 @@ class Editing:
         basis: the rules that its author has seen.
         rule_id: the rule that it changes; None: it is a new one.
         draft_id: the draft that it is; "" for none.
+        draft_state: what its author has seen of that draft (`rule_drafts.state_of`).
         was_at: the place of the rule that it changes, as the form has it.
     """
 
@@ -59,6 +60,7 @@ class Editing:
     basis: Basis
     rule_id: str | None = None
     draft_id: str = ""
+    draft_state: str = ""
     was_at: str = ""
 
     @property
@@ -87,6 +89,7 @@ class Editing:
             rule_id=self.rule_id,
             place=_place(self.form.place, self.was_at),
             draft_id=self.draft_id or None,
+            draft_state=self.draft_state,
             log_first=log_first,
         )
 
@@ -139,6 +142,7 @@ def show(
     status: int = 200,
     problems: Problems | None = None,
     others: Rebased | None = None,
+    theirs: RuleDraft | None = None,
     is_conflict: bool = False,
     replayed: Replayed | None = None,
     is_held: bool = False,
@@ -149,6 +153,7 @@ def show(
 
     Args:
         others: what became of the rules since the change was begun.
+        theirs: the draft as somebody else saved it meanwhile.
         is_conflict: somebody tried to deploy; else they opened a draft.
         replayed: what the recorded requests say.
         is_held: somebody tried to deploy, and sees that first.
@@ -172,6 +177,7 @@ def show(
         rule=rule,
         rules=rules,
         others=others,
+        theirs=theirs,
         is_conflict=is_conflict,
         problems=problems or Problems(),
         wrong=wrong,
@@ -214,6 +220,7 @@ def edit_draft(here: RulesViewer, draft: RuleDraft) -> tuple[Editing, Rebased | 
         basis=seen,
         rule_id=draft.rule_id,
         draft_id=draft.id,
+        draft_state=state_of(draft),
     )
     if basis_of(here.rules()) == seen:
         return _placed(editing), None

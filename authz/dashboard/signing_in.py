@@ -58,17 +58,6 @@ def begun(site: Site, made: NewSignIn, wanted: str, at: float) -> Response:
     return response
 
 
-def throttled(site: Site, address: str, at: float) -> None:
-    """Make sure that an address may fail; nothing is counted.
-
-    Raises:
-        ThrottledError: it had too many attempts.
-    """
-    wait = site.failures.waiting(address or None, at)
-    if wait is not None:
-        raise _too_many(wait)
-
-
 def attempt_failed(site: Site, address: str, error: AuthzError, at: float) -> None:
     """Count an attempt to sign in that failed, together with those of the API.
 
@@ -77,13 +66,9 @@ def attempt_failed(site: Site, address: str, error: AuthzError, at: float) -> No
     """
     wait = site.failures.failed(address or None, at)
     if wait is not None:
-        raise _too_many(wait)
+        raise ThrottledError(
+            "too many attempts to sign in that failed",
+            retry_after=wait,
+            hint="wait a minute, and see that the token is right",
+        )
     get_logger().info("a sign-in was refused", address=address, reason=error.message)
-
-
-def _too_many(wait: float) -> ThrottledError:
-    return ThrottledError(
-        "too many attempts to sign in that failed",
-        retry_after=wait,
-        hint="wait a minute, and see that the token is right",
-    )

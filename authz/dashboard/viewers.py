@@ -19,6 +19,7 @@ from fastapi import Depends, Path, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from authz.dashboard import cookies, csrf
+from authz.dashboard.bodies import sound_body
 from authz.dashboard.forms import Posted
 from authz.dashboard.navigation import navigation
 from authz.dashboard.requests import wants_json
@@ -184,17 +185,29 @@ def know(request: Request, site: Site, at: float) -> tuple[SignedIn, str]:
         raise UnauthenticatedError("nobody is signed in", hint="sign in")
     store, times = site.backend.store(), site.options.times
     found = signed_in(store, secret, times=times, at=at, use=site.use)
-    if found.sign_in.token_id is None and site.provider is None:
-        raise UnauthenticatedError(
-            "sign-in by a provider is switched off by now", hint="sign in with an API token"
-        )
+    if found.sign_in.token_id is None:
+        if site.provider is None:
+            raise UnauthenticatedError(
+                "sign-in by a provider is switched off by now", hint="sign in with an API token"
+            )
+        if not site.provider.still_lets_in(found.sign_in.subject):
+            # What the session may was decided under the settings of then.
+            raise UnauthenticatedError(
+                "the settings of who may sign in have changed", hint="sign in again"
+            )
     return found, secret
 
 
-def viewer(request: Request, form: Posted, site: Annotated[Site, Depends(site_of)]) -> Viewer:
+def viewer(
+    request: Request,
+    form: Posted,
+    site: Annotated[Site, Depends(site_of)],
+    _sound: Annotated[None, Depends(sound_body)],
+) -> Viewer:
     """Whoever is signed in.
 
     Raises:
+        InvalidInputError: what is posted is no text (`bodies`).
         UnauthenticatedError: nobody.
         ForbiddenError: the request changes something and is not from a page of ours.
     """

@@ -75,13 +75,6 @@ class Failures:
                 self._failures.popitem(last=False)
         return None
 
-    def waiting(self, address: str | None, at: float) -> float | None:
-        """What `failed` would return; nothing is counted."""
-        with self._lock:
-            moments = self._failures.get(key_of(address), ())
-            recent = [one for one in moments if at - WINDOW_SECONDS < one <= at]
-        return recent[0] + WINDOW_SECONDS - at if len(recent) == MOST_FAILURES else None
-
     @property
     def addresses(self) -> int:
         """How many addresses are remembered."""

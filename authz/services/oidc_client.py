@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What we are at an OpenID Connect provider, and one attempt to sign in there. Data only."""
+"""What we are at an OpenID Connect provider, and one attempt to sign in there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from authz.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,17 @@ class Flow:
             for what in (b"state", b"nonce", b"verifier")
         )
         return cls(state=state, nonce=nonce, verifier=verifier)
+
+    def check(self, state: str) -> None:
+        """Make sure that an answer with this state is the one to this attempt.
+
+        Raises:
+            UnauthenticatedError: it is not.
+        """
+        if not hmac.compare_digest(state.encode("utf-8", "replace"), self.state.encode()):
+            raise UnauthenticatedError(
+                "this is not the answer to what your browser asked last", hint="sign in once more"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ Whoever is in no group that the settings name is refused; nothing is given by de
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +34,18 @@ class PeopleRules:
     admins: frozenset[str] = frozenset()
     editors: frozenset[str] = frozenset()
     readers: frozenset[str] = frozenset()
+
+
+def rules_digest(issuer: str, rules: PeopleRules) -> str:
+    """What decides who may do what, as 128 bits: other ones whenever the settings change."""
+    groups = [sorted(one) for one in (rules.admins, rules.editors, rules.readers)]
+    text = json.dumps([issuer, rules.roles_claim, groups])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def subject_under(issuer: str, subject: str, rules: PeopleRules) -> str:
+    """Whom a provider means, 128 bits, and under which settings they were let in."""
+    return subject_of(issuer, subject)[:32] + rules_digest(issuer, rules)
 
 
 def claim(claims: Mapping[str, Any], name: str) -> Any:
@@ -70,7 +84,7 @@ def person_of(issuer: str, claims: Mapping[str, Any], rules: PeopleRules) -> Per
             f"none of the groups of {name} may use this dashboard",
             hint="ask whoever runs it to add a group of yours to admin.dashboard.oidc.roles",
         )
-    return Person(name=name, subject=subject_of(issuer, claims["sub"]), grants=grants)
+    return Person(name=name, subject=subject_under(issuer, claims["sub"], rules), grants=grants)
 
 
 def _groups(value: Any) -> frozenset[str]:

@@ -14,7 +14,6 @@ what decides about checks.
 
 from __future__ import annotations
 
-import hmac
 import re
 import threading
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from authz.errors import FetchError, ProviderError, UnauthenticatedError
 from authz.observability.log import get_logger
 from authz.services.kept import Kept
 from authz.services.oidc_discovery import DISCOVERY, Endpoints
-from authz.services.oidc_people import claim, person_of
+from authz.services.oidc_people import claim, person_of, rules_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,10 +103,7 @@ class OidcProvider:
             SettingsError: our secret cannot be read.
         """
         # 1. Is it the answer to what this browser asked? Before anything else of it is believed.
-        if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
-            raise UnauthenticatedError(
-                "this is not the answer to what your browser asked last", hint="sign in once more"
-            )
+        flow.check(answer.get("state", ""))
         with self._place():
             endpoints = self._endpoints.get(at)
             # 2. Is it this provider's?
@@ -120,6 +116,10 @@ class OidcProvider:
             claims = self._with_more(endpoints, given, claims)
         # 5. What may they?
         return person_of(self.client.issuer, claims, self.client.people)
+
+    def still_lets_in(self, subject: str) -> bool:
+        """Whether a session of this subject was begun under the settings as they are."""
+        return subject[32:] == rules_digest(self.client.issuer, self.client.people)
 
     def sign_out_url(self) -> str | None:
         """Where somebody signs out there as well; None where that is not known, or nowhere."""

@@ -17,6 +17,7 @@ from authz.errors import InvalidInputError, NotFoundError, PreconditionError, Ru
 from authz.services.context import new_id
 from authz.services.loosening import blocks
 from authz.services.ready import made_ready
+from authz.services.rule_drafts import check_draft
 from authz.services.ruleset_input import MAX_RULES, Given, rules_from
 from authz.services.rulesets import audit_rules, keep, new_ruleset, rules_in
 from authz.sources.rule_json import ref_of
@@ -62,6 +63,7 @@ class Wanted:
         rule_id: the rule that it replaces; None: it is a new one.
         place: where it goes, from 1; None: where it is, or behind all others.
         draft_id: the draft that it was, which is gone afterwards.
+        draft_state: what they have seen of that draft (`rule_drafts.state_of`).
         log_first: it is to log for now, and to be kept as a draft.
     """
 
@@ -70,6 +72,7 @@ class Wanted:
     rule_id: str | None = None
     place: int | None = None
     draft_id: str | None = None
+    draft_state: str = ""
     log_first: bool = False
 
 
@@ -114,7 +117,8 @@ def deploy_rule(
     """Put a rule into force.
 
     Raises:
-        PreconditionError: other rules are in force than those of `basis`.
+        PreconditionError: other rules are in force than those of `basis`, or the draft is another
+            one than that of `draft_state`.
         NotFoundError: the rule that it replaces is not there.
         InvalidInputError: a rule that does not block cannot log first, and neither can one that
             replaces a rule that blocks: what that one blocks would be let in.
@@ -134,7 +138,7 @@ def deploy_rule(
             )
         after, kept = _with(session, before, others, rule, wanted, there, ready, actor, at)
         told: dict[str, Any] = {}
-        if wanted.draft_id is not None and session.rule_drafts.remove(wanted.draft_id):
+        if wanted.draft_id is not None and _removed(session, scope, wanted.draft_id, wanted):
             told["draft"] = wanted.draft_id
         if wanted.log_first:
             draft = _to_block(after, kept, wanted.rule, actor, at)
@@ -143,6 +147,15 @@ def deploy_rule(
         action = "ruleset.rule.create" if old is None else "ruleset.rule.change"
         after = audit_rules(session, action, before, after, actor=actor, at=at, **told)
     return Deployed(rules=after, rule=kept, before=before)
+
+
+def _removed(session: Session, scope: Scope, draft_id: str, wanted: Wanted) -> bool:
+    """Remove the draft; whether it was still there."""
+    draft = session.rule_drafts.get(draft_id)
+    if draft is None or (draft.account_id, draft.zone_id) != (scope.account_id, scope.zone_id):
+        return False
+    check_draft(draft, wanted)
+    return session.rule_drafts.remove(draft_id)
 
 
 def rules_with(before: RulesInForce, wanted: Wanted) -> list[dict[str, Any]]:

@@ -3,15 +3,17 @@
 
 A draft need not be a rule that could be deployed: it is kept so that somebody can go on with it.
 How one is deployed is in `rule_deployment`, what became of the rules since it was written is told
-by `rule_merging`.
+by `rule_merging`. Whoever changes a draft says which state of it they have seen (`state_of`): what
+somebody else saved meanwhile is neither overwritten nor removed unseen.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.errors import ConflictError, InvalidInputError, NotFoundError
+from authz.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 from authz.services.context import audit, new_id
 from authz.store.rule_drafts import RuleDraft
 
@@ -47,11 +49,32 @@ def get_draft(store: Store, scope: Scope, draft_id: str) -> RuleDraft:
         return _draft(session, scope, draft_id)
 
 
+def state_of(draft: RuleDraft) -> str:
+    """What a draft says, as a digest: another one whenever somebody changes it."""
+    text = json.dumps(_facts(draft), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def check_draft(draft: RuleDraft, wanted: Wanted) -> None:
+    """Make sure that a draft is as somebody has seen it, or as they want it anyway.
+
+    Raises:
+        PreconditionError: it is not.
+    """
+    is_same = (draft.rule, draft.place) == (dict(wanted.rule), wanted.place)
+    if not is_same and state_of(draft) != wanted.draft_state:
+        raise PreconditionError(
+            f"the draft was changed by {draft.actor}, and is not what the change was made from",
+            hint="look at it as it is now, and repeat the change",
+        )
+
+
 def save_draft(store: Store, scope: Scope, wanted: Wanted, *, actor: str, at: float) -> RuleDraft:
     """Keep a rule as a draft: as `wanted.draft_id`, where that is one, or as a new one.
 
     Raises:
         NotFoundError: the draft is not there any more.
+        PreconditionError: somebody changed it meanwhile.
         InvalidInputError: it is too long.
         ConflictError: there are too many drafts.
     """
@@ -61,6 +84,7 @@ def save_draft(store: Store, scope: Scope, wanted: Wanted, *, actor: str, at: fl
         before = None
         if wanted.draft_id is not None:
             before = _draft(session, scope, wanted.draft_id)
+            check_draft(before, wanted)
         draft = RuleDraft(
             id=new_id() if before is None else before.id,
             account_id=scope.account_id,

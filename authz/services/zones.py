@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import ConflictError, ForbiddenError, InvalidInputError
+from authz.errors import ConflictError, ForbiddenError, InvalidInputError, PreconditionError
 from authz.policy.model import DefaultAction, Misdirected, PathMode, UpstreamHeaders
 from authz.services.context import account_of, audit, facts_of, new_id, zone_of
 from authz.services.loosening import blocks
@@ -215,12 +217,17 @@ def change_zone(
     paths: str | None = None,
     misdirected: str | None = None,
     upstream_headers: Sequence[str] | None = None,
+    seen: str | None = None,
     actor: str,
     at: float,
 ) -> Zone:
     """Change a zone's settings; what is None stays.
 
+    Args:
+        seen: the settings that somebody has seen (`settings_state`); None: whatever they are.
+
     Raises:
+        PreconditionError: they are other ones by now.
         NotFoundError: there is no such zone.
         InvalidInputError: a value is none of those there are.
     """
@@ -231,6 +238,11 @@ def change_zone(
     headers = None if upstream_headers is None else checked_headers(upstream_headers)
     with store.write() as session:
         before = zone_of(session, named)
+        if seen is not None and seen != settings_state(before):
+            raise PreconditionError(
+                f"the settings of the zone {before.name} were changed meanwhile",
+                hint="look at them as they are now, and repeat the change",
+            )
         zone = replace(
             before,
             **changes,  # type: ignore[arg-type]  # text for text
@@ -249,6 +261,12 @@ def change_zone(
             after=facts_of(zone),
         )
     return zone
+
+
+def settings_state(zone: Zone) -> str:
+    """What a zone's settings are, as a digest: another one whenever somebody changes them."""
+    values = [zone.default_action, zone.paths, zone.misdirected, sorted(zone.upstream_headers)]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
 
 def checked_setting(name: str, value: str) -> str:

@@ -79,10 +79,6 @@ def read(viewer: Reading, given: Given) -> JSONResponse:
             f"the expression has more than {_FAR_TOO_LONG} characters",
             hint="put long sets into lists",
         )
-    try:
-        source.encode()
-    except UnicodeEncodeError:
-        raise InvalidInputError("the expression is not Unicode text") from None
     found = read_expression(
         viewer.store,
         viewer.zone_id,

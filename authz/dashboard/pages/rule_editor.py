@@ -118,6 +118,7 @@ def _editing(here: RulesViewer, posted: Form, rule_id: str = "", draft_id: str =
         basis=basis_from(posted.text("basis")),
         rule_id=rule_id or None,
         draft_id=draft_id,
+        draft_state=posted.text("draft_state"),
         was_at=posted.text("was_at"),
     )
 

@@ -35,7 +35,7 @@ from authz.errors import (
 )
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.rule_deployment import Wanted, basis_of, check_basis, deploy_rule
-from authz.services.rule_drafts import get_draft, list_drafts
+from authz.services.rule_drafts import get_draft, list_drafts, state_of
 from authz.services.ruleset_rules import change_rule, remove_rule
 from authz.services.rulesets import rules_in
 from authz.services.scopes import Scope
@@ -138,7 +138,13 @@ def block(here: WritingRules, rule_id: RuleId, form: Posted) -> Response:
                 hint="open the rule, choose the action Block, and deploy it",
             )
         draft = get_draft(here.viewer.store, here.scope, draft_id)
-        wanted = Wanted(rule=draft.rule, basis=basis, rule_id=rule_id, draft_id=draft_id)
+        wanted = Wanted(
+            rule=draft.rule,
+            basis=basis,
+            rule_id=rule_id,
+            draft_id=draft_id,
+            draft_state=state_of(draft),
+        )
         deploy_rule(
             here.viewer.store,
             here.scope,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,9 +17,9 @@ from fastapi.responses import RedirectResponse
 from authz.dashboard import cookies
 from authz.dashboard.places import local
 from authz.dashboard.requests import address_of, browser_of
-from authz.dashboard.signing_in import attempt_failed, begun, sign_in_page, throttled
+from authz.dashboard.signing_in import attempt_failed, begun, sign_in_page
 from authz.dashboard.site import Site
-from authz.dashboard.viewers import site_of
+from authz.dashboard.viewers import know, site_of
 from authz.errors import AuthzError, NotFoundError, UnauthenticatedError
 from authz.services.oidc_client import Flow
 from authz.services.oidc_provider import OidcProvider
@@ -42,8 +43,14 @@ TheProvider = Annotated[OidcProvider, Depends(_provider)]
 
 @router.get("/sign-in/oidc")
 def leave(request: Request, site: TheSite, provider: TheProvider) -> Response:
-    """To the provider."""
+    """To the provider; whoever is signed in already goes on.
+
+    Any page can link here, and a provider may ask nothing: that must not take a session's place.
+    """
     wanted = local(request.query_params.get("next", ""))
+    with suppress(UnauthenticatedError):
+        know(request, site, site.backend.clock())
+        return RedirectResponse(wanted, status_code=303)
     secret = secrets.token_urlsafe(32)
     try:
         url = provider.authorization_url(Flow.of(secret), at=site.backend.clock())
@@ -58,13 +65,13 @@ def leave(request: Request, site: TheSite, provider: TheProvider) -> Response:
 def come_back(request: Request, site: TheSite, provider: TheProvider) -> Response:
     """From the provider."""
     at, secure = site.backend.clock(), site.options.secure
-    address = address_of(request)
     secret, kept = cookies.flow_of(request, secure=secure)
     wanted = local(kept)
-    # Before anybody is asked: who only tries must not keep the provider busy.
-    throttled(site, address, at)
+    flow: Flow | None = None
     try:
-        person = provider.person(_answer(request), _flow(secret), at=at)
+        answer = _answer(request)
+        flow = _flow(secret, answer)
+        person = provider.person(answer, flow, at=at)
         made = sign_in_known(
             site.backend.store(),
             person,
@@ -75,25 +82,30 @@ def come_back(request: Request, site: TheSite, provider: TheProvider) -> Respons
         )
         response = begun(site, made, wanted, at)
     except AuthzError as error:
-        if isinstance(error, UnauthenticatedError):
-            attempt_failed(site, address, error, at)
+        # What answers no sign-in of this browser's counts for nothing: any page can have any
+        # browser ask for it. And nobody is refused beforehand: others may have the same address.
+        if flow is not None and isinstance(error, UnauthenticatedError):
+            attempt_failed(site, address_of(request), error, at)
         response = sign_in_page(request, site, wanted, error=error)
     cookies.drop_flow(response, secure=secure)
     return response
 
 
-def _flow(secret: str) -> Flow:
-    """The sign-in that this browser began.
+def _flow(secret: str, answer: dict[str, str]) -> Flow:
+    """The sign-in that this browser began, and that this is the answer to.
 
     Raises:
-        UnauthenticatedError: it began none. What is made of no secret anybody could make.
+        UnauthenticatedError: it began none, or another one. What is made of no secret anybody
+            could make.
     """
     if not _SECRET.fullmatch(secret):
         raise UnauthenticatedError(
             "your browser began no sign-in, or too long ago",
             hint="sign in once more, and have your browser keep cookies of this address",
         )
-    return Flow.of(secret)
+    flow = Flow.of(secret)
+    flow.check(answer.get("state", ""))
+    return flow
 
 
 def _answer(request: Request) -> dict[str, str]:

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Response
 from authz.dashboard.attempts import about
 from authz.dashboard.forms import Posted
 from authz.dashboard.viewers import Viewer, zone_viewer
-from authz.errors import AuthzError
+from authz.errors import AuthzError, PreconditionError
 from authz.policy.model import DefaultAction, Misdirected, PathMode, UpstreamHeaders
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.permissions import Level, Resource
-from authz.services.zones import change_zone
+from authz.services.zones import change_zone, get_zone, settings_state
 
 router = APIRouter()
 
@@ -86,7 +86,7 @@ def index(viewer: Annotated[Viewer, zone_viewer(Resource.ZONES, Level.READ)]) ->
     zone = viewer.zone
     assert zone is not None, "the path has a zone"
     values = {name: getattr(zone, name) for name in CHOICES}
-    return _page(viewer, values, zone.upstream_headers)
+    return _page(viewer, values, zone.upstream_headers, basis=settings_state(zone))
 
 
 @router.post("/zones/{zone_id}/settings")
@@ -102,11 +102,19 @@ def change(
             viewer.zone_id,
             **values,
             upstream_headers=headers,
+            seen=form.text("basis"),
             actor=viewer.actor,
             at=viewer.at,
         )
+    except PreconditionError as error:
+        # What is there now, to be looked at before anything is changed.
+        zone = get_zone(viewer.store, viewer.zone_id)
+        now = {name: getattr(zone, name) for name in CHOICES}
+        state = settings_state(zone)
+        return _page(viewer, now, zone.upstream_headers, basis=state, **about(error))
     except AuthzError as error:
-        return _page(viewer, values, tuple(headers), **about(error))
+        basis = form.text("basis")
+        return _page(viewer, values, tuple(headers), basis=basis, **about(error))
     return viewer.go(f"/zones/{viewer.zone_id}/settings", "The settings of the zone are saved.")
 
 

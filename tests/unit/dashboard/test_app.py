@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import Request
 
+from authz.dashboard.headers import POLICY
+from authz.dashboard.pages import sessions
 from authz.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
@@ -49,6 +51,22 @@ def test_a_refusal_is_a_page_with_every_header(visitor: Visitor) -> None:
     assert refusal.headers["content-security-policy"]
     told = visitor.bench.dashboard.refusal(request((b"accept", b"application/json")), 503, "busy")
     assert told.headers["content-type"] == "application/json"
+
+
+def test_a_page_that_fails_has_every_header(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(sessions, "sessions_of", fail)
+    answer = visitor.send("GET", "/sessions")
+
+    assert answer.status_code == 500
+    assert "Internal error" in answer.text
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cache-control"] == "no-store"
 
 
 def test_another_backend_is_used_from_then_on(visitor: Visitor) -> None:

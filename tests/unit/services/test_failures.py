@@ -65,15 +65,3 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_client_is_an_address_or_a_network_of_ipv6(address: str | None, key: str) -> None:
     assert key_of(address) == key
-
-
-def test_whoever_would_have_to_wait_is_known_without_a_failure() -> None:
-    made = Failures()
-    for n in range(MOST_FAILURES):
-        assert made.waiting(HERE, AT + n) is None
-        made.failed(HERE, AT + n)
-
-    assert made.waiting(HERE, AT + 20) == WINDOW_SECONDS - 20
-    assert made.waiting("192.0.2.2", AT + 20) is None
-    assert made.waiting(HERE, AT + WINDOW_SECONDS) is None
-    assert made.metrics.failed == MOST_FAILURES

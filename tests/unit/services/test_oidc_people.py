@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz.errors import ForbiddenError
-from authz.services.oidc_people import PeopleRules, claim, person_of
+from authz.services.oidc_people import PeopleRules, claim, person_of, subject_under
 from authz.services.permissions import EVERYTHING, READING
-from authz.services.sign_ins import subject_of
 
 RULES = PeopleRules(
     name_claim="email",
@@ -60,7 +59,7 @@ def test_a_name_is_not_who_somebody_is() -> None:
         for sub in ("1", "2")
     )
     assert one.name == other.name
-    assert one.subject == subject_of(ISSUER, "1") != other.subject
+    assert one.subject == subject_under(ISSUER, "1", RULES) != other.subject
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from authz.errors import ForbiddenError, ProviderError, SettingsError, Unauthent
 from authz.services import oidc_provider
 from authz.services.kept import KEEP_SECONDS, PAUSE_SECONDS
 from authz.services.oidc_client import Flow
+from authz.services.oidc_people import subject_under
 from authz.services.permissions import EDITING, EVERYTHING, READING
-from authz.services.sign_ins import Person, subject_of
+from authz.services.sign_ins import Person
 from tests.factories.oidc_provider import (
     CLIENT_SECRET,
+    PEOPLE,
     REDIRECT_URI,
     SigningKey,
     running,
@@ -107,7 +109,7 @@ def test_groups_say_what_somebody_may(
 
     assert sign_in(provider) == Person(
         name="alice@example.com",
-        subject=subject_of(provider.issuer, provider.subject),
+        subject=subject_under(provider.issuer, provider.subject, PEOPLE),
         grants=grants,
     )
 
@@ -394,7 +396,7 @@ def test_claims_that_are_not_in_the_token_are_asked_for(provider: Provider) -> N
     found = sign_in(provider)
 
     assert (found.name, found.grants) == ("bob@example.com", EDITING | READING)
-    assert found.subject == subject_of(provider.issuer, provider.subject)
+    assert found.subject == subject_under(provider.issuer, provider.subject, PEOPLE)
 
 
 def test_they_are_not_asked_for_when_they_are_there(provider: Provider) -> None:

@@ -21,7 +21,7 @@ from authz.services.rule_deployment import (
     deploy_rule,
     rules_with,
 )
-from authz.services.rule_drafts import list_drafts, save_draft
+from authz.services.rule_drafts import list_drafts, save_draft, state_of
 from authz.services.ruleset_management import delete_ruleset
 from tests.factories.rulesets import (
     account_scope,
@@ -124,7 +124,7 @@ def test_a_draft_that_is_deployed_is_gone(world: World) -> None:
     wanted = Wanted(rule=rule("a"), basis=NO_RULES)
     draft = save_draft(world.store, scope, wanted, actor="me", at=1.0)
 
-    deploy(world.store, rule("a"), draft_id=draft.id)
+    deploy(world.store, rule("a"), draft_id=draft.id, draft_state=state_of(draft))
     row = world.last()
     assert row.after is not None
     assert row.after["draft"] == draft.id
@@ -135,6 +135,30 @@ def test_a_draft_that_is_deployed_is_gone(world: World) -> None:
     row = world.last()
     assert row.after is not None
     assert "draft" not in row.after
+
+
+def test_a_draft_that_somebody_else_changed_is_not_lost(world: World) -> None:
+    scope = zone_scope(world.store)
+    draft = save_draft(world.store, scope, Wanted(rule=rule("a"), basis=NO_RULES), actor="me", at=1)
+    stale = {"draft_id": draft.id, "draft_state": state_of(draft)}
+    better = Wanted(rule=rule("a", expression="ssl"), basis=NO_RULES, **stale)
+    theirs = save_draft(world.store, scope, better, actor="you", at=2)
+
+    with pytest.raises(PreconditionError, match="the draft was changed by you"):
+        deploy(world.store, rule("a", action="log"), **stale)
+
+    assert in_force(world.store).version == 0
+    assert list_drafts(world.store, scope) == [theirs]
+
+
+def test_a_draft_of_another_scope_stays(world: World) -> None:
+    account = account_scope(world.store)
+    wanted = Wanted(rule=rule("a"), basis=NO_RULES)
+    draft = save_draft(world.store, account, wanted, actor="me", at=1)
+
+    deploy(world.store, rule("a"), draft_id=draft.id, draft_state=state_of(draft))
+
+    assert list_drafts(world.store, account) == [draft]
 
 
 def test_a_rule_logs_first_and_what_it_is_to_be_stays_beside_it(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.errors import ConflictError, InvalidInputError, NotFoundError
+from authz.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 from authz.services import rule_drafts
 from authz.services.rule_deployment import NO_RULES, Wanted
 from authz.services.rule_drafts import (
@@ -16,10 +16,12 @@ from authz.services.rule_drafts import (
     get_draft,
     list_drafts,
     save_draft,
+    state_of,
 )
 from tests.factories.rulesets import account_scope, in_force, put_rules, rule, seen, zone_scope
 
 if TYPE_CHECKING:
+    from authz.store.rule_drafts import RuleDraft
     from tests.unit.services.conftest import World
 
 
@@ -42,7 +44,13 @@ def test_a_draft_is_kept_changed_and_discarded(world: World) -> None:
     assert row.before is None
 
     (there,) = put_rules(world.store, rule("a")).rules
-    wanted = Wanted(rule=rule("a"), basis=seen(world.store), rule_id=there["id"], draft_id=first.id)
+    wanted = Wanted(
+        rule=rule("a"),
+        basis=seen(world.store),
+        rule_id=there["id"],
+        draft_id=first.id,
+        draft_state=state_of(first),
+    )
     second = save_draft(world.store, here, wanted, actor="you", at=2.0)
     assert (second.id, second.created_at, second.modified_at) == (first.id, 1.0, 2.0)
     assert get_draft(world.store, here, first.id) == second
@@ -59,6 +67,30 @@ def test_a_draft_is_kept_changed_and_discarded(world: World) -> None:
     with world.store.read() as session:
         # One deployment, and nothing else that anybody has to enforce.
         assert session.revision == revision + 1
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_overwritten(world: World) -> None:
+    here = zone_scope(world.store)
+    first = save_draft(world.store, here, Wanted(rule=rule("a"), basis=NO_RULES), actor="me", at=1)
+
+    def save(actor: str, state: str, expression: str) -> RuleDraft:
+        wanted = Wanted(
+            rule=rule("a", expression=expression),
+            basis=NO_RULES,
+            draft_id=first.id,
+            draft_state=state,
+        )
+        return save_draft(world.store, here, wanted, actor=actor, at=1)
+
+    # Within the same moment, too.
+    second = save("me", state_of(first), "ssl")
+    for stale in (state_of(first), ""):
+        with pytest.raises(PreconditionError, match="the draft was changed by me"):
+            save("you", stale, "not ssl")
+    assert list_drafts(world.store, here) == [second]
+    # The same once more overwrites nothing.
+    assert save("me", state_of(first), "ssl").rule == second.rule
+    assert save("you", state_of(second), "not ssl").actor == "you"
 
 
 def test_a_draft_of_another_scope_is_none(world: World) -> None:
@@ -90,7 +122,9 @@ def test_drafts_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(ConflictError, match="there are 2 drafts already"):
         save_draft(world.store, here, wanted, actor="me", at=1.0)
-    again = Wanted(rule=rule("b"), basis=NO_RULES, draft_id=drafts[0].id)
+    again = Wanted(
+        rule=rule("b"), basis=NO_RULES, draft_id=drafts[0].id, draft_state=state_of(drafts[0])
+    )
     save_draft(world.store, here, again, actor="me", at=1.0)
     long = Wanted(rule=rule("a", expression="é" * (MAX_BYTES // 2)), basis=NO_RULES)
     with pytest.raises(InvalidInputError, match="the draft has"):

@@ -487,3 +487,29 @@ def test_of_many_rules_some_are_boxes_and_others_are_named(
     assert sorted(now) == sorted(ids[ref] for ref in "abcd")
     wrong = _press(visitor, url, _open(visitor, url) | {"skip_refs": "nobody"}, "deploy", 400)
     assert 'id="skip_rules-wrong"' in wrong.text
+
+
+@pytest.mark.parametrize("do", ["draft", "deploy"])
+def test_a_draft_that_somebody_else_saved_is_shown_beside_ones_own(
+    do: str, visitor: Visitor
+) -> None:
+    store, here = visitor.bench.store, zone_scope(visitor.bench.store)
+    _press(visitor, "/new", _open(visitor, "/new") | {"expression": "ssl"}, "draft")
+    (draft,) = list_drafts(store, here)
+    path = f"/drafts/{draft.id}"
+    mine = _open(visitor, path) | {"description": "<i>Mine</i>"}
+    _press(visitor, path, _open(visitor, path) | {"description": "<b>Theirs</b>"}, "draft")
+    theirs = list_drafts(store, here)
+
+    page = _press(visitor, path, mine, do, 412).text
+    assert "Somebody else saved this draft meanwhile" in page
+    assert "&lt;b&gt;Theirs&lt;/b&gt;" in page
+    assert list_drafts(store, here) == theirs
+    assert in_force(store).version == 0
+    again = fields_of(page, FORM)
+    assert again["description"] == "<i>Mine</i>"
+
+    _press(visitor, path, again, do)
+    drafts = [one.rule["description"] for one in list_drafts(store, here)]
+    deployed = [one["description"] for one in in_force(store).rules]
+    assert (drafts, deployed) == ((["<i>Mine</i>"], []) if do == "draft" else ([], ["<i>Mine</i>"]))

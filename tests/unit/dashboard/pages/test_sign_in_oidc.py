@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from authz.services.failures import MOST_FAILURES
 from authz.services.oidc_client import Flow
 from authz.store.engine import open_store
 from tests.factories.dashboard import Bench, Visitor
-from tests.factories.oidc_provider import running
+from tests.factories.oidc_provider import PEOPLE, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,7 @@ def test_somebody_signs_in_and_comes_to_the_page_that_they_wanted(person: Person
 def test_the_audit_log_tells_people_of_one_name_apart(person: Person) -> None:
     actors = set()
     for subject in ("1", "2"):
+        person.client.cookies.clear()
         person.provider.subject = subject
         person.sign_in()
         with person.bench.store.read() as session:
@@ -244,26 +246,55 @@ def test_what_a_link_says_is_not_shown(person: Person) -> None:
 
 
 def test_the_session_that_the_browser_had_ends(person: Person) -> None:
-    person.sign_in()
-    first = str(person.client.cookies["authz-session"])
-    person.sign_in()
-    assert str(person.client.cookies["authz-session"]) != first
+    url = person.leave()
+    visitor = Visitor(person.bench)
+    first = str(visitor.client.cookies["authz-session"])
+    person.client.cookies.set("authz-session", first)
+    assert person.come_back(url).status_code == 303
     old = person.bench.client()
     old.cookies.set("authz-session", first)
 
     assert person.bench.run(old.get("/sessions")).status_code == 303
 
 
-def test_who_only_tries_keeps_no_provider_busy(person: Person) -> None:
+def test_answers_to_nothing_keep_nobody_out(person: Person) -> None:
+    """Any page can have any browser ask for these, and all may have one address (a proxy's)."""
+    other = Person(person.bench, person.provider)
+    for number in range(2 * MOST_FAILURES):
+        other.leave()
+        for query in ("", "?code=x&state=y", "?state=y&state=y"):
+            assert other.get(f"{CALLBACK}{query}").status_code == 401, number
+            other.client.cookies.clear()
+        assert other.come_back(person.leave()).status_code == 401
+        # One that answers another sign-in than the last of this browser.
+        before = other.leave()
+        other.leave()
+        assert other.come_back(before).status_code == 401
+    assert person.bench.dashboard.app.state.site.failures.metrics.failed == 0
+
+    person.sign_in()
+
+
+def test_a_link_does_not_take_the_place_of_a_session(person: Person) -> None:
+    visitor = Visitor(person.bench)
+    answer = visitor.send("GET", "/sign-in/oidc?next=/lists", headers={"Sec-Fetch-Site": "x"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/lists")
+    assert "set-cookie" not in answer.headers
+    visitor.get("/sessions")
+
+
+def test_nobody_is_refused_for_what_others_guess(person: Person) -> None:
+    """Beyond the limit nothing tells what was wrong; who signs in signs in."""
+    guessing = Person(person.bench, person.provider)
     for _ in range(MOST_FAILURES):
-        assert person.come_back(person.leave(), code="guessed").status_code == 401
-    before = len(person.provider.server.requests)
-    late = person.come_back(person.leave(), code="guessed")
+        assert guessing.come_back(guessing.leave(), code="guessed").status_code == 401
+    late = guessing.come_back(guessing.leave(), code="guessed")
 
     assert late.status_code == 429
     assert late.headers["retry-after"]
-    assert len(person.provider.server.requests) == before
-    # A token lets in at any time.
+    person.sign_in()
+    # A token lets in at any time, too.
     assert Visitor(person.bench).get("/sessions")
 
 
@@ -318,6 +349,33 @@ def test_sessions_of_a_provider_that_is_switched_off_end(person: Person, tmp_pat
         assert "switched off" in without.run(client.get("/sign-in")).text
     finally:
         without.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 200),
+        ({"label": "Other"}, 200),
+        ({"issuer": "https://other.example"}, 303),
+        ({"people": replace(PEOPLE, readers=frozenset({"staff", "more"}))}, 303),
+        ({"people": replace(PEOPLE, admins=frozenset())}, 303),
+        ({"people": replace(PEOPLE, roles_claim="roles")}, 303),
+    ],
+)
+def test_sessions_end_when_the_settings_of_who_may_what_change(
+    changes: dict[str, Any], status: int, person: Person
+) -> None:
+    person.sign_in()
+    secret = str(person.client.cookies["authz-session"])
+    changed = Bench(person.bench.store, None, person.provider.connected(**changes))
+    client = changed.client()
+    client.cookies.set("authz-session", secret)
+    try:
+        assert changed.run(client.get("/sessions")).status_code == status
+        if status == 303:
+            assert "have changed" in changed.run(client.get("/sign-in")).text
+    finally:
+        changed.close()
 
 
 def test_a_session_lasts_no_longer_than_the_settings_say(person: Person) -> None:

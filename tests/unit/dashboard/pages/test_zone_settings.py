@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from authz.dashboard.pages.zone_settings import CHOICES, HEADERS
@@ -22,11 +23,16 @@ _FIELDS = {
 }
 
 
+def _basis(visitor: Visitor) -> dict[str, str]:
+    page = visitor.get("/zones/{zone}/settings")
+    return {"basis": re.findall(r'name="basis" value="([0-9a-f]{32})"', page)[0]}
+
+
 def test_settings_are_saved(visitor: Visitor) -> None:
     page = visitor.get("/zones/{zone}/settings")
     assert 'value="allow" checked' in page
 
-    visitor.post("/zones/{zone}/settings", _FIELDS)
+    visitor.post("/zones/{zone}/settings", _FIELDS | _basis(visitor))
 
     zone = get_zone(visitor.bench.store, "default")
     assert (zone.default_action, zone.paths, zone.misdirected) == ("block", "refuse", "ignore")
@@ -34,6 +40,22 @@ def test_settings_are_saved(visitor: Visitor) -> None:
     page = visitor.get("/zones/{zone}/settings")
     assert "The settings of the zone are saved." in page
     assert 'value="block" checked' in page
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(visitor: Visitor) -> None:
+    seen = _basis(visitor)
+    visitor.post("/zones/{zone}/settings", _FIELDS | seen)
+    mine = {**_FIELDS, "default_action": "allow", "paths": "compare"}
+
+    for stale in (seen, {}):
+        page = visitor.post("/zones/{zone}/settings", mine | stale, status=412).text
+        assert "were changed meanwhile" in page
+        assert 'value="block" checked' in page
+        assert 'value="allow" checked' not in page
+    assert get_zone(visitor.bench.store, "default").default_action == "block"
+    again = {"basis": re.findall(r'name="basis" value="([0-9a-f]{32})"', page)[0]}
+    visitor.post("/zones/{zone}/settings", mine | again)
+    assert get_zone(visitor.bench.store, "default").default_action == "allow"
 
 
 def test_every_value_there_is_can_be_chosen() -> None:
@@ -46,7 +68,9 @@ def test_every_value_there_is_can_be_chosen() -> None:
 
 
 def test_a_value_that_there_is_not_is_told(visitor: Visitor) -> None:
-    page = visitor.post("/zones/{zone}/settings", {**_FIELDS, "paths": HOSTILE}, status=400).text
+    page = visitor.post(
+        "/zones/{zone}/settings", {**_FIELDS, "paths": HOSTILE, **_basis(visitor)}, status=400
+    ).text
 
     assert "is no value of paths" in page
     assert shown_as_text(page)
