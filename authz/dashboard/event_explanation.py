@@ -102,21 +102,16 @@ def shown_readings(
     """
     budget = _Budget()
     told = explanation.get("rules", ())
-    first = told[0]["verdicts"] if told else []
-    told_other = False
     found: list[ShownReading] = []
-    for index, one in enumerate(told):
-        differs = one["verdicts"] != first
-        is_told = index == 0 or (differs and not told_other)
-        told_other = told_other or differs
-        numbered = list(enumerate(one["rules"], 1)) if is_told else []
+    for one in told:
+        numbered = list(enumerate(one["rules"], 1))
         reached = [each for each in numbered if each[1]["reached"] is not False]
         behind = [each for each in numbered if each[1]["reached"] is False]
         # What does not match is what says least.
         telling = sorted(reached, key=lambda each: each[1]["matches"] is False)
         kept = sorted(telling[:MAX_RULES], key=lambda each: each[0])
         blocked = one["verdicts"] == [Verdict.DENY.value]
-        decides = any(each["rule"] == rule for each in one["rules"])
+        decides = rule in one["ended_by"]
         found.append(
             ShownReading(
                 path=one["reading"],
@@ -128,7 +123,7 @@ def shown_readings(
                     _rule(*each, rule, rules, sight, budget) for each in behind[:MAX_RULES]
                 ),
                 left_out_behind=max(0, len(behind) - MAX_RULES),
-                is_told=is_told,
+                is_told=one["told"],
             )
         )
     return ShownReadings(
@@ -172,7 +167,7 @@ def _rule(
     line = None
     if not hidden and not sight.lists and lists_named_by([expression]):
         why = f"{why} It looks something up in a list, and you may not read lists.".strip()
-    elif not hidden and budget.takes(decides=is_it):
+    elif not hidden and said["trace"] is not None and budget.takes(decides=is_it):
         line = line_of_json(said["trace"])
     return ShownRule(
         position=position,

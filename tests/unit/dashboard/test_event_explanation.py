@@ -42,7 +42,13 @@ def _said(ref: str = "r", **changes: Any) -> dict[str, Any]:
 
 
 def _told(*rules: dict[str, Any], verdicts: tuple[str, ...] = ("deny",)) -> dict[str, Any]:
-    return {"reading": "/a", "verdicts": list(verdicts), "rules": list(rules)}
+    return {
+        "reading": "/a",
+        "verdicts": list(verdicts),
+        "ended_by": ["r"],
+        "told": bool(rules),
+        "rules": list(rules),
+    }
 
 
 def _shown(*told: dict[str, Any], rule: str = "r", sight: Sight = SEES_ALL) -> Any:
@@ -103,14 +109,22 @@ def test_why_a_rule_has_no_answer() -> None:
     assert "cut short or are ambiguous" in second.why
 
 
-def test_of_several_readings_the_first_that_differs_is_told() -> None:
-    allowed = _told(_said(matches=False), verdicts=("allow",))
-    found = _shown(allowed, allowed, _told(_said()), _told(_said()))
+def test_of_several_readings_those_that_are_told_have_rules() -> None:
+    allowed = ("allow",)
+    told = _told(_said(matches=False), verdicts=allowed)
+    found = _shown(told, _told(verdicts=allowed), _told(_said()), _told())
 
     assert [one.is_told for one in found.readings] == [True, False, True, False]
     assert [one.blocked for one in found.readings] == [False, False, True, True]
     assert [len(one.rules) for one in found.readings] == [1, 0, 1, 0]
+    assert [one.ended_by for one in found.readings] == ["", "", "r", "r"]
     assert found.unknown_fields == ("b",)
+
+
+def test_what_was_not_taken_apart_has_its_expression() -> None:
+    (rule,) = _shown(_told(_said(trace=None))).readings[0].rules
+
+    assert (rule.expression, rule.line) == ("ssl", None)
 
 
 def test_a_page_has_room_for_so_many_rules() -> None:
