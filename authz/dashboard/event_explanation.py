@@ -30,6 +30,7 @@ from authz.services.checking import lists_named_by
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from authz.services.allowed import Allowed
     from authz.services.event_names import NamedRule
 
 #: Rules that a page takes apart.
@@ -38,14 +39,6 @@ MAX_TRACES: Final = 40
 #: Characters of a value.
 _ROOM: Final = 120
 _UNKNOWN: Final = "not known"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What whoever looks may see: the account's rules, and what is in lists."""
-
-    account_rules: bool
-    lists: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +85,7 @@ def shown_certificate(found: Mapping[str, Any]) -> ShownCertificate:
 
 
 def shown_readings(
-    explanation: Mapping[str, Any], rule: str, rules: Mapping[str, NamedRule], sight: Sight
+    explanation: Mapping[str, Any], rule: str, rules: Mapping[str, NamedRule], sight: Allowed
 ) -> ShownReadings:
     """Every reading of the path and what the rules say of it.
 
@@ -154,7 +147,7 @@ def _rule(
     said: Mapping[str, Any],
     decides: str,
     rules: Mapping[str, NamedRule],
-    sight: Sight,
+    sight: Allowed,
     budget: _Budget,
 ) -> ShownRule:
     ref, expression = said["rule"], said["expression"]

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.extauthz.decode import Undecodable
 from authz.observability.recorded import Unrecorded
 from authz.policy.explain_recorded import explain_recorded
+from authz.services.allowed import ALL, explanation_shown
 from authz.services.explanation import trace_budget
 from authz.services.judging import Judge
 from authz.services.recorded_requests import left_out_of
 
 if TYPE_CHECKING:
+    from authz.services.allowed import Allowed
     from authz.store.engine import Store
     from authz.store.records_activity import StoredEvent
 
@@ -36,9 +38,17 @@ _GONE: Final = "the request is not kept any more"
 
 
 def explain_event(
-    store: Store, event: StoredEvent, *, judge: Judge | None = None, at: float
+    store: Store,
+    event: StoredEvent,
+    *,
+    judge: Judge | None = None,
+    at: float,
+    allowed: Allowed = ALL,
 ) -> dict[str, Any]:
     """How the check of an event was decided, and how it would be at Unix time `at`; as JSON.
+
+    Args:
+        allowed: what whoever asks may be shown besides the zone's rules.
 
     Returns:
         `then`: the verdict, reason, rule and action of the event. `now`: the same, with
@@ -81,6 +91,7 @@ def explain_event(
     except Undecodable:
         found["why_not"] = _WHY_NOT[Unrecorded.UNREADABLE.value]
         return found
+    explanation = explanation_shown(explanation, live.snapshot.hosts.find(facts.host), allowed)
     decision = explanation.pop("decision")
     if explanation.pop("too_much", False):
         found["why_not"] = _TOO_MUCH
