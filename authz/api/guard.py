@@ -54,7 +54,7 @@ _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: would keep everybody from revoking a certificate.
 _CHECKING: Final = re.compile(
     r"(/zones/[^/]*/((expressions?|replays?|simulator)(/[^/]*)?|rules/mtls/preview)"
-    r"|/rules/(new|mtls|[0-9a-f]{32}))/?\Z"
+    r"|\A(/zones/[^/]*)?/rules/(new|mtls|(drafts/)?[0-9a-f]{32}))/?\Z"
 )
 
 #: The status of the log and the metrics for a call whose client left: no answer was sent.

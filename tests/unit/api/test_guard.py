@@ -223,6 +223,7 @@ def test_expressions_are_checked_beside_writers() -> None:
         ("/zones/a/rules/new", True),
         ("/rules/new", True),
         (f"/zones/a/rules/{'7' * 32}", True),
+        (f"/rules/drafts/{'7' * 32}", True),
         (f"/zones/a/rules/{'7' * 32}/delete", False),
         (f"/client/v4/zones/a/rulesets/b/rules/{'7' * 32}", False),
         (f"/zones/a/certificates/{'7' * 32}/revoke", False),
