@@ -47,9 +47,15 @@ _OF_FILES: Final = ((b"x-content-type-options", b"nosniff"),)
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-#: Calls that are posted and write nothing: an expression is compiled, and forgotten.
-#: The same goes for what the dashboard simulates and replays.
-_CHECKING: Final = re.compile(r"/zones/[^/]*/(expressions?|replay|simulator)(/[^/]*)?/?\Z")
+#: Calls that are posted and hold the interpreter rather than the database: an expression is
+#: compiled and forgotten, requests are simulated and replayed. So are the forms of the dashboard
+#: that edit a rule: each may replay before it deploys, for seconds. Those that do deploy write from
+#: a checker's place, and wait in the database as writers do: eight replays in the writers' places
+#: would keep everybody from revoking a certificate.
+_CHECKING: Final = re.compile(
+    r"(/zones/[^/]*/((expressions?|replays?|simulator)(/[^/]*)?|rules/mtls/preview)"
+    r"|\A(/zones/[^/]*)?/rules/(new|mtls|(drafts/)?[0-9a-f]{32}))/?\Z"
+)
 
 #: The status of the log and the metrics for a call whose client left: no answer was sent.
 CLIENT_GONE: Final = 499

@@ -20,7 +20,8 @@ class Limits:
     their order, so that a call once begun never waits for a thread; and the writers among them
     never take all of them: they wait for each other in the database, and readers for nobody.
     Expressions that are checked are no writers, though they are posted: they take memory and the
-    interpreter instead, and only a few of them are in work at a time.
+    interpreter instead, and only a few of them are in work at a time. With them are replays, and
+    forms that may replay before they deploy.
     Connections to the database are bounded by the threads, not by the pool (store.sqlite,
     store.postgresql).
 

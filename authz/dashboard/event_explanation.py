@@ -30,6 +30,7 @@ from authz.services.checking import lists_named_by
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from authz.services.allowed import Allowed
     from authz.services.event_names import NamedRule
 
 #: Rules that a page takes apart.
@@ -38,14 +39,6 @@ MAX_TRACES: Final = 40
 #: Characters of a value.
 _ROOM: Final = 120
 _UNKNOWN: Final = "not known"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What whoever looks may see: the account's rules, and what is in lists."""
-
-    account_rules: bool
-    lists: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +85,7 @@ def shown_certificate(found: Mapping[str, Any]) -> ShownCertificate:
 
 
 def shown_readings(
-    explanation: Mapping[str, Any], rule: str, rules: Mapping[str, NamedRule], sight: Sight
+    explanation: Mapping[str, Any], rule: str, rules: Mapping[str, NamedRule], sight: Allowed
 ) -> ShownReadings:
     """Every reading of the path and what the rules say of it.
 
@@ -102,21 +95,16 @@ def shown_readings(
     """
     budget = _Budget()
     told = explanation.get("rules", ())
-    first = told[0]["verdicts"] if told else []
-    told_other = False
     found: list[ShownReading] = []
-    for index, one in enumerate(told):
-        differs = one["verdicts"] != first
-        is_told = index == 0 or (differs and not told_other)
-        told_other = told_other or differs
-        numbered = list(enumerate(one["rules"], 1)) if is_told else []
+    for one in told:
+        numbered = list(enumerate(one["rules"], 1))
         reached = [each for each in numbered if each[1]["reached"] is not False]
         behind = [each for each in numbered if each[1]["reached"] is False]
         # What does not match is what says least.
         telling = sorted(reached, key=lambda each: each[1]["matches"] is False)
         kept = sorted(telling[:MAX_RULES], key=lambda each: each[0])
         blocked = one["verdicts"] == [Verdict.DENY.value]
-        decides = any(each["rule"] == rule for each in one["rules"])
+        decides = rule in one["ended_by"]
         found.append(
             ShownReading(
                 path=one["reading"],
@@ -128,7 +116,7 @@ def shown_readings(
                     _rule(*each, rule, rules, sight, budget) for each in behind[:MAX_RULES]
                 ),
                 left_out_behind=max(0, len(behind) - MAX_RULES),
-                is_told=is_told,
+                is_told=one["told"],
             )
         )
     return ShownReadings(
@@ -159,7 +147,7 @@ def _rule(
     said: Mapping[str, Any],
     decides: str,
     rules: Mapping[str, NamedRule],
-    sight: Sight,
+    sight: Allowed,
     budget: _Budget,
 ) -> ShownRule:
     ref, expression = said["rule"], said["expression"]
@@ -172,7 +160,7 @@ def _rule(
     line = None
     if not hidden and not sight.lists and lists_named_by([expression]):
         why = f"{why} It looks something up in a list, and you may not read lists.".strip()
-    elif not hidden and budget.takes(decides=is_it):
+    elif not hidden and said["trace"] is not None and budget.takes(decides=is_it):
         line = line_of_json(said["trace"])
     return ShownRule(
         position=position,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from authz.dashboard.event_explanation import Sight, shown_certificate, shown_readings
+from authz.dashboard.event_explanation import shown_certificate, shown_readings
 from authz.dashboard.event_rows import Names, names_for, row_of
 from authz.dashboard.event_words import (
     action_word,
@@ -51,7 +51,13 @@ def event_page(viewer: Viewer, stored: StoredEvent) -> dict[str, Any]:
     store = backend.store()
     names = names_for(viewer, {stored.fingerprint_sha256})
     live = backend.live.now(store, viewer.at, backend.geo)
-    why = explain_event(store, stored, judge=LiveJudge(live, backend.reading), at=viewer.at)
+    why = explain_event(
+        store,
+        stored,
+        judge=LiveJudge(live, backend.reading),
+        at=viewer.at,
+        allowed=viewer.allowed,
+    )
     recorded = recorded_request(store, stored)
     request = None if recorded is None else view_of(recorded, backend.reading.options)
     now = why["now"]
@@ -61,11 +67,7 @@ def event_page(viewer: Viewer, stored: StoredEvent) -> dict[str, Any]:
     may_see_rules = viewer.may(Resource.RULES, Level.READ, place)
     shown = None
     if may_see_rules and explanation.get("rules"):
-        sight = Sight(
-            account_rules=viewer.may(Resource.RULES, Level.READ, ACCOUNT_WIDE),
-            lists=viewer.may(Resource.LISTS, Level.READ, ACCOUNT_WIDE),
-        )
-        shown = shown_readings(explanation, now["rule"], names.rules, sight)
+        shown = shown_readings(explanation, now["rule"], names.rules, viewer.allowed)
     return {
         "row": row_of(stored, names),
         "event": stored.event,

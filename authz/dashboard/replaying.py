@@ -91,6 +91,7 @@ def replay_of(editing: Editing) -> Replayed | None:
     """Try a rule on the recorded requests; None where there are none, or none for whoever asks.
 
     Raises:
+        ForbiddenError: the rules read a list, and they may not read lists.
         NotFoundError: the rule that it changes is not there.
         PolicyError, ExpressionError, InvalidInputError: it could not be deployed.
     """
@@ -105,6 +106,7 @@ def replay_of(editing: Editing) -> Replayed | None:
         judge=viewer.backend.judge,
         seconds=SECONDS,
         at=viewer.at,
+        allowed=viewer.allowed,
     )
     if not found.requests:
         return None

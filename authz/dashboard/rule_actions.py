@@ -16,6 +16,7 @@ from authz.dashboard.rule_editing import Editing, checked, on_top, problems_of, 
 from authz.errors import (
     AccessError,
     AuthzError,
+    ForbiddenError,
     NotFoundError,
     PreconditionError,
     StoreUnavailableError,
@@ -101,7 +102,11 @@ def _deploy(editing: Editing, posted: Form, *, log_first: bool) -> Response:
     if not log_first and posted.text("confirmed") != editing.digest:
         # What cannot be deployed is told before anything else.
         _put(editing, rehearse=True)
-        replayed = replay_of(editing)
+        try:
+            replayed = replay_of(editing)
+        except ForbiddenError:
+            # They may deploy what they may not try: it reads a list that is not theirs to read.
+            replayed = None
         if replayed is not None and replayed.changes:
             return show(editing, replayed=replayed, is_held=True, asked=True)
     done = _put(editing, log_first=log_first)
@@ -134,7 +139,10 @@ def _replay(editing: Editing) -> Response:
     if wrong is not None:
         return show(editing, status=400, asked=True)
     _put(editing, rehearse=True)
-    replayed = replay_of(editing)
+    try:
+        replayed = replay_of(editing)
+    except ForbiddenError as error:
+        return show(editing, asked=True, info=f"It cannot be replayed: {error}.")
     info = (
         ""
         if replayed is not None

@@ -25,12 +25,14 @@ from authz.dashboard.navigation import navigation
 from authz.dashboard.requests import wants_json
 from authz.dashboard.site import Site
 from authz.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from authz.services.allowed import allowed_to
 from authz.services.authentication import check_still
 from authz.services.context import account_of
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Resource, group_for
 from authz.services.sign_ins import SignedIn, signed_in
 
 if TYPE_CHECKING:
+    from authz.services.allowed import Allowed
     from authz.services.backend import Backend
     from authz.store.engine import Store
     from authz.store.records import Account, Zone
@@ -96,6 +98,11 @@ class Viewer:
     def page_links(self) -> tuple[str, ...]:
         """The pages of the menu."""
         return tuple(one.url for part in navigation(self, "") for one in part.links)
+
+    @property
+    def allowed(self) -> Allowed:
+        """What they may be shown of decisions besides the zone's rules."""
+        return allowed_to(self.who.principal)
 
     def may(self, resource: Resource | str, level: Level | str, place: str | None = None) -> bool:
         """Whether they may do something.

@@ -32,7 +32,7 @@ from authz.rules.trace import trace as traced
 from authz.rules.trace_cost import trace_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from authz.policy.client import Client, ClientFunction
     from authz.policy.facts import RequestFacts
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from authz.policy.ruleset import CompiledRule
     from authz.policy.snapshot import Site, Snapshot
     from authz.policy.values import Seed
+    from authz.rules import Value
+    from authz.rules.ast import Expression
 
 #: Fields that are shown whether or not a rule reads them begin like this.
 OF_CERTIFICATE: Final = "cf.tls_client_auth."
@@ -58,17 +60,20 @@ class TraceBudget:
 
     Args:
         work: microseconds, estimated as rules.trace_cost does.
-        number: how many expressions.
+        number: how many expressions; one that is too much counts, too: it was weighed.
     """
 
     work: float
     number: int
 
-    def takes(self, cost: float) -> bool:
-        """Spend it, if it is there."""
-        if self.number <= 0 or cost > self.work:
+    def takes(self, expression: Expression, values: Mapping[str, Value]) -> bool:
+        """Spend what tracing an expression costs at most, if it is there."""
+        if self.number <= 0:
             return False
         self.number -= 1
+        cost = trace_cost(expression, values)
+        if cost > self.work:
+            return False
         self.work -= cost
         return True
 
@@ -158,7 +163,7 @@ def _reading(
         key=lambda one: (found[one].outcome not in _COUNT, not found[one].reached),
     ):
         expression = rules[position].filter.expression
-        if budget is None or budget.takes(trace_cost(expression, values)):
+        if budget is None or budget.takes(expression, values):
             found[position] = replace(found[position], traced=traced(expression, values))
     return ReadingExplained(
         path=values.path, verdict=ruling.verdict, ended_by=ruling.rule, rules=tuple(found)

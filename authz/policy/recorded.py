@@ -74,7 +74,8 @@ _METADATA: Final = frozenset(row.field.name for row in (*JWT, *METADATA))
 #: Rules whose answer is not known that are followed both ways; each doubles the ways at most.
 MAX_FORKS: Final = 12
 
-_BUDGET: Final = "the size of the whole request"
+#: What a decision depends on when the request that was sent may have been too much to evaluate.
+WHOLE_SIZE: Final = "the size of the whole request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,11 +225,10 @@ def judge(
     if paths is None:
         return _refused(site, Reason.AMBIGUOUS_PATH)
     values = values_of(snapshot, site, client, facts, missing, at)
-    if not _is_within(site, facts, values, len(paths)):
+    if is_too_much(site, facts, values, len(paths)):
         if missing.anything:
-            return Judged(verdict=None, site=site.name, reads=(_BUDGET,))
-        if site.budget.exceeded(facts, values, len(paths)):
-            return _refused(site, Reason.EVALUATION_BUDGET)
+            return Judged(verdict=None, site=site.name, reads=(WHOLE_SIZE,))
+        return _refused(site, Reason.EVALUATION_BUDGET)
     return _by_rules(site, values, paths, cut_short(site, values, missing))
 
 
@@ -256,6 +256,14 @@ def cut_short(site: Site, values: RecordedValues, missing: Missing) -> frozenset
         return unknown_fields(values, read)
     # Of a body that was not kept, whoever recorded the request has said so.
     return unknown_fields(values, read - BODY) | (missing.cut & read)
+
+
+def is_too_much(site: Site, facts: RequestFacts, values: RecordedValues, readings: int) -> bool:
+    """Whether evaluating the rules on so many readings is more than any check may cost, or may be:
+    of the whole request, nobody knows."""
+    if _is_within(site, facts, values, readings):
+        return False
+    return values.missing.anything or site.budget.exceeded(facts, values, readings)
 
 
 def _is_within(site: Site, facts: RequestFacts, values: RecordedValues, readings: int) -> bool:
@@ -313,6 +321,8 @@ def ends_of(
     some = _candidates(site, values, cut)
     # Of the candidates, and what is skipped by then.
     waiting: list[tuple[int, frozenset[int]]] = [(0, frozenset())]
+    # However many ways there are, a rule is evaluated once.
+    answers: dict[int, bool | None] = {}
     forks = 0
     while waiting:
         place, skipped = waiting.pop()
@@ -321,7 +331,9 @@ def ends_of(
             rule, place = rules[position], place + 1
             if position in skipped or rule.action is Action.LOG:
                 continue
-            answer = _answer(rule, values, cut, reads)
+            if position not in answers:
+                answers[position] = _answer(rule, values, cut, reads)
+            answer = answers[position]
             if answer is None:
                 forks += 1
                 if forks > MAX_FORKS:
@@ -359,9 +371,15 @@ def _answer(
     if cut and not cut.isdisjoint(rule.filter.fields):
         # Architecture 4.9, as it was when the request was made.
         return rule.action is Action.BLOCK
+    return answer_of(rule, values, reads)
+
+
+def answer_of(rule: CompiledRule, values: RecordedValues, reads: set[str]) -> bool | None:
+    """Whether a rule matches; None when that depends on what was left out, and `reads` gets it."""
     try:
         return rule.filter.matches(values)
     except UnknownValueError:
+        # The evaluator that can leave parts open takes its time: for these alone.
         return evaluate_partial(rule.filter.expression, values, reads)
 
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.extauthz.decode import Undecodable
 from authz.observability.recorded import Unrecorded
 from authz.policy.explain_recorded import explain_recorded
+from authz.services.allowed import ALL, explanation_shown
+from authz.services.explanation import trace_budget
 from authz.services.judging import Judge
 from authz.services.recorded_requests import left_out_of
 
 if TYPE_CHECKING:
+    from authz.services.allowed import Allowed
     from authz.store.engine import Store
     from authz.store.records_activity import StoredEvent
 
@@ -27,19 +30,31 @@ _WHY_NOT: Final = {
     Unrecorded.UNREADABLE.value: "nobody could read the request, or there was no time to",
 }
 _FILE_SITE: Final = "its site is not of a zone: authz check --explain decides by a policy file"
+_TOO_MUCH: Final = (
+    "what the rules ask of a request of this size, or of as many readings of its path, is more "
+    "than a check may cost: none of them is evaluated"
+)
 _GONE: Final = "the request is not kept any more"
 
 
 def explain_event(
-    store: Store, event: StoredEvent, *, judge: Judge | None = None, at: float
+    store: Store,
+    event: StoredEvent,
+    *,
+    judge: Judge | None = None,
+    at: float,
+    allowed: Allowed = ALL,
 ) -> dict[str, Any]:
     """How the check of an event was decided, and how it would be at Unix time `at`; as JSON.
+
+    Args:
+        allowed: what whoever asks may be shown besides the zone's rules.
 
     Returns:
         `then`: the verdict, reason, rule and action of the event. `now`: the same, with
         `explanation` (policy.explain_recorded); None when it cannot be decided again, and `why_not`
-        says why. `differs`: whether the verdict is another now, None where that is not known.
-        `left_out`: what is missing of the request, for people.
+        says why; it says, too, why no rule is told. `differs`: whether the verdict is another now,
+        None where that is not known. `left_out`: what is missing of the request, for people.
     """
     judge = judge or Judge()
     kept = event.event
@@ -70,11 +85,16 @@ def explain_event(
         live = judge.live(session, at)
     try:
         facts, missing = judge.facts_of(recorded)
-        explanation = explain_recorded(live.snapshot, facts, missing, at, judge.memo().client_of)
+        explanation = explain_recorded(
+            live.snapshot, facts, missing, at, judge.memo().client_of, trace_budget()
+        )
     except Undecodable:
         found["why_not"] = _WHY_NOT[Unrecorded.UNREADABLE.value]
         return found
+    explanation = explanation_shown(explanation, live.snapshot.hosts.find(facts.host), allowed)
     decision = explanation.pop("decision")
+    if explanation.pop("too_much", False):
+        found["why_not"] = _TOO_MUCH
     found["now"] = {**decision, "revision": live.revision, "explanation": explanation}
     if decision["verdict"] is not None:
         found["differs"] = decision["verdict"] != event.verdict

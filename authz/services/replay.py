@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +19,11 @@ from authz.errors import InvalidInputError
 from authz.extauthz.decode import Undecodable
 from authz.policy.decision import Verdict
 from authz.policy.recorded import judge as judge_recorded
+from authz.services.account_rules import kept_rules
+from authz.services.allowed import ALL, check_lists, fields_shown, reads_shown
 from authz.services.context import account_of, zone_of
 from authz.services.judging import Judge
+from authz.services.live_policy import site_named
 from authz.services.replay_groups import Change, Gathered, Gathering
 from authz.services.scopes import Scope, scope_of
 
@@ -29,8 +33,10 @@ if TYPE_CHECKING:
     from authz.extauthz.memo import ClientMemo
     from authz.policy.recorded import Judged
     from authz.policy.snapshot import Snapshot
+    from authz.services.allowed import Allowed
     from authz.store.engine import Store
     from authz.store.records_activity import RecordedRequest, StoredEvent
+    from authz.store.session import Session
 
 #: Requests that are tried unless somebody asks for more, and how many may be asked for.
 DEFAULT_REQUESTS: Final = 1_000
@@ -125,6 +131,7 @@ def replay(
     seconds: float = DEFAULT_SECONDS,
     since: float | None = None,
     at: float,
+    allowed: Allowed = ALL,
     pause: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Replay:
@@ -135,12 +142,16 @@ def replay(
         draft_rules: all rules of it, in order, as the API takes them.
         judge: decides as the node does.
         most: how many requests; the latest.
-        seconds: how long it may take, compiling not included.
+        seconds: how long it may take. Compiling the rules counts, though nothing interrupts it:
+            if that took all the time, nothing is tried, and the result is not complete. How large
+            rules may be is bounded by what may be deployed.
         since: no requests from before this Unix time.
         at: when all of them are decided, Unix seconds: certificates that have expired meanwhile
             have for both.
+        allowed: what whoever asks may be shown besides the zone's rules.
 
     Raises:
+        ForbiddenError: the rules read a list, and what is in it is not for whoever asks.
         NotFoundError: there is no such zone.
         RulesetError: the rules could not be deployed (`Judge.draft`).
         InvalidInputError: that is too much to ask for.
@@ -151,6 +162,7 @@ def replay(
         raise InvalidInputError(
             f"{seconds:g} seconds cannot be waited for", hint=f"up to {MAX_SECONDS:g} can"
         )
+    begun = monotonic()
     judge = judge or Judge()
     with store.read() as session:
         live = judge.live(session, at)
@@ -159,9 +171,9 @@ def replay(
             if zone_id is None
             else scope_of(zone_of(session, zone_id))
         )
+        _check_lists(session, scope, draft_rules, allowed)
         draft = judge.draft(session, scope, draft_rules, at)
-    begun = monotonic()
-    trial = _Trial(judge, live.snapshot, draft, at)
+    trial = _Trial(judge, live.snapshot, draft, at, allowed)
     complete = True
     for number, (event, recorded) in enumerate(
         _latest(store, zone_id, most=most, since=since), start=1
@@ -175,15 +187,32 @@ def replay(
     return trial.result(complete=complete, seconds=monotonic() - begun, revision=live.revision)
 
 
+def _check_lists(
+    session: Session, scope: Scope, draft_rules: Sequence[Any], allowed: Allowed
+) -> None:
+    """Of the draft, of the rules in force, and of those that are tried with it: a difference
+    between two sets of rules tells what is in a list that either reads."""
+    account = Scope(account_id=scope.account_id)
+    rules = [one for one in draft_rules if isinstance(one, Mapping) and "expression" in one]
+    rules += kept_rules(session, account)
+    zones = session.zones.all() if scope.zone is None else [scope.zone]
+    for zone in zones:
+        rules += kept_rules(session, scope_of(zone))
+    check_lists(session, scope.account_id, rules, allowed)
+
+
 class _Trial:
     """Requests decided by two sets of rules, one after the other."""
 
-    def __init__(self, judge: Judge, live: Snapshot, draft: Snapshot, at: float) -> None:
+    def __init__(
+        self, judge: Judge, live: Snapshot, draft: Snapshot, at: float, allowed: Allowed
+    ) -> None:
         self.counts = _Counts()
         self._judge = judge
         self._live = live
         self._draft = draft
         self._at = at
+        self._may_see = allowed
         # The two trust the same: a certificate is judged once.
         self._memo: ClientMemo = judge.memo()
         self._blocked = Gathering()
@@ -210,7 +239,13 @@ class _Trial:
         if now.verdict is not None and now.verdict.value != event.verdict:
             counts.drifted += 1
         if now.verdict is None or then.verdict is None:
-            reads = {name for one in (now, then) if one.verdict is None for name in one.reads}
+            undecided = ((self._live, now), (self._draft, then))
+            reads = {
+                name
+                for snapshot, one in undecided
+                if one.verdict is None
+                for name in self._reads_shown(snapshot, one)
+            }
             self._leave(event, sorted(reads))
         elif now.verdict is then.verdict:
             if now.verdict is Verdict.ALLOW:
@@ -227,6 +262,10 @@ class _Trial:
         client_of = self._memo.client_of
         now = judge_recorded(self._live, facts, missing, self._at, client_of)
         return now, judge_recorded(self._draft, facts, missing, self._at, client_of)
+
+    def _reads_shown(self, snapshot: Snapshot, judged: Judged) -> list[str]:
+        site = site_named(snapshot, judged.site)
+        return reads_shown(judged.reads, fields_shown(site, self._may_see))
 
     def _leave(self, event: StoredEvent, reads: Sequence[str]) -> None:
         self._unjudged.add(event, "")

@@ -13,12 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.errors import ForbiddenError, InvalidInputError
+from authz.errors import InvalidInputError
 from authz.extauthz.decode import Undecodable, decode
 from authz.policy.explain import OF_CERTIFICATE
 from authz.policy.snapshot import compile_snapshot
 from authz.services.account_rules import PREFIX, kept_rules, models_in
-from authz.services.checking import lists_named_by
+from authz.services.allowed import ALL, check_lists
 from authz.services.context import zone_of
 from authz.services.explanation import explain_check, trace_budget
 from authz.services.live_policy import site_named, sites_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from authz.policy.geo import GeoLookup
     from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
+    from authz.services.allowed import Allowed
     from authz.services.explanation import CheckReading, ExplainedCheck
     from authz.services.live_policy import LivePolicy
     from authz.store.engine import Store
@@ -81,22 +82,6 @@ class Simulation:
     account_hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
-    """What whoever asks may be shown besides the zone's rules.
-
-    Args:
-        lists: what is in the account's lists: an answer tells whether something is.
-        account_rules: the expressions of the account's rules.
-    """
-
-    lists: bool = True
-    account_rules: bool = True
-
-
-_EVERYTHING: Final = Allowed()
-
-
 def simulate(
     store: Store,
     policy: LivePolicy,
@@ -107,7 +92,7 @@ def simulate(
     how: CheckReading,
     geo: GeoLookup | None = None,
     draft: Rules | None = None,
-    allowed: Allowed = _EVERYTHING,
+    allowed: Allowed = ALL,
     budget: TraceBudget | None = None,
 ) -> Simulation:
     """Decide the CheckRequest `data` as of Unix time `at`.
@@ -139,7 +124,7 @@ def simulate(
         _check_host(live.snapshot, zone, ours, data, how)
         if draft is not None:
             rules = _drafted(session, zone, draft, at=at, geo=geo)
-        _check_lists(session, zone, (*account, *rules), allowed)
+        check_lists(session, zone.account_id, (*account, *rules), allowed)
     snapshot = live.snapshot
     if draft is not None:
         model = _with_rules(live.model, ours, zone, account, rules)
@@ -192,20 +177,6 @@ def _drafted(
         ready=Ready(geo=geo),
         at=at,
     )
-
-
-def _check_lists(session: Session, zone: Zone, rules: Rules, allowed: Allowed) -> None:
-    """An answer tells whether an address is in a list, and the address is anybody's to choose."""
-    if allowed.lists:
-        return
-    enabled = (str(one["expression"]) for one in rules if one.get("enabled", True))
-    named = lists_named_by(enabled)
-    there = sorted(name for name in named if session.lists.named(zone.account_id, name) is not None)
-    if there:
-        raise ForbiddenError(
-            f"the rules look something up in ${there[0]}, and an answer would tell what is in it",
-            hint="give the token the permission to read lists",
-        )
 
 
 def _with_rules(

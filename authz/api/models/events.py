@@ -81,7 +81,10 @@ class Now(BaseModel):
     revision: int
     explanation: dict[str, Any] = Field(
         description="As `authz check --explain` has it: host, certificate with the clause that it "
-        "fails, readings of the path, and each rule part by part."
+        "fails, readings of the path, and what each rule says of the "
+        "first reading and of the first that ends otherwise (`told`), part by part as far as that "
+        "is bearable: `traces_left_out` rules have no `trace`. Nor have those that evaluation does "
+        "not come to."
     )
 
 
@@ -91,7 +94,7 @@ class Explanation(BaseModel):
     then: Then
     now: Now | None = Field(description="None when it cannot be made again.")
     differs: bool | None
-    why_not: str
+    why_not: str = Field(description="Why it cannot be made again, or why no rule is told.")
     left_out: list[str]
 
 

@@ -23,6 +23,7 @@ from authz.api.models.analytics import (
     TopQuery,
 )
 from authz.api.openapi import EXTENSION
+from authz.services.allowed import allowed_to
 from authz.services.check_counts import (
     certificate_counts,
     decisions_over_time,
@@ -147,7 +148,8 @@ def replay_rules(wanted: ReplayRequest, call: Reading) -> dict[str, Any]:
     """Try rules on the latest recorded requests of the zone: who would be blocked that is not
     today, and who would not be. Nothing is deployed.
 
-    It tells what the rules in force do: the token must be allowed to read those as well.
+    It tells what the rules in force do: the token must be allowed to read those as well, and lists
+    where any of the rules reads one.
     """
     require(call, Resource.RULES, Level.READ, call.zone_id)
     found = replay_object(
@@ -159,6 +161,7 @@ def replay_rules(wanted: ReplayRequest, call: Reading) -> dict[str, Any]:
             most=wanted.requests,
             since=wanted.since,
             at=call.at,
+            allowed=allowed_to(call.principal),
         )
     )
     for name in ("first_at", "last_at"):

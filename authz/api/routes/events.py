@@ -11,6 +11,7 @@ from authz.api.calls import Call, account_call, require, zone_call
 from authz.api.envelope import Continued, Envelope, continued, ok
 from authz.api.models.events import EventObject, EventQuery, Explanation, RecordedObject
 from authz.api.openapi import EXTENSION
+from authz.services.allowed import allowed_to
 from authz.services.events import (
     EventFilter,
     event_object,
@@ -104,11 +105,20 @@ def explanation_of(
 ) -> dict[str, Any]:
     """Why the check of an event ended as it did, and how it would end by the rules in force.
 
-    It tells the rules: the token must be allowed to read those as well.
+    It tells the rules: the token must be allowed to read those as well. What rules of the account
+    ask is for those who may read those, and what is in lists for those who may read lists.
     """
     require(call, Resource.RULES, Level.READ, call.zone_id)
     event = get_event(call.store, event_id, zone_id=call.zone_id)
-    return ok(explain_event(call.store, event, judge=call.backend.judge, at=call.at))
+    return ok(
+        explain_event(
+            call.store,
+            event,
+            judge=call.backend.judge,
+            at=call.at,
+            allowed=allowed_to(call.principal),
+        )
+    )
 
 
 def _page(call: Call, query: EventQuery, zone_id: str | None) -> dict[str, Any]:

@@ -33,11 +33,11 @@ from authz.policy.budget import MAX_WORK
 from authz.policy.explain import TraceBudget
 from authz.services.certificates import certificate_in_zone, get_certificate, list_certificates
 from authz.services.expressions import check_expression
-from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
+from authz.services.permissions import Level, Resource
 from authz.services.rulesets import get_rules
 from authz.services.simulated_listener import PROTOCOLS, SCHEMES, through_listener
 from authz.services.simulated_request import check_request
-from authz.services.simulation import Allowed, Simulation, simulate
+from authz.services.simulation import Simulation, simulate
 from authz.services.simulation_check_request import write_json
 from authz.services.simulation_drafts import with_expression, with_rule_in_front
 from authz.services.simulation_paste import read_pasted
@@ -171,10 +171,7 @@ def _simulate(work: _Work) -> None:
         how=backend.reading,
         geo=backend.geo,
         draft=_draft(work),
-        allowed=Allowed(
-            lists=viewer.may(Resource.LISTS, Level.READ, ACCOUNT_WIDE),
-            account_rules=viewer.may(Resource.RULES, Level.READ, ACCOUNT_WIDE),
-        ),
+        allowed=viewer.allowed,
         budget=TraceBudget(work=MAX_TRACE_WORK, number=MAX_TRACES),
     )
 

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from fastapi import Request, Response
 
 from authz.api import problems
@@ -210,6 +211,36 @@ def test_expressions_are_checked_beside_writers() -> None:
             return checked.status_code, writer.status_code, (await writing).status_code
 
     assert asyncio.run(run()) == (404, 503, 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_checked"),
+    [
+        ("/client/v4/zones/a/replays", True),
+        ("/zones/a/simulator", True),
+        ("/zones/a/rules/mtls/preview", True),
+        ("/zones/a/rules/mtls", True),
+        ("/zones/a/rules/new", True),
+        ("/rules/new", True),
+        (f"/zones/a/rules/{'7' * 32}", True),
+        (f"/rules/drafts/{'7' * 32}", True),
+        (f"/zones/a/rules/{'7' * 32}/delete", False),
+        (f"/client/v4/zones/a/rulesets/b/rules/{'7' * 32}", False),
+        (f"/zones/a/certificates/{'7' * 32}/revoke", False),
+    ],
+)
+def test_what_may_replay_takes_no_place_of_writers(path: str, is_checked: bool) -> None:
+    async def run() -> tuple[int, int]:
+        slow = _Slow()
+        async with slow.played.client() as client:
+            writing = asyncio.create_task(client.post("/slow"))
+            await slow.begun.wait()
+            answer = await client.post(path)
+            slow.go.set()
+            return answer.status_code, (await writing).status_code
+
+    # What has its turn finds that nothing is there.
+    assert asyncio.run(run()) == (404 if is_checked else 503, 200)
 
 
 def test_who_waits_too_long_for_a_turn_is_told_to_come_again() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from authz.dashboard.event_explanation import (
     MAX_TRACES,
-    Sight,
     line_of_json,
     shown_certificate,
     shown_readings,
@@ -19,10 +18,11 @@ from authz.rules import parse
 from authz.rules.trace import trace
 from authz.rules.trace_json import trace_json
 from authz.rules.trace_text import Line, line_of
+from authz.services.allowed import Allowed
 from authz.services.event_names import NamedRule
 from tests.factories.schemes import SCHEME, field_values
 
-SEES_ALL = Sight(account_rules=True, lists=True)
+SEES_ALL = Allowed(account_rules=True, lists=True)
 
 
 def _trace(expression: str, **fields: Any) -> dict[str, Any]:
@@ -42,10 +42,16 @@ def _said(ref: str = "r", **changes: Any) -> dict[str, Any]:
 
 
 def _told(*rules: dict[str, Any], verdicts: tuple[str, ...] = ("deny",)) -> dict[str, Any]:
-    return {"reading": "/a", "verdicts": list(verdicts), "rules": list(rules)}
+    return {
+        "reading": "/a",
+        "verdicts": list(verdicts),
+        "ended_by": ["r"],
+        "told": bool(rules),
+        "rules": list(rules),
+    }
 
 
-def _shown(*told: dict[str, Any], rule: str = "r", sight: Sight = SEES_ALL) -> Any:
+def _shown(*told: dict[str, Any], rule: str = "r", sight: Allowed = SEES_ALL) -> Any:
     return shown_readings({"rules": told, "unknown_fields": ["b"]}, rule, {}, sight)
 
 
@@ -103,14 +109,22 @@ def test_why_a_rule_has_no_answer() -> None:
     assert "cut short or are ambiguous" in second.why
 
 
-def test_of_several_readings_the_first_that_differs_is_told() -> None:
-    allowed = _told(_said(matches=False), verdicts=("allow",))
-    found = _shown(allowed, allowed, _told(_said()), _told(_said()))
+def test_of_several_readings_those_that_are_told_have_rules() -> None:
+    allowed = ("allow",)
+    told = _told(_said(matches=False), verdicts=allowed)
+    found = _shown(told, _told(verdicts=allowed), _told(_said()), _told())
 
     assert [one.is_told for one in found.readings] == [True, False, True, False]
     assert [one.blocked for one in found.readings] == [False, False, True, True]
     assert [len(one.rules) for one in found.readings] == [1, 0, 1, 0]
+    assert [one.ended_by for one in found.readings] == ["", "", "r", "r"]
     assert found.unknown_fields == ("b",)
+
+
+def test_what_was_not_taken_apart_has_its_expression() -> None:
+    (rule,) = _shown(_told(_said(trace=None))).readings[0].rules
+
+    assert (rule.expression, rule.line) == ("ssl", None)
 
 
 def test_a_page_has_room_for_so_many_rules() -> None:
@@ -129,7 +143,7 @@ def test_a_page_has_room_for_so_many_rules() -> None:
 def test_expressions_of_the_account_are_for_who_may_read_them() -> None:
     told = _told(_said("account:r"))
 
-    (hidden,) = _shown(told, sight=Sight(account_rules=False, lists=True)).readings[0].rules
+    (hidden,) = _shown(told, sight=Allowed(account_rules=False, lists=True)).readings[0].rules
     (shown,) = _shown(told).readings[0].rules
 
     assert (hidden.expression, hidden.line, hidden.of_account) == ("", None, True)
@@ -139,7 +153,7 @@ def test_expressions_of_the_account_are_for_who_may_read_them() -> None:
 def test_what_is_in_lists_is_for_who_may_read_them() -> None:
     told = _told(_said(expression="ip.src in $office"))
 
-    (rule,) = _shown(told, sight=Sight(account_rules=True, lists=False)).readings[0].rules
+    (rule,) = _shown(told, sight=Allowed(account_rules=True, lists=False)).readings[0].rules
 
     assert rule.line is None
     assert "you may not read lists" in rule.why

@@ -7,12 +7,15 @@ import json
 
 import pytest
 
+from authz.policy.explain import TraceBudget
 from authz.policy.explain_recorded import explain_recorded
+from authz.policy.model import Action
 from authz.policy.recorded import Missing
 from tests.factories.pki import AT, presented, root, self_signed
 from tests.factories.policies import facts, rule, site, snapshot
 
 COOKIE = 'http.cookie contains "x"'
+POLICY_RULES = (rule(f'{COOKIE} and http.request.method eq "GET"', ref="cookie"),)
 POLICY = snapshot(
     site(
         rule(),
@@ -88,3 +91,72 @@ def test_of_a_path_that_was_cut_no_rule_is_told_what_it_said() -> None:
 
     assert found["decision"]["verdict"] is None
     assert all(one["matches"] is not True for one in found["rules"][0]["rules"])
+
+
+def test_the_first_reading_and_the_first_that_ends_otherwise_are_told() -> None:
+    found = explain_recorded(POLICY, facts(path=b"/x/..;/admin"), Missing(), AT)
+
+    told = [one for one in found["rules"] if one["told"]]
+    assert len(found["rules"]) > len(told) == 2
+    assert told[0] is found["rules"][0]
+    assert told[0]["verdicts"] != told[1]["verdicts"]
+    assert all(bool(one["rules"]) is one["told"] for one in found["rules"])
+    ends = {one["reading"]: one["ended_by"] for one in found["rules"]}
+    assert ends["/admin"] == [POLICY.sites[0].ruleset.rules[0].ref]
+
+
+def test_what_evaluation_does_not_come_to_is_neither_evaluated_nor_taken_apart() -> None:
+    [reading] = explain_recorded(POLICY, facts(path=b"/admin"), Missing(), AT)["rules"]
+
+    assert [one["matches"] for one in reading["rules"]] == [True, None, None]
+    assert [one["trace"] is None for one in reading["rules"]] == [False, True, True]
+
+
+def _many(number: int) -> list[str]:
+    words = " or ".join(f'http.request.uri.path contains "word{one}"' for one in range(60))
+    return [f'{words} or http.request.uri.path contains "n{one}"' for one in range(number)]
+
+
+def test_as_many_rules_are_taken_apart_as_the_budget_says_those_that_matter_first() -> None:
+    rules = [rule(text, action=Action.LOG, ref=f"r{one}") for one, text in enumerate(_many(100))]
+    last = rule('http.request.uri.path eq "/admin"', ref="last")
+    policy = snapshot(site(*rules, last, hosts=("api.example.com",)))
+    path = b"/a/..;/b/..;/c/..;/d/..;/admin"
+
+    found = explain_recorded(
+        policy, facts(path=path), Missing(), AT, budget=TraceBudget(work=1e6, number=7)
+    )
+
+    assert len(found["rules"]) > 2
+    told = [one for one in found["rules"] if one["told"]]
+    traced = [said for one in told for said in one["rules"] if said["trace"] is not None]
+    assert (len(told), len(traced)) == (2, 7)
+    assert "last" in {said["rule"] for said in traced if said["matches"]}
+    assert found["traces_left_out"] == 2 * 101 - 7
+
+
+def test_what_was_left_out_is_no_matter_to_the_budget() -> None:
+    budget = TraceBudget(work=1e6, number=9)
+    headers = rule('any(http.request.headers["cookie"][*] eq "1")', ref="map", action=Action.LOG)
+    policy = snapshot(site(*POLICY_RULES, headers, hosts=("api.example.com",)))
+    asked = facts(path=b"/x", headers=((b"cookie", b""),))
+    [reading] = explain_recorded(policy, asked, NO_COOKIE, AT, budget=budget)["rules"]
+
+    assert [one["trace"]["unknown"] for one in reading["rules"]] == [
+        "http.cookie",
+        'http.request.headers["cookie"]',
+    ]
+
+
+def test_what_is_too_much_to_evaluate_is_not_evaluated() -> None:
+    rules = [rule(text, action=Action.LOG, ref=f"r{one}") for one, text in enumerate(_many(100))]
+    policy = snapshot(site(*rules, hosts=("api.example.com",)))
+    long = b"/" + b"x" * 60_000
+
+    found = explain_recorded(policy, facts(path=long), Missing(), AT)
+    unsure = explain_recorded(policy, facts(path=long), NO_COOKIE, AT)
+
+    assert found["decision"]["reason"] == "evaluation_budget"
+    assert unsure["decision"]["reads"] == ["the size of the whole request"]
+    assert found["too_much"] is unsure["too_much"] is True
+    assert found["rules"] == unsure["rules"] == []

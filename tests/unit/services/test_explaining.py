@@ -10,6 +10,7 @@ import pytest
 
 from authz.services.events import EventFilter, get_event, list_events
 from authz.services.explaining import explain_event
+from authz.services.explanation import MAX_TRACES
 from authz.services.rulesets import replace_rules
 from authz.store.records_activity import RecordedRequest, StoredEvent
 from tests.factories.events import blocked
@@ -124,6 +125,42 @@ def test_what_was_kept_and_is_no_request_says_so(store: Store) -> None:
         session.events.add([kept], {kept.id: RecordedRequest(request=b"\xff")})
 
     assert "nobody could read" in _explained(store, kept.id)["why_not"]
+
+
+def test_many_rules_and_many_readings_are_explained_within_bounds(world: World) -> None:
+    words = " or ".join(f'http.request.uri.path contains "w{one}"' for one in range(60))
+    few = [{"expression": f"{words}", "action": "log", "ref": f"r{one}"} for one in range(300)]
+    replace_rules(world.store, "default", [*few, PROTECT], **WHO)
+    traffic = Traffic(world.store, now=AT)
+    then = traffic.send(path="/a/..;/b/..;/c/..;/d/..;/admin")
+    traffic.keep()
+
+    explanation = _explained(world.store, then)["now"]["explanation"]
+
+    readings = explanation["rules"]
+    assert [one["told"] for one in readings] == [True, False, True]
+    said = [rule for one in readings for rule in one["rules"]]
+    assert len(said) == 2 * 301
+    traced = [one for one in said if one["trace"] is not None]
+    assert 0 < len(traced) <= MAX_TRACES
+    assert explanation["traces_left_out"] == len(said) - len(traced)
+    assert "protect" in {one["rule"] for one in traced if one["matches"]}
+    assert len(json.dumps(explanation)) < 10_000_000
+
+
+def test_what_costs_more_than_a_check_may_says_so(world: World) -> None:
+    words = " or ".join(f'http.request.uri.path contains "w{one}"' for one in range(60))
+    some = [{"expression": words, "action": "log", "ref": f"r{one}"} for one in range(900)]
+    traffic = Traffic(world.store, now=AT)
+    then = traffic.send(path="/" + "x" * 3000)
+    traffic.keep()
+    replace_rules(world.store, "default", some, **WHO)
+
+    found = _explained(world.store, then)
+
+    assert "more than a check may cost" in found["why_not"]
+    assert found["now"]["reason"] == "evaluation_budget"
+    assert found["now"]["explanation"]["rules"] == []
 
 
 def _stored(event: Any, zone_id: str | None = None) -> StoredEvent:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import InvalidInputError, NotFoundError, RulesetError
+from authz.errors import ForbiddenError, InvalidInputError, NotFoundError, RulesetError
 from authz.services import replay as module
 from authz.services.activity import keep_activity
+from authz.services.allowed import HIDDEN, Allowed
 from authz.services.hosts import add_host
 from authz.services.judging import Judge
+from authz.services.lists import create_list
 from authz.services.replay import Replay, replay, replay_object
 from authz.services.rulesets import replace_rules
+from tests.factories.account_rules import put_account_rules
 from tests.factories.events import blocked
 from tests.factories.pki import AT, url_encoded
 from tests.factories.traffic import Traffic
@@ -222,6 +225,56 @@ def test_it_ends_when_there_is_no_more_time_and_gives_way_meanwhile(
 
     assert (found.requests, found.complete) == (4, False)
     assert len(pauses) == 2
+
+
+def test_compiling_counts_and_nothing_is_tried_when_it_took_all_the_time(
+    store: Store, zone_id: str, traffic: Traffic
+) -> None:
+    traffic.send()
+    traffic.keep()
+    clock = [0.0]
+
+    class Slow(Judge):
+        def draft(self, *given: Any) -> Any:
+            clock[0] += 9
+            return super().draft(*given)
+
+    found = _replayed(store, zone_id, judge=Slow(), seconds=4.0, monotonic=lambda: clock[0])
+
+    assert (found.requests, found.complete, found.seconds) == (0, False, 9.0)
+
+
+def test_what_is_in_lists_is_not_told_to_whoever_may_not_read_them(
+    store: Store, zone_id: str, traffic: Traffic
+) -> None:
+    with store.read() as session:
+        account = session.zones.accounts()[0].id
+    create_list(store, account, "office", "ip", **WHO)
+    traffic.send()
+    traffic.keep()
+    draft = _rule("ip.src in $office")
+    closed = Allowed(lists=False)
+
+    assert _replayed(store, zone_id, draft).requests == 1
+    with pytest.raises(ForbiddenError, match=r"in \$office"):
+        _replayed(store, zone_id, draft, allowed=closed)
+    assert _replayed(store, zone_id, ADMIN, allowed=closed).requests == 1
+    assert _replayed(store, zone_id, {**draft, "enabled": False}, allowed=closed).requests == 1
+    replace_rules(store, "default", [draft], **WHO)
+    with pytest.raises(ForbiddenError):
+        _replayed(store, zone_id, ADMIN, allowed=closed)
+
+
+def test_what_the_accounts_rules_read_is_not_told_to_whoever_may_not_read_them(
+    store: Store, zone_id: str, traffic: Traffic
+) -> None:
+    traffic.send(headers=(("cookie", b"x"),))
+    traffic.keep()
+    put_account_rules(store, _rule('http.cookie contains "x"'))
+
+    assert _replayed(store, zone_id).unjudged.reads == (("http.cookie", 1),)
+    hidden = _replayed(store, zone_id, allowed=Allowed(account_rules=False))
+    assert hidden.unjudged.reads == ((HIDDEN, 1),)
 
 
 def test_other_zones_requests_are_not_tried(store: Store, zone_id: str, traffic: Traffic) -> None:

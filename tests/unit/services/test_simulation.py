@@ -11,6 +11,7 @@ import pytest
 
 from authz.errors import ForbiddenError, InvalidInputError, NotFoundError, RulesetError
 from authz.policy.decision import Verdict
+from authz.services.allowed import Allowed
 from authz.services.explanation import CheckReading
 from authz.services.hosts import add_host
 from authz.services.lists import create_list
@@ -18,7 +19,7 @@ from authz.services.live_policy import LivePolicy
 from authz.services.ruleset_management import put_entry_point
 from authz.services.rulesets import append_rule, get_rules
 from authz.services.scopes import CUSTOM_RULES, Scope
-from authz.services.simulation import MAX_REQUEST, Allowed, simulate
+from authz.services.simulation import MAX_REQUEST, simulate
 from authz.services.simulation_drafts import (
     TRIED,
     current_rules,

@@ -7,6 +7,7 @@ import pytest
 
 from authz.observability.activity import CertificateCounted
 from authz.services.activity import Tally, keep_activity
+from authz.services.lists import create_list
 from authz.services.permissions import Grant, Level, Resource
 from tests.factories.events import counted
 from tests.factories.traffic import Traffic
@@ -143,6 +144,10 @@ def test_a_draft_is_tried_by_whoever_may_read_the_rules(api: Bench) -> None:
     rules = Grant(resource=Resource.RULES, level=Level.READ, place=api.zone_id)
     token = api.token_for([events_only, rules])
     api.result("POST", "/zones/{zone}/replays", json={"rules": []}, token=token)
+    create_list(api.store, api.account_id, "office", "ip", actor="t", at=1.0)
+    body = {"rules": [{**ADMIN, "expression": "ip.src in $office"}]}
+    api.errors(403, "POST", "/zones/{zone}/replays", json=body, token=token)
+    api.result("POST", "/zones/{zone}/replays", json=body)
 
 
 def _deploy(api: Bench, *rules: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from authz.services.activity import keep_activity
 from authz.services.permissions import Grant, Level, Resource
+from tests.factories.account_rules import put_account_rules
 from tests.factories.events import blocked
 from tests.factories.traffic import Traffic
 
@@ -202,3 +203,22 @@ def test_an_event_is_explained_to_whoever_may_read_the_rules(recorded: tuple[Ben
     assert found["now"]["explanation"]["rules"][0]["rules"][0]["matches"] is True
     events_only = Grant(resource=Resource.EVENTS, level=Level.READ, place=api.zone_id)
     api.errors(403, "GET", path, token=api.token_for([events_only]))
+
+
+def test_a_token_of_one_zone_is_not_told_what_rules_of_the_account_ask(
+    recorded: tuple[Bench, str],
+) -> None:
+    api, event_id = recorded
+    put_account_rules(
+        api.store, {"ref": "a", "expression": 'http.host eq "internal"', "action": "log"}
+    )
+    grants = [
+        Grant(resource=one, level=Level.READ, place=api.zone_id)
+        for one in (Resource.EVENTS, Resource.RULES)
+    ]
+    path = f"/zones/{{zone}}/events/{event_id}/explanation"
+
+    assert "internal" in str(api.result("GET", path))
+    told = api.result("GET", path, token=api.token_for(grants))
+    assert told["now"]["explanation"]["rules"][0]["rules"][0]["rule"] == "account:a"
+    assert "internal" not in str(told)
