@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError
 from authz.policy.explain import TraceBudget
+from authz.services.allowed import Allowed
 from authz.services.simulated_request import SimulatedRequest, check_request
-from authz.services.simulation import Allowed, simulate
+from authz.services.simulation import simulate
 
 if TYPE_CHECKING:
     from authz.dashboard.viewers import Viewer

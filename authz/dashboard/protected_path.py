@@ -13,9 +13,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from authz.dashboard.deciding import decided
+from authz.services.allowed import Allowed
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.simulated_request import SimulatedRequest
-from authz.services.simulation import Allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
