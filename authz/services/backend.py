@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from authz.ca.keys import KeyEncryption
     from authz.policy.geo import GeoLookup
+    from authz.sources.fetched import FetchedFiles
     from authz.store.engine import Store
 
 
@@ -72,6 +73,7 @@ class Backend:
         reading: how checks are read here.
         live: the policy in force, for whoever asks what it would decide.
         judge: decides recorded requests again, by the rules of the store or by others.
+        fetched: what was fetched for authorities; None where nothing is.
     """
 
     store: Callable[[], Store]
@@ -82,3 +84,4 @@ class Backend:
     reading: CheckReading = field(default_factory=CheckReading)
     live: LivePolicy = field(default_factory=LivePolicy)
     judge: Judge = field(default_factory=Judge)
+    fetched: FetchedFiles | None = None

@@ -23,6 +23,7 @@ from authz.errors import NotFoundError
 from authz.services.audit_log import latest_entries
 from authz.services.authorities import list_authorities
 from authz.services.authority_state import authority_state, published_crl
+from authz.services.fetched_crls import fetched_crls
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.publication_urls import complete_crl_url, ocsp_url
 from authz.services.revocation import list_revoked
@@ -142,6 +143,7 @@ def page(
         certificates=certificates,
         previous=[one for one in certificates if one.record.role is CertificateRole.PREVIOUS],
         crls=crl_rows(view, certificates, state.crls) if view.is_embedded else [],
+        fetched=[] if view.is_embedded else fetched_crls(viewer.backend.fetched, view.known),
         publication_url=url,
         ocsp_url=None if url is None else ocsp_url(url),
         revoked=revoked[:PER_PAGE],

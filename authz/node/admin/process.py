@@ -42,7 +42,7 @@ from authz.services.judging import Judge
 from authz.services.keys import encryption_of, has_keys
 from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
-from authz.sources.fetched import UnchangedFiles
+from authz.sources.fetched import FetchedFiles, UnchangedFiles
 from authz.sources.key_secret import read_secret
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Admin:
                 Path(config.data_dir), None if config.policy is None else Path(config.policy)
             ),
             judge=judge_of(config),
+            fetched=None if config.fetched is None else FetchedFiles(Path(config.fetched)),
         )
         self._app = create_api(backend)
         self._backend = backend

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,17 +11,22 @@ from cryptography import x509
 
 from authz.certs.pem import write_pem
 from authz.dashboard.pages import authorities
+from authz.demo.pki import make_root
+from authz.services.authorities import set_sources
 from authz.services.authority_creation import create_authority, upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
 from authz.services.backend import Backend
 from authz.services.crls import sign_crl
 from authz.services.permissions import EVERYTHING, Resource
 from authz.services.revocation import revoke_serial
+from authz.sources.fetched import FetchedFiles, Header, Stored
 from tests.factories.dashboard import READ_ONLY
 from tests.factories.issuing import issuing, root
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from authz.services.authorities import KnownAuthority
     from tests.factories.dashboard import Visitor
 
@@ -156,6 +162,24 @@ def test_an_uploaded_one_has_sources_and_no_keys(visitor: Visitor, partner: Know
         assert word not in page
     assert "Nothing uses it." in page
     assert "CN=Acme Issuing CA" in page
+
+
+def test_how_fresh_fetched_crls_are_is_told(visitor: Visitor, tmp_path: Path) -> None:
+    bench = visitor.bench
+    ours = make_root("Fetched", at=bench.now)
+    made = upload_authority(bench.store, ours.pem, name="F", actor="test", at=bench.now)
+    urls = [f"http://crl.example.com/{name}.crl" for name in ("good", "old", "bad", "none")]
+    set_sources(bench.store, made.authority.id, crl_urls=urls, actor="test", at=bench.now)
+    files = FetchedFiles(tmp_path / "fetched")
+    bodies = (ours.crl().pem, ours.crl(next_update=bench.now - 1).pem, b"no CRL")
+    for url, body in zip(urls, bodies, strict=False):
+        files.store(Stored(header=Header(url=url, fetched_at=bench.now), body=body))
+    bench.dashboard.use(replace(bench.backend(), fetched=files))
+
+    page = visitor.get(_page(made))
+
+    for word in ("Fresh", "Stale", "Not usable", "Not fetched yet", *urls):
+        assert word in page
 
 
 def test_a_retired_one_can_issue_again(visitor: Visitor, acme: KnownAuthority) -> None:
