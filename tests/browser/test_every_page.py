@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
     from tests.factories.dashboard import Served
     from tests.factories.furnished import Furnished
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 150_000
 #: Until its scripts have run, on loopback; the best of three: other tests run at the same time.
 MAX_MILLISECONDS = 1000
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 800}
 SERIOUS = {"serious", "critical"}
 
 _TRANSFERRED = """
@@ -56,65 +58,46 @@ def world(
 
 
 @pytest.fixture(scope="module")
-def visitor(chromium: Browser, world: tuple[Served, Furnished]) -> Iterator[Page]:
-    """Somebody who is signed in, for all pages."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    sign_in(page, world[0])
-    yield page
-    context.close()
+def state(chromium: Browser, world: tuple[Served, Furnished]) -> Any:
+    """What the browser keeps of somebody who is signed in."""
+    with contextlib.closing(chromium.new_context()) as context:
+        sign_in(context.new_page(), world[0])
+        return context.storage_state()
 
 
 def _url(world: tuple[Served, Furnished], route: str) -> str:
     return world[0].url + path_of(route, world[1].values)
 
 
-@pytest.mark.parametrize("route", _ROUTES)
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_it_is_accessible(
-    visitor: Page, world: tuple[Served, Furnished], route: str, colours: Any
-) -> None:
-    visitor.emulate_media(color_scheme=colours)
-    visitor.goto(_url(world, route), wait_until="networkidle")
-
-    found = Axe().run(visitor).response["violations"]
-
-    serious = [
+def _serious(page: Page) -> list[str]:
+    return [
         f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']][:3]}"
-        for one in found
+        for one in Axe().run(page).response["violations"]
         if one["impact"] in SERIOUS
     ]
-    assert not serious, "\n".join(serious)
 
 
 @pytest.mark.parametrize("route", _ROUTES)
-def test_it_is_small_and_quickly_there(
-    chromium: Browser, world: tuple[Served, Furnished], visitor: Page, route: str
+def test_a_page_keeps_to_what_holds_of_all(
+    chromium: Browser, world: tuple[Served, Furnished], state: Any, route: str
 ) -> None:
-    url = _url(world, route)
-    took = []
-    for _ in range(3):
-        with contextlib.closing(
-            chromium.new_context(storage_state=visitor.context.storage_state())
-        ) as fresh:
+    took: list[float] = []
+    while not took or (min(took) > MAX_MILLISECONDS and len(took) < 3):
+        # Nothing is known of the page before: each file is loaded.
+        # And nothing moves from one colour to the other while it is looked at.
+        options: Any = {"storage_state": state, "viewport": WIDE, "reduced_motion": "reduce"}
+        with contextlib.closing(chromium.new_context(**options)) as fresh:
             page = fresh.new_page()
-            page.goto(url, wait_until="networkidle")
+            page.goto(_url(world, route), wait_until="networkidle")
             took.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
             size = page.evaluate(_TRANSFERRED)
-            assert 1000 < size <= MAX_BYTES, f"{size} bytes"
-        if took[-1] <= MAX_MILLISECONDS:
-            break
+            found = {"light": _serious(page)}
+            page.emulate_media(color_scheme="dark")
+            found["dark"] = _serious(page)
+            page.set_viewport_size(NARROW)
+            width = page.evaluate("document.documentElement.scrollWidth")
 
+    assert found == {"light": [], "dark": []}
+    assert 1000 < size <= MAX_BYTES, f"{size} bytes"
     assert min(took) <= MAX_MILLISECONDS, f"{took} ms"
-
-
-@pytest.mark.parametrize("route", _ROUTES)
-def test_it_fits_on_a_phone(visitor: Page, world: tuple[Served, Furnished], route: str) -> None:
-    visitor.set_viewport_size({"width": 390, "height": 800})
-    try:
-        visitor.goto(_url(world, route), wait_until="networkidle")
-
-        wide = visitor.evaluate("document.documentElement.scrollWidth")
-    finally:
-        visitor.set_viewport_size({"width": 1280, "height": 900})
-    assert wide <= 390, f"the page is {wide} pixels wide"
+    assert width <= NARROW["width"], f"the page is {width} pixels wide on a phone"

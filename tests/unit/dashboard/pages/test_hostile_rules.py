@@ -25,7 +25,13 @@ def _named(ref: str, text: str, **changes: Any) -> dict[str, Any]:
     return rule(ref, description=text, action_parameters={"response": response}) | changes
 
 
-@pytest.mark.parametrize("first", range(0, 1000, 25))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=() if first < 100 else pytest.mark.acceptance)
+        for first in range(0, 1000, 25)
+    ],
+)
 def test_a_thousand_names_are_text_in_lists(visitor: Visitor, first: int) -> None:
     store = visitor.bench.store
     texts = hostile_texts(1000)[first : first + 25]
