@@ -106,7 +106,9 @@ def _rest(visitor: Visitor, texts: list[str]) -> None:
     append_items(store, account, made, judge_items(ListKind.STRING, items), actor="test", at=at)
     events = []
     for number, text in enumerate(texts):
-        create_token(store, text, EVERYTHING, actor=text, at=at)
+        # Control characters are refused in names, and so are shown nowhere.
+        name = text if text.isprintable() else "plain"
+        create_token(store, name, EVERYTHING, actor=name, at=at)
         event = blocked(
             id=f"h{number}",
             at=at - number,
