@@ -21,7 +21,7 @@ from authz.observability.recorded import LeftOut, Recorded
 from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest
 from authz.policy.client import NOBODY
 from authz.policy.fields import field_values
-from authz.policy.recorded import BODY
+from authz.policy.fields_body import EVERY_BODY_FIELD
 from authz.policy.unknown import unknown_fields
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Recording:
     def _cut(self, data: bytes) -> tuple[str, ...]:
         """Fields of the body that nobody can rely on."""
         values = field_values(decode(data, self._decoding), NOBODY, "", b"", 0.0)
-        return tuple(sorted(unknown_fields(values, BODY)))
+        return tuple(sorted(unknown_fields(values, EVERY_BODY_FIELD)))
 
 
 class _One:

@@ -155,5 +155,6 @@ MULTIPART_VALUES: Final = frozenset((_PREFIX + "multipart", _PREFIX + "multipart
 MULTIPART_FIELDS: Final = frozenset(
     row.field.name for row in CATALOGUE if row.field.name.startswith(_PREFIX + "multipart")
 )
+EVERY_BODY_FIELD: Final = frozenset(row.field.name for row in CATALOGUE)
 #: What depends on all bytes of the body.
-BODY_FIELDS: Final = frozenset(row.field.name for row in CATALOGUE) - {SIZE, TRUNCATED}
+BODY_FIELDS: Final = EVERY_BODY_FIELD - {SIZE, TRUNCATED}

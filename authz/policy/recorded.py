@@ -16,7 +16,7 @@ from authz.policy.authorizer import is_misdirected, path_readings
 from authz.policy.client import judged
 from authz.policy.decision import Reason, Verdict
 from authz.policy.fields import PATH_FIELDS, FieldValues, field_values
-from authz.policy.fields_body import BODY_FIELDS, SIZE, TRUNCATED
+from authz.policy.fields_body import EVERY_BODY_FIELD
 from authz.policy.fields_metadata import JWT, METADATA
 from authz.policy.model import Action
 from authz.policy.paths import is_plain, target_of
@@ -67,8 +67,6 @@ _RAW: Final = frozenset(
         "raw.http.request.full_uri",
     }
 )
-#: Everything about a body.
-BODY: Final = BODY_FIELDS | {SIZE, TRUNCATED}
 _METADATA: Final = frozenset(row.field.name for row in (*JWT, *METADATA))
 
 #: Rules whose answer is not known that are followed both ways; each doubles the ways at most.
@@ -125,7 +123,7 @@ class Missing:
         if self.host:
             found.add("raw.http.request.full_uri")
         if self.body:
-            found |= BODY
+            found |= EVERY_BODY_FIELD
         if self.metadata:
             found |= _METADATA
         return frozenset(found)
@@ -255,7 +253,7 @@ def cut_short(site: Site, values: RecordedValues, missing: Missing) -> frozenset
     if not missing.body:
         return unknown_fields(values, read)
     # Of a body that was not kept, whoever recorded the request has said so.
-    return unknown_fields(values, read - BODY) | (missing.cut & read)
+    return unknown_fields(values, read - EVERY_BODY_FIELD) | (missing.cut & read)
 
 
 def is_too_much(site: Site, facts: RequestFacts, values: RecordedValues, readings: int) -> bool:

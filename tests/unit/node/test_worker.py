@@ -280,4 +280,6 @@ print("yes" if "typer" in sys.modules or "prometheus_client" in sys.modules else
     packages = {name.split(".")[1] for name in modules}
     assert packages.isdisjoint({"sources", "app", "cli", "demo"})
     assert not [name for name in modules if name.startswith(("authz.node.supervisor",))]
+    # Those who decide recorded requests again have them; who records has no need of them.
+    assert {"authz.policy.recorded", "authz.rules.partial"}.isdisjoint(modules)
     assert others == "no"
