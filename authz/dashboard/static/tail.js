@@ -8,7 +8,7 @@ const EVERY = 1500;
 const LATER = 8000;
 const MOST_ROWS = 200;
 const SAID_EVERY = 5000;
-// Asking keeps the session alive: nobody may have been there for long.
+// Nobody may have been there for long.
 const ALONE = 15 * 60 * 1000;
 
 /** Make the live button of the page's table work. */
