@@ -67,14 +67,12 @@ class Simulation:
         notes: the enabled rules by the name that the explanation has for them.
         disabled: those that are switched off.
         is_draft: whether other rules than those in force decided.
-        account_hidden: whether expressions of the account's rules are left out.
     """
 
     check: ExplainedCheck
     notes: Mapping[str, RuleNote]
     disabled: tuple[RuleNote, ...] = ()
     is_draft: bool = False
-    account_hidden: bool = False
 
 
 def simulate(
@@ -137,7 +135,6 @@ def simulate(
         notes={one.ref: one for one, enabled in notes if enabled},
         disabled=tuple(one for one, enabled in notes if not enabled),
         is_draft=draft is not None,
-        account_hidden=hidden,
     )
 
 
