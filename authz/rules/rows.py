@@ -65,7 +65,6 @@ COMPARISONS: Final = {
 TESTS: Final = frozenset(
     (RowOperator.STARTS_WITH, RowOperator.ENDS_WITH, RowOperator.HAS_KEY, RowOperator.HAS_VALUE)
 )
-TRUTHS: Final = frozenset((RowOperator.IS_TRUE, RowOperator.IS_FALSE))
 
 
 #: An index; None where a key or a position is not filled in yet.

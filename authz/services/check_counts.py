@@ -149,14 +149,8 @@ def decisions_over_time(
         raise InvalidInputError(
             f"{step} is no step", hint="a multiple of 60: checks are counted by the minute"
         )
-    begin = math.floor(since / step) * step
-    end = math.ceil(until / step) * step
+    begin, end = span_of(since, until, step)
     steps = (end - begin) // step
-    if not 0 < steps <= MAX_STEPS:
-        raise InvalidInputError(
-            f"between the two moments are {max(steps, 0)} steps",
-            hint=f"1 to {MAX_STEPS} can be told; ask for longer ones",
-        )
     with store.read() as session:
         first = session.check_counts.first(zone_id)
         hourly = step < HOUR and session.check_counts.has_hours(begin, end, zone_id)
@@ -266,6 +260,23 @@ def rule_counts(store: Store, zone_id: str, *, since: float = 0.0) -> dict[str, 
             last_at=max(known.last_at, at),
         )
     return found
+
+
+def span_of(since: float, until: float, step: int) -> tuple[int, int]:
+    """Where the first step of `step` seconds begins and the last one ends, Unix seconds.
+
+    Raises:
+        InvalidInputError: that is no span, or in too many steps.
+    """
+    begin = math.floor(since / step) * step
+    end = math.ceil(until / step) * step
+    steps = (end - begin) // step
+    if not 0 < steps <= MAX_STEPS:
+        raise InvalidInputError(
+            f"between the two moments are {max(steps, 0)} steps",
+            hint=f"1 to {MAX_STEPS} can be told; ask for longer ones",
+        )
+    return begin, end
 
 
 def ranked_series(found: Mapping[str, list[int]]) -> tuple[Series, ...]:

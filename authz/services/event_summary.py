@@ -7,20 +7,19 @@ certificate, the host that was asked for or the path can only be told by events.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from authz.errors import InvalidInputError
 from authz.policy.decision import Verdict
 from authz.services.check_counts import (
-    MAX_STEPS,
     MAX_TOP,
     By,
     DecisionsOverTime,
     Top,
     TopBy,
     ranked_series,
+    span_of,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def summarise_events(
         raise InvalidInputError(f"{most} cannot be told", hint=f"1 to {MAX_TOP} can")
     begin = end = 0
     if over is not None:
-        begin, end = _span(over)
+        begin, end = span_of(over.since, over.until, over.step)
     with store.read() as session:
         found = session.events.summary(
             columns=tuple(_COLUMNS.values()),
@@ -122,19 +121,6 @@ def summarise_events(
         },
         over=None if over is None else _estimate(found, over, begin, end, wanted.verdict),
     )
-
-
-def _span(over: Over) -> tuple[int, int]:
-    """Where its first step begins and its last one ends."""
-    begin = math.floor(over.since / over.step) * over.step
-    end = math.ceil(over.until / over.step) * over.step
-    steps = (end - begin) // over.step
-    if not 0 < steps <= MAX_STEPS:
-        raise InvalidInputError(
-            f"between the two moments are {max(steps, 0)} steps",
-            hint=f"1 to {MAX_STEPS} can be told; ask for longer ones",
-        )
-    return begin, end
 
 
 def _estimate(

@@ -25,13 +25,14 @@ from authz.services.rulesets import new_ruleset, rules_in
 from authz.services.scopes import scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from authz.certs.presented import CertificateLimits
     from authz.extauthz.decode import DecodedRequest
     from authz.policy.geo import GeoLookup
     from authz.policy.model import PolicyModel, RuleModel
     from authz.policy.snapshot import Snapshot
+    from authz.services.rules import Rule
     from authz.services.scopes import Scope
     from authz.sources.fetched import FetchedFiles
     from authz.store.records import Zone
@@ -124,26 +125,16 @@ class Judge:
                 with its place: `("rules", 1, "expression")`.
         """
         live = self.live(session, at)
-        before = rules_in(session, scope)
-        kept = rules_from(
-            session,
-            scope,
-            [Given(rule=rule, path=("rules", index)) for index, rule in enumerate(rules)],
-            before.rules,
-            ruleset_id=(before.ruleset or new_ruleset(scope, at=at)).id,
-            ready=Ready(geo=self.geo),
-            at=at,
-        )
-        models = models_in(scope, kept)
+        models = models_in(scope, drafted(session, scope, rules, geo=self.geo, at=at))
         model = live.model
         if scope.zone is not None:
             models = (*account_models(session, scope.account_id), *models)
-            model = with_rules(session, model, scope.zone, models)
+            model = with_rules(model, _names_of(session, scope.zone), models)
         else:
             for zone in session.zones.all():
                 own = scope_of(zone)
                 behind = models_in(own, kept_rules(session, own))
-                model = with_rules(session, model, zone, (*models, *behind))
+                model = with_rules(model, _names_of(session, zone), (*models, *behind))
         return compile_snapshot(
             model,
             generation=live.snapshot.generation + 1,
@@ -169,18 +160,43 @@ class Judge:
         return ClientMemo(self.limits)
 
 
+def drafted(
+    session: Session, scope: Scope, rules: Sequence[Any], *, geo: GeoLookup | None, at: float
+) -> tuple[Rule, ...]:
+    """Rules of a scope, as the API takes them, as they would be kept.
+
+    Raises:
+        RulesetError: they could not be deployed; everything that is wrong in `others`, each with
+            its place: `("rules", 1, "expression")`.
+    """
+    before = rules_in(session, scope)
+    return rules_from(
+        session,
+        scope,
+        [Given(rule=rule, path=("rules", index)) for index, rule in enumerate(rules)],
+        before.rules,
+        ruleset_id=(before.ruleset or new_ruleset(scope, at=at)).id,
+        ready=Ready(geo=geo),
+        at=at,
+    )
+
+
 def with_rules(
-    session: Session, model: PolicyModel, zone: Zone, rules: tuple[RuleModel, ...]
+    model: PolicyModel, names: Collection[str], rules: tuple[RuleModel, ...]
 ) -> PolicyModel:
-    """A store's model with other rules on all sites of a zone."""
-    names = {one.hostname for one in session.hosts.all(zone.id)}
-    names |= {zone.name, zone.name + OTHER_HOSTS}
+    """A model with other rules on the sites of these names."""
     return replace(
         model,
         sites=tuple(
             replace(site, rules=rules) if site.name in names else site for site in model.sites
         ),
     )
+
+
+def _names_of(session: Session, zone: Zone) -> set[str]:
+    """Names that a store's model may have for a zone's sites."""
+    names = {one.hostname for one in session.hosts.all(zone.id)}
+    return names | {zone.name, zone.name + OTHER_HOSTS}
 
 
 def missing_of(left_out: Mapping[str, Any]) -> Missing:

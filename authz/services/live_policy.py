@@ -19,7 +19,7 @@ from authz.policy.snapshot import compile_snapshot
 from authz.services.beside import beside
 from authz.services.model import SCOPE, StoreModels, hosts_of
 from authz.services.same_key import BesideKeys
-from authz.sources.fetched import DIRECTORY, FetchedFiles
+from authz.sources.fetched import DIRECTORY, UnchangedFiles
 from authz.sources.policy_file import load_policy
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class LivePolicy:
     def _now(self, store: Store, at: float, geo: GeoLookup | None) -> Live:
         live, began = self._live, self._monotonic()
         if self._models is None:
-            fetched = None if self._fetched is None else FetchedFiles(self._fetched)
+            fetched = None if self._fetched is None else UnchangedFiles(self._fetched)
             self._models = StoreModels(fetched=fetched)
         with store.read() as session:
             if (

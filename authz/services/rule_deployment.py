@@ -165,12 +165,15 @@ def rules_with(before: RulesInForce, wanted: Wanted) -> list[dict[str, Any]]:
         NotFoundError: the rule that is replaced is not there.
     """
     _, there, others = _taken_out(before, wanted.rule_id)
-    rule = {key: one for key, one in wanted.rule.items() if key != "id"}
-    if wanted.rule_id is not None:
-        rule["id"] = wanted.rule_id
     rules = [*map(dict, others)]
-    rules.insert(_place(wanted, there, len(others)), rule)
+    rules.insert(_place(wanted, there, len(others)), _named(wanted.rule, wanted.rule_id))
     return rules
+
+
+def _named(rule: Mapping[str, Any], rule_id: str | None) -> dict[str, Any]:
+    """The rule with this identifier, whatever it had; with none for None."""
+    named = {key: one for key, one in rule.items() if key != "id"}
+    return named if rule_id is None else named | {"id": rule_id}
 
 
 def _place(wanted: Wanted, there: int, others: int) -> int:
@@ -217,10 +220,8 @@ def _with(
     place = _place(wanted, there, len(others))
     ruleset = before.ruleset or new_ruleset(before.scope, at=at)
     given = [Given(rule=one) for one in others]
-    own = {key: one for key, one in rule.items() if key != "id"}
-    if wanted.rule_id is not None:
-        own["id"] = wanted.rule_id
-    else:
+    own = _named(rule, wanted.rule_id)
+    if wanted.rule_id is None:
         _check_free(own, others)
     given.insert(place, Given(rule=own, path=()))
     rules = rules_from(
@@ -245,7 +246,6 @@ def _to_block(
 ) -> RuleDraft:
     """What is to be deployed when the rule has logged for long enough."""
     basis = basis_of(after)
-    written = {key: one for key, one in rule.items() if key != "id"}
     return RuleDraft(
         id=new_id(),
         account_id=after.scope.account_id,
@@ -253,7 +253,7 @@ def _to_block(
         ruleset_id=basis.ruleset_id,
         version=basis.version,
         rule_id=str(kept["id"]),
-        rule=written,
+        rule=_named(rule, None),
         place=None,
         actor=actor,
         created_at=at,

@@ -18,13 +18,11 @@ from authz.extauthz.decode import Undecodable, decode
 from authz.policy.explain import OF_CERTIFICATE
 from authz.policy.snapshot import compile_snapshot
 from authz.services.account_rules import PREFIX, kept_rules, models_in
-from authz.services.allowed import ALL, check_lists
+from authz.services.allowed import ALL, Allowed, check_lists, fields_shown
 from authz.services.context import zone_of
 from authz.services.explanation import explain_check, trace_budget
+from authz.services.judging import drafted, with_rules
 from authz.services.live_policy import site_named, sites_of
-from authz.services.ready import Ready
-from authz.services.ruleset_input import Given, rules_from
-from authz.services.rulesets import new_ruleset, rules_in
 from authz.services.scopes import Scope, scope_of
 from authz.sources.rule_json import ref_of
 
@@ -34,14 +32,11 @@ if TYPE_CHECKING:
     from authz.policy.explain import TraceBudget
     from authz.policy.explanation import Explanation, RuleExplained
     from authz.policy.geo import GeoLookup
-    from authz.policy.model import PolicyModel
     from authz.policy.snapshot import Snapshot
-    from authz.services.allowed import Allowed
     from authz.services.explanation import CheckReading, ExplainedCheck
     from authz.services.live_policy import LivePolicy
     from authz.store.engine import Store
     from authz.store.records import Zone
-    from authz.store.session import Session
 
     Rules = Sequence[Mapping[str, Any]]
 
@@ -72,14 +67,12 @@ class Simulation:
         notes: the enabled rules by the name that the explanation has for them.
         disabled: those that are switched off.
         is_draft: whether other rules than those in force decided.
-        account_hidden: whether expressions of the account's rules are left out.
     """
 
     check: ExplainedCheck
     notes: Mapping[str, RuleNote]
     disabled: tuple[RuleNote, ...] = ()
     is_draft: bool = False
-    account_hidden: bool = False
 
 
 def simulate(
@@ -123,11 +116,13 @@ def simulate(
         known = frozenset(str(one["id"]) for one in rules)
         _check_host(live.snapshot, zone, ours, data, how)
         if draft is not None:
-            rules = _drafted(session, zone, draft, at=at, geo=geo)
+            rules = drafted(session, scope_of(zone), draft, geo=geo, at=at)
         check_lists(session, zone.account_id, (*account, *rules), allowed)
     snapshot = live.snapshot
     if draft is not None:
-        model = _with_rules(live.model, ours, zone, account, rules)
+        first = models_in(Scope(account_id=zone.account_id), account)
+        every = (*first, *models_in(scope_of(zone), rules))
+        model = with_rules(live.model, ours, every)
         snapshot = compile_snapshot(model, 0, at, geo, previous=snapshot, lint=False)
     hidden = bool(account) and not allowed.account_rules
     check = explain_check(snapshot, data, at, how, budget=budget or trace_budget())
@@ -140,7 +135,6 @@ def simulate(
         notes={one.ref: one for one, enabled in notes if enabled},
         disabled=tuple(one for one, enabled in notes if not enabled),
         is_draft=draft is not None,
-        account_hidden=hidden,
     )
 
 
@@ -161,34 +155,6 @@ def _check_host(
         )
 
 
-def _drafted(
-    session: Session, zone: Zone, draft: Rules, *, at: float, geo: GeoLookup | None
-) -> Rules:
-    """The draft as it would be kept; raises RulesetError for what could not be deployed."""
-    scope = scope_of(zone)
-    before = rules_in(session, scope)
-    ruleset = before.ruleset or new_ruleset(scope, at=at)
-    return rules_from(
-        session,
-        scope,
-        [Given(rule=one, path=("rules", index)) for index, one in enumerate(draft)],
-        before.rules,
-        ruleset_id=ruleset.id,
-        ready=Ready(geo=geo),
-        at=at,
-    )
-
-
-def _with_rules(
-    model: PolicyModel, ours: frozenset[str], zone: Zone, account: Rules, rules: Rules
-) -> PolicyModel:
-    """The model with these rules at all sites of a zone."""
-    first = models_in(Scope(account_id=zone.account_id), account)
-    every = (*first, *models_in(scope_of(zone), rules))
-    sites = tuple(replace(one, rules=every) if one.name in ours else one for one in model.sites)
-    return replace(model, sites=sites)
-
-
 def _of_zone(found: Explanation, ours: frozenset[str]) -> Explanation:
     """Without the name of another zone's site."""
     if found.host.sni_site is None or found.host.sni_site in ours:
@@ -199,10 +165,7 @@ def _of_zone(found: Explanation, ours: frozenset[str]) -> Explanation:
 def _without_account(found: Explanation, snapshot: Snapshot) -> Explanation:
     """Without what the account's rules ask."""
     site = site_named(snapshot, found.host.site) if found.host.site is not None else None
-    rules = () if site is None else site.ruleset.rules
-    read = frozenset[str]().union(
-        *(one.filter.fields for one in rules if not one.ref.startswith(PREFIX))
-    )
+    read = fields_shown(site, Allowed(account_rules=False)) or frozenset()
     return replace(
         found,
         readings=tuple(

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import InvalidInputError
+from authz.services.events import hex_of
 from authz.services.pasted import Kind, Pasted
 from authz.settings.problems import describe
 
@@ -163,7 +164,7 @@ def _pasted(found: Mapping[str, str], notes: Iterable[str]) -> Pasted:
     elif address and forwarded.split(",")[-1].strip() == address:
         forwarded = forwarded.rpartition(",")[0]
     protocol = found.get("protocol", "")
-    fingerprint = found.get("fingerprint", "").lower().replace(":", "")
+    fingerprint = hex_of(found.get("fingerprint", ""))
     is_known = _FINGERPRINT.fullmatch(fingerprint) is not None
     if not is_known:
         notes.append("The log does not say which certificate the client had: choose one beside.")

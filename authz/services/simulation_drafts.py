@@ -10,29 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import InvalidInputError
-from authz.services.context import zone_of
-from authz.services.rulesets import rules_of
 from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from authz.store.engine import Store
-
     Rules = Sequence[Mapping[str, Any]]
 
 #: The name of a rule that is tried in front of the others.
 TRIED: Final = "tried"
-
-
-def current_rules(store: Store, zone_id: str) -> Rules:
-    """A zone's rules as they are.
-
-    Raises:
-        NotFoundError: there is no such zone.
-    """
-    with store.read() as session:
-        return rules_of(session, zone_of(session, zone_id)).rules
 
 
 def with_rule_in_front(

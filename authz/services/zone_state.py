@@ -20,7 +20,7 @@ from authz.services.rulesets import RulesInForce, rules_in, rules_of
 from authz.services.scopes import Scope
 from authz.sources.rule_json import ref_of
 from authz.store.certificates import CertificateQuery
-from authz.store.records import AuthorityKind, CertificateRole, CertificateStatus
+from authz.store.records import CertificateRole, CertificateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,11 +66,6 @@ class AuthorityStanding:
     expires_at: float
     crl_until: float | None
     is_asked_for: bool
-
-    @property
-    def issues(self) -> bool:
-        """Whether it is one of ours."""
-        return self.authority.kind is AuthorityKind.MANAGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +144,6 @@ class ZoneState:
             for host in self.hosts
             if not any(rule.may_be_about(host) for rule in self.protecting)
         )
-
-    @property
-    def has_arrived(self) -> bool:
-        """Whether Envoy has ever asked about a request that is remembered."""
-        return self.heard_at is not None or self.seen_at is not None
 
 
 def zone_state(store: Store, zone: str, *, at: float) -> ZoneState:

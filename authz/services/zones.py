@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +12,7 @@ from authz.services.context import account_of, audit, facts_of, new_id, zone_of
 from authz.services.loosening import blocks
 from authz.services.namespace import is_below, normalise_zone_name, owner_of
 from authz.services.permissions import Grant, Level, Resource, allows
+from authz.services.preconditions import tag_of
 from authz.services.rulesets import rules_of
 from authz.sources.rule_json import ref_of
 from authz.store.records import Zone
@@ -265,8 +264,9 @@ def change_zone(
 
 def settings_state(zone: Zone) -> str:
     """What a zone's settings are, as a digest: another one whenever somebody changes them."""
-    values = [zone.default_action, zone.paths, zone.misdirected, sorted(zone.upstream_headers)]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
+    return tag_of(
+        [zone.default_action, zone.paths, zone.misdirected, *sorted(zone.upstream_headers)]
+    )
 
 
 def checked_setting(name: str, value: str) -> str:

@@ -63,7 +63,6 @@ class JsonFetcher(Fetcher):
             tls=None if authorities is None else _trusting(authorities, where),
             resolve=resolve,
         )
-        self._seconds = seconds
 
     def json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """What a URL has; the status of the answer must be 200.
@@ -97,7 +96,7 @@ class JsonFetcher(Fetcher):
                 "would be asked in clear text", where=place.text, hint="its address must be https"
             )
         accept = {"Accept": "application/json", **headers}
-        deadline = Deadline(self._seconds)
+        deadline = Deadline(self._timeout)
         with self._exchange(method, place, NamedBy.OPERATOR, deadline, accept, body) as response:
             if 300 <= response.status < 400:
                 raise FetchError(

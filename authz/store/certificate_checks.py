@@ -6,15 +6,15 @@ Counts are added to what is there, so that several nodes can count into one data
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from authz.store.records_activity import CertificateChecks
 from authz.store.rows import columns_of, record_of, values_of
 from authz.store.tables import client_certificates
 from authz.store.tables_activity import certificate_checks
+from authz.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,11 +38,11 @@ class CertificateCheckCounts:
         if not some:
             return
         sqlite_here = self._connection.dialect.name == "sqlite"
-        inserting: Any = (sqlite.insert if sqlite_here else postgresql.insert)(_TABLE)
-        new = inserting.excluded
+        statement = inserting(self._connection, _TABLE)
+        new = statement.excluded
         later = func.max if sqlite_here else func.greatest
         earlier = func.min if sqlite_here else func.least
-        statement = inserting.on_conflict_do_update(
+        statement = statement.on_conflict_do_update(
             index_elements=["fingerprint_sha256"],
             set_={
                 "allowed": _TABLE.c.allowed + new.allowed,

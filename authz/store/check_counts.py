@@ -7,18 +7,18 @@ Counts are added to what is there, so that several nodes can count into one data
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, delete, func, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from authz.store.rows import values_of
 from authz.store.tables_activity import check_counts
+from authz.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Select, Table
+    from sqlalchemy import Connection, Select
 
     from authz.store.records_activity import CheckCount
 
@@ -27,12 +27,6 @@ HOUR: Final = 3600
 
 _TABLE: Final = check_counts
 _KEY: Final = tuple(column.name for column in _TABLE.primary_key.columns)
-
-
-class _Inserts(Protocol):
-    """INSERT of a dialect that has ON CONFLICT."""
-
-    def __call__(self, table: Table) -> Any: ...
 
 
 class CheckCounts:
@@ -134,15 +128,12 @@ class CheckCounts:
         return self._connection.execute(delete(_TABLE).where(_TABLE.c.at < before)).rowcount
 
     def _adding(self, names: Sequence[str] = (), query: Select[Any] | None = None) -> Any:
-        dialect: _Inserts = (
-            sqlite.insert if self._connection.dialect.name == "sqlite" else postgresql.insert
-        )
-        inserting = dialect(_TABLE)
+        statement = inserting(self._connection, _TABLE)
         if query is not None:
-            inserting = inserting.from_select(list(names), query)
-        return inserting.on_conflict_do_update(
+            statement = statement.from_select(list(names), query)
+        return statement.on_conflict_do_update(
             index_elements=list(_KEY),
-            set_={"checks": _TABLE.c.checks + inserting.excluded.checks},
+            set_={"checks": _TABLE.c.checks + statement.excluded.checks},
         )
 
 

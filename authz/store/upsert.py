@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
 
+def inserting(connection: Connection, table: Table) -> Any:
+    """INSERT of the database's dialect, which has `on_conflict_do_update` and `excluded`."""
+    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
+
+
 def upsert(
     connection: Connection,
     table: Table,
@@ -29,15 +34,8 @@ def upsert(
         update: what changes when it is there; `insert` when left out.
     """
     changed = dict(insert if update is None else update)
-    if connection.dialect.name == "sqlite":
-        connection.execute(
-            sqlite.insert(table)
-            .values({**key, **insert})
-            .on_conflict_do_update(index_elements=list(key), set_=changed)
-        )
-    else:
-        connection.execute(
-            postgresql.insert(table)
-            .values({**key, **insert})
-            .on_conflict_do_update(index_elements=list(key), set_=changed)
-        )
+    connection.execute(
+        inserting(connection, table)
+        .values({**key, **insert})
+        .on_conflict_do_update(index_elements=list(key), set_=changed)
+    )

@@ -3,21 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from authz.errors import InvalidInputError, NotFoundError
-from authz.services.rulesets import append_rule
+from authz.errors import InvalidInputError
 from authz.services.simulation_drafts import (
     TRIED,
-    current_rules,
     with_expression,
     with_rule_in_front,
 )
-
-if TYPE_CHECKING:
-    from authz.store.engine import Store
 
 _RULES = [
     {"id": "1", "ref": "a", "expression": "ssl", "action": "block", "enabled": False},
@@ -48,13 +41,3 @@ def test_an_expression_is_another_one_and_counts() -> None:
 def test_a_rule_that_is_gone_is_told() -> None:
     with pytest.raises(InvalidInputError, match="not there any more"):
         with_expression(_RULES, "3", "ssl")
-
-
-def test_rules_are_those_of_the_zone(store: Store) -> None:
-    rule = {"ref": "a", "expression": "ssl", "action": "log"}
-
-    assert current_rules(store, "default") == ()
-    append_rule(store, "default", rule, actor="t", at=1.0)
-    assert [one["ref"] for one in current_rules(store, "default")] == ["a"]
-    with pytest.raises(NotFoundError):
-        current_rules(store, "nowhere")

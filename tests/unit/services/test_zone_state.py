@@ -16,6 +16,7 @@ from authz.services.hosts import add_host
 from authz.services.rulesets import replace_rules
 from authz.services.zone_state import RuleStanding, ZoneState, zone_state
 from authz.services.zones import change_zone, create_zone
+from authz.store.records import AuthorityKind
 from tests.factories.events import blocked
 from tests.factories.pki import AT
 from tests.factories.stored import ruleset, ruleset_version
@@ -43,7 +44,6 @@ def test_a_new_zone_has_nothing(store: Store) -> None:
     assert (state.some, state.seen_at, state.heard_at) == (None, None, None)
     assert state.all_looked_at
     assert not (state.is_protected)
-    assert not (state.has_arrived)
     assert not (state.blocks_by_default)
     with pytest.raises(NotFoundError):
         _state(store, zone="nobody.example")
@@ -86,7 +86,7 @@ def test_hosts_and_the_rule_that_protects_them(world: World) -> None:
     assert state.has_block
     assert state.rules.version == 1
     assert [one.is_asked_for for one in state.authorities] == [True, True]
-    assert all(one.issues for one in state.authorities)
+    assert all(one.authority.kind is AuthorityKind.MANAGED for one in state.authorities)
 
 
 def test_only_rules_that_are_enabled_block_and_ask_for_a_certificate_protect(
@@ -164,7 +164,6 @@ def test_what_was_heard_and_seen(world: World) -> None:
     state = _state(world.store)
 
     assert (state.seen_at, state.heard_at) == (AT + 5, AT)
-    assert state.has_arrived
 
 
 @pytest.mark.parametrize(
