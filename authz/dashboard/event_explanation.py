@@ -20,6 +20,7 @@ from authz.dashboard.explanations import (
     ShownReading,
     ShownRule,
 )
+from authz.dashboard.shown import short
 from authz.policy.decision import Verdict
 from authz.policy.model import Action
 from authz.rules.trace import Kind
@@ -230,8 +231,7 @@ def _value(node: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     """A value in JSON's notation, shortened: texts have it in common with literals."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _ROOM else f"{text[:_ROOM]}…"
+    return short(json.dumps(value, ensure_ascii=False), _ROOM)
 
 
 def _remark(node: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from authz.dashboard.shown import counted
 from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
@@ -116,5 +117,5 @@ def _answers(parameters: Mapping[str, Any]) -> str:
     skipped = parameters.get("rules")
     if isinstance(skipped, dict):
         count = sum(len(some) for some in skipped.values() if isinstance(some, list))
-        return f"{count} rule{'' if count == 1 else 's'}"
+        return counted(count, "rule")
     return ""
