@@ -16,6 +16,7 @@ from authz.certs.failure import VerifyFailure
 from authz.certs.failure_clauses import clause_of
 from authz.dashboard.explanations import (
     MAX_RULES,
+    UNSURE,
     ShownCertificate,
     ShownReading,
     ShownRule,
@@ -198,10 +199,7 @@ def _why(said: Mapping[str, Any]) -> str:
     if said.get("reads"):
         found.append(f"It depends on {', '.join(said['reads'])}, which was not recorded.")
     elif said["matches"] is None:
-        found.append(
-            "It reads a body or headers that were cut short or are ambiguous, so what it says is "
-            "not known."
-        )
+        found.append(UNSURE)
     if said["reached"] is None:
         found.append("Whether it is reached depends on a rule before it that is not known.")
     return " ".join(found)
