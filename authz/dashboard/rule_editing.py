@@ -15,7 +15,7 @@ from authz.dashboard.problems import text_of
 from authz.dashboard.replaying import may_replay
 from authz.dashboard.rule_forms import CONTENT_TYPES, RuleForm, field_of, form_of_rule
 from authz.dashboard.rule_matches import events_url, matches_of
-from authz.dashboard.rule_rows import to_block
+from authz.dashboard.rule_rows import name_of, to_block
 from authz.dashboard.rule_scopes import basis_text
 from authz.errors import ExpressionError, RulesetError
 from authz.services.expressions import check_expression
@@ -274,7 +274,7 @@ def _skippable(rules: Sequence[Mapping[str, Any]], editing: Editing) -> list[dic
     found: list[dict[str, Any]] = [
         {
             "id": str(one["id"]),
-            "name": str(one.get("description") or ref_of(one)),
+            "name": name_of(one),
             "ref": ref_of(one),
             "chosen": str(one["id"]) in chosen or ref_of(one) in chosen,
         }

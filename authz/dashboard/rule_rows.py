@@ -86,6 +86,11 @@ def to_block(rule: Mapping[str, Any], drafts: Sequence[RuleDraft]) -> str:
     return ""
 
 
+def name_of(rule: Mapping[str, Any]) -> str:
+    """What a rule is called: its description, or its ref."""
+    return str(rule.get("description") or ref_of(rule))
+
+
 def page_number(place: int) -> int:
     """The page that a rule at a place is on."""
     return 1 + (max(1, place) - 1) // PER_PAGE

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from authz.dashboard.forms import Posted
 from authz.dashboard.problems import status_of, text_of
-from authz.dashboard.rule_rows import page_of
+from authz.dashboard.rule_rows import name_of, page_of
 from authz.dashboard.rule_scopes import (
     ReadingRules,
     RulesViewer,
@@ -190,7 +190,7 @@ def _with_changes(
     row: VersionRow, then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
 ) -> VersionRow:
     changes = changes_between(then, now)
-    names = {ref_of(rule): str(rule.get("description") or ref_of(rule)) for rule in (*then, *now)}
+    names = {ref_of(rule): name_of(rule) for rule in (*then, *now)}
     told = {
         what: [names[ref] for ref in getattr(changes, what)]
         for what in ("added", "changed", "removed")
