@@ -21,6 +21,11 @@ def client_certificates(zone_id: str) -> str:
     return f"/zones/{zone_id}/client-certificates"
 
 
+def client_certificate(zone_id: str, certificate_id: str) -> str:
+    """A client certificate of a zone."""
+    return f"{client_certificates(zone_id)}/{certificate_id}"
+
+
 def authority(zone_id: str | None, authority_id: str) -> str:
     """An authority: an embedded one of a zone, or one of the account."""
     where = "" if zone_id is None else f"/zones/{zone_id}"

@@ -32,15 +32,18 @@ class Row:
     """A certificate that was issued here, as a table has it.
 
     Args:
-        badge: what it says of its state, and its kind (ui.badge).
         requests: how many were allowed and blocked, in every zone together.
     """
 
     certificate: ClientCertificate
     authority: str
     state: CertificateState
-    badge: tuple[str, str]
     requests: CertificateCounts
+
+    @property
+    def badge(self) -> tuple[str, str]:
+        """What it says of its state, and its kind (ui.badge)."""
+        return BADGES[self.state]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,6 @@ def rows_of(
             certificate=one,
             authority=names.get(one.authority_id, ""),
             state=state_of(one, at),
-            badge=BADGES[state_of(one, at)],
             requests=counts.get(one.fingerprint_sha256, _NEVER_SEEN),
         )
         for one in certificates

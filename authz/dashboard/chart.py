@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from authz.dashboard.event_words import series_word
-from authz.dashboard.shown import grouped
+from authz.dashboard.shown import counted, grouped
 from authz.services.check_counts import OTHERS, Series
 
 if TYPE_CHECKING:
@@ -192,8 +192,7 @@ def duration(seconds: int) -> str:
     """How long a step is: `30 minutes`."""
     for size, name in ((_DAY, "day"), (3600, "hour"), (60, "minute")):
         if seconds % size == 0:
-            count = seconds // size
-            return f"{count} {name}{'' if count == 1 else 's'}"
+            return counted(seconds // size, name)
     return f"{seconds} seconds"
 
 

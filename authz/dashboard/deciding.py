@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _ANYTHING: Final = Allowed()
 
 
+def example_host(hostname: str) -> str:
+    """A name that a hostname with a wildcard stands for: `www.example.com` for `*.example.com`."""
+    return hostname.replace("*.", "www.", 1)
+
+
 def decided(
     viewer: Viewer, request: SimulatedRequest, allowed: Allowed = _ANYTHING
 ) -> ExplainedCheck | None:
@@ -55,7 +60,7 @@ def judged(
 
     None where the hostname is not decided by this zone.
     """
-    host = hostname.replace("*.", "www.", 1)
+    host = example_host(hostname)
     found = decided(
         viewer, SimulatedRequest(host=host, sni=host, certificates=certificates, time=viewer.at)
     )

@@ -16,10 +16,12 @@ from authz.certs.failure import VerifyFailure
 from authz.certs.failure_clauses import clause_of
 from authz.dashboard.explanations import (
     MAX_RULES,
+    UNSURE,
     ShownCertificate,
     ShownReading,
     ShownRule,
 )
+from authz.dashboard.shown import short
 from authz.policy.decision import Verdict
 from authz.policy.model import Action
 from authz.rules.trace import Kind
@@ -197,10 +199,7 @@ def _why(said: Mapping[str, Any]) -> str:
     if said.get("reads"):
         found.append(f"It depends on {', '.join(said['reads'])}, which was not recorded.")
     elif said["matches"] is None:
-        found.append(
-            "It reads a body or headers that were cut short or are ambiguous, so what it says is "
-            "not known."
-        )
+        found.append(UNSURE)
     if said["reached"] is None:
         found.append("Whether it is reached depends on a rule before it that is not known.")
     return " ".join(found)
@@ -230,8 +229,7 @@ def _value(node: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     """A value in JSON's notation, shortened: texts have it in common with literals."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _ROOM else f"{text[:_ROOM]}…"
+    return short(json.dumps(value, ensure_ascii=False), _ROOM)
 
 
 def _remark(node: Mapping[str, Any]) -> str:

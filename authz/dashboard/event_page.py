@@ -17,6 +17,7 @@ from authz.dashboard.event_words import (
     verdict_word,
 )
 from authz.dashboard.shown import counted
+from authz.dashboard.zone_links import rule_url
 from authz.policy.decision import Verdict
 from authz.rules.formatter import format_bytes
 from authz.services.events import recorded_request
@@ -222,8 +223,4 @@ def _rule_url(viewer: Viewer, names: Names, ref: str) -> str:
     found = names.rules.get(ref)
     if found is None:
         return ""
-    return (
-        f"/rules/{found.rule_id}"
-        if found.of_account
-        else (f"/zones/{viewer.zone_id}/rules/{found.rule_id}")
-    )
+    return rule_url(None if found.of_account else viewer.zone_id, found.rule_id)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from authz.dashboard.addresses import client_certificate
 from authz.dashboard.event_words import certificate_state, reason_word, verdict_word
 from authz.dashboard.shown import iso, second, short
 from authz.policy.decision import Reason, Verdict
@@ -65,7 +66,7 @@ class Names:
         found = self.certificates.get(fingerprint)
         if found is None:
             return ""
-        return f"/zones/{found.zone_id}/client-certificates/{found.id}"
+        return client_certificate(found.zone_id, found.id)
 
 
 NOBODY: Mapping[str, Any] = MappingProxyType({})

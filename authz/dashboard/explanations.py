@@ -48,7 +48,8 @@ _OUTCOMES: Final[Mapping[RuleOutcome, tuple[str, str]]] = {
     RuleOutcome.SKIPPED: ("skipped", "plain"),
     RuleOutcome.NOT_REACHED: ("not reached", "plain"),
 }
-_UNSURE: Final = (
+#: Of a rule whose fields were cut short or are ambiguous.
+UNSURE: Final = (
     "It reads a body or headers that were cut short or are ambiguous, so what it says is not known."
 )
 
@@ -189,7 +190,7 @@ def _sentence(check: ExplainedCheck, names: _Names) -> str:
     rule = f"“{names.of(decision.rule)}”"
     match decision.reason:
         case Reason.RULE if decision.verdict is Verdict.DENY:
-            unsure = f" {_UNSURE}" if decision.detail else ""
+            unsure = f" {UNSURE}" if decision.detail else ""
             return f"The rule {rule} blocks it.{unsure}"
         case Reason.RULE:
             return f"The rule {rule} lets it pass: it skips every rule behind it."
@@ -349,7 +350,7 @@ def _rule(position: int, rule: RuleExplained, ended_by: str, names: _Names) -> S
 def _why(rule: RuleExplained, names: _Names) -> str:
     if rule.outcome is RuleOutcome.SKIPPED:
         return f"The rule “{names.of(rule.skipped_by)}” leaves it out."
-    return _UNSURE if rule.matches is None else ""
+    return UNSURE if rule.matches is None else ""
 
 
 def _text(value: bytes) -> str:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from authz.dashboard.deciding import decided
-from authz.services.allowed import Allowed
+from authz.dashboard.deciding import decided, example_host
 from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
 from authz.services.simulated_request import SimulatedRequest
 
@@ -47,16 +46,11 @@ def example_of(viewer: Viewer, state: ZoneState) -> Example:
     """
     if not state.hosts or not viewer.may(Resource.CERTIFICATES, Level.READ):
         return Example(host="api.example.com")
-    first = Example(host=_named(state.hosts[0]))
+    first = Example(host=example_host(state.hosts[0]))
     if not viewer.may(Resource.RULES, Level.READ):
         return first
     tried = islice(_examples(viewer, state), MAX_TRIED)
     return next((one for one in tried if _is_blocked(viewer, one)), first)
-
-
-def _named(hostname: str) -> str:
-    """A name that a hostname with a wildcard stands for."""
-    return hostname.replace("*.", "www.", 1)
 
 
 def _examples(viewer: Viewer, state: ZoneState) -> Iterator[Example]:
@@ -70,16 +64,12 @@ def _examples(viewer: Viewer, state: ZoneState) -> Iterator[Example]:
             if "//" not in path and "/." not in path
         }
         for path in (*paths, "/"):
-            yield Example(host=_named(hostname), path=path, is_blocked=True)
+            yield Example(host=example_host(hostname), path=path, is_blocked=True)
 
 
 def _is_blocked(viewer: Viewer, example: Example) -> bool:
     request = SimulatedRequest(
         host=example.host, path=example.path, sni=example.host, time=viewer.at
     )
-    allowed = Allowed(
-        lists=viewer.may(Resource.LISTS, Level.READ, ACCOUNT_WIDE),
-        account_rules=viewer.may(Resource.RULES, Level.READ, ACCOUNT_WIDE),
-    )
-    found = decided(viewer, request, allowed)
+    found = decided(viewer, request, viewer.allowed)
     return found is not None and found.answer.http_status == _FORBIDDEN

@@ -15,11 +15,11 @@ from authz.dashboard.problems import text_of
 from authz.dashboard.replaying import may_replay
 from authz.dashboard.rule_forms import CONTENT_TYPES, RuleForm, field_of, form_of_rule
 from authz.dashboard.rule_matches import events_url, matches_of
-from authz.dashboard.rule_rows import to_block
+from authz.dashboard.rule_rows import name_of, to_block
 from authz.dashboard.rule_scopes import basis_text
 from authz.errors import ExpressionError, RulesetError
 from authz.services.expressions import check_expression
-from authz.services.rule_deployment import Wanted, basis_of
+from authz.services.rule_deployment import Basis, Wanted, basis_of
 from authz.services.rule_drafts import list_drafts, state_of
 from authz.services.rule_merging import rebase
 from authz.services.ruleset_input import MAX_RULES
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from authz.errors import AuthzError
     from authz.rules import Finding
     from authz.services.check_counts import RuleCounts
-    from authz.services.rule_deployment import Basis
     from authz.services.rule_merging import Rebased
     from authz.store.rule_drafts import RuleDraft
 
@@ -211,8 +210,6 @@ def edit_rule(here: RulesViewer, rule: Mapping[str, Any], place: int, basis: Bas
 
 def edit_draft(here: RulesViewer, draft: RuleDraft) -> tuple[Editing, Rebased | None]:
     """A draft, on top of the rules as they are now; and what became of them since, if anything."""
-    from authz.services.rule_deployment import Basis
-
     seen = Basis(ruleset_id=draft.ruleset_id, version=draft.version)
     editing = Editing(
         here=here,
@@ -277,7 +274,7 @@ def _skippable(rules: Sequence[Mapping[str, Any]], editing: Editing) -> list[dic
     found: list[dict[str, Any]] = [
         {
             "id": str(one["id"]),
-            "name": str(one.get("description") or ref_of(one)),
+            "name": name_of(one),
             "ref": ref_of(one),
             "chosen": str(one["id"]) in chosen or ref_of(one) in chosen,
         }

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from authz.dashboard.shown import counted
 from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def to_block(rule: Mapping[str, Any], drafts: Sequence[RuleDraft]) -> str:
     return ""
 
 
+def name_of(rule: Mapping[str, Any]) -> str:
+    """What a rule is called: its description, or its ref."""
+    return str(rule.get("description") or ref_of(rule))
+
+
 def page_number(place: int) -> int:
     """The page that a rule at a place is on."""
     return 1 + (max(1, place) - 1) // PER_PAGE
@@ -116,5 +122,5 @@ def _answers(parameters: Mapping[str, Any]) -> str:
     skipped = parameters.get("rules")
     if isinstance(skipped, dict):
         count = sum(len(some) for some in skipped.values() if isinstance(some, list))
-        return f"{count} rule{'' if count == 1 else 's'}"
+        return counted(count, "rule")
     return ""

@@ -8,10 +8,10 @@ Nothing more is offered, for a token manages only those that may do no more than
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from authz.dashboard.shown import moment
 from authz.services.permissions import (
     ACCOUNT_WIDE,
     EVERY_ZONE,
@@ -169,17 +169,13 @@ def _lasts(at: float, until: float | None, changed: Token | None) -> dict[str, s
     found: dict[str, str] = {}
     if changed is not None and (until is None or (changed.expires_at or until + 1) <= until):
         end = changed.expires_at
-        found["keep"] = "as it is: " + ("no end" if end is None else f"until {_moment(end)}")
+        found["keep"] = "as it is: " + ("no end" if end is None else f"until {moment(end)}")
     found |= {
         days: text for days, text in LASTS.items() if until is None or at + int(days) * DAY <= until
     }
     if until is None:
         found["never"] = "no end"
     else:
-        found["until"] = f"as long as the token you are signed in with: until {_moment(until)}"
+        found["until"] = f"as long as the token you are signed in with: until {moment(until)}"
     found["date"] = "until the end of a day that I choose"
     return found
-
-
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -30,6 +30,6 @@ def problem_url(zone_id: str, problem: ZoneProblem) -> str:
 
 
 def rule_url(zone_id: str | None, rule_id: str) -> str:
-    """A rule among those of a zone, or of the account."""
+    """The page of a rule of a zone, or of the account."""
     rules = "/rules" if zone_id is None else f"/zones/{zone_id}/rules"
-    return f"{rules}#rule-{rule_id}"
+    return f"{rules}/{rule_id}"

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Response
 from authz.dashboard.attempts import about
 from authz.dashboard.audit_diff import compare
 from authz.dashboard.audit_filter import Filter
+from authz.dashboard.shown import short
 from authz.dashboard.viewers import Viewer, account_viewer
 from authz.errors import AuthzError
 from authz.services.audit_log import (
@@ -118,7 +119,7 @@ def called(entry: AuditEntry) -> str:
         for name in _NAMES:
             value = (facts or {}).get(name)
             if isinstance(value, str) and value:
-                return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+                return short(value, _SHOWN)
     return entry.object_id
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import APIRouter, Response
 
 from authz.ca.key_kinds import KeyKind, parse_key_kind
+from authz.dashboard import addresses
 from authz.dashboard.authority_views import AuthorityView, authority_view
 from authz.dashboard.certificate_views import shown
 from authz.dashboard.forms import Posted
@@ -224,7 +225,7 @@ def delete(view: Writer) -> Response:
         return _deletion(view, error)
     where = "/authorities"
     if view.authority.zone_id is not None:
-        where = f"/zones/{view.authority.zone_id}/client-certificates"
+        where = addresses.client_certificates(view.authority.zone_id)
     return viewer.go(where, f"“{view.authority.name}” is deleted.")
 
 

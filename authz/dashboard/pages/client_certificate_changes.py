@@ -90,7 +90,7 @@ def _known(viewer: Viewer, certificate_id: str) -> ClientCertificate:
 
 
 def _address(viewer: Viewer, known: ClientCertificate) -> str:
-    return f"{addresses.client_certificates(viewer.zone_id)}/{known.id}"
+    return addresses.client_certificate(viewer.zone_id, known.id)
 
 
 def _question(

@@ -139,7 +139,7 @@ def _issued(
 
 
 def _address(viewer: Viewer, issued: Issued) -> str:
-    return f"{addresses.client_certificates(viewer.zone_id)}/{issued.certificate.id}"
+    return addresses.client_certificate(viewer.zone_id, issued.certificate.id)
 
 
 def _left_out(issued: Issued) -> str:

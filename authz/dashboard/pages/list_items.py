@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
+from authz.dashboard.addresses import with_query
 from authz.dashboard.attempts import about
 from authz.dashboard.forms import Form, Posted
 from authz.dashboard.pages.lists import KINDS, Reader, Writer, uses_of
+from authz.dashboard.shown import counted
 from authz.dashboard.viewers import Viewer
 from authz.errors import AuthzError, ConflictError
 from authz.rules.list_items import ListKind
@@ -135,9 +137,7 @@ def change(list_id: str, viewer: Writer, form: Posted) -> Response:
         return _form(viewer, known, mode, text, **about(error))
     there = get_list(viewer.store, viewer.account.id, list_id).list.items
     said = "The items are replaced" if mode == "replace" else f"{count:,} read and added"
-    return viewer.go(
-        f"/lists/{list_id}", f"{said}: the list has {there:,} item{'' if there == 1 else 's'} now."
-    )
+    return viewer.go(f"/lists/{list_id}", f"{said}: the list has {counted(there, 'item')} now.")
 
 
 @router.post("/lists/{list_id}/items/remove")
@@ -145,13 +145,13 @@ def remove(list_id: str, viewer: Writer, form: Posted) -> Response:
     """Remove the items that were chosen."""
     wanted = form.many("item")
     search = form.text("search")
-    where = f"/lists/{list_id}" + (f"?{urlencode({'search': search})}" if search else "")
+    where = with_query(f"/lists/{list_id}", search=search)
     if not wanted:
         return viewer.go(where, "No item was chosen, and none is removed.")
     before = get_list(viewer.store, viewer.account.id, list_id).list.items
     remove_items(viewer.store, viewer.account.id, list_id, wanted, actor=viewer.actor, at=viewer.at)
     gone = before - get_list(viewer.store, viewer.account.id, list_id).list.items
-    return viewer.go(where, f"{gone:,} item{'' if gone == 1 else 's'} removed.")
+    return viewer.go(where, f"{counted(gone, 'item')} removed.")
 
 
 def _do(viewer: Viewer, list_id: str, mode: str, judged: JudgedLines, form: Form) -> None:

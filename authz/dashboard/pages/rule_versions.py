@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from authz.dashboard.forms import Posted
 from authz.dashboard.problems import status_of, text_of
-from authz.dashboard.rule_rows import page_of
+from authz.dashboard.rule_rows import name_of, page_of
 from authz.dashboard.rule_scopes import (
     ReadingRules,
     RulesViewer,
@@ -24,14 +24,14 @@ from authz.services.rule_deployment import basis_of
 from authz.services.rules import changes_between
 from authz.services.ruleset_diff import compare_rules
 from authz.services.ruleset_rollback import roll_back
-from authz.services.ruleset_versions import get_version, list_versions
+from authz.services.ruleset_versions import get_version
 from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authz.services.rulesets import RulesInForce
-    from authz.store.records import Ruleset, RulesetVersion
+    from authz.store.records import RulesetVersion
 
 routes = APIRouter()
 
@@ -134,35 +134,37 @@ def _list(
     here: RulesViewer, number: int = 1, *, status: int = 200, error: AuthzError | None = None
 ) -> Response:
     rules = here.rules()
-    known: list[Ruleset] = []
-    if rules.ruleset is not None:
-        known = list_versions(here.viewer.store, here.scope, rules.ruleset.id)
-    pages = max(1, -(-len(known) // PER_PAGE))
-    number = min(number, pages)
-    first = (number - 1) * PER_PAGE
+    rows, number, pages = _rows(here, rules, number)
     return here.page(
         "rule_versions.html",
         status=status,
         rules=rules,
         basis=basis_text(basis_of(rules)),
-        rows=_rows(here, rules, first),
+        rows=rows,
         number=number,
         pages=pages,
         error="" if error is None else text_of(error),
     )
 
 
-def _rows(here: RulesViewer, rules: RulesInForce, first: int) -> list[VersionRow]:
-    """The versions of a page; what changed in each is told as long as there is not too much."""
+def _rows(here: RulesViewer, rules: RulesInForce, number: int) -> tuple[list[VersionRow], int, int]:
+    """The versions of a page, its number (of the last one if there is none of this), and of pages.
+
+    What changed in each is told as long as there is not too much.
+    """
     ruleset = rules.ruleset
     if ruleset is None:
-        return []
+        return [], 1, 1
     left = _MOST_READ
     kept: list[RulesetVersion | None] = []
     with here.viewer.store.read() as session:
+        known = session.rulesets.outlines(ruleset.id)
+        pages = max(1, -(-len(known) // PER_PAGE))
+        number = min(number, pages)
+        first = (number - 1) * PER_PAGE
         # One more than are shown: what changed in the last one is told by the one before it.
-        outlines = session.rulesets.outlines(ruleset.id)[first : first + PER_PAGE + 1]
-        sizes = {number: size for number, _, size in session.rulesets.sizes(ruleset.id)}
+        outlines = known[first : first + PER_PAGE + 1]
+        sizes = {version: size for version, _, size in session.rulesets.sizes(ruleset.id)}
         for one in outlines:
             left -= sizes[one.version]
             kept.append(session.rulesets.version(ruleset.id, one.version) if left > 0 else None)
@@ -181,14 +183,14 @@ def _rows(here: RulesViewer, rules: RulesInForce, first: int) -> list[VersionRow
             changes=None,
         )
         found.append(row if now is None or then is None else _with_changes(row, then, now.rules))
-    return found
+    return found, number, pages
 
 
 def _with_changes(
     row: VersionRow, then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
 ) -> VersionRow:
     changes = changes_between(then, now)
-    names = {ref_of(rule): str(rule.get("description") or ref_of(rule)) for rule in (*then, *now)}
+    names = {ref_of(rule): name_of(rule) for rule in (*then, *now)}
     told = {
         what: [names[ref] for ref in getattr(changes, what)]
         for what in ("added", "changed", "removed")

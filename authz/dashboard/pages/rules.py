@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from authz.dashboard.forms import Posted
 from authz.dashboard.problems import status_of, text_of
 from authz.dashboard.rule_matches import events_url, matches_of
-from authz.dashboard.rule_rows import page_number, page_of, to_block
+from authz.dashboard.rule_rows import name_of, page_number, page_of, to_block
 from authz.dashboard.rule_scopes import (
     ReadingRules,
     RuleId,
@@ -39,7 +39,6 @@ from authz.services.rule_drafts import get_draft, list_drafts, state_of
 from authz.services.ruleset_rules import change_rule, remove_rule
 from authz.services.rulesets import rules_in
 from authz.services.scopes import Scope
-from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +81,7 @@ def move(here: WritingRules, rule_id: RuleId, form: Posted) -> Response:
         rule, place = rule_of(rules, rule_id)
         wanted = _place(form, place, len(rules.rules))
         _moved(here, rule_id, wanted, form.text("basis"))
-        return f"{_name(rule)} is rule {wanted} now.", wanted
+        return f"{name_of(rule)} is rule {wanted} now.", wanted
 
     return _done(here, form, act)
 
@@ -96,7 +95,7 @@ def enabled(here: WritingRules, rule_id: RuleId, form: Posted) -> Response:
         rules = _seen(here, form.text("basis"))
         rule, place = rule_of(rules, rule_id)
         _change(here, rules, rule_id, {**rule, "enabled": on})
-        return f"{_name(rule)} is {'enabled' if on else 'disabled'}.", place
+        return f"{name_of(rule)} is {'enabled' if on else 'disabled'}.", place
 
     return _done(here, form, act)
 
@@ -119,7 +118,7 @@ def delete(here: WritingRules, rule_id: RuleId, form: Posted) -> Response:
             actor=here.viewer.actor,
             at=here.viewer.at,
         )
-        return f"{_name(rule)} is deleted. It is still in the versions before.", place
+        return f"{name_of(rule)} is deleted. It is still in the versions before.", place
 
     return _done(here, form, act)
 
@@ -153,7 +152,7 @@ def block(here: WritingRules, rule_id: RuleId, form: Posted) -> Response:
             actor=here.viewer.actor,
             at=here.viewer.at,
         )
-        return f"{_name(rule)} blocks now.", place
+        return f"{name_of(rule)} blocks now.", place
 
     return _done(here, form, act)
 
@@ -164,7 +163,7 @@ def _list(
     rules = here.rules()
     drafts = list_drafts(here.viewer.store, here.scope)
     page = page_of(rules.rules, drafts, number=number)
-    names = {str(rule["id"]): _name(rule) for rule in rules.rules}
+    names = {str(rule["id"]): name_of(rule) for rule in rules.rules}
     return here.page(
         "rules.html",
         status=status,
@@ -251,10 +250,6 @@ def _place(form: Form, place: int, count: int) -> int:
             hint=f"write a number from 1 to {count}",
         )
     return number
-
-
-def _name(rule: Any) -> str:
-    return str(rule.get("description") or ref_of(rule))
 
 
 router = both(routes)

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Response
 from authz.dashboard.explanations import shown_check
 from authz.dashboard.forms import Posted
 from authz.dashboard.problems import status_of, text_of, texts_of
+from authz.dashboard.rule_rows import name_of
 from authz.dashboard.simulator_form import (
     METHODS,
     certificates_of,
@@ -41,7 +42,6 @@ from authz.services.simulation import Simulation, simulate
 from authz.services.simulation_check_request import write_json
 from authz.services.simulation_drafts import with_expression, with_rule_in_front
 from authz.services.simulation_paste import read_pasted
-from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,8 +232,7 @@ def _page(work: _Work, *, error: AuthzError | None = None) -> Response:
         check_request=write_json(work.data) if 0 < len(work.data) <= MAX_SHOWN and shown else "",
         certificates=_offered(viewer, values),
         rules=[
-            (str(one["id"]), str(one.get("description") or ref_of(one)))
-            for one in get_rules(viewer.store, viewer.zone_id).rules
+            (str(one["id"]), name_of(one)) for one in get_rules(viewer.store, viewer.zone_id).rules
         ],
         methods=METHODS,
         schemes=SCHEMES,

@@ -2,6 +2,7 @@
 // "Create a mTLS rule": the Expression Preview while one types. The server makes the text.
 
 import { post } from "./asking.js";
+import { Latest } from "./builder/latest.js";
 
 const PAUSE = 250;
 
@@ -10,27 +11,19 @@ const action = document.getElementById("action");
 const text = document.querySelector("#preview-text code");
 const advice = document.getElementById("advice");
 const problem = document.getElementById("preview-problem");
-let timer = 0;
-let asking = null;
+const preview = new Latest({
+  work: (signal) => post(form.dataset.preview, fields(), { signal }),
+  take: tell,
+  fail: (error) => {
+    problem.textContent = error.message;
+  },
+  wait: PAUSE,
+});
 
 function fields() {
   return [...new FormData(form)].filter(
     ([name, value]) => typeof value === "string" && name !== "csrf" && name !== "basis",
   );
-}
-
-async function preview() {
-  asking?.abort();
-  asking = new AbortController();
-  const { signal } = asking;
-  try {
-    const made = await post(form.dataset.preview, fields(), { signal });
-    tell(made);
-  } catch (error) {
-    if (error.name !== "AbortError") {
-      problem.textContent = error.message;
-    }
-  }
 }
 
 function tell(made) {
@@ -61,7 +54,7 @@ function add(name, value) {
   if (!lines.includes(value)) {
     field.value = [...lines, value].join("\n");
   }
-  preview();
+  preview.now();
 }
 
 function show() {
@@ -83,10 +76,7 @@ for (const one of form.querySelectorAll("[data-pick]")) {
   button.addEventListener("click", () => add("hostnames", one.dataset.pick));
   one.replaceWith(button);
 }
-form.addEventListener("input", () => {
-  clearTimeout(timer);
-  timer = setTimeout(preview, PAUSE);
-});
+form.addEventListener("input", () => preview.soon());
 form.addEventListener("change", show);
 for (const one of form.querySelectorAll(".without-script")) {
   one.hidden = true;
@@ -94,5 +84,5 @@ for (const one of form.querySelectorAll(".without-script")) {
 show();
 // What was written before this ran, or what the browser has kept of an earlier visit.
 if ([...form.querySelectorAll("textarea")].some((one) => one.value !== one.defaultValue)) {
-  preview();
+  preview.now();
 }

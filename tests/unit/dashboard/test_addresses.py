@@ -18,6 +18,11 @@ def test_an_authority_is_its_zones_or_the_accounts() -> None:
     assert addresses.authority(None, "a") == "/authorities/a"
 
 
+def test_a_client_certificate_is_below_the_table() -> None:
+    assert addresses.client_certificate("z", "c") == f"{addresses.client_certificates('z')}/c"
+    assert addresses.client_certificates("z") == "/zones/z/client-certificates"
+
+
 def test_a_rule_for_a_host() -> None:
     assert addresses.mtls_rule("z") == "/zones/z/rules/mtls"
     assert addresses.mtls_rule("z", host="*.a.example").endswith("?host=%2A.a.example")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authz.dashboard.rule_rows import PER_PAGE, page_number, page_of, to_block
+from authz.dashboard.rule_rows import PER_PAGE, name_of, page_number, page_of, to_block
 from tests.factories.rulesets import rule
 from tests.factories.stored import rule_draft
 
@@ -56,3 +56,8 @@ def test_the_draft_that_a_rule_that_logs_first_has() -> None:
     assert to_block(logging, [*others, draft]) == draft.id
     assert to_block(logging, others) == ""
     assert to_block(_kept(), [draft]) == ""
+
+
+def test_a_rule_is_called_by_its_description_or_by_its_ref() -> None:
+    assert name_of(_kept("a", description="Keep out")) == "Keep out"
+    assert name_of(_kept("a", description="")) == "a"

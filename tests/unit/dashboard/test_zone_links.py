@@ -31,5 +31,5 @@ def test_a_problem_leads_to_what_it_is_about() -> None:
 
 
 def test_rules_of_a_zone_and_of_the_account() -> None:
-    assert rule_url("z", "r") == "/zones/z/rules#rule-r"
-    assert rule_url(None, "r") == "/rules#rule-r"
+    assert rule_url("z", "r") == "/zones/z/rules/r"
+    assert rule_url(None, "r") == "/rules/r"

@@ -96,6 +96,6 @@ export class Editor {
 }
 
 /** An error with its place. */
-export function problemText({ message, hint, line, column }) {
+function problemText({ message, hint, line, column }) {
   return `Line ${line}, column ${column}: ${sentence(message, hint)}`;
 }

@@ -41,7 +41,7 @@ export function identified(item) {
 }
 
 /** Whether a group is only its rows: neither turned around nor about elements. */
-export function isPlain(item) {
+function isPlain(item) {
   return !item.negated && item.quantity === null;
 }
 
@@ -182,7 +182,7 @@ export function remove(root, item) {
 }
 
 /** No groups that hold nothing, or that only hold one thing together. */
-export function tidy(root) {
+function tidy(root) {
   for (const one of [...root.rows]) {
     if (one.kind !== "group") {
       continue;

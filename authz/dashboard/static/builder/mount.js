@@ -4,17 +4,8 @@
 
 import { Builder } from "./builder.js";
 
-const builders = new WeakMap();
-
-/** The builder of an element; undefined if it has none. */
-export function builderOf(element) {
-  return builders.get(element);
-}
-
 for (const root of document.querySelectorAll("[data-builder]")) {
-  const builder = new Builder(root);
-  builders.set(root, builder);
-  builder.start().catch((error) => {
+  new Builder(root).start().catch((error) => {
     // The textarea is still there, and the server checks what it is sent.
     root.dataset.failed = error.message;
   });

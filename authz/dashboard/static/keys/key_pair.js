@@ -8,7 +8,7 @@ import { bitString, integer, nothing, oid, sequence } from "./der.js";
 import { writePem } from "./pem.js";
 
 /** The kinds of key that can be made, as the service names them (ca.key_kinds). */
-export const KEY_KINDS = Object.freeze({
+const KEY_KINDS = Object.freeze({
   "ecdsa-p256": {
     generation: { name: "ECDSA", namedCurve: "P-256" },
     signing: { name: "ECDSA", hash: "SHA-256" },
