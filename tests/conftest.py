@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: a fixed time, readable log lines, how hard the properties search."""
+"""What all tests share: a fixed time, a new store, log lines, how hard the properties search."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from authz.observability import log
+from authz.store.engine import open_store
 from tests.factories.pki import AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # `make test` tries bounded counts and the same examples every time: whether a change is good is
 # not a matter of luck. `make fuzz` searches longer, and elsewhere with each run.
@@ -27,6 +29,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def at() -> float:
     """A fixed time, Unix seconds."""
     return AT
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new store, to copy: making its tables takes a while."""
+    directory = tmp_path_factory.mktemp("empty-store")
+    open_store("sqlite", directory).close()
+    return directory / "authz.db"
 
 
 @pytest.fixture(scope="session", autouse=True)

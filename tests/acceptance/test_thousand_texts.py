@@ -26,7 +26,6 @@ from authz.services.lists import create_list
 from authz.services.permissions import EVERYTHING
 from authz.services.rulesets import replace_rules
 from authz.services.tokens import create_token
-from authz.store.engine import open_store
 from tests.factories.dashboard import visiting
 from tests.factories.events import blocked, with_request
 from tests.factories.hostile import hostile_texts, is_scripted, shown_in
@@ -53,13 +52,6 @@ class _Links(HTMLParser):
         href = dict(attrs).get("href") if tag == "a" else None
         if href and href.startswith("/") and not _NO_PAGES.search(href):
             self.found.append(href.partition("#")[0])
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("empty-store")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
 
 
 def _certificates(visitor: Visitor, texts: list[str]) -> None:

@@ -45,14 +45,6 @@ def chromium() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to copy: making its tables takes a while."""
-    directory = tmp_path_factory.mktemp("empty-store")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
-
-
 @pytest.fixture
 def served(tmp_path: Path, empty_store: Path) -> Iterator[Served]:
     """A dashboard over a new store."""

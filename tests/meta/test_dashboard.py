@@ -12,7 +12,7 @@ import pytest
 from authz.dashboard.csrf import SAFE
 from authz.dashboard.viewers import viewer
 from tests.factories.dashboard_routes import OPEN, routes
-from tests.meta.test_layout import MAX_LINES, ROOT
+from tests.factories.layout import MAX_LINES, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

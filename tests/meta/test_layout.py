@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.factories.layout import MAX_LINES, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SOURCES = sorted(
     path
     for path in (ROOT / "authz").rglob("*.py")
     if not path.name.endswith(("_pb2.py", "_pb2_grpc.py"))
 )
-#: A file that grows beyond this has usually taken on a second responsibility.
-MAX_LINES = 400
 
 
 def _name(path: Path) -> str:

@@ -99,14 +99,6 @@ class Bench:
         return found
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to copy: making its tables takes a while."""
-    directory = tmp_path_factory.mktemp("empty-store")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
-
-
 @pytest.fixture
 def api(tmp_path: Path, empty_store: Path) -> Iterator[Bench]:
     """An API over an empty store."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.observability import log
-from authz.store.engine import open_store
 from tests.factories.dashboard import visiting
 
 if TYPE_CHECKING:
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.factories.dashboard import Visitor
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to copy: making its tables takes a while."""
-    directory = tmp_path_factory.mktemp("empty-store")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
 
 
 @pytest.fixture

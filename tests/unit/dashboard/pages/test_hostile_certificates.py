@@ -62,6 +62,8 @@ def test_a_common_name_is_text(visitor: Visitor, text: str) -> None:
     answer = visitor.send("POST", f"{PAGE}/new", data={**fields, "csrf": visitor.csrf})
     assert not is_scripted(answer.text)
     if answer.status_code == 400:
+        # Control characters and the like are refused.
+        assert not text.isprintable()
         return
     page = visitor.get(str(answer.headers["Location"]))
 

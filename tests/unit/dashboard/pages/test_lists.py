@@ -30,12 +30,14 @@ def test_without_a_list_the_page_leads_to_the_first(visitor: Visitor) -> None:
 
 
 def test_whoever_may_only_read_is_offered_nothing_to_change(visitor: Visitor) -> None:
-    list_id = make_list(visitor.bench.store)
+    list_id = make_list(visitor.bench.store, "192.0.2.1")
     reader = visitor.as_reader()
 
     pages = [reader.get("/lists"), reader.get(f"/lists/{list_id}")]
 
     assert all("/new" not in page and "Delete" not in page for page in pages)
+    assert "192.0.2.1" in pages[1]
+    assert all('method="post" action="/lists' not in page for page in pages)
     assert all("/add" not in page and "/replace" not in page for page in pages)
     for path in ("/lists/new", f"/lists/{list_id}/add", f"/lists/{list_id}/replace"):
         assert "you may not do this" in reader.get(path, 403).lower()

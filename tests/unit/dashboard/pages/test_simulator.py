@@ -13,6 +13,7 @@ import pytest
 from authz.services.hosts import add_host
 from authz.services.permissions import EVERY_ZONE, Grant, Level, Resource
 from authz.services.rulesets import get_rules, replace_rules
+from tests.factories.hostile import is_scripted, shown_in
 from tests.factories.pki import self_signed
 
 if TYPE_CHECKING:
@@ -348,15 +349,28 @@ def test_what_a_token_may_not_read_is_not_offered_and_not_shown(protected: Visit
 _HOSTILE = "\"'><script>alert(1)</script>{{ 7*7 }}<img src=x onerror=alert(1)>"
 
 
-@pytest.mark.parametrize("name", ["paste", "host", "path", "headers", "expression", "pem", "find"])
-def test_texts_are_shown_as_texts(protected: Visitor, name: str) -> None:
+@pytest.mark.parametrize("rules", ["live", "draft"])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("expression", 200),
+        ("pem", 200),
+        ("find", 200),
+        ("paste", 400),
+        ("host", 400),
+        ("path", 400),
+        ("headers", 400),
+    ],
+)
+def test_texts_are_shown_as_texts(protected: Visitor, name: str, status: int, rules: str) -> None:
     answer = protected.send(
-        "POST",
-        _PAGE,
-        data={**_FORM, "rules": "draft", "csrf": protected.csrf, name: _HOSTILE},
+        "POST", _PAGE, data={**_FORM, "rules": rules, "csrf": protected.csrf, name: _HOSTILE}
     )
 
-    assert answer.status_code in (200, 400)
+    # There is no draft to go by.
+    assert answer.status_code == (status if rules == "live" else 400)
+    assert not is_scripted(answer.text)
+    assert _HOSTILE in shown_in(answer.text)
     assert "<script>alert" not in answer.text
     assert "<img src=x" not in answer.text
 
