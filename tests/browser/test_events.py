@@ -216,6 +216,50 @@ def test_a_page_that_nobody_sees_asks_for_nothing(page: Page, served: Served) ->
     expect(_rows(page)).to_have_count(1)
 
 
+# An answer whose head is there at once, and its body when the request is ended.
+SLOW_BODY = """
+  const ask = window.fetch;
+  window.ended = 0;
+  window.fetch = async (url, options) => {
+    const answer = await ask(url, options);
+    if (!String(url).includes("/events/tail") || window.ended > 0) {
+      return answer;
+    }
+    const body = new ReadableStream({
+      start(controller) {
+        options.signal.addEventListener("abort", () => {
+          window.ended += 1;
+          controller.error(options.signal.reason);
+        });
+        window.reading = true;
+      },
+    });
+    return new Response(body, { status: 200 });
+  };
+"""
+
+
+def test_an_answer_that_is_no_longer_wanted_is_dropped_half_way(page: Page, served: Served) -> None:
+    page.add_init_script(SLOW_BODY)
+    _live(page, served)
+    page.wait_for_function("window.reading")
+
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_function("window.ended === 1")
+    _keep(served, {"id": "a"})
+    page.get_by_role("button", name="Resume").click()
+
+    expect(_rows(page)).to_have_count(1)
+
+
+def test_an_answer_that_is_cut_off_is_asked_for_again(page: Page, served: Served) -> None:
+    page.route("**/events/tail*", lambda route: route.fulfill(status=200, body='{"events": ['))
+    _live(page, served)
+
+    expect(page.get_by_role("status")).to_contain_text("The server does not answer.")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
 def test_a_session_that_is_over_ends_it(page: Page, served: Served) -> None:
     _live(page, served)
     page.context.clear_cookies()

@@ -35,20 +35,30 @@ async function ask(url, options) {
       headers: { ...options.headers, Accept: "application/json", "X-CSRF-Token": token },
     });
   } catch (error) {
-    if (error.name === "AbortError") {
-      throw error;
-    }
-    throw new Refused(0, "The server cannot be reached. Nothing is lost; try again.");
+    throw isAborted(error)
+      ? error
+      : new Refused(0, "The server cannot be reached. Nothing is lost; try again.");
   }
   let value = null;
   try {
     value = await response.json();
-  } catch {
-    value = null;
+  } catch (error) {
+    if (isAborted(error)) {
+      // It may end while the answer is read: `fetch` was done by then.
+      throw error;
+    }
+    if (response.ok) {
+      throw new Refused(0, "The server's answer was cut off. Try again.");
+    }
   }
   if (!response.ok) {
     const told = value?.error ?? {};
     throw new Refused(response.status, told.message ?? "The server answered with an error.", told.others);
   }
   return value;
+}
+
+/** Whether we ended the request ourselves, by its signal. */
+function isAborted(error) {
+  return error.name === "AbortError";
 }
