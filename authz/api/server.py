@@ -14,6 +14,7 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -173,6 +174,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._accepting is not None:
             self._accepting.cancel()
+            # It looks at the listener until it has heard of that.
+            await asyncio.wait([self._accepting])
         self._listener.close()
         for task in self._shaking:
             task.cancel()
@@ -181,7 +184,11 @@ class _Server(uvicorn.Server):
     async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             try:
-                accepted, _ = await loop.sock_accept(self._listener)
+                # Not `loop.sock_accept`: what that has accepted is lost when it is cancelled then.
+                accepted, _ = self._listener.accept()
+            except BlockingIOError:
+                await _readable(loop, self._listener)
+                continue
             except OSError as error:
                 # No descriptors are left, or the client is gone again.
                 get_logger().warning("a connection is not accepted", reason=str(error))
@@ -189,7 +196,13 @@ class _Server(uvicorn.Server):
                 continue
             task = loop.create_task(self._begin(loop, accepted))
             self._shaking.add(task)
-            task.add_done_callback(self._shaking.discard)
+            task.add_done_callback(partial(self._begun, accepted))
+
+    def _begun(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._shaking.discard(task)
+        if task.cancelled():
+            # Before its first step: nobody else has heard of the connection.
+            accepted.close()
 
     async def _begin(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
         """From accept to the first byte of HTTP."""
@@ -230,6 +243,15 @@ class _Server(uvicorn.Server):
                 accepted.send(raw_failure(503, "too many connections"))
                 accepted.shutdown(socket.SHUT_WR)
         accepted.close()
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+    ready = asyncio.Event()
+    loop.add_reader(listener, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(listener)
 
 
 #: `Connections.sweep` ends a handshake that takes too long, and counts it.

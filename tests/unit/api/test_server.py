@@ -27,7 +27,7 @@ from authz.demo.pki import make_root
 from authz.extauthz.transport import TlsFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PATIENCE = 20.0
@@ -37,7 +37,13 @@ OK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class _Running:
     """A server, and what its application waits for."""
 
-    def __init__(self, limits: Limits, tls: ServerTls | None, drain_seconds: int) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        tls: ServerTls | None,
+        drain_seconds: int,
+        listener: socket.socket | None = None,
+    ) -> None:
         self.go = threading.Event()
         self.begun: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
@@ -48,7 +54,7 @@ class _Running:
         app.add_api_route("/large", self.large)
         app.add_api_route("/body", self.body, methods=["POST"])
         app.add_api_route("/who", self.who)
-        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        listener = listener or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = listener.getsockname()[1]
         self.server = ApiServer(
             app,
@@ -89,9 +95,13 @@ class _Running:
 
 @contextmanager
 def _running(
-    limits: Limits | None = None, tls: ServerTls | None = None, *, drain_seconds: int = 5
+    limits: Limits | None = None,
+    tls: ServerTls | None = None,
+    *,
+    drain_seconds: int = 5,
+    listener: socket.socket | None = None,
 ) -> Iterator[_Running]:
-    running = _Running(limits or Limits(), tls, drain_seconds)
+    running = _Running(limits or Limits(), tls, drain_seconds, listener)
     try:
         yield running
     finally:
@@ -358,21 +368,50 @@ def test_a_defect_of_the_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         running.server.call(lambda: None)
 
 
-def test_without_descriptors_it_waits_and_goes_on(
-    monkeypatch: pytest.MonkeyPatch, log_lines: list[dict[str, Any]]
-) -> None:
-    failures = [OSError(24, "Too many open files")]
-    original = asyncio.SelectorEventLoop.sock_accept
+class _Listener(socket.socket):
+    """Listens; what `accept` raises first, and what it is told of each connection."""
 
-    async def accept(self: Any, listener: socket.socket) -> Any:
-        if failures:
-            raise failures.pop()
-        return await original(self, listener)
+    failures: list[OSError]
+    accepting: Callable[[], None]
 
-    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_accept", accept)
-    with _running() as running:
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self.failures:
+            raise self.failures.pop()
+        accepted = super().accept()
+        self.accepting()
+        return accepted
+
+
+def _listener() -> _Listener:
+    listener = _Listener(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(16)
+    listener.failures = []
+    listener.accepting = lambda: None
+    return listener
+
+
+def test_without_descriptors_it_waits_and_goes_on(log_lines: list[dict[str, Any]]) -> None:
+    listener = _listener()
+    listener.failures = [OSError(24, "Too many open files")]
+    with _running(listener=listener) as running:
         assert running.get().json() == "ok"
     assert any("Too many open files" in one.get("reason", "") for one in log_lines)
+
+
+def test_a_connection_that_is_given_up_before_its_first_step_is_closed() -> None:
+    """As when the server ends at that moment: its client must not wait for ever."""
+    listener = _listener()
+
+    def give_up() -> None:
+        for task in asyncio.all_tasks():
+            if task.get_coro().__qualname__ == "_Server._begin":
+                task.cancel()
+
+    # Before the task that is made of what is accepted now.
+    listener.accepting = lambda: asyncio.get_running_loop().call_soon(give_up)
+    with _running(listener=listener) as running, running.connect() as connection:
+        assert connection.recv(1) == b""
 
 
 class _Pki:
