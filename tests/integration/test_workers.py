@@ -104,12 +104,13 @@ def test_a_worker_that_does_not_answer_delays_a_scrape_by_a_second_and_is_counte
     assert node.metric("authz_checks_total", verdict="allow") == 1
     stopped = node.workers()[0]
     stopped.suspend()
+    eventually(lambda: stopped.status() == psutil.STATUS_STOPPED, "it has stopped")
     try:
         began = time.monotonic()
         # Its last numbers stand in: a sum that fell would look like a restart.
         assert node.metric("authz_checks_total", verdict="allow") == 1
         assert time.monotonic() - began < 5
-        assert node.metric("authz_worker_unanswered_scrapes_total") == 2
+        assert node.metric("authz_worker_unanswered_scrapes_total") == 2, node.log
     finally:
         stopped.resume()
 
