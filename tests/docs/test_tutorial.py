@@ -60,7 +60,9 @@ def test_every_command_of_the_tutorial_prints_what_it_shows(tmp_path: Path) -> N
             command += f" && cp {settings} ."
         if command.endswith("> envoy.yaml"):
             for name in ("8443", "9901", "8000"):
-                command += f" && sed -i 's/port_value: {name}/port_value: {ports[name]}/' envoy.yaml"
+                command += (
+                    f" && sed -i 's/port_value: {name}/port_value: {ports[name]}/' envoy.yaml"
+                )
         return command
 
     ran = run_page(
