@@ -24,14 +24,16 @@ if (location.protocol === "file:") {
     }
 
     tell(data) {
-      const event = new MessageEvent("message", { data });
+      const event = new MessageEvent("message", { data: structuredClone(data) });
       this.onmessage?.(event);
       this.dispatchEvent(event);
     }
 
     postMessage(data) {
+      // As a Worker does: what is sent is what it was when it was sent.
+      const copy = structuredClone(data);
       this.ready.then(() => {
-        const event = new this.inside.MessageEvent("message", { data });
+        const event = new this.inside.MessageEvent("message", { data: copy });
         this.inside.dispatchEvent(event);
       });
     }

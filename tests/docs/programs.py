@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Programs that a page may call and that say nothing of their arguments without working: those of
-#: every Unix, and those whose work needs what is not here (a cluster, an engine, an init system).
+#: every Unix, those that install, and those whose work needs what is not here (a cluster, an
+#: engine, an init system); what operators install is tested with its artefacts (tests/deploy).
 TAKEN_AS_WRITTEN = frozenset(
-    # Of every Unix.
-    "awk base64 basename cat chgrp chmod chown cmp cp cut date diff dirname du find grep groupadd "
-    "gzip head hostname id install jq ln ls mkdir mktemp mv nproc rm sed seq sha256sum sleep sort "
-    "stat systemd-analyze tail tar tee touch tr uniq useradd wc watch xargs column nc ss "
-    # What installs, or keeps sources.
-    "apt-get git go pip pipx python python3 npm uv uvx "
-    # Of operators: their own tests are those of the artefacts (tests/deploy).
-    "docker docker-compose egctl helm istioctl journalctl k6 kubeconform kubectl logrotate "
-    "logger openssl-verify podman prometheus promtool psql pg_dump skopeo cosign systemctl "
-    "terraform tofu vector cyclonedx-py".split()
+    """
+    awk base64 basename cat chgrp chmod chown cmp column cp cut date diff dirname du find grep
+    groupadd gzip head hostname id install jq ln ls mkdir mktemp mv nc nproc rm sed seq sha256sum
+    sleep sort ss stat tail tar tee touch tr uniq useradd watch wc xargs
+    apt-get git go npm pip pipx python python3 uv uvx
+    cosign cyclonedx-py docker docker-compose egctl helm istioctl journalctl kubeconform kubectl
+    logger logrotate podman prometheus promtool psql pg_dump skopeo systemctl systemd-analyze
+    terraform tofu
+    """.split()  # noqa: SIM905 - a list of so many words would be a page of quotes
 )
 _SHELL_SCRIPT = "repository-script"
 

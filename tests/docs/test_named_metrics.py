@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics that pages name are those that the service has (reference/metrics.md, compared with it)."""
+"""Metrics that pages name are those of reference/metrics.md, which is compared with the code."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ and digests (32 hexadecimal digits and more), times and dates.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -93,10 +94,8 @@ def run_page(
         printed, _ = process.communicate(timeout=seconds)
     finally:
         # What a page starts in the background is of this session.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     ran = []
     for command in commands:
         text, mark, printed = printed.partition(_MARK)
