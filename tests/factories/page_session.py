@@ -2,7 +2,8 @@
 """A page as one session of bash: its commands run one after the other, their outputs compared.
 
 What is shown below a command is what it printed, but for what is different each time: identifiers
-and digests (32 hexadecimal digits and more), times and dates.
+and digests (32 hexadecimal digits and more), times and dates, revisions and sizes of the store,
+directories.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _DIFFERENT = (
     (re.compile(r"\b[0-9a-f]{32,}\b"), "HEX"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
+    (re.compile(r"\brevision \d+\b"), "REVISION"),
+    (re.compile(r"\b\d{1,3}(,\d{3})+ bytes\b"), "SIZE"),
+    # Where files are is a matter of the machine.
+    (re.compile(r"(?<![\w.])/[\w./-]+/"), "/"),
 )
 
 
@@ -57,6 +62,7 @@ def run_page(
     *,
     cwd: Path,
     environment: Mapping[str, str],
+    path: Path | None = None,
     skip: Callable[[str], bool] = lambda command: False,
     change: Callable[[str], str] = lambda command: command,
     seconds: float = 120.0,
@@ -64,6 +70,7 @@ def run_page(
     """Run the console blocks of `docs/PAGE` in one bash; it ends with the first that fails.
 
     Args:
+        path: a directory whose programs come first.
         skip: says which commands were done already.
         change: may alter a command, such as its ports.
 
@@ -84,7 +91,11 @@ def run_page(
     process = subprocess.Popen(
         ["bash", "-c", script],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={
+            **os.environ,
+            **({} if path is None else {"PATH": f"{path}:{os.environ['PATH']}"}),
+            **environment,
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
