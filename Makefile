@@ -46,8 +46,9 @@ docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
 docs-site: .venv-docs/.installed ## the documentation as a site that works without a network, into site/
 	.venv-docs/bin/python docs/build_site.py
-screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, into docs/images
+screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, and of the demo, into docs/images
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
 	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform $(BIN)/python -m tests.deploy.run
