@@ -9,6 +9,7 @@ certificate is let in again. Text stays text; no font is loaded from anywhere.
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def shown(output: str) -> list[str]:
 
 def picture(lines: list[str]) -> str:
     """The lines as a terminal shows them."""
-    console = Console(record=True, width=WIDTH, file=tempfile.TemporaryFile("w"))
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     for line in lines:
         text = Text(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…")
         for pattern, style in _COLOURS:
