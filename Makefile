@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs
 export AUTHZ_REQUIRE
 HELM := v4.3.1
 # Istio tags no version of its Go module.
