@@ -28,7 +28,13 @@ inner() {{
     while [[ $1 == *=* || $1 == -* ]]; do shift; done
     "$@"
 }}
-sudo() {{ inner "$@"; }}
+sudo() {{
+    while [[ $1 == -* ]]; do
+        [[ $1 == -[ugh] ]] && shift
+        shift
+    done
+    inner "$@"
+}}
 exec() {{ inner "$@"; }}
 env() {{ inner "$@"; }}
 nohup() {{ inner "$@"; }}
@@ -40,8 +46,11 @@ wait() {{ :; }}
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
-def calls_of(text: str) -> list[list[str]]:
+def calls_of(text: str, folder: Path = ROOT) -> list[list[str]]:
     """The words of each call, in order.
+
+    Args:
+        folder: that of the page: scripts are looked for there and in the project.
 
     Raises:
         AssertionError: bash does not understand it, or it calls a script that is not there.
@@ -53,7 +62,7 @@ def calls_of(text: str) -> list[list[str]]:
         work = home / "work"
         work.mkdir()
         # Programs stay where nobody finds them.
-        script = _BEGIN + _with_stubs(_without_files(text).replace("PATH=", "PATH_="))
+        script = _BEGIN + _with_stubs(_without_files(text).replace("PATH=", "PATH_="), folder)
         run = subprocess.run(
             ["/bin/bash", "-c", script],
             cwd=work,
@@ -82,19 +91,21 @@ def _without_files(text: str) -> str:
     return text
 
 
-def _with_stubs(text: str) -> str:
+def _with_stubs(text: str, folder: Path) -> str:
     """The text with programs that are called by a path called by their names.
 
-    Scripts of the repository are looked for; our own environment's programs need no path.
+    Scripts of the repository are looked for; programs of environments need no path.
     """
 
     def name(found: re.Match[str]) -> str:
         path = found[2]
-        if re.match(r"(\.venv[\w-]*|\$?\w*)/bin/", path):
+        if re.search(r"(^|/)s?bin/[\w.-]+$", path):
             return found[1] + Path(path).name
-        script = ROOT / path
-        if script.is_file():
-            return f"{found[1]}repository-script {path}"
+        for base in (folder, ROOT):
+            if (base / path).is_file():
+                script = (base / path).resolve().relative_to(ROOT)
+                return f"{found[1]}repository-script {script}"
         return found[0]
 
-    return re.sub(r"(^|[|;&(]\s*|\bsudo )((?:\.?[\w.-]+/)+[\w.-]+)", name, text, flags=re.MULTILINE)
+    called = r"(^|[|;&(]\s*|\bsudo (?:-\w+ \w+ )*|\benv (?:\w+=\S+ )*)(/?(?:[$.\w{}-]+/)+[\w.-]+)"
+    return re.sub(called, name, text, flags=re.MULTILINE)

@@ -7,6 +7,7 @@ the others; keys of the HTTP connection manager or of the ext_authz filter are m
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ _BOOTSTRAP = {
 _BOOTSTRAP |= {"stats_sinks", "stats_config", "overload_manager", "bootstrap_extensions"}
 _MANAGER = "HttpConnectionManager"
 _AUTHORIZER = "ExtAuthz"
+_LOG = "StdoutAccessLog"
 #: Keys by which a fragment is known to belong into one of the two.
 _KEYS_OF = {
     _MANAGER: {
@@ -58,6 +60,19 @@ _KEYS_OF = {
 def with_fragment(fragment: Any) -> dict[str, Any] | None:
     """The shipped configuration with this part; None: it is no part that is known."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "envoy" / "envoy.yaml").read_text("utf-8"))
+    placed = _placed(config, fragment)
+    if placed is not None and placed is not fragment:
+        _put(placed["static_resources"]["clusters"], _clusters_for(placed))
+    return placed
+
+
+def _placed(config: dict[str, Any], fragment: Any) -> dict[str, Any] | None:
+    if _is_log_format(fragment):
+        _typed(config, _LOG)["log_format"]["json_format"].update(fragment)
+        return config
+    if isinstance(fragment, dict) and "provider" in (fragment.get("tracing") or {}):
+        _typed(config, _MANAGER).update(fragment)
+        return config
     if isinstance(fragment, dict) and fragment and set(fragment) <= _BOOTSTRAP:
         return fragment if "static_resources" in fragment else {**config, **fragment}
     resources = config["static_resources"]
@@ -86,6 +101,45 @@ def with_fragment(fragment: Any) -> dict[str, Any] | None:
             _typed(config, type_).update(fragment)
             return config
     return None
+
+
+def _is_log_format(fragment: Any) -> bool:
+    """Whether it is a part of an access log's `json_format`: names, and what Envoy fills in."""
+    return (
+        isinstance(fragment, dict)
+        and bool(fragment)
+        and all(isinstance(one, str) and re.search(r"%[A-Z_]+", one) for one in fragment.values())
+    )
+
+
+def _clusters_for(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """A cluster on this machine for each that a fragment asks and the configuration has not."""
+    asked = set(re.findall(r"\bcluster(?:_name)?: ([\w-]+)", yaml.safe_dump(config)))
+    have = {cluster["name"] for cluster in config["static_resources"]["clusters"]}
+    return [
+        {
+            "name": name,
+            "type": "STATIC",
+            "connect_timeout": "1s",
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [
+                    {
+                        "lb_endpoints": [
+                            {
+                                "endpoint": {
+                                    "address": {
+                                        "socket_address": {"address": "127.0.0.1", "port_value": 9}
+                                    }
+                                }
+                            }
+                        ]
+                    }
+                ],
+            },
+        }
+        for name in sorted(asked - have)
+    ]
 
 
 def validate(config: dict[str, Any], directory: Path) -> None:

@@ -28,8 +28,17 @@ from tests.docs.data_forms import (
     toml,
 )
 from tests.docs.dry_run import calls_of
-from tests.docs.operator_files import compose, helm_values, kubernetes, prometheus, rules
+from tests.docs.operator_files import (
+    compose,
+    helm_values,
+    is_pod_metadata,
+    is_values,
+    kubernetes,
+    prometheus,
+    rules,
+)
 from tests.docs.programs import check
+from tests.factories.page_blocks import ROOT
 from tests.factories.page_commands import commands_of
 
 if TYPE_CHECKING:
@@ -50,8 +59,9 @@ def form_of(block: Block) -> Form | None:
     """The form of a block; None when it has none that is known."""
     if block.reason:
         return Form("not checked, with a reason", _nothing)
+    title = block.title or _named_by_a_comment(block.text)
     for pattern, form in _BY_TITLE:
-        if re.search(pattern, block.title):
+        if re.search(pattern, title):
             return form
     if block.language == "yaml":
         return _yaml_form(block)
@@ -61,13 +71,19 @@ def form_of(block: Block) -> Form | None:
     return _BY_LANGUAGE.get(block.language)
 
 
+def _named_by_a_comment(text: str) -> str:
+    """`# NAME.yaml …` on the first line says what the file is."""
+    found = re.match(r"# ([\w./-]+\.(?:ya?ml|conf|service))\b", text)
+    return found[1] if found else ""
+
+
 def _nothing(block: Block, directory: Path) -> None:
     """Nothing to do here."""
 
 
 def _commands(block: Block, directory: Path) -> None:
     for command in commands_of(block.text):
-        for words in calls_of(command.text):
+        for words in calls_of(command.text, (ROOT / block.page).parent):
             check(words)
 
 
@@ -145,7 +161,11 @@ _BY_LANGUAGE: dict[str, Form] = {
 
 def _yaml_form(block: Block) -> Form | None:
     """What a YAML block without a (known) title is, by its keys."""
-    documents: list[Any] = [one for one in yaml.safe_load_all(block.text) if one is not None]
+    try:
+        documents: list[Any] = [one for one in yaml.safe_load_all(block.text) if one is not None]
+    except yaml.YAMLError:
+        # A template, maybe; whoever wrote it has to say.
+        return None
     if not documents:
         return None
     if all(isinstance(one, dict) and {"apiVersion", "kind"} <= set(one) for one in documents):
@@ -154,6 +174,10 @@ def _yaml_form(block: Block) -> Form | None:
     if more:
         return None
     keys = set(document) if isinstance(document, dict) else set()
+    if is_pod_metadata(document):
+        return _KUBERNETES
+    if keys and _named_by_a_comment(block.text) and is_values(document):
+        return _VALUES
     if keys and keys <= set(Settings.model_fields):
         return _SETTINGS
     if keys and "cases" in keys and keys <= set(TestDocument.model_fields):
@@ -168,4 +192,6 @@ def _yaml_form(block: Block) -> Form | None:
         return _POLICY
     if envoy_fragments.with_fragment(document) is not None:
         return _ENVOY
+    if keys and is_values(document):
+        return _VALUES
     return None

@@ -28,9 +28,10 @@ _BUILT_IN += ("rbac.authorization.k8s.io", "scheduling.k8s.io", "storage.k8s.io"
 
 def kubernetes(block: Block, directory: Path) -> None:
     """Kubernetes' own kinds follow their schema; others have a name and something to say."""
-    for document in yaml.safe_load_all(block.text):
-        if document is None:
+    for shown in yaml.safe_load_all(block.text):
+        if shown is None:
             continue
+        document = _pod_with(shown) if is_pod_metadata(shown) else shown
         kind = f"{document['apiVersion']} {document['kind']}"
         if document["apiVersion"].partition("/")[0] in _BUILT_IN:
             kubernetes_validate.validate(document, "1.36", strict=True)
@@ -47,18 +48,52 @@ def compose(block: Block, directory: Path) -> None:
     _run(Path(sys.executable).with_name("check-jsonschema"), *schema, file)
 
 
+def is_pod_metadata(document: Any) -> bool:
+    """Whether it is a part of a pod's metadata: annotations, labels."""
+    return (
+        isinstance(document, dict)
+        and bool(document)
+        and set(document) <= {"metadata", "annotations", "labels"}
+    )
+
+
+def _pod_with(shown: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": "shown", **shown.get("metadata", shown)}
+    spec = {"containers": [{"name": "shown", "image": "shown"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _charts() -> list[tuple[str, dict[str, Any], Path]]:
+    """Name, values and schema of each chart of deploy/."""
+    return [
+        (
+            yaml.safe_load(chart.read_text("utf-8"))["name"],
+            yaml.safe_load((chart.parent / "values.yaml").read_text("utf-8")),
+            chart.parent / "values.schema.json",
+        )
+        for chart in sorted((ROOT / "deploy").rglob("Chart.yaml"))
+    ]
+
+
+def is_values(document: Any) -> bool:
+    """Whether it has keys of a chart's values and no others, or those of a chart as a part."""
+    return isinstance(document, dict) and any(
+        set(document) <= set(known) or set(document) == {name} for name, known, _ in _charts()
+    )
+
+
 def helm_values(block: Block, directory: Path) -> None:
     """Every key is one of the chart's values; its schema accepts them where there is one."""
-    values = yaml.safe_load(block.text)
-    charts = sorted((ROOT / "deploy").rglob("Chart.yaml"))
+    # Three dots stand for a digest.
+    shown = yaml.safe_load(block.text.replace("sha256:…", f"sha256:{'0' * 64}"))
+    charts = _charts()
     assert charts, "there is no chart"
-    for chart in charts:
-        known: dict[str, Any] = yaml.safe_load((chart.parent / "values.yaml").read_text("utf-8"))
-        schema = chart.parent / "values.schema.json"
+    for name, known, schema in charts:
+        values = shown[name] if set(shown) == {name} else shown
         if schema.exists():
             jsonschema.validate(_merged(known, values), json.loads(schema.read_text("utf-8")))
         strange = set(values) - set(known)
-        assert not strange, f"{chart.parent.name} has no values {sorted(strange)}"
+        assert not strange, f"the chart {name} has no values {sorted(strange)}"
 
 
 def rules(block: Block, directory: Path) -> None:

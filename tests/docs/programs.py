@@ -25,7 +25,7 @@ from authz.policy.fields import SCHEME
 from authz.rules import parse
 from authz.rules.lists import ListKind, ListModel, compile_list
 from authz.services.simulation_curl import read_curl
-from tests.docs.dry_run import ANSWER
+from tests.docs.dry_run import ANSWER, calls_of
 from tests.factories.page_blocks import ROOT
 
 if TYPE_CHECKING:
@@ -36,13 +36,12 @@ if TYPE_CHECKING:
 #: engine, an init system); what operators install is tested with its artefacts (tests/deploy).
 TAKEN_AS_WRITTEN = frozenset(
     """
-    awk base64 basename cat chgrp chmod chown cmp column cp cut date diff dirname du find grep
-    groupadd gzip head hostname id install jq ln ls mkdir mktemp mv nc nproc rm sed seq sha256sum
-    sleep sort ss stat tail tar tee touch tr uniq useradd watch wc xargs
+    awk base64 basename bash cat chgrp chmod chown cmp column cp cut date diff dirname du find grep
+    groupadd gzip head hostname id install jq ln ls mkdir mktemp mv nc nproc rm sed seq sh
+    sha256sum shred sleep sort ss ssh stat tail tar tee touch tr uniq useradd watch wc xargs
     apt-get git go npm pip pipx python python3 uv uvx
     cosign cyclonedx-py docker docker-compose egctl helm istioctl journalctl kubeconform kubectl
-    logger logrotate podman prometheus promtool psql pg_dump skopeo systemctl systemd-analyze
-    terraform tofu
+    logger logrotate pg_dump podman prometheus promtool psql skopeo systemctl terraform tofu
     """.split()  # noqa: SIM905 - a list of so many words would be a page of quotes
 )
 _SHELL_SCRIPT = "repository-script"
@@ -54,7 +53,7 @@ def check(words: list[str]) -> None:
     Raises:
         AssertionError: the program would refuse it, or nothing is known of the program.
     """
-    program, *arguments = words
+    program, *arguments = _inside(words)
     known: dict[str, Callable[[list[str]], None]] = {
         "authz": _authz,
         "curl": _curl,
@@ -63,13 +62,29 @@ def check(words: list[str]) -> None:
         "envoy": _envoy,
         _SHELL_SCRIPT: _script,
     }
-    if program in known:
+    if program in {"sh", "bash"} and "-c" in arguments:
+        for call_ in calls_of(arguments[arguments.index("-c") + 1]):
+            check(call_)
+    elif program in known:
         known[program](arguments)
-    elif program not in TAKEN_AS_WRITTEN:
+    elif program not in TAKEN_AS_WRITTEN and not program.startswith("systemd-"):
         raise AssertionError(
             f"nothing is known of {program}: add it to tests/docs/programs.py, or mark the block "
             "with <!-- not checked: why -->"
         )
+
+
+def _inside(words: list[str]) -> list[str]:
+    """The command that is run in a container, where our own is: it is looked at as any other."""
+    if words[0] in {"docker", "kubectl", "podman"} and "exec" in words:
+        rest = words[words.index("exec") + 1 :]
+        if "--" in rest:
+            rest = ["", *rest[rest.index("--") + 1 :]]
+        while rest and rest[0].startswith("-"):
+            rest = rest[1:]
+        if rest[1:2] == ["authz"]:
+            return rest[1:]
+    return words
 
 
 def _authz(arguments: list[str]) -> None:

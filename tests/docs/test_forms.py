@@ -69,6 +69,18 @@ WRONG = {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndatta: {}\n",
         "",
     ),
+    "an option of authz in a container": (
+        "console",
+        "$ docker compose exec -T authz authz ca create --nmae a\n",
+        "",
+    ),
+    "an option of authz by a path, as another user": (
+        "console",
+        "$ sudo -u authz /opt/authz/bin/authz ca create --nmae a\n",
+        "",
+    ),
+    "annotations that are no text": ("yaml", "annotations: {a: 1}\n", ""),
+    "an access log that Envoy cannot write": ("yaml", 'a: "%DYNAMIC_METADATAA(x:y)%"\n', ""),
     "a compose file with a slip": ("yaml", "services: {a: {imge: b}}\n", ""),
     "a metric that is not one": ("promql", "rate(authz_decision_total[5m])\n", ""),
     "PromQL that is none": ("promql", "sum(rate(authz_decisions_total[5m])\n", ""),
