@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.demo.envoy_binary import find_envoy
-from authz.errors import DemoError
-from tests.conftest import required
+from tests.docs.envoy_fragments import envoy
 from tests.factories.page_blocks import ROOT
 from tests.factories.page_session import run_page, same
 
@@ -42,12 +40,7 @@ def free_ports() -> dict[str, str]:
 
 @pytest.mark.e2e
 def test_every_command_of_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
-    try:
-        find_envoy()
-    except DemoError as error:
-        if required("e2e"):
-            pytest.fail(error.render())
-        pytest.skip(error.message)
+    envoy()
     ports = free_ports()
     settings = tmp_path / "authz.yaml"
     settings.write_text(_numbered(SETTINGS, ports), encoding="utf-8")
