@@ -38,7 +38,7 @@ from tests.docs.operator_files import (
     rules,
 )
 from tests.docs.programs import check
-from tests.factories.page_blocks import ROOT
+from tests.factories.page_blocks import ROOT, blocks_of
 from tests.factories.page_commands import commands_of
 
 if TYPE_CHECKING:
@@ -82,9 +82,21 @@ def _nothing(block: Block, directory: Path) -> None:
 
 
 def _commands(block: Block, directory: Path) -> None:
+    functions = _functions(block.page)
     for command in commands_of(block.text):
-        for words in calls_of(command.text, (ROOT / block.page).parent):
+        for words in calls_of(functions + command.text, (ROOT / block.page).parent):
             check(words)
+
+
+def _functions(page: str) -> str:
+    """The shell functions that a page makes, for the commands that call them."""
+    commands = [
+        command.text
+        for block in blocks_of(ROOT / page)
+        if block.language == "console"
+        for command in commands_of(block.text)
+    ]
+    return "".join(f"{text}\n" for text in commands if re.match(r"\w+\(\) ", text))
 
 
 def _settings(block: Block, directory: Path) -> None:
