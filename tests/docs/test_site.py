@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,32 @@ def test_every_page_of_docs_is_in_it_and_in_the_navigation(site: Path) -> None:
             name = page.relative_to(folder).with_suffix(".html").as_posix()
             assert f'href="./{name}"' in section or name == "index.html", page
     assert "how-to/index.html" in front
+
+
+def test_a_page_that_nobody_named_is_in_the_navigation_all_the_same(tmp_path: Path) -> None:
+    navigation = runpy.run_path(str(ROOT / "docs" / "generators" / "site_navigation.py"))
+    (tmp_path / "how-to").mkdir()
+    (tmp_path / "how-to" / "index.md").write_text("# G\n\n## Rules\n\n- [B](b.md)\n- [A](a.md)\n")
+    pages = {
+        "index.md": "Front",
+        "how-to/index.md": "Guides",
+        "how-to/a.md": "A",
+        "how-to/b.md": "B",
+        "how-to/new.md": "New",
+        "files/deploy/x.yaml.md": "deploy/x.yaml",
+    }
+
+    assert navigation["navigation"](pages, tmp_path) == [
+        {"Front": "index.md"},
+        {
+            "How-to": [
+                "how-to/index.md",
+                {"Rules": [{"B": "how-to/b.md"}, {"A": "how-to/a.md"}]},
+                {"New": "how-to/new.md"},
+            ]
+        },
+        {"Project": [{"deploy/x.yaml": "files/deploy/x.yaml.md"}]},
+    ]
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
