@@ -9,20 +9,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs
 export AUTHZ_REQUIRE
 HELM := v4.3.1
 # Istio tags no version of its Go module.
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
 KUBECONFORM := v0.8.0
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
 demo: setup ## PKI, service, real Envoy and upstream on loopback: a table of who gets in
 	$(BIN)/authz demo
-test: setup .venv-xds/.installed .system-packages check ## everything, with bounded counts (some 25 minutes on two cores)
+test: setup .venv-xds/.installed .venv-docs/.installed .system-packages check ## everything, with bounded counts (some 25 minutes on two cores)
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not acceptance" --cov=authz --cov-branch --cov-report=
 	@echo "coverage, lines and branches:"
 	$(BIN)/coverage report --fail-under=99 --include="authz/rules/*,authz/certs/*,authz/policy/*" | tail -1
@@ -44,8 +44,11 @@ protos: setup ## regenerate authz/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
-screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, into docs/images
+docs-site: .venv-docs/.installed ## the documentation as a site that works without a network, into site/
+	.venv-docs/bin/python docs/build_site.py
+screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, and of the demo, into docs/images
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
 	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform $(BIN)/python -m tests.deploy.run
@@ -80,7 +83,7 @@ fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (def
 wheel: setup ## build the wheel and the source archive into dist/
 	$(BIN)/pip wheel --no-deps -w dist .
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
+	rm -rf .venv .venv-envoy .venv-xds .venv-docs .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
 # Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
 .tools/.installed: Makefile
@@ -111,6 +114,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 .venv-xds/.installed: constraints.txt
 	$(PYTHON) -m venv .venv-xds
 	.venv-xds/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt xds-protos grpcio-health-checking
+	touch $@
+
+# The generator of the documentation site: it has nothing to do with the service's packages.
+.venv-docs/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --upgrade pip
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
 	touch $@
 
 # Only as root on Debian; elsewhere the tests say what is missing.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from authz.demo.scenario import ROWS
@@ -39,6 +40,15 @@ def story_table() -> str:
 
 def test_the_readme_shows_the_steps_of_the_demo() -> None:
     assert story_table() in README.read_text(), f"the README's table should be:\n{story_table()}"
+
+
+def test_the_picture_is_of_this_demo_and_loads_nothing() -> None:
+    picture = (README.parent / "docs" / "images" / "demo.svg").read_text(encoding="utf-8")
+    shown = picture.replace("&#160;", " ")
+
+    # From the first certificate to its restoration.
+    assert [step.says for step in STEPS[:7] if step.says not in shown] == []
+    assert not re.search(r"@import|@font-face|<image|href=", picture)
 
 
 def test_the_readme_names_the_two_commands() -> None:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A page as one session of bash: its commands run one after the other, their outputs compared.
+
+What is shown below a command is what it printed, but for what is different each time: identifiers
+and digests (32 hexadecimal digits and more), times and dates, revisions and sizes of the store,
+directories.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.factories.page_blocks import ROOT, blocks_of
+from tests.factories.page_commands import Command, commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_MARK = "@@end-of-command@@"
+_DIFFERENT = (
+    (re.compile(r"\b[0-9a-f]{32,}\b"), "HEX"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
+    (re.compile(r"\brevision \d+\b"), "REVISION"),
+    (re.compile(r"\b\d{1,3}(,\d{3})+ bytes\b"), "SIZE"),
+    # Where files are is a matter of the machine.
+    (re.compile(r"(?<![\w.])/[\w./-]+/"), "/"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that was run: what it printed, standard error included, and its status."""
+
+    command: Command
+    printed: str
+    status: int
+
+    @property
+    def is_as_shown(self) -> bool:
+        """Whether it did what the page says; a page need not show what a command prints."""
+        shown = self.command.output
+        return self.status == 0 and (not shown or same(shown) == same(self.printed))
+
+
+def same(text: str) -> str:
+    """The text without what is different each time."""
+    for pattern, word in _DIFFERENT:
+        text = pattern.sub(word, text)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def run_page(
+    page: str,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    path: Path | None = None,
+    skip: Callable[[str], bool] = lambda command: False,
+    change: Callable[[str], str] = lambda command: command,
+    seconds: float = 120.0,
+) -> list[Ran]:
+    """Run the console blocks of `docs/PAGE` in one bash; it ends with the first that fails.
+
+    Args:
+        path: a directory whose programs come first.
+        skip: says which commands were done already.
+        change: may alter a command, such as its ports.
+
+    Whatever was left running in the background is ended.
+    """
+    commands = [
+        command
+        for block in blocks_of(ROOT / "docs" / page)
+        if block.language == "console" and not block.reason
+        for command in commands_of(block.text)
+        if not skip(command.text)
+    ]
+    script = "exec 2>&1\n" + "\n".join(
+        f"{change(command.text)}\nstatus=$?; echo; echo {_MARK} $status\n"
+        "[ $status = 0 ] || exit 1\n"
+        for command in commands
+    )
+    process = subprocess.Popen(
+        ["bash", "-c", script],
+        cwd=cwd,
+        env={
+            **os.environ,
+            **({} if path is None else {"PATH": f"{path}:{os.environ['PATH']}"}),
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = process.communicate(timeout=seconds)
+    finally:
+        # What a page starts in the background is of this session.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    ran = []
+    for command in commands:
+        text, mark, printed = printed.partition(_MARK)
+        status, _, printed = printed.partition("\n")
+        ran.append(Ran(command, text, int(status) if mark else -1))
+        if not mark or int(status):
+            break
+    return ran
