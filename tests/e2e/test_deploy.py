@@ -60,6 +60,7 @@ class Topology:
             ("0.0.0.0:9464", self.metrics),
             ("authz:9464", self.metrics),
             ("/etc/envoy/tls", str(self.home / "certs")),
+            ("/etc/prometheus/rules", str(DEPLOY / "prometheus" / "rules")),
             ("port_value: 9901", "port_value: 0"),
             ('{address: "0.0.0.0", port_value: 8443}', '{address: "127.0.0.1", port_value: 0}'),
             (
