@@ -223,6 +223,8 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
             "justifyMode": "auto",
             "textMode": "value",
             "wideLayout": True,
+            "showPercentChange": False,
+            "percentChangeColorMode": "standard",
             "orientation": "auto",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         }
@@ -242,6 +244,8 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
             "tooltip": {"mode": "single", "yHistogram": False, "showColorScale": True},
             "legend": {"show": True},
             "filterValues": {"le": 1e-9},
+            "showValue": "never",
+            "exemplars": {"color": "rgba(255,0,255,0.7)"},
         }
         defaults = {"unit": panel.unit}
     else:
