@@ -51,6 +51,7 @@ class Topology:
         )
         for name in ("authz.yaml", "policy.yaml", "prometheus.yml"):
             self._localize(name)
+        (home / "rules").symlink_to(DEPLOY / "prometheus" / "rules")
 
     def _localize(self, name: str) -> str:
         """Copy a file of deploy/, with this machine's names."""
@@ -60,7 +61,6 @@ class Topology:
             ("0.0.0.0:9464", self.metrics),
             ("authz:9464", self.metrics),
             ("/etc/envoy/tls", str(self.home / "certs")),
-            ("/etc/prometheus/rules", str(DEPLOY / "prometheus" / "rules")),
             ("port_value: 9901", "port_value: 0"),
             ('{address: "0.0.0.0", port_value: 8443}', '{address: "127.0.0.1", port_value: 0}'),
             (
