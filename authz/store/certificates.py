@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from authz.store.certificate_order import numbers_in_order
-from authz.store.counts import count_one, counted, skipped, uncount
+from authz.store.counts import count_one, count_unseen, counted, skipped, uncount
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
 from authz.store.rows import Readers, columns_of, record_of, values_of
 from authz.store.search import number_of, numbers_with, ways_in, words_of
@@ -263,29 +263,8 @@ class Certificates:
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def count_unseen(self, at: float, issued_before: float, *, among: int) -> int:
-        """How many active certificates that were issued before a moment no check has seen.
-
-        Only the `among` certificates that were issued last are looked at: there is no index for
-        what never happened, and whoever does not use a certificate is found soon after it was
-        issued.
-        """
-        last = (
-            select(_TABLE.c.status, _TABLE.c.issued_at, _TABLE.c.expires_at, _TABLE.c.last_seen_at)
-            .order_by(_TABLE.c.number.desc())
-            .limit(among)
-            .subquery()
-        )
-        query = (
-            select(func.count())
-            .select_from(last)
-            .where(
-                last.c.status == CertificateStatus.ACTIVE.value,
-                last.c.last_seen_at.is_(None),
-                last.c.issued_at < issued_before,
-                last.c.expires_at >= at,
-            )
-        )
-        return int(self._connection.execute(query).scalar_one())
+        """How many of the last `among` were never seen; see counts.count_unseen."""
+        return count_unseen(self._connection, at, issued_before, among=among)
 
     def unexpired(
         self, authority_id: str, at: float, *, issued_before: float | None = None
