@@ -29,7 +29,8 @@ from tests.factories.promql import (
     rule_queries,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "alerts.md"
+GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
+PAGE = GUIDES / "alerts.md"
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
 
@@ -54,6 +55,18 @@ def test_promtool_takes_the_rules(file: Path) -> None:
     many = sum(len(group["rules"]) for group in yaml.safe_load(file.read_text())["groups"])
     assert f"SUCCESS: {many} rules found" in said
     accepted(file, version, f"check rules: {many} rules")
+
+
+def test_promtool_takes_the_configuration_of_the_guide(tmp_path: Path) -> None:
+    version = require_prometheus()
+    text = (GUIDES / "monitor.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"```yaml\n(global:.*?)```", text, re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(found, encoding="utf-8")
+    (tmp_path / "rules").symlink_to(RULES[0].parent)
+    said = _promtool("check", "config", tmp_path / "prometheus.yml")
+
+    assert f"{len(RULES)} rule files found" in said
+    accepted(GUIDES / "monitor.md", version, "check config of the scrape configuration")
 
 
 @pytest.mark.parametrize("file", RULE_TESTS, ids=lambda one: one.stem)
