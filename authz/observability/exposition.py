@@ -222,8 +222,8 @@ class _Collected:
         yield _gauge("authz_snapshot_generation", [[worker, n] for worker, n, _ in snapshots])
         ages = [[worker, max(0.0, self._now - at)] for worker, _, at in snapshots]
         yield _gauge("authz_snapshot_age_seconds", ages)
-        failures = [*([kind, 0] for kind in RELOADS), *_rows(exports, "reload_failures")]
-        yield _counter("authz_reload_failures_total", failures)
+        failures = _rows(exports, "reload_failures")
+        yield _counter("authz_reload_failures_total", _zeros(RELOADS) + failures)
         failing = [e["reload_failing"] for e in exports if e["reload_failing"] is not None]
         yield _gauge("authz_reload_failing", [[int(any(failing))]] if failing else [])
         for name, key in _DROPPED.items():
@@ -250,21 +250,15 @@ class _Collected:
 
     def _checks(self) -> Iterable[Metric]:
         exports = self._exports
-        # What begins to exist with its first value has no increase in it: what is alerted on is
-        # there from the beginning, with 0.
-        checks = [*([verdict.value, 0] for verdict in Verdict), *_rows(exports, "checks")]
-        yield _counter("authz_checks_total", checks)
+        yield _counter("authz_checks_total", _zeros(Verdict) + _rows(exports, "checks"))
         # A denial that no rule and no default_action asked for has no action of its own.
         decisions = [
             [site, action or "deny", reason, n]
             for site, action, reason, n in _rows(exports, "decisions")
         ]
         yield _counter("authz_decisions_total", decisions)
-        outright = {reason.value: 0 for reason in OUTRIGHT}
-        for _, _, reason, n in decisions:
-            if reason in outright:
-                outright[str(reason)] += int(str(n))
-        yield _counter("authz_outright_denials_total", [[*one] for one in outright.items()])
+        outright: Rows = [[reason, n] for _, _, reason, n in decisions if reason in OUTRIGHT]
+        yield _counter("authz_outright_denials_total", [*_zeros(OUTRIGHT), *outright])
         yield _counter("authz_certificates_total", _rows(exports, "certificates"))
         yield _histogram("authz_check_duration_seconds", exports)
         errors = sum(e["internal_errors"] for e in exports)
@@ -276,6 +270,12 @@ Rows: TypeAlias = "Iterable[list[object]]"
 
 def _rows(exports: Sequence[Export], key: str) -> list[list[object]]:
     return [row for export in exports for row in export[key]]
+
+
+def _zeros(labels: Iterable[str]) -> list[list[object]]:
+    """What is alerted on is there before it happens: a counter that begins to exist with its first
+    value has no increase in it."""
+    return [[str(label), 0] for label in labels]
 
 
 def _counter(name: str, rows: Rows) -> Metric:
