@@ -51,7 +51,7 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform $(BIN)/python -m tests.deploy.run
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -92,6 +92,7 @@ clean: ## remove the environments and everything generated
 	GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v4/cmd/helm@$(HELM)
 	GOBIN=$(CURDIR)/.tools/bin go install istio.io/istio/istioctl/cmd/istioctl@$(ISTIOCTL)
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
+	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
 	touch $@
 
 help: ## print this

@@ -20,6 +20,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from authz.api.guard import HEADERS
+from authz.api.metrics import Cut
 from authz.api.problems import INVALID_REQUEST, problem
 
 if TYPE_CHECKING:
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
 
     from authz.api.limits import Limits
     from authz.api.metrics import ApiMetrics
-
-
-class Cut(StrEnum):
-    """Why a connection was ended: a label of the metric."""
-
-    FULL = "full"
-    CROWDED_OUT = "crowded_out"
-    HANDSHAKE = "handshake"
-    SLOW_HEADERS = "slow_headers"
-    STALLED = "stalled"
-    NOT_HTTP = "not_http"
 
 
 class _State(StrEnum):

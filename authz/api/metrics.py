@@ -8,10 +8,22 @@ of a closed set, and routes are templates (`/zones/{zone_id}`, without the commo
 from __future__ import annotations
 
 from collections import Counter
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Cut(StrEnum):
+    """Why a connection was ended: a label of the metric."""
+
+    FULL = "full"
+    CROWDED_OUT = "crowded_out"
+    HANDSHAKE = "handshake"
+    SLOW_HEADERS = "slow_headers"
+    STALLED = "stalled"
+    NOT_HTTP = "not_http"
 
 
 class ApiMetric(NamedTuple):
@@ -113,8 +125,9 @@ class ApiMetrics:
         elif metric is CONNECTIONS:
             yield (), self.connections
         elif metric is REFUSED:
-            for why, count in self._cut.items():
-                yield (why,), count
+            # Of every kind from the beginning: the first one is an increase.
+            for why in Cut:
+                yield (why,), self._cut[why]
         elif metric is AUTHENTICATION:
             for status, kind in _AUTHENTICATION.items():
                 found = [n for (_, _, one), n in self._requests.items() if one == status]

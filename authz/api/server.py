@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 from anyio import to_thread
 
-from authz.api.connections import Connections, Cut, Protocol, raw_failure
+from authz.api.connections import Connections, Protocol, raw_failure
 from authz.api.guard import Guard, Pages
 from authz.api.limits import Limits
-from authz.api.metrics import ApiMetrics
+from authz.api.metrics import ApiMetrics, Cut
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:

@@ -106,6 +106,14 @@ class TrustBundle:
                 updates[authority.name] = earliest
         return updates
 
+    def anchor_ends(self) -> dict[str, float]:
+        """The earliest notAfter (Unix seconds) among each authority's anchors, by its name."""
+        return {
+            authority.name: min(anchor.not_after_at for anchor in authority.anchors)
+            for authority in self.authorities
+            if authority.anchors
+        }
+
     def expired_anchors(self, at: float) -> tuple[Certificate, ...]:
         """The anchors that are past their notAfter: allowed, but nobody verifies by them."""
         return tuple(

@@ -165,6 +165,7 @@ class PolicySource:
             raise error_of(answer.fault)
         self._put_in_force(answer)
         self._retry_at = None
+        self._metrics.reload_failing = False
         self.generation = answer.generation
         self._earlier = answer.file
         get_logger().info(
@@ -194,6 +195,7 @@ class PolicySource:
         if self._stopped:
             return  # it was ended, by `stop`
         self._metrics.reload_failed(kind_of(error))
+        self._metrics.reload_failing = True
         get_logger().error(
             "the policy cannot be used; the last good one stays",
             generation=self.generation,

@@ -20,7 +20,8 @@ from prometheus_client.core import (
 )
 
 from authz import __version__
-from authz.observability.metrics import BUCKETS
+from authz.observability.metrics import BUCKETS, RELOADS
+from authz.policy.decision import OUTRIGHT, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,6 +49,12 @@ _SPECS: Final = (
         "counter",
         ("site", "action", "reason"),
         "Decisions by site, action of the rule (or default_action) and reason.",
+    ),
+    MetricSpec(
+        "authz_outright_denials_total",
+        "counter",
+        ("reason",),
+        "Denials that no rule and no default_action asked for, by reason.",
     ),
     MetricSpec(
         "authz_certificates_total",
@@ -93,6 +100,12 @@ _SPECS: Final = (
         "Reloads that failed; what was in force stayed.",
     ),
     MetricSpec(
+        "authz_reload_failing",
+        "gauge",
+        (),
+        "1 since the last attempt to load the policy file failed, 0 since one succeeded.",
+    ),
+    MetricSpec(
         "authz_log_lines_dropped_total",
         "counter",
         (),
@@ -135,6 +148,12 @@ _SPECS: Final = (
         "Earliest nextUpdate of an authority's CRLs.",
     ),
     MetricSpec(
+        "authz_trust_anchor_not_after_timestamp_seconds",
+        "gauge",
+        ("authority",),
+        "When the first trust anchor of an authority expires.",
+    ),
+    MetricSpec(
         "authz_worker_checks_total",
         "counter",
         ("worker",),
@@ -147,11 +166,18 @@ _SPECS: Final = (
         "Resident memory of a process that answers checks.",
     ),
     MetricSpec(
+        "authz_worker_cpu_seconds_total",
+        "counter",
+        ("worker",),
+        "Processor time of a process that answers checks, user and system.",
+    ),
+    MetricSpec(
         "authz_transport_info",
         "gauge",
         ("worker", "transport"),
         "1 for the transport that carries a worker's checks.",
     ),
+    MetricSpec("authz_start_timestamp_seconds", "gauge", (), "When the service was started."),
     MetricSpec("authz_build_info", "gauge", ("version",), "1 for the version that runs."),
 )
 
@@ -196,30 +222,43 @@ class _Collected:
         yield _gauge("authz_snapshot_generation", [[worker, n] for worker, n, _ in snapshots])
         ages = [[worker, max(0.0, self._now - at)] for worker, _, at in snapshots]
         yield _gauge("authz_snapshot_age_seconds", ages)
-        yield _counter("authz_reload_failures_total", _rows(exports, "reload_failures"))
+        failures = _rows(exports, "reload_failures")
+        yield _counter("authz_reload_failures_total", _zeros(RELOADS) + failures)
+        failing = [e["reload_failing"] for e in exports if e["reload_failing"] is not None]
+        yield _gauge("authz_reload_failing", [[int(any(failing))]] if failing else [])
         for name, key in _DROPPED.items():
             yield _counter(name, [[sum(e[key] for e in exports)]])
         yield _counter("authz_requests_unrecorded_total", _rows(exports, "unrecorded"))
-        yield _gauge("authz_crl_next_update_timestamp_seconds", _earliest(exports))
+        yield _gauge(
+            "authz_crl_next_update_timestamp_seconds", _earliest(exports, "crl_next_updates")
+        )
+        ends = _earliest(exports, "anchor_ends")
+        yield _gauge("authz_trust_anchor_not_after_timestamp_seconds", ends)
         answered = [
             [e["worker"], sum(n for _, n in e["checks"])] for e in exports if e["transport"]
         ]
         yield _counter("authz_worker_checks_total", answered)
         resident = [[e["worker"], e["resident_bytes"]] for e in exports if e["resident_bytes"]]
         yield _gauge("authz_worker_resident_memory_bytes", resident)
+        busy = [[e["worker"], e["cpu_seconds"]] for e in exports if e["cpu_seconds"] is not None]
+        yield _counter("authz_worker_cpu_seconds_total", busy)
         transports = [[e["worker"], e["transport"], 1] for e in exports if e["transport"]]
         yield _gauge("authz_transport_info", transports)
+        started = [e["started_at"] for e in exports if e["started_at"] is not None]
+        yield _gauge("authz_start_timestamp_seconds", [[min(started)]] if started else [])
         yield _gauge("authz_build_info", [[__version__, 1]])
 
     def _checks(self) -> Iterable[Metric]:
         exports = self._exports
-        yield _counter("authz_checks_total", _rows(exports, "checks"))
+        yield _counter("authz_checks_total", _zeros(Verdict) + _rows(exports, "checks"))
         # A denial that no rule and no default_action asked for has no action of its own.
         decisions = [
             [site, action or "deny", reason, n]
             for site, action, reason, n in _rows(exports, "decisions")
         ]
         yield _counter("authz_decisions_total", decisions)
+        outright: Rows = [[reason, n] for _, _, reason, n in decisions if reason in OUTRIGHT]
+        yield _counter("authz_outright_denials_total", [*_zeros(OUTRIGHT), *outright])
         yield _counter("authz_certificates_total", _rows(exports, "certificates"))
         yield _histogram("authz_check_duration_seconds", exports)
         errors = sum(e["internal_errors"] for e in exports)
@@ -231,6 +270,12 @@ Rows: TypeAlias = "Iterable[list[object]]"
 
 def _rows(exports: Sequence[Export], key: str) -> list[list[object]]:
     return [row for export in exports for row in export[key]]
+
+
+def _zeros(labels: Iterable[str]) -> list[list[object]]:
+    """What is alerted on is there before it happens: a counter that begins to exist with its first
+    value has no increase in it."""
+    return [[str(label), 0] for label in labels]
 
 
 def _counter(name: str, rows: Rows) -> Metric:
@@ -264,9 +309,9 @@ def _histogram(name: str, exports: Sequence[Export]) -> Metric:
     return family
 
 
-def _earliest(exports: Sequence[Export]) -> list[list[object]]:
-    earliest: dict[tuple[str, str], float] = {}
-    for site, authority, at in _rows(exports, "crl_next_updates"):
-        key = (str(site), str(authority))
+def _earliest(exports: Sequence[Export], rows: str) -> list[list[object]]:
+    earliest: dict[tuple[str, ...], float] = {}
+    for *labels, at in _rows(exports, rows):
+        key = tuple(map(str, labels))
         earliest[key] = min(float(str(at)), earliest.get(key, float("inf")))
     return [[*key, at] for key, at in earliest.items()]

@@ -10,6 +10,7 @@ and authorities are the operator's names, everything else is a closed set.
 from __future__ import annotations
 
 import os
+import time
 from bisect import bisect_left
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -42,6 +43,9 @@ BUCKETS: Final = (
 )
 
 _FIRST: Final = BUCKETS[0]
+
+#: What a reload can fail by.
+RELOADS: Final = ("policy", "expression", "certificate", "geoip", "tls", "loader", "snapshot")
 
 Export = dict[str, Any]
 
@@ -99,6 +103,8 @@ class Metrics:
         self.events: Events | None = None
         #: Whose dropped certificates are reported, if anybody's.
         self.certificates: Certificates | None = None
+        #: Whether the last attempt to load the policy failed; None where nobody loads one.
+        self.reload_failing: bool | None = None
         #: How many checks there were, and of which kind.
         self.counts = CheckCounts()
         self._buckets = [0] * (len(BUCKETS) + 1)
@@ -109,6 +115,8 @@ class Metrics:
         self._generation = 0
         self._created_at: float | None = None
         self._crl_next_updates: dict[tuple[str, str], float] = {}
+        self._anchor_ends: dict[str, float] = {}
+        self._started_at = time.time()
 
     def observe(self, decision: Decision, source: CertificateSource, seconds: float) -> None:
         """Count one check."""
@@ -154,6 +162,7 @@ class Metrics:
         self._generation = snapshot.generation
         self._created_at = snapshot.created_at
         self._crl_next_updates = snapshot.crl_next_updates()
+        self._anchor_ends = snapshot.anchor_ends()
 
     def reload_failed(self, kind: str) -> None:
         """Count one reload that kept what was there; `kind` is a word of ours, never a name."""
@@ -184,12 +193,16 @@ class Metrics:
             else [[why, n] for why, n in list(self.events.unrecorded.items())],
             "certificate_counts_dropped": self.counts.uncounted,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
+            "reload_failing": self.reload_failing,
+            "started_at": self._started_at,
             "memo": None
             if memo is None
             else [self._known(certificates), memo.misses, len(memo), memo.bytes],
             "snapshot": None if self._created_at is None else [self._generation, self._created_at],
             "crl_next_updates": [[*key, at] for key, at in self._crl_next_updates.items()],
+            "anchor_ends": [[name, at] for name, at in self._anchor_ends.items()],
             "resident_bytes": resident_bytes() if self.transport else None,
+            "cpu_seconds": time.process_time() if self.transport else None,
         }
 
     def render(self) -> bytes:
@@ -205,7 +218,11 @@ def counters_only(export: Export) -> Export:
         "transport": "",
         "snapshot": None,
         "crl_next_updates": [],
+        "anchor_ends": [],
+        "reload_failing": None,
+        "started_at": None,
         "resident_bytes": None,
+        "cpu_seconds": None,
         "memo": export["memo"] and [*export["memo"][:2], 0, 0],
     }
 

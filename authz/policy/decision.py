@@ -70,6 +70,17 @@ DENIALS: Mapping[Reason, Denial] = MappingProxyType(
     }
 )
 
+#: The outright denials (architecture 4.2): nobody asked for them, no rule and no `default_action`.
+OUTRIGHT: tuple[Reason, ...] = (
+    Reason.NO_SNAPSHOT,
+    Reason.UNKNOWN_HOST,
+    Reason.AMBIGUOUS_PATH,
+    Reason.EVALUATION_BUDGET,
+    Reason.DEADLINE_EXCEEDED,
+    Reason.UNDECODABLE,
+    Reason.INTERNAL_ERROR,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockResponse:

@@ -105,6 +105,18 @@ class Snapshot:
             for authority, next_update in site.trust.crl_next_updates().items()
         }
 
+    def anchor_ends(self) -> dict[str, float]:
+        """When the first anchor of each authority expires (Unix seconds), by its name alone.
+
+        Sites that trust the same share a bundle, and there may be a hundred thousand of them; of
+        authorities that only share a name the first one to expire counts.
+        """
+        ends: dict[str, float] = {}
+        for trust in {id(site.trust): site.trust for site in self.sites}.values():
+            for name, end in trust.anchor_ends().items():
+                ends[name] = min(end, ends.get(name, end))
+        return ends
+
 
 def compile_snapshot(
     model: PolicyModel,

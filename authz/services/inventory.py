@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from authz.services.certificates import EXPIRY_WARNING_SECONDS
 from authz.store.certificates import CertificateQuery
 from authz.store.records import CertificateRole, CertificateStatus
 
@@ -17,6 +16,11 @@ if TYPE_CHECKING:
 
 #: More certificates that expire soon are not counted.
 MOST_EXPIRING: Final = 10_000
+#: How soon, in days: time to plan, time to act, and the last moment.
+EXPIRY_DAYS: Final = (1, 7, 30)
+#: Of so many certificates that were issued last, those that no check has seen are counted.
+MOST_UNSEEN: Final = 10_000
+_DAY: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +31,17 @@ class Inventory:
         authorities: by name, when the first of its certificates expires, Unix seconds; one of
             before a rotation does not count.
         certificates: client certificates by status; an expired one keeps the status it had.
-        expiring: active ones that expire within 30 days; at most MOST_EXPIRING of each zone are
-            counted.
+        expiring: by days, active ones that expire within them; at most MOST_EXPIRING of each
+            zone are counted.
+        unseen: active ones, issued more than a day ago, that no check has seen.
+        revision: of the store.
     """
 
     authorities: Mapping[str, float]
     certificates: Mapping[CertificateStatus, int]
-    expiring: int
+    expiring: Mapping[int, int]
+    unseen: int
+    revision: int
 
 
 def take_inventory(store: Store, at: float) -> Inventory:
@@ -57,9 +65,18 @@ def take_inventory(store: Store, at: float) -> Inventory:
             )
             for status in CertificateStatus
         }
-        until = at + EXPIRY_WARNING_SECONDS
-        expiring = sum(
-            session.certificates.count_expiring(zone, at, until, most=MOST_EXPIRING)
-            for zone in zones
+        expiring = {
+            days: sum(
+                session.certificates.count_expiring(zone, at, at + days * _DAY, most=MOST_EXPIRING)
+                for zone in zones
+            )
+            for days in EXPIRY_DAYS
+        }
+        unseen = session.certificates.count_unseen(at, at - _DAY, among=MOST_UNSEEN)
+        return Inventory(
+            authorities=ends,
+            certificates=counts,
+            expiring=expiring,
+            unseen=unseen,
+            revision=session.revision,
         )
-    return Inventory(authorities=ends, certificates=counts, expiring=expiring)

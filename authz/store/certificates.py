@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from authz.store.certificate_order import numbers_in_order
-from authz.store.counts import count_one, counted, skipped, uncount
+from authz.store.counts import count_one, count_unseen, counted, skipped, uncount
 from authz.store.records import CertificateStatus, ClientCertificate, IssuanceRequest
 from authz.store.rows import Readers, columns_of, record_of, values_of
 from authz.store.search import number_of, numbers_with, ways_in, words_of
@@ -261,6 +261,10 @@ class Certificates:
             .subquery()
         )
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def count_unseen(self, at: float, issued_before: float, *, among: int) -> int:
+        """How many of the last `among` were never seen; see counts.count_unseen."""
+        return count_unseen(self._connection, at, issued_before, among=among)
 
     def unexpired(
         self, authority_id: str, at: float, *, issued_before: float | None = None

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, literal_column, select, update
 
+from authz.store.records import CertificateStatus
 from authz.store.tables import certificate_counts, client_certificates
 from authz.store.upsert import upsert
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
-
-    from authz.store.records import CertificateStatus
 
 #: Numbers of a block: 2^12. A page is at most so many rows away from where it is looked for.
 BLOCK_BITS: Final = 12
@@ -107,3 +106,29 @@ def _of(zone_id: str, status: CertificateStatus | None) -> list[Any]:
     if status is not None:
         conditions.append(_TABLE.c.status == status.value)
     return conditions
+
+
+def count_unseen(connection: Connection, at: float, issued_before: float, *, among: int) -> int:
+    """How many active certificates that were issued before a moment no check has seen.
+
+    Only the `among` certificates that were issued last are looked at: there is no index for what
+    never happened, and whoever does not use a certificate is found soon after it was issued.
+    """
+    table = client_certificates
+    last = (
+        select(table.c.status, table.c.issued_at, table.c.expires_at, table.c.last_seen_at)
+        .order_by(table.c.number.desc())
+        .limit(among)
+        .subquery()
+    )
+    query = (
+        select(func.count())
+        .select_from(last)
+        .where(
+            last.c.status == CertificateStatus.ACTIVE.value,
+            last.c.last_seen_at.is_(None),
+            last.c.issued_at < issued_before,
+            last.c.expires_at >= at,
+        )
+    )
+    return int(connection.execute(query).scalar_one())

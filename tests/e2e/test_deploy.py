@@ -51,6 +51,7 @@ class Topology:
         )
         for name in ("authz.yaml", "policy.yaml", "prometheus.yml"):
             self._localize(name)
+        (home / "rules").symlink_to(DEPLOY / "prometheus" / "rules")
 
     def _localize(self, name: str) -> str:
         """Copy a file of deploy/, with this machine's names."""

@@ -32,6 +32,9 @@ RESTARTS: Final = ControlMetric(
     "Control processes that ended unasked and were started again.",
 )
 
+#: Why a publication can fail.
+PUBLICATION_FAILURES: Final = ("store", "content", "policy", "geoip")
+
 CONTROL_METRICS: Final = (
     RESTARTS,
     ControlMetric(
@@ -39,6 +42,12 @@ CONTROL_METRICS: Final = (
     ),
     ControlMetric(
         "authz_store_revision", "gauge", (), "The revision of the store that was published last."
+    ),
+    ControlMetric(
+        "authz_store_committed_revision",
+        "gauge",
+        (),
+        "The revision that the store had when it was looked at last.",
     ),
     ControlMetric(
         "authz_publications_total", "counter", (), "Snapshots that were made of the store."
@@ -126,8 +135,14 @@ CONTROL_METRICS: Final = (
     ControlMetric(
         "authz_client_certificates_expiring",
         "gauge",
+        ("days",),
+        "Active client certificates that expire within so many days.",
+    ),
+    ControlMetric(
+        "authz_client_certificates_unseen",
+        "gauge",
         (),
-        "Active client certificates that expire within 30 days.",
+        "Active client certificates, issued more than a day ago, that no check has seen.",
     ),
 )
 

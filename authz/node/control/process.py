@@ -210,6 +210,8 @@ class Control:
         return text if self._sds is None else text + render_sds(self._sds.metrics.export())
 
     def _samples(self) -> Samples:
+        from authz.node.control.metrics import PUBLICATION_FAILURES
+
         fetching = {} if self._fetching is None else self._fetching.samples()
         if self._publisher is None or self._activity is None:
             return fetching
@@ -222,7 +224,7 @@ class Control:
             "authz_publication_seconds": [((), state.seconds)],
             "authz_publication_timestamp_seconds": [((), state.at)],
             "authz_publication_failures_total": [
-                ((kind,), float(count)) for kind, count in state.failures.items()
+                ((kind,), float(state.failures.get(kind, 0))) for kind in PUBLICATION_FAILURES
             ],
             "authz_events_not_kept_total": [((), float(self._activity.dropped))],
             "authz_counts_not_kept_total": [((), float(self._activity.uncounted))],

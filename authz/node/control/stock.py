@@ -72,5 +72,9 @@ class StockTaker:
             "authz_client_certificates": [
                 ((str(status),), float(count)) for status, count in found.certificates.items()
             ],
-            "authz_client_certificates_expiring": [((), float(found.expiring))],
+            "authz_client_certificates_expiring": [
+                ((str(days),), float(count)) for days, count in found.expiring.items()
+            ],
+            "authz_client_certificates_unseen": [((), float(found.unseen))],
+            "authz_store_committed_revision": [((), float(found.revision))],
         }

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 
-from authz.api.connections import Connection, Connections, Cut, _State, raw_failure
+from authz.api.connections import Connection, Connections, _State, raw_failure
 from authz.api.limits import Limits
-from authz.api.metrics import ApiMetrics
+from authz.api.metrics import ApiMetrics, Cut
 
 LIMITS = Limits(
     connections=3, handshake_seconds=1.0, header_seconds=2.0, stalled_seconds=3.0, idle_seconds=9.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from authz.api.metrics import API_METRICS, BUCKETS, ApiMetrics
+from authz.api.metrics import API_METRICS, BUCKETS, ApiMetrics, Cut
 
 
 def test_everything_is_written_as_it_is_listed() -> None:
@@ -36,6 +36,8 @@ def test_everything_is_written_as_it_is_listed() -> None:
     }
     failures = families["authz_api_authentication_failures"].samples
     assert {one.labels["kind"]: one.value for one in failures} == {"invalid": 1, "throttled": 1}
+    cut = {one.labels["why"]: one.value for one in families["authz_api_connections_cut"].samples}
+    assert cut == {why: why == "full" for why in Cut}
     assert [one.value for one in families["authz_api_requests_in_flight"].samples] == [3]
     assert [one.value for one in families["authz_api_connections"].samples] == [4]
 

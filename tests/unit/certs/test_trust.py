@@ -141,3 +141,10 @@ def test_crl_next_updates_are_by_authority() -> None:
     bundle = compile_trust([authority(crls=[crl]), authority(root("Other"), name="other")])
 
     assert bundle.crl_next_updates() == {"acme": AT + DAY}
+
+
+def test_the_first_anchor_of_an_authority_to_expire_counts() -> None:
+    first, last = (make_root(str(end), at=AT, not_after=AT + end * DAY) for end in (1, 2))
+
+    assert compile_trust([authority(last, first)]).anchor_ends() == {"acme": AT + DAY}
+    assert compile_trust([]).anchor_ends() == {}

@@ -34,7 +34,7 @@ from authz.node.policy_source import (
     kind_of,
 )
 from authz.observability.log import flush
-from authz.observability.metrics import Metrics
+from authz.observability.metrics import RELOADS, Metrics
 from authz.sources.watch import contents_of
 from authz.whole_files import remove_unheld
 from tests.factories.pki import AT
@@ -302,7 +302,19 @@ def test_a_failure_is_counted_by_whose_content_it_is(
     assert "give PEM" in capfd.readouterr().err
 
 
+def test_that_the_policy_cannot_be_loaded_is_told_until_it_can(made: _Source) -> None:
+    assert made.metrics.export()["reload_failing"] is None
+    made.source.load()
+    assert made.metrics.export()["reload_failing"] is False
+    made.source.failed(PolicyError("a colon is missing"))
+    assert made.metrics.export()["reload_failing"] is True
+    made.source.load()
+    assert made.metrics.export()["reload_failing"] is False
+
+
 def test_kinds_are_a_closed_set() -> None:
+    kinds = {kind_of(one("x")) for one in (PolicyError, CertificateError, LoaderError)}
+    assert kinds | {"expression", "geoip", "tls", "snapshot"} == set(RELOADS)
     assert kind_of(PolicyError("x")) == "policy"
     assert kind_of(CertificateError("x")) == "certificate"
     assert kind_of(ParseError("x", source="", span=(0, 0))) == "expression"

@@ -18,8 +18,8 @@ from authz.node.admin.keeper import RESTARTS, UP
 from authz.node.control.metrics import CONTROL_METRICS
 from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS, render
-from authz.observability.metrics import BUCKETS, Metrics, counters_only
-from authz.policy.decision import Reason
+from authz.observability.metrics import BUCKETS, RELOADS, Metrics, counters_only
+from authz.policy.decision import OUTRIGHT, Reason, Verdict
 from authz.sds.metrics import SDS_METRICS
 from tests.factories.decisions import allowed, blocked, refused
 
@@ -42,6 +42,9 @@ def worker(name: str, generation: int = 1) -> Metrics:
     metrics.observe(blocked(), ENVOY, 0.5)
     metrics._generation, metrics._created_at = generation, 1000.0
     metrics._crl_next_updates = {("api", "acme"): 2000.0 + generation}
+    metrics._anchor_ends = {"acme": 3000.0 + generation}
+    metrics._started_at = 900.0 + generation
+    metrics.reload_failing = False
     metrics.reload_failed("policy")
     metrics.events = SimpleNamespace(dropped=0, unseen=0, unrecorded={"too_many": 1})
     return metrics
@@ -86,6 +89,7 @@ def test_gauges_stay_with_their_worker() -> None:
     assert found["authz_worker_resident_memory_bytes", ("0",)] > 0
     assert found["authz_worker_checks_total", ("0",)] == 2
     assert found["authz_worker_checks_total", ("1",)] == 2
+    assert found["authz_worker_cpu_seconds_total", ("0",)] > 0
     assert found["authz_build_info", (__version__,)] == 1
 
 
@@ -93,6 +97,44 @@ def test_of_several_next_updates_the_earliest_counts() -> None:
     found = scrape(worker("0", 4).export(), worker("1", 5).export())
 
     assert found["authz_crl_next_update_timestamp_seconds", ("api", "acme")] == 2004
+    assert found["authz_trust_anchor_not_after_timestamp_seconds", ("acme",)] == 3004
+
+
+def test_what_is_alerted_on_is_there_before_it_happens() -> None:
+    found = scrape(Metrics().export())
+
+    assert [found["authz_checks_total", (one.value,)] for one in Verdict] == [0, 0]
+    assert [found["authz_outright_denials_total", (one.value,)] for one in OUTRIGHT] == [0] * 7
+    assert [found["authz_reload_failures_total", (one,)] for one in RELOADS] == [0] * 7
+    assert ("authz_reload_failing", ()) not in found
+
+
+def test_outright_denials_are_counted_by_reason_and_no_others() -> None:
+    metrics = Metrics()
+    for reason in (Reason.UNKNOWN_HOST, Reason.UNKNOWN_HOST, Reason.MISDIRECTED):
+        metrics.observe(refused(reason), ENVOY, 0.0001)
+    metrics.observe(blocked(), ENVOY, 0.0001)
+    found = scrape(metrics.export())
+
+    outright = {k: n for k, n in found.items() if k[0] == "authz_outright_denials_total" and n}
+    assert outright == {("authz_outright_denials_total", ("unknown_host",)): 2}
+    others = {Reason.RULE, Reason.DEFAULT_ACTION, Reason.MISDIRECTED}
+    assert set(OUTRIGHT) == set(Reason) - others
+
+
+def test_a_reload_that_failed_is_told_until_one_succeeds() -> None:
+    one, other = worker("0"), Metrics("supervisor")
+    other.reload_failing = True
+    assert scrape(one.export(), other.export())["authz_reload_failing", ()] == 1
+
+    other.reload_failing = False
+    assert scrape(one.export(), other.export())["authz_reload_failing", ()] == 0
+
+
+def test_the_service_is_as_old_as_its_first_process() -> None:
+    found = scrape(worker("0", 4).export(), worker("1", 5).export())
+
+    assert found["authz_start_timestamp_seconds", ()] == 904
 
 
 def test_the_histogram_is_cumulative() -> None:
@@ -118,6 +160,7 @@ def test_a_worker_that_is_gone_leaves_its_counters() -> None:
 
     assert found["authz_checks_total", ("allow",)] == 2
     assert ("authz_snapshot_generation", ("0",)) not in found
+    assert ("authz_worker_cpu_seconds_total", ("0",)) not in found
     assert ("authz_judgement_memo_entries", ("0",)) not in found
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from authz.certs.trust import RevocationMode
+from authz.demo.pki import make_root
 from authz.errors import ExpressionError, PolicyError
 from authz.policy.authorizer import authorize
 from authz.policy.model import Action, PolicyModel, SkipParameters
@@ -80,6 +81,18 @@ def test_next_updates_are_by_site_and_authority() -> None:
     policy = snapshot(site(trust=(authority(ca, crls=[crl.der]),)))
 
     assert list(policy.crl_next_updates().values()) == [AT + 3600]
+
+
+def test_the_first_end_of_an_anchor_by_the_name_of_its_authority() -> None:
+    ca, other = (make_root(str(end), at=AT, not_after=AT + end) for end in (3600, 60))
+    policy = snapshot(
+        site(trust=(authority(ca),)),
+        site(name="same", hosts=("b.example",), trust=(authority(ca),)),
+        site(name="more", hosts=("c.example",), trust=(authority(other), authority(ca, name="b"))),
+        site(name="none", hosts=("d.example",)),
+    )
+
+    assert policy.anchor_ends() == {"acme": AT + 60, "b": AT + 3600}
 
 
 def test_a_skip_that_does_nothing_here_is_noted() -> None:

@@ -24,7 +24,7 @@ def test_an_empty_store(world: World) -> None:
     found = take_inventory(world.store, AT)
 
     assert (dict(found.authorities), dict(found.certificates)) == ({}, {"active": 0, "revoked": 0})
-    assert found.expiring == 0
+    assert (found.expiring, found.unseen) == ({1: 0, 7: 0, 30: 0}, 0)
 
 
 def test_certificates_of_every_zone_by_status(world: World) -> None:
@@ -39,20 +39,43 @@ def test_certificates_of_every_zone_by_status(world: World) -> None:
     assert take_inventory(world.store, AT).certificates == {"active": 2, "revoked": 1}
 
 
-def test_active_ones_that_expire_within_thirty_days(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_active_ones_that_expire_soon(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.ca()
     for name in ("a", "b", "c"):
         world.issue(name, days=31)
     revoke_certificate(world.store, world.issue("d", days=31).certificate.id, actor="t", at=AT)
     world.issue("e", days=365)
 
-    assert take_inventory(world.store, AT).expiring == 0
-    assert take_inventory(world.store, AT + 2 * DAY).expiring == 3
-    assert take_inventory(world.store, AT + 32 * DAY).expiring == 0
+    assert take_inventory(world.store, AT).expiring == {1: 0, 7: 0, 30: 0}
+    assert take_inventory(world.store, AT + 2 * DAY).expiring == {1: 0, 7: 0, 30: 3}
+    assert take_inventory(world.store, AT + 25 * DAY).expiring == {1: 0, 7: 3, 30: 3}
+    assert take_inventory(world.store, AT + 30.5 * DAY).expiring == {1: 3, 7: 3, 30: 3}
+    assert take_inventory(world.store, AT + 32 * DAY).expiring == {1: 0, 7: 0, 30: 0}
     monkeypatch.setattr(inventory, "MOST_EXPIRING", 2)
-    assert take_inventory(world.store, AT + 2 * DAY).expiring == 2
+    assert take_inventory(world.store, AT + 2 * DAY).expiring[30] == 2
+
+
+def test_active_ones_that_no_check_has_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.ca()
+    seen = world.issue("a", days=31).certificate
+    for name in ("b", "c"):
+        world.issue(name, days=31)
+    revoke_certificate(world.store, world.issue("d", days=31).certificate.id, actor="t", at=AT)
+    with world.store.write() as session:
+        session.certificates.seen({seen.fingerprint_sha256: AT + 60})
+
+    assert take_inventory(world.store, AT + 0.9 * DAY).unseen == 0
+    assert take_inventory(world.store, AT + 2 * DAY).unseen == 2
+    assert take_inventory(world.store, AT + 32 * DAY).unseen == 0
+    monkeypatch.setattr(inventory, "MOST_UNSEEN", 2)  # "d", which is revoked, and "c"
+    assert take_inventory(world.store, AT + 2 * DAY).unseen == 1
+
+
+def test_the_revision_of_the_store(world: World) -> None:
+    before = take_inventory(world.store, AT).revision
+    world.ca()
+
+    assert take_inventory(world.store, AT).revision > before
 
 
 def test_when_authorities_expire(world: World) -> None:

@@ -21,6 +21,7 @@ from authz.node.control.messages import (
     Rebuild,
     Tell,
 )
+from authz.node.control.metrics import PUBLICATION_FAILURES
 from authz.node.control.process import Control, main
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.observability.activity import Report
@@ -112,6 +113,9 @@ def test_it_gives_its_metrics(running: _Running, world: World) -> None:
 
     assert numbers.number == 5
     assert b"authz_store_up 1.0" in numbers.text
+    # Of every kind from the beginning: the first failure is an increase.
+    for kind in PUBLICATION_FAILURES:
+        assert f'authz_publication_failures_total{{kind="{kind}"}} 0.0'.encode() in numbers.text
     assert b"authz_publications_total 1.0" in numbers.text
     assert b"authz_events_not_kept_total 0.0" in numbers.text
 

@@ -38,10 +38,14 @@ def test_the_last_numbers_stay_while_the_store_is_down(
     taker = _taker(world)
     taker.look()
     before = taker.samples()
+    with world.store.read() as session:
+        revision = session.revision
     assert before == {
         "authz_authority_not_after_timestamp_seconds": [(("Acme",), end)],
         "authz_client_certificates": [(("active",), 1.0), (("revoked",), 0.0)],
-        "authz_client_certificates_expiring": [((), 1.0)],
+        "authz_client_certificates_expiring": [(("1",), 0.0), (("7",), 0.0), (("30",), 1.0)],
+        "authz_client_certificates_unseen": [((), 0.0)],
+        "authz_store_committed_revision": [((), float(revision))],
     }
 
     def down() -> None:
