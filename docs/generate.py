@@ -26,6 +26,7 @@ from generators.findings import findings_page
 from generators.language import fields_page, functions_page, operators_page
 from generators.performance import performance_page
 from generators.rules_language import rules_language_page
+from generators.schemas import policy_schema, settings_schema
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
@@ -227,6 +228,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "api.md": lambda: _GENERATED + api_page(),
     "openapi.json": openapi_json,
     "findings.md": lambda: _GENERATED + findings_page(),
+    # In the package, for `authz schema`.
+    "../../authz/schemas/authz.v1.schema.json": settings_schema,
+    "../../authz/schemas/policy.v1.schema.json": policy_schema,
 }
 
 
