@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGE := .venv-package/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium
@@ -16,7 +17,7 @@ HELM := v4.3.1
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
 KUBECONFORM := v0.8.0
 
-.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -47,8 +48,8 @@ docs: setup ## regenerate docs/reference from the code
 screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, into docs/images
 	$(BIN)/python docs/screenshots.py
 
-verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform $(BIN)/python -m tests.deploy.run
+verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,package $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -77,10 +78,12 @@ fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (def
 	$(BIN)/python tests/fuzz/run.py
 
 ##@ Housekeeping
-wheel: setup ## build the wheel and the source archive into dist/
-	$(BIN)/pip wheel --no-deps -w dist .
+wheel: .venv-package/.installed ## wheel, source archive and checksums into dist/, the same bytes for everybody who builds this commit
+	$(PACKAGE)/python release/artefacts.py wheel dist
+sbom: wheel ## what the wheel brings along (CycloneDX) into dist/, and the licences of all of it
+	$(PACKAGE)/python release/artefacts.py sbom dist
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
+	rm -rf .venv .venv-envoy .venv-xds .venv-package .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
 # Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
 .tools/.installed: Makefile
@@ -111,6 +114,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 .venv-xds/.installed: constraints.txt
 	$(PYTHON) -m venv .venv-xds
 	.venv-xds/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt xds-protos grpcio-health-checking
+	touch $@
+
+# What builds a release and looks at it: some sixty packages that nothing else needs.
+.venv-package/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-package
+	$(PACKAGE)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(PACKAGE)/pip install --quiet --constraint constraints.txt --group package
 	touch $@
 
 # Only as root on Debian; elsewhere the tests say what is missing.
