@@ -65,6 +65,8 @@ Relative paths (and relative `unix:` sockets) start at the directory of the file
 on the command line they start at the working directory.
 Scalars follow YAML 1.2: `off` and `no` are text, `0123` is the number 123.
 Unknown and repeated keys are errors that name file, line and key.
+`authz schema settings` prints a [JSON Schema](../../authz/schemas/authz.v1.schema.json) for editors
+([how to use it](../how-to/install.md#what-your-editor-can-know)).
 
 ```yaml
 grpc: {listen: "127.0.0.1:50051", transport: auto, workers: 1}
@@ -107,6 +109,8 @@ lists:
 `authz policy validate F` says what is wrong with a file, as much at once as can be told,
 and what looks wrong.
 Errors name file, line and key.
+`authz schema policy` prints a [JSON Schema](../../authz/schemas/policy.v1.schema.json) for editors
+([how to use it](../how-to/install.md#what-your-editor-can-know)).
 A file that cannot be used ends `authz serve` with status 2 at start;
 later, the last good policy stays in force.
 

@@ -25,7 +25,11 @@ PAGES = (
     "api-tokens",
     "dashboard",
     "gitops",
+    "upgrade-notes",
 )
+
+#: What there is already where a page begins.
+BEFORE = {"upgrade-notes": "authz db migrate"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -42,7 +46,7 @@ def test_the_commands_of_a_page_work(page: str, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
 
     done = subprocess.run(
-        ["bash", "-c", "set -euo pipefail -x\n" + "\n".join(lines)],
+        ["bash", "-c", "\n".join(["set -euo pipefail -x", BEFORE.get(page, ""), *lines])],
         cwd=tmp_path / "here",
         env={
             **os.environ,
