@@ -132,7 +132,7 @@ def bytes_of(release: Path) -> dict[str, str]:
 def test_elsewhere_later_and_as_somebody_else_the_same_bytes_are_built(
     release: Path, tmp_path: Path
 ) -> None:
-    tree = copy_of_the_project(tmp_path / "another place", mtime=1_000_000_000)
+    tree = copy_of_the_project(tmp_path / "another place", mtime=1_000_000_000, umask=0o077)
 
     again = built(
         "wheel",

@@ -35,13 +35,13 @@ def tracked() -> set[str]:
     return {str(one.relative_to(ROOT)) for one in paths if one.is_file() and not one.is_symlink()}
 
 
-def copy_of_the_project(target: Path, *, mtime: int) -> Path:
+def copy_of_the_project(target: Path, *, mtime: int, umask: int = 0o022) -> Path:
     """Its files alone, as a download has them: without history, at whatever time."""
     for name in tracked():
         copied = target / name
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, copied)
-        copied.chmod(0o755 if os.access(ROOT / name, os.X_OK) else 0o644)
+        copied.chmod((0o777 if os.access(ROOT / name, os.X_OK) else 0o666) & ~umask)
         os.utime(copied, (mtime, mtime))
     return target
 
