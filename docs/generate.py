@@ -26,6 +26,7 @@ from generators.findings import findings_page
 from generators.language import fields_page, functions_page, operators_page
 from generators.performance import performance_page
 from generators.rules_language import rules_language_page
+from generators.schemas import policy_schema, settings_schema
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
@@ -64,6 +65,8 @@ Relative paths (and relative `unix:` sockets) start at the directory of the file
 on the command line they start at the working directory.
 Scalars follow YAML 1.2: `off` and `no` are text, `0123` is the number 123.
 Unknown and repeated keys are errors that name file, line and key.
+`authz schema settings` prints a [JSON Schema](../../authz/schemas/authz.v1.schema.json) for editors
+([how to use it](../how-to/install.md#what-your-editor-can-know)).
 
 ```yaml
 grpc: {listen: "127.0.0.1:50051", transport: auto, workers: 1}
@@ -106,6 +109,8 @@ lists:
 `authz policy validate F` says what is wrong with a file, as much at once as can be told,
 and what looks wrong.
 Errors name file, line and key.
+`authz schema policy` prints a [JSON Schema](../../authz/schemas/policy.v1.schema.json) for editors
+([how to use it](../how-to/install.md#what-your-editor-can-know)).
 A file that cannot be used ends `authz serve` with status 2 at start;
 later, the last good policy stays in force.
 
@@ -227,6 +232,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "api.md": lambda: _GENERATED + api_page(),
     "openapi.json": openapi_json,
     "findings.md": lambda: _GENERATED + findings_page(),
+    # In the package, for `authz schema`.
+    "../../authz/schemas/authz.v1.schema.json": settings_schema,
+    "../../authz/schemas/policy.v1.schema.json": policy_schema,
 }
 
 

@@ -15,6 +15,13 @@ def demo(
     check: Annotated[
         bool, typer.Option("--check", help="Compare the answers with the expected ones and end.")
     ] = False,
+    install_envoy: Annotated[
+        bool,
+        typer.Option(
+            "--install-envoy",
+            help="Where there is no Envoy, install one into your cache directory first.",
+        ),
+    ] = False,
 ) -> None:
     """Show it working, with a real Envoy on loopback.
 
@@ -24,4 +31,4 @@ def demo(
         settings_of(config)
     from authz.demo.run import run_demo
 
-    raise typer.Exit(run_demo(check=check))
+    raise typer.Exit(run_demo(check=check, install=install_envoy))

@@ -27,11 +27,13 @@ from authz.cli import (
     import_cloudflare,
     messages,
     policy_export,
+    schema,
     serve,
     session,
     token,
     zone,
 )
+from authz.cli import version as version_command
 from authz.cli.doctor import command as doctor
 
 app = typer.Typer(
@@ -72,9 +74,11 @@ app.add_typer(envoy.app, name="envoy")
 app.add_typer(db.app, name="db")
 app.add_typer(import_cloudflare.app, name="import")
 app.add_typer(export.app, name="export")
+app.add_typer(schema.app, name="schema")
 app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("version")(version_command.version)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,6 +9,7 @@ worth looking at, and stays up until Ctrl-C. With `check` it ends after the answ
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import signal
 import sys
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz.demo.by_hand import print_commands
-from authz.demo.envoy_binary import envoy_version, find_envoy
+from authz.demo.envoy_binary import envoy_version, find_envoy, look_for_envoy
+from authz.demo.envoy_install import install_envoy
 from authz.demo.processes import Children
 from authz.demo.rows import Outcome, send_row
 from authz.demo.running import Demo, start_demo
@@ -38,14 +40,17 @@ if TYPE_CHECKING:
 DIRECTORY = Path(".demo")
 
 
-def run_demo(check: bool) -> int:
+def run_demo(check: bool, *, install: bool = False) -> int:
     """Run the demo; 0 when every row and step got its expected answer, else 1.
 
-    With `check` everything lives in a temporary directory and ends after the answers.
+    With `check` everything lives in a temporary directory and ends after the answers. With
+    `install`, an Envoy is installed where there is none.
     """
     # SIGINT, too: a shell that starts us in the background has it ignored, and we would never end.
     previous = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if install and look_for_envoy(os.environ) is None:
+            install_envoy(os.environ)
         if check:
             with tempfile.TemporaryDirectory(prefix="authz-demo-") as directory:
                 return _run(Path(directory), check=True)

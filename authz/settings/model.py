@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
 from authz.settings.addresses import parse_address
 from authz.settings.dashboard import DashboardSettings
 from authz.settings.events import EventSettings
+from authz.settings.file_version import FILE_VERSION, FileVersion
 from authz.settings.problems import Section, fault
 from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
 from authz.settings.yaml_document import format_path
@@ -301,6 +302,7 @@ class LogSettings(Section):
 class Settings(Section):
     """Every setting. Immutable; relative paths are already resolved against their file."""
 
+    version: FileVersion = FILE_VERSION
     grpc: GrpcSettings = Field(default_factory=GrpcSettings)
     sds: SdsSettings = Field(default_factory=SdsSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
@@ -309,7 +311,11 @@ class Settings(Section):
         default=Path("authz-data"),
         description="Where the service keeps its own files.",
     )
-    database: Annotated[str, AfterValidator(_database)] = Field(
+    database: Annotated[
+        str,
+        AfterValidator(_database),
+        WithJsonSchema({"type": "string", "pattern": "^(sqlite$|postgresql://)"}),
+    ] = Field(
         default="sqlite",
         description="`sqlite` (a file in `data_dir`) or a `postgresql://` address.",
     )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Reported at once; a file with more is the wrong file.
 MAX_PROBLEMS = 20
 
+#: The type of a problem beside which no other one counts: the file is not for this program.
+WHOLE_FILE = "whole_file"
+
 _EXPECTED = {
     "model_type": "a mapping",
     "dict_type": "a mapping",
@@ -82,6 +85,7 @@ def problems_of(
         refused: keys that are known elsewhere and the hint for whoever writes them here.
     """
     found = error.errors(include_url=False)
+    found = [details for details in found if details["type"] == WHOLE_FILE] or found
     return [_problem(details, model, refused or {}) for details in found[:MAX_PROBLEMS]]
 
 
@@ -91,7 +95,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], refused: Mapping[str
     context: dict[str, Any] = details.get("ctx", {})
     value: Any = details["input"]
     name = str(path[-1]) if path else ""
-    if kind == "fault":
+    if kind in {"fault", WHOLE_FILE}:
         return Problem(path=path, message=context["message"], hint=context["hint"])
     if kind == "extra_forbidden":
         hint = refused.get(name) or did_you_mean(name, _known_keys(model, path[:-1]))

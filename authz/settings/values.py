@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from authz.errors import SettingsError
 from authz.settings.addresses import parse_address
@@ -57,7 +57,9 @@ def _host_name(value: str) -> str:
         ) from None
 
 
-FilePath = Annotated[Path, BeforeValidator(_path)]
+FilePath = Annotated[
+    Path, BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})
+]
 Address = Annotated[str, AfterValidator(_address)]
 TcpAddressOrOff = Annotated[str, AfterValidator(_tcp_address_or_off)]
 HostName = Annotated[str, AfterValidator(_host_name)]

@@ -12,10 +12,11 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, WrapValidator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, WrapValidator
 
 from authz.certs.authority import CRLS_OF_CERTIFICATES, OCSP_OF_CERTIFICATE
 from authz.errors import FetchError
+from authz.settings.file_version import FILE_VERSION, FileVersion
 from authz.settings.problems import Section, describe, did_you_mean, fault
 from authz.sources.fetch_url import parse_url
 
@@ -65,7 +66,7 @@ REFUSED_ACTIONS: Mapping[str, str] = MappingProxyType(
 REFUSED_KEYS: Mapping[str, str] = MappingProxyType(
     {
         "id": "rules of a file are named by ref",
-        "version": "files have no versions; leave it out",
+        "version": "rules of a file have no versions; leave it out",
         "last_updated": "set by Cloudflare's API; leave it out",
         "categories": "set by Cloudflare's API; leave it out",
         "logging": "every decision is logged and counted; leave it out",
@@ -151,11 +152,29 @@ def _ocsp(value: str) -> str:
     return value if value in {OFF, OCSP_OF_CERTIFICATE} else _url(value)
 
 
-Name = Annotated[str, AfterValidator(_name)]
-Text = Annotated[str, AfterValidator(_not_empty)]
+# What a JSON Schema can say of the validators, for editors: never more than they ask.
+Name = Annotated[
+    str,
+    AfterValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100}),
+]
+Text = Annotated[
+    str, AfterValidator(_not_empty), WithJsonSchema({"type": "string", "minLength": 1})
+]
 CrlUrl = Annotated[str, AfterValidator(_crl_url)]
 Serial = Annotated[str, WrapValidator(_serial)]
-Item = Annotated[str | int, PlainValidator(_item)]
+Item = Annotated[str | int, PlainValidator(_item), WithJsonSchema({"type": ["string", "integer"]})]
+Content = Annotated[
+    str,
+    AfterValidator(_content),
+    # Characters; a text of so many has at least as many bytes.
+    WithJsonSchema({"type": "string", "maxLength": MAX_RESPONSE_BYTES}),
+]
+ListName = Annotated[
+    str,
+    AfterValidator(_list_name),
+    WithJsonSchema({"type": "string", "maxLength": 50, "pattern": r"^[a-z0-9_]+(\.[a-z0-9_]+)*$"}),
+]
 
 
 class ResponseDocument(Section):
@@ -167,7 +186,7 @@ class ResponseDocument(Section):
     content_type: Literal["text/html", "text/plain", "application/json", "text/xml"] = Field(
         description="Media type of the content."
     )
-    content: Annotated[str, AfterValidator(_content)] = Field(description="The body, at most 2 KB.")
+    content: Content = Field(description="The body, at most 2 KB.")
 
 
 class ActionParametersDocument(Section):
@@ -186,6 +205,7 @@ class ActionParametersDocument(Section):
         default=None,
         description="skip: leave out these rules, as `{current: [ref, …]}`. The key is the "
         "ruleset they stand in, which can only be this one.",
+        json_schema_extra={"propertyNames": {"const": CURRENT}},
     )
     phases: (
         list[Literal["http_ratelimit", "http_request_sbfm", "http_request_firewall_managed"]] | None
@@ -209,7 +229,9 @@ class RuleDocument(Section):
     )
     description: str = Field(default="", description="For people.")
     expression: Text = Field(description="When the rule applies, in the Rules language.")
-    action: Annotated[str, WrapValidator(_action)] = Field(
+    action: Annotated[
+        str, WrapValidator(_action), WithJsonSchema({"type": "string", "enum": list(ACTIONS)})
+    ] = Field(
         description="`block` ends evaluation and denies, `skip` leaves rules out, `log` goes on."
     )
     action_parameters: ActionParametersDocument | None = Field(
@@ -307,9 +329,10 @@ class ListDocument(Section):
 class PolicyDocument(Section):
     """A whole policy file."""
 
+    version: FileVersion = FILE_VERSION
     sites: Annotated[list[SiteDocument], Field(min_length=1)] = Field(
         description="The sites; a host of none of them is denied."
     )
-    lists: dict[Annotated[str, AfterValidator(_list_name)], ListDocument] = Field(
+    lists: dict[ListName, ListDocument] = Field(
         default_factory=dict, description="Named lists, for all sites."
     )

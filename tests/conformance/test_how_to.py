@@ -59,6 +59,15 @@ def test_the_commands_of_a_page_work(page: str, tmp_path: Path) -> None:
     run(page, tmp_path)
 
 
+def test_a_store_is_upgraded(tmp_path: Path) -> None:
+    """There is one already, where the page begins."""
+
+    def with_a_store(command: str) -> str:
+        return f"authz db migrate && {command}" if command == "authz version --json" else command
+
+    run("how-to/upgrade-notes.md", tmp_path, change=with_a_store)
+
+
 def test_a_backup_is_taken_restored_and_checked(tmp_path: Path) -> None:
     """A store with something in it, and the directories that the page names, are the test's."""
     run("how-to/rotate-a-ca.md", tmp_path, skip=lambda command: "Acme" not in command)

@@ -283,3 +283,40 @@ def test_another_sqlite_database_is_not_overwritten(tmp_path: Path) -> None:
         assert connection.execute("SELECT id FROM zones").fetchall() == [("mine",)]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         assert tables == (1,)
+
+
+def test_certificates_of_before_the_index_of_words_are_found_by_it(tmp_path: Path) -> None:
+    """SQLite; PostgreSQL makes the words of all rows, old and new."""
+    early = tmp_path / "early"
+    shutil.copytree(SCRIPTS, early)
+    for script in (early / "versions").glob("0*.py"):
+        if script.name[:4] > "0002":
+            script.unlink()
+    data_dir = tmp_path / "data"
+    database = database_of("sqlite", data_dir)
+    try:
+        assert migrate(database, early) == ("", "0002")
+        with closing(sqlite3.connect(data_dir / "authz.db")) as connection:
+            described = connection.execute("PRAGMA table_info(client_certificates)").fetchall()
+            values = {
+                name: "tablet" if "CHAR" in kind or kind == "TEXT" else 1
+                for _, name, kind, *_ in described
+                if name != "number"
+            }
+            columns, marks = ", ".join(values), ", ".join("?" * len(values))
+            connection.execute(
+                f"INSERT INTO client_certificates ({columns}) VALUES ({marks})",
+                list(values.values()),
+            )
+            connection.commit()
+
+        migrate(database)
+
+        with closing(sqlite3.connect(data_dir / "authz.db")) as connection:
+            found = connection.execute(
+                "SELECT rowid FROM client_certificate_words "
+                "WHERE client_certificate_words MATCH 'tablet'"
+            ).fetchall()
+        assert found == [(1,)]
+    finally:
+        database.close()

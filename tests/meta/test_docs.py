@@ -55,8 +55,9 @@ def test_every_dependency_has_its_row() -> None:
 
     text = (ROOT / "docs/explanation/dependencies.md").read_text()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
     named = project["project"]["dependencies"] + [
-        item for item in project["dependency-groups"]["dev"] if not item.startswith("types-")
+        item for group in groups.values() for item in group if not item.startswith("types-")
     ]
 
     assert not [name for item in named if (name := re.split(r"[<>=]", item)[0]) not in text]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.envoy_binary import MINIMUM_VERSION, envoy_version, find_envoy
+from authz.demo.envoy_install import directory_of
 from authz.errors import DemoError
 
 if TYPE_CHECKING:
@@ -39,6 +40,17 @@ def test_the_sibling_environment_comes_before_the_path(tmp_path: Path) -> None:
     assert found == sibling
 
 
+def test_what_the_demo_installed_comes_before_the_path(tmp_path: Path) -> None:
+    environ = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+    program(tmp_path / "bin" / "envoy")
+    directory = directory_of(environ)
+    assert directory is not None
+    own = program(directory / "bin" / "envoy")
+    (directory / ".complete").touch()
+
+    assert find_envoy(environ, prefix=tmp_path / ".venv") == own
+
+
 def test_the_path_is_the_last_resort(tmp_path: Path) -> None:
     envoy = program(tmp_path / "bin" / "envoy")
 
@@ -49,6 +61,7 @@ def test_without_any_the_error_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DemoError) as caught:
         find_envoy({"PATH": str(tmp_path)}, prefix=tmp_path / ".venv")
 
+    assert "authz demo --install-envoy" in str(caught.value.hint)
     assert "make setup" in str(caught.value.hint)
     assert "AUTHZ_ENVOY" in str(caught.value.hint)
 

@@ -36,6 +36,8 @@ def _sqlite() -> None:
         "content_rowid='number', columnsize=0, detail=none, "
         f"prefix='{_PREFIXES}', tokenize='ascii')"
     )
+    # An index beside a table knows nothing of the rows that are there already.
+    op.execute(f"INSERT INTO {_INDEX}({_INDEX}) VALUES ('rebuild')")  # noqa: S608 - names of this file
     triggers = {
         "added": ("INSERT", "", _ADD),
         "changed": ("UPDATE OF words", "WHEN old.words IS NOT new.words ", f"{_REMOVE} {_ADD}"),
