@@ -23,6 +23,7 @@ from authz.cli import (
     export,
     expression,
     fingerprint,
+    health,
     host,
     import_cloudflare,
     messages,
@@ -75,6 +76,7 @@ app.add_typer(export.app, name="export")
 app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("health")(health.health)
 
 
 def main(arguments: list[str] | None = None) -> None:
