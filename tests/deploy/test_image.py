@@ -72,7 +72,9 @@ def test_every_dependency_has_a_wheel(machine: str, tmp_path: Path) -> None:
     assert len(wheels) >= len(needed)
     native = [one for one in wheels if not one.endswith("-any.whl")]
     assert all(machine in one for one in native)
-    pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, text=True)
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], check=True, capture_output=True, text=True
+    )
     accepted(
         DEPLOY / "Dockerfile",
         " ".join(pip.stdout.split()[:2]),

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import secrets
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from tests.factories.real_systemd import Machine, command_script, skip_unless_po
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.deploy
 

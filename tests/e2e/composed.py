@@ -14,7 +14,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -28,6 +27,7 @@ from tests.factories.shipped import DEPLOY, documents, make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: The settings of each form, as it is in deploy/.
 FORMS: Final = {"store": "authz.yaml", "policy file": "authz-policy-file.yaml"}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import subprocess
 from importlib.resources import files
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.factories.accepted import tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: The newest Kubernetes whose schemas the wheel has.
 VERSION: Final = "1.37.0"
