@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,8 +22,9 @@ import pytest
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask
 from tests.conftest import required
-from tests.factories.accepted import ROOT, accepted
+from tests.factories.accepted import accepted
 from tests.factories.postgres import binaries, running_server
+from tests.factories.relocated import bind_commands, python
 from tests.factories.shipped import DEPLOY, make_certificates, of_kind
 
 if TYPE_CHECKING:
@@ -115,10 +115,13 @@ class Pod:
 
     def command(self, *arguments: str, password: str = PASSWORD) -> list[str]:
         """`kubectl exec … authz …`: as the pod's user, with its environment."""
+        place = str(self.home / "relocated")
+        enter = f'{bind_commands(place)}exec "$@"'
         return [
+            *("unshare", "--mount", "sh", "-euc", enter, "sh"),
             *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"),
-            *("env", f"PGPASSWORD={password}", f"PYTHONPATH={ROOT}"),
-            *(sys.executable, "-m", "authz", *arguments, "--config", str(self.settings)),
+            *("env", f"PGPASSWORD={password}"),
+            *(*python(place), "-m", "authz", *arguments, "--config", str(self.settings)),
         ]
 
     def run(self, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:

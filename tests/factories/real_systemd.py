@@ -12,17 +12,21 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from tests.factories.relocated import bind_commands, python
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SYSTEMD = Path("/lib/systemd/systemd")
+
+#: Where this interpreter and working copy are inside.
+PLACE = "/opt/relocated"
 
 #: What a service waits for, or is stopped by, unless it says otherwise.
 _STUBS = ("sysinit", "basic", "shutdown", "network-online", "multi-user")
@@ -45,6 +49,7 @@ for directory in /lib/systemd/system /lib/systemd/system-generators /etc/systemd
     mount -t tmpfs tmpfs "$directory"
 done
 cp -a "$home/root/." /
+. "$home/bind.sh"
 systemd-sysusers "$home/sysusers.conf"
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
     /lib/systemd/systemd --unit=multi-user.target --log-target=console --log-level=info
@@ -84,6 +89,7 @@ class Machine:
         self.log = home / "console.log"
         (home / "layers").mkdir()
         shutil.copy(sysusers, home / "sysusers.conf")
+        (home / "bind.sh").write_text(bind_commands(PLACE), encoding="utf-8")
         stubs = {f"/lib/systemd/system/{name}.target": "[Unit]\n" for name in _STUBS}
         for path, text in {**stubs, **files}.items():
             file = home / "root" / path.lstrip("/")
@@ -153,6 +159,6 @@ def _children(pid: int) -> list[int]:
     return [int(one) for one in listed.split()]
 
 
-def command_script(root: Path) -> str:
+def command_script() -> str:
     """A `/opt/authz/bin/authz` that runs this working copy with this interpreter."""
-    return f'#!/bin/sh\nexec env PYTHONPATH={root} {sys.executable} -m authz "$@"\n'
+    return f'#!/bin/sh\nexec {" ".join(python(PLACE))} -m authz "$@"\n'

@@ -112,7 +112,7 @@ def test_the_image_is_of_one_release_and_says_of_which() -> None:
 
 
 def test_nothing_is_compiled_while_the_image_is_built() -> None:
-    installs = re.findall(r"pip install ((?:[^&\n]|\\\n)*)", DOCKERFILE)
+    installs = re.findall(r"pip install ([^&]*)", DOCKERFILE.replace("\\\n", " "))
 
     assert len(installs) == 2
     for install in installs:
