@@ -126,7 +126,8 @@ def _is_open(status: os.stat_result) -> bool:
     """Whether others than the service can read or change it."""
     open_to = status.st_mode & _OTHERS
     if status.st_uid == 0 and os.geteuid() != 0:
-        # systemd's credentials (an ACL for the service's user, which stat shows as the group's) and
+        # Credentials of systemd, where they are files with an ACL for the service's user (stat shows
+        # its mask as the group's right), and
         # Kubernetes' secrets with fsGroup are files of root with mode 0440.
         open_to &= ~_GROUP_READS
     return open_to != 0

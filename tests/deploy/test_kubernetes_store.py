@@ -120,7 +120,8 @@ class Pod:
         return [
             *("unshare", "--mount", "sh", "-euc", enter, "sh"),
             *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"),
-            *("env", f"PGPASSWORD={password}"),
+            # What an engine gives to a user that is not in /etc/passwd.
+            *("env", "HOME=/", f"PGPASSWORD={password}"),
             *(*python(place), "-m", "authz", *arguments, "--config", str(self.settings)),
         ]
 

@@ -159,6 +159,8 @@ class Topology:
         what its line says, for ten seconds at most.
         """
         lines = re.sub(r"^(curl .*?)  # (\d{3})$", r"expected=\2; \1", commands, flags=re.MULTILINE)
+        # Of the container; here it would be everybody's.
+        lines = lines.replace("/tmp/tablet", str(self.home / "tablet"))
         run = subprocess.run(
             ["bash", "-eu", "-o", "pipefail", "-c", f"{self._functions()}\n{lines}"],
             cwd=self.home,

@@ -51,6 +51,8 @@ done
 cp -a "$home/root/." /
 . "$home/bind.sh"
 systemd-sysusers "$home/sysusers.conf"
+# As on any machine: what systemd mounts for a service (its credentials) is seen by others.
+mount --make-rshared /
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
     /lib/systemd/systemd --unit=multi-user.target --log-target=console --log-level=info
 """
