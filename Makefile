@@ -52,7 +52,7 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema,package $(BIN)/python -m tests.deploy.run
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema,package,compose-load,build-context,systemd-analyze $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -96,6 +96,7 @@ clean: ## remove the environments and everything generated
 	GOBIN=$(CURDIR)/.tools/bin go install istio.io/istio/istioctl/cmd/istioctl@$(ISTIOCTL)
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
 	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
+	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
 	touch $@
 
 help: ## print this
@@ -136,7 +137,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Only as root on Debian; elsewhere the tests say what is missing.
 .system-packages: Makefile
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium; \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck; } >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck; \
 	fi
 	touch $@

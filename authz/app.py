@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from authz.errors import AuthzError
+from authz.node import notify
 from authz.node.addresses_file import AddressesFile
 from authz.node.data_directory import SNAPSHOTS, own_directory
 from authz.node.feed import Feed, FileFeed, StoreFeed
@@ -166,6 +167,7 @@ def _serve_alone(
         if received == signal.SIGHUP:
             feed.request()
     get_logger().info("draining")
+    notify.stopping()
     feed.stop()
     endpoint.drain()
     reporter.stop()
@@ -381,3 +383,4 @@ def _announce(
         store=None if database is None else without_password(database),
         workers=len(ready),
     )
+    notify.ready(f"answering checks on {', '.join(addresses)}")

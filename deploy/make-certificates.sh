@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Certificates to try compose.yaml with, into the directory given (default: certs beside this file):
-# a server certificate for localhost, a client authority and one client. Replace them with yours.
+# a server certificate for localhost and devices.localhost, a client authority and one client of it
+# (for the policy-file form). Replace them with yours.
 set -eu
 directory=${1:-$(dirname "$0")/certs}
 mkdir -p "$directory"
@@ -26,7 +27,7 @@ certificate() { # name, subject, authority, extensions
 
 authority server-ca 'Server CA'
 authority client-ca 'Client CA'
-certificate server localhost server-ca 'subjectAltName=DNS:localhost
+certificate server localhost server-ca 'subjectAltName=DNS:localhost,DNS:devices.localhost
 extendedKeyUsage=serverAuth'
 certificate client client-1 client-ca 'extendedKeyUsage=clientAuth'
 

@@ -23,6 +23,7 @@ from authz.cli import (
     export,
     expression,
     fingerprint,
+    health,
     host,
     import_cloudflare,
     messages,
@@ -79,6 +80,7 @@ app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("version")(version_command.version)
+app.command("health")(health.health)
 
 
 def main(arguments: list[str] | None = None) -> None:

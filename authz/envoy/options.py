@@ -126,7 +126,7 @@ def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
         TransportError: the workers cannot listen as authz.yaml says.
     """
     tls = settings.grpc.tls
-    endpoints = options.authz or _listening_addresses(settings)
+    endpoints = options.authz or listening_addresses(settings)
     return AuthzCluster(
         endpoints=endpoints,
         shared_port=settings.grpc.workers > 1 and not settings.grpc.port_per_worker,
@@ -135,7 +135,13 @@ def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
     )
 
 
-def _listening_addresses(settings: Settings) -> tuple[str, ...]:
+def listening_addresses(settings: Settings) -> tuple[str, ...]:
+    """Where to connect to the workers, one address for each port or socket.
+
+    Raises:
+        SettingsError: the port is chosen by the system, so nobody can know it from here.
+        TransportError: the workers cannot listen as authz.yaml says.
+    """
     grpc = settings.grpc
     listen = parse_address(grpc.listen)
     if not listen.is_unix and listen.port == 0:

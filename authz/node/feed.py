@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from authz.node import notify
 from authz.node.reloader import Reloader
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ class FileFeed:
     def __init__(self, source: PolicySource) -> None:
         self._source = source
         self._reloader = Reloader(
-            changed=source.changed, reload=source.reload, failed=source.failed
+            changed=source.changed,
+            reload=source.reload,
+            failed=source.failed,
+            settled=notify.reloaded,
         )
 
     @property
@@ -73,6 +77,8 @@ class FileFeed:
         self._reloader.start()
 
     def request(self) -> None:
+        # Whoever asked through a service manager (`systemctl reload`) sees how long it takes.
+        notify.reloading()
         self._reloader.request()
 
     def stop(self) -> None:

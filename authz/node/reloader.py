@@ -29,6 +29,7 @@ class Reloader:
             success or not: the same broken file is tried once.
         reload: load, compile and publish; raises AuthzError when it cannot.
         failed: told of every attempt that failed.
+        settled: told after each one that was asked for, whatever came of it.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Reloader:
         changed: Callable[[], bool],
         reload: Callable[[], None],
         failed: Callable[[AuthzError], None],
+        settled: Callable[[], None] = lambda: None,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._changed = changed
         self._reload = reload
         self._failed = failed
+        self._settled = settled
         self._poll_seconds = poll_seconds
         self._asked = threading.Event()
         self._stopped = False
@@ -78,6 +81,8 @@ class Reloader:
                 if error is not None:
                     # What goes wrong in telling cannot be told.
                     pool.submit(self._tell, error).exception()
+                if forced:
+                    pool.submit(self._settled).exception()
 
     def _tell(self, error: BaseException) -> None:
         if isinstance(error, AuthzError):

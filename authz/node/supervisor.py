@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from authz.errors import TransportError
+from authz.node import notify
 from authz.node.backoff import Backoff
 from authz.node.fleet_metrics import FleetMetrics
 from authz.node.messages import Drain, Load, Loaded, LoadFailed, Ready, StartFailed, ToSupervisor
@@ -323,6 +324,7 @@ class Supervisor:
             return
         self._stopping = True
         self._log.info("draining")
+        notify.stopping()
         self._rolling.clear()
         for slot in self._slots:
             slot.restart_at = None

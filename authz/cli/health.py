@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz health`: whether the node of these settings answers checks.
+
+For whoever restarts or waits for it (HEALTHCHECK of the image, ExecStartPost, scripts), in images
+without a shell or an HTTP client. Asks /readyz where metrics are served, else the gRPC health
+service of the port that Envoy asks, a Unix socket included.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from authz.cli import messages
+from authz.cli.options import ConfigOption, settings_of
+
+if TYPE_CHECKING:
+    from authz.settings import Settings
+
+#: How long an answer may take; HEALTHCHECK and probes give it some more.
+TIMEOUT_SECONDS: Final = 2.0
+
+#: Of a body that says why. A node's own are one line.
+_MAX_BYTES: Final = 4096
+
+
+def health(
+    config: ConfigOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing, only end with it.")] = False,
+) -> None:
+    """Ask a running authz whether it is ready.
+
+    Ends with 0 when it answers checks, 1 when it does not, 2 when it cannot be asked.
+    """
+    ready, why = _asked(settings_of(config))
+    if not quiet:
+        (messages.result if ready else messages.error)(messages.printable(why))
+    raise typer.Exit(0 if ready else 1)
+
+
+def _asked(settings: Settings) -> tuple[bool, str]:
+    """Whether it is ready, and what it, or the system, says about that.
+
+    Raises:
+        SettingsError: nothing of the node can be asked.
+    """
+    from authz.envoy.options import reachable
+    from authz.node.addresses_file import read_addresses
+    from authz.settings import parse_address
+
+    if settings.metrics.active:
+        address = settings.metrics.listen
+        if parse_address(address).port == 0:
+            # The system chose the port: only the running node knows it.
+            address = str(read_addresses(settings.data_dir).get("metrics") or "")
+            if not address:
+                return False, f"no node is running in {settings.data_dir}"
+        target = reachable(parse_address(address))
+        return _readyz(target.host, target.port)
+    return _grpc_health(settings)
+
+
+def _readyz(host: str, port: int) -> tuple[bool, str]:
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        body = response.read(_MAX_BYTES).decode("utf-8", "replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return False, f"http://{host}:{port}/readyz cannot be asked: {reason.lower()}"
+    finally:
+        connection.close()
+    return response.status == 200, body or f"status {response.status}"
+
+
+def _grpc_health(settings: Settings) -> tuple[bool, str]:
+    """What the workers say; one that serves is enough, as it is for Envoy."""
+    from authz.envoy.options import listening_addresses
+    from authz.errors import SettingsError
+
+    if settings.grpc.tls is not None:
+        raise SettingsError(
+            "metrics.listen is off and the gRPC port wants TLS: nothing of the node can be asked",
+            hint='set metrics.listen, "127.0.0.1:9464" for example',
+            where=settings.where("metrics", "listen"),
+        )
+    import grpc
+
+    from authz.extauthz.health import HEALTH_CHECK, SERVING
+
+    said: list[str] = []
+    for address in listening_addresses(settings):
+        with grpc.insecure_channel(address) as channel:
+            ask = channel.unary_unary(HEALTH_CHECK)
+            try:
+                if ask(b"", timeout=TIMEOUT_SECONDS) == SERVING:
+                    return True, f"{address} is serving"
+                said.append(f"{address} is not serving")
+            except grpc.RpcError as error:
+                said.append(f"{address} cannot be asked: {str(error.details()).lower()}")
+    return False, ", ".join(said)

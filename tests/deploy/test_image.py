@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/Dockerfile without a container engine: its context, its wheels, its command."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.factories.accepted import ROOT, accepted, tool
+from tests.factories.shipped import DEPLOY, documents
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.deploy
+
+#: Of the base image: Debian 12 has glibc 2.36, and runs wheels that were built for an older one.
+#: PEP 600.
+GLIBC = (17, 28, 31, 34, 35, 36)
+
+#: pip's words when the registry cannot be reached, as opposed to when it has no such wheel.
+UNREACHABLE = re.compile(
+    r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|Max retries exceeded"
+    r"|Connection aborted|Temporary failure in name resolution|HTTP error 5\d\d"
+)
+
+
+def go_module(name: str) -> str:
+    """A library of BuildKit or Compose that a program here is made of, with its version."""
+    modules = (ROOT / "tests" / "deploy" / "container_tools" / "go.mod").read_text()
+    (version,) = re.findall(rf"^\s*github\.com/{name}\S* (v\S+)$", modules, re.MULTILINE)
+    return f"{name} {version}"
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_every_dependency_has_a_wheel(machine: str, tmp_path: Path) -> None:
+    """What the image is built from is there for both architectures, and nothing is compiled.
+
+    Resolving only: nothing is installed, and what belongs to the other architecture cannot run.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    platforms = [
+        *(f"manylinux_2_{minor}_{machine}" for minor in GLIBC),
+        f"manylinux2014_{machine}",
+        f"linux_{machine}",
+    ]
+
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"),
+            *("--only-binary=:all:", "--python-version=3.11", "--implementation=cp"),
+            *(f"--platform={one}" for one in platforms),
+            *("--target", tmp_path, "--retries=1", "--timeout=30", "--quiet", "--report=-"),
+            *("--constraint", ROOT / "constraints.txt", *needed),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    if run.returncode != 0 and UNREACHABLE.search(run.stderr):
+        pytest.skip("the package registry cannot be reached")
+    assert run.returncode == 0, run.stderr
+    wheels = re.findall(r'"url": "[^"]*/([^/"]+\.whl)"', run.stdout)
+    assert len(wheels) >= len(needed)
+    native = [one for one in wheels if not one.endswith("-any.whl")]
+    assert all(machine in one for one in native)
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], check=True, capture_output=True, text=True
+    )
+    accepted(
+        DEPLOY / "Dockerfile",
+        " ".join(pip.stdout.split()[:2]),
+        f"{machine}: {len(wheels)} pinned wheels, {len(native)} of them native, none to compile",
+    )
+
+
+def test_both_architectures_would_be_noticed(tmp_path: Path) -> None:
+    """A wheel for one architecture is none for the other."""
+    (tmp_path / "only-1.0-py3-none-manylinux_2_17_x86_64.whl").touch()
+
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--dry-run", "--no-index"),
+            *("--only-binary=:all:", "--platform=manylinux_2_17_aarch64"),
+            *("--find-links", tmp_path, "--target", tmp_path / "target", "only"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 1
+    assert "No matching distribution found for only" in run.stderr
+
+
+def test_a_builder_is_sent_what_the_image_is_made_of_and_nothing_else(tmp_path: Path) -> None:
+    """As BuildKit reads the ignore file, with its own libraries (container_tools/build-context)."""
+    for name in (
+        *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "authz/app.py"),
+        *("authz/__pycache__/app.cpython-311.pyc", "authz/store/__pycache__/engine.pyc"),
+        *("deploy/certs/client-ca.key", "deploy/secrets/key-passphrase", ".git/config"),
+        *("authz-data/ca.key", ".venv/bin/python", "authz.yaml", "tests/conftest.py"),
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    ignore = DEPLOY / "Dockerfile.dockerignore"
+
+    run = subprocess.run(
+        [tool("build-context"), tmp_path, ignore], capture_output=True, text=True, check=False
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert set(run.stdout.split()) == {
+        *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "authz/app.py"),
+    }
+    accepted(ignore, go_module("moby/patternmatcher"), "no key, no history, no environment is sent")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("compose.yaml",), ("compose.yaml", "compose.policy-file.yaml")],
+    ids=["store", "policy file"],
+)
+def test_compose_loads_and_merges_the_files(names: tuple[str, ...], tmp_path: Path) -> None:
+    """By compose-go, which Docker Compose loads them with (container_tools/compose-load)."""
+    run = subprocess.run(
+        [tool("compose-load"), *(DEPLOY / name for name in names)],
+        cwd=DEPLOY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    loaded = tmp_path / "loaded.yaml"
+    loaded.write_text(run.stdout, encoding="utf-8")
+    services = documents(loaded)[0]["services"]
+    assert set(services) == set(documents(DEPLOY / "compose.yaml")[0]["services"])
+    # The anchor reached everybody, and the second file replaced the settings, and nothing else.
+    assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in services.values())
+    at = {one["target"]: one["source"] for one in services["authz"]["volumes"]}
+    settings = "authz.yaml" if len(names) == 1 else "authz-policy-file.yaml"
+    assert at["/etc/authz/authz.yaml"] == str(DEPLOY / settings)
+    assert at["/var/lib/authz"] == "data"
+    for name in names:
+        accepted(DEPLOY / name, go_module("compose-spec/compose-go"), "loaded, merged, consistent")
+
+
+def test_compose_would_notice_a_mistake(tmp_path: Path) -> None:
+    broken = tmp_path / "compose.yaml"
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    broken.write_text(text.replace("secrets: [key_passphrase]", "secrets: [other]"))
+
+    run = subprocess.run(
+        [tool("compose-load"), broken], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert run.returncode != 0
+    assert "undefined secret other" in run.stderr

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/systemd: what systemd says of the unit, and the unit under the real systemd."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.demo.processes import free_port
+from authz.demo.stack import ask
+from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
+from tests.factories.accepted import ROOT, accepted, tool
+from tests.factories.real_systemd import Machine, command_script, skip_unless_possible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.deploy
+
+SYSTEMD = ROOT / "deploy" / "systemd"
+UNIT = SYSTEMD / "authz.service"
+DROP_INS = (SYSTEMD / "workers.conf", SYSTEMD / "loopback-only.conf")
+
+#: Of 100, and less is better; `systemd-analyze security` calls everything below 20 "OK".
+EXPOSURE = 15
+
+
+def version() -> str:
+    said = subprocess.run(
+        [tool("systemd-analyze"), "--version"], check=True, capture_output=True, text=True
+    ).stdout
+    return " ".join(said.split()[:2])
+
+
+def installed(directory: Path, *drop_ins: Path) -> Path:
+    """The unit with drop-ins, its command replaced by one that is there."""
+    unit = directory / UNIT.name
+    unit.write_text(UNIT.read_text().replace("/opt/authz/bin/authz", "/bin/true"))
+    (directory / f"{UNIT.name}.d").mkdir()
+    for one in drop_ins:
+        text = one.read_text().replace("/opt/authz/bin/authz", "/bin/true")
+        (directory / f"{UNIT.name}.d" / one.name).write_text(text)
+    return unit
+
+
+@pytest.mark.parametrize("drop_ins", [(), DROP_INS], ids=["alone", "with drop-ins"])
+def test_systemd_has_nothing_to_say_about_the_unit(
+    tmp_path: Path, drop_ins: tuple[Path, ...]
+) -> None:
+    run = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", installed(tmp_path, *drop_ins)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (run.returncode, run.stdout + run.stderr) == (0, "")
+    for file in (UNIT, *drop_ins):
+        accepted(file, f"systemd-analyze {version()}", "verify, nothing to say")
+
+
+def test_systemd_would_notice_a_mistake(tmp_path: Path) -> None:
+    unit = installed(tmp_path)
+    unit.write_text(unit.read_text().replace("ProtectHome=yes", "ProtectHomes=yes"))
+
+    run = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "'ProtectHomes' in section" in run.stderr
+
+
+def test_the_sandbox_leaves_little_open(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [
+            *(tool("systemd-analyze"), "security", "--offline=true"),
+            *(f"--threshold={EXPOSURE}", installed(tmp_path)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout[-300:]
+    (exposure,) = re.findall(r"Overall exposure level for \S+: (\S+)", run.stdout)
+    accepted(UNIT, f"systemd-analyze {version()}", f"security, exposure {exposure} of 10")
+
+
+def test_stopping_has_time_for_the_drain() -> None:
+    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
+    from authz.node.admin.keeper import DRAIN_SECONDS as CALLS_SECONDS
+
+    assert int(seconds) > DRAIN_SECONDS + GRACE_SECONDS + CALLS_SECONDS
+
+
+# --- under the real systemd ----------------------------------------------------------------------
+
+
+class Installed(Machine):
+    """The machine of the guide, with ports that are free here."""
+
+    def __init__(self, home: Path) -> None:
+        self.metrics = f"127.0.0.1:{free_port()}"
+        self.admin = f"127.0.0.1:{free_port()}"
+        settings = (SYSTEMD / "authz.yaml").read_text()
+        settings = settings.replace("127.0.0.1:9464", self.metrics)
+        settings = settings.replace("127.0.0.1:8080", self.admin)
+        unit = "/etc/systemd/system/authz.service"
+        super().__init__(
+            home,
+            {
+                unit: UNIT.read_text(),
+                # There is no journal here.
+                f"{unit}.d/log.conf": f"[Service]\nStandardError=append:{home}/authz.log\n",
+                "/etc/authz/authz.yaml": settings,
+                "/etc/authz/key-passphrase": f"{secrets.token_hex(16)}\n",
+                "/opt/authz/bin/authz": command_script(),
+            },
+            sysusers=SYSTEMD / "authz.sysusers.conf",
+        )
+
+    def authz(self, *arguments: str, check: bool = True) -> str:
+        """A command as the guide has people run it."""
+        return self.run(
+            *("setpriv", "--reuid=authz", "--regid=authz", "--init-groups"),
+            *("/opt/authz/bin/authz", *arguments, "--config", "/etc/authz/authz.yaml"),
+            check=check,
+        )
+
+    def show(self, name: str) -> str:
+        """A property of the unit."""
+        return self.systemctl("show", "authz", f"--property={name}", "--value").strip()
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    skip_unless_possible()
+    with Installed(tmp_path_factory.mktemp("systemd")) as machine:
+        yield machine
+
+
+def test_the_unit_runs_under_the_real_systemd(machine: Installed) -> None:
+    machine.systemctl("start", "authz")
+
+    # `start` returned because the service said READY=1.
+    assert ask(machine.metrics, "/readyz") == (200, "ready\n")
+    assert machine.show("StatusText") == "answering checks on unix:/run/authz/authz.sock"
+    assert machine.authz("health") == "ready\n"
+
+    # Everything of it works in the sandbox: keys by the credential, the store, the API.
+    machine.authz("ca", "create", "--name", "devices")
+    machine.authz("host", "add", "devices.test", "--ca", "devices", "--protect", "/*")
+    assert ask(machine.admin, "/sign-in")[0] == 200
+    socket = machine.path("/run/authz/authz.sock")
+    assert oct(socket.stat().st_mode & 0o777) == "0o660"
+    assert oct(machine.path("/var/lib/authz").stat().st_mode & 0o777) == "0o700"
+
+    machine.systemctl("reload", "authz")
+    assert machine.show("ActiveState") == "active"
+
+    # Exit status 0 within TimeoutStopSec: it drained by itself and was not killed.
+    machine.systemctl("stop", "authz")
+    assert machine.show("Result") == "success"
+    assert machine.show("ExecMainStatus") == "0"
+    accepted(UNIT, version(), "runs: ready, reloaded, drained in its sandbox")
