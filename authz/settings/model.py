@@ -313,6 +313,11 @@ class Settings(Section):
         default="sqlite",
         description="`sqlite` (a file in `data_dir`) or a `postgresql://` address.",
     )
+    database_file: FilePath | None = Field(
+        default=None,
+        description="A file whose first line is the `postgresql://` address, instead of "
+        "`database`: a mounted secret, for instance.",
+    )
     store: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="Whether to answer by the store. `auto`: when there is no `policy`. `on` "

@@ -2,7 +2,9 @@
 """The secret that private keys are encrypted by: a key file, a passphrase, or a file made here.
 
 What is done with it is in authz.services.keys. A secret that other users can read is refused: it is
-all that stands between a copied database and its keys.
+all that stands between a copied database and its keys. One that belongs to root may be read by its
+group, as PostgreSQL has it for its key: a process that is not root could not read it otherwise, and
+that is how Kubernetes mounts secrets (`fsGroup`).
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ def first_line(path: Path, *, where: str, what: str = "a passphrase") -> str:
 
 def _private(path: Path, where: str) -> bytes:
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
         data = read_file(path)
     except FileNotFoundError:
         raise SettingsError(
@@ -110,13 +112,22 @@ def _private(path: Path, where: str) -> bytes:
             where=where,
             hint="let the user that runs authz read it",
         ) from None
-    if mode & _OTHERS:
+    if is_exposed(status, os.geteuid()):
         raise SettingsError(
-            f'"{path}" can be read by other users (mode {stat.S_IMODE(mode):04o})',
+            f'"{path}" can be read by other users (mode {stat.S_IMODE(status.st_mode):04o})',
             where=where,
             hint=f"it is a secret: chmod 600 {path}",
         )
     return data
+
+
+def is_exposed(status: os.stat_result, user: int) -> bool:
+    """Whether a secret file is open to more than `user`, the one that we run as.
+
+    https://www.postgresql.org/docs/current/runtime-config-connection.html, ssl_key_file.
+    """
+    of_root = status.st_uid == 0 != user
+    return bool(status.st_mode & (_OTHERS & ~stat.S_IRGRP if of_root else _OTHERS))
 
 
 def _make(path: Path) -> None:

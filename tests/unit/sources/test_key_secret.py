@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from authz.errors import SettingsError
 from authz.sources import key_secret
-from authz.sources.key_secret import KeySecret, first_line, read_secret
+from authz.sources.key_secret import KeySecret, first_line, is_exposed, read_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,28 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> 
 
     with pytest.raises(SettingsError, match=rf"can be read by other users \(mode {mode:04o}\)"):
         read_secret(named, None, tmp_path, create=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "user", "exposed"),
+    [
+        (0o440, 0, 65532, False),
+        (0o400, 0, 65532, False),
+        (0o640, 0, 65532, False),
+        (0o460, 0, 65532, True),
+        (0o444, 0, 65532, True),
+        (0o440, 65532, 65532, True),
+        (0o440, 1000, 65532, True),
+        (0o440, 0, 0, True),
+        (0o400, 65532, 65532, False),
+    ],
+)
+def test_the_group_may_read_what_belongs_to_root(
+    mode: int, owner: int, user: int, exposed: bool
+) -> None:
+    status = os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, 65532, 32, 0, 0, 0))
+
+    assert is_exposed(status, user) is exposed
 
 
 def test_a_file_that_is_not_there_or_none(tmp_path: Path) -> None:
