@@ -9,6 +9,9 @@
 {{- if and $v.policy.existingConfigMap $v.policy.existingSecret }}
 {{- fail "policy.existingConfigMap and policy.existingSecret are both set: remove one of the two" }}
 {{- end }}
+{{- if and $v.policy.enabled (not $v.policy.existingConfigMap) (not $v.policy.existingSecret) (not (trim $v.policy.content)) }}
+{{- fail "policy.content: there is no policy; write one, name policy.existingConfigMap or policy.existingSecret, or set policy.enabled to false" }}
+{{- end }}
 {{- range $key := list "data_dir" "database" "database_file" "policy" "store" "keys" }}
 {{- if hasKey $v.settings $key }}
 {{- fail (printf "settings.%s is what the chart writes: use the values policy, store and keys instead" $key) }}
