@@ -284,9 +284,10 @@ def offline_schemas(directory: Path) -> Path:
     kinds = {one["kind"].lower() for name in FORMS for one in release_of(name).objects}
     wanted = [file for kind in kinds for file in strict.glob(f"{kind}-*.json")]
     for file in [*wanted, strict / "_definitions.json"]:
-        # They name each other from the root of a server.
+        # They name each other by addresses of a server.
         text = file.read_text(encoding="utf-8").replace('"/api/_def', '"_def')
-        (directory / file.name).write_text(text, encoding="utf-8")
+        schema = {key: value for key, value in json.loads(text).items() if key != "$id"}
+        (directory / file.name).write_text(json.dumps(schema), encoding="utf-8")
     return directory / "{{.ResourceKind}}{{.KindSuffix}}.json"
 
 

@@ -51,7 +51,7 @@ lifecycle:
 securityContext:
   {{- toYaml $v.securityContext | nindent 2 }}
 resources:
-  {{- toYaml $v.resources | nindent 2 }}
+  {{- include "envoy-mtls-authz.resources" . | nindent 2 }}
 volumeMounts:
   - {name: settings, mountPath: /etc/authz/settings, readOnly: true}
   {{- if $v.policy.enabled }}
@@ -82,6 +82,21 @@ volumeMounts:
   {{- with $v.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{- /* What was measured (README.md): one worker, the control process and the API of a store, and what
+       each further worker adds. No limit of processors: being throttled is being late. */ -}}
+{{- define "envoy-mtls-authz.resources" -}}
+{{- if .Values.resources }}
+{{- toYaml .Values.resources }}
+{{- else }}
+{{- $more := sub (int .Values.grpc.workers) 1 -}}
+requests:
+  cpu: {{ add 250 (mul 250 $more) }}m
+  memory: {{ add (ternary 320 128 .Values.store.enabled) (mul 64 $more) }}Mi
+limits:
+  memory: {{ add (ternary 768 256 .Values.store.enabled) (mul 128 $more) }}Mi
+{{- end }}
 {{- end }}
 
 {{- /* For charts that take it into pods of their own; see docs/how-to/install-with-helm.md. */ -}}
