@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -20,6 +19,9 @@ import yaml
 from deploy.helm.generate import CHART, README, copies, originals, readme
 from tests.factories.accepted import accepted, go_module
 from tests.factories.helm import Release, changed, release_of, render, template, values_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.deploy
 
@@ -45,6 +47,9 @@ def strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     result = {key: strict(one) for key, one in schema.items()}
+    if isinstance(pattern := schema.get("pattern"), str):
+        # Go takes the flag anywhere, Python at the beginning.
+        result["pattern"] = pattern.replace("^(?i)", "(?i)^")
     if "properties" in schema and "additionalProperties" not in schema:
         result["additionalProperties"] = False
     return result

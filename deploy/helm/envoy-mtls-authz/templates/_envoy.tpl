@@ -9,6 +9,11 @@
 {{- .text | replace .old .new }}
 {{- end }}
 
+{{- /* The address to listen on; that of IPv6 is for IPv4, too. */ -}}
+{{- define "envoy-mtls-authz.envoyAnyAddress" -}}
+address: {{ .Values.listenHost | trimPrefix "[" | trimSuffix "]" | quote }}{{ if eq .Values.listenHost "[::]" }}, ipv4_compat: true{{ end }}
+{{- end }}
+
 {{- define "envoy-mtls-authz.envoyCertificateOld" }}
             tls_certificates:
             - certificate_chain: {filename: "/etc/envoy/tls/server.crt"}
@@ -39,7 +44,7 @@ static_resources:
   listeners:
   - name: status
     address:
-      socket_address: {address: {{ .Values.listenHost | trimPrefix "[" | trimSuffix "]" | quote }}, port_value: {{ .Values.envoy.statusPort }}}
+      socket_address: {{ printf "{%s, port_value: %v}" (include "envoy-mtls-authz.envoyAnyAddress" .) .Values.envoy.statusPort }}
     filter_chains:
     - filters:
       - name: envoy.filters.network.http_connection_manager
@@ -83,11 +88,10 @@ static_resources:
 {{- define "envoy-mtls-authz.envoyConfig" -}}
 {{- $v := .Values }}
 {{- $text := .Files.Get "files/envoy.yaml" }}
-{{- $host := $v.listenHost | trimPrefix "[" | trimSuffix "]" }}
 {{- $hops := 0 }}
 {{- with $v.settings.client_ip }}{{ $hops = default 0 .trusted_hops }}{{ end }}
 {{- $pairs := list
-  (list "address: \"0.0.0.0\", port_value: 8443" (printf "address: %q, port_value: %v" $host $v.envoy.port))
+  (list "address: \"0.0.0.0\", port_value: 8443" (printf "%s, port_value: %v" (include "envoy-mtls-authz.envoyAnyAddress" .) $v.envoy.port))
   (list "address: \"upstream\", port_value: 8000" (printf "address: %q, port_value: %v" $v.envoy.upstream.host $v.envoy.upstream.port))
   (list "xff_num_trusted_hops: 0" (printf "xff_num_trusted_hops: %v" $hops))
   (list (include "envoy-mtls-authz.envoyCertificateOld" .) (include "envoy-mtls-authz.envoyCertificateNew" .))
