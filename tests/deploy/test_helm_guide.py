@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests.factories.accepted import ROOT
 from tests.factories.helm import CHART, Release, helm, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.deploy
 
@@ -63,7 +65,7 @@ def test_the_service_is_the_one_that_the_meshes_name() -> None:
     assert "authz.authz.svc.cluster.local:50051" in PAGE
 
 
-# --- a chart above ---------------------------------------------------------------------------------
+# --- a chart above -------------------------------------------------------------------------------
 
 _ABOVE = """\
 apiVersion: apps/v1
@@ -124,5 +126,5 @@ def test_the_chart_can_be_packed(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     (archive,) = tmp_path.glob("*.tgz")
     listed = helm("show", "readme", archive).stdout
-    assert listed == (CHART / "README.md").read_text(encoding="utf-8")
+    assert listed.strip() == (CHART / "README.md").read_text(encoding="utf-8").strip()
     assert render({}, archive).objects

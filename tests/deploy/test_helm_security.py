@@ -88,7 +88,13 @@ def test_secrets_are_mounted_for_nobody_but_the_pod_and_never_in_the_environment
 
     assert "Secret" not in release.kinds
     secrets = {one["name"]: one["secret"] for one in release.pod["volumes"] if "secret" in one}
-    assert set(secrets) == {"database", "keys", "grpc-tls", "admin-tls"}
+    assert set(secrets) == {
+        "database",
+        "keys",
+        "grpc-tls",
+        "admin-tls",
+        "first-token",
+    }
     # 0400 and the pod's group, which kubelet adds: readable by this group, owned by root.
     assert {one["defaultMode"] for one in secrets.values()} == {0o400}
     assert release.container()["env"] == [{"name": "TZ", "value": "UTC"}]
@@ -107,6 +113,7 @@ def test_the_secrets_are_where_the_settings_say() -> None:
         "key": f"{mounts['grpc-tls']}/tls.key",
         "client_ca": f"{mounts['grpc-tls']}/ca.crt",
     }
+    assert settings["admin"]["first_token_file"] == f"{mounts['first-token']}/token"
     assert settings["admin"]["tls"]["key"] == f"{mounts['admin-tls']}/tls.key"
 
 

@@ -44,6 +44,7 @@ def given(at: float) -> dict[str, dict[str, bytes]]:
         "authz-keys": {"passphrase": b"correct horse", "ca.key": b"k" * 32},
         "authz-grpc": tls,
         "authz-admin": tls,
+        "authz-first-token": {"token": b"t" * 44},
         "shop-tls": tls,
         "first-sites": {"sites.yaml": policy},
         "policy": {"policy.yaml": policy},

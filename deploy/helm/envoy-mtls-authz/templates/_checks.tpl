@@ -17,7 +17,7 @@
 {{- fail (printf "settings.%s is what the chart writes: use the values policy, store and keys instead" $key) }}
 {{- end }}
 {{- end }}
-{{- range $section, $keys := dict "grpc" (list "listen" "workers" "port_per_worker" "tls") "metrics" (list "listen") "admin" (list "enabled" "listen" "tls" "allow_plaintext") "publication" (list "listen" "url") }}
+{{- range $section, $keys := dict "grpc" (list "listen" "workers" "port_per_worker" "tls") "metrics" (list "listen") "admin" (list "enabled" "listen" "tls" "allow_plaintext" "first_token_file") "publication" (list "listen" "url") }}
 {{- range $key := $keys }}
 {{- if hasKey (default dict (get $v.settings $section)) $key }}
 {{- fail (printf "settings.%s.%s is what the chart writes: use the values below %s instead" $section $key $section) }}

@@ -70,6 +70,9 @@ volumeMounts:
   {{- if $v.keys.existingSecret }}
   - {name: keys, mountPath: /etc/authz/keys, readOnly: true}
   {{- end }}
+  {{- if and $v.admin.enabled $v.admin.firstToken.existingSecret }}
+  - {name: first-token, mountPath: /etc/authz/first-token, readOnly: true}
+  {{- end }}
   {{- if and $v.admin.enabled $v.admin.tls.existingSecret }}
   - {name: admin-tls, mountPath: /etc/authz/admin-tls, readOnly: true}
   {{- end }}

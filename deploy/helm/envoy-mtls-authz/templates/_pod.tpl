@@ -107,6 +107,13 @@ topologySpreadConstraints:
   secret: {secretName: {{ . }}, defaultMode: 0400}
 {{- end }}
 {{- if $v.admin.enabled }}
+{{- with $v.admin.firstToken.existingSecret }}
+- name: first-token
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0400
+    items: [{key: {{ $v.admin.firstToken.key }}, path: token}]
+{{- end }}
 {{- with $v.admin.tls.existingSecret }}
 - name: admin-tls
   secret: {secretName: {{ . }}, defaultMode: 0400}

@@ -60,6 +60,9 @@ admin:
   {{- else }}
   allow_plaintext: {{ $v.admin.allowPlaintext }}
   {{- end }}
+  {{- if $v.admin.firstToken.existingSecret }}
+  first_token_file: /etc/authz/first-token/token
+  {{- end }}
   {{- else }}
   enabled: false
   {{- end }}
