@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.factories.accepted import ROOT
-from tests.factories.helm import CHART, Release, helm, render
+from tests.factories.helm import CHART, Release, helm, notes, render, values_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,41 @@ def test_the_service_is_the_one_that_the_meshes_name() -> None:
     mesh = (ROOT / "deploy" / "istio" / "mesh-config.yaml").read_text(encoding="utf-8")
     assert "authz.authz.svc.cluster.local" in mesh
     assert "authz.authz.svc.cluster.local:50051" in PAGE
+
+
+# --- what helm says afterwards -------------------------------------------------------------------
+
+
+def test_the_notes_say_what_is_still_to_be_done() -> None:
+    text = notes({})
+
+    assert "NOBODY MAY ASK YET" in text
+    assert "EVERYTHING IS DENIED" in text
+    assert "gate-envoy-mtls-authz.edge.svc:50051" in text
+
+
+def test_the_notes_keep_quiet_about_what_is_done() -> None:
+    text = notes(values_of("deployment-policy"))
+
+    assert "NOBODY" not in text
+    assert "DENIED" not in text
+    assert "token" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("deployment-postgresql", "besides the one in the secret authz-first-token:"),
+        ("deployment-postgresql", "gate-envoy-mtls-authz.edge.svc:50052"),
+        ("deployment-sqlite", "The admin port has no TLS"),
+        ("deployment-sqlite", "-- authz token create --name operator"),
+        ("daemonset-hostport", "port 50052 of their own node"),
+        ("sidecar-policy", "the Service gate-envoy-mtls-authz, port 443"),
+        ("sidecar-container", "No pods"),
+    ],
+)
+def test_the_notes_of_each_form(name: str, said: str) -> None:
+    assert said in notes(values_of(name))
 
 
 # --- a chart above -------------------------------------------------------------------------------

@@ -111,7 +111,10 @@ class RunningPod:
     def _start(self, name: str, entrypoint: list[str | Path]) -> None:
         container = self.release.container(name)
         assert container.get("command", ["envoy"]) == ["envoy"]
-        arguments = [self.pod.localized(name, one) for one in container["args"]]
+        arguments = [
+            self.pod.localized(name, one).replace("$(POD_NAME)", "gate-0")
+            for one in container["args"]
+        ]
         child = self.children.start(name, [*entrypoint, *arguments], self.home / f"{name}.log")
         child.wait_until(lambda: self.probe(name, "startupProbe") == 200, "its startup probe")
         assert self.probe(name, "readinessProbe") == 200
@@ -185,7 +188,7 @@ def test_envoy_accepts_its_configuration(name: str, tmp_path: Path, envoy_binary
     run = subprocess.run(
         [
             *(envoy_binary, "--mode", "validate", "--log-level", "warning"),
-            *("-c", pod.file("envoy", "/etc/envoy/config/envoy.yaml")),
+            *(pod.localized("envoy", one) for one in release.container("envoy")["args"]),
         ],
         capture_output=True,
         text=True,

@@ -111,6 +111,16 @@ def render(values: Mapping[str, Any] | None = None, chart: Path = CHART) -> Rele
     return Release(text=run.stdout, objects=objects)
 
 
+def notes(values: Mapping[str, Any]) -> str:
+    """What helm says after an installation with these values."""
+    run = helm(
+        *("install", "gate", CHART, "--dry-run=client", "--namespace", NAMESPACE, "--values", "-"),
+        given=json.dumps(values),
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.partition("\nNOTES:\n")[2]
+
+
 def values_of(name: str) -> Values:
     """The values of ci/NAME.yaml."""
     loaded = yaml.safe_load((CHART / "ci" / f"{name}.yaml").read_text(encoding="utf-8"))

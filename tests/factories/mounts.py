@@ -100,7 +100,8 @@ def mount_pod(release: Release, home: Path, given: Mapping[str, Mapping[str, byt
             directory.mkdir(parents=True)
             pod.volumes[volume["name"]] = directory
         else:
-            pod.volumes[volume["name"]] = MountedFiles(directory, {})
+            mode = volume.get("secret", {}).get("defaultMode", 0o644)
+            pod.volumes[volume["name"]] = MountedFiles(directory, {}, mode)
     own = {
         one["metadata"]["name"]: {key: text.encode() for key, text in one["data"].items()}
         for one in release.all("ConfigMap")

@@ -122,7 +122,26 @@ name: envoy
 image: {{ include "envoy-mtls-authz.image" (dict "image" $e.image "tag" "") }}
 imagePullPolicy: {{ $e.image.pullPolicy }}
 command: [envoy]
-args: ["-c", /etc/envoy/config/envoy.yaml, --concurrency, {{ $e.concurrency | toString | quote }}, --disable-hot-restart{{ range $e.extraArgs }}, {{ . | quote }}{{ end }}]
+args:
+  - -c
+  - /etc/envoy/config/envoy.yaml
+  - --concurrency
+  - {{ $e.concurrency | toString | quote }}
+  # Nobody starts another one in this container.
+  - --disable-hot-restart
+  {{- if not $e.existingConfigMap }}
+  # Envoy asks for a name of its own before it follows the file of its certificate.
+  - --service-cluster
+  - {{ include "envoy-mtls-authz.fullname" . }}
+  - --service-node
+  - $(POD_NAME)
+  {{- end }}
+  {{- range $e.extraArgs }}
+  - {{ . | quote }}
+  {{- end }}
+env:
+  - name: POD_NAME
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
 ports:
   - {name: https, containerPort: {{ $e.port }}}
   - {name: envoy-metrics, containerPort: {{ $e.statusPort }}}
