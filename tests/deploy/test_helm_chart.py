@@ -313,3 +313,32 @@ def test_kubeconform_agrees(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert json.loads(run.stdout)["summary"]["valid"] == len(own)
     accepted(CHART, "kubeconform", "what every form renders: Kubernetes 1.37, strict, offline")
+
+
+def test_a_virtual_address_is_for_those_who_want_one() -> None:
+    assert release_of("deployment-policy").one("Service")["spec"]["clusterIP"] == "None"
+
+    values = changed(values_of("deployment-policy"), "service.headless", False)
+
+    assert "clusterIP" not in render(values).one("Service")["spec"]
+
+
+@pytest.mark.parametrize(
+    ("name", "memory"),
+    [
+        ("deployment-policy", ("128Mi", "256Mi")),
+        ("deployment-sqlite", ("320Mi", "768Mi")),
+        ("daemonset-hostport", ("192Mi", "384Mi")),
+        ("sidecar-postgresql", ("384Mi", "896Mi")),
+    ],
+)
+def test_memory_follows_what_was_measured(name: str, memory: tuple[str, str]) -> None:
+    resources = release_of(name).container()["resources"]
+
+    assert (resources["requests"]["memory"], resources["limits"]["memory"]) == memory
+
+
+def test_resources_of_the_values_win() -> None:
+    resources = release_of("deployment-postgresql").container()["resources"]
+
+    assert resources == values_of("deployment-postgresql")["resources"]
