@@ -60,9 +60,9 @@ def troubles(given: argparse.Namespace) -> list[str]:
     status, why = get(f"{given.metrics}/readyz")
     if status != 200:
         found.append(f"/readyz says {status}: {why.strip()}")
-    generation = re.search(
-        r"^authz_snapshot_generation (\S+)", get(f"{given.metrics}/metrics")[1], re.M
-    )
+    metrics = get(f"{given.metrics}/metrics")[1]
+    # With several workers, each says what it answers by.
+    generation = re.search(r"^authz_snapshot_generation(?:{[^}]*})? (\S+)$", metrics, re.MULTILINE)
     if generation is None or float(generation[1]) < 1:
         found.append("no policy is in force: authz_snapshot_generation is not 1 or more")
     if given.envoy and (status := through_envoy(given.envoy)) == 503:
