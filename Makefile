@@ -16,6 +16,8 @@ HELM := v4.3.1
 # Istio tags no version of its Go module.
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
 KUBECONFORM := v0.8.0
+# Its definitions of ServiceMonitor and PrometheusRule.
+PROMETHEUS_OPERATOR := v0.85.0
 
 .PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
 
@@ -52,7 +54,7 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema,package,compose-load,build-context,systemd-analyze $(BIN)/python -m tests.deploy.run
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema,package,compose-load,build-context,systemd-analyze,prometheus-operator $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -97,6 +99,7 @@ clean: ## remove the environments and everything generated
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
 	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
 	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
+	go mod download github.com/prometheus-operator/prometheus-operator@$(PROMETHEUS_OPERATOR)
 	touch $@
 
 help: ## print this

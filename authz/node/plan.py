@@ -190,6 +190,7 @@ def _admin_config(settings: Settings) -> AdminConfig:
         client_ip_trusted_hops=settings.client_ip.trusted_hops,
         certificate_bytes=settings.limits.certificate_bytes,
         chain_length=settings.limits.chain_length,
+        first_token_file=None if admin.first_token_file is None else str(admin.first_token_file),
         events_allowed_seconds=settings.events.allowed_seconds,
         events_allowed_every=settings.events.allowed_every,
         key_file=None if keys.key_file is None else str(keys.key_file),

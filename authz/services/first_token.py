@@ -5,11 +5,15 @@ It is made when the store has never had a token, and once: of two nodes that sta
 one makes it. The file appears whole and is never written over. When there is one already although
 the store has no token, the store is not the one that the file was made for; whoever has that token
 must not come to the new store with it, so nothing is made and a person has to look.
+
+Or whoever installs brings it, in a file (a mounted secret): then none is written. It is the first
+token and no more: once the store has had one, the file is not looked at.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from authz.errors import SettingsError
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import add_token
+from authz.sources.key_secret import first_line
 
 if TYPE_CHECKING:
     from authz.store.engine import Store
@@ -24,39 +29,63 @@ if TYPE_CHECKING:
 #: The file's name in the data directory.
 FILE_NAME: Final = "admin-token"
 
+#: As random as those that are made here, and what fits into a header as it is.
+_GIVEN: Final = re.compile(r"[A-Za-z0-9_-]{43,128}")
+
 #: As the audit log names who makes it.
 _ACTOR: Final = "first start"
 
 
-def first_token(store: Store, data_dir: Path, *, at: float) -> Path | None:
+def first_token(
+    store: Store, data_dir: Path, *, at: float, given: Path | None = None
+) -> Path | None:
     """Make the first token; where it is, or None when the store has, or had, tokens already.
 
     Call it before the API takes calls, and log the path; the token itself is only in the file.
 
+    Args:
+        given: a file that has it, instead of one that is made.
+
     Raises:
-        SettingsError: the file is there already, or cannot be written; no token was made, and
-            `authz token create` makes one.
+        SettingsError: the file is there already, or cannot be written, or the given one has no
+            token; none was made, and `authz token create` makes one.
         StoreUnavailableError: the store cannot be read or written to.
     """
     with store.read() as session:
         if session.tokens.all():
             return None
-    file = data_dir / FILE_NAME
+    secret = None if given is None else _given(given)
+    file = data_dir / FILE_NAME if given is None else given
     written = False
     try:
         # A transaction that takes a revision: another node that does so waits for this one.
         with store.write() as session:
             if session.tokens.all():
                 return None
-            made = add_token(session, "admin", EVERYTHING, actor=_ACTOR, at=at)
-            _write_new(file, f"{made.secret}\n")
-            written = True
+            made = add_token(session, "admin", EVERYTHING, secret=secret, actor=_ACTOR, at=at)
+            if given is None:
+                _write_new(file, f"{made.secret}\n")
+                written = True
     except BaseException:
         # A token that is not in the store would only be taken for one that is.
         if written:
             file.unlink(missing_ok=True)
         raise
     return file
+
+
+def _given(file: Path) -> str:
+    """The token that somebody brings; never repeated in what is raised."""
+    where = "admin.first_token_file"
+    secret = first_line(file, what="a token", where=where)
+    if not _GIVEN.fullmatch(secret):
+        raise SettingsError(
+            f'the first line of "{file}" is no token',
+            hint="write 43 to 128 random characters of A-Za-z0-9_- there: "
+            "openssl rand -base64 33 | tr +/ -_",
+            where=where,
+        )
+    return secret
 
 
 def _write_new(file: Path, text: str) -> None:

@@ -98,15 +98,19 @@ def add_token(
     expires_at: float | None = None,
     within: frozenset[Grant] | None = None,
     until: float | None = None,
+    secret: str | None = None,
     actor: str,
     at: float,
 ) -> MadeToken:
-    """`create_token`, in a transaction that is open already; raises what that does."""
+    """`create_token`, in a transaction that is open already; raises what that does.
+
+    `secret` is one that the caller knows to be random, instead of a new one.
+    """
     check_times(not_before, expires_at, at)
     check_end(until, expires_at)
     policies = checked_policies(session, granted)
     check_within(within, grants_of(policies))
-    secret = new_secret()
+    secret = new_secret() if secret is None else secret
     token = Token(
         id=new_id(),
         name=checked_name("name of the token", name),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from authz.errors import SettingsError
+from authz.settings.database_file import with_database
 from authz.settings.model import Settings
 from authz.settings.problems import Problem, problems_of
 from authz.settings.yaml_document import YamlDocument, YamlError, format_path
@@ -96,9 +97,13 @@ def load_settings(path: Path | None = None, overrides: Sequence[Override] = ()) 
     for override in overrides:
         values = _overridden(values, override.path, _value_of(override))
         origin.options[override.path] = override.option
+        if override.path == ("database",) and isinstance(values, dict):
+            # The option wins over either way to say it in the file.
+            values = {key: value for key, value in values.items() if key != "database_file"}
     # A default directory resolves like a written one: as if the file spelt it out.
     values = {"data_dir": str(Settings.model_fields["data_dir"].default), **values}
     base = path.parent if path is not None else Path()
+    values = with_database(values, base, origin.where)
     try:
         settings = Settings.model_validate(values, context={"base": base})
     except ValidationError as error:

@@ -146,6 +146,12 @@ class AdminSettings(Section):
     allow_plaintext: bool = Field(
         default=False, description="Allows a `listen` beyond loopback without TLS."
     )
+    first_token_file: FilePath | None = Field(
+        default=None,
+        description="A file whose first line is the first token of a store that never had one: "
+        "random, 43 to 128 characters of `A-Za-z0-9_-`. Without it, one is made and written to "
+        "`admin-token` in `data_dir`.",
+    )
     dashboard: DashboardSettings = Field(default_factory=DashboardSettings)
 
     @property
@@ -318,6 +324,11 @@ class Settings(Section):
     ] = Field(
         default="sqlite",
         description="`sqlite` (a file in `data_dir`) or a `postgresql://` address.",
+    )
+    database_file: FilePath | None = Field(
+        default=None,
+        description="A file whose first line is the `postgresql://` address, instead of "
+        "`database`: a mounted secret, for instance.",
     )
     store: Literal["auto", "on", "off"] = Field(
         default="auto",

@@ -2,8 +2,9 @@
 """The secret that private keys are encrypted by: a key file, a passphrase, or a file made here.
 
 What is done with it is in authz.services.keys. A secret that other users can read is refused: it is
-all that stands between a copied database and its keys. One that root hands to a group is not: that
-is how orchestrators give a secret to a service that is not root.
+all that stands between a copied database and its keys. One that belongs to root may be read by its
+group, as PostgreSQL has it for its key: a process that is not root could not read it otherwise, and
+that is how Kubernetes (`fsGroup`) and systemd (`LoadCredential`) hand secrets out.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ DEFAULT_FILE: Final = "ca.key"
 _NEW_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 #: The part of it that root may give to a group.
-_GROUP_READS: Final = stat.S_IRGRP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def _private(path: Path, where: str) -> bytes:
             where=where,
             hint="let the user that runs authz read it",
         ) from None
-    if _is_open(status):
+    if is_exposed(status, os.geteuid()):
         raise SettingsError(
             f'"{path}" can be read by other users (mode {stat.S_IMODE(status.st_mode):04o})',
             where=where,
@@ -122,15 +122,13 @@ def _private(path: Path, where: str) -> bytes:
     return data
 
 
-def _is_open(status: os.stat_result) -> bool:
-    """Whether others than the service can read or change it."""
-    open_to = status.st_mode & _OTHERS
-    if status.st_uid == 0 and os.geteuid() != 0:
-        # Credentials of systemd, where they are files with an ACL for the service's user (stat shows
-        # its mask as the group's right), and
-        # Kubernetes' secrets with fsGroup are files of root with mode 0440.
-        open_to &= ~_GROUP_READS
-    return open_to != 0
+def is_exposed(status: os.stat_result, user: int) -> bool:
+    """Whether a secret file is open to more than `user`, the one that we run as.
+
+    https://www.postgresql.org/docs/current/runtime-config-connection.html, ssl_key_file.
+    """
+    of_root = status.st_uid == 0 != user
+    return bool(status.st_mode & (_OTHERS & ~stat.S_IRGRP if of_root else _OTHERS))
 
 
 def _make(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def accepted(artefact: Path | str, program: str, what: str) -> None:
     # One write of one line: tests run side by side.
     with Path(target).open("a", encoding="utf-8") as file:
         file.write(line + "\n")
+
+
+def go_module(path: str) -> Path:
+    """The newest version of a Go module that the Makefile has fetched; skipped without it.
+
+    It fails instead where `AUTHZ_REQUIRE` names the last part of its path.
+    """
+    name = path.rpartition("/")[2]
+    go = shutil.which("go")
+    if go is not None:
+        cache = subprocess.run(
+            [go, "env", "GOMODCACHE"], capture_output=True, text=True, timeout=60, check=True
+        ).stdout.strip()
+        parent = Path(cache) / path
+        found = sorted(parent.parent.glob(f"{name}@v*"))
+        if found:
+            return found[-1]
+    if required(name):
+        pytest.fail(f"the Go module {path} is not there: make .tools fetches it")
+    pytest.skip(f"the Go module {path} is not there")
 
 
 def tool(name: str) -> Path:

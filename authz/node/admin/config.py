@@ -50,6 +50,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
             to decide recorded requests again.
         events_allowed_seconds, events_allowed_every: which allowed checks are told, for pages to
             say.
+        first_token_file: what has the first token; None makes one.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
         fetched: the directory of what was fetched, None where nothing is.
         settings: all of them, as `Settings` takes them, for the pages that tell how a node runs.
@@ -72,6 +73,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     chain_length: int = 8
     events_allowed_seconds: int = 10
     events_allowed_every: int = 0
+    first_token_file: str | None = None
     key_file: str | None = None
     passphrase_file: str | None = None
     fetched: str | None = None

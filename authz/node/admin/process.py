@@ -162,9 +162,15 @@ class Admin:
 
     def _first_token(self) -> None:
         """Once the store is there, without waiting for anybody to call."""
+        given = self._config.first_token_file
         while not self._stopping.is_set():
             try:
-                file = first_token(self._store(), Path(self._config.data_dir), at=time.time())
+                file = first_token(
+                    self._store(),
+                    Path(self._config.data_dir),
+                    at=time.time(),
+                    given=None if given is None else Path(given),
+                )
             except StoreError as error:
                 get_logger().debug("the store cannot be opened yet", reason=str(error))
                 self._stopping.wait(RETRY_SECONDS)

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.deploy
 
+#: Templates of the chart are no YAML before helm has read them (tests/deploy).
 YAML_FILES = sorted(
-    [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml"), *(ROOT / "envoy").glob("*.yaml")]
+    file
+    for file in [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml"), *(ROOT / "envoy").glob("*.yaml")]
+    if "templates" not in file.relative_to(DEPLOY.parent).parts
 )
 KUBERNETES = sorted(
     file for name in ("kubernetes", "istio", "envoy-gateway") for file in (DEPLOY / name).iterdir()

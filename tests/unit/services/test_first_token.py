@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.unit.services.conftest import World
 
 
+GIVEN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ_-"
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     directory = tmp_path / "data"
@@ -108,3 +111,70 @@ def test_a_token_that_could_not_be_kept_has_no_file(
 
     assert list(data.iterdir()) == []
     assert list_tokens(world.store) == []
+
+
+def given_in(directory: Path, text: str) -> Path:
+    file = directory / "given"
+    file.write_text(text)
+    file.chmod(0o600)
+    return file
+
+
+def test_one_that_is_brought_is_taken_and_written_nowhere(
+    world: World, data: Path, tmp_path: Path
+) -> None:
+    file = given_in(tmp_path, f"{GIVEN}\n")
+
+    assert first_token(world.store, data, at=AT, given=file) == file
+
+    assert not exceeding(authenticate(world.store, GIVEN, at=AT).grants, EVERYTHING)
+    assert list(data.iterdir()) == []
+    assert GIVEN not in repr(world.audited())
+
+
+def test_one_that_is_brought_later_is_not(world: World, data: Path, tmp_path: Path) -> None:
+    create_token(world.store, "x", EVERYTHING, actor="t", at=AT)
+
+    assert first_token(world.store, data, at=AT, given=given_in(tmp_path, GIVEN)) is None
+
+    with pytest.raises(Exception, match="not known"):
+        authenticate(world.store, GIVEN, at=AT)
+
+
+@pytest.mark.parametrize("text", ["", "short", "a" * 42, "a" * 129, "a" * 42 + "+", f"\n{GIVEN}"])
+def test_what_could_be_guessed_or_is_none_is_refused(
+    world: World, data: Path, tmp_path: Path, text: str
+) -> None:
+    file = given_in(tmp_path, text)
+
+    with pytest.raises(SettingsError) as error:
+        first_token(world.store, data, at=AT, given=file)
+
+    assert error.value.where == "admin.first_token_file"
+    assert list_tokens(world.store) == []
+
+
+def test_a_file_that_others_can_read_is_no_secret(world: World, data: Path, tmp_path: Path) -> None:
+    file = given_in(tmp_path, GIVEN)
+    file.chmod(0o644)
+
+    with pytest.raises(SettingsError, match="can be read by other users"):
+        first_token(world.store, data, at=AT, given=file)
+
+    assert list_tokens(world.store) == []
+
+
+def test_one_that_could_not_be_kept_leaves_the_file(
+    world: World, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = given_in(tmp_path, GIVEN)
+
+    def failing() -> None:
+        raise StoreUnavailableError("the disk is full")
+
+    monkeypatch.setattr(world.store, "write", failing)
+
+    with pytest.raises(StoreUnavailableError):
+        first_token(world.store, data, at=AT, given=file)
+
+    assert file.exists()

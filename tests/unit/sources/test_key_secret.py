@@ -11,7 +11,7 @@ import pytest
 
 from authz.errors import SettingsError
 from authz.sources import key_secret
-from authz.sources.key_secret import KeySecret, first_line, read_secret
+from authz.sources.key_secret import KeySecret, first_line, is_exposed, read_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,40 +84,25 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("mode", "owner", "user", "is_taken"),
+    ("mode", "owner", "user", "exposed"),
     [
-        (0o440, 0, 65532, True),
-        (0o640, 0, 65532, True),
-        # Others than its group, or a group that writes: nobody hands secrets out like that.
-        (0o444, 0, 65532, False),
-        (0o660, 0, 65532, False),
-        # A group that the service's own user, or anybody else, opened it to.
-        (0o440, 65532, 65532, False),
-        (0o440, 1000, 65532, False),
-        # Root needs no group to read it.
-        (0o440, 0, 0, False),
+        (0o440, 0, 65532, False),
+        (0o400, 0, 65532, False),
+        (0o640, 0, 65532, False),
+        (0o460, 0, 65532, True),
+        (0o444, 0, 65532, True),
+        (0o440, 65532, 65532, True),
+        (0o440, 1000, 65532, True),
+        (0o440, 0, 0, True),
+        (0o400, 65532, 65532, False),
     ],
 )
-def test_root_may_hand_a_secret_to_the_group_of_a_service(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    mode: int,
-    owner: int,
-    user: int,
-    is_taken: bool,
+def test_the_group_may_read_what_belongs_to_root(
+    mode: int, owner: int, user: int, exposed: bool
 ) -> None:
-    """As systemd's credentials and secrets of Kubernetes with fsGroup are."""
-    named = _file(tmp_path / "k", b"k" * 32, mode)
-    found = list(named.stat())
-    found[stat.ST_UID] = owner
-    monkeypatch.setattr(type(named), "stat", lambda *_, **__: os.stat_result(found))
-    monkeypatch.setattr(key_secret.os, "geteuid", lambda: user)
+    status = os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, 65532, 32, 0, 0, 0))
 
-    if is_taken:
-        assert read_secret(named, None, tmp_path, create=True).key_file == b"k" * 32
-    else:
-        with pytest.raises(SettingsError, match="can be read by other users"):
-            read_secret(named, None, tmp_path, create=True)
+    assert is_exposed(status, user) is exposed
 
 
 def test_a_file_that_is_not_there_or_none(tmp_path: Path) -> None:

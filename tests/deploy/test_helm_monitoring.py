@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ServiceMonitor, PrometheusRule and dashboards of the Helm chart, and the files it copies.
+
+Kinds of the Prometheus Operator are compared with its own definitions (the published CRDs), rules
+are read by promtool.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import yaml
+
+from deploy.helm.generate import CHART, README, copies, originals, readme
+from tests.factories.accepted import accepted, go_module
+from tests.factories.helm import Release, changed, release_of, render, template, values_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.deploy
+
+OPERATOR = "github.com/prometheus-operator/prometheus-operator"
+RULES = """\
+groups:
+  - name: one
+    rules:
+      - record: instance:authz_checks:rate5m
+        expr: sum by (instance) (rate(authz_checks_total[5m]))
+      - alert: AuthzDown
+        expr: up{job="authz"} == 0
+        for: 2m
+        labels: {severity: critical}
+        annotations: {summary: "{{ $labels.instance }} is gone"}
+"""
+
+
+def strict(schema: Any) -> Any:
+    """The schema, keys that it does not know refused, as the API server warns of them."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: strict(one) for key, one in schema.items()}
+    if isinstance(pattern := schema.get("pattern"), str):
+        # Go takes the flag anywhere, Python at the beginning.
+        result["pattern"] = pattern.replace("^(?i)", "(?i)^")
+    if "properties" in schema and "additionalProperties" not in schema:
+        result["additionalProperties"] = False
+    return result
+
+
+def definition(kind: str) -> tuple[Any, str]:
+    """The schema of a kind of the operator, and the operator's version."""
+    module = go_module(OPERATOR)
+    directory = module / "example" / "prometheus-operator-crd"
+    file = directory / f"monitoring.coreos.com_{kind.lower()}s.yaml"
+    (version,) = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]["versions"]
+    schema = strict(version["schema"]["openAPIV3Schema"])
+    # Left open by the definition: it is every object's.
+    schema["properties"]["metadata"] = {"type": "object"}
+    return schema, module.name.replace("@", " ")
+
+
+def check(thing: Any) -> str:
+    schema, operator = definition(thing["kind"])
+    jsonschema.validate(thing, schema)
+    return operator
+
+
+def chart_with(tmp_path: Path, **files: str) -> Path:
+    """A copy of the chart with other files, `rules__one_yml` being files/rules/one.yml."""
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    for folder in ("rules", "dashboards"):
+        shutil.rmtree(chart / "files" / folder, ignore_errors=True)
+        (chart / "files" / folder).mkdir()
+    for name, text in files.items():
+        folder, _, rest = name.partition("__")
+        (chart / "files" / folder / rest.replace("_", ".")).write_text(text, encoding="utf-8")
+    return chart
+
+
+@pytest.mark.parametrize("name", ["deployment-postgresql", "sidecar-policy"])
+def test_the_service_monitor_is_one_of_the_operator_s(name: str) -> None:
+    monitor = release_of(name).one("ServiceMonitor")
+
+    operator = check(monitor)
+
+    accepted(CHART / "templates" / "servicemonitor.yaml", operator, "its definition, strict")
+
+
+def test_the_definition_would_notice_a_mistake() -> None:
+    monitor = release_of("sidecar-policy").one("ServiceMonitor")
+
+    with pytest.raises(jsonschema.ValidationError, match="'endpoint' was unexpected"):
+        check({**monitor, "spec": {**monitor["spec"], "endpoint": []}})
+
+
+@pytest.mark.parametrize("name", ["deployment-postgresql", "sidecar-policy"])
+def test_the_service_monitor_selects_one_service_and_its_ports(name: str) -> None:
+    release = release_of(name)
+    spec = release.one("ServiceMonitor")["spec"]
+
+    (service,) = [
+        one
+        for one in release.all("Service")
+        if spec["selector"]["matchLabels"].items() <= one["metadata"]["labels"].items()
+    ]
+    ports = {port["name"] for port in service["spec"]["ports"]}
+    assert {one["port"] for one in spec["endpoints"]} == ports
+
+
+def rule_of(release: Release) -> Any:
+    return release.one("PrometheusRule")
+
+
+def promtool(groups: Any, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    run = subprocess.run(
+        ["promtool", "check", "rules", file],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.prometheus
+def test_rules_come_as_they_are(tmp_path: Path) -> None:
+    values = changed(values_of("deployment-policy"), "prometheusRule.enabled", True)
+    chart = chart_with(tmp_path, rules__one_yml=RULES, rules__two_yml=RULES.replace("one", "two"))
+
+    rule = rule_of(render(values, chart))
+
+    first, second = (
+        yaml.safe_load(text)["groups"][0] for text in (RULES, RULES.replace("one", "two"))
+    )
+    assert rule["spec"] == {"groups": [first, second]}
+    operator = check(rule)
+    promtool(rule["spec"]["groups"], tmp_path)
+    accepted(CHART / "templates" / "prometheusrule.yaml", operator, "its definition, strict")
+    accepted(CHART / "templates" / "prometheusrule.yaml", "promtool", "check rules")
+
+
+@pytest.mark.prometheus
+def test_the_shipped_rules_are_rules(tmp_path: Path) -> None:
+    shipped = [path for path in originals() if path.parent.name == "rules"]
+    values = changed(values_of("deployment-policy"), "prometheusRule.enabled", True)
+
+    run = template(values)
+
+    if not shipped:
+        assert "this chart was packed without files/rules" in run.stderr
+        return
+    rule = rule_of(render(values))
+    check(rule)
+    promtool(rule["spec"]["groups"], tmp_path)
+    groups = [yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in shipped]
+    assert rule["spec"]["groups"] == [one for several in groups for one in several]
+
+
+def test_a_dashboard_is_a_config_map_that_grafana_s_sidecar_finds(tmp_path: Path) -> None:
+    board = {"title": "Checks", "panels": [{"expr": "{{instance}} {{ .Values }}"}]}
+    values = changed(values_of("deployment-policy"), "dashboards.enabled", True)
+    chart = chart_with(tmp_path, dashboards__checks_json=json.dumps(board, indent=2))
+
+    config = render(values, chart).one("ConfigMap", "-checks")
+
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(config["data"]["checks.json"]) == board
+
+
+def test_the_shipped_dashboards_come_as_they_are() -> None:
+    shipped = [path for path in originals() if path.parent.name == "dashboards"]
+    values = changed(values_of("deployment-policy"), "dashboards.enabled", True)
+
+    if not shipped:
+        assert "this chart was packed without files/dashboards" in template(values).stderr
+        return
+    found = {
+        key: json.loads(text)
+        for one in render(values).all("ConfigMap")
+        if "grafana_dashboard" in one["metadata"]["labels"]
+        for key, text in one["data"].items()
+    }
+    assert found == {path.name: json.loads(path.read_text("utf-8")) for path in shipped}
+
+
+def test_copies_in_the_chart_are_those_of_their_originals() -> None:
+    """Otherwise: python -m deploy.helm.generate"""
+    wanted = originals()
+
+    assert copies() == sorted(wanted)
+    for copy, original in wanted.items():
+        assert copy.read_bytes() == original.read_bytes(), copy
+    accepted("deploy/helm/generate.py", "python", "the copies in the chart are what it writes")
+
+
+def test_the_readme_has_the_values_as_they_are() -> None:
+    """Otherwise: python -m deploy.helm.generate"""
+    assert README.read_text(encoding="utf-8") == readme()
+    assert "| `grpc.workers` | `1` |" in readme()
