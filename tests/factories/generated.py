@@ -118,8 +118,8 @@ class _Local:
     def _named(self, group: str, name: str, key: str = "name") -> dict[str, Any]:
         """A resource of the configuration."""
         (one,) = [one for one in self._found[group] if one[key] == name]
-        resource: dict[str, Any] = one
-        return resource
+        # The type stands outside, or in the file, where it is written again.
+        return {key: value for key, value in one.items() if key != "@type"}
 
     def _listener(self, name: str, port: int) -> dict[str, Any]:
         listener = self._named("listeners", name)

@@ -263,10 +263,11 @@ def _without_contents(resources: dict[str, Any], made_up: list[dict[str, Any]]) 
 
 
 def _sorted(value: Any) -> Any:
-    """Resources by name: a translator may print them in any order."""
+    """Resources by name, each once: routes that two listeners share are printed twice."""
     if not isinstance(value, list):
         return value
-    return sorted(value, key=lambda one: str(one.get("name") or one.get("clusterName")))
+    by_name = {str(one.get("name") or one.get("clusterName")): one for one in value}
+    return [by_name[name] for name in sorted(by_name)]
 
 
 def _of_envoy_gateway(output: dict[str, Any]) -> dict[str, Any]:
