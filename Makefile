@@ -15,6 +15,7 @@ HELM := v4.3.1
 # Istio tags no version of its Go module.
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
 KUBECONFORM := v0.8.0
+EGCTL := v1.9.1
 
 .PHONY: help setup demo test acceptance check fix protos docs verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel clean
 
@@ -47,8 +48,8 @@ docs: setup ## regenerate docs/reference from the code
 screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, into docs/images
 	$(BIN)/python docs/screenshots.py
 
-verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform $(BIN)/python -m tests.deploy.run
+verify-deploy: setup .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm, istioctl and egctl once, 25 minutes)
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -85,10 +86,12 @@ clean: ## remove the environments and everything generated
 # Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
 .tools/.installed: Makefile
 	mkdir -p .tools/bin
-	command -v go >/dev/null || { echo "Go is needed to build helm and istioctl" >&2; exit 1; }
+	command -v go >/dev/null || { echo "Go is needed to build helm, istioctl and the translators" >&2; exit 1; }
 	GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v4/cmd/helm@$(HELM)
 	GOBIN=$(CURDIR)/.tools/bin go install istio.io/istio/istioctl/cmd/istioctl@$(ISTIOCTL)
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/envoyproxy/gateway/cmd/egctl@$(EGCTL)
+	cd tests/deploy/translators/istio && go build -o $(CURDIR)/.tools/bin/istio-config .
 	touch $@
 
 help: ## print this

@@ -32,7 +32,7 @@ _ProxyProtocol = Annotated[
     typer.Option(
         "--proxy-protocol-from",
         metavar="CIDR",
-        help="Behind a load balancer that writes PROXY headers: where it connects from. Repeatable.",
+        help="A load balancer in front writes PROXY headers and connects from here (repeatable).",
     ),
 ]
 

@@ -48,9 +48,7 @@ ISTIO: Final = ControlPlane(
     listener="0.0.0.0_443",
     authz=_ISTIO_AUTHZ,
     app=_ISTIO_APP,
-    certificates=(
-        ("kubernetes://gateway-certificate", "kubernetes://gateway-certificate-cacert"),
-    ),
+    certificates=(("kubernetes://gateway-certificate", "kubernetes://gateway-certificate-cacert"),),
     without=ISTIO_ONLY,
     mesh=True,
 )

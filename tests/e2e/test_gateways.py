@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from cryptography import x509
 
 from authz.demo.credentials import make_credentials
-from authz.demo.pki import DAY
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
 from tests.e2e.gateways import ENVOY_GATEWAY, start_gateway
@@ -67,9 +68,7 @@ def gateway(
     credentials = make_credentials(tmp_path_factory.mktemp("gateway"), at=time.time())
     _add_large_clients(credentials)
     with Children() as children:
-        stack = start_gateway(
-            form, children, credentials, upstream=upstream, transport=transport
-        )
+        stack = start_gateway(form, children, credentials, upstream=upstream, transport=transport)
         answers(stack)
         yield stack
 
@@ -82,7 +81,9 @@ def answers(stack: Stack) -> None:
 def _add_large_clients(credentials: Credentials) -> None:
     """Clients with an extension of so many bytes, so that their certificates are that large."""
     for name, size in (("large", 40_000), ("too-large", 70_000)):
-        padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"x" * size)
+        padding = x509.UnrecognizedExtension(
+            x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"x" * size
+        )
         issued = credentials.authority.client(name, extensions=[(padding, False)])
         credentials.client_file(name).write_bytes(issued.pem + issued.key_pem)
 
@@ -168,12 +169,12 @@ def test_revoked_and_restored_on_an_open_connection(
         def status() -> int:
             return connection.send_request("/admin", hosts=("admin.localhost",)).status
 
-        first, socket = status(), connection.sock
+        first, sock = status(), connection.sock
         list_serials(f"{credentials.clients['valid'].serial:X}\n")
         revoked = status()
         list_serials("# nobody\n")
         restored = status()
-        assert connection.sock is socket, "the same connection all along"
+        assert connection.sock is sock, "the same connection all along"
 
     assert (first, revoked, restored) == (200, 403, 200)
 
@@ -194,7 +195,7 @@ def test_a_resumed_session_is_judged_like_any_other(
         session = None
         for _ in range(2):
             with (
-                _plain(stack.envoy.port) as plain,
+                socket.create_connection(("127.0.0.1", stack.envoy.port), PATIENCE) as plain,
                 context.wrap_socket(
                     plain, server_hostname="admin.localhost", session=session
                 ) as tls,
@@ -206,16 +207,12 @@ def test_a_resumed_session_is_judged_like_any_other(
     assert reused == {form_: form_ == "istio/gateway" for form_ in FORMS}
 
 
-def _plain(port: int) -> contextlib.closing[object]:
-    import socket
-
-    return contextlib.closing(socket.create_connection(("127.0.0.1", port), PATIENCE))
-
-
 # --- what a client claims ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form_of_claim", ["one", "two elements", "two headers", "JSON", "spelling"])
+@pytest.mark.parametrize(
+    "form_of_claim", ["one", "two elements", "two headers", "JSON", "spelling"]
+)
 def test_a_claimed_certificate_is_replaced(gateway: Stack, form_of_claim: str) -> None:
     valid = gateway.credentials.clients["valid"]
     claim = element(valid)
@@ -243,8 +240,6 @@ def test_a_claimed_certificate_is_replaced(gateway: Stack, form_of_claim: str) -
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
 def test_underscores_in_names_are_refused(gateway: Stack, name: str, version: str) -> None:
     """To an application behind CGI or WSGI they are the header with hyphens."""
-    import httpx
-
     with http_client(version, gateway.credentials, "valid") as client:
         try:
             status = send(
@@ -359,12 +354,3 @@ def test_hardened_the_connection_itself_may_be_the_source(
         ).status
         for row in ROWS
     } == {row.id: row.status for row in ROWS}
-
-
-def test_an_expired_certificate_stays_expired_however_old(gateway: Stack) -> None:
-    issued = gateway.credentials.authority
-    old = issued.client("long-gone", not_before=issued.at - 90 * DAY, not_after=issued.at - 60 * DAY)
-    file = gateway.credentials.client_file("long-gone")
-    file.write_bytes(old.pem + old.key_pem)
-
-    assert gateway.get("api.localhost", "/", "long-gone").status == 403

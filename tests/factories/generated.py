@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import json
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -201,11 +200,3 @@ def _move(assignment: dict[str, Any], address: str) -> None:
 
 def _address(host: str, port: int) -> dict[str, Any]:
     return {"socketAddress": {"address": host, "portValue": port}}
-
-
-def free_port() -> int:
-    """A port nobody listens on, for listeners whose filter chains must know it beforehand."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
