@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import time
@@ -21,7 +22,8 @@ from cryptography import x509
 from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
-from tests.e2e.gateways import ENVOY_GATEWAY, start_gateway
+from authz.demo.stack import ask
+from tests.e2e.gateways import start_gateway
 from tests.e2e.harness import PATIENCE, Stack, eventually, http_client, send
 from tests.factories.pki import url_encoded
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from authz.demo.client import Answer
     from authz.demo.credentials import Credentials
-    from authz.demo.pki import Issued
+    from authz.demo.pki import Changes, Issued
     from authz.demo.upstream import Upstream
 
 #: The rows of the demo whose answer differs, per form. 421 needs the SNI, which XFCC has not.
@@ -79,13 +81,20 @@ def answers(stack: Stack) -> None:
 
 
 def _add_large_clients(credentials: Credentials) -> None:
-    """Clients with an extension of so many bytes, so that their certificates are that large."""
-    for name, size in (("large", 40_000), ("too-large", 70_000)):
-        padding = x509.UnrecognizedExtension(
-            x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"x" * size
-        )
-        issued = credentials.authority.client(name, extensions=[(padding, False)])
-        credentials.client_file(name).write_bytes(issued.pem + issued.key_pem)
+    """Clients whose certificates are large by an extension of so many bytes."""
+
+    def padded(size: int) -> Changes:
+        identifier = x509.ObjectIdentifier("1.3.6.1.4.1.55555.1")
+        return {"extensions": [(x509.UnrecognizedExtension(identifier, b"x" * size), False)]}
+
+    authority = credentials.authority
+    large_ca = authority.intermediate("Large CA", **padded(50_000))
+    for name, issued in {
+        "large": authority.client("large", **padded(20_000)),
+        "large-chain": large_ca.client("large-chain", **padded(10_000)),
+        "too-large": authority.client("too-large", **padded(70_000)),
+    }.items():
+        credentials.client_file(name).write_bytes(issued.chain_pem + issued.key_pem)
 
 
 # --- who gets in ---------------------------------------------------------------------------------
@@ -284,14 +293,22 @@ def test_a_trailing_dot_never_finds_other_rules(form: str, gateway: Stack) -> No
 # --- sizes ---------------------------------------------------------------------------------------
 
 
-def test_large_certificates(gateway: Stack) -> None:
-    """40 KB are judged like any other; beyond `limits.certificate_bytes` there is no certificate.
+def test_large_certificates(form: str, gateway: Stack) -> None:
+    """60 KB are judged like any other; beyond `limits.certificate_bytes` nothing is.
 
     The header about the client is written by the gateway, so its own limit for headers is no
-    matter; the echoing application refuses a line above 64 KiB (431), as many do.
+    matter. The application has one, too: this one refuses a line above 64 KiB.
     """
-    assert gateway.get("api.localhost", "/", "large").status in (200, 431)
+    refused_by_the_application = b"<!DOCTYPE HTML>"
+
+    assert gateway.get("api.localhost", "/", "large").status == 200
+    chain = gateway.get("api.localhost", "/", "large-chain")
+    if form == "istio/gateway":
+        assert chain.status == 403, "the chain does not travel"
+    else:
+        assert (chain.status, chain.body[:15]) == (431, refused_by_the_application)
     assert gateway.get("api.localhost", "/", "too-large").status == 403
+    assert gateway.authz.metric("authz_certificates_total", result="too_large") >= 1
 
 
 def test_headers_beyond_the_limit_are_refused_by_the_gateway(gateway: Stack) -> None:
@@ -316,18 +333,46 @@ def test_without_the_service_nobody_gets_in(
     assert stack.get("whoami.localhost", "/", "valid").status == 503
 
 
-@pytest.mark.parametrize("form_", ["istio/hardened", "envoy_gateway/gateway"])
-def test_the_gateway_sees_the_services_health(
-    form_: str, children: Children, credentials: Credentials, upstream: Upstream, transport: str
-) -> None:
-    """With the authority that the control plane gives its health checks, on both transports."""
-    stack = start_gateway(form_, children, credentials, upstream=upstream, transport=transport)
-    name = "outbound.50051..authz.authz.svc.cluster.local;"
-    if form_ == "envoy_gateway/gateway":
-        name = ENVOY_GATEWAY.authz
+def health(stack: Stack) -> dict[str, int]:
+    """The health of the service's cluster as Envoy counts it."""
+    stats = json.loads(ask(stack.envoy.admin_address, "/stats?format=json&filter=auth")[1])
+    return {
+        stat["name"].rsplit(".", 1)[1]: stat["value"]
+        for stat in stats["stats"]
+        if re.search(r"[.](membership_healthy|health_check[.](success|failure))$", stat["name"])
+    }
 
-    eventually(lambda: stack.envoy.stat(f"cluster.{name}.membership_healthy") == 1, "healthy")
-    assert stack.envoy.stat(f"cluster.{name}.health_check.failure") == 0
+
+def test_istios_gateway_sees_the_services_health(
+    children: Children, credentials: Credentials, upstream: Upstream, transport: str
+) -> None:
+    stack = start_gateway(
+        "istio/hardened", children, credentials, upstream=upstream, transport=transport
+    )
+
+    eventually(lambda: health(stack)["membership_healthy"] == 1, "it was healthy")
+    assert health(stack)["failure"] == 0
+
+
+def test_envoy_gateway_sees_the_services_health_over_grpcio(
+    children: Children, credentials: Credentials, upstream: Upstream, transport: str
+) -> None:
+    """Its checks have the name of the cluster as authority, slashes and all.
+
+    The native transport refuses that; then every endpoint counts as sick, and Envoy asks them all
+    the same (panic mode). Beyond loopback, as in a cluster, `transport: auto` is grpcio.
+    """
+    stack = start_gateway(
+        "envoy_gateway/gateway", children, credentials, upstream=upstream, transport=transport
+    )
+
+    if transport == "grpcio":
+        eventually(lambda: health(stack)["membership_healthy"] == 1, "it was healthy")
+        assert health(stack)["failure"] == 0
+    else:
+        eventually(lambda: health(stack)["failure"] > 0, "a check failed")
+        assert health(stack)["membership_healthy"] == 0
+        assert stack.get("api.localhost", "/", "valid").status == 200
 
 
 # --- with hardening ------------------------------------------------------------------------------
