@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests.factories.accepted import ROOT, accepted, tool
-from tests.factories.translations import FORMS, ISTIO, VERSIONS, Form, translate
+from tests.factories.translations import FORMS, ISTIO, VERSIONS, Form, form_named, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +97,7 @@ def test_istioctl_finds_nothing_wrong_with_them_together() -> None:
         "--use-kube=false",
         *together,
         inputs / "cluster.yaml",
+        inputs / "service.yaml",
         inputs / "routes.yaml",
     )
 
@@ -122,7 +123,7 @@ def test_istio_still_generates_the_same(form: Form, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", VALUES, ids=lambda file: file.name)
 def test_istio_would_notice_a_mistake_in_values(file: Path, tmp_path: Path) -> None:
     """MeshConfig and ProxyConfig are read strictly by the same code."""
-    (form,) = [form for form in FORMS if form.name == "istio/gateway"]
+    form = form_named("istio/gateway")
     name = str(file.relative_to(ROOT))
     broken = tmp_path / "values.yaml"
     text = file.read_text(encoding="utf-8")
@@ -142,3 +143,19 @@ def test_istio_would_notice_a_mistake_in_values(file: Path, tmp_path: Path) -> N
 
     assert run.returncode == 1
     assert "unknown field" in run.stderr
+
+
+def test_a_sidecar_does_not_reach_a_service_without_a_virtual_address(tmp_path: Path) -> None:
+    """So the guide gives sidecars a Service of their own; a gateway reaches either."""
+    workload = form_named("istio/workload")
+    headless = tuple(one.replace("service-workload", "service") for one in workload.arguments)
+    changed = Form(name="changed", program=ISTIO, arguments=headless)
+
+    def kind(made: dict[str, Any]) -> str:
+        (one,) = [one for one in made["clusters"] if "50051" in one["name"]]
+        return str(one["type"])
+
+    assert kind(translate(changed, tool(ISTIO), tmp_path)) == "ORIGINAL_DST"
+    assert kind(json.loads(workload.file.read_text(encoding="utf-8"))) == "EDS"
+    gateway = form_named("istio/gateway").file.read_text(encoding="utf-8")
+    assert kind(json.loads(gateway)) == "EDS"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.demo.pki import make_root
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import start_authz, start_envoy
-from tests.e2e.harness import Stack, authz_settings
+from tests.e2e.harness import Stack, authz_settings, eventually
 from tests.factories.generated import ISTIO_ONLY, Place, Secret, bootstrap
 
 if TYPE_CHECKING:
@@ -102,3 +102,8 @@ def start_gateway(
     )
     envoy = start_envoy(children, directory, bootstrap(form, place))
     return Stack(credentials=credentials, authz=authz, envoy=envoy)
+
+
+def until_asked(stack: Stack) -> None:
+    """Wait until the gateway asks: where it checks the service's health, that takes a moment."""
+    eventually(lambda: stack.get("api.localhost").status == 403, "the service was asked")

@@ -38,6 +38,7 @@ _GATEWAY = (
     *("--mesh", "deploy/istio/mesh-config.yaml"),
     *("--pod-annotations", "deploy/istio/gateway-values.yaml"),
     *("--kube", f"{_ISTIO_INPUTS}/cluster.yaml"),
+    *("--kube", f"{_ISTIO_INPUTS}/service.yaml"),
     *("--config", "deploy/istio/authorization.yaml"),
     *("--type", "router", "--name", "istio-ingress", "--namespace", "istio-ingress"),
     *("--ip", "10.0.0.5", "--label", "istio=ingress"),
@@ -47,6 +48,7 @@ _HARDENING = ("--config", "deploy/istio/hardening.yaml")
 _SIDECAR = (
     *("--mesh", "deploy/istio/mesh-config.yaml"),
     *("--kube", f"{_ISTIO_INPUTS}/cluster.yaml"),
+    *("--kube", f"{_ISTIO_INPUTS}/service-workload.yaml"),
     *("--config", f"{_ISTIO_INPUTS}/sidecar.yaml"),
     *("--type", "sidecar", "--name", "app", "--namespace", "default"),
     *("--ip", "10.0.0.20", "--label", "app=app"),
