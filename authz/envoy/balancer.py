@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from authz.envoy.text import quoted
 from authz.errors import SettingsError
 
 _TYPE = "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"
@@ -36,10 +37,7 @@ def match_text(ranges: tuple[str, ...]) -> str:
     """
     if not ranges:
         return "  - "
-    networks = "".join(
-        f"      - {{address_prefix: {network.network_address}, prefix_len: {network.prefixlen}}}\n"
-        for network in map(_network, ranges)
-    )
+    networks = "".join(map(_range_text, ranges))
     return f"""\
   - filter_chain_match:
       # Who may write that header: the balancers alone, by the address they connect from. For
@@ -49,11 +47,13 @@ def match_text(ranges: tuple[str, ...]) -> str:
     """
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _range_text(text: str) -> str:
     try:
-        return ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text)
     except ValueError as error:
         raise SettingsError(
             f"{text!r} is no network: {error}",
             hint="write the addresses the load balancer connects from, like 10.0.8.0/24",
         ) from error
+    address = quoted(str(network.network_address))
+    return f"      - {{address_prefix: {address}, prefix_len: {network.prefixlen}}}\n"

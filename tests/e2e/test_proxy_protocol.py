@@ -68,8 +68,12 @@ class Balanced(Connection):
         plain = socket.create_connection(
             ("127.0.0.1", self.port), TIMEOUT_SECONDS, source_address=(self.source, 0)
         )
-        plain.sendall(self.header)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self._sni)
+        try:
+            plain.sendall(self.header)
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self._sni)
+        except OSError:
+            plain.close()
+            raise
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ import (
 	"istio.io/istio/pkg/log"
 	"istio.io/istio/pkg/spiffe"
 	"istio.io/istio/pkg/test"
+	"istio.io/istio/pkg/util/protomarshal"
 	"istio.io/istio/pkg/util/sets"
 )
 
@@ -234,6 +235,10 @@ func readMesh(file string) (*meshconfig.MeshConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Istio reads past a field it does not know. A shipped file must not have one.
+	if err := protomarshal.ApplyYAMLStrict(text, &meshconfig.MeshConfig{}); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	return mesh.ApplyMeshConfigDefaults(text)
 }
 
@@ -250,7 +255,11 @@ func readProxyConfig(file string, defaults *meshconfig.ProxyConfig) (*meshconfig
 	if err := yaml.Unmarshal([]byte(text), &annotations); err != nil {
 		return nil, err
 	}
-	return mesh.MergeProxyConfig(annotations["proxy.istio.io/config"], defaults)
+	config := annotations["proxy.istio.io/config"]
+	if err := protomarshal.ApplyYAMLStrict(config, &meshconfig.ProxyConfig{}); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return mesh.MergeProxyConfig(config, defaults)
 }
 
 // section is one key of a file of Helm values, as YAML.
