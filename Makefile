@@ -18,6 +18,7 @@ ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
 KUBECONFORM := v0.8.0
 # Its definitions of ServiceMonitor and PrometheusRule.
 PROMETHEUS_OPERATOR := v0.85.0
+EGCTL := v1.9.1
 
 .PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
 
@@ -53,8 +54,8 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/demo_picture.py
 
-verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm and istioctl once, 15 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,grafana-schema,package,compose-load,build-context,systemd-analyze,prometheus-operator $(BIN)/python -m tests.deploy.run
+verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm, istioctl and others once, 25 minutes)
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,systemd-analyze,prometheus-operator $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -93,13 +94,15 @@ clean: ## remove the environments and everything generated
 # Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
 .tools/.installed: Makefile
 	mkdir -p .tools/bin
-	command -v go >/dev/null || { echo "Go is needed to build helm and istioctl" >&2; exit 1; }
+	command -v go >/dev/null || { echo "Go is needed to build helm, istioctl and the translators" >&2; exit 1; }
 	GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v4/cmd/helm@$(HELM)
 	GOBIN=$(CURDIR)/.tools/bin go install istio.io/istio/istioctl/cmd/istioctl@$(ISTIOCTL)
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
 	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
 	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
 	go mod download github.com/prometheus-operator/prometheus-operator@$(PROMETHEUS_OPERATOR)
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/envoyproxy/gateway/cmd/egctl@$(EGCTL)
+	cd tests/deploy/translators/istio && go build -o $(CURDIR)/.tools/bin/istio-config .
 	touch $@
 
 help: ## print this

@@ -22,6 +22,9 @@ BEHIND_ANOTHER_PROXY = {
     "client_ip": {"trusted_hops": 1},
 }
 
+#: Where the load balancer connects from (the same page); everybody replaces it.
+BALANCERS = ("10.0.8.0/24",)
+
 
 def files() -> dict[Path, str]:
     """Every committed configuration and what it must be."""
@@ -30,6 +33,9 @@ def files() -> dict[Path, str]:
         ROOT / "envoy" / "envoy.yaml": render_envoy_config(Settings()),
         ROOT / "envoy" / "envoy-behind-proxy.yaml": render_envoy_config(
             Settings.model_validate(BEHIND_ANOTHER_PROXY)
+        ),
+        ROOT / "envoy" / "envoy-behind-balancer.yaml": render_envoy_config(
+            Settings(), EnvoyOptions(proxy_protocol_from=BALANCERS)
         ),
         ROOT / "deploy" / "envoy.yaml": render_envoy_config(
             compose, EnvoyOptions(upstream="upstream:8000")

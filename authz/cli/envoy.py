@@ -27,6 +27,14 @@ _Site = Annotated[
         "--site", metavar="NAME", help="With --sds: the authorities of one site, not of all."
     ),
 ]
+_ProxyProtocol = Annotated[
+    Optional[list[str]],  # noqa: UP045 - see authz.cli.options
+    typer.Option(
+        "--proxy-protocol-from",
+        metavar="CIDR",
+        help="A load balancer in front writes PROXY headers and connects from here (repeatable).",
+    ),
+]
 
 
 @app.command("config")
@@ -35,6 +43,7 @@ def config_(
     sds: _Sds = False,
     strict: _Strict = False,
     site: _Site = None,
+    proxy_protocol_from: _ProxyProtocol = None,
 ) -> None:
     """Print a complete, commented Envoy configuration."""
     from authz.envoy.config import render_envoy_config
@@ -43,5 +52,8 @@ def config_(
 
     if not sds and (strict or site is not None):
         raise SettingsError("--strict and --site only go with --sds", hint="add --sds")
-    options = EnvoyOptions(sds=SdsOptions(site=site, strict=strict) if sds else None)
+    options = EnvoyOptions(
+        sds=SdsOptions(site=site, strict=strict) if sds else None,
+        proxy_protocol_from=tuple(proxy_protocol_from or ()),
+    )
     sys.stdout.write(render_envoy_config(settings_of(config), options))

@@ -7,6 +7,7 @@ keeps a client from being believed about itself. Clusters are in `config`.
 
 from __future__ import annotations
 
+from authz.envoy.balancer import filter_text, match_text
 from authz.envoy.options import EnvoyOptions, Forwarding
 from authz.envoy.sds import asking_text
 from authz.envoy.text import address, indented, quoted
@@ -24,12 +25,13 @@ def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_ho
   # Envoy's advice for an edge proxy: bounds memory per connection.
   per_connection_buffer_limit_bytes: 32768
   listener_filters:
+{filter_text(options.proxy_protocol_from)}\
   # Fills in the SNI that the access log shows.
   - name: envoy.filters.listener.tls_inspector
     typed_config:
       "@type": {_TYPE}.filters.listener.tls_inspector.v3.TlsInspector
   filter_chains:
-  - transport_socket:
+{match_text(options.proxy_protocol_from)}transport_socket:
       name: envoy.transport_sockets.tls
       typed_config:
 {indented(_tls(options, forwarding), 8)}\

@@ -73,7 +73,8 @@ class EnvoyOptions:
     of a request body is forwarded for the fields `http.request.body.*`; 0 is nothing.
     `metadata_namespaces` are the namespaces of other filters' metadata to forward
     (`authz.metadata`). With `sds`, the trust bundle of the clients' authorities comes from this
-    service and `client_ca` is not used. `name` is the listener's.
+    service and `client_ca` is not used. `proxy_protocol_from` are the networks (CIDR) of load
+    balancers that write a PROXY header; empty is none. `name` is the listener's.
     """
 
     name: str = "https"
@@ -94,6 +95,7 @@ class EnvoyOptions:
     body_bytes: int = 0
     metadata_namespaces: tuple[str, ...] = ()
     sds: SdsOptions | None = None
+    proxy_protocol_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

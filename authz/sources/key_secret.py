@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 DEFAULT_FILE: Final = "ca.key"
 _NEW_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-#: The part of it that root may give to a group.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 import yaml
+from cryptography import x509
 
 from authz.demo.client import Connection
 from authz.demo.credentials import make_credentials
@@ -20,7 +22,7 @@ from authz.demo.scenario import ROWS, Row, policy_yaml
 from authz.demo.stack import start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import Settings
-from tests.e2e.harness import default_options, start_stack, unique
+from tests.e2e.harness import default_options, start_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tests.e2e.harness import Stack
 
 XFCC = {"certificate_source": "xfcc"}
+OID_PRIVATE = x509.ObjectIdentifier("1.3.6.1.4.1.55555.1")
 BEHIND = {**XFCC, "xfcc": {"trusted_hops": 2}, "client_ip": {"trusted_hops": 1}}
 
 #: Without 421: the SNI says nothing about the client's TLS when its certificate is in a header.
@@ -246,82 +249,17 @@ def test_the_application_never_sees_the_header_of_somebody_unverified(behind: Be
     assert seen_upstream(behind.get(row)) == []
 
 
-# --- what Istio and Envoy Gateway generate -------------------------------------------------------
-
-
-def istio(config: str) -> str:
-    """Our XFCC listener, with ext_authz and XFCC as Istio's ingress gateway has them.
-
-    Istio sets none of include_peer_certificate, include_tls_session, encode_raw_headers; its XFCC
-    has Subject, Cert, DNS and URI, no Chain (pilot/pkg/security/authz/builder/extauthz.go,
-    pilot/pkg/networking/core/gateway.go).
-    """
-    return _mesh(config, {"subject": True, "cert": True, "dns": True, "uri": True})
-
-
-def envoy_gateway(config: str) -> str:
-    """The same for Envoy Gateway with `certDetailsToAdd: [Cert, Chain]`."""
-    return _mesh(config, {"cert": True, "chain": True})
-
-
-def _mesh(config: str, details: dict[str, bool]) -> str:
-    document: Any = yaml.safe_load(config)
-    (listener,) = document["static_resources"]["listeners"]
-    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    manager["set_current_client_cert_details"] = details
-    ext_authz = manager["http_filters"][0]["typed_config"]
-    for option in (
-        "include_peer_certificate",
-        "include_tls_session",
-        "encode_raw_headers",
-        "validate_mutations",
-    ):
-        del ext_authz[option]
-    del ext_authz["grpc_service"]["retry_policy"]
-    return yaml.safe_dump(document)
-
-
-@pytest.mark.parametrize(
-    ("mesh", "chain_travels"), [(istio, False), (envoy_gateway, True)], ids=["istio", "gateway"]
-)
-def test_every_row_holds_in_a_mesh(
-    mesh: Any,
-    chain_travels: bool,
-    children: Children,
-    credentials: Credentials,
-    upstream: Upstream,
-    transport: str,
+def test_a_large_certificate_travels_as_far_as_the_inner_envoys_limit_for_headers(
+    behind: Behind,
 ) -> None:
-    stack = start_stack(
-        children,
-        credentials,
-        policy_yaml(credentials),
-        upstream=upstream,
-        transport=transport,
-        settings=XFCC,
-        change=mesh,
-    )
-    expected = {row.id: row.status for row in ONE_HOP}
-    if chain_travels:
-        expected["intermediate-only-sent"] = 200
+    """The certificate and, in the chain, once more, URL-encoded: 96 KiB in all."""
+    (row,) = [row for row in ROWS if row.id == "valid"]
+    credentials = behind.credentials
+    answers = {}
+    for size in (16_000, 40_000):
+        padding = x509.UnrecognizedExtension(OID_PRIVATE, b"x" * size)
+        issued = credentials.authority.client(f"{size}", extensions=[(padding, False)])
+        credentials.client_file(str(size)).write_bytes(issued.pem + issued.key_pem)
+        answers[size] = behind.get(replace(row, certificate=str(size))).status
 
-    assert statuses(stack, ONE_HOP) == expected
-
-
-def test_xfcc_without_the_certificate_is_no_verified_client(
-    children: Children, credentials: Credentials, upstream: Upstream, transport: str
-) -> None:
-    """A sidecar's default (Subject and URI only) names somebody but proves nothing."""
-    stack = start_stack(
-        children,
-        credentials,
-        policy_yaml(credentials),
-        upstream=upstream,
-        transport=transport,
-        settings=XFCC,
-        change=lambda config: _mesh(config, {"subject": True, "uri": True}),
-    )
-    path, marker = unique("/")
-
-    assert stack.get("api.localhost", path, "valid").status == 403
-    assert stack.logged(marker)["reason"] == "rule"
+    assert answers == {16_000: 200, 40_000: 431}

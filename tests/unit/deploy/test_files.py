@@ -2,7 +2,7 @@
 """deploy/: syntax by linters, schemas where there are any, and that the files fit together.
 
 There is no container engine and no cluster here: the topology itself runs as processes in
-tests/e2e/test_deploy.py, and what Istio and Envoy Gateway generate in tests/e2e/test_xfcc.py.
+tests/e2e/test_deploy.py, and what Istio and Envoy Gateway generate in tests/e2e/test_gateways.py.
 Compose is test_compose.py, manifests of Kubernetes and units of systemd are in tests/deploy.
 """
 
@@ -138,7 +138,7 @@ def test_istio_asks_for_every_request_of_the_gateway_and_fails_closed() -> None:
     istio = DEPLOY / "istio"
     (provider,) = documents(istio / "mesh-config.yaml")[0]["meshConfig"]["extensionProviders"]
     service = provider["envoyExtAuthzGrpc"]
-    policy = of_kind(istio / "gateway.yaml", "AuthorizationPolicy")["spec"]
+    policy = of_kind(istio / "authorization.yaml", "AuthorizationPolicy")["spec"]
     gateway = of_kind(istio / "gateway.yaml", "Gateway")["spec"]
 
     assert policy["action"] == "CUSTOM"
@@ -153,9 +153,8 @@ def test_istio_asks_for_every_request_of_the_gateway_and_fails_closed() -> None:
 
 
 def test_istio_rejects_headers_that_an_application_may_read_as_others() -> None:
-    file = DEPLOY / "istio" / "gateway.yaml"
-    spec = of_kind(file, "EnvoyFilter")["spec"]
-    gateway = of_kind(file, "Gateway")["spec"]
+    spec = of_kind(DEPLOY / "istio" / "authorization.yaml", "EnvoyFilter")["spec"]
+    gateway = of_kind(DEPLOY / "istio" / "gateway.yaml", "Gateway")["spec"]
 
     (patch,) = spec["configPatches"]
     manager = patch["patch"]["value"]["typed_config"]

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/istio by Istio itself: its validation, its analysis, and what it generates.
+
+What is generated here is compared with the files in tests/e2e/generated, which the end-to-end
+tests run on a real Envoy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.factories.accepted import ROOT, accepted, tool
+from tests.factories.translations import FORMS, ISTIO, VERSIONS, Form, form_named, translate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.deploy
+
+ISTIO_FILES = ROOT / "deploy" / "istio"
+#: Objects of Istio; the other files are values of Helm charts.
+OBJECTS = sorted(
+    file
+    for file in ISTIO_FILES.glob("*.yaml")
+    if "kind" in yaml.safe_load(file.read_text(encoding="utf-8").split("\n---")[0])
+)
+VALUES = sorted(set(ISTIO_FILES.glob("*.yaml")) - set(OBJECTS))
+MODULE = VERSIONS[ISTIO].split()[1]
+#: What istioctl says of every EnvoyFilter, whatever is in it.
+ALWAYS = "EnvoyFilter exposes internal implementation details that may change at any time."
+ISTIO_FORMS = [form for form in FORMS if form.program == ISTIO]
+
+
+def istioctl(*arguments: str | Path) -> tuple[int, str]:
+    run = subprocess.run(
+        [tool("istioctl"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+def warnings(text: str) -> list[str]:
+    """Everything it complains of, without what it says of every EnvoyFilter."""
+    lines = re.findall(r"^\s+\* (.*)$", text, re.MULTILINE)
+    return [line for line in lines if ALWAYS not in line]
+
+
+@pytest.mark.parametrize("file", OBJECTS, ids=lambda file: file.name)
+def test_istioctl_validates(file: Path) -> None:
+    status, text = istioctl("validate", "-f", file)
+
+    assert status == 0, text
+    assert warnings(text) == []
+    accepted(file, f"istioctl {MODULE}", "validate, warnings read")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "status", "complaint"),
+    [
+        ("strip_trailing_host_dot", "strip_trailing_dot", 0, "strip_trailing_dot"),
+        ("include_tls_session", "include_tls_sessions", 0, "include_tls_sessions"),
+        ("operation: MERGE", "operation: MERGER", 1, "MERGER"),
+    ],
+)
+def test_it_would_notice_a_mistake(
+    tmp_path: Path, right: str, wrong: str, status: int, complaint: str
+) -> None:
+    """A field that Envoy does not know is a warning and exit status 0: hence they are read."""
+    text = (ISTIO_FILES / "hardening.yaml").read_text(encoding="utf-8")
+    assert right in text
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text.replace(right, wrong), encoding="utf-8")
+
+    found, said = istioctl("validate", "-f", broken)
+
+    assert found == status
+    assert complaint in said
+    assert status == 1 or warnings(said)
+
+
+def test_istioctl_finds_nothing_wrong_with_them_together() -> None:
+    inputs = ROOT / "tests" / "e2e" / "generated" / "istio"
+    together = [file for file in OBJECTS if file.name != "gateway-mutual.yaml"]
+
+    status, text = istioctl(
+        "analyze",
+        "--use-kube=false",
+        *together,
+        inputs / "cluster.yaml",
+        inputs / "service.yaml",
+        inputs / "routes.yaml",
+    )
+
+    assert status == 0, text
+    assert "No validation issues found" in text
+    for file in together:
+        accepted(file, f"istioctl {MODULE}", "analyze")
+
+
+@pytest.mark.parametrize("form", ISTIO_FORMS, ids=lambda form: form.name)
+def test_istio_still_generates_the_same(form: Form, tmp_path: Path) -> None:
+    """Otherwise: python -m tests.deploy.translate"""
+    program = tool(ISTIO)
+
+    made = translate(form, program, tmp_path)
+
+    assert made == json.loads(form.file.read_text(encoding="utf-8"))
+    for name in form.inputs:
+        if name.startswith("deploy/"):
+            accepted(ROOT / name, VERSIONS[ISTIO], "generates Envoy's configuration from it")
+
+
+@pytest.mark.parametrize("file", VALUES, ids=lambda file: file.name)
+def test_istio_would_notice_a_mistake_in_values(file: Path, tmp_path: Path) -> None:
+    """Istio itself reads past a field it does not know; our program around its code does not."""
+    form = form_named("istio/gateway")
+    name = str(file.relative_to(ROOT))
+    broken = tmp_path / "values.yaml"
+    text = file.read_text(encoding="utf-8")
+    wrong = re.sub("(failOpen|forwardClientCertDetails):", r"\1s:", text)
+    assert wrong != text
+    broken.write_text(wrong, encoding="utf-8")
+    arguments = tuple(str(broken) if one == name else one for one in form.arguments)
+
+    run = subprocess.run(
+        [tool(ISTIO), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+
+    assert run.returncode == 1
+    assert "unknown field" in run.stderr
+
+
+def test_a_sidecar_does_not_reach_a_service_without_a_virtual_address(tmp_path: Path) -> None:
+    """So the guide gives sidecars a Service of their own; a gateway reaches either."""
+    workload = form_named("istio/workload")
+    headless = tuple(one.replace("service-workload", "service") for one in workload.arguments)
+    changed = Form(name="changed", program=ISTIO, arguments=headless)
+
+    def kind(made: dict[str, Any]) -> str:
+        (one,) = [one for one in made["clusters"] if "50051" in one["name"]]
+        return str(one["type"])
+
+    assert kind(translate(changed, tool(ISTIO), tmp_path)) == "ORIGINAL_DST"
+    assert kind(json.loads(workload.file.read_text(encoding="utf-8"))) == "EDS"
+    gateway = form_named("istio/gateway").file.read_text(encoding="utf-8")
+    assert kind(json.loads(gateway)) == "EDS"
