@@ -143,9 +143,9 @@ class CheckService:
         started = perf_counter()
         try:
             if remaining is not None and remaining <= 0:
-                return self._refuse(Reason.DEADLINE_EXCEEDED, started)
+                return self._refuse(Reason.DEADLINE_EXCEEDED, started, data)
             if len(data) > MAX_CHECK_BYTES:
-                return self._refuse(Reason.UNDECODABLE, started)
+                return self._refuse(Reason.UNDECODABLE, started, b"")
             # The straight line, steps 3 to 5. What the rules of a site decide by certificate, host
             # and path alone has been decided before, as a rule: then there is one look-up instead
             # of steps 3 and 4. Written out here, because function calls are most of what is left.
@@ -207,20 +207,20 @@ class CheckService:
             # An answer that comes late is no answer: the caller has decided without us, and what
             # is counted should say so.
             if remaining is not None and seconds >= remaining:
-                return self._refuse(Reason.DEADLINE_EXCEEDED, started)
+                return self._refuse(Reason.DEADLINE_EXCEEDED, started, data, host, path)
             self._observe(decision, self._source, seconds)
             if at >= decision.due:
-                self._note(decision, decision_id, at, host, path, data)
+                self._note(decision, decision_id, at, host, path, data, seconds)
             return answer
         except (Undecodable, DecodeError):
-            return self._refuse(Reason.UNDECODABLE, started)
+            return self._refuse(Reason.UNDECODABLE, started, data)
         # BaseException, because a panic in a Rust extension is one, and because an exception that
         # escaped would become a gRPC error, which failure_mode_allow may turn into "allowed".
         # MemoryError and RecursionError deny like any other. KeyboardInterrupt and SystemExit
         # reach the main thread only, where no transport runs checks; there too, this check is
         # denied rather than left without an answer.
         except BaseException as error:  # noqa: BLE001 - the one blind except
-            return self._fail(error, started)
+            return self._fail(error, started, data)
 
     def _remember(
         self, snapshot: Snapshot, facts: DecodedRequest, decision: Decision, at: float, tls: bytes
@@ -246,18 +246,21 @@ class CheckService:
                 self.memo.evicted = 0
             snapshot.remember((credential or b"", facts.host, target, tls), decision)
 
-    def _refuse(self, reason: Reason, started: float) -> bytes:
+    def _refuse(
+        self, reason: Reason, started: float, data: bytes, host: bytes = b"", path: bytes = b""
+    ) -> bytes:
         """Answer a check that nobody decides: unreadable, or too late."""
         try:
             decision, decision_id = self._denied[reason], next(self._ids)
             answer = encode(decision, decision_id)
-            self._observe(decision, self._source, perf_counter() - started)
-            self._note(decision, decision_id, self._clock(), b"", b"", b"")
+            seconds = perf_counter() - started
+            self._observe(decision, self._source, seconds)
+            self._note(decision, decision_id, self._clock(), host, path, data, seconds)
             return answer
         except BaseException as error:  # noqa: BLE001 - the same boundary
-            return self._fail(error, started)
+            return self._fail(error, started, data)
 
-    def _fail(self, error: BaseException, started: float) -> bytes:
+    def _fail(self, error: BaseException, started: float, data: bytes) -> bytes:
         # Whatever is broken may break here again, so each step stands alone.
         with suppress(BaseException):
             self._observer.internal_error()
@@ -274,6 +277,7 @@ class CheckService:
         with suppress(BaseException):
             decision, decision_id = self._denied[Reason.INTERNAL_ERROR], next(self._ids)
             with suppress(BaseException):
-                self._note(decision, decision_id, self._clock(), b"", b"", b"")
+                seconds = perf_counter() - started
+                self._note(decision, decision_id, self._clock(), b"", b"", data, seconds)
             return encode(decision, decision_id)
         return CONSTANT_DENIAL

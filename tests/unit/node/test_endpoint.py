@@ -12,10 +12,11 @@ from authz.errors import TransportError
 from authz.extauthz.transport import CHECK
 from authz.node.drain import DRAIN_SECONDS
 from authz.node.endpoint import Endpoint
-from authz.node.messages import EndpointConfig, RecordConfig
+from authz.node.messages import DecisionLogConfig, EndpointConfig, RecordConfig
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.model import DefaultAction
 from tests.factories.checks import check_request
+from tests.factories.decision_log import read_lines
 from tests.factories.pki import AT
 from tests.factories.policies import site, snapshot
 
@@ -131,3 +132,41 @@ def test_requests_are_recorded_as_the_settings_say() -> None:
     plain.swap(_closed())
     plain._service.check(check_request().SerializeToString())
     assert plain.reporting().next().events[0].unrecorded == "off"
+
+
+# --- the decision log ----------------------------------------------------------------------------
+
+
+def test_decisions_are_logged_until_the_last_one(transport: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    endpoint = Endpoint(
+        EndpointConfig(
+            listen=LOOPBACK,
+            transport=transport,
+            decision_log=DecisionLogConfig(path=str(path), headers=("user-agent",)),
+        ),
+        name="3",
+        clock=lambda: AT,
+    )
+    endpoint.swap(_open())
+    address = endpoint.start().address
+    assert _ask(address) == 0
+
+    # Whoever still comes while it drains is in the log as well, and all of it is there at the end.
+    endpoint.drain(wait=lambda _: _ask(address))
+    found = read_lines(path)
+    assert [(one["verdict"], one["worker"], one["delivered"]) for one in found] == [
+        ("allow", "3", True)
+    ] * 2
+    assert endpoint.metrics.export()["decision_log"] == [2, 0]
+    assert endpoint.metrics.export()["decision_log_dropped"] == []
+
+
+def test_without_a_log_there_is_nobody_to_tell(transport: str) -> None:
+    endpoint = _endpoint(transport=transport)
+
+    assert endpoint.decisions is None
+    assert endpoint._options.caller is None
+    # A check that is let through asks nobody again: it pays what it paid before.
+    assert endpoint._service._note == endpoint.events.note
+    assert endpoint.metrics.export()["decision_log"] is None
