@@ -59,7 +59,8 @@ def settings_page() -> str:
 Every key is optional.
 The file is named with `--config F`;
 without that, `authz.yaml` in the working directory is read when there is one.
-Options of `authz serve` win over the file, the file over the defaults; the environment is not read.
+Options of `authz serve` win over the file, the file over the defaults;
+the environment is not read, but for what [`tracing`](#tracing) says.
 
 Relative paths (and relative `unix:` sockets) start at the directory of the file;
 on the command line they start at the working directory.

@@ -12,7 +12,7 @@ import os
 import time
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -30,13 +30,16 @@ from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 from authz.policy.paths import is_plain, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from authz.certs.presented import CertificateLimits
     from authz.extauthz.decode import DecodedRequest
     from authz.extauthz.memo import Ask
     from authz.observability.events import Note
     from authz.policy.snapshot import Snapshot
+
+#: `about(data)`: fields for a log line about a check; may raise.
+About: TypeAlias = "Callable[[bytes], Mapping[str, str]]"
 
 _ALLOW: Final = Verdict.ALLOW
 # "?" and "!", as numbers: one byte is found several times faster than a string of one.
@@ -77,6 +80,11 @@ def _denied(reason: Reason) -> Decision:
     return Decision(Ruling(verdict=Verdict.DENY, reason=reason), UNJUDGED[True])
 
 
+def nothing_about(_data: bytes) -> dict[str, str]:
+    """What a log line says besides of a check that broke."""
+    return {}
+
+
 def draw_seed() -> bytes:
     """The random bytes of one check, for rules that read cf.random_seed."""
     return os.urandom(SEED_BYTES)
@@ -99,6 +107,7 @@ class CheckService:
         seed: Callable[[], bytes] = draw_seed,
         note: Note = note_nothing,
         unanswered: Ask = ask_nobody,
+        about: About = nothing_about,
     ) -> None:
         self._snapshot: Snapshot | None = None
         # An empty memo is false.
@@ -113,6 +122,7 @@ class CheckService:
         self._recalls = options.certificate_source is CertificateSource.ENVOY
         self._observe = observer.observe
         self._note = note
+        self._about = about
         self._client_of = self.memo.client_of
         self._doors = bytearray(_DOORS)
         self._ids = decision_ids()
@@ -271,7 +281,7 @@ class CheckService:
         with suppress(BaseException):
             suppressed = self._log_limit.admit(time.monotonic())
             if suppressed is not None:
-                get_logger().error(
+                get_logger().bind(**self._about(data)).error(
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):

@@ -19,7 +19,7 @@ from authz.errors import SettingsError
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.health import HealthState
 from authz.extauthz.recording import Recording, RecordOptions
-from authz.extauthz.service import CheckService
+from authz.extauthz.service import CheckService, nothing_about
 from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
 from authz.extauthz.transport.choose import choose
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
@@ -88,6 +88,7 @@ class Endpoint:
             clock,
             note=self.events.note if self.decisions is None else self.decisions.note,
             unanswered=self.certificates.note,
+            about=nothing_about if self.decisions is None else self.decisions.about,
         )
         self._options = _transport_options(
             config, tls_failed=lambda: self.metrics.reload_failed("tls"), caller=self.decisions

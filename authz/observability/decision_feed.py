@@ -174,6 +174,14 @@ class DecisionFeed:
         if self._last:
             self._gone.add(self._last)
 
+    def about(self, data: bytes) -> dict[str, str]:
+        """What a log line says of the check that is being answered: its trace, if it has one."""
+        request = NOTHING
+        with suppress(Exception):
+            request = self._read(data)
+        context = context_of(self._metadata, request)
+        return {} if context is None else {"trace_id": context.trace_id}
+
     # --- another thread -------------------------------------------------------------------------
 
     def start(self) -> None:
