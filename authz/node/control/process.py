@@ -268,11 +268,12 @@ class Control:
                 follower.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
-        if self._tracing is not None:
-            self._tracing.stop()
         until = time.monotonic() + 2.0
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        if self._tracing is not None:
+            # Behind what may still be making a span.
+            self._tracing.stop()
 
     def _join(self, name: str, seconds: float) -> None:
         for thread in self._threads:
