@@ -89,13 +89,15 @@ def test_the_check_is_a_child_of_envoys_span_of_asking(
     denied, denied_marker = unique("/")
     assert stack.get("api.localhost", denied).status == 403
 
-    collector.wait(
-        lambda: (
-            len([s for s in collector._spans if s.name == CHECK_METHOD]) == 2
-            and len([s for s in collector._spans if s.name != CHECK_METHOD]) >= 4
-        ),
-        "both checks and what caused them",
-    )
+    def complete() -> bool:
+        """Both checks are there, with what caused them."""
+        known = {span.span_id: span for span in collector.spans()}
+        parents = [known.get(one.parent_span_id) for one in collector.spans(CHECK_METHOD)]
+        return len(parents) == 2 and all(
+            one is not None and one.parent_span_id in known for one in parents
+        )
+
+    collector.wait(complete, "both checks and what caused them")
     spans = {span.span_id: span for span in collector.spans()}
     lines = {line["id"]: line for line in read_lines(credentials.directory / "decisions.jsonl")}
     for wanted, verdict in ((marker, "allow"), (denied_marker, "deny")):
@@ -133,9 +135,7 @@ def test_without_a_tracer_in_envoy_the_clients_own_trace_is_gone_on_with(
     stack.get("api.localhost", "/", "valid", headers=[("traceparent", f"00-{TRACE}-{SPAN}-00")])
     stack.get("api.localhost", "/", "valid")
 
-    collector.wait(
-        lambda: len([s for s in collector._spans if s.name == CHECK_METHOD]) >= 2, "two spans"
-    )
+    collector.wait(lambda: len(collector.spans(CHECK_METHOD)) >= 2, "two spans")
     # Not the one whose trace is not sampled.
     traces = [span.trace_id.hex() for span in collector.spans(CHECK_METHOD)]
     assert traces.count(TRACE) == 1

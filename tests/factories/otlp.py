@@ -43,7 +43,7 @@ class Collector:
         self.hold.set()
         self.resources: list[dict[str, Any]] = []
         self._spans: list[Span] = []
-        self._arrived = threading.Condition()
+        self._arrived = threading.Condition(threading.RLock())
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4))
         handler = grpc.unary_unary_rpc_method_handler(
             self._export,

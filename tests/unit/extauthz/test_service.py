@@ -247,6 +247,21 @@ def test_a_check_that_broke_is_noted_and_what_breaks_in_noting_is_denied() -> No
     assert noted == ["default_action", "internal_error"]
 
 
+def test_a_check_that_broke_is_denied_whatever_its_log_line_may_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> dict[str, str]:
+        raise Panic
+
+    monkeypatch.setattr(module, "authorize", broken)
+    service = CheckService(
+        DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT, about=broken
+    )
+    service.snapshot = snapshot()
+
+    assert reason(ask(service)) == "internal_error"
+
+
 def test_each_check_has_an_id_of_its_own() -> None:
     service = make()
     ids = {str(ask(service).dynamic_metadata["decision_id"]) for _ in range(50)}
