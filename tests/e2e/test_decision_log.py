@@ -98,7 +98,7 @@ def test_every_request_is_in_both_logs_whatever_became_of_it(
     for name, host, certificate, status in (
         ("allowed", "api.localhost", "valid", 200),
         ("denied", "api.localhost", "", 403),
-        ("revoked", "admin.localhost", "revoked", 403),
+        ("revoked", "admin.localhost", "revoked-by-crl", 403),
         ("unknown host", "nobody.example", "valid", 403),
     ):
         path, markers[name] = unique("/admin" if name == "revoked" else "/")
@@ -199,7 +199,7 @@ def test_lines_go_to_standard_output_beside_the_log(
         credentials,
         policy_yaml(credentials),
         upstream=upstream,
-        transport="auto",
+        transport="native",
         settings={"decision_log": {"enabled": True}, "grpc": {"workers": 2}},
     )
     for _ in range(5):
