@@ -210,7 +210,7 @@ class Tracing:
         span.end(end_time=at)
 
 
-class _Counting(SpanExporter):
+class _Counting(SpanExporter):  # type: ignore[misc] # mypy does not look into the extra
     """Counts what becomes of spans, which the SDK keeps to itself."""
 
     def __init__(self, exporter: SpanExporter) -> None:

@@ -110,7 +110,7 @@ def test_the_check_is_a_child_of_envoys_span_of_asking(
         asking = spans[check.parent_span_id]
         request = spans[asking.parent_span_id]
         assert check.trace_id == asking.trace_id == request.trace_id
-        assert "authz" in asking.name
+        assert "Authorization.Check" in asking.name
         assert wanted in str(attributes_of(request).get("http.url", ""))
         # The check lies within the asking, on one machine's clock.
         assert asking.start_time_unix_nano <= check.start_time_unix_nano
