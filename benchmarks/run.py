@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 GROUPS = (
     "micro",
     "telling",
+    "decisions",
     "first-sight",
     "full",
     "rules",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 from generators.api import api_page, openapi_json
+from generators.decision_log import decision_log_page, decision_log_schema
 from generators.errors import errors_page
 from generators.expression_commands import expression_commands_page
 from generators.findings import findings_page
@@ -59,7 +60,8 @@ def settings_page() -> str:
 Every key is optional.
 The file is named with `--config F`;
 without that, `authz.yaml` in the working directory is read when there is one.
-Options of `authz serve` win over the file, the file over the defaults; the environment is not read.
+Options of `authz serve` win over the file, the file over the defaults;
+the environment is not read, but for what [`tracing`](#tracing) says.
 
 Relative paths (and relative `unix:` sockets) start at the directory of the file;
 on the command line they start at the working directory.
@@ -231,6 +233,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "performance.md": lambda: _MEASURED + performance_page(),
     "api.md": lambda: _GENERATED + api_page(),
     "openapi.json": openapi_json,
+    "decision-log.md": lambda: _GENERATED + decision_log_page(),
+    "decision-log.schema.json": decision_log_schema,
     "findings.md": lambda: _GENERATED + findings_page(),
     # In the package, for `authz schema`.
     "../../authz/schemas/authz.v1.schema.json": settings_schema,
@@ -297,7 +301,8 @@ def _sentence(field: FieldInfo) -> str:
 
 
 def _type_line(field: FieldInfo) -> str:
-    return f"{_kind(field.annotation).capitalize()}; default {_default(field)}."
+    kind = "number" if field.annotation is float else _kind(field.annotation)
+    return f"{kind.capitalize()}; default {_default(field)}."
 
 
 def _default(field: FieldInfo) -> str:

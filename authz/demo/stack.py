@@ -110,6 +110,7 @@ def start_authz(
     settings: Mapping[str, Any],
     *,
     name: str = "authz",
+    environment: Mapping[str, str] | None = None,
 ) -> Authz:
     """Write `NAME.yaml` into `directory`, start `authz serve` with it and wait until it serves.
 
@@ -134,6 +135,7 @@ def start_authz(
         name,
         [sys.executable, "-m", "authz", "serve", "--config", config],
         directory / f"{name}.log",
+        environment,
     )
     found: dict[str, Any] = {}
 

@@ -12,7 +12,7 @@ import os
 import time
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -30,13 +30,16 @@ from authz.policy.decision import UNJUDGED, Decision, Reason, Ruling, Verdict
 from authz.policy.paths import is_plain, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from authz.certs.presented import CertificateLimits
     from authz.extauthz.decode import DecodedRequest
     from authz.extauthz.memo import Ask
     from authz.observability.events import Note
     from authz.policy.snapshot import Snapshot
+
+#: `about(data)`: fields for a log line about a check; may raise.
+About: TypeAlias = "Callable[[bytes], Mapping[str, str]]"
 
 _ALLOW: Final = Verdict.ALLOW
 # "?" and "!", as numbers: one byte is found several times faster than a string of one.
@@ -77,6 +80,11 @@ def _denied(reason: Reason) -> Decision:
     return Decision(Ruling(verdict=Verdict.DENY, reason=reason), UNJUDGED[True])
 
 
+def nothing_about(_data: bytes) -> dict[str, str]:
+    """What a log line says besides of a check that broke."""
+    return {}
+
+
 def draw_seed() -> bytes:
     """The random bytes of one check, for rules that read cf.random_seed."""
     return os.urandom(SEED_BYTES)
@@ -99,6 +107,7 @@ class CheckService:
         seed: Callable[[], bytes] = draw_seed,
         note: Note = note_nothing,
         unanswered: Ask = ask_nobody,
+        about: About = nothing_about,
     ) -> None:
         self._snapshot: Snapshot | None = None
         # An empty memo is false.
@@ -113,6 +122,7 @@ class CheckService:
         self._recalls = options.certificate_source is CertificateSource.ENVOY
         self._observe = observer.observe
         self._note = note
+        self._about = about
         self._client_of = self.memo.client_of
         self._doors = bytearray(_DOORS)
         self._ids = decision_ids()
@@ -143,9 +153,9 @@ class CheckService:
         started = perf_counter()
         try:
             if remaining is not None and remaining <= 0:
-                return self._refuse(Reason.DEADLINE_EXCEEDED, started)
+                return self._refuse(Reason.DEADLINE_EXCEEDED, started, data)
             if len(data) > MAX_CHECK_BYTES:
-                return self._refuse(Reason.UNDECODABLE, started)
+                return self._refuse(Reason.UNDECODABLE, started, b"")
             # The straight line, steps 3 to 5. What the rules of a site decide by certificate, host
             # and path alone has been decided before, as a rule: then there is one look-up instead
             # of steps 3 and 4. Written out here, because function calls are most of what is left.
@@ -207,20 +217,20 @@ class CheckService:
             # An answer that comes late is no answer: the caller has decided without us, and what
             # is counted should say so.
             if remaining is not None and seconds >= remaining:
-                return self._refuse(Reason.DEADLINE_EXCEEDED, started)
+                return self._refuse(Reason.DEADLINE_EXCEEDED, started, data, host, path)
             self._observe(decision, self._source, seconds)
             if at >= decision.due:
-                self._note(decision, decision_id, at, host, path, data)
+                self._note(decision, decision_id, at, host, path, data, seconds)
             return answer
         except (Undecodable, DecodeError):
-            return self._refuse(Reason.UNDECODABLE, started)
+            return self._refuse(Reason.UNDECODABLE, started, data)
         # BaseException, because a panic in a Rust extension is one, and because an exception that
         # escaped would become a gRPC error, which failure_mode_allow may turn into "allowed".
         # MemoryError and RecursionError deny like any other. KeyboardInterrupt and SystemExit
         # reach the main thread only, where no transport runs checks; there too, this check is
         # denied rather than left without an answer.
         except BaseException as error:  # noqa: BLE001 - the one blind except
-            return self._fail(error, started)
+            return self._fail(error, started, data)
 
     def _remember(
         self, snapshot: Snapshot, facts: DecodedRequest, decision: Decision, at: float, tls: bytes
@@ -246,18 +256,21 @@ class CheckService:
                 self.memo.evicted = 0
             snapshot.remember((credential or b"", facts.host, target, tls), decision)
 
-    def _refuse(self, reason: Reason, started: float) -> bytes:
+    def _refuse(
+        self, reason: Reason, started: float, data: bytes, host: bytes = b"", path: bytes = b""
+    ) -> bytes:
         """Answer a check that nobody decides: unreadable, or too late."""
         try:
             decision, decision_id = self._denied[reason], next(self._ids)
             answer = encode(decision, decision_id)
-            self._observe(decision, self._source, perf_counter() - started)
-            self._note(decision, decision_id, self._clock(), b"", b"", b"")
+            seconds = perf_counter() - started
+            self._observe(decision, self._source, seconds)
+            self._note(decision, decision_id, self._clock(), host, path, data, seconds)
             return answer
         except BaseException as error:  # noqa: BLE001 - the same boundary
-            return self._fail(error, started)
+            return self._fail(error, started, data)
 
-    def _fail(self, error: BaseException, started: float) -> bytes:
+    def _fail(self, error: BaseException, started: float, data: bytes) -> bytes:
         # Whatever is broken may break here again, so each step stands alone.
         with suppress(BaseException):
             self._observer.internal_error()
@@ -268,12 +281,13 @@ class CheckService:
         with suppress(BaseException):
             suppressed = self._log_limit.admit(time.monotonic())
             if suppressed is not None:
-                get_logger().error(
+                get_logger().bind(**self._about(data)).error(
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):
             decision, decision_id = self._denied[Reason.INTERNAL_ERROR], next(self._ids)
             with suppress(BaseException):
-                self._note(decision, decision_id, self._clock(), b"", b"", b"")
+                seconds = perf_counter() - started
+                self._note(decision, decision_id, self._clock(), b"", b"", data, seconds)
             return encode(decision, decision_id)
         return CONSTANT_DENIAL

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import importlib
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from authz.certs.presented import CertificateLimits, CertificateSource
+from authz.errors import SettingsError
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.health import HealthState
 from authz.extauthz.recording import Recording, RecordOptions
-from authz.extauthz.service import CheckService
+from authz.extauthz.service import CheckService, nothing_about
 from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
 from authz.extauthz.transport.choose import choose
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
@@ -27,20 +31,27 @@ from authz.settings import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from authz.extauthz.transport import Transport
+    from authz.extauthz.transport.base import Caller
     from authz.node.messages import EndpointConfig, RecordConfig
+    from authz.observability.decision_feed import DecisionFeed
     from authz.policy.snapshot import Snapshot
 
 
 class Endpoint:
     """One listener for checks.
 
+    Raises:
+        SettingsError: traces cannot be made.
+
     Attributes:
         metrics: what this process counts, as worker `name`.
         health: what Envoy is told.
         events: notes what is worth telling; whoever has it drained is node.reporter.
         certificates: notes those that somebody should ask about.
+        decisions: takes decisions to the decision log and into traces; None without either.
         draining: True from the moment health went to NOT_SERVING for good.
     """
 
@@ -54,9 +65,6 @@ class Endpoint:
         self.metrics = Metrics(name)
         self.health = HealthState()
         self.draining = False
-        self._options = _transport_options(
-            config, tls_failed=lambda: self.metrics.reload_failed("tls")
-        )
         self._transport: Transport | None = None
         options = DecodeOptions(
             certificate_source=CertificateSource(config.certificate_source),
@@ -70,6 +78,7 @@ class Endpoint:
             record=None if config.recording is None else recording_of(config.recording, options),
         )
         self.certificates = SeenCertificates()
+        self.decisions = _feed_of(config, name, self.events, options)
         self._service = CheckService(
             options,
             CertificateLimits(
@@ -77,12 +86,17 @@ class Endpoint:
             ),
             self.metrics,
             clock,
-            note=self.events.note,
+            note=self.events.note if self.decisions is None else self.decisions.note,
             unanswered=self.certificates.note,
+            about=nothing_about if self.decisions is None else self.decisions.about,
+        )
+        self._options = _transport_options(
+            config, tls_failed=lambda: self.metrics.reload_failed("tls"), caller=self.decisions
         )
         self.metrics.memo = self._service.memo
         self.metrics.events = self.events
         self.metrics.certificates = self.certificates
+        self.metrics.decisions = self.decisions
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -103,6 +117,12 @@ class Endpoint:
         """What there is to tell of the checks here."""
         return Reporting(self.events, self.metrics.counts, self.certificates)
 
+    def span(self, name: str, **attributes: str | int) -> AbstractContextManager[None]:
+        """What is done in this context is a span of its own, where there are traces."""
+        if self.decisions is None or self.decisions.tracing is None:
+            return nullcontext()
+        return self.decisions.tracing.span(name, **attributes)
+
     def prepare(self) -> None:
         """Import what the transport needs; for when there is nothing better to do than wait.
 
@@ -120,6 +140,8 @@ class Endpoint:
         """
         self._transport = open_transport(self._options, self._service, self.health)
         self.metrics.transport = self._transport.name
+        if self.decisions is not None:
+            self.decisions.start()
         self._transport.start()
         self.health.set_serving(True)
         return self._transport
@@ -139,6 +161,8 @@ class Endpoint:
         wait(drain_seconds)
         self._transport.stop(grace_seconds)
         self._transport = None
+        if self.decisions is not None:
+            self.decisions.stop()
 
 
 def recording_of(config: RecordConfig, options: DecodeOptions) -> Recording:
@@ -151,8 +175,44 @@ def recording_of(config: RecordConfig, options: DecodeOptions) -> Recording:
     )
 
 
+def _feed_of(
+    config: EndpointConfig, worker: str, events: EventRecorder, options: DecodeOptions
+) -> DecisionFeed | None:
+    """Who is told of every decision, besides the events; None when nobody wants to know.
+
+    Raises:
+        SettingsError: OpenTelemetry refuses what the settings and the environment say.
+    """
+    if config.decision_log is None and config.tracing is None:
+        return None
+    # Not imported where it is off.
+    from authz.extauthz.reading import read_request
+    from authz.observability.decision_feed import DecisionFeed
+
+    log = tracing = None
+    if config.decision_log is not None:
+        from authz.observability.decision_log import DecisionLog
+        from authz.observability.decision_words import DecisionLogOptions
+
+        words = DecisionLogOptions(**msgspec.structs.asdict(config.decision_log))
+        log = DecisionLog(words, worker)
+    if config.tracing is not None:
+        from authz.observability.tracing import Tracing
+
+        try:
+            tracing = Tracing(worker, config.tracing.endpoint, config.tracing.sample)
+        except Exception as error:
+            # Nothing else is read from the environment, where anything may stand.
+            raise SettingsError(
+                f"traces cannot be made: {error}",
+                where="tracing",
+                hint="look at the variables of the environment that begin with OTEL_",
+            ) from error
+    return DecisionFeed(events.note, lambda data: read_request(data, options), log, tracing)
+
+
 def _transport_options(
-    config: EndpointConfig, *, tls_failed: Callable[[], None]
+    config: EndpointConfig, *, tls_failed: Callable[[], None], caller: Caller | None
 ) -> TransportOptions:
     tls = None
     if config.certificate is not None and config.key is not None:
@@ -167,4 +227,5 @@ def _transport_options(
         tls=tls,
         reuse_port=config.reuse_port,
         tls_failed=tls_failed,
+        caller=caller,
     )

@@ -40,6 +40,10 @@ class Installer:
                 goes on.
             SettingsError: a GeoIP database cannot be used.
         """
+        with self._endpoint.span("authz.snapshot.load"):
+            return self._install(file, geoip_city, geoip_asn)
+
+    def _install(self, file: str, geoip_city: str | None, geoip_asn: str | None) -> Snapshot:
         content = read_snapshot(Path(file), self._sections)
         before = self._endpoint.snapshot
         snapshot = compile_snapshot(

@@ -29,6 +29,29 @@ class RecordConfig(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bool = False
 
 
+class DecisionLogConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which decisions lines are written, where and with what.
+
+    observability.decision_words.DecisionLogOptions as plain data.
+    """
+
+    path: str
+    allowed: float = 1.0
+    blocked: float = 1.0
+    headers: tuple[str, ...] = ()
+    query: str = "names"
+    path_segments: str = "all"
+    client_ip: str = "full"
+    subject: bool = False
+
+
+class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Who takes spans, and of which traces (observability.tracing)."""
+
+    endpoint: str | None = None
+    sample: float | None = None
+
+
 class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a process needs to answer checks, out of the settings (architecture 6).
 
@@ -50,6 +73,10 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     events_allowed_seconds: float = 0.0
     #: None: requests are not recorded.
     recording: RecordConfig | None = None
+    #: None: no lines are written.
+    decision_log: DecisionLogConfig | None = None
+    #: None: no spans are made, and nothing of OpenTelemetry is imported.
+    tracing: TracingConfig | None = None
 
 
 class Configure(Message, frozen=True, kw_only=True):

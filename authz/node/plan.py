@@ -14,6 +14,7 @@ from authz.errors import SettingsError
 from authz.node.admin.config import AdminConfig, DashboardConfig, OidcConfig
 from authz.node.control.config import ControlConfig, FetchConfig, KeepConfig
 from authz.node.messages import EndpointConfig, Message, RecordConfig
+from authz.node.plan_telling import decision_log_config, tracing_config
 
 if TYPE_CHECKING:
     from authz.settings import AdminTls, GrpcTls, Settings
@@ -138,6 +139,7 @@ def _control_config(settings: Settings) -> ControlConfig:
         ),
         key_file=None if keys.key_file is None else str(keys.key_file),
         passphrase_file=None if keys.passphrase_file is None else str(keys.passphrase_file),
+        tracing=tracing_config(settings),
         log_format=settings.log.format,
         log_level=settings.log.level,
     )
@@ -270,6 +272,8 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         events_allowed_every=settings.events.allowed_every,
         events_allowed_seconds=float(settings.events.allowed_seconds),
         recording=_recording(settings),
+        decision_log=decision_log_config(settings),
+        tracing=tracing_config(settings),
     )
 
 

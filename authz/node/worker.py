@@ -172,7 +172,12 @@ def main(arguments: list[str]) -> int:
         if not isinstance(configure, Configure):
             return 0  # the supervisor ended before it said anything
         configure_logging(configure.log_format, configure.log_level)
-        return Worker(channel, configure, inbox).run()
+        try:
+            worker = Worker(channel, configure, inbox)
+        except AuthzError as error:
+            channel.send(StartFailed(message=str(error), hint=error.hint))
+            return EXIT_CONFIGURATION
+        return worker.run()
 
 
 if __name__ == "__main__":

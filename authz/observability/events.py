@@ -56,8 +56,8 @@ MAX_LOGGED: Final = 16
 _ALLOW: Final = Verdict.ALLOW
 _UNNAMED: Final = ("", "")
 
-#: `note(decision, id, at, host, path, data)`: told about a check whose decision is due.
-Note: TypeAlias = "Callable[[Decision, bytes, float, bytes, bytes, bytes], None]"
+#: `note(decision, id, at, host, path, data, seconds)`: told about a check whose decision is due.
+Note: TypeAlias = "Callable[[Decision, bytes, float, bytes, bytes, bytes, float], None]"
 
 _Noted: TypeAlias = "tuple[Ruling, Standing, str, bytes, bytes, float, bytes, bytes, bytes, int]"
 
@@ -94,7 +94,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def note_nothing(
-    decision: Decision, _id: bytes, _at: float, _host: bytes, _path: bytes, _data: bytes
+    decision: Decision,
+    _id: bytes,
+    _at: float,
+    _host: bytes,
+    _path: bytes,
+    _data: bytes,
+    _seconds: float = 0.0,
 ) -> None:
     """Nobody is interested; whoever is in one decision will not be asked about it again."""
     decision.due = math.inf
@@ -153,8 +159,12 @@ class EventRecorder:
         host: bytes,
         path: bytes,
         data: bytes,
+        _seconds: float = 0.0,
     ) -> None:
-        """Note a check at Unix time `at`, and say when the next one with this decision is due."""
+        """Note a check at Unix time `at`, and say when the next one with this decision is due.
+
+        Without a path nobody could read the request, and its bytes are not kept.
+        """
         client = decision.client
         if client is not None and at >= client.due:
             if len(self._seen) < MAX_SEEN:
@@ -178,7 +188,8 @@ class EventRecorder:
             self.dropped += 1
             return
         size = len(data)
-        if size <= MAX_KEPT_BYTES and self._bytes_in - self._bytes_out + size <= MAX_WAITING_BYTES:
+        waiting = self._bytes_in - self._bytes_out
+        if path and size <= MAX_KEPT_BYTES and waiting + size <= MAX_WAITING_BYTES:
             self._bytes_in += size
         else:
             data = b""

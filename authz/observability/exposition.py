@@ -136,6 +136,28 @@ _SPECS: Final = (
         "Events that were told without the request they are of.",
     ),
     MetricSpec(
+        "authz_decision_log_lines_total",
+        "counter",
+        (),
+        "Lines of the decision log that are written.",
+    ),
+    MetricSpec(
+        "authz_decision_log_dropped_total",
+        "counter",
+        ("why",),
+        "Decisions that should have a line in the decision log and have none.",
+    ),
+    MetricSpec(
+        "authz_decision_log_write_failures_total",
+        "counter",
+        (),
+        "Attempts to write the decision log that ended in an error; its lines wait.",
+    ),
+    MetricSpec("authz_spans_exported_total", "counter", (), "Spans that were handed over."),
+    MetricSpec(
+        "authz_spans_dropped_total", "counter", ("why",), "Spans that should be there and are not."
+    ),
+    MetricSpec(
         "authz_certificate_counts_dropped_total",
         "counter",
         (),
@@ -229,6 +251,13 @@ class _Collected:
         for name, key in _DROPPED.items():
             yield _counter(name, [[sum(e[key] for e in exports)]])
         yield _counter("authz_requests_unrecorded_total", _rows(exports, "unrecorded"))
+        logs = [e["decision_log"] for e in exports if e["decision_log"]]
+        yield _counter("authz_decision_log_lines_total", [[sum(n for n, _ in logs)]])
+        yield _counter("authz_decision_log_write_failures_total", [[sum(n for _, n in logs)]])
+        yield _counter("authz_decision_log_dropped_total", _rows(exports, "decision_log_dropped"))
+        spans = [[e["spans"]] for e in exports if e["spans"]]
+        yield _counter("authz_spans_exported_total", spans or [[0]])
+        yield _counter("authz_spans_dropped_total", _rows(exports, "spans_dropped"))
         yield _gauge(
             "authz_crl_next_update_timestamp_seconds", _earliest(exports, "crl_next_updates")
         )

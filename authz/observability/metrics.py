@@ -20,6 +20,8 @@ from authz.observability.log import lines_dropped
 
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
+    from authz.observability.decision_log import DecisionLog
+    from authz.observability.tracing import Tracing
     from authz.policy.decision import Decision
     from authz.policy.snapshot import Snapshot
 
@@ -72,6 +74,21 @@ class Events(Protocol):
     unrecorded: dict[str, int]
 
 
+class Decisions(Protocol):
+    """What is read of the decision log and the traces (observability.decision_feed)."""
+
+    log: DecisionLog | None
+    tracing: Tracing | None
+
+    @property
+    def lines_dropped(self) -> dict[str, int]:
+        """Lines that were lost, by why."""
+
+    @property
+    def spans_dropped(self) -> dict[str, int]:
+        """Spans that were lost, by why."""
+
+
 class Certificates(Protocol):
     """What is read of the certificates to ask about (observability.seen_certificates)."""
 
@@ -105,6 +122,8 @@ class Metrics:
         self.certificates: Certificates | None = None
         #: Whether the last attempt to load the policy failed; None where nobody loads one.
         self.reload_failing: bool | None = None
+        #: Whose decision log and traces are reported on, if there are any.
+        self.decisions: Decisions | None = None
         #: How many checks there were, and of which kind.
         self.counts = CheckCounts()
         self._buckets = [0] * (len(BUCKETS) + 1)
@@ -191,6 +210,7 @@ class Metrics:
             "unrecorded": []
             if self.events is None
             else [[why, n] for why, n in list(self.events.unrecorded.items())],
+            **self._told(),
             "certificate_counts_dropped": self.counts.uncounted,
             "reload_failures": [[kind, n] for kind, n in list(self._reload_failures.items())],
             "reload_failing": self.reload_failing,
@@ -205,11 +225,27 @@ class Metrics:
             "cpu_seconds": time.process_time() if self.transport else None,
         }
 
+    def _told(self) -> Export:
+        """What became of lines and spans."""
+        decisions = self.decisions
+        log = None if decisions is None else decisions.log
+        tracing = None if decisions is None else decisions.tracing
+        return {
+            "decision_log": None if log is None else [log.written, log.failures],
+            "decision_log_dropped": _pairs(decisions.lines_dropped if decisions and log else {}),
+            "spans": None if tracing is None else tracing.exported,
+            "spans_dropped": _pairs(decisions.spans_dropped if decisions and tracing else {}),
+        }
+
     def render(self) -> bytes:
         """This process's metrics in the Prometheus text format."""
         from authz.observability.exposition import render
 
         return render([self.export()])
+
+
+def _pairs(counts: dict[str, int]) -> list[list[object]]:
+    return [[name, n] for name, n in counts.items()]
 
 
 def counters_only(export: Export) -> Export:

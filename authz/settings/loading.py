@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading authz.yaml and the options of the command line into `Settings`.
 
-The command line wins over the file, the file over the defaults; the environment is not read.
+The command line wins over the file, the file over the defaults; the environment is not read here.
 """
 
 from __future__ import annotations

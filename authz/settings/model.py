@@ -16,9 +16,11 @@ from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema, model_v
 
 from authz.settings.addresses import parse_address
 from authz.settings.dashboard import DashboardSettings
+from authz.settings.decision_log import DecisionLogSettings
 from authz.settings.events import EventSettings
 from authz.settings.file_version import FILE_VERSION, FileVersion
 from authz.settings.problems import Section, fault
+from authz.settings.tracing import TracingSettings
 from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
 from authz.settings.yaml_document import format_path
 
@@ -354,6 +356,8 @@ class Settings(Section):
     )
     log: LogSettings = Field(default_factory=LogSettings)
     events: EventSettings = Field(default_factory=EventSettings)
+    decision_log: DecisionLogSettings = Field(default_factory=DecisionLogSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     _origin: Callable[[Sequence[str]], str] | None = PrivateAttr(default=None)
 

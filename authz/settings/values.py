@@ -22,7 +22,8 @@ def _base(info: ValidationInfo) -> Path:
     return context["base"] if isinstance(context, dict) else Path()
 
 
-def _path(value: object, info: ValidationInfo) -> object:
+def file_path(value: object, info: ValidationInfo) -> object:
+    """A path as it is meant: relative ones start at the directory of the settings file."""
     if not isinstance(value, str):
         return value
     if not value or "\0" in value:
@@ -58,7 +59,7 @@ def _host_name(value: str) -> str:
 
 
 FilePath = Annotated[
-    Path, BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})
+    Path, BeforeValidator(file_path), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 Address = Annotated[str, AfterValidator(_address)]
 TcpAddressOrOff = Annotated[str, AfterValidator(_tcp_address_or_off)]

@@ -47,8 +47,8 @@ def measure(plan: Plan) -> Result:
         policy = full_policy(directory / "policy.yaml", authority)
         allowed, denied = check_for(authority.client), check_for(None)
         silent = service_for(policy)
-        told = service_for(policy, stack.enter_context(_recorder(0)).note)
-        sampled = service_for(policy, stack.enter_context(_recorder(_SAMPLED)).note)
+        told = service_for(policy, stack.enter_context(recorder(0)).note)
+        sampled = service_for(policy, stack.enter_context(recorder(_SAMPLED)).note)
         for service in (silent, told, sampled):
             for _ in range(_WARM):
                 expect_allowed(service.check(allowed))
@@ -74,10 +74,10 @@ def measure(plan: Plan) -> Result:
 
 
 @contextlib.contextmanager
-def _recorder(allowed_every: int) -> Iterator[EventRecorder]:
+def recorder(allowed_every: int) -> Iterator[EventRecorder]:
     """As a process has it, with what gathers its reports."""
     options = DecodeOptions()
-    recorder = EventRecorder(
+    made = EventRecorder(
         lambda data: decode(data, options).source_address,
         allowed_every,
         allowed_seconds=_ALLOWED_SECONDS,
@@ -85,12 +85,12 @@ def _recorder(allowed_every: int) -> Iterator[EventRecorder]:
     )
     activity = Activity()
     reporter = Reporter(
-        Reporting(recorder, Metrics().counts, SeenCertificates()),
+        Reporting(made, Metrics().counts, SeenCertificates()),
         lambda _, report: activity.add(report),
         acknowledged=False,
     )
     reporter.start()
     try:
-        yield recorder
+        yield made
     finally:
         reporter.stop()

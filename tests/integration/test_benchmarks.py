@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 #: Groups that measure nothing without the Go client; the others only lack a row.
 NEED_GO = {"certificates", "swaps", "envoy"}
-NEED_H2LOAD = set(GROUPS) - {"micro", "telling", "first-sight", "certificates", "envoy"}
+NEED_H2LOAD = set(GROUPS) - {
+    "micro",
+    "telling",
+    "decisions",
+    "first-sight",
+    "certificates",
+    "envoy",
+}
 
 
 def need(what: str, missing: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.errors import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from authz.settings.addresses import ListenAddress
 
@@ -37,6 +38,16 @@ class Service(Protocol):
 
     def check(self, data: bytes, remaining: float | None = None) -> bytes:
         """Answer one serialised CheckRequest."""
+
+
+class Caller(Protocol):
+    """Who is told of the calls themselves (observability.decision_feed), by `quietly`."""
+
+    def arrived(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
+        """A check with this metadata is about to be answered."""
+
+    def gone(self) -> None:
+        """Whoever asked that check had gone before its answer was there."""
 
 
 class Transport(Protocol):
@@ -74,7 +85,8 @@ class TransportOptions:
 
     `reuse_port` lets several workers share one port; the shipped form gives each its own, because
     a shared one loses requests when a worker restarts. `tls_failed` is told, from any thread, when
-    changed TLS files cannot be used and the last good ones stay.
+    changed TLS files cannot be used and the last good ones stay. `caller` hears of each call, on
+    the thread that answers it, where somebody wants to know.
     """
 
     listen: ListenAddress
@@ -82,6 +94,13 @@ class TransportOptions:
     tls: TlsFiles | None = None
     reuse_port: bool = False
     tls_failed: Callable[[], None] = lambda: None
+    caller: Caller | None = None
+
+
+def quietly(tell: Callable[..., None], *arguments: object) -> None:
+    """Tell somebody something. What comes of it is theirs: it changes no answer."""
+    with suppress(BaseException):
+        tell(*arguments)
 
 
 def cannot_listen(listen: ListenAddress, error: Exception) -> TransportError:

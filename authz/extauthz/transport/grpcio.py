@@ -21,6 +21,7 @@ from authz.extauthz.transport.base import (
     cannot_listen,
     claim_socket,
     protect_socket,
+    quietly,
 )
 from authz.observability.log import get_logger
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.extauthz.health import HealthState
-    from authz.extauthz.transport.base import Service, TransportOptions
+    from authz.extauthz.transport.base import Caller, Service, TransportOptions
 
 # A check beyond MAX_CHECK_BYTES is denied by the service; only far beyond it does grpcio refuse
 # with an error of its own, to bound the memory one message can take.
@@ -49,7 +50,7 @@ class GrpcioTransport:
         # Sending to a watcher waits for flow control: on a thread of its own, so that a watcher
         # that does not read delays neither checks nor a drain.
         self._watch_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authz-watch")
-        handlers = _Handlers(service, health, self._watch_pool)
+        handlers = _Handlers(service, health, self._watch_pool, options.caller)
         self._server = grpc.server(
             self._pool,
             handlers=[handlers],
@@ -92,9 +93,18 @@ class GrpcioTransport:
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[type-arg] # not generic at run time
     """Finds the handler of a method path; what it does not know is UNIMPLEMENTED."""
 
-    def __init__(self, service: Service, health: HealthState, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        service: Service,
+        health: HealthState,
+        pool: ThreadPoolExecutor,
+        caller: Caller | None,
+    ) -> None:
+        check = _check_handler(service)
+        if caller is not None:
+            check = _told_handler(check, caller)
         self._methods = {
-            CHECK: grpc.unary_unary_rpc_method_handler(_check_handler(service)),
+            CHECK: grpc.unary_unary_rpc_method_handler(check),
             HEALTH_CHECK: grpc.unary_unary_rpc_method_handler(_health_handler(health)),
             HEALTH_WATCH: grpc.unary_stream_rpc_method_handler(_watch_handler(health, pool)),
         }
@@ -111,6 +121,27 @@ def _check_handler(service: Service) -> Callable[[bytes, Any], bytes]:
             # check() never raises. Should it, the caller still gets an answer, and a denial.
             get_logger().error("the check service raised")
             return CONSTANT_DENIAL
+
+    return handle
+
+
+def _told_handler(
+    check: Callable[[bytes, Any], bytes], caller: Caller
+) -> Callable[[bytes, Any], bytes]:
+    """`check`, with somebody told of each call. Whatever comes of that, the answer stays."""
+
+    def arrived(context: Any) -> None:
+        caller.arrived([(name, value) for name, value in context.invocation_metadata()])
+
+    def left(context: Any) -> None:
+        if not context.is_active():
+            caller.gone()
+
+    def handle(data: bytes, context: Any) -> bytes:
+        quietly(arrived, context)
+        answer = check(data, context)
+        quietly(left, context)
+        return answer
 
     return handle
 

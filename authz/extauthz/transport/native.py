@@ -23,6 +23,7 @@ from authz.extauthz.transport.base import (
     cannot_listen,
     claim_socket,
     protect_socket,
+    quietly,
 )
 from authz.observability.log import get_logger
 
@@ -58,6 +59,7 @@ class NativeTransport:
     ) -> None:
         self.why = why
         self._check = service.check
+        self._caller = options.caller
         self._health = health
         self._listen = options.listen
         claim_socket(options.listen)
@@ -104,7 +106,7 @@ class NativeTransport:
     def _serve(self) -> None:
         receive = self._front.recv_batch_details
         respond = self._front.respond
-        check = self._check
+        check, caller = self._check, self._caller
         while True:
             self._idle = True
             events = receive(_BATCH)
@@ -120,8 +122,11 @@ class NativeTransport:
                         if remaining is not None:
                             # Counted from when the batch was handed over.
                             remaining -= time.perf_counter() - received
+                        if caller is not None:
+                            quietly(caller.arrived, details[0])
                         # False when the caller has given up meanwhile, which is its own business.
-                        respond(call_id, check(payload, remaining))
+                        if not respond(call_id, check(payload, remaining)) and caller is not None:
+                            quietly(caller.gone)
                     else:
                         self._other(kind, call_id, method_id, payload)
                 except BaseException as error:  # noqa: BLE001 - everybody else needs this thread

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from authz.node.messages import Message
+from authz.node.messages import Message, TracingConfig
 
 
 class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
         sds, publication: addresses to listen on, None for none.
         resumed: the snapshot file that checks are answered by already, when an earlier control
             process made it.
+        tracing: who takes spans, None for nobody.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
     """
 
@@ -55,5 +56,6 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     keep: KeepConfig = KeepConfig()
     key_file: str | None = None
     passphrase_file: str | None = None
+    tracing: TracingConfig | None = None
     log_format: str
     log_level: str

@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from authz.node.control.publication import PublicationServer
     from authz.node.control.publisher import Publisher
     from authz.node.control.stock import StockTaker
+    from authz.node.messages import TracingConfig
+    from authz.observability.tracing import Tracing
     from authz.sds.server import SdsServer
     from authz.sources.fetch import Fetcher
     from authz.store.engine import Store
@@ -59,6 +62,7 @@ class Control:
         self._publication: PublicationServer | None = None
         self._sds: SdsServer | None = None
         self._fetching: Fetching | None = None
+        self._tracing = None if config.tracing is None else _tracing(config.tracing)
         self._threads: list[threading.Thread] = []
 
     def run(self) -> int:
@@ -131,7 +135,12 @@ class Control:
             retention=retention_of(config.keep),
         )
         self._publisher = publisher = Publisher(
-            config, parts, self._say, opened=self._opened, published=self._published
+            config,
+            parts,
+            self._say,
+            opened=self._opened,
+            published=self._published,
+            span=nullcontext if self._tracing is None else self._tracing.span,
         )
         self._begin("publisher", publisher.run)
         self._begin("parts", parts.run)
@@ -264,6 +273,9 @@ class Control:
         until = time.monotonic() + 2.0
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        if self._tracing is not None:
+            # Behind what may still be making a span.
+            self._tracing.stop()
 
     def _join(self, name: str, seconds: float) -> None:
         for thread in self._threads:
@@ -282,6 +294,17 @@ def end(status: int) -> None:
     """End the process at once."""
     flush()
     os._exit(status)
+
+
+def _tracing(config: TracingConfig) -> Tracing | None:
+    """Who makes spans of publications; nobody where that cannot be done, and the log says so."""
+    try:
+        from authz.observability.tracing import Tracing
+
+        return Tracing("control", config.endpoint, config.sample)
+    except Exception as error:  # noqa: BLE001 - publishing goes on without
+        get_logger().error("publications are not traced", reason=str(error))
+        return None
 
 
 def main(arguments: list[str]) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,7 @@ from authz.store.engine import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     import msgspec
 
@@ -85,6 +87,7 @@ class Publisher:
         say: tells the supervisor.
         opened: told of the store whenever it was opened, and None when it was lost.
         published: told of every revision that was published.
+        span: what is done in it is a span of that name (observability.tracing).
         clock: Unix time; `monotonic` for what is due.
         watch_seconds: how long one look for commits lasts.
     """
@@ -97,6 +100,7 @@ class Publisher:
         *,
         opened: Callable[[Store | None], None] = lambda _: None,
         published: Callable[[int], None] = lambda _: None,
+        span: Callable[[str], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         watch_seconds: float = WATCH_SECONDS,
@@ -120,6 +124,7 @@ class Publisher:
         self._say = say
         self._opened = opened
         self._published = published
+        self._span = span
         self._clock = clock
         self._monotonic = monotonic
         self._watch_seconds = watch_seconds
@@ -248,7 +253,8 @@ class Publisher:
             if only_changes and session.revision == self.state.revision:
                 return
             built = self._models.build(session, self._by_key.keys(self._parts.model))
-        self._write(built, began, lint=lint)
+        with self._span("authz.publish"):
+            self._write(built, began, lint=lint)
         self._revoked_at, self._told = None, ""
         self._tell_state("")
 

@@ -138,7 +138,9 @@ def test_what_is_worth_telling_is_noted_with_its_id_and_its_request() -> None:
     denied = check_request(path="/admin?x=1").SerializeToString()
     for _ in range(3):
         identity = str(ask(service, denied).dynamic_metadata["decision_id"])
-        assert noted.pop() == (
+        *told, seconds = noted.pop()
+        assert 0 < seconds < 5
+        assert tuple(told) == (
             "rule",
             identity.encode(),
             AT,
@@ -212,7 +214,26 @@ def test_a_check_that_nobody_decides_is_noted(
     answer = ask(service, data, **more)
 
     identity = str(answer.dynamic_metadata["decision_id"]).encode()
-    assert noted == [(expected, identity, AT, b"", b"", b"")]
+    [(*told, seconds)] = noted
+    assert told == [expected, identity, AT, b"", b"", data]
+    assert seconds > 0
+
+
+def test_a_check_that_was_decided_too_late_is_noted_with_what_was_asked() -> None:
+    noted: list[tuple[Any, ...]] = []
+    service = _noting(lambda decision, *rest: noted.append((decision.reason.value, *rest)))
+    answer = ask(service, remaining=1e-9)
+
+    identity = str(answer.dynamic_metadata["decision_id"]).encode()
+    [(*told, _)] = noted
+    assert told == [
+        "deadline_exceeded",
+        identity,
+        AT,
+        b"api.example.com",
+        b"/orders?id=7",
+        REQUEST,
+    ]
 
 
 def test_a_check_that_broke_is_noted_and_what_breaks_in_noting_is_denied() -> None:
@@ -224,6 +245,21 @@ def test_a_check_that_broke_is_noted_and_what_breaks_in_noting_is_denied() -> No
 
     assert reason(ask(_noting(broken))) == "internal_error"
     assert noted == ["default_action", "internal_error"]
+
+
+def test_a_check_that_broke_is_denied_whatever_its_log_line_may_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> dict[str, str]:
+        raise Panic
+
+    monkeypatch.setattr(module, "authorize", broken)
+    service = CheckService(
+        DecodeOptions(), DEFAULT_LIMITS, Recorder(), clock=lambda: AT, about=broken
+    )
+    service.snapshot = snapshot()
+
+    assert reason(ask(service)) == "internal_error"
 
 
 def test_each_check_has_an_id_of_its_own() -> None:

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 
-from authz.errors import TransportError
+from authz.errors import SettingsError, TransportError
 from authz.extauthz.transport import CHECK
 from authz.node.drain import DRAIN_SECONDS
 from authz.node.endpoint import Endpoint
-from authz.node.messages import EndpointConfig, RecordConfig
+from authz.node.messages import DecisionLogConfig, EndpointConfig, RecordConfig, TracingConfig
+from authz.observability.tracing import CHECK_METHOD
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.model import DefaultAction
 from tests.factories.checks import check_request
+from tests.factories.decision_log import read_lines
+from tests.factories.otlp import Collector
 from tests.factories.pki import AT
 from tests.factories.policies import site, snapshot
 
@@ -131,3 +135,107 @@ def test_requests_are_recorded_as_the_settings_say() -> None:
     plain.swap(_closed())
     plain._service.check(check_request().SerializeToString())
     assert plain.reporting().next().events[0].unrecorded == "off"
+
+
+# --- the decision log ----------------------------------------------------------------------------
+
+
+def test_decisions_are_logged_until_the_last_one(transport: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    endpoint = Endpoint(
+        EndpointConfig(
+            listen=LOOPBACK,
+            transport=transport,
+            decision_log=DecisionLogConfig(path=str(path), headers=("user-agent",)),
+        ),
+        name="3",
+        clock=lambda: AT,
+    )
+    endpoint.swap(_open())
+    address = endpoint.start().address
+    assert _ask(address) == 0
+
+    # Whoever still comes while it drains is in the log as well, and all of it is there at the end.
+    endpoint.drain(wait=lambda _: _ask(address))
+    found = read_lines(path)
+    assert [(one["verdict"], one["worker"], one["delivered"]) for one in found] == [
+        ("allow", "3", True)
+    ] * 2
+    assert endpoint.metrics.export()["decision_log"] == [2, 0]
+    assert endpoint.metrics.export()["decision_log_dropped"] == []
+
+
+def test_without_a_log_there_is_nobody_to_tell(transport: str) -> None:
+    endpoint = _endpoint(transport=transport)
+
+    assert endpoint.decisions is None
+    assert endpoint._options.caller is None
+    # A check that is let through asks nobody again: it pays what it paid before.
+    assert endpoint._service._note == endpoint.events.note
+    assert endpoint.metrics.export()["decision_log"] is None
+
+
+# --- traces ----------------------------------------------------------------------------------
+
+
+def test_checks_and_loading_are_spans_of_one_collector(transport: str, tmp_path: Path) -> None:
+    with Collector() as collector:
+        endpoint = Endpoint(
+            EndpointConfig(
+                listen=LOOPBACK,
+                transport=transport,
+                tracing=TracingConfig(endpoint=collector.endpoint),
+                decision_log=DecisionLogConfig(path=str(tmp_path / "log.jsonl")),
+            )
+        )
+        with endpoint.span("authz.snapshot.load"):
+            endpoint.swap(_open())
+        address = endpoint.start().address
+        with grpc.insecure_channel(address) as channel:
+            channel.unary_unary(CHECK)(
+                check_request().SerializeToString(),
+                timeout=10,
+                metadata=[("traceparent", f"00-{'a' * 32}-{'b' * 16}-01")],
+            )
+        endpoint.drain(wait=lambda _: None)
+
+    [check] = collector.spans(CHECK_METHOD)
+    assert (check.trace_id.hex(), check.parent_span_id.hex()) == ("a" * 32, "b" * 16)
+    assert len(collector.spans("authz.snapshot.load")) == 1
+    # The same trace in the log.
+    assert [one["trace_id"] for one in read_lines(tmp_path / "log.jsonl")] == ["a" * 32]
+    assert endpoint.metrics.export()["spans"] == 2
+
+
+def test_a_check_that_breaks_is_logged_with_its_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("authz.extauthz.service.authorize", broken)
+    endpoint = Endpoint(
+        EndpointConfig(
+            listen=LOOPBACK, decision_log=DecisionLogConfig(path=str(tmp_path / "log.jsonl"))
+        )
+    )
+    endpoint.swap(_open())
+    assert endpoint.decisions is not None
+    endpoint.decisions.arrived([("traceparent", f"00-{'a' * 32}-{'b' * 16}-01")])
+    endpoint._service.check(check_request().SerializeToString())
+    endpoint.decisions.stop()
+
+    [said] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [line] = read_lines(tmp_path / "log.jsonl")
+    assert said["event"] == "check failed and was denied"
+    assert said["trace_id"] == line["trace_id"] == "a" * 32
+
+
+def test_an_environment_that_opentelemetry_refuses_is_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100000")
+
+    with pytest.raises(SettingsError, match="traces cannot be made") as found:
+        Endpoint(EndpointConfig(listen=LOOPBACK, tracing=TracingConfig()))
+    assert "OTEL_" in (found.value.hint or "")

@@ -46,6 +46,12 @@ def worker(name: str, generation: int = 1) -> Metrics:
     metrics._started_at = 900.0 + generation
     metrics.reload_failing = False
     metrics.reload_failed("policy")
+    metrics.decisions = SimpleNamespace(
+        log=SimpleNamespace(written=3, failures=1),
+        tracing=SimpleNamespace(exported=5),
+        lines_dropped={"queue": 2},
+        spans_dropped={"export": 1},
+    )
     metrics.events = SimpleNamespace(dropped=0, unseen=0, unrecorded={"too_many": 1})
     return metrics
 
@@ -75,6 +81,11 @@ def test_counters_of_several_workers_are_added_up() -> None:
     assert found["authz_judgement_memo_misses_total", ()] == 2
     assert found["authz_reload_failures_total", ("policy",)] == 2
     assert found["authz_internal_errors_total", ()] == 0
+    assert found["authz_decision_log_lines_total", ()] == 6
+    assert found["authz_decision_log_write_failures_total", ()] == 2
+    assert found["authz_decision_log_dropped_total", ("queue",)] == 4
+    assert found["authz_spans_exported_total", ()] == 10
+    assert found["authz_spans_dropped_total", ("export",)] == 2
 
 
 def test_gauges_stay_with_their_worker() -> None:

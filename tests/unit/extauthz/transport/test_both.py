@@ -29,7 +29,7 @@ from tests.factories.policies import snapshot
 from tests.unit.extauthz.transport.conftest import Service, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 #: How long a test waits for what should happen at once.
@@ -205,6 +205,76 @@ def test_watchers_do_not_hold_up_checks(transport: str) -> None:
         assert check(it.channel) == b"answer to x"
         it.health.set_serving(True)
         assert [next(watch) for watch in watches] == [SERVING] * 40
+
+
+# --- who is told of calls --------------------------------------------------------------------
+
+
+class Listening:
+    """Hears of calls, or breaks."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.broken = broken
+        self.arrivals: list[dict[str, object]] = []
+        self.left = threading.Event()
+
+    def arrived(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
+        self.arrivals.append(dict(metadata))
+        if self.broken:
+            raise SystemExit("a defect")
+
+    def gone(self) -> None:
+        self.left.set()
+        if self.broken:
+            raise SystemExit("a defect")
+
+
+def test_a_call_is_told_of_with_its_metadata(transport: str) -> None:
+    caller = Listening()
+    with opened(transport, caller=caller) as it:
+        assert check(it.channel, metadata=[("traceparent", "00-a-b-01")]) == b"answer to x"
+        assert check(it.channel) == b"answer to x"
+
+    assert [one.get("traceparent") for one in caller.arrivals] == ["00-a-b-01", None]
+    assert not caller.left.is_set()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "too late"])
+def test_a_caller_that_did_not_wait_is_told_of(transport: str, how: str) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def slow(data: bytes) -> bytes:
+        begun.release()
+        assert go_on.acquire(timeout=PATIENCE)
+        return b"late"
+
+    caller = Listening()
+    with opened(transport, Service(slow), caller=caller) as it:
+        until = time.monotonic() + PATIENCE
+        # The other end hears of it some time, which may be too late for one call.
+        while not caller.left.is_set() and time.monotonic() < until:
+            seconds = PATIENCE if how == "cancelled" else 0.05
+            call = it.channel.unary_unary(CHECK).future(b"x", timeout=seconds)
+            assert begun.acquire(timeout=PATIENCE)
+            if how == "cancelled":
+                call.cancel()
+            else:
+                assert call.exception() is not None
+            go_on.release()
+
+        assert caller.left.wait(PATIENCE)
+
+
+def test_whatever_breaks_there_the_answer_stays(transport: str) -> None:
+    caller = Listening(broken=True)
+    with opened(transport, caller=caller) as it:
+        assert [check(it.channel, b"%d" % n) for n in range(3)] == [
+            b"answer to 0",
+            b"answer to 1",
+            b"answer to 2",
+        ]
+
+    assert len(caller.arrivals) == 3
 
 
 # --- stopping ------------------------------------------------------------------------------

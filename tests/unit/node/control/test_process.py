@@ -24,8 +24,10 @@ from authz.node.control.messages import (
 from authz.node.control.metrics import PUBLICATION_FAILURES
 from authz.node.control.process import Control, main
 from authz.node.keeper_messages import Failed, Inquire, Numbers
+from authz.node.messages import TracingConfig
 from authz.observability.activity import Report
 from tests.factories.events import BLOCKED
+from tests.factories.otlp import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -259,3 +261,32 @@ def test_main_serves_the_config_that_it_is_told(tmp_path: Path) -> None:
     assert main([str(theirs.detach())]) == 0
     assert isinstance(channel.receive(), Listening)
     channel.close()
+
+
+# --- traces --------------------------------------------------------------------------------------
+
+
+def test_publications_are_spans_where_there_are_traces(tmp_path: Path, world: World) -> None:
+    with Collector() as collector:
+        running = _Running(tmp_path, tracing=TracingConfig(endpoint=collector.endpoint))
+        running.said(NewSnapshot)
+        assert running.end() == 0
+
+        # Handed over when it ends, at the latest.
+        assert len(collector.spans("authz.publish")) == 1
+    [resource] = collector.resources
+    assert resource["service.instance.id"] == "control"
+
+
+def test_traces_that_cannot_be_made_stop_no_publication(
+    tmp_path: Path,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100000")
+    running = _Running(tmp_path, tracing=TracingConfig())
+    running.said(NewSnapshot)
+
+    assert running.end() == 0
+    assert "publications are not traced" in capsys.readouterr().err

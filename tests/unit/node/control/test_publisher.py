@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -20,7 +21,7 @@ from authz.node.control.publisher import LONGEST_RETRY_SECONDS
 from authz.node.snapshot_file import write_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.factories.populated import World
     from tests.unit.node.control.conftest import Bench
@@ -52,6 +53,26 @@ def test_the_first_attempt_publishes(bench: Bench, world: World) -> None:
     assert (new.generation, new.last_good) == (1, False)
     assert bench.compiled().hosts.find(b"api.example.com") is not None
     assert bench.publisher.state.count == 1
+
+
+def test_a_publication_is_a_span_and_a_look_that_finds_nothing_is_none(
+    bench: Bench, world: World
+) -> None:
+    spans: list[str] = []
+
+    @contextmanager
+    def span(name: str) -> Iterator[None]:
+        spans.append(f"begin {name}")
+        yield
+        spans.append(f"end {name}")
+
+    bench.start(begin=False)
+    bench.publisher._span = span
+    bench.publisher.begin()
+    bench.attempt()
+    bench.attempt()
+
+    assert spans == ["begin authz.publish", "end authz.publish"]
 
 
 def test_a_commit_publishes_and_nothing_else_does(bench: Bench, world: World) -> None:

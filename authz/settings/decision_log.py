@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of `decision_log`: where a line for each decision goes, of which, and what is in it.
+
+What is left out by default is what ADR 0031 leaves out of recorded requests.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from authz.settings.problems import Section, fault
+from authz.settings.values import file_path
+
+#: Standard output in the place of a file.
+STDOUT: Final = "-"
+
+#: Headers whose values are written unless the settings name others.
+HEADERS: Final = ("user-agent",)
+
+#: What lets somebody in. A log is read by more people than may have these, and kept for longer.
+REFUSED_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "set-cookie",
+        "x-amz-security-token",
+        "x-api-key",
+        "x-auth-token",
+        "x-csrf-token",
+    }
+)
+
+#: What says where somebody is, too.
+ADDRESS_HEADERS: Final = frozenset(
+    {"forwarded", "x-envoy-external-address", "x-forwarded-for", "x-real-ip"}
+)
+
+# RFC 9110 section 5.1.
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+
+
+def _header(value: str) -> str:
+    name = value.lower()
+    if not _NAME.fullmatch(name):
+        raise fault(f'"{value}" is no name of a header', hint='write "user-agent"')
+    if name in REFUSED_HEADERS:
+        raise fault(
+            f'"{value}" lets somebody in, and is written into no log',
+            hint="remove it; rules may read it all the same",
+        )
+    return name
+
+
+def _target(value: object, info: ValidationInfo) -> object:
+    """A file, from the directory of the settings on; standard output stays what it is."""
+    found = value if value == STDOUT else file_path(value, info)
+    return str(found) if isinstance(found, Path) else found
+
+
+class SampleSettings(Section):
+    """Which share of the decisions is written, with `what: sampled`.
+
+    Whether one is written follows from its decision id alone, so every copy of the service and
+    every reader of another log comes to the same answer.
+    """
+
+    allowed: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.01, description="Of those that allow: 1 is all of them, 0 none."
+    )
+    blocked: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="Of those that deny, and of those that a `log` rule matched."
+    )
+
+
+class DecisionLogSettings(Section):
+    """One line of JSON for each decision ([reference](decision-log.md),
+    [guide](../how-to/keep-a-decision-log.md)).
+
+    Off unless it is asked for: it tells who did what when, and whoever has it has to guard it, keep
+    it as long as the law says and throw it away then. Counters and `events` do without it.
+    """
+
+    enabled: bool = Field(default=False, description="Whether lines are written.")
+    path: Annotated[str, BeforeValidator(_target)] = Field(
+        default=STDOUT,
+        description="The file that lines are appended to, or `-`: standard output. Its directory "
+        "has to be there. A file that is moved away is made anew.",
+    )
+    what: Literal["all", "blocks", "sampled"] = Field(
+        default="all",
+        description="Of which decisions: `all`; `blocks`: those that deny, and those that a `log` "
+        "rule matched; `sampled`: as `sample` says.",
+    )
+    sample: SampleSettings = Field(default_factory=SampleSettings)
+    headers: list[Annotated[str, AfterValidator(_header)]] = Field(
+        default=list(HEADERS),
+        description="Headers whose values are written, as far as the request has them. What lets "
+        "somebody in (`authorization`, `cookie` and the like) is refused.",
+    )
+    query: Literal["none", "names", "values"] = Field(
+        default="names",
+        description="What of the query is written: nothing, the names of arguments, or all of it. "
+        "What stands in it without `=` may be a value as well as a name.",
+    )
+    path_segments: Literal["all", "words", "none"] = Field(
+        default="all",
+        description="Which segments of the path are written: `all`; `words`: those that look like "
+        "names, `*` standing for the others, and no parameters; or `none`.",
+    )
+    client_ip: Literal["full", "network", "none"] = Field(
+        default="full",
+        description="The client's address: all of it, its network (/24 of IPv4, /48 of IPv6), or "
+        "nothing.",
+    )
+    subject: bool = Field(
+        default=False,
+        description="Whether the subject of a verified certificate is written, which may be a "
+        "person's name. The fingerprint is in any case.",
+    )
+
+    @model_validator(mode="after")
+    def _addresses_agree(self) -> Self:
+        named = sorted(ADDRESS_HEADERS & set(self.headers))
+        if named and self.client_ip != "full":
+            raise fault(
+                f'"{named[0]}" in headers says what client_ip: {self.client_ip} leaves out',
+                hint="remove the header, or set client_ip: full",
+            )
+        return self

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One trace: Envoy's request, Envoy's asking, and the check, with the real Envoy's own tracer.
+
+Envoy's configuration is that of the page how-to/trace-checks.md. The receiver decodes OTLP.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from authz.demo.scenario import policy_yaml
+from authz.observability.tracing import CHECK_METHOD
+from tests.e2e.harness import Stack, eventually, start_stack, unique
+from tests.factories.decision_log import read_lines
+from tests.factories.otlp import Collector, attributes_of
+from tests.factories.pages import fenced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authz.demo.credentials import Credentials
+    from authz.demo.processes import Children
+    from authz.demo.upstream import Upstream
+
+#: The client's own trace, sampled.
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as running:
+        yield running
+
+
+def traced(config: str, port: int) -> str:
+    """The configuration with the two pieces of the page."""
+    _, of_manager, cluster = fenced("how-to/trace-checks.md", "yaml")
+    document = yaml.safe_load(config)
+    [listener] = document["static_resources"]["listeners"]
+    [chain] = listener["filter_chains"]
+    [manager] = chain["filters"]
+    manager["typed_config"] |= yaml.safe_load(of_manager)
+    clusters = document["static_resources"]["clusters"]
+    clusters.append(yaml.safe_load(cluster.replace("4317", str(port))))
+    return yaml.safe_dump(document)
+
+
+def start(
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+    transport: str,
+    collector: Collector,
+    *,
+    envoy: bool = True,
+    **settings: Any,
+) -> Stack:
+    return start_stack(
+        children,
+        credentials,
+        policy_yaml(credentials),
+        upstream=upstream,
+        transport=transport,
+        settings={
+            "tracing": {"enabled": True, "endpoint": collector.endpoint},
+            "decision_log": {"enabled": True, "path": "decisions.jsonl"},
+            **settings,
+        },
+        change=(lambda config: traced(config, collector.port)) if envoy else (lambda text: text),
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_check_is_a_child_of_envoys_span_of_asking(
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+    transport: str,
+    collector: Collector,
+    workers: int,
+) -> None:
+    stack = start(children, credentials, upstream, transport, collector, grpc={"workers": workers})
+    path, marker = unique("/")
+    answer = stack.get("api.localhost", path, "valid")
+    assert answer.status == 200
+    denied, denied_marker = unique("/")
+    assert stack.get("api.localhost", denied).status == 403
+
+    def complete() -> bool:
+        """Both checks are there, with what caused them."""
+        known = {span.span_id: span for span in collector.spans()}
+        parents = [known.get(one.parent_span_id) for one in collector.spans(CHECK_METHOD)]
+        return len(parents) == 2 and all(
+            one is not None and one.parent_span_id in known for one in parents
+        )
+
+    collector.wait(complete, "both checks and what caused them")
+    spans = {span.span_id: span for span in collector.spans()}
+    lines = {line["id"]: line for line in read_lines(credentials.directory / "decisions.jsonl")}
+    for wanted, verdict in ((marker, "allow"), (denied_marker, "deny")):
+        access = stack.logged(wanted)
+        [check] = [
+            span
+            for span in collector.spans(CHECK_METHOD)
+            if attributes_of(span)["authz.decision.id"] == access["decision_id"]
+        ]
+        asking = spans[check.parent_span_id]
+        request = spans[asking.parent_span_id]
+        assert check.trace_id == asking.trace_id == request.trace_id
+        assert "Authorization.Check" in asking.name
+        assert wanted in str(attributes_of(request).get("http.url", ""))
+        # The check lies within the asking, on one machine's clock.
+        assert asking.start_time_unix_nano <= check.start_time_unix_nano
+        assert check.end_time_unix_nano <= asking.end_time_unix_nano
+        found = attributes_of(check)
+        assert found["authz.decision.verdict"] == verdict
+        assert found["server.address"] == "api.localhost"
+        assert lines[access["decision_id"]]["trace_id"] == check.trace_id.hex()
+    assert stack.authz.metric("authz_spans_dropped_total") == 0
+    assert len(collector.spans("authz.snapshot.load")) == workers
+
+
+def test_without_a_tracer_in_envoy_the_clients_own_trace_is_gone_on_with(
+    children: Children,
+    credentials: Credentials,
+    upstream: Upstream,
+    transport: str,
+    collector: Collector,
+) -> None:
+    stack = start(children, credentials, upstream, transport, collector, envoy=False)
+    stack.get("api.localhost", "/", "valid", headers=[("traceparent", f"00-{TRACE}-{SPAN}-01")])
+    stack.get("api.localhost", "/", "valid", headers=[("traceparent", f"00-{TRACE}-{SPAN}-00")])
+    stack.get("api.localhost", "/", "valid")
+
+    collector.wait(lambda: len(collector.spans(CHECK_METHOD)) >= 2, "two spans")
+    # Not the one whose trace is not sampled.
+    traces = [span.trace_id.hex() for span in collector.spans(CHECK_METHOD)]
+    assert traces.count(TRACE) == 1
+    assert len(traces) == 2
+
+
+def test_a_collector_that_is_not_there_changes_no_answer(
+    children: Children, credentials: Credentials, upstream: Upstream, transport: str
+) -> None:
+    with Collector() as gone:
+        pass
+    stack = start(children, credentials, upstream, transport, gone, envoy=False)
+    for _ in range(20):
+        assert stack.get("api.localhost", "/", "valid").status == 200
+        assert stack.get("api.localhost", "/").status == 403
+
+    eventually(lambda: stack.authz.metric("authz_spans_dropped_total", why="export") > 0, "loss")

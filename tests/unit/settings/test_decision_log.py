@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the decision log says of people is the operator's choice, and little unless they say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from authz.settings.decision_log import (
+    ADDRESS_HEADERS,
+    HEADERS,
+    REFUSED_HEADERS,
+    DecisionLogSettings,
+)
+
+
+def _settings(**values: Any) -> DecisionLogSettings:
+    return DecisionLogSettings.model_validate(values, context={"base": Path("/etc/authz")})
+
+
+def test_it_is_off_and_would_tell_no_secret_and_no_name() -> None:
+    settings = _settings()
+
+    assert not settings.enabled
+    assert settings.headers == list(HEADERS) == ["user-agent"]
+    assert settings.query == "names"
+    assert not settings.subject
+    assert settings.path == "-"
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("log.jsonl", "/etc/authz/log.jsonl"), ("/var/log/a.jsonl", "/var/log/a.jsonl"), ("-", "-")],
+)
+def test_a_file_is_named_from_the_settings_on(path: str, kept: str) -> None:
+    assert _settings(path=path).path == kept
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", 5, None])
+def test_what_is_no_file_is_refused(path: object) -> None:
+    with pytest.raises(ValidationError):
+        _settings(path=path)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED_HEADERS | {"Authorization", "COOKIE"}))
+def test_what_lets_somebody_in_is_written_nowhere(name: str) -> None:
+    with pytest.raises(ValidationError, match="lets somebody in"):
+        _settings(headers=[name])
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "ä", "a" * 257])
+def test_what_is_no_header_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="no name of a header"):
+        _settings(headers=[name])
+
+
+@pytest.mark.parametrize("name", sorted(ADDRESS_HEADERS))
+@pytest.mark.parametrize("client_ip", ["network", "none"])
+def test_an_address_that_is_left_out_does_not_come_in_a_header(name: str, client_ip: str) -> None:
+    with pytest.raises(ValidationError, match=f"what client_ip: {client_ip} leaves out"):
+        _settings(headers=["origin", name], client_ip=client_ip)
+    assert _settings(headers=[name]).headers == [name]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_is_between_none_and_all(share: float) -> None:
+    with pytest.raises(ValidationError):
+        _settings(sample={"allowed": share})
