@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,20 @@ SETTINGS: Final[dict[str, Any]] = {
 REFUSED: Final = 0
 
 
+def client_pem(directory: Path) -> Path:
+    """One file of the certificate, chain and key that `cert issue` put into a directory.
+
+    Several threads ask, and none may see half a file.
+    """
+    file = directory / "all.pem"
+    text = "".join((directory / name).read_text() for name in ("client.pem", "client.key"))
+    if not file.exists() or file.read_text() != text:
+        whole = directory / f"{threading.get_ident()}.tmp"
+        whole.write_text(text)
+        whole.replace(file)
+    return file
+
+
 @dataclass(kw_only=True)
 class Drill:
     """The running installation."""
@@ -55,14 +70,7 @@ class Drill:
 
     def pem(self, client: str) -> Path | None:
         """Certificate, chain and key in one file; None for nobody."""
-        if not client:
-            return None
-        directory = self.shell.directory / client
-        file = directory / "all.pem"
-        file.write_text(
-            (directory / "client.pem").read_text() + (directory / "client.key").read_text()
-        )
-        return file
+        return client_pem(self.shell.directory / client) if client else None
 
     def status(self, client: str, listener: str = LENIENT) -> int:
         """The answer to one request on a connection of its own."""
@@ -113,4 +121,13 @@ def start_drill(
     return Drill(credentials=credentials, children=children, shell=shell, authz=authz, envoy=envoy)
 
 
-__all__ = ["HOST", "LENIENT", "REFUSED", "STRICT", "Drill", "more", "start_drill"]
+__all__ = [
+    "HOST",
+    "LENIENT",
+    "REFUSED",
+    "STRICT",
+    "Drill",
+    "client_pem",
+    "more",
+    "start_drill",
+]

@@ -119,7 +119,7 @@ def test_a_database_that_leaked_has_no_key_without_the_secret(drill: Drill) -> N
     drill.shell.run("openssl rand -out thief/ca.key 32 && chmod 600 thief/ca.key")
     said = drill.shell.run("authz cert issue --label eve --data-dir thief --out eve", status=2)
 
-    assert "encrypted by another secret" in said or "secret" in said
+    assert "the private key cannot be decrypted" in said
     leaked = (drill.shell.directory / "leaked.db").read_bytes()
     assert b"PRIVATE KEY" not in leaked
     first = data_of(drill.shell.directory) / "admin-token"

@@ -8,30 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz.demo.client import Connection
 from authz.demo.stack import Authz, start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from authz.store.schema import SCHEMA
+from tests.e2e.drill import client_pem, more
 from tests.e2e.harness import Load, Stack, default_options, eventually, wait_for_health
 from tests.factories.page_commands import Shell, headings
 from tests.factories.releases import VERSION, Release, later_release, this_release
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
 
 PAGE = "how-to/upgrade-and-roll-back.md"
 HOST = "api.localhost"
-
-
-def pem(shell: Shell, client: str) -> Path:
-    directory = shell.directory / client
-    file = directory / "all.pem"
-    file.write_text((directory / "client.pem").read_text() + (directory / "client.key").read_text())
-    return file
 
 
 @pytest.fixture
@@ -79,11 +72,6 @@ def stop(node: Authz) -> None:
     assert node.child.wait(30) == 0, node.child.tail()
 
 
-def more(load: Load, requests: int) -> None:
-    enough = load.total + requests
-    eventually(lambda: load.total >= enough, f"{requests} more requests")
-
-
 def test_no_check_fails_on_the_way_there_and_back(
     transport: str, children: Children, shell: Shell, credentials: Credentials, upstream: Upstream
 ) -> None:
@@ -101,10 +89,10 @@ def test_no_check_fails_on_the_way_there_and_back(
     wait_for_health(envoy, 1)
     stack = Stack(credentials=credentials, authz=first, envoy=envoy)
 
-    def connect(client: str) -> Any:
-        from authz.demo.client import Connection
-
-        return Connection(envoy.port, HOST, credentials.server_ca, pem(shell, client))
+    def connect(client: str) -> Connection:
+        return Connection(
+            envoy.port, HOST, credentials.server_ca, client_pem(shell.directory / client)
+        )
 
     def status(client: str) -> int:
         connection = connect(client)
@@ -177,15 +165,24 @@ def test_back_to_before_a_migration_that_took_something_away(
     shell.follow(PAGE, "Before")
     nodes = Nodes(children, shell, "auto")
     shell.run(f"{new.command} db migrate")
-    node = nodes.start("new", new)
+    later = nodes.start("new", new)
     revoked = shell.run(
-        f"{new.command} incident revoke bob/client.pem --yes --node {node.metrics_address}"
+        f"{new.command} incident revoke bob/client.pem --yes --node {later.metrics_address}"
     )
     assert "in force on" in revoked
-    stop(node)
+    stop(later)
 
-    for command in ("authz ca list", "authz serve --config new.yaml"):
-        assert "needs a later release of authz" in shell.run(command, status=2)
+    assert "needs a later release of authz" in shell.run("authz ca list", status=2)
+    node = children.start(
+        "refused",
+        [*this_release().program, "serve", "--config", shell.directory / "new.yaml"],
+        shell.directory / "refused.log",
+    )
+    node.wait_until(lambda: "needs a later release of authz" in node.tail(), "it said why")
+    # It waits for a store that it can use, and answers nobody until then.
+    assert not (shell.directory / "authz-data" / "addresses.json").exists()
+    node.send_signal(signal.SIGTERM)
+    node.wait(30)
     said = shell.follow(PAGE, "Back to before a migration")
 
     assert "nothing is wrong" in said
