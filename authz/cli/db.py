@@ -16,6 +16,7 @@ from authz.cli.stores import actor
 
 if TYPE_CHECKING:
     from authz.ca.keys import KeyEncryption
+    from authz.services.restoring import Restored
     from authz.settings import Settings
 
 app = group("The store's database.")
@@ -31,6 +32,9 @@ DataDirOption = Annotated[
 #: What the service keeps in its data directory, beside the database (store.backup knows that).
 _OWN_FILES: Final = ("ca.key", "addresses.json", "certificates")
 _OWN_DIRECTORIES: Final = ("snapshots", "fetched", "geoip")
+
+#: Serial numbers that a message names; --json has all of them.
+_SOME: Final = 10
 
 FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the backup.")]
 
@@ -72,6 +76,8 @@ def backup(
     The private keys of CAs are in it as they are in the store: encrypted, with a secret that is
     not in it.
     """
+    from authz.errors import StoreError
+    from authz.services.backups import note_backup
     from authz.store.backup import backup as write
     from authz.store.engine import open_store
 
@@ -80,6 +86,11 @@ def backup(
     store = open_store(settings.database, settings.data_dir, create=False)
     try:
         revision = write(store, file, force=force)
+        try:
+            note_backup(store, file, revision, actor=actor(), at=time.time())
+        except StoreError:
+            # A disk that cannot be written to is a reason to make one.
+            messages.note("the audit log does not say that there is a backup: it is read-only")
     finally:
         store.close()
     size = file.stat().st_size
@@ -95,6 +106,15 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace everything that is in the database.")
     ] = False,
+    later: Annotated[
+        Optional[Path],  # noqa: UP045 - typer evaluates it
+        typer.Option(
+            "--later",
+            metavar="F",
+            help="A later SQLite database that was put aside, of any release: what is revoked in "
+            "it stays revoked.",
+        ),
+    ] = None,
     yes: YesOption = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -104,30 +124,81 @@ def restore(
     """Put a backup into an empty database, or in the place of everything that is in one.
 
     A backup of either database can be put into the other. A service that runs from the store
-    notices, and enforces what was restored.
+    notices, and enforces what was restored. What was revoked since the backup stays revoked, as
+    far as the database or the snapshots in the data directory still know of it.
     """
-    from authz.store.backup import restore as put
+    from authz.node.control.enforced import enforced_in
+    from authz.services.representation import serial_hex
+    from authz.services.restoring import Enforced, restore_backup
+    from authz.store.since_backup import revoked_in
 
     settings = _settings(config, database, data_dir)
+    if later is None:
+        enforced = enforced_in(settings.data_dir)
+    else:
+        revision, serials = revoked_in(later)
+        enforced = Enforced(revision=revision, serials=serials)
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
 
     def moved(aside: Path) -> None:
         messages.note(f"the database was damaged; what is left of it is now {aside}")
 
-    revision = put(
+    done = restore_backup(
         settings.database,
         settings.data_dir,
         file,
         replace=replace,
         moved=moved,
+        enforced=enforced,
         actor=actor(),
         at=time.time(),
     )
+    _warn(done)
     if json:
-        messages.result_json({"file": str(file), "revision": revision})
+        messages.result_json(
+            {
+                "file": str(file),
+                "revision": done.revision,
+                "backup_revision": done.backup_revision,
+                "compared": done.is_compared,
+                "revoked_since": [
+                    {"certificate_authority": name, "serial_number": serial_hex(serial)}
+                    for name, serial in done.revoked
+                ],
+                "tokens_kept": done.tokens,
+                "trusted_again": [
+                    {"certificate_authority": name, "fingerprint_sha256": fingerprint}
+                    for name, fingerprint in done.trusted_again
+                ],
+            }
+        )
     else:
-        messages.result(f"ok: {file} is in force as revision {revision}")
+        messages.result(f"ok: {file} is in force as revision {done.revision}")
+
+
+def _warn(done: Restored) -> None:
+    """Say what is stricter, and what is laxer, than people may think."""
+    from authz.services.representation import serial_hex
+
+    if not done.is_compared:
+        messages.warning(
+            f"nothing here knows what was revoked after the backup (revision "
+            f"{done.backup_revision}): such a certificate is accepted again"
+        )
+        messages.hint("look for later revocations in logs and CRLs of before: authz cert revoke")
+    if done.revoked:
+        some = ", ".join(f"{serial_hex(serial)} of {name}" for name, serial in done.revoked[:_SOME])
+        more = f" and {len(done.revoked) - _SOME} more" if len(done.revoked) > _SOME else ""
+        messages.note(f"revoked since the backup, and revoked again: {some}{more}")
+    if done.tokens:
+        messages.note(
+            f"tokens that were revoked or changed since the backup stay so: "
+            f"{', '.join(done.tokens)}"
+        )
+    for name, fingerprint in done.trusted_again:
+        messages.warning(f"{name} trusts a certificate again that was removed: {fingerprint}")
+        messages.hint(f"authz ca rotate {name}, and authz ca retire {name} --yes --force")
 
 
 @app.command("check")

@@ -36,7 +36,8 @@ from authz.store.metadata import metadata
 from authz.store.migration import migrate
 from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
-from authz.store.session import last_revision, next_revision
+from authz.store.session import Session, last_revision, next_revision
+from authz.store.since_backup import Since, since_backup
 from authz.store.sqlite import Sqlite, identity, read_only
 from authz.store.tables import accounts, lists, published_crls, revocation_changes, state, zones
 
@@ -96,6 +97,7 @@ def restore(
     *,
     replace: bool = False,
     moved: Callable[[Path], None] = lambda _: None,
+    later: Callable[[Session, Since], None] = lambda _session, _since: None,
     actor: str,
     at: float,
 ) -> int:
@@ -109,6 +111,7 @@ def restore(
         replace: also when something is in it, all of which goes. An SQLite file that is too damaged
             to be read is kept beside the new one.
         moved: told of that file.
+        later: called last, in the same transaction, with what was made stricter since the backup.
         actor, at: who restores, and when (Unix seconds), for the audit log.
 
     Returns:
@@ -119,7 +122,7 @@ def restore(
         ConflictError: something is in the database; nothing was changed.
         StoreUnavailableError: the file or the database cannot be used; nothing was changed.
     """
-    done = _Restoring(file=file, actor=actor, at=at)
+    done = _Restoring(file=file, later=later, actor=actor, at=at)
     with _opened(file) as source:
         try:
             return _put(source, database_of(database, data_dir), done, replace=replace)
@@ -134,9 +137,10 @@ def restore(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Restoring:
-    """What the audit log says of it."""
+    """What the audit log says of it, and what is to be done in its transaction."""
 
     file: Path
+    later: Callable[[Session, Since], None]
     actor: str
     at: float
 
@@ -154,8 +158,10 @@ def _put(
             check_schema(target, create=True)
             with target.writing.begin() as connection:
                 least = before + 1
-                revision = _restore(source, target, connection, replace=replace, least=least)
+                revision, since = _restore(source, target, connection, replace=replace, least=least)
                 _audit(connection, source, done.file, revision, actor=done.actor, at=done.at)
+                done.later(Session(connection, revision), since)
+                target.committing(connection, revision)
                 return revision
     finally:
         target.close()
@@ -163,7 +169,7 @@ def _put(
 
 def _restore(
     source: Connection, target: Database, connection: Connection, *, replace: bool, least: int
-) -> int:
+) -> tuple[int, Since]:
     target.patient(connection)
     # Nobody else writes from here on.
     before = last_revision(connection)
@@ -180,6 +186,7 @@ def _restore(
             hint="restore into an empty one, or replace everything with --replace",
             where=target.name,
         )
+    since = since_backup(connection, source)
     crls = select(published_crls.c.certificate_id, published_crls.c.kind, published_crls.c.number)
     numbers = connection.execute(crls).all()
     with words_at_the_end(connection):
@@ -201,8 +208,7 @@ def _restore(
     connection.execute(
         update(state).values(store_id=uuid.uuid4().hex, revision=revision, changes_after=revision)
     )
-    target.committing(connection, revision)
-    return revision
+    return revision, since
 
 
 def _audit(

@@ -110,10 +110,12 @@ NOT_MIRRORED: dict[str, str] = {
         ),
         "revocations": ("revocations",),
         "schema": ("migration", "schema"),
+        "since_backup": ("since_backup",),
         "transactions": ("engine", "session"),
     }.items()
     for module in modules
 } | {
+    "services/restoring": "needs a database: tests/contract/test_store_since_backup.py, on both",
     "api/app": "has routers and nothing else: tests/contract/test_openapi.py asks every route",
     **{
         f"services/cloudflare_{module}": (

@@ -52,15 +52,18 @@ def doctor(
 
 
 def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Finding]:
-    from authz.cli.doctor import control, installation, keys, service
+    from authz.cli.doctor import control, files, installation, kept, keys, processes, service
 
     yield from installation.look(settings, at)
+    yield from files.look(settings, at)
+    yield from kept.look(settings, at)
     yield from keys.look(settings)
     revision = control.revision_of(settings)
     counted = _counted(settings)
     if counted is not None:
         where, samples = counted
         yield from service.look(samples, settings, where)
+        yield from processes.look(samples, settings, where)
         yield from control.look(samples, settings, revision, where)
     if envoy_admin is None:
         messages.note("Envoy was not asked: --envoy-admin 127.0.0.1:9901 does")
@@ -103,7 +106,9 @@ def _envoy(
 ) -> Iterator[Finding]:
     from authz.cli.doctor import (
         control,
+        envoy_around,
         envoy_body,
+        envoy_cluster,
         envoy_dump,
         envoy_filter,
         envoy_listener,
@@ -138,10 +143,12 @@ def _envoy(
         yield from envoy_filter.look(chain, settings)
         yield from envoy_body.look(chain, dump, reads_bodies=reads_bodies)
         yield from envoy_listener.look(chain, settings)
+        yield from envoy_around.look(chain, dump)
+    yield from envoy_around.look_at_envoy(dump, where)
     yield from control.look_at_envoy(found, counted, where)
     for name in dict.fromkeys(chain.cluster for chain in found):
         chain = next(one for one in found if one.cluster == name)
-        yield from envoy_filter.look_at_cluster(chain, clusters, settings)
+        yield from envoy_cluster.look(chain, clusters, settings, _workers(settings, address))
     for route in envoy_dump.unchecked_routes(dump):
         yield Finding(
             id="route-not-checked",
@@ -149,7 +156,31 @@ def _envoy(
             what="the authorizer is not asked about its requests",
             do="remove disabled: true, or make sure that nothing there needs protection",
         )
+    yield from envoy_around.look_at_certificates(get(address, "/certs").json(), where)
     stats = get(address, "/stats?format=json").json()
     asked = [chain.cluster for chain in found if chain.cluster]
     if found:
         yield from envoy_stats.look(stats, asked, where)
+
+
+def _workers(settings: Settings, envoy_admin: str) -> list[str]:
+    """Where Envoy is to reach the workers; none when it is on another machine, or nobody knows."""
+    from authz.cli.doctor.envoy_cluster import reachable_workers
+    from authz.errors import AuthzError
+    from authz.node.addresses_file import read_addresses
+    from authz.settings import parse_address
+    from authz.settings.worker_addresses import worker_addresses
+
+    if not parse_address(envoy_admin).is_local:
+        return []
+    running = read_addresses(settings.data_dir).get("grpc")
+    if isinstance(running, list) and all(isinstance(one, str) for one in running):
+        return reachable_workers(running)
+    grpc = settings.grpc
+    try:
+        each = worker_addresses(
+            parse_address(grpc.listen), grpc.workers, port_per_worker=grpc.port_per_worker
+        )
+    except AuthzError:
+        return []  # serve says so
+    return reachable_workers([str(one) for one in each])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with Envoy's ext_authz filter and the cluster behind it.
+"""What can be wrong with Envoy's ext_authz filter.
 
 Each check is a row or a few lines: the option, what happens as it is, what to write. Facts: Envoy
 1.40, `envoy.extensions.filters.http.ext_authz.v3.ExtAuthz`.
@@ -13,7 +13,7 @@ from authz.cli.doctor.envoy_dump import at
 from authz.cli.doctor.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from authz.cli.doctor.envoy_dump import Chain, Json
     from authz.settings import Settings
@@ -93,40 +93,6 @@ def look(chain: Chain, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def look_at_cluster(
-    chain: Chain, clusters: Mapping[str, Json], settings: Settings
-) -> Iterator[Finding]:
-    """Findings about the cluster that a filter asks."""
-    name = chain.cluster
-    if not name:
-        return
-    where = f"cluster {name}"
-    cluster = clusters.get(name)
-    if cluster is None:
-        yield Finding(
-            id="no-cluster",
-            where=f"{chain.where}: ext_authz",
-            what=f'there is no cluster "{name}": every request is denied',
-            do="define it, or correct cluster_name",
-        )
-        return
-    checks = cluster.get("health_checks")
-    if not isinstance(checks, list) or not any("grpc_health_check" in one for one in checks):
-        yield Finding(
-            id="no-health-check",
-            where=where,
-            what="Envoy does not notice that a worker is about to stop: a restart loses requests",
-            do="add health_checks with grpc_health_check: {} and a short interval",
-        )
-    if settings.grpc.tls is not None and "transport_socket" not in cluster:
-        yield Finding(
-            id="cluster-without-tls",
-            where=where,
-            what="grpc.tls is set, and Envoy speaks plaintext to it",
-            do="add a transport_socket with an UpstreamTlsContext",
-        )
-
-
 def _failing_open(config: Json, where: str) -> Iterator[Finding]:
     if config.get("failure_mode_allow") is True:
         yield Finding(
@@ -134,6 +100,14 @@ def _failing_open(config: Json, where: str) -> Iterator[Finding]:
             where=where,
             what="every request is let through while authz does not answer",
             do="set failure_mode_allow: false",
+        )
+    if config.get("clear_route_cache") is True:
+        yield Finding(
+            id="route-chosen-again",
+            where=where,
+            what="after the answer the route is chosen anew, by headers that the answer changed: "
+            "what was judged, and by which settings, was another one",
+            do="remove clear_route_cache",
         )
     if config.get("shadow_mode") is True:
         yield Finding(
@@ -166,7 +140,7 @@ def _timeout(config: Json, where: str) -> Iterator[Finding]:
             do="set grpc_service.timeout: 0.5s",
         )
         return
-    seconds = _seconds(text)
+    seconds = seconds_of(text)
     if seconds == 0 or seconds > LONG_TIMEOUT_SECONDS:
         yield Finding(
             id="long-timeout",
@@ -176,7 +150,8 @@ def _timeout(config: Json, where: str) -> Iterator[Finding]:
         )
 
 
-def _seconds(text: object) -> float:
+def seconds_of(text: object) -> float:
+    """A duration as Envoy writes it (`0.5s`); 0 for what is none."""
     try:
         return float(str(text).removesuffix("s"))
     except ValueError:

@@ -74,6 +74,14 @@ def _streams(manager: Json, where: str) -> Iterator[Finding]:
             what="an open stream (WebSocket, long call) outlives a revocation without end",
             do="set common_http_protocol_options.max_stream_duration",
         )
+    if at(manager, "common_http_protocol_options", "max_connection_duration") is None:
+        yield Finding(
+            id="connection-duration",
+            where=where,
+            what="a connection lives as long as its client likes, by the handshake that it had: "
+            "changed trust bundles and server certificates do not reach it",
+            do="set common_http_protocol_options.max_connection_duration",
+        )
     action = at(manager, "common_http_protocol_options", "headers_with_underscores_action")
     if action not in {"REJECT_REQUEST", "DROP_HEADER"}:
         yield Finding(
@@ -88,7 +96,23 @@ def _streams(manager: Json, where: str) -> Iterator[Finding]:
 def _client_address(manager: Json, where: str, settings: Settings) -> Iterator[Finding]:
     envoy = manager.get("xff_num_trusted_hops") or 0
     ours = settings.client_ip.trusted_hops
-    if envoy != ours:
+    extensions = manager.get("original_ip_detection_extensions")
+    if extensions:
+        yield Finding(
+            id="client-ip-otherwise",
+            where=where,
+            what="Envoy finds the client's address by an extension, authz by x-forwarded-for",
+            do="use use_remote_address and xff_num_trusted_hops, or no rule by ip.src",
+        )
+    elif manager.get("use_remote_address") is not True:
+        yield Finding(
+            id="remote-address",
+            where=where,
+            what="Envoy does not append its peer to x-forwarded-for, and believes x-envoy-* and "
+            "x-forwarded-* headers of clients as those of another Envoy",
+            do="set use_remote_address: true",
+        )
+    if envoy != ours and not extensions:
         yield Finding(
             id="client-ip-hops",
             where=where,
@@ -124,6 +148,14 @@ def _forwarding(manager: Json, where: str, settings: Settings) -> Iterator[Findi
             where=where,
             what=f"{mode} does not go with xfcc.trusted_hops: {hops}",
             do="SANITIZE_SET goes with 1, APPEND_FORWARD with one more than the proxies in front",
+        )
+    elif hops == 1 and mode == "APPEND_FORWARD":
+        yield Finding(
+            id="xfcc-forwarded",
+            where=where,
+            what="what clients wrote into x-forwarded-client-cert themselves goes upstream, in "
+            "front of what Envoy saw",
+            do="set forward_client_cert_details: SANITIZE_SET",
         )
     details = manager.get("set_current_client_cert_details")
     if hops == 1 and not (isinstance(details, dict) and details.get("cert") is True):
@@ -192,10 +224,23 @@ def _asking(tls: Json, where: str, *, behind: bool) -> Iterator[Finding]:
             what="Envoy never asks clients for a certificate",
             do="add validation_context: {trust_chain_verification: ACCEPT_UNTRUSTED}",
         )
-    elif not accepts_all and isinstance(context, dict):
+    elif not accepts_all and isinstance(context, dict) and not _is_strict(tls):
         yield Finding(
             id="handshake-refuses",
             where=where,
             what="bad certificates end in a TLS alert: authz never sees them and cannot answer",
             do="set trust_chain_verification: ACCEPT_UNTRUSTED; authz verifies",
         )
+
+
+def _is_strict(tls: Json) -> bool:
+    """A listener that refuses on purpose, by the authorities that authz gives it
+    (docs/how-to/let-envoy-verify.md)."""
+    over_sds = at(
+        tls,
+        "common_tls_context",
+        "combined_validation_context",
+        "validation_context_sds_secret_config",
+        "sds_config",
+    )
+    return over_sds is not None and tls.get("require_client_certificate") is True

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.cli.doctor.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+#: Fewer may all have been wrong.
+ENOUGH_REQUESTS: Final = 10
 
 
 def look(stats: Any, clusters: Iterable[str], where: str) -> Iterator[Finding]:
@@ -62,6 +65,15 @@ def look(stats: Any, clusters: Iterable[str], where: str) -> Iterator[Finding]:
             where=where,
             what=f"{invalid} answers were refused as invalid header mutations",
             do="please report it, with the certificate's names",
+        )
+    denied = total("denied")
+    if denied >= ENOUGH_REQUESTS and not (total("ok") or allowed):
+        yield Finding(
+            id="everything-denied",
+            where=where,
+            what=f"all {denied} requests were denied",
+            do="authz check --explain decides one of them again and says why; Envoy's access log "
+            "has the reasons",
         )
     if not (total("ok") or total("denied") or errors or allowed):
         yield Finding(

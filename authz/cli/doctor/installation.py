@@ -104,6 +104,15 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             do="listen on loopback or a Unix socket, or set grpc.tls with client_ca; in a cluster, "
             "let a NetworkPolicy admit Envoy alone",
         )
+    if settings.admin_active and settings.admin.allow_plaintext:
+        address = parse_address(settings.admin.listen)
+        if settings.admin.tls is None and not address.is_local:
+            yield Finding(
+                id="admin-plaintext",
+                where=f"admin.listen {settings.admin.listen}",
+                what="tokens and sessions cross the network unencrypted",
+                do="set admin.tls, or listen on loopback behind a proxy with TLS",
+            )
     if grpc.workers > 1 and not grpc.port_per_worker:
         yield Finding(
             id="shared-port",

@@ -50,6 +50,12 @@ CONTROL_METRICS: Final = (
         "The revision that the store had when it was looked at last.",
     ),
     ControlMetric(
+        "authz_store_generation",
+        "gauge",
+        (),
+        "The number of the snapshot that shows that revision.",
+    ),
+    ControlMetric(
         "authz_publications_total", "counter", (), "Snapshots that were made of the store."
     ),
     ControlMetric(

@@ -53,6 +53,7 @@ def pages(configuration: dict[str, Any]) -> dict[str, bytes]:
     stats = {"stats": [{"name": "http.ingress.ext_authz.ok", "value": 1}]}
     return {
         "/config_dump": json.dumps(envoy.dump(configuration)).encode(),
+        "/certs": b'{"certificates": []}',
         "/stats?format=json": json.dumps(stats).encode(),
     }
 
@@ -108,7 +109,7 @@ def test_a_running_authz_is_found_where_the_system_put_it(
 ) -> None:
     metrics = {"/metrics": b'authz_certificates_total{result="absent",source="envoy"} 99\n'}
     with server(pages(envoy.config())) as admin, server(metrics) as own:
-        AddressesFile(tmp_path / "authz-data").write(grpc=["127.0.0.1:1"], metrics=own)
+        AddressesFile(tmp_path / "authz-data").write(grpc=["127.0.0.1:50051"], metrics=own)
 
         assert run(tmp_path, capsys, admin, "127.0.0.1:0") == (1, ["no-certificate-ever"])
 

@@ -125,6 +125,8 @@ def test_the_text_format_is_read() -> None:
         ([BUSY, ("http.ingress.ext_authz.disabled", 1)], ["filter-disabled"]),
         ([BUSY, ("http.ingress.ext_authz.invalid", 1)], ["invalid-answers"]),
         ([("cluster.authz.ext_authz.denied", 1)], []),
+        ([("http.ingress.ext_authz.denied", 10)], ["everything-denied"]),
+        ([BUSY, ("http.ingress.ext_authz.denied", 10)], []),
         ([BUSY, ("cluster.authz.membership_healthy", 0)], ["authorizer-unhealthy"]),
         ([BUSY, ("cluster.authz.membership_healthy", 2)], []),
     ],

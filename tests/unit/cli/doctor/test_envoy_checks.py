@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.cli.doctor import envoy_dump, envoy_filter, envoy_listener
+from authz.cli.doctor import (
+    envoy_around,
+    envoy_cluster,
+    envoy_dump,
+    envoy_filter,
+    envoy_listener,
+)
 from authz.settings import Settings
 from tests.unit.cli.doctor import envoy
 
@@ -33,7 +39,8 @@ def findings(configuration: dict[str, Any], values: dict[str, Any], **how: bool)
         for finding in (
             *envoy_filter.look(chain, settings),
             *envoy_listener.look(chain, settings),
-            *envoy_filter.look_at_cluster(chain, clusters, settings),
+            *envoy_around.look(chain, dump),
+            *envoy_cluster.look(chain, clusters, settings, ["127.0.0.1:50051"]),
         )
     ]
 
@@ -88,6 +95,36 @@ def chain(configuration: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def address_of_authz(configuration: dict[str, Any]) -> dict[str, Any]:
+    cluster = envoy.authz_cluster(configuration)
+    (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    address = endpoint["endpoint"]["address"]["socket_address"]
+    assert isinstance(address, dict)
+    return address
+
+
+def retries(configuration: dict[str, Any]) -> dict[str, Any]:
+    policy = envoy.ext_authz(configuration)["grpc_service"]["retry_policy"]
+    assert isinstance(policy, dict)
+    return policy
+
+
+def virtual_host(configuration: dict[str, Any]) -> dict[str, Any]:
+    (host,) = manager(configuration)["route_config"]["virtual_hosts"]
+    assert isinstance(host, dict)
+    return host
+
+
+def http_filter(place: int, kind: str) -> Callable[[dict[str, Any]], None]:
+    """One more filter, before or behind ext_authz."""
+
+    def change(configuration: dict[str, Any]) -> None:
+        one = {"name": "other", "typed_config": {"@type": f"type.googleapis.com/{kind}"}}
+        manager(configuration)["http_filters"].insert(place, one)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("id_", "change"),
     [
@@ -120,6 +157,13 @@ def chain(configuration: dict[str, Any]) -> dict[str, Any]:
         ("escaped-slashes", having(manager, "path_with_escaped_slashes_action", "KEEP_UNCHANGED")),
         ("host-port", without(manager, "strip_any_host_port")),
         ("host-dot", without(manager, "strip_trailing_host_dot")),
+        ("route-chosen-again", having(envoy.ext_authz, "clear_route_cache", True)),
+        ("remote-address", without(manager, "use_remote_address")),
+        (
+            "client-ip-otherwise",
+            having(manager, "original_ip_detection_extensions", [{"name": "custom"}]),
+        ),
+        ("connection-duration", without(http_options, "max_connection_duration")),
         ("stream-duration", without(http_options, "max_stream_duration")),
         ("underscores", without(http_options, "headers_with_underscores_action")),
         ("client-ip-hops", having(manager, "xff_num_trusted_hops", 2)),
@@ -134,6 +178,33 @@ def chain(configuration: dict[str, Any]) -> dict[str, Any]:
         ("session-ids", without(envoy.tls, "disable_stateful_session_resumption")),
         ("no-health-check", without(envoy.authz_cluster, "health_checks")),
         ("no-cluster", having(envoy.authz_cluster, "name", "other")),
+        ("few-checks-at-once", without(envoy.authz_cluster, "circuit_breakers")),
+        (
+            "few-checks-at-once",
+            having(envoy.authz_cluster, "circuit_breakers", {"thresholds": [{"max_requests": 9}]}),
+        ),
+        (
+            "cluster-without-http2",
+            without(envoy.authz_cluster, "typed_extension_protocol_options"),
+        ),
+        ("cluster-elsewhere", having(address_of_authz, "port_value", 50055)),
+        ("try-too-short", without(retries, "retry_back_off")),
+        ("try-too-short", having(retries, "retry_back_off", {"max_interval": "0.1s"})),
+        ("host-left-over", having(virtual_host, "routes", [{"match": {"prefix": "/"}}])),
+        (
+            "filter-before",
+            http_filter(0, "envoy.extensions.filters.http.health_check.v3.HealthCheck"),
+        ),
+        ("filter-before", http_filter(0, "envoy.extensions.filters.http.lua.v3.Lua")),
+        ("filter-behind", http_filter(1, "envoy.extensions.filters.http.lua.v3.Lua")),
+        (
+            "filter-behind",
+            http_filter(1, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"),
+        ),
+        (
+            "filter-conditional",
+            having(envoy.ext_authz, "filter_enabled_metadata", {"filter": "rbac"}),
+        ),
     ],
 )
 def test_each_mistake_has_its_finding(id_: str, change: Callable[[dict[str, Any]], None]) -> None:
@@ -148,6 +219,7 @@ def test_each_mistake_has_its_finding(id_: str, change: Callable[[dict[str, Any]
     [
         ("xfcc-not-written", XFCC, without(manager, "forward_client_cert_details")),
         ("xfcc-hops", XFCC, having(manager, "forward_client_cert_details", "FORWARD_ONLY")),
+        ("xfcc-forwarded", XFCC, having(manager, "forward_client_cert_details", "APPEND_FORWARD")),
         (
             "xfcc-without-cert",
             XFCC,
