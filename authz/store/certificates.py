@@ -275,8 +275,7 @@ class Certificates:
         )
         if issued_before is not None:
             query = query.where(_TABLE.c.issued_at < issued_before)
-        if only:  # a status
-            query = query.where(_TABLE.c.status == only)
+        query = query.where(_TABLE.c.status == only) if only else query
         count, last = self._connection.execute(query).one()
         return int(count), float(last)
 

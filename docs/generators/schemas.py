@@ -8,6 +8,7 @@ Draft 7, because it is what every editor reads; nothing is in them that later dr
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.settings import Settings
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+#: An editor shows descriptions, and has no pages to go to.
+_LINK: Final = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 
 
@@ -50,7 +53,7 @@ def _plain(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {
-        key: _plain(value)
+        key: _LINK.sub(r"\1", value) if key == "description" else _plain(value)
         for key, value in schema.items()
         # Titles only repeat the keys.
         if not (key == "title" and isinstance(value, str))

@@ -190,6 +190,9 @@ def _yaml_form(block: Block) -> Form | None:
         return _KUBERNETES
     if keys and _named_by_a_comment(block.text) and is_values(document):
         return _VALUES
+    if keys == {"tracing"} and "provider" in document["tracing"]:
+        # The one of Envoy's connection manager has the name of ours.
+        return _ENVOY
     if keys and keys <= set(Settings.model_fields):
         return _SETTINGS
     if keys and "cases" in keys and keys <= set(TestDocument.model_fields):
