@@ -15,14 +15,13 @@ import pytest
 import yaml
 
 import authz
-from tests.factories.accepted import accepted, tool
+from tests.factories.accepted import accepted, built_version, tool
 from tests.factories.helm import (
     CHART,
     NAMESPACE,
     VALUES,
     changed,
     helm,
-    helm_version,
     release_of,
     render,
     values_of,
@@ -54,7 +53,7 @@ def test_helm_finds_nothing_to_say() -> None:
 
         assert run.returncode == 0, run.stdout
         assert "WARNING" not in run.stdout
-    accepted(CHART, helm_version(), "lint --strict, with the values of every form")
+    accepted(CHART, built_version("helm"), "lint --strict, with the values of every form")
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -312,7 +311,11 @@ def test_kubeconform_agrees(tmp_path: Path) -> None:
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert json.loads(run.stdout)["summary"]["valid"] == len(own)
-    accepted(CHART, "kubeconform", "what every form renders: Kubernetes 1.37, strict, offline")
+    accepted(
+        CHART,
+        built_version("kubeconform"),
+        "what every form renders: Kubernetes 1.37, strict, offline",
+    )
 
 
 def test_a_virtual_address_is_for_those_who_want_one() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import authz
 from authz.demo.pki import make_root
 from authz.node.plan import plan_of
 from authz.settings import load_settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.deploy
 
+OURS = f"authz {authz.__version__}"
 FORMS = [file.stem for file in VALUES if file.stem != "sidecar-container"]
 DATABASE = b"postgresql://authz:secret@db.example/authz"
 
@@ -68,7 +70,7 @@ def test_the_service_takes_settings_and_policy(name: str, tmp_path: Path) -> Non
     if settings.store_active:
         assert plan.follows_store
         assert plan.admin is not None
-    accepted(CHART / "ci" / f"{name}.yaml", "authz", "settings, plan and policy of what it renders")
+    accepted(CHART / "ci" / f"{name}.yaml", OURS, "settings, plan and policy of what it renders")
 
 
 @pytest.mark.parametrize("name", ["deployment-policy", "sidecar-policy", "daemonset-service"])

@@ -9,6 +9,7 @@ says. Ports are values of the chart; only Envoy's admin port and the paths are r
 from __future__ import annotations
 
 import contextlib
+import platform
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import authz
 from authz.demo.client import Connection
 from authz.demo.credentials import make_credentials
 from authz.demo.envoy_binary import envoy_version, find_envoy
@@ -65,6 +67,10 @@ def given(credentials: Credentials) -> dict[str, dict[str, bytes]]:
 def trust(credentials: Credentials, *revoked: str) -> dict[str, bytes]:
     crl = credentials.authority.crl([credentials.clients[name].serial for name in revoked])
     return {"client-ca.crt": credentials.authority.pem, "client-ca.crl": crl.pem}
+
+
+def version_of(envoy: Path) -> str:
+    return ".".join(str(part) for part in envoy_version(envoy))
 
 
 class RunningPod:
@@ -198,10 +204,8 @@ def test_envoy_accepts_its_configuration(name: str, tmp_path: Path, envoy_binary
 
     assert run.returncode == 0, run.stderr
     assert "[warning]" not in run.stderr
-    version = ".".join(str(part) for part in envoy_version(envoy_binary))
-    accepted(
-        CHART / "ci" / f"{name}.yaml", f"envoy {version}", "its configuration, --mode validate"
-    )
+    program = f"envoy {version_of(envoy_binary)}"
+    accepted(CHART / "ci" / f"{name}.yaml", program, "its configuration, --mode validate")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +221,8 @@ def test_envoy_accepts_its_configuration(name: str, tmp_path: Path, envoy_binary
 def test_who_gets_in(pod: RunningPod, certificate: str, admin: int, elsewhere: int) -> None:
     assert pod.get("/admin", certificate).status == admin
     assert pod.get("/", certificate).status == elsewhere
+    programs = f"authz {authz.__version__}, envoy {version_of(find_envoy())}"
+    accepted(CHART / "ci" / "sidecar-policy.yaml", programs, "run as processes, as the pod says")
 
 
 def test_it_is_the_native_transport_on_the_socket(pod: RunningPod) -> None:
@@ -255,7 +261,8 @@ def test_helm_test_says_that_it_is_well(pod: RunningPod) -> None:
     run = ask_py(pod, f"127.0.0.1:{pod.https}")
 
     assert (run.returncode, run.stdout) == (0, "it is ready and decides\n")
-    accepted(CHART / "files" / "ask.py", "python", "run as helm test would, beside the topology")
+    program = f"python {platform.python_version()}"
+    accepted(CHART / "files" / "ask.py", program, "run as helm test would, beside the topology")
 
 
 def test_helm_test_notices_what_is_not_well(pod: RunningPod) -> None:

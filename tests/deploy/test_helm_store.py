@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import authz
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask
 from tests.factories.accepted import accepted
@@ -131,5 +132,5 @@ def test_a_pod_with_a_store_and_the_one_after_it(pod: StorePod) -> None:
     assert "acme" in pod.command("ca", "list").stdout
     assert pod.command("cert", "issue", "--label", "a", "--days", "1", "--json").returncode == 0
     accepted(
-        CHART / "ci" / "deployment-sqlite.yaml", "authz serve", "as processes, with its secrets"
+        CHART / "ci" / "deployment-sqlite.yaml", f"authz {authz.__version__}", "serve, as processes"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,6 +57,13 @@ def go_module(path: str) -> Path:
     if required(name):
         pytest.fail(f"the Go module {path} is not there: make .tools fetches it")
     pytest.skip(f"the Go module {path} is not there")
+
+
+def built_version(name: str) -> str:
+    """`kubeconform v0.8.0`: what the Makefile built, of programs that do not know it."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (version,) = re.findall(rf"^{name.upper().replace('-', '_')} := (\S+)$", text, re.MULTILINE)
+    return f"{name} {version}"
 
 
 def tool(name: str) -> Path:

@@ -89,12 +89,6 @@ def helm(*arguments: str | Path, given: str = "") -> subprocess.CompletedProcess
     )
 
 
-@cache
-def helm_version() -> str:
-    """`helm v4.3`, as it says itself."""
-    return f"helm {helm('version', '--template', '{{.Version}}').stdout.strip()}"
-
-
 def template(values: Mapping[str, Any], chart: Path = CHART) -> subprocess.CompletedProcess[str]:
     """`helm template` with these values."""
     return helm(
