@@ -144,11 +144,9 @@ def test_every_rule_is_healthy(watched: Watched) -> None:
     rules = [one for group in groups for one in group["rules"]]
     assert len(rules) == len(rule_queries())
     assert [(one["name"], one["lastError"]) for one in rules if one.get("lastError")] == []
-    version = watched.prometheus.get("status/buildinfo")["version"].partition("+")[0]
+    version = watched.prometheus.version
     for file in (*RULES, DEPLOY / "prometheus.yml"):
-        accepted(
-            file, f"Prometheus {version}", "loaded beside a running service, every rule healthy"
-        )
+        accepted(file, version, "loaded beside a running service, every rule healthy")
 
 
 def test_every_metric_and_label_that_is_named_exists(watched: Watched) -> None:
@@ -187,7 +185,11 @@ def test_every_query_of_the_dashboards_returns_data(watched: Watched) -> None:
         found = [set(labels) for labels, _ in watched.prometheus.series(one.expression)]
         assert not one.legend or any(one.legend <= labels for labels in found), one.where
     for file in DASHBOARDS:
-        accepted(file, "Prometheus", f"{_count(file)} queries returned data during the demo")
+        accepted(
+            file,
+            watched.prometheus.version,
+            f"{_count(file)} queries returned data during the demo",
+        )
 
 
 def _numbers(prometheus: Prometheus, expression: str) -> bool:

@@ -84,6 +84,11 @@ class Prometheus:
         assert status == 200, f"{path}: {status} {body}"
         return json.loads(body)["data"]
 
+    @property
+    def version(self) -> str:
+        """Name and version, without the distribution's."""
+        return "Prometheus " + self.get("status/buildinfo")["version"].partition("+")[0]
+
     def series(self, expression: str) -> list[tuple[dict[str, str], float]]:
         """Labels and value of each series of an expression, now."""
         found = self.get(f"query?query={quote(expression)}")["result"]
