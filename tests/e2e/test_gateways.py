@@ -233,10 +233,12 @@ def test_large_certificates(form: str, gateway: Stack) -> None:
     refused_by_the_application = b"<!DOCTYPE HTML>"
 
     assert gateway.get("api.localhost", "/", "large").status == 200
-    chain = gateway.get("api.localhost", "/", "large-chain")
     if form == "istio/gateway":
-        assert chain.status == 403, "the chain does not travel"
+        # Where TLS sessions can be resumed, so large a chain ends the connection unanswered.
+        with pytest.raises(ConnectionError):
+            gateway.get("api.localhost", "/", "large-chain")
     else:
+        chain = gateway.get("api.localhost", "/", "large-chain")
         assert (chain.status, chain.body[:15]) == (431, refused_by_the_application)
     assert gateway.get("api.localhost", "/", "too-large").status == 403
     assert gateway.authz.metric("authz_certificates_total", result="too_large") >= 1
