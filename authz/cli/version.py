@@ -10,17 +10,20 @@ from typing import Final
 
 from authz import __version__
 from authz.cli import messages
-from authz.cli.options import JsonOption  # noqa: TC001 - typer evaluates it
+from authz.cli.options import ConfigOption, JsonOption, settings_of
 
 #: Transports of the gRPC port (grpc.transport), each by the package that it is.
 _TRANSPORTS: Final = {"native": "pygrpc-native", "grpcio": "grpcio"}
 
 
-def version(json: JsonOption = False) -> None:
+def version(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the version, and which tables, snapshots and files it works with.
 
-    Compare the numbers of two releases before an upgrade, or a way back.
+    Compare the numbers of two releases before an upgrade, or a way back. A file named with --config
+    is only checked.
     """
+    if config is not None:
+        settings_of(config)
     from authz.node.snapshot_file import VERSION
     from authz.settings.file_version import FILE_VERSION
     from authz.store.schema import SCHEMA
