@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from authz.settings import Settings
 from authz.settings.file_version import FILE_VERSION
@@ -46,6 +46,11 @@ def _schema(model: type[BaseModel], title: str) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
+def _is_prose(key: str, value: Any) -> TypeGuard[str]:
+    # A property may have that name, too.
+    return key == "description" and isinstance(value, str)
+
+
 def _plain(schema: Any) -> Any:
     """The same, as draft 7 has it."""
     if isinstance(schema, list):
@@ -53,7 +58,7 @@ def _plain(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {
-        key: _LINK.sub(r"\1", value) if key == "description" else _plain(value)
+        key: _LINK.sub(r"\1", value) if _is_prose(key, value) else _plain(value)
         for key, value in schema.items()
         # Titles only repeat the keys.
         if not (key == "title" and isinstance(value, str))
