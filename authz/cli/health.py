@@ -94,7 +94,7 @@ def _grpc_health(settings: Settings) -> tuple[bool, str]:
     said: list[str] = []
     for address in listening_addresses(settings):
         with grpc.insecure_channel(address) as channel:
-            ask = channel.unary_unary(HEALTH_CHECK)
+            ask = channel.unary_unary(HEALTH_CHECK, None, None)
             try:
                 if ask(b"", timeout=TIMEOUT_SECONDS) == SERVING:
                     return True, f"{address} is serving"

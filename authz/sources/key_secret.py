@@ -126,9 +126,8 @@ def _is_open(status: os.stat_result) -> bool:
     """Whether others than the service can read or change it."""
     open_to = status.st_mode & _OTHERS
     if status.st_uid == 0 and os.geteuid() != 0:
-        # Credentials of systemd, where they are files with an ACL for the service's user (stat shows
-        # its mask as the group's right), and
-        # Kubernetes' secrets with fsGroup are files of root with mode 0440.
+        # Secrets of Kubernetes with fsGroup, and credentials of systemd where it gives them by an
+        # ACL (stat shows its mask as the group's right), are files of root with mode 0440.
         open_to &= ~_GROUP_READS
     return open_to != 0
 
