@@ -6,19 +6,21 @@ from __future__ import annotations
 import re
 import secrets
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from authz import __version__
 from authz.demo.processes import free_port
 from authz.demo.stack import ask
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
+from authz.settings import load_settings
 from tests.factories.accepted import ROOT, accepted, tool
 from tests.factories.real_systemd import Machine, command_script, skip_unless_possible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.deploy
 
@@ -99,6 +101,37 @@ def test_stopping_has_time_for_the_drain() -> None:
     from authz.node.admin.keeper import DRAIN_SECONDS as CALLS_SECONDS
 
     assert int(seconds) > DRAIN_SECONDS + GRACE_SECONDS + CALLS_SECONDS
+
+
+def test_the_user_is_made(tmp_path: Path) -> None:
+    file = SYSTEMD / "authz.sysusers.conf"
+    (tmp_path / "etc").mkdir()
+
+    run = subprocess.run(
+        [tool("systemd-sysusers"), f"--root={tmp_path}", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^authz:", (tmp_path / "etc" / "passwd").read_text(), re.MULTILINE)
+    accepted(file, f"systemd-sysusers {version()}", "run: it makes the user")
+
+
+def test_the_settings_fit_the_unit() -> None:
+    settings = load_settings(SYSTEMD / "authz.yaml")
+    unit = UNIT.read_text()
+
+    assert settings.data_dir == Path("/var/lib/authz")
+    assert "\nStateDirectory=authz\n" in unit
+    assert settings.grpc.listen.startswith("unix:/run/authz/")
+    assert "\nRuntimeDirectory=authz\n" in unit
+    secret = settings.keys.passphrase_file
+    assert secret is not None
+    assert secret.parent == Path(f"/run/credentials/{UNIT.name}")
+    assert f"\nLoadCredential={secret.name}:" in unit
+    accepted(SYSTEMD / "authz.yaml", f"authz {__version__}", "its settings")
 
 
 # --- under the real systemd ----------------------------------------------------------------------

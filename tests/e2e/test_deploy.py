@@ -60,7 +60,7 @@ def test_the_guide_works_as_it_is_written(topology: Topology) -> None:
 
     seen = topology.follow("\n".join(blocks))
 
-    assert [expected for expected, _ in seen] == ["403", "200", "403", "200", "200", "400"]
+    assert [expected for expected, _ in seen] == ["403", "200", "403", "200", "200", "401"]
     assert [got for _, got in seen] == [expected for expected, _ in seen]
     accepted(DEPLOY / "compose.yaml", "Envoy, Prometheus, authz", "run as processes, its guide too")
     accepted(DEPLOY / "envoy.yaml", "Envoy", "runs, and asks the service")
