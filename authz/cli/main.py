@@ -25,6 +25,7 @@ from authz.cli import (
     fingerprint,
     host,
     import_cloudflare,
+    incident,
     messages,
     policy_export,
     serve,
@@ -68,6 +69,7 @@ app.add_typer(host.app, name="host")
 app.add_typer(cert_issue.app, name="cert")
 app.add_typer(token.app, name="token")
 app.add_typer(session.app, name="session")
+app.add_typer(incident.app, name="incident")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(db.app, name="db")
 app.add_typer(import_cloudflare.app, name="import")

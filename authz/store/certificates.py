@@ -263,7 +263,7 @@ class Certificates:
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def unexpired(
-        self, authority_id: str, at: float, *, issued_before: float | None = None
+        self, authority_id: str, at: float, *, issued_before: float | None = None, only: str = ""
     ) -> tuple[int, float]:
         """How many certificates of an authority have not expired, and when the last one does."""
         query = select(func.count(), func.coalesce(func.max(_TABLE.c.expires_at), at)).where(
@@ -271,6 +271,8 @@ class Certificates:
         )
         if issued_before is not None:
             query = query.where(_TABLE.c.issued_at < issued_before)
+        if only:  # a status
+            query = query.where(_TABLE.c.status == only)
         count, last = self._connection.execute(query).one()
         return int(count), float(last)
 

@@ -41,6 +41,12 @@ CONTROL_METRICS: Final = (
         "authz_store_revision", "gauge", (), "The revision of the store that was published last."
     ),
     ControlMetric(
+        "authz_store_generation",
+        "gauge",
+        (),
+        "The number of the snapshot that shows that revision.",
+    ),
+    ControlMetric(
         "authz_publications_total", "counter", (), "Snapshots that were made of the store."
     ),
     ControlMetric(

@@ -218,6 +218,7 @@ class Control:
             **fetching,
             "authz_store_up": [((), 0.0 if state.why else 1.0)],
             "authz_store_revision": [((), float(state.revision))],
+            "authz_store_generation": [((), float(state.generation))],
             "authz_publications_total": [((), float(state.count))],
             "authz_publication_seconds": [((), state.seconds)],
             "authz_publication_timestamp_seconds": [((), state.at)],

@@ -270,7 +270,8 @@ class Publisher:
         )
         self._compiled, self._built, self._last_good = snapshot, built, None
         state = self.state
-        state.revision, state.generation, state.at = built.revision, generation, self._clock()
+        # In this order: whoever reads the revision first then knows its snapshot, or a later one.
+        state.generation, state.revision, state.at = generation, built.revision, self._clock()
         state.seconds = self._monotonic() - began
         state.count += 1
         self._published(built.revision)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a private key leaked: whose certificates are meant, whatever somebody has of them.
+
+A leaked key is every certificate with this key, also one that was issued anew for it. Revoking is
+one transaction. What is in force afterwards is seen by authz.cli.enforcement.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from authz.ca.keys import load_key
+from authz.certs.certificate import Certificate
+from authz.certs.pem import split_pem, without_private_keys
+from authz.certs.signature import Signed, signed_by
+from authz.errors import InvalidInputError, NotFoundError
+from authz.services.certificates import certificate_named
+from authz.services.context import authority_of
+from authz.services.revocation import SerialRevocation, put_revoked
+from authz.store.certificates import CertificateQuery
+from authz.store.records import serial_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authz.store.engine import Store
+    from authz.store.records import Authority, ClientCertificate
+    from authz.store.session import Session
+
+#: What programs write in front of a fingerprint: `sha256 Fingerprint=`, `SHA256:`.
+_PREFIX: Final = re.compile(r"(?i)^(?:sha-?(?:256|1))?\s*(?:fingerprint)?\s*[:=]\s*")
+_HEX: Final = re.compile(r"(?i)^(?:0x)?([0-9a-f]+)$")
+_SHA1_DIGITS: Final = 40
+_SHA256_BYTES: Final = 32
+#: People of the same name beyond these are not told apart here anyway.
+_MOST: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaked:
+    """What is meant.
+
+    Args:
+        certificates: those that were issued here.
+        elsewhere: authorities and serial numbers of certificates that were issued elsewhere.
+        found_by: by what, for people: `"the private key"`, `"the event"`.
+    """
+
+    certificates: tuple[ClientCertificate, ...] = ()
+    elsewhere: tuple[tuple[Authority, str], ...] = ()
+    found_by: str = ""
+
+
+def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked:
+    """The certificates that are meant by what somebody has.
+
+    Args:
+        what: an identifier, a fingerprint (SHA-256 or SHA-1, hexadecimal in any spelling, or
+            base64 of SHA-256), a serial number (hexadecimal or decimal), the identifier of an
+            event or decision, a common name or a label. Some digits of the first ones are enough.
+        content: of a file instead: a certificate, with its chain and key or without, or the key.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: several are called so, or begin so.
+        KeyUnavailableError, WeakKeyError, CertificateError: the file cannot be read.
+    """
+    with store.read() as session:
+        found = _of_text(session, what) if content is None else _of_file(session, content)
+        keys = {Certificate.from_der(one.der).spki for one in found.certificates}
+        same = _matching(session, lambda der: any(key in der for key in keys)) if keys else []
+        known = {one.id for one in found.certificates}
+        more = tuple(one for one in same if one.id not in known)
+    return replace(found, certificates=(*found.certificates, *more))
+
+
+def revoke_leaked(
+    store: Store, leaked: Leaked, *, reason: str, actor: str, at: float
+) -> tuple[tuple[SerialRevocation, ...], int]:
+    """Revoke everything that is meant: what became of each, and the revision that says so."""
+    with store.write() as session:
+        wanted = [
+            (authority_of(session, one.authority_id), one.serial) for one in leaked.certificates
+        ]
+        done = tuple(
+            put_revoked(session, authority, serial, reason=reason, actor=actor, at=at)
+            for authority, serial in (*wanted, *leaked.elsewhere)
+        )
+        return done, session.revision
+
+
+def _of_file(session: Session, content: bytes) -> Leaked:
+    text = without_private_keys(content)
+    if b"-----BEGIN CERTIFICATE" not in text and b"PRIVATE KEY-----" in content:
+        spki = load_key(content).spki
+        found = _matching(session, lambda der: spki in der)
+        if not found:
+            raise NotFoundError(
+                "no certificate that was issued here has this key",
+                hint="of a certificate that was issued elsewhere, give the certificate's file",
+            )
+        return Leaked(certificates=tuple(found), found_by="the private key")
+    leaf = Certificate.from_der(split_pem(text)[0], allow_zero_serial=True)
+    known = session.certificates.by_fingerprint(leaf.fingerprint_sha256)
+    if known is not None:
+        return Leaked(certificates=(known,), found_by="the certificate")
+    for one in session.authorities.certificates():
+        issuer = Certificate.from_der(one.der, allow_zero_serial=True)
+        if issuer.subject_raw == leaf.issuer_raw and signed_by(leaf, issuer) is Signed.YES:
+            authority = authority_of(session, one.authority_id)
+            return Leaked(
+                elsewhere=((authority, serial_text(leaf.serial_number)),),
+                found_by="the certificate, which was issued elsewhere",
+            )
+    raise NotFoundError(
+        f"the certificate ({leaf.subject_dn_rfc2253}) is of no authority that is known here",
+        hint="it is verified nowhere here, unless a policy file trusts its issuer: put its serial "
+        "number there (revoked_serials)",
+    )
+
+
+def _of_text(session: Session, what: str) -> Leaked:
+    plain = _PREFIX.sub("", what.strip()).replace(":", "").replace(" ", "")
+    digits = _HEX.match(plain)
+    plain = digits[1] if digits else plain
+    tried: list[Callable[[], Leaked | None]] = [
+        lambda: _of_event(session, what.strip()),
+        lambda: _of_base64(session, what.strip()),
+        lambda: _named(session, plain),
+        lambda: _of_decimal(session, plain),
+        lambda: _of_sha1(session, plain),
+        lambda: _called(session, what.strip()),
+    ]
+    for attempt in tried:
+        found = attempt()
+        if found is not None:
+            return found
+    raise NotFoundError(
+        f'nothing here is known of "{what}"',
+        hint="give the file of the certificate or the key, a fingerprint, a serial number, the "
+        "identifier of an event, or the common name: authz cert list --search WORD looks further",
+    )
+
+
+def _of_event(session: Session, what: str) -> Leaked | None:
+    event = session.events.get(what)
+    if event is None:
+        return None
+    known = session.certificates.by_fingerprint(event.fingerprint_sha256)
+    if known is None:
+        raise NotFoundError(
+            "the certificate of this event was not issued here"
+            if event.fingerprint_sha256
+            else "there was no certificate in this event",
+            hint="of one that was issued elsewhere, give its file, or authz cert revoke --ca N "
+            "--serial S",
+        )
+    return Leaked(certificates=(known,), found_by="the event")
+
+
+def _of_base64(session: Session, what: str) -> Leaked | None:
+    try:
+        digest = base64.b64decode(_PREFIX.sub("", what), validate=True)
+    except ValueError:
+        return None
+    if len(digest) != _SHA256_BYTES:
+        return None
+    known = session.certificates.by_fingerprint(digest.hex())
+    return None if known is None else Leaked(certificates=(known,), found_by="the fingerprint")
+
+
+def _named(session: Session, plain: str) -> Leaked | None:
+    try:
+        found = certificate_named(session, plain)
+    except NotFoundError:
+        return None
+    return Leaked(certificates=(found,), found_by="identifier, fingerprint or serial number")
+
+
+def _of_decimal(session: Session, plain: str) -> Leaked | None:
+    if not (plain.isascii() and plain.isdigit()):
+        return None
+    serial = serial_text(int(plain))
+    for authority in session.authorities.all():
+        found = session.certificates.by_serial(authority.id, serial)
+        if found is not None:
+            return Leaked(certificates=(found,), found_by="the serial number, which is decimal")
+    return None
+
+
+def _of_sha1(session: Session, plain: str) -> Leaked | None:
+    if len(plain) != _SHA1_DIGITS or not _HEX.match(plain):
+        return None
+    # Of a name, not of anything that is believed.
+    found = _matching(
+        session, lambda der: hashlib.sha1(der, usedforsecurity=False).hexdigest() == plain.lower()
+    )
+    return Leaked(certificates=tuple(found), found_by="the SHA-1 fingerprint") if found else None
+
+
+def _called(session: Session, what: str) -> Leaked | None:
+    found = [
+        one
+        for zone in session.zones.all()
+        for one in session.certificates.find(
+            CertificateQuery(zone_id=zone.id, search=what), most=_MOST
+        )
+        if what in (one.common_name, one.label)
+    ]
+    if not found:
+        return None
+    if len(found) > 1:
+        named = ", ".join(f"{serial} ({one.label})" for one in found[:5] for serial in [one.serial])
+        raise InvalidInputError(
+            f'{len(found)} certificates are called "{what}": {named}',
+            hint="name one by its serial number; or all of them, one after the other",
+        )
+    return Leaked(certificates=tuple(found), found_by="its name")
+
+
+def _matching(session: Session, wanted: Callable[[bytes], bool]) -> list[ClientCertificate]:
+    ids = [one for one, der, _ in session.certificates.contents() if wanted(der)]
+    return [found for one in ids if (found := session.certificates.get(one)) is not None]
