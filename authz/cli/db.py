@@ -106,6 +106,15 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace everything that is in the database.")
     ] = False,
+    later: Annotated[
+        Optional[Path],  # noqa: UP045 - typer evaluates it
+        typer.Option(
+            "--later",
+            metavar="F",
+            help="A later SQLite database that was put aside, of any release: what is revoked in "
+            "it stays revoked.",
+        ),
+    ] = None,
     yes: YesOption = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -120,9 +129,15 @@ def restore(
     """
     from authz.node.control.enforced import enforced_in
     from authz.services.representation import serial_hex
-    from authz.services.restoring import restore_backup
+    from authz.services.restoring import Enforced, restore_backup
+    from authz.store.since_backup import revoked_in
 
     settings = _settings(config, database, data_dir)
+    if later is None:
+        enforced = enforced_in(settings.data_dir)
+    else:
+        revision, serials = revoked_in(later)
+        enforced = Enforced(revision=revision, serials=serials)
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
 
@@ -135,7 +150,7 @@ def restore(
         file,
         replace=replace,
         moved=moved,
-        enforced=enforced_in(settings.data_dir),
+        enforced=enforced,
         actor=actor(),
         at=time.time(),
     )

@@ -7,22 +7,31 @@ cleared; what is done with it is in services.restoring. What was made laxer sinc
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
+from authz.errors import InvalidInputError, StoreError
 from authz.store.authorities import Authorities
 from authz.store.records import Revocation
 from authz.store.rows import columns_of, record_of
 from authz.store.session import last_revision
+from authz.store.sqlite import read_only
 from authz.store.tables import revocations, state
 from authz.store.tokens import Tokens
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Connection
 
     from authz.store.records import AuthorityCertificate, Token
+
+#: Rows that are in memory at a time while a long list is read.
+_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +83,42 @@ def since_backup(current: Connection, backup: Connection) -> Since:
     )
 
 
+def revoked_in(file: Path) -> tuple[int, dict[str, list[int]]]:
+    """The revision of an SQLite database of any release, and the serial numbers on its lists by
+    their authority's identifier: for one that was put aside.
+
+    Raises:
+        InvalidInputError: it is none, or cannot be read.
+    """
+    serials: dict[str, list[int]] = {}
+    try:
+        with closing(read_only(file)) as connection:
+            (revision,) = connection.execute("SELECT revision FROM state").fetchone()
+            for authority_id, serial in connection.execute(
+                "SELECT authority_id, serial FROM revocations"
+            ):
+                serials.setdefault(authority_id, []).append(int(serial, 16))
+    except (OSError, sqlite3.Error, TypeError, ValueError, StoreError) as error:
+        raise InvalidInputError(
+            f"no revocations can be read there: {str(error).lower()}",
+            where=str(file),
+            hint="name the file of an SQLite database that was put aside",
+        ) from error
+    return int(revision), serials
+
+
 def _revoked(current: Connection, backup: Connection) -> list[Revocation]:
-    key = (revocations.c.authority_id, revocations.c.serial)
-    before = {tuple(row) for row in backup.execute(select(*key))}
-    query = select(*columns_of(Revocation, revocations)).order_by(*key)
-    return [
-        record_of(Revocation, row)
-        for row in current.execute(query)
-        if (row.authority_id, row.serial) not in before
-    ]
+    before: dict[str, set[str]] = {}
+    query = select(revocations.c.authority_id, revocations.c.serial)
+    for authority_id, serial in backup.execute(query):
+        before.setdefault(authority_id, set()).add(serial)
+    every = select(*columns_of(Revocation, revocations)).order_by(*query.selected_columns)
+    with current.execute(every, execution_options={"yield_per": _AT_ONCE}) as rows:
+        return [
+            record_of(Revocation, row)
+            for row in rows
+            if row.serial not in before.get(row.authority_id, ())
+        ]
 
 
 def _tokens(current: Connection, backup: Connection) -> tuple[Token, ...]:

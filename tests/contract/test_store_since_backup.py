@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import NotFoundError
+from authz.errors import InvalidInputError, NotFoundError
 from authz.services.authority_lifecycle import retire_previous, rotate_authority
 from authz.services.permissions import EVERYTHING
 from authz.services.restoring import Enforced, Restored, restore_backup
 from authz.services.tokens import create_token, list_tokens, revoke_token, roll_token
 from authz.store.backup import backup
 from authz.store.checking import check
+from authz.store.engine import open_store
+from authz.store.since_backup import revoked_in
 from tests.factories.populated import World
 
 if TYPE_CHECKING:
@@ -186,7 +188,7 @@ def test_nothing_is_taken_over_when_nothing_could_be_restored(
     serials = {"f" * 32: [1]}
 
     class Broken(dict[str, list[int]]):
-        def items(self) -> object:  # type: ignore[override]  # what is not there on purpose
+        def keys(self) -> Any:
             raise NotFoundError("on the way")
 
     with pytest.raises(NotFoundError, match="on the way"):
@@ -195,3 +197,20 @@ def test_nothing_is_taken_over_when_nothing_could_be_restored(
     assert status(world.store, alice.certificate.id) == "revoked"
     with world.store.read() as session:
         assert "store.restore" not in session.audit.actions()
+
+
+def test_a_database_that_was_put_aside_says_what_was_revoked(tmp_path: Path) -> None:
+    with closing(open_store("sqlite", tmp_path)) as store:
+        world = World(store)
+        world.protect()
+        world.revoke_serial(0xABC)
+        with store.read() as session:
+            revision = session.revision
+            (authority,) = session.authorities.all()
+
+        assert revoked_in(tmp_path / "authz.db") == (revision, {authority.id: [0xABC]})
+
+    (tmp_path / "other").write_bytes(b"no database at all" * 100)
+    for file in (tmp_path / "other", tmp_path / "nothing"):
+        with pytest.raises(InvalidInputError, match="no revocations can be read"):
+            revoked_in(file)
