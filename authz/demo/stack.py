@@ -13,13 +13,13 @@ import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from authz.demo.envoy_binary import find_envoy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from authz.demo.processes import Child, Children
 
@@ -110,15 +110,17 @@ def start_authz(
     settings: Mapping[str, Any],
     *,
     name: str = "authz",
+    program: Sequence[str] = (sys.executable, "-m", "authz"),
 ) -> Authz:
     """Write `NAME.yaml` into `directory`, start `authz serve` with it and wait until it serves.
 
     `settings` are those of authz.yaml. Addresses they leave out are chosen by the system.
+    `program` is the command, when it is another release's.
 
     Raises:
         DemoError: it cannot be started, or does not come to serve.
     """
-    data = data_of(directory, name)
+    data = Path(str(settings.get("data_dir", data_of(directory, name))))
     settings = {
         "metrics": {"listen": "127.0.0.1:0"},
         "sds": {"enabled": False},
@@ -132,7 +134,7 @@ def start_authz(
     config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     child = children.start(
         name,
-        [sys.executable, "-m", "authz", "serve", "--config", config],
+        [*program, "serve", "--config", config],
         directory / f"{name}.log",
     )
     found: dict[str, Any] = {}

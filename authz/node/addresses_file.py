@@ -72,6 +72,9 @@ class AddressesFile:
         self._written = True
 
     def remove(self) -> None:
-        """Remove what was written; it would name addresses of others before long."""
-        if self._written:
+        """Remove what was written; it would name addresses of others before long.
+
+        Unless another node wrote it anew: during an upgrade, two share a data directory.
+        """
+        if self._written and read_addresses(self.path.parent).get("pid") == os.getpid():
             self.path.unlink(missing_ok=True)

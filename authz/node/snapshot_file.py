@@ -48,7 +48,7 @@ from authz.policy.model import PolicyModel
 from authz.whole_files import remove_remains, remove_unheld, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 MAGIC = b"AUTHZSNP"
@@ -370,21 +370,30 @@ def _prune(directory: Path, keep: Path) -> None:
     # The clock of the file system, which another machine may have.
     now = keep.stat().st_mtime
     used: set[bytes] = set()
+    all_known = True
     files = [path for _, path in _files(directory)]
     for path in files:
         spared = path == keep or path in files[-KEPT:]
         if spared or not remove_unheld(
             path, before=math.inf, before_without_locks=now - WITHOUT_LOCKS_SECONDS
         ):
-            used.update(_sections_of(path))
-    prune_sections(directory / DIRECTORY, used, now - NEW_SECONDS)
+            sections = _sections_of(path)
+            all_known = all_known and sections is not None
+            used.update(sections or ())
+    # Beside snapshots of another release, during an upgrade, nobody knows which ones these need.
+    if all_known:
+        prune_sections(directory / DIRECTORY, used, now - NEW_SECONDS)
 
 
-def _sections_of(file: Path) -> Iterator[bytes]:
-    """The sections that a file names; a file that cannot be used names none."""
-    with contextlib.suppress(OSError, PolicyError, msgspec.MsgspecError):
-        header, _ = _read_header(file, file.read_bytes())
-        for entry in header.sections:
-            yield entry.sha256
-        if header.trust is not None:
-            yield header.trust.sha256
+def _sections_of(file: Path) -> list[bytes] | None:
+    """The sections that a file names, none when it is damaged; None when it is of another layout,
+    which this program cannot read."""
+    try:
+        data = file.read_bytes()
+        if data[: len(MAGIC)] == MAGIC and _PREFIX.unpack_from(data)[1] != VERSION:
+            return None
+        header, _ = _read_header(file, data)
+    except (OSError, PolicyError, msgspec.MsgspecError, struct.error):
+        return []
+    of_trust = [] if header.trust is None else [header.trust.sha256]
+    return [*(entry.sha256 for entry in header.sections), *of_trust]

@@ -37,6 +37,14 @@ def test_it_is_gone_afterwards(tmp_path: Path) -> None:
     assert not file.path.exists()
 
 
+def test_one_that_another_node_has_written_since_stays(tmp_path: Path) -> None:
+    file = AddressesFile(tmp_path)
+    file.write(grpc=[], metrics=None)
+    file.path.write_text('{"pid": 1}')
+    file.remove()
+    assert file.path.exists()
+
+
 def test_a_directory_that_cannot_be_written_to_is_only_logged(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

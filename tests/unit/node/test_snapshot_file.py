@@ -362,6 +362,24 @@ def test_a_damaged_snapshot_that_is_kept_names_no_sections(
     assert sections_in(tmp_path) == {}
 
 
+def test_sections_stay_beside_a_snapshot_of_another_release(
+    tmp_path: Path, no_section_is_new: None
+) -> None:
+    """During an upgrade two share a directory, and neither reads the other's snapshots."""
+    first = write_snapshot(tmp_path, large(1), 1, 0.0)
+    there = sections_in(tmp_path)
+    data = bytearray(first.read_bytes())
+    data[8] += 1
+    first.write_bytes(data)
+
+    write_snapshot(tmp_path, MODEL, 2, 0.0)
+    assert sections_in(tmp_path) == there
+
+    first.unlink()
+    write_snapshot(tmp_path, MODEL, 3, 0.0)
+    assert sections_in(tmp_path) == {}
+
+
 def test_crls_that_were_read_are_not_written_in_der(tmp_path: Path) -> None:
     packed = pack_authority(authority(crls=[root().crl([5]).der]))
     model = PolicyModel(sites=(SiteModel(name="api", hosts=("*",), trust=(packed,)),))
