@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 from generators.api import api_page, openapi_json
+from generators.capacity import capacity_page
 from generators.errors import errors_page
 from generators.expression_commands import expression_commands_page
 from generators.findings import findings_page
@@ -224,6 +225,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "expression-commands.md": lambda: _GENERATED + expression_commands_page(),
     "errors.md": lambda: _GENERATED + errors_page(),
     "performance.md": lambda: _MEASURED + performance_page(),
+    "../explanation/capacity.md": lambda: _MEASURED + capacity_page(),
     "api.md": lambda: _GENERATED + api_page(),
     "openapi.json": openapi_json,
     "findings.md": lambda: _GENERATED + findings_page(),
