@@ -101,12 +101,14 @@ def _take_over(
     stricter = [(one.authority_id, one.serial, one.reason) for one in since.revoked]
     if enforced is not None and enforced.revision > since.backup_revision:
         done.is_compared = True
-        stricter += [
-            (authority_id, serial_text(serial), RevocationReason.UNSPECIFIED.text)
-            for authority_id, serials in enforced.serials.items()
-            if authority_id in known
-            for serial in serials
-        ]
+        for authority_id in enforced.serials.keys() & known.keys():
+            # A million may be on both lists, and only the others are worth a look each.
+            there = set(session.revocations.serials(authority_id))
+            stricter += [
+                (authority_id, serial_text(serial), RevocationReason.UNSPECIFIED.text)
+                for serial in enforced.serials[authority_id]
+                if serial not in there
+            ]
     for authority_id, serial, reason in stricter:
         authority = known[authority_id]
         put = put_revoked(session, authority, serial, reason=reason, actor=actor, at=at)

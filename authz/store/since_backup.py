@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from authz.store.records import AuthorityCertificate, Token
+
+#: Rows that are in memory at a time while a long list is read.
+_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +108,17 @@ def revoked_in(file: Path) -> tuple[int, dict[str, list[int]]]:
 
 
 def _revoked(current: Connection, backup: Connection) -> list[Revocation]:
-    key = (revocations.c.authority_id, revocations.c.serial)
-    before = {tuple(row) for row in backup.execute(select(*key))}
-    query = select(*columns_of(Revocation, revocations)).order_by(*key)
-    return [
-        record_of(Revocation, row)
-        for row in current.execute(query)
-        if (row.authority_id, row.serial) not in before
-    ]
+    before: dict[str, set[str]] = {}
+    query = select(revocations.c.authority_id, revocations.c.serial)
+    for authority_id, serial in backup.execute(query):
+        before.setdefault(authority_id, set()).add(serial)
+    every = select(*columns_of(Revocation, revocations)).order_by(*query.selected_columns)
+    with current.execute(every, execution_options={"yield_per": _AT_ONCE}) as rows:
+        return [
+            record_of(Revocation, row)
+            for row in rows
+            if row.serial not in before.get(row.authority_id, ())
+        ]
 
 
 def _tokens(current: Connection, backup: Connection) -> tuple[Token, ...]:

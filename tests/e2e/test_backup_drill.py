@@ -12,7 +12,7 @@ import pytest
 
 from authz.demo.stack import start_authz
 from tests.conftest import required
-from tests.e2e.drill import HOST, Drill, start_drill
+from tests.e2e.drill import HOST, Drill, followed, start_drill
 from tests.e2e.harness import eventually
 from tests.factories.page_drills import Shell, commands_below, headings
 from tests.factories.postgres import binaries, running_server
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
+
+pytestmark = pytest.mark.deploy
 
 PAGE = "how-to/back-up-and-restore.md"
 
@@ -83,6 +85,7 @@ def test_the_database_is_lost(drill: Drill) -> None:
     eventually(again.is_ready, "it is ready again")
     drill.becomes(200, "alice")
     assert drill.status("bob") == 403
+    followed(PAGE, "followed on a running service")
 
 
 def test_the_machine_is_lost(drill: Drill) -> None:

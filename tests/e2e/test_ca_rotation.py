@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.drill import HOST, LENIENT, STRICT, Drill, more, start_drill
+from tests.e2e.drill import HOST, LENIENT, STRICT, Drill, followed, more, start_drill
 
 if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
+
+pytestmark = pytest.mark.deploy
 
 PAGE = "how-to/rotate-a-ca.md"
 
@@ -65,6 +67,7 @@ def test_the_old_one_is_good_no_more_when_it_is_retired(drill: Drill) -> None:
         more(new, 20)
 
     assert new.counts == {"200": new.total}, new.details
+    followed(PAGE, "followed under load")
     drill.shell.follow(PAGE, "Stop issuing")
     drill.shell.follow(PAGE, "Change the secret of the keys")
     assert drill.status("after") == 200

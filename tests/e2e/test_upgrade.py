@@ -13,7 +13,7 @@ from authz.demo.stack import Authz, start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from authz.store.schema import SCHEMA
-from tests.e2e.drill import client_pem, more
+from tests.e2e.drill import client_pem, followed, more
 from tests.e2e.harness import Load, Stack, default_options, eventually, wait_for_health
 from tests.factories.page_drills import Shell, headings
 from tests.factories.releases import VERSION, Release, later_release, this_release
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
+
+pytestmark = pytest.mark.deploy
 
 PAGE = "how-to/upgrade-and-roll-back.md"
 HOST = "api.localhost"
@@ -140,6 +142,7 @@ def test_no_check_fails_on_the_way_there_and_back(
 
     assert load.counts == {"200": load.total}, load.details
     assert stack.envoy.stat("http.ingress.ext_authz.error") == 0
+    followed(PAGE, f"{transport}: there and back under load, {load.total} requests, none failed")
 
 
 def test_what_works_with_which_tables(shell: Shell) -> None:

@@ -162,7 +162,8 @@ def _token(file: Path, at: float) -> Iterator[Finding]:
 
 
 def _more_workers_than_cores(settings: Settings) -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0))
+    known = getattr(os, "sched_getaffinity", None)  # not everywhere
+    cores = len(known(0)) if known is not None else os.cpu_count() or 1
     if settings.grpc.workers > cores:
         yield Finding(
             id="workers-beyond-cores",

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from authz.services.issuance import Issued
 
-NOW = time.time()
-
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -37,9 +35,9 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def ids(tmp_path: Path, at: float = NOW) -> list[str]:
+def ids(tmp_path: Path, at: float | None = None) -> list[str]:
     settings = Settings.model_validate({"data_dir": str(tmp_path)})
-    return [one.id for one in kept.look(settings, at)]
+    return [one.id for one in kept.look(settings, time.time() if at is None else at)]
 
 
 def noted(world: World, at: float) -> None:
@@ -65,19 +63,21 @@ def test_tables_of_another_release(
 
 
 def test_a_store_that_nobody_backs_up(world: World, tmp_path: Path) -> None:
-    assert ids(tmp_path, NOW + 6 * DAY) == []
-    assert ids(tmp_path, NOW + 8 * DAY) == ["no-backup"]
+    now = time.time()
+    assert ids(tmp_path, now + 6 * DAY) == []
+    assert ids(tmp_path, now + 8 * DAY) == ["no-backup"]
 
-    noted(world, NOW + 7 * DAY)
-    assert ids(tmp_path, NOW + 8 * DAY) == []
-    assert ids(tmp_path, NOW + 15 * DAY) == ["no-backup"]
+    noted(world, now + 7 * DAY)
+    assert ids(tmp_path, now + 8 * DAY) == []
+    assert ids(tmp_path, now + 15 * DAY) == ["no-backup"]
 
 
 def test_changes_in_the_future(world: World, tmp_path: Path) -> None:
-    noted(world, NOW + 20)
+    now = time.time()
+    noted(world, now + 20)
     assert ids(tmp_path) == []
 
-    noted(world, NOW + 60)
+    noted(world, now + 60)
     assert ids(tmp_path) == ["clock"]
 
 
@@ -92,20 +92,21 @@ def test_changes_in_the_future(world: World, tmp_path: Path) -> None:
 def test_tokens_without_an_end_that_nobody_uses(
     world: World, tmp_path: Path, expires: float | None, used: float | None, found: list[str]
 ) -> None:
+    now = time.time()
     made = create_token(
         world.store,
         "t",
         EVERYTHING,
-        expires_at=None if expires is None else NOW + expires * DAY,
+        expires_at=None if expires is None else now + expires * DAY,
         actor="test",
-        at=NOW,
+        at=now,
     )
     if used is not None:
         with world.store.note() as session:
-            session.tokens.used(made.token.id, NOW + used * DAY)
-    noted(world, NOW + 91 * DAY)
+            session.tokens.used(made.token.id, now + used * DAY)
+    noted(world, now + 91 * DAY)
 
-    assert ids(tmp_path, NOW + 91 * DAY) == found
+    assert ids(tmp_path, now + 91 * DAY) == found
 
 
 def seen(world: World, issued: Issued, at: float) -> None:
