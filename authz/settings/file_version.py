@@ -2,7 +2,7 @@
 """The key `version` of authz.yaml and policy.yaml: which form of the file somebody wrote.
 
 A file without it is of the form that this program writes. A file of a later form is refused as a
-whole: what else is wrong with it would only be that this program does not know it (ADR 0037).
+whole: what else is wrong with it would only be that this program does not know it (ADR 0033).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An installation to practise on: a store, SDS, the API, and an Envoy with a lenient and a strict
-listener. Pages of docs/how-to are followed in its directory (tests.factories.page_commands)."""
+listener. Pages of docs/how-to are followed in its directory (tests.factories.page_drills)."""
 
 from __future__ import annotations
 
