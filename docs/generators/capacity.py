@@ -51,7 +51,7 @@ Your machine has others: run `make bench` there, and this page is about it.
 |---|---|---|
 | checks a second, one core, `native` | {_count(figures.checks)} | `authz serve`, full decision, native |
 | the same, another path each time | {_count(figures.paths)} | 20,000 paths in turn, Go client |
-| the same over `grpcio` (TLS, other machines) | {_count(figures.grpcio)} | full decision, grpcio |
+| the same over `grpcio` (for TLS and other machines; measured without TLS, on loopback) | {_count(figures.grpcio)} | full decision, grpcio |
 | processor time of a check, another path each time | {figures.microseconds:g} µs | 20,000 paths in turn, Go client |
 | the first check of a certificate | {figures.first_ms:g} ms | the first check, RSA-2048, an intermediate between |
 | p99 at half load | {figures.p99_ms:g} ms | latency while the policy is replaced |

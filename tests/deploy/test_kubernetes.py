@@ -6,6 +6,7 @@ No cluster is here. What the ConfigMaps hold is read by the service itself.
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import yaml
 
 from authz import __version__
 from authz.node.plan import plan_of
+from authz.policy.snapshot import compile_snapshot
 from authz.settings import Settings, load_settings
 from authz.sources.policy_file import load_policy
 from tests.factories.accepted import accepted
@@ -103,13 +105,16 @@ def test_the_policy_file_form_is_one_process_and_its_policy_is_valid(tmp_path: P
     (tmp_path / "policy.yaml").write_text(policy, encoding="utf-8")
 
     plan = plan_of(settings)
-    (site,) = load_policy(tmp_path / "policy.yaml").model.sites
+    model = load_policy(tmp_path / "policy.yaml").model
+    (site,) = model.sites
 
     assert plan.alone
     assert (plan.admin, plan.admin_closed) == (None, "")
     assert settings.policy == tmp_path / "policy.yaml"
     assert site.trust
     assert site.rules
+    # It is copied: nothing that lint would warn of.
+    assert compile_snapshot(model, 1, time.time()).findings == ()
     accepted(POLICY_FILE, f"authz {__version__}", "its settings and policy")
 
 

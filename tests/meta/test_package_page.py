@@ -18,7 +18,8 @@ def test_no_link_leads_into_the_repository() -> None:
 
 
 def test_pages_that_name_the_wheel_name_this_version() -> None:
-    for page in (PAGE, (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")):
+    pages = [ROOT / "docs" / "how-to" / name for name in ("install.md", "trace-checks.md")]
+    for page in (PAGE, *(one.read_text(encoding="utf-8") for one in pages)):
         assert set(re.findall(r"envoy_mtls_authz-([\d.]+)-py3", page)) == {__version__}
 
 

@@ -27,6 +27,14 @@ _LOST: Final = {
         "log lines",
         "whoever reads standard error is gone, or too slow",
     ),
+    "authz_decision_log_dropped_total": (
+        "lines of the decision log",
+        "its disk is full or too slow, or more came than it takes: log fewer (decision_log.allowed)",
+    ),
+    "authz_spans_dropped_total": (
+        "spans",
+        "the collector does not answer, or takes too few: sample fewer (tracing.sample)",
+    ),
     "authz_events_dropped_total": (
         "events",
         "more than 1,024 came within a second: sample fewer (events.allowed_every)",

@@ -38,6 +38,12 @@ def ids(text: str) -> list[str]:
         (WELL.replace("api_up 1", "api_up 0"), ["api-down"]),
         (WELL.replace("lines_dropped_total 0", "lines_dropped_total 4"), ["lost"]),
         (WELL.replace("events_dropped_total 0", "events_dropped_total 4"), ["lost"]),
+        (
+            WELL
+            + 'authz_decision_log_dropped_total{why="full"} 2\n'
+            + 'authz_spans_dropped_total{why="refused"} 1\n',
+            ["lost"] * 2,
+        ),
         (WELL + "authz_events_not_kept_total 1\nauthz_counts_not_kept_total 1\n", ["lost"] * 2),
     ],
 )
