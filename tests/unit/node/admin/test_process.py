@@ -251,7 +251,8 @@ def test_the_first_token_is_made_when_there_is_a_store(
 ) -> None:
     made: queue.SimpleQueue[Path] = queue.SimpleQueue()
 
-    def first(_: object, data_dir: Path, *, at: float) -> Path:
+    def first(_: object, data_dir: Path, *, at: float, given: Path | None) -> Path:
+        assert given is None
         made.put(data_dir)
         return data_dir / "admin-token"
 
@@ -269,7 +270,7 @@ def test_the_first_token_is_made_when_there_is_a_store(
 def test_why_there_is_no_first_token_is_told(
     directory: Path, monkeypatch: pytest.MonkeyPatch, log_lines: list[dict[str, Any]]
 ) -> None:
-    def refuse(*_: object, at: float) -> None:
+    def refuse(*_: object, at: float, given: Path | None) -> None:
         raise SettingsError("it cannot be written")
 
     monkeypatch.setattr(module, "first_token", refuse)
