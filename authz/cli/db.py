@@ -214,10 +214,10 @@ def _warn(done: Restored) -> None:
         messages.hint(f"if its key leaked: authz incident distrust {name}")
     if done.asked_again:
         some = ", ".join(f"{host} for {name}" for host, name in done.asked_again[:_SOME])
-        more = len(done.asked_again) - _SOME
+        left = len(done.asked_again) - _SOME
         messages.warning(
             "hosts ask again for an authority that was taken from them since: "
-            f"{some}{f' and {more} more' if more > 0 else ''}"
+            f"{some}{f' and {left} more' if left > 0 else ''}"
         )
         messages.hint(
             "authz host remove HOST --ca NAME; if the authority's key leaked: authz incident "
