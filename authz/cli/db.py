@@ -112,7 +112,7 @@ def restore(
             "--later",
             metavar="F",
             help="A later SQLite database that was put aside, of any release: what is revoked in "
-            "it stays revoked.",
+            "it stays revoked, beside what the last snapshot refuses.",
         ),
     ] = None,
     yes: YesOption = False,
@@ -133,11 +133,10 @@ def restore(
     from authz.store.since_backup import revoked_in
 
     settings = _settings(config, database, data_dir)
-    if later is None:
-        enforced = enforced_in(settings.data_dir)
-    else:
+    enforced = [one for one in [enforced_in(settings.data_dir)] if one is not None]
+    if later is not None:
         revision, serials = revoked_in(later)
-        enforced = Enforced(revision=revision, serials=serials)
+        enforced.append(Enforced(revision=revision, serials=serials))
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
 
@@ -162,6 +161,7 @@ def restore(
                 "revision": done.revision,
                 "backup_revision": done.backup_revision,
                 "compared": done.is_compared,
+                "database_compared": done.is_database_compared,
                 "revoked_since": [
                     {"certificate_authority": name, "serial_number": serial_hex(serial)}
                     for name, serial in done.revoked
@@ -170,6 +170,10 @@ def restore(
                 "trusted_again": [
                     {"certificate_authority": name, "fingerprint_sha256": fingerprint}
                     for name, fingerprint in done.trusted_again
+                ],
+                "asked_again": [
+                    {"hostname": host, "certificate_authority": name}
+                    for host, name in done.asked_again
                 ],
             }
         )
@@ -187,6 +191,15 @@ def _warn(done: Restored) -> None:
             f"{done.backup_revision}): such a certificate is accepted again"
         )
         messages.hint("look for later revocations in logs and CRLs of before: authz cert revoke")
+    if not done.is_database_compared:
+        messages.warning(
+            "nothing here knows which tokens, CAs and hosts ended after the backup: they count "
+            "again"
+        )
+        messages.hint(
+            "if one of them leaked, shut it out again: authz incident tokens, authz incident "
+            "distrust CA"
+        )
     if done.revoked:
         some = ", ".join(f"{serial_hex(serial)} of {name}" for name, serial in done.revoked[:_SOME])
         more = f" and {len(done.revoked) - _SOME} more" if len(done.revoked) > _SOME else ""
@@ -198,7 +211,18 @@ def _warn(done: Restored) -> None:
         )
     for name, fingerprint in done.trusted_again:
         messages.warning(f"{name} trusts a certificate again that was removed: {fingerprint}")
-        messages.hint(f"authz ca rotate {name}, and authz ca retire {name} --yes --force")
+        messages.hint(f"if its key leaked: authz incident distrust {name}")
+    if done.asked_again:
+        some = ", ".join(f"{host} for {name}" for host, name in done.asked_again[:_SOME])
+        left = len(done.asked_again) - _SOME
+        messages.warning(
+            "hosts ask again for an authority that was taken from them since: "
+            f"{some}{f' and {left} more' if left > 0 else ''}"
+        )
+        messages.hint(
+            "authz host remove HOST --ca NAME; if the authority's key leaked: authz incident "
+            "distrust NAME"
+        )
 
 
 @app.command("check")

@@ -15,7 +15,7 @@ import typer
 from authz.cli import messages
 from authz.cli.confirm import YesOption, confirmed
 from authz.cli.enforcement import NodeOption, nodes_of, wait_until_enforced
-from authz.cli.options import ConfigOption, JsonOption, group
+from authz.cli.options import ConfigOption, JsonOption, fetched_of, group
 from authz.cli.stores import (
     AuthorityArgument,
     DatabaseOption,
@@ -26,10 +26,16 @@ from authz.cli.stores import (
     opened_store,
     store_settings,
 )
+from authz.errors import AuthzError, TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authz.ca.keys import KeyEncryption
     from authz.cli.enforcement import Enforced
     from authz.services.incident import Leaked
+    from authz.settings import Settings
+    from authz.store.engine import Store
 
 app = group("A secret leaked: shut out who has it, at once, and see that it is so.")
 
@@ -84,7 +90,6 @@ def revoke(
             messages.note(f"found by {leaked.found_by}: {named}")
         count = len(leaked.certificates) + len(leaked.elsewhere)
         confirmed(f"revoke {count} certificate{'s' if count > 1 else ''}: {named}", yes)
-        nodes = nodes_of(settings, node) if wait else []
         done, revision = revoke_leaked(store, leaked, reason=reason, actor=actor(), at=time.time())
     revoked = [(one.authority.name, one.serial, one.changed) for one in done]
     _tell(
@@ -101,7 +106,7 @@ def revoke(
             for name, serial, changed in revoked
         ],
         revision,
-        nodes,
+        lambda: nodes_of(settings, node) if wait else [],
         json=json,
     )
 
@@ -109,6 +114,14 @@ def revoke(
 @app.command("distrust")
 def distrust(
     authority: AuthorityArgument,
+    keep_root: Annotated[
+        bool,
+        typer.Option(
+            "--keep-root",
+            help="Of an intermediate below a root whose key is here as well: that key is safe, and "
+            "makes the successor.",
+        ),
+    ] = False,
     wait: WaitOption = True,
     node: NodeOption = None,
     yes: YesOption = False,
@@ -120,29 +133,39 @@ def distrust(
     """The key of a CA leaked: trust nothing any more that it signed.
 
     An embedded CA gets a new key and certificate, and the old one is trusted by nobody: issue new
-    certificates. An uploaded one is asked for by no host any more.
+    certificates. Where that cannot be, or the key of its root is here as well, no host asks for it
+    any more; an uploaded one, and others with the same key, likewise.
     """
     from authz.services.distrust import distrust_authority, what_stops
 
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
-        stops = what_stops(store, authority, at=time.time())
+        stops = what_stops(store, authority, keep_root=keep_root, at=time.time())
         messages.note(
             f"{stops.clients} client certificates that have not expired stop working"
             + (f"; hosts: {', '.join(stops.hosts)}" if stops.hosts else "")
         )
         if not stops.is_embedded:
             messages.note("it issued elsewhere: how many certificates that are is not known here")
+        if stops.same_key:
+            messages.warning(f"of the same key, and distrusted too: {', '.join(stops.same_key)}")
+        encryption = None if stops.taken else _encryption(settings, store)
+        if stops.is_embedded and stops.taken:
+            messages.warning(
+                f"{stops.name} is taken from its hosts, and issues no more: {stops.taken}"
+            )
         confirmed(f"trust nothing any more that {stops.name} signed", yes)
-        nodes = nodes_of(settings, node) if wait else []
         done = distrust_authority(
             store,
             authority,
-            encryption=encryption_for(settings, store) if stops.is_embedded else None,
+            encryption=encryption,
+            keep_root=keep_root,
             publication_url=settings.publication.url,
             actor=actor(),
             at=time.time(),
         )
+    if done.taken and not stops.taken:
+        messages.warning(f"{stops.name} was taken from its hosts, and issues no more: {done.taken}")
     lines = [f"trusted no more: {name} ({fingerprint})" for name, fingerprint in done.gone]
     if done.successor is not None:
         lines.append(f"issues from now on: {stops.name} ({done.successor})")
@@ -153,10 +176,12 @@ def distrust(
             "hosts": list(stops.hosts),
             "distrusted": [fingerprint for _, fingerprint in done.gone],
             "successor": done.successor,
+            "same_key": list(stops.same_key),
+            "taken_from_hosts": done.taken,
         },
         lines,
         done.revision,
-        nodes,
+        lambda: nodes_of(settings, node) if wait else [],
         json=json,
     )
     if done.hosts_without:
@@ -164,7 +189,8 @@ def distrust(
             f"no authority is left for {', '.join(done.hosts_without)}: nobody is verified there, "
             "and only rules keep people out"
         )
-        messages.hint("authz host add HOST --ca ANOTHER")
+        messages.hint("authz ca create --name NEW, and authz host add HOST --ca NEW")
+    _warn_of_policy_file(settings, stops.keys)
 
 
 @app.command("tokens")
@@ -200,19 +226,65 @@ def tokens(
     messages.result(done.made.secret)
 
 
+def _encryption(settings: Settings, store: Store) -> KeyEncryption | None:
+    """What the successor's key is encrypted by; None where the secret cannot be used."""
+    from authz.errors import KeyUnavailableError, SettingsError
+
+    try:
+        return encryption_for(settings, store)
+    except (SettingsError, KeyUnavailableError) as error:
+        messages.warning(f"no successor can be made, so it is taken from its hosts: {error}")
+        return None
+
+
+def _warn_of_policy_file(settings: Settings, keys: frozenset[str]) -> None:
+    """A policy file beside the store is its authors': what it trusts, only they can change."""
+    from authz.services.same_key import KeysOf
+    from authz.sources.policy_file import load_policy
+
+    if settings.policy is None:
+        return
+    try:
+        sites = load_policy(settings.policy, fetched=fetched_of(settings)).model.sites
+    except AuthzError as error:
+        messages.warning(f"whether the policy file trusts this key is not known: {error}")
+        return
+    of = KeysOf().of
+    trusting = {one.name for site in sites for one in site.trust if keys & of(one.certificates)}
+    if trusting:
+        messages.warning(
+            f"the policy file {settings.policy} trusts this key, and does so still: "
+            f"{', '.join(sorted(trusting))}"
+        )
+        messages.hint("take it from trust there: a running service notices")
+
+
 def _named(leaked: Leaked) -> str:
     here = [f"{one.serial.lower()} ({one.label})" for one in leaked.certificates]
     return ", ".join([*here, *(f"{serial} of {one.name}" for one, serial in leaked.elsewhere)])
 
 
 def _tell(
-    shown: dict[str, Any], lines: list[str], revision: int, nodes: list[str], *, json: bool
+    shown: dict[str, Any],
+    lines: list[str],
+    revision: int,
+    nodes: Callable[[], list[str]],
+    *,
+    json: bool,
 ) -> None:
-    """Print what was done, wait for it, and print that it is in force."""
+    """Print what was done, wait for it, and print that it is in force.
+
+    Args:
+        nodes: whom to ask. Called when all is committed: nobody waits for the change because it is
+            not known who could confirm it.
+
+    Raises:
+        TransportError: it is committed, and not seen to be in force.
+    """
     if not json:
         for line in lines:
             messages.result(messages.printable(line))
-    enforced = wait_until_enforced(nodes, revision) if nodes else []
+    enforced = _enforced(nodes, revision)
     if json:
         in_force = [_enforced_json(one) for one in enforced]
         messages.result_json({**shown, "revision": revision, "in_force": in_force})
@@ -224,6 +296,19 @@ def _tell(
         )
     if not enforced:
         messages.note(f"revision {revision}; whether it is in force was not asked")
+
+
+def _enforced(nodes: Callable[[], list[str]], revision: int) -> list[Enforced]:
+    try:
+        named = nodes()
+    except AuthzError as error:
+        raise TransportError(
+            f"the change is committed (revision {revision}) and not seen to be in force: "
+            f"{error.message}",
+            where=error.where,
+            hint=f"{error.hint}; or ask nobody: --no-wait",
+        ) from error
+    return wait_until_enforced(named, revision) if named else []
 
 
 def _enforced_json(one: Enforced) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def rotate_authority(
     with store.read() as session:
         known = known_authority(session, authority_of(session, named))
         current = issuing_of(known)
-        above = _above(known, current)
+        above = signer_above(known, current)
         own_key = key_of(session, current)
         above_key = None if above is None else key_of(session, above)
     proof = checked_secret(store, encryption)
@@ -151,7 +151,7 @@ def retire_previous(
                     hint="wait, issue them anew, or add --force: they are good no more then",
                 )
         for one in previous:
-            _distrust(session, one, at)
+            distrust_certificate(session, one, at)
             session.authorities.remove_certificate(one.id)
         audit(
             session,
@@ -234,8 +234,14 @@ def certificate_of(one: AuthorityCertificate) -> Certificate:
     return Certificate.from_der(one.der, allow_zero_serial=True)
 
 
-def _above(known: KnownAuthority, current: AuthorityCertificate) -> AuthorityCertificate | None:
-    """What a successor is signed by, None when it signs itself."""
+def signer_above(
+    known: KnownAuthority, current: AuthorityCertificate
+) -> AuthorityCertificate | None:
+    """What a successor is signed by, None when it signs itself.
+
+    Raises:
+        IssuerInactiveError: the key that it would be signed by is not here.
+    """
     certificate = certificate_of(current)
     if certificate.is_self_issued:
         return None
@@ -248,7 +254,7 @@ def _above(known: KnownAuthority, current: AuthorityCertificate) -> AuthorityCer
     )
 
 
-def _distrust(session: Session, previous: AuthorityCertificate, at: float) -> None:
+def distrust_certificate(session: Session, previous: AuthorityCertificate, at: float) -> None:
     """Revoke what its root would still lead to: a client may send an intermediate along."""
     certificate = certificate_of(previous)
     if not certificate.is_self_issued and at <= previous.not_after:

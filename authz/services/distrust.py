@@ -3,23 +3,39 @@
 signed counts any more.
 
 An embedded CA is followed by a successor under its name, and what it was before is trusted no more
-(`authority_lifecycle`). An uploaded one, whose key is elsewhere, is taken from its hosts.
+(`authority_lifecycle`). Where that leaves whoever has the key trusted, or cannot be done here, the
+authority is taken from its hosts: a root whose key is here too, a key that is elsewhere or cannot
+be opened. So is every other authority with the same key, for it trusts the same certificates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from authz.errors import KeyUnavailableError
-from authz.services.authorities import get_authority
-from authz.services.authority_lifecycle import retire_previous, rotate_authority
+from authz.errors import (
+    AuthzError,
+    InvalidRequestError,
+    IssuerInactiveError,
+    KeyUnavailableError,
+)
+from authz.services.authorities import KnownAuthority, get_authority, list_authorities
+from authz.services.authority_lifecycle import (
+    distrust_certificate,
+    retire_previous,
+    rotate_authority,
+    signer_above,
+)
 from authz.services.context import audit
-from authz.store.records import CertificateStatus
+from authz.services.same_key import KeysOf
+from authz.store.records import AuthorityStatus, CertificateRole, CertificateStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.ca.keys import KeyEncryption
     from authz.store.engine import Store
+    from authz.store.records import AuthorityCertificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +43,22 @@ class Stops:
     """What stops working when an authority is distrusted.
 
     Args:
-        clients: certificates that were issued here, not expired and not revoked.
-        hosts: who asks for it.
+        clients: certificates that were issued here, not expired and not revoked; by it, or by
+            another authority with its key.
+        hosts: who asks for it, or for another one with its key.
         is_embedded: whether its key is here.
+        taken: why it is taken from its hosts; empty: a successor follows it, and hosts keep it.
+        same_key: names of the other authorities with its key, which are taken from their hosts.
+        keys: SHA-256 of the public keys (SubjectPublicKeyInfo) that are believed no more.
     """
 
     name: str
     clients: int
     hosts: tuple[str, ...]
     is_embedded: bool
+    taken: str
+    same_key: tuple[str, ...]
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,35 +67,47 @@ class Distrusted:
 
     Args:
         gone: name and SHA-256 fingerprint of each certificate that is trusted no more.
-        successor: fingerprint of what issues from now on; None for an uploaded authority.
+        successor: fingerprint of what issues from now on; None where there is none.
+        taken: why it was taken from its hosts; empty where a successor followed it.
         hosts_without: hosts that ask for no authority any more.
         revision: of the store, from which on it is so.
     """
 
     gone: tuple[tuple[str, str], ...]
     successor: str | None
+    taken: str
     hosts_without: tuple[str, ...]
     revision: int
 
 
-def what_stops(store: Store, named: str, *, at: float) -> Stops:
+def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) -> Stops:
     """What would stop working.
+
+    Args:
+        keep_root: as for `distrust_authority`.
 
     Raises:
         NotFoundError: there is no such authority.
     """
     known = get_authority(store, named)
-    authority = known.authority
+    taken = _why_taken(known, keep_root=keep_root)
+    others = _same_key(store, known, _leaked(known, is_taken=bool(taken)))
+    clients = 0
+    hosts: list[str] = []
     with store.read() as session:
-        hosts = session.hosts.all(authority_id=authority.id)
-        clients, _ = session.certificates.unexpired(
-            authority.id, at, only=CertificateStatus.ACTIVE.value
-        )
+        for one in (known, *others):
+            hosts += [each.hostname for each in session.hosts.all(authority_id=one.authority.id)]
+            clients += session.certificates.unexpired(
+                one.authority.id, at, only=CertificateStatus.ACTIVE.value
+            )[0]
     return Stops(
-        name=authority.name,
+        name=known.authority.name,
         clients=clients,
-        hosts=tuple(dict.fromkeys(one.hostname for one in hosts)),
+        hosts=tuple(dict.fromkeys(hosts)),
         is_embedded=known.issuing is not None,
+        taken=taken,
+        same_key=tuple(one.authority.name for one in others),
+        keys=KeysOf().of(one.der for one in _leaked(known, is_taken=bool(taken))),
     )
 
 
@@ -81,6 +116,7 @@ def distrust_authority(
     named: str,
     *,
     encryption: KeyEncryption | None,
+    keep_root: bool = False,
     publication_url: str | None = None,
     actor: str,
     at: float,
@@ -88,67 +124,148 @@ def distrust_authority(
     """Trust nothing any more that an authority signed.
 
     Args:
-        encryption: of the keys; not needed for an uploaded authority.
+        encryption: of the keys; without it nothing is made that follows.
+        keep_root: believe in the key of its root, which is here as well: only what issues leaked.
 
     Raises:
         NotFoundError: there is no such authority.
-        IssuerInactiveError, KeyUnavailableError, ConflictError: as `rotate_authority`; nothing was
-            changed.
+        ConflictError: as `rotate_authority`; nothing was changed.
     """
     known = get_authority(store, named)
-    authority = known.authority
-    if known.issuing is None:
-        return _take_from_hosts(store, named, actor=actor, at=at)
-    if encryption is None:
-        raise KeyUnavailableError(
-            "the successor's key cannot be kept without the secret of the keys",
-            hint="name it in the settings: keys",
+    taken = _why_taken(known, keep_root=keep_root)
+    leaked = _leaked(known, is_taken=False)
+    successor = None
+    if not taken:
+        try:
+            successor = _follow(
+                store, known, encryption, publication_url=publication_url, actor=actor, at=at
+            )
+        except (IssuerInactiveError, KeyUnavailableError, InvalidRequestError) as error:
+            # Whoever has the key does not wait until somebody has found the secret.
+            taken = f"no successor can be made: {error.message}"
+    if taken:
+        leaked = _leaked(known, is_taken=True)
+    others = _same_key(store, known, leaked)
+    hosts_without, revision = _take_from_hosts(
+        store, [*([known] if taken else []), *others], actor=actor, at=at
+    )
+    gone = [(known.authority.name, one) for one in (known.certificates if taken else leaked)]
+    gone += [(one.authority.name, each) for one in others for each in one.certificates]
+    return Distrusted(
+        gone=tuple((name, one.fingerprint_sha256) for name, one in gone),
+        successor=successor,
+        taken=taken,
+        hosts_without=hosts_without,
+        revision=revision,
+    )
+
+
+def _why_taken(known: KnownAuthority, *, keep_root: bool) -> str:
+    """Why a successor would not help, or cannot be made here; empty when one follows."""
+    issuing = known.issuing
+    if issuing is None:
+        return "its key is elsewhere: it was uploaded"
+    roots = [one for one in known.certificates if one.key_id and not _signs(one)]
+    if roots and not keep_root:
+        return (
+            "the key of its root is here as well, and whoever has that makes an intermediate that "
+            "is trusted again"
         )
+    try:
+        signer_above(known, issuing)
+    except AuthzError as error:
+        return f"no successor can be made: {error.message}"
+    return ""
+
+
+def _signs(one: AuthorityCertificate) -> bool:
+    return one.role in (CertificateRole.ISSUING, CertificateRole.PREVIOUS)
+
+
+def _leaked(known: KnownAuthority, *, is_taken: bool) -> tuple[AuthorityCertificate, ...]:
+    """Those whose key is believed no more.
+
+    Of an uploaded authority, nobody here knows which key it is. Of an embedded one it is what signs
+    clients, and where nothing follows, every key that is here.
+    """
+    if known.issuing is None:
+        return known.certificates
+    return tuple(
+        one for one in known.certificates if _signs(one) or (is_taken and one.key_id is not None)
+    )
+
+
+def _same_key(
+    store: Store, known: KnownAuthority, leaked: Sequence[AuthorityCertificate]
+) -> list[KnownAuthority]:
+    """The other authorities that have one of these keys."""
+    keys = KeysOf()
+    wanted = keys.of(one.der for one in leaked)
+    return [
+        one
+        for one in list_authorities(store)
+        if one.authority.id != known.authority.id
+        and wanted & keys.of(each.der for each in one.certificates)
+    ]
+
+
+def _follow(
+    store: Store,
+    known: KnownAuthority,
+    encryption: KeyEncryption | None,
+    *,
+    publication_url: str | None,
+    actor: str,
+    at: float,
+) -> str:
+    """Make the successor, and trust what it follows no more."""
+    if encryption is None:
+        raise KeyUnavailableError("the secret of the keys cannot be used")
     # Two transactions: the first one alone makes nothing worse, and the second can be repeated.
     rotated = rotate_authority(
         store,
-        authority.id,
+        known.authority.id,
         encryption=encryption,
         publication_url=publication_url,
         actor=actor,
         at=at,
     )
-    gone = retire_previous(store, authority.id, force=True, actor=actor, at=at)
-    with store.read() as session:
-        revision = session.revision
-    successor = rotated.issuing
-    assert successor is not None, "it was just made"
-    return Distrusted(
-        gone=tuple((authority.name, one.fingerprint_sha256) for one in gone),
-        successor=successor.fingerprint_sha256,
-        hosts_without=(),
-        revision=revision,
-    )
+    retire_previous(store, known.authority.id, force=True, actor=actor, at=at)
+    assert rotated.issuing is not None, "it was just made"
+    return rotated.issuing.fingerprint_sha256
 
 
-def _take_from_hosts(store: Store, named: str, *, actor: str, at: float) -> Distrusted:
-    known = get_authority(store, named)
-    authority = known.authority
+def _take_from_hosts(
+    store: Store, taken: Sequence[KnownAuthority], *, actor: str, at: float
+) -> tuple[tuple[str, ...], int]:
+    """No host asks for them, and they issue no more; the hosts without any, and the revision."""
+    if not taken:
+        with store.read() as session:
+            return (), session.revision
+    asked: list[tuple[str, str]] = []
     with store.write() as session:
-        there = session.hosts.all(authority_id=authority.id)
-        for one in there:
-            session.hosts.remove(one.zone_id, one.hostname, authority.id)
+        for known in taken:
+            authority = known.authority
+            there = session.hosts.all(authority_id=authority.id)
+            for one in there:
+                session.hosts.remove(one.zone_id, one.hostname, authority.id)
+            asked += [(one.zone_id, one.hostname) for one in there]
+            for each in known.certificates:
+                # A root that others have, too, would still lead to it.
+                if each.key_id is not None:
+                    distrust_certificate(session, each, at)
+            if known.issuing is not None:
+                retired = replace(authority, status=AuthorityStatus.RETIRED, modified_at=at)
+                session.authorities.update(retired)
+            audit(
+                session,
+                "authority.distrust",
+                actor=actor,
+                at=at,
+                of=("authority", authority.id),
+                zone_id=authority.zone_id,
+                before={"hostnames": [one.hostname for one in there]},
+            )
         left = {(one.zone_id, one.hostname) for one in session.hosts.all()}
-        audit(
-            session,
-            "authority.distrust",
-            actor=actor,
-            at=at,
-            of=("authority", authority.id),
-            zone_id=authority.zone_id,
-            before={"hostnames": [one.hostname for one in there]},
-        )
-        revision = session.revision
-    return Distrusted(
-        gone=tuple((authority.name, one.fingerprint_sha256) for one in known.certificates),
-        successor=None,
-        hosts_without=tuple(
-            dict.fromkeys(one.hostname for one in there if (one.zone_id, one.hostname) not in left)
-        ),
-        revision=revision,
-    )
+        without = tuple(dict.fromkeys(host for zone, host in asked if (zone, host) not in left))
+        return without, session.revision

@@ -48,11 +48,13 @@ class Leaked:
         certificates: those that were issued here.
         elsewhere: authorities and serial numbers of certificates that were issued elsewhere.
         found_by: by what, for people: `"the private key"`, `"the event"`.
+        spki: of the certificate that was issued elsewhere: others here may have its key.
     """
 
     certificates: tuple[ClientCertificate, ...] = ()
     elsewhere: tuple[tuple[Authority, str], ...] = ()
     found_by: str = ""
+    spki: bytes = b""
 
 
 def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked:
@@ -72,6 +74,7 @@ def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked
     with store.read() as session:
         found = _of_text(session, what) if content is None else _of_file(session, content)
         keys = {Certificate.from_der(one.der).spki for one in found.certificates}
+        keys |= {found.spki} - {b""}
         same = _matching(session, lambda der: any(key in der for key in keys)) if keys else []
         known = {one.id for one in found.certificates}
         more = tuple(one for one in same if one.id not in known)
@@ -115,6 +118,7 @@ def _of_file(session: Session, content: bytes) -> Leaked:
             return Leaked(
                 elsewhere=((authority, serial_text(leaf.serial_number)),),
                 found_by="the certificate, which was issued elsewhere",
+                spki=leaf.spki,
             )
     raise NotFoundError(
         f"the certificate ({leaf.subject_dn_rfc2253}) is of no authority that is known here",

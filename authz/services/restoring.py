@@ -17,7 +17,7 @@ from authz.store.backup import restore
 from authz.store.records import serial_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from authz.store.records import Token
@@ -40,19 +40,25 @@ class Restored:
     Attributes:
         revision: of the store, afterwards.
         backup_revision: the moment of the backup.
-        is_compared: whether anything was known of later than the backup.
+        is_compared: whether anything was known of later than the backup: at least what was revoked.
+        is_database_compared: whether that was a database: else nothing is known of tokens, CAs and
+            hosts that ended since, and they count again.
         revoked: what was revoked since and stays so: the authority's name, the serial number.
         tokens: names of tokens that were revoked, rolled or changed since, and stay so.
         trusted_again: fingerprints (SHA-256) of certificates of authorities that were removed
             since, with the authority's name: they are trusted again.
+        asked_again: hosts, and the names of authorities that were taken from them since: they ask
+            for them again.
     """
 
     revision: int = 0
     backup_revision: int = 0
     is_compared: bool = False
+    is_database_compared: bool = False
     revoked: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     trusted_again: list[tuple[str, str]] = field(default_factory=list)
+    asked_again: list[tuple[str, str]] = field(default_factory=list)
 
 
 def restore_backup(
@@ -62,7 +68,7 @@ def restore_backup(
     *,
     replace: bool = False,
     moved: Callable[[Path], None] = lambda _: None,
-    enforced: Enforced | None = None,
+    enforced: Sequence[Enforced] = (),
     actor: str,
     at: float,
 ) -> Restored:
@@ -71,7 +77,8 @@ def restore_backup(
     It is one transaction: nobody ever sees the one without the other.
 
     Args:
-        enforced: what the last snapshot refuses; it counts when it is later than the backup.
+        enforced: what is refused elsewhere, as by the last snapshot; each counts when it is later
+            than the backup.
 
     Raises:
         InvalidInputError, ConflictError, StoreUnavailableError: as `store.backup.restore`.
@@ -90,7 +97,7 @@ def restore_backup(
 def _take_over(
     session: Session,
     since: Since,
-    enforced: Enforced | None,
+    enforced: Sequence[Enforced],
     done: Restored,
     *,
     actor: str,
@@ -99,14 +106,16 @@ def _take_over(
     done.backup_revision = since.backup_revision
     known = {one.id: one for one in session.authorities.all()}
     stricter = [(one.authority_id, one.serial, one.reason) for one in since.revoked]
-    if enforced is not None and enforced.revision > since.backup_revision:
+    for each in enforced:
+        if each.revision <= since.backup_revision:
+            continue
         done.is_compared = True
-        for authority_id in enforced.serials.keys() & known.keys():
+        for authority_id in each.serials.keys() & known.keys():
             # A million may be on both lists, and only the others are worth a look each.
             there = set(session.revocations.serials(authority_id))
             stricter += [
                 (authority_id, serial_text(serial), RevocationReason.UNSPECIFIED.text)
-                for serial in enforced.serials[authority_id]
+                for serial in each.serials[authority_id]
                 if serial not in there
             ]
     for authority_id, serial, reason in stricter:
@@ -114,12 +123,14 @@ def _take_over(
         put = put_revoked(session, authority, serial, reason=reason, actor=actor, at=at)
         if put.changed:
             done.revoked.append((authority.name, serial))
+    done.is_database_compared = since.is_known
     done.is_compared = done.is_compared or since.is_known
     for token in since.tokens:
         _keep(session, token, done, actor=actor, at=at)
     done.trusted_again += [
         (known[one.authority_id].name, one.fingerprint_sha256) for one in since.distrusted
     ]
+    done.asked_again += [(one.hostname, known[one.authority_id].name) for one in since.untied]
 
 
 def _keep(session: Session, token: Token, done: Restored, *, actor: str, at: float) -> None:

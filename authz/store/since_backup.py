@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from authz.errors import InvalidInputError, StoreError
 from authz.store.authorities import Authorities
+from authz.store.hosts import Hosts
 from authz.store.records import Revocation
 from authz.store.rows import columns_of, record_of
 from authz.store.session import last_revision
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from authz.store.records import AuthorityCertificate, Token
+    from authz.store.records import AuthorityCertificate, HostAssociation, Token
 
 #: Rows that are in memory at a time while a long list is read.
 _AT_ONCE: Final = 10_000
@@ -43,7 +44,9 @@ class Since:
         is_known: whether the database was a later one: else the rest says nothing.
         revoked: serial numbers that are on their list now and not in the backup.
         tokens: tokens of the backup as they are now: revoked, rolled, or with other permissions.
-        distrusted: certificates that their authority has in the backup, and has no more.
+        distrusted: certificates that their authority has in the backup, and has no more, or is gone
+            itself.
+        untied: hosts that ask for an authority in the backup, and do no more.
     """
 
     backup_revision: int
@@ -51,6 +54,7 @@ class Since:
     revoked: tuple[Revocation, ...] = ()
     tokens: tuple[Token, ...] = ()
     distrusted: tuple[AuthorityCertificate, ...] = ()
+    untied: tuple[HostAssociation, ...] = ()
 
 
 def since_backup(current: Connection, backup: Connection) -> Since:
@@ -68,8 +72,8 @@ def since_backup(current: Connection, backup: Connection) -> Since:
     if now < moment or (now == moment and not is_same):
         return Since(backup_revision=moment, is_known=False)
     then = {one.id for one in Authorities(backup).all()}
-    there = {one.id for one in Authorities(current).all()} & then
     kept = {one.id for one in Authorities(current).certificates()}
+    asked = {_tie(one) for one in Hosts(current).all()}
     return Since(
         backup_revision=moment,
         is_known=True,
@@ -78,8 +82,9 @@ def since_backup(current: Connection, backup: Connection) -> Since:
         distrusted=tuple(
             one
             for one in Authorities(backup).certificates()
-            if one.authority_id in there and one.id not in kept
+            if one.authority_id in then and one.id not in kept
         ),
+        untied=tuple(one for one in Hosts(backup).all() if _tie(one) not in asked),
     )
 
 
@@ -126,6 +131,10 @@ def _tokens(current: Connection, backup: Connection) -> tuple[Token, ...]:
     return tuple(
         one for one in Tokens(current).all() if one.id in then and then[one.id] != _access(one)
     )
+
+
+def _tie(one: HostAssociation) -> tuple[str, str, str]:
+    return one.zone_id, one.hostname, one.authority_id
 
 
 def _access(token: Token) -> Token:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.errors import InvalidInputError, NotFoundError
-from authz.services.authority_lifecycle import retire_previous, rotate_authority
+from authz.services.authority_creation import upload_authority
+from authz.services.authority_lifecycle import (
+    delete_authority,
+    retire_previous,
+    rotate_authority,
+)
+from authz.services.distrust import distrust_authority
+from authz.services.hosts import add_host
 from authz.services.permissions import EVERYTHING
 from authz.services.restoring import Enforced, Restored, restore_backup
 from authz.services.tokens import create_token, list_tokens, revoke_token, roll_token
@@ -18,6 +25,7 @@ from authz.store.backup import backup
 from authz.store.checking import check
 from authz.store.engine import open_store
 from authz.store.since_backup import revoked_in
+from tests.factories.pki import root
 from tests.factories.populated import World
 
 if TYPE_CHECKING:
@@ -36,7 +44,7 @@ def world(place: Place) -> Iterator[World]:
         yield made
 
 
-def restored(place: Place, file: Path, enforced: Enforced | None = None) -> Restored:
+def restored(place: Place, file: Path, *enforced: Enforced) -> Restored:
     return restore_backup(
         place.database,
         place.data_dir,
@@ -153,6 +161,27 @@ def test_an_authoritys_certificate_that_was_removed_since_is_told_of(
     assert restored(place, tmp_path / "b.db").trusted_again == [("Acme", gone.fingerprint_sha256)]
 
 
+def test_an_authority_that_was_taken_from_its_hosts_or_deleted_is_told_of(
+    place: Place, world: World, tmp_path: Path
+) -> None:
+    """As after `distrust_authority` of one that was uploaded."""
+    for name in ("Partner", "Friend"):
+        upload_authority(world.store, root(name).pem, name=name, actor="t", at=time.time())
+    for host in ("a.example.com", "b.example.com"):
+        add_host(world.store, host, authority="Partner", actor="t", at=time.time())
+    backup(world.store, tmp_path / "b.db")
+    distrust_authority(world.store, "Partner", encryption=None, actor="t", at=time.time())
+    (gone,) = delete_authority(world.store, "Friend", actor="t", at=time.time()).certificates
+
+    done = restored(place, tmp_path / "b.db")
+
+    assert sorted(done.asked_again) == [("a.example.com", "Partner"), ("b.example.com", "Partner")]
+    assert done.trusted_again == [("Friend", gone.fingerprint_sha256)]
+    assert done.is_database_compared
+    # They are there again, and now nothing is different.
+    assert restored(place, tmp_path / "b.db").asked_again == []
+
+
 def test_where_the_database_is_gone_the_snapshot_still_knows(
     place: Place, world: World, tmp_path: Path
 ) -> None:
@@ -171,10 +200,15 @@ def test_where_the_database_is_gone_the_snapshot_still_knows(
     older = Enforced(revision=revision, serials=serials)
     assert restored(new, tmp_path / "b.db", older).revoked == []
 
-    done = restored(new, tmp_path / "b.db", Enforced(revision=revision + 1, serials=serials))
+    snapshot = Enforced(revision=revision + 1, serials=serials)
+    aside = Enforced(revision=revision + 2, serials={authority.id: [0xABC]})
+    new = Directory("sqlite", tmp_path / "newer")
+    done = restored(new, tmp_path / "b.db", snapshot, aside, older)
 
     assert done.is_compared
-    assert done.revoked == [("Acme", alice.certificate.serial)]
+    # Of tokens, CAs and hosts a snapshot knows nothing.
+    assert not done.is_database_compared
+    assert done.revoked == [("Acme", alice.certificate.serial), ("Acme", "ABC")]
     with closing(new.open()) as store:
         assert status(store, alice.certificate.id) == "revoked"
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.cli.main import main
+from authz.node.data_directory import SNAPSHOTS
+from authz.node.snapshot_file import Position, write_snapshot
+from authz.policy.model import PolicyModel
+from authz.services.model import SCOPE
 from authz.store.engine import open_store
+from tests.factories.pki import AT, authority
+from tests.factories.policies import site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,3 +142,95 @@ def test_a_damaged_file_is_told_of_and_replaced(
     assert _ends(*again, "--replace", "--yes") == 0
     assert f"what is left of it is now {data}/authz.db.damaged-1" in capsys.readouterr().err
     assert _check(data) == 0
+
+
+def _acme(directory: Path) -> tuple[str, int]:
+    """The identifier of the only authority, and the revision of the store."""
+    with closing(open_store("sqlite", directory)) as store, store.read() as session:
+        (one,) = session.authorities.all()
+        return one.id, session.revision
+
+
+def _snapshot(directory: Path, *refused: int) -> None:
+    """What is enforced: a snapshot of the store, later than anything in it."""
+    identifier, revision = _acme(directory)
+    position = Position(
+        store_id="s",
+        revision=revision + 9,
+        authorities={"acme": identifier},
+        mark="m",
+        database="d",
+    )
+    trust = authority(revoked_serials=refused)
+    write_snapshot(
+        directory / SNAPSHOTS,
+        PolicyModel(sites=(site(name="store", hosts=("a.example",), trust=(trust,), scope=SCOPE),)),
+        1,
+        AT,
+        position,
+    )
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory whose store has an authority, and `before.db` of it."""
+    monkeypatch.chdir(tmp_path)
+    _ends("ca", "create", "--name", "Acme")
+    _ends("db", "backup", "before.db")
+    return tmp_path / "authz-data"
+
+
+def test_a_damaged_database_says_nothing_of_tokens_and_cas(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The snapshot knows what was revoked, and that is all it knows."""
+    _snapshot(kept, 0xABC)
+    (kept / "authz.db").write_bytes(b"no database at all" * 100)
+    for log in kept.glob("authz.db-*"):
+        log.unlink()
+    capsys.readouterr()
+
+    assert _ends("db", "restore", "before.db", "--replace", "--yes", "--json") == 0
+
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert (said["compared"], said["database_compared"]) == (True, False)
+    assert [one["serial_number"] for one in said["revoked_since"]] == ["0abc"]
+    assert "nothing here knows which tokens, CAs and hosts ended after the backup" in err
+    assert "authz incident tokens" in err
+    assert "such a certificate is accepted again" not in err
+
+
+def test_what_was_put_aside_and_the_snapshot_count_both(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _ends("cert", "revoke", "--ca", "Acme", "--serial", "DEF")
+    (tmp_path / "aside").mkdir()
+    _snapshot(kept, 0xABC)
+    for file in kept.glob("authz.db*"):
+        file.rename(tmp_path / "aside" / file.name)
+    capsys.readouterr()
+
+    assert _ends("db", "restore", "before.db", "--later", "aside/authz.db", "--json") == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert sorted(one["serial_number"] for one in said["revoked_since"]) == ["0abc", "0def"]
+
+
+def test_hosts_that_ask_again_are_named(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(12):
+        _ends("host", "add", f"h{number:02}.example.com", "--ca", "Acme")
+    _ends("db", "backup", "hosts.db")
+    _ends("incident", "distrust", "Acme", "--yes", "--no-wait")
+    for number in range(12):
+        _ends("host", "remove", f"h{number:02}.example.com", "--ca", "Acme")
+    capsys.readouterr()
+
+    assert _ends("db", "restore", "hosts.db", "--replace", "--yes") == 0
+
+    err = capsys.readouterr().err
+    assert "hosts ask again for an authority that was taken from them since: h00.example.com" in err
+    assert "h09.example.com for Acme and 2 more" in err
+    assert "Acme trusts a certificate again that was removed: " in err
+    assert "if its key leaked: authz incident distrust Acme" in err
+    assert "nothing here knows" not in err

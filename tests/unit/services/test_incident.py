@@ -160,6 +160,27 @@ def test_of_an_uploaded_authority_the_serial_number_is_revoked(world: World) -> 
         find_leaked(world.store, "x.pem", root("Unknown").client("eve", at=AT).pem)
 
 
+def test_what_was_issued_here_for_a_key_of_elsewhere_goes_too(world: World) -> None:
+    world.ca()
+    upload_authority(world.store, root().pem, name="Partner", actor="tester", at=AT)
+    elsewhere = root().client("carol", at=AT, serial=0xABC)
+    here = issue_certificate(
+        world.store,
+        csr("carol", key=elsewhere.key),
+        zone="default",
+        label="carol",
+        encryption=world.encryption,
+        actor="tester",
+        at=AT,
+    ).certificate
+
+    found = find_leaked(world.store, "carol.pem", elsewhere.pem)
+    done, _ = revoke_leaked(world.store, found, reason="keyCompromise", actor="tester", at=AT)
+
+    assert ids(found) == [here.id]
+    assert sorted(one.serial for one in done) == sorted(["ABC", here.serial])
+
+
 def test_names_that_several_have_and_that_nobody_has(world: World, alice: Issued) -> None:
     world.issue("alice")
     with pytest.raises(InvalidInputError, match='2 certificates are called "alice"'):

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`authz incident` acts first: what cannot be asked or opened stands in nobody's way."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.certs.pem import write_pem
+from authz.cli.main import main
+from authz.store.engine import open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "api.example.com"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a store in which a host asks for Acme, which issued to alice."""
+    monkeypatch.chdir(tmp_path)
+    run("ca", "create", "--name", "Acme")
+    run("host", "add", HOST, "--ca", "Acme")
+    run("cert", "issue", "--label", "alice", "--out", "alice")
+    return tmp_path
+
+
+def run(*command: str) -> int | str | None:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(command))
+    return exit_.value.code
+
+
+def asked(place: Path) -> list[str]:
+    with closing(open_store("sqlite", place / "authz-data")) as store, store.read() as session:
+        return [one.hostname for one in session.hosts.all()]
+
+
+def acme(place: Path) -> bytes:
+    with closing(open_store("sqlite", place / "authz-data")) as store, store.read() as session:
+        (certificate,) = session.authorities.certificates()
+        return certificate.der
+
+
+def answer(capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
+    out, err = capsys.readouterr()
+    return json.loads(out), err
+
+
+@pytest.mark.parametrize(
+    "command", [("revoke", "alice/client.pem"), ("distrust", "Acme")], ids=["revoke", "distrust"]
+)
+def test_it_is_done_where_nobody_says_whether_it_is_in_force(
+    place: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, str]
+) -> None:
+    (place / "authz.yaml").write_text("metrics: {listen: off}\n")
+    before = acme(place)
+    capsys.readouterr()
+
+    assert run("incident", *command, "--yes") == 2
+
+    out, err = capsys.readouterr()
+    assert "the change is committed (revision " in err
+    assert "not seen to be in force: no node says here that it runs" in err
+    assert "--no-wait" in err
+    if command[0] == "revoke":
+        assert out.startswith("revoked: ")
+        run("cert", "list", "--json")
+        assert '"revoked"' in capsys.readouterr().out
+    else:
+        assert "trusted no more: Acme" in out
+        assert acme(place) != before
+
+
+def test_a_secret_that_is_gone_keeps_nobody_in(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "authz-data" / "ca.key").unlink()
+    capsys.readouterr()
+
+    assert run("incident", "distrust", "Acme", "--yes", "--no-wait", "--json") == 0
+
+    said, err = answer(capsys)
+    assert (said["successor"], asked(place)) == (None, [])
+    assert said["taken_from_hosts"].startswith("no successor can be made: ")
+    assert "warning: no successor can be made, so it is taken from its hosts" in err
+    assert f"no authority is left for {HOST}" in err
+
+
+def test_a_root_whose_key_is_here_is_told_of(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("ca", "create", "--name", "Tiered", "--intermediate")
+    run("host", "add", "two.example.com", "--ca", "Tiered")
+    capsys.readouterr()
+
+    assert run("incident", "distrust", "Tiered", "--keep-root", "--yes", "--no-wait", "--json") == 0
+    said, err = answer(capsys)
+    assert (said["taken_from_hosts"], len(said["distrusted"])) == ("", 1)
+    assert "is taken from its hosts" not in err
+
+    assert run("incident", "distrust", "Tiered", "--yes", "--no-wait", "--json") == 0
+    said, err = answer(capsys)
+    assert "root is here as well" in said["taken_from_hosts"]
+    assert "warning: Tiered is taken from its hosts, and issues no more: the key of its root" in err
+    assert asked(place) == [HOST]
+
+
+def test_copies_of_the_key_are_told_of(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "acme.pem").write_text(write_pem(acme(place), "CERTIFICATE"))
+    (place / "policy.yaml").write_text(
+        "sites:\n"
+        "  - name: other\n"
+        "    hosts: [other.example.com]\n"
+        "    trust: [{name: old-friend, certificates: [acme.pem]}]\n"
+    )
+    (place / "authz.yaml").write_text("policy: policy.yaml\n")
+    run("ca", "upload", "acme.pem", "--name", "Copy")
+    run("host", "add", "copy.example.com", "--ca", "Copy")
+    capsys.readouterr()
+
+    assert run("incident", "distrust", "Acme", "--yes", "--no-wait", "--json") == 0
+
+    said, err = answer(capsys)
+    assert (said["same_key"], said["hosts"]) == (["Copy"], [HOST, "copy.example.com"])
+    assert asked(place) == [HOST]
+    assert "warning: of the same key, and distrusted too: Copy" in err
+    assert "policy.yaml trusts this key, and does so still: old-friend" in err
