@@ -289,7 +289,7 @@ _STEPS: tuple[tuple[str, Callable[[pytest.MonkeyPatch, DecisionFeed], None]], ..
     ("keeping it", lambda patch, _: patch.setattr(module, "Noted", _broken)),
     ("the queue", lambda patch, feed: patch.setattr(feed, "_queue", None)),
     ("reading it", lambda patch, feed: patch.setattr(feed, "_read", _broken)),
-    ("its trace", lambda patch, _: patch.setattr(module, "context_of", _broken)),
+    ("its trace", lambda patch, _: patch.setattr(module, "trace_of", _broken)),
     ("its words", lambda patch, feed: patch.setattr(feed.log._words, "line", _broken)),
     ("taking it", lambda patch, feed: patch.setattr(feed.log, "take", _broken)),
     ("writing", lambda patch, feed: patch.setattr(feed.log, "write", _broken)),
