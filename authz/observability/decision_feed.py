@@ -177,7 +177,8 @@ class DecisionFeed:
     def about(self, data: bytes) -> dict[str, str]:
         """What a log line says of the check that is being answered: its trace, if it has one."""
         request = NOTHING
-        with suppress(Exception):
+        # A panic of an extension is no Exception: it would take the line along that tells of it.
+        with suppress(BaseException):
             request = self._read(data)
         trace_id = trace_of(self._metadata, request)
         return {"trace_id": trace_id} if trace_id else {}
@@ -213,7 +214,7 @@ class DecisionFeed:
     def _guarded(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except Exception as error:  # noqa: BLE001 - the next round goes on
+        except BaseException as error:  # noqa: BLE001 - the next round goes on
             self._report(error)
 
     def _round(self) -> None:
@@ -239,28 +240,28 @@ class DecisionFeed:
         request = NOTHING
         if noted.data:
             # It may be anything: it may have been denied for that.
-            with suppress(Exception):
+            with suppress(BaseException):
                 request = self._read(noted.data)
         delivered = noted.decision_id not in self._gone
         self._gone.discard(noted.decision_id)
         trace_id, parent = "", None
-        with suppress(Exception):
-            trace_id = trace_of(noted.metadata, request)
+        with suppress(BaseException):
             parent = span_of(noted.metadata)
+            trace_id = trace_of(noted.metadata, request)
         if self.log is not None and noted.for_log:
             try:
                 self.log.take(noted, request, trace_id, delivered=delivered)
-            except Exception as error:  # noqa: BLE001 - one line is lost, and counted
+            except BaseException as error:  # noqa: BLE001 - one line is lost, and counted
                 self.log.lost("error")
                 self._report(error)
         if self.tracing is not None and noted.for_trace:
             try:
                 self.tracing.take(noted, request, parent, delivered=delivered)
-            except Exception as error:  # noqa: BLE001 - one span is lost, and counted
+            except BaseException as error:  # noqa: BLE001 - one span is lost, and counted
                 self.tracing.lost("error")
                 self._report(error)
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: BaseException) -> None:
         suppressed = self._limit.admit(time.monotonic())
         if suppressed is not None:
             get_logger().error(
