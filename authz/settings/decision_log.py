@@ -105,7 +105,7 @@ class DecisionLogSettings(Section):
     query: Literal["none", "names", "values"] = Field(
         default="names",
         description="What of the query is written: nothing, the names of arguments, or all of it. "
-        "What stands in it without `=` may be a value as well as a name.",
+        "What stands in it without a value may be a value itself (`names` leaves it out).",
     )
     path_segments: Literal["all", "words", "none"] = Field(
         default="all",
