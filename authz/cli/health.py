@@ -94,7 +94,8 @@ def _grpc_health(settings: Settings) -> tuple[bool, str]:
     from authz.extauthz.health import HEALTH_CHECK, SERVING
 
     addresses = listening_addresses(settings)
-    answers: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+    answers: SimpleQueue[Any] = SimpleQueue()
+    calls: dict[Any, str] = {}
     said: dict[str, str] = {}
     with ExitStack() as channels:
         # All at once: whoever asked waits for one answer, however many workers give none.
@@ -103,9 +104,11 @@ def _grpc_health(settings: Settings) -> tuple[bool, str]:
             call = channel.unary_unary(HEALTH_CHECK, None, None).future(
                 b"", timeout=TIMEOUT_SECONDS
             )
-            call.add_done_callback(lambda done, address=address: answers.put((address, done)))
+            calls[call] = address
+            call.add_done_callback(answers.put)
         for _ in addresses:
-            address, done = answers.get()
+            done = answers.get()
+            address = calls[done]
             try:
                 if done.result() == SERVING:
                     return True, f"{address} is serving"
