@@ -9,7 +9,9 @@ service of the port that Envoy asks, a Unix socket included.
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Annotated, Final
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -91,14 +93,26 @@ def _grpc_health(settings: Settings) -> tuple[bool, str]:
 
     from authz.extauthz.health import HEALTH_CHECK, SERVING
 
-    said: list[str] = []
-    for address in listening_addresses(settings):
-        with grpc.insecure_channel(address) as channel:
-            ask = channel.unary_unary(HEALTH_CHECK, None, None)
+    addresses = listening_addresses(settings)
+    answers: SimpleQueue[Any] = SimpleQueue()
+    calls: dict[Any, str] = {}
+    said: dict[str, str] = {}
+    with ExitStack() as channels:
+        # All at once: whoever asked waits for one answer, however many workers give none.
+        for address in addresses:
+            channel = channels.enter_context(grpc.insecure_channel(address))
+            call = channel.unary_unary(HEALTH_CHECK, None, None).future(
+                b"", timeout=TIMEOUT_SECONDS
+            )
+            calls[call] = address
+            call.add_done_callback(answers.put)
+        for _ in addresses:
+            done = answers.get()
+            address = calls[done]
             try:
-                if ask(b"", timeout=TIMEOUT_SECONDS) == SERVING:
+                if done.result() == SERVING:
                     return True, f"{address} is serving"
-                said.append(f"{address} is not serving")
+                said[address] = f"{address} is not serving"
             except grpc.RpcError as error:
-                said.append(f"{address} cannot be asked: {str(error.details()).lower()}")
-    return False, ", ".join(said)
+                said[address] = f"{address} cannot be asked: {str(error.details()).lower()}"
+    return False, ", ".join(said[address] for address in addresses)

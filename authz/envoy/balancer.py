@@ -33,7 +33,7 @@ def match_text(ranges: tuple[str, ...]) -> str:
     """What the one filter chain asks of a connection: the beginning of an item.
 
     Raises:
-        SettingsError: a range is no network in CIDR form.
+        SettingsError: a range is no network in CIDR form, or is every address.
     """
     if not ranges:
         return "  - "
@@ -55,5 +55,10 @@ def _range_text(text: str) -> str:
             f"{text!r} is no network: {error}",
             hint="write the addresses the load balancer connects from, like 10.0.8.0/24",
         ) from error
+    if network.prefixlen == 0:
+        raise SettingsError(
+            f"{text!r} is every address: anybody could write a header and be whom they like",
+            hint="write the addresses the load balancer connects from, like 10.0.8.0/24",
+        )
     address = quoted(str(network.network_address))
     return f"      - {{address_prefix: {address}, prefix_len: {network.prefixlen}}}\n"

@@ -74,7 +74,9 @@ class Reloader:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as pool:
             while True:
                 forced = self._asked.wait(self._poll_seconds)
-                self._asked.clear()
+                # One that comes between the end of waiting and here is for the next round.
+                if forced:
+                    self._asked.clear()
                 if self._stopped:
                     return
                 error = pool.submit(self._attempt, forced=forced).exception()

@@ -386,14 +386,15 @@ def _prune(directory: Path, keep: Path) -> None:
 
 
 def _sections_of(file: Path) -> list[bytes] | None:
-    """The sections that a file names, none when it is damaged; None when it is of another layout,
-    which this program cannot read."""
+    """The sections that a file names, none when it is damaged or gone; None when it is of another
+    layout or cannot be read now, so that nobody knows."""
     try:
         data = file.read_bytes()
         if data[: len(MAGIC)] == MAGIC and _PREFIX.unpack_from(data)[1] != VERSION:
             return None
         header, _ = _read_header(file, data)
-    except (OSError, PolicyError, msgspec.MsgspecError, struct.error):
+    except (FileNotFoundError, PolicyError, msgspec.MsgspecError, struct.error):
         return []
-    of_trust = [] if header.trust is None else [header.trust.sha256]
-    return [*(entry.sha256 for entry in header.sections), *of_trust]
+    except OSError:
+        return None
+    return [entry.sha256 for entry in (*header.sections, header.trust) if entry is not None]

@@ -177,10 +177,11 @@ class DecisionFeed:
     def about(self, data: bytes) -> dict[str, str]:
         """What a log line says of the check that is being answered: its trace, if it has one."""
         request = NOTHING
-        with suppress(Exception):
+        # A panic of an extension is no Exception: it would take the line along that tells of it.
+        with suppress(BaseException):
             request = self._read(data)
-        context = context_of(self._metadata, request)
-        return {} if context is None else {"trace_id": context.trace_id}
+        trace_id = trace_of(self._metadata, request)
+        return {"trace_id": trace_id} if trace_id else {}
 
     # --- another thread -------------------------------------------------------------------------
 
@@ -213,7 +214,7 @@ class DecisionFeed:
     def _guarded(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except Exception as error:  # noqa: BLE001 - the next round goes on
+        except BaseException as error:  # noqa: BLE001 - the next round goes on
             self._report(error)
 
     def _round(self) -> None:
@@ -239,28 +240,28 @@ class DecisionFeed:
         request = NOTHING
         if noted.data:
             # It may be anything: it may have been denied for that.
-            with suppress(Exception):
+            with suppress(BaseException):
                 request = self._read(noted.data)
         delivered = noted.decision_id not in self._gone
         self._gone.discard(noted.decision_id)
-        context = None
-        with suppress(Exception):
-            context = context_of(noted.metadata, request)
+        trace_id, parent = "", None
+        with suppress(BaseException):
+            parent = span_of(noted.metadata)
+            trace_id = trace_of(noted.metadata, request)
         if self.log is not None and noted.for_log:
             try:
-                trace_id = "" if context is None else context.trace_id
                 self.log.take(noted, request, trace_id, delivered=delivered)
-            except Exception as error:  # noqa: BLE001 - one line is lost, and counted
+            except BaseException as error:  # noqa: BLE001 - one line is lost, and counted
                 self.log.lost("error")
                 self._report(error)
         if self.tracing is not None and noted.for_trace:
             try:
-                self.tracing.take(noted, request, context, delivered=delivered)
-            except Exception as error:  # noqa: BLE001 - one span is lost, and counted
+                self.tracing.take(noted, request, parent, delivered=delivered)
+            except BaseException as error:  # noqa: BLE001 - one span is lost, and counted
                 self.tracing.lost("error")
                 self._report(error)
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: BaseException) -> None:
         suppressed = self._limit.admit(time.monotonic())
         if suppressed is not None:
             get_logger().error(
@@ -268,16 +269,23 @@ class DecisionFeed:
             )
 
 
-def context_of(metadata: _Metadata, request: CheckedRequest) -> TraceContext | None:
-    """The span that a check belongs to.
+def span_of(metadata: _Metadata) -> TraceContext | None:
+    """Envoy's span of asking, which it names in the metadata of its call.
 
-    Envoy's own, which it names in the metadata of its call; where it names none, the one that the
-    request's header names, which is the client's word.
+    Nothing of the request counts: a client would choose whether its checks are spans, and of which
+    trace.
     """
     for name, value in metadata:
         if name == TRACEPARENT and isinstance(value, str) and (found := trace_context(value)):
             return found
-    return trace_context(request.header(_TRACEPARENT).decode("latin-1"))
+    return None
+
+
+def trace_of(metadata: _Metadata, request: CheckedRequest) -> str:
+    """The trace id that a line names: Envoy's; where it names none, the one of the request's
+    header, which is the client's word. `""` where there is neither."""
+    found = span_of(metadata) or trace_context(request.header(_TRACEPARENT).decode("latin-1"))
+    return "" if found is None else found.trace_id
 
 
 def _more(found: dict[str, int], **counts: int) -> dict[str, int]:

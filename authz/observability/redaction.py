@@ -45,9 +45,13 @@ def _word(segment: str) -> str:
 
 
 def names_only(query: bytes) -> bytes:
-    """A query without values. What has no `=` is left out: it may be a value as well as a name."""
+    """A query without values.
+
+    What has nothing behind its first `=` is left out, or nothing but more of them: it may be a
+    value as well as a name, as base64 with its padding is.
+    """
     pieces = (piece.partition(b"=") for piece in query.split(b"&"))
-    return b"&".join(name + equals for name, equals, _ in pieces if equals)
+    return b"&".join(name + equals for name, equals, value in pieces if value.strip(b"="))
 
 
 def network_of(address: str) -> str:

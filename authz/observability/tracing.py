@@ -140,7 +140,7 @@ class Tracing:
         for name, value in metadata:
             if name == TRACEPARENT and isinstance(value, str):
                 found = trace_context(value)
-                # One that says nothing is none: the trace begins here, or with the request.
+                # One that says nothing is none: the trace begins here.
                 return found is None or found.sampled
         return True
 

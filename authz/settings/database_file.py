@@ -7,6 +7,8 @@ repeats what the file has.
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 from authz.errors import SettingsError
@@ -46,8 +48,10 @@ def with_database(
         )
     path = base / named
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        # A FIFO or a device would block every command, or never end; this opens either at once.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(MAX_BYTES + 1) if regular else b""
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise SettingsError(
@@ -57,6 +61,12 @@ def with_database(
         ) from None
     except UnicodeDecodeError:
         text = ""
+    if not regular:
+        raise SettingsError(
+            f'"{path}" is no regular file',
+            where=where(_KEY),
+            hint="write the address of the database into the first line of a file",
+        )
     line = text.split("\n", 1)[0].strip()
     if len(data) > MAX_BYTES or not line.startswith("postgresql://"):
         raise SettingsError(

@@ -25,19 +25,48 @@ HEADERS: Final = ("user-agent",)
 REFUSED_HEADERS: Final = frozenset(
     {
         "authorization",
+        "cf-access-jwt-assertion",
         "cookie",
         "proxy-authorization",
         "set-cookie",
         "x-amz-security-token",
+        "x-amzn-oidc-accesstoken",
+        "x-amzn-oidc-data",
+        "x-amzn-oidc-identity",
         "x-api-key",
+        "x-auth-request-access-token",
         "x-auth-token",
         "x-csrf-token",
+        "x-forwarded-access-token",
+        "x-goog-iap-jwt-assertion",
     }
 )
 
 #: What says where somebody is, too.
 ADDRESS_HEADERS: Final = frozenset(
-    {"forwarded", "x-envoy-external-address", "x-forwarded-for", "x-real-ip"}
+    {
+        "cf-connecting-ip",
+        "cf-connecting-ipv6",
+        "fastly-client-ip",
+        "forwarded",
+        "true-client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-envoy-external-address",
+        "x-forwarded-for",
+        "x-original-forwarded-for",
+        "x-real-ip",
+    }
+)
+
+#: What has an address of a page, path and query, in it.
+TARGET_HEADERS: Final = frozenset(
+    {"referer", "x-envoy-original-path", "x-forwarded-uri", "x-original-uri", "x-original-url"}
+)
+
+#: What has the subject of a certificate in it, and the certificate.
+CERTIFICATE_HEADERS: Final = frozenset(
+    {"client-cert", "client-cert-chain", "x-forwarded-client-cert"}
 )
 
 # RFC 9110 section 5.1.
@@ -100,12 +129,13 @@ class DecisionLogSettings(Section):
     headers: list[Annotated[str, AfterValidator(_header)]] = Field(
         default=list(HEADERS),
         description="Headers whose values are written, as far as the request has them. What lets "
-        "somebody in (`authorization`, `cookie` and the like) is refused.",
+        "somebody in (`authorization`, `cookie` and the like) is refused, and so is what says what "
+        "another key leaves out (`referer`, `x-forwarded-for`, `x-forwarded-client-cert`).",
     )
     query: Literal["none", "names", "values"] = Field(
         default="names",
         description="What of the query is written: nothing, the names of arguments, or all of it. "
-        "What stands in it without `=` may be a value as well as a name.",
+        "What stands in it without a value may be a value itself (`names` leaves it out).",
     )
     path_segments: Literal["all", "words", "none"] = Field(
         default="all",
@@ -124,11 +154,18 @@ class DecisionLogSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _addresses_agree(self) -> Self:
-        named = sorted(ADDRESS_HEADERS & set(self.headers))
-        if named and self.client_ip != "full":
-            raise fault(
-                f'"{named[0]}" in headers says what client_ip: {self.client_ip} leaves out',
-                hint="remove the header, or set client_ip: full",
-            )
+    def _headers_agree(self) -> Self:
+        """No header says what another key leaves out."""
+        for names, key, value, whole in (
+            (ADDRESS_HEADERS, "client_ip", self.client_ip, "full"),
+            (TARGET_HEADERS, "query", self.query, "values"),
+            (TARGET_HEADERS, "path_segments", self.path_segments, "all"),
+            (CERTIFICATE_HEADERS, "subject", str(self.subject).lower(), "true"),
+        ):
+            named = sorted(names & set(self.headers))
+            if named and value != whole:
+                raise fault(
+                    f'"{named[0]}" in headers says what {key}: {value} leaves out',
+                    hint=f"remove the header, or set {key}: {whole}",
+                )
         return self

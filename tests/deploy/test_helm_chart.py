@@ -237,6 +237,16 @@ def test_a_port_of_the_node_is_free_before_the_next_pod_takes_it() -> None:
     }
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_port_of_the_node_s_loopback_needs_no_certificate(address: str) -> None:
+    values = changed(values_of("daemonset-hostport"), "daemonset.hostIP", address)
+
+    release = render(changed(values, "grpc.tls", {}))
+
+    ports = [one for one in release.container()["ports"] if "hostPort" in one]
+    assert {one["hostPort"]: one["hostIP"] for one in ports} == {50051: address, 50052: address}
+
+
 def test_each_worker_has_its_port_in_the_service() -> None:
     service = release_of("deployment-postgresql").one("Service")["spec"]
 

@@ -68,6 +68,15 @@ REFUSED = [
         {"terminationGracePeriodSeconds": 19},
         "terminationGracePeriodSeconds is too short",
     ),
+    # Every address of the node, or one that others reach, is for whoever has a certificate.
+    ("daemonset-hostport", {"grpc.tls.clientCaKey": ""}, "daemonset.hostPort: whoever reaches"),
+    ("daemonset-hostport", {"grpc.tls": {}}, "daemonset.hostPort: whoever reaches the node"),
+    (
+        "daemonset-hostport",
+        {"grpc.tls.clientCaKey": "", "daemonset.hostIP": "10.0.0.7"},
+        "daemonset.hostPort: whoever reaches the node",
+    ),
+    ("daemonset-hostport", {"daemonset.hostIP": "node"}, "'/daemonset/hostIP'"),
     ("sidecar-policy", {"envoy.upstream.host": ""}, "envoy.upstream.host: name the application"),
     ("sidecar-policy", {"envoy.tls.existingSecret": ""}, "envoy.tls.existingSecret: name the"),
     (

@@ -14,9 +14,11 @@ import pytest
 import yaml
 
 from authz import __version__
+from authz.errors import SettingsError
 from authz.node.plan import plan_of
 from authz.policy.snapshot import compile_snapshot
 from authz.settings import Settings, load_settings
+from authz.sources.key_secret import passphrase_secret
 from authz.sources.policy_file import load_policy
 from tests.factories.accepted import accepted
 from tests.factories.kubeconform import VERSION, kubeconform, schemas
@@ -150,6 +152,18 @@ def test_the_example_of_a_secret_has_what_is_asked_for() -> None:
     assert asked == set(example["stringData"])
     names = {one["secretKeyRef"]["name"] for one in environment.values()}
     assert names == {mounted["secretName"]} == {example["metadata"]["name"]}
+
+
+def test_the_example_of_a_secret_is_nobody_s_secret(tmp_path: Path) -> None:
+    """Whoever applies it as it is has no published passphrase, but a service that says so."""
+    example = of_kind(DEPLOY / "kubernetes" / "secret.yaml", "Secret")
+    assert set(example["stringData"].values()) == {""}
+
+    file = tmp_path / "key-passphrase"
+    file.write_text(example["stringData"]["key-passphrase"], encoding="utf-8")
+    file.chmod(0o400)
+    with pytest.raises(SettingsError, match="is empty"):
+        passphrase_secret(file, where="keys.passphrase_file")
 
 
 @pytest.mark.parametrize("file", FORMS)

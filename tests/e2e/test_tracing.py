@@ -123,7 +123,7 @@ def test_the_check_is_a_child_of_envoys_span_of_asking(
     assert len(collector.spans("authz.snapshot.load")) == workers
 
 
-def test_without_a_tracer_in_envoy_the_clients_own_trace_is_gone_on_with(
+def test_without_a_tracer_in_envoy_a_client_chooses_neither_spans_nor_traces(
     children: Children,
     credentials: Credentials,
     upstream: Upstream,
@@ -135,11 +135,11 @@ def test_without_a_tracer_in_envoy_the_clients_own_trace_is_gone_on_with(
     stack.get("api.localhost", "/", "valid", headers=[("traceparent", f"00-{TRACE}-{SPAN}-00")])
     stack.get("api.localhost", "/", "valid")
 
-    collector.wait(lambda: len(collector.spans(CHECK_METHOD)) >= 2, "two spans")
-    # Not the one whose trace is not sampled.
-    traces = [span.trace_id.hex() for span in collector.spans(CHECK_METHOD)]
-    assert traces.count(TRACE) == 1
-    assert len(traces) == 2
+    collector.wait(lambda: len(collector.spans(CHECK_METHOD)) >= 3, "three spans")
+    spans = collector.spans(CHECK_METHOD)
+    assert len({span.trace_id for span in spans}) == 3
+    assert TRACE not in {span.trace_id.hex() for span in spans}
+    assert {span.parent_span_id for span in spans} == {b""}
 
 
 def test_a_collector_that_is_not_there_changes_no_answer(

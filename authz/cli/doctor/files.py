@@ -128,6 +128,9 @@ def _modes(settings: Settings) -> Iterator[Finding]:
         if tls is not None:
             # A group of its own is how several services share a key; everybody is no group.
             yield from _private(tls.key, stat.S_IRWXO | stat.S_IWGRP)
+    if settings.database_file is not None:
+        # It has a password; secrets of Kubernetes are readable by a group.
+        yield from _private(settings.database_file, stat.S_IRWXO | stat.S_IWGRP)
 
 
 def _private(path: Path, refused: int) -> Iterator[Finding]:

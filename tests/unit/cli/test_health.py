@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,6 +151,32 @@ def test_one_worker_that_serves_is_enough(tmp_path: Path) -> None:
         assert run(tmp_path, settings) == 0
     finally:
         transport.stop(0.0)
+
+
+def test_workers_that_hang_are_not_waited_for_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 30.0)
+    listen = f"unix:{tmp_path / 'authz.sock'}"
+    settings = (
+        f'metrics: {{listen: off}}\ngrpc: {{listen: "{listen}", workers: 3, port_per_worker: true}}'
+    )
+    state = HealthState()
+    state.set_serving(True)
+    options = TransportOptions(listen=parse_address(f"{listen}.2"), kind=TransportKind.NATIVE)
+    transport = open_transport(options, _NoChecks(), state)  # type: ignore[arg-type]  # plays one
+    transport.start()
+    with ExitStack() as silent:
+        for name in ("authz.sock.0", "authz.sock.1"):
+            one = silent.enter_context(socket.socket(socket.AF_UNIX))
+            one.bind(str(tmp_path / name))
+            one.listen()
+        began = time.monotonic()
+        try:
+            assert run(tmp_path, settings) == 0
+        finally:
+            transport.stop(0.0)
+    assert time.monotonic() - began < 30
 
 
 def test_nothing_that_could_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,3 +53,9 @@ def test_with_and_without_it_everything_else_is_the_same() -> None:
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="is no network"):
         rendered(Forwarding.PEER, text)
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0"])
+def test_not_everybody_is_a_balancer(text: str) -> None:
+    with pytest.raises(SettingsError, match="anybody could write a header"):
+        rendered(Forwarding.PEER, "10.0.8.0/24", text)

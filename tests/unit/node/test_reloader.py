@@ -86,6 +86,33 @@ def test_a_request_loads_without_a_change(policy: _Policy, start) -> None:
     assert policy.next() == "loaded"
 
 
+class _AskedTooLate(threading.Event):
+    """Is set the first time after nobody had set it for as long as somebody waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_first = True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._is_first:
+            self._is_first = False
+            self.set()
+            return False
+        return super().wait(timeout)
+
+
+def test_a_request_just_after_a_wait_is_not_forgotten(policy: _Policy) -> None:
+    reloader = Reloader(
+        changed=policy.changed, reload=policy.reload, failed=policy.seen.put, poll_seconds=LONG
+    )
+    reloader._asked = _AskedTooLate()
+    reloader.start()
+    try:
+        assert policy.next() == "loaded"
+    finally:
+        reloader.stop()
+
+
 def test_a_failure_is_told_and_watching_goes_on(policy: _Policy, start) -> None:
     policy.error = PolicyError("bad")
     policy.is_changed = True

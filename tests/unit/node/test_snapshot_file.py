@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import mmap
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,9 +50,6 @@ from authz.policy.model import (
 from authz.rules.lists import ListKind, ListModel, pack_list
 from authz.whole_files import hold
 from tests.factories.pki import AT, authority, presented, root
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Larger than MessagePack's integers (64 bits) and as large as serial numbers get (159 bits).
 SERIALS = (1, 0x0A1B2C, 2**64, 2**159 - 1)
@@ -378,6 +377,25 @@ def test_sections_stay_beside_a_snapshot_of_another_release(
     first.unlink()
     write_snapshot(tmp_path, MODEL, 3, 0.0)
     assert sections_in(tmp_path) == {}
+
+
+def test_sections_stay_while_a_snapshot_that_is_kept_cannot_be_read(
+    tmp_path: Path, no_section_is_new: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of descriptors, or of memory: it may name each of them."""
+    first = write_snapshot(tmp_path, large(1), 1, 0.0)
+    there = sections_in(tmp_path)
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path == first:
+            raise OSError(errno.EMFILE, "too many open files")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read_bytes)
+        write_snapshot(tmp_path, MODEL, 2, 0.0)
+    assert sections_in(tmp_path) == there != {}
 
 
 def test_crls_that_were_read_are_not_written_in_der(tmp_path: Path) -> None:

@@ -289,7 +289,7 @@ _STEPS: tuple[tuple[str, Callable[[pytest.MonkeyPatch, DecisionFeed], None]], ..
     ("keeping it", lambda patch, _: patch.setattr(module, "Noted", _broken)),
     ("the queue", lambda patch, feed: patch.setattr(feed, "_queue", None)),
     ("reading it", lambda patch, feed: patch.setattr(feed, "_read", _broken)),
-    ("its trace", lambda patch, _: patch.setattr(module, "context_of", _broken)),
+    ("its trace", lambda patch, _: patch.setattr(module, "trace_of", _broken)),
     ("its words", lambda patch, feed: patch.setattr(feed.log._words, "line", _broken)),
     ("taking it", lambda patch, feed: patch.setattr(feed.log, "take", _broken)),
     ("writing", lambda patch, feed: patch.setattr(feed.log, "write", _broken)),
@@ -343,12 +343,20 @@ def test_a_decision_that_could_not_be_noted_is_counted(
     assert feed.lines_dropped == {"error": 1}
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, Panic])
+@pytest.mark.parametrize("part", ["_words", "itself"])
 def test_a_line_that_could_not_be_made_is_counted_and_the_next_is_written(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], part: str
 ) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise error
+
     feed = feed_to(path)
     with monkeypatch.context() as patch:
-        patch.setattr(feed.log._words, "line", _broken)
+        if part == "_words":
+            patch.setattr(feed.log._words, "line", broken)
+        else:
+            patch.setattr(feed.log, "take", broken)
         note(feed)
         feed._round()
         feed._round()
@@ -357,3 +365,41 @@ def test_a_line_that_could_not_be_made_is_counted_and_the_next_is_written(
 
     assert feed.lines_dropped == {"error": 1}
     assert len(read_lines(path)) == 1
+
+
+def test_a_request_whose_reading_panics_is_told_of_without_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic(_: bytes) -> None:
+        raise Panic
+
+    feed = feed_to(path)
+    monkeypatch.setattr(feed, "_read", panic)
+    feed.arrived((("traceparent", traceparent(TRACE)),))
+    # The line about a check that broke is not lost for it.
+    assert feed.about(REQUEST) == {"trace_id": TRACE}
+    note(feed)
+    feed.stop()
+
+    assert len(read_lines(path)) == 1
+
+
+def test_a_panic_in_a_round_does_not_end_the_thread(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = feed_to(path)
+    real, broke = feed._round, threading.Event()
+
+    def round_() -> None:
+        if not broke.is_set():
+            broke.set()
+            raise Panic
+        real()
+
+    monkeypatch.setattr(feed, "_round", round_)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    feed.start()
+    assert broke.wait(30)
+    feed._thread.join(0.5)
+    assert feed._thread.is_alive()
+    feed.stop()

@@ -39,6 +39,10 @@ def test_segments_that_are_no_words_are_masked(path: str, shown: str) -> None:
         (b"a=1=2", b"a="),
         (b"token", b""),
         (b"token&a=1", b"a="),
+        # Base64 that is padded, by one and by two.
+        (b"c2VjcmV0LXRva2Vu==&a=1", b"a="),
+        (b"c2VjcmV0LXRva2Vucw=", b""),
+        (b"a=&b=1", b"b="),
         (b"", b""),
         (b"&&", b""),
     ],

@@ -124,7 +124,8 @@ def test_a_span_tells_nobody_who_asked_and_for_what(collector: Collector) -> Non
 @pytest.mark.parametrize(
     ("metadata", "header", "trace", "parent"),
     [
-        ((), traceparent(), TRACE, SPAN),
+        # The client's word makes nobody's trace.
+        ((), traceparent(), "", ""),
         ([("traceparent", traceparent())], traceparent(OTHER), TRACE, SPAN),
         ([("traceparent", "nonsense")], "", "", ""),
         ((), "", "", ""),
@@ -147,6 +148,23 @@ def test_of_a_trace_that_is_not_sampled_there_is_no_span(
     not_sampled = [("traceparent", traceparent(flags="00"))]
 
     assert traced(collector, REQUEST, not_sampled, sample=sample) == []
+
+
+@pytest.mark.parametrize("metadata", [(), [("traceparent", "nonsense")]])
+def test_a_client_neither_asks_for_a_span_nor_prevents_one(
+    collector: Collector, metadata: Any
+) -> None:
+    asking, declining = (
+        check_request(
+            headers=(*HEADERS, ("traceparent", traceparent(flags=flags)))
+        ).SerializeToString()
+        for flags in ("01", "00")
+    )
+
+    assert traced(collector, asking, metadata, times=20, sample=0.0) == []
+    spans = traced(collector, declining, metadata, times=20, sample=1.0)
+    assert len(spans) == 20
+    assert TRACE not in {span.trace_id.hex() for span in spans}
 
 
 @pytest.mark.parametrize(("sample", "count"), [(0.0, 0), (1.0, 200), (0.5, None)])

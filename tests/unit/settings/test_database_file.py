@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,19 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match=r"cannot be read: no such file"):
         load_settings(file)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    file = write(tmp_path, "database_file: pipe\n")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsError, match=r"is no regular file"):
+        load_settings(file)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"is no regular file"):
+        load_settings(write(tmp_path, f"database_file: {name}\n"))
 
 
 def test_both_ways_at_once_are_refused(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from authz.settings.decision_log import (
     ADDRESS_HEADERS,
+    CERTIFICATE_HEADERS,
     HEADERS,
     REFUSED_HEADERS,
+    TARGET_HEADERS,
     DecisionLogSettings,
 )
 
@@ -63,6 +65,44 @@ def test_an_address_that_is_left_out_does_not_come_in_a_header(name: str, client
     with pytest.raises(ValidationError, match=f"what client_ip: {client_ip} leaves out"):
         _settings(headers=["origin", name], client_ip=client_ip)
     assert _settings(headers=[name]).headers == [name]
+
+
+@pytest.mark.parametrize("name", sorted(TARGET_HEADERS))
+@pytest.mark.parametrize(
+    ("key", "value"), [("query", "names"), ("query", "none"), ("path_segments", "words")]
+)
+def test_a_query_or_path_that_is_left_out_does_not_come_in_a_header(
+    name: str, key: str, value: str
+) -> None:
+    whole = {"query": "values", "path_segments": "all"}
+    with pytest.raises(ValidationError, match=f"what {key}: {value} leaves out"):
+        _settings(headers=[name], **(whole | {key: value}))
+    assert _settings(headers=[name], **whole).headers == [name]
+
+
+@pytest.mark.parametrize("name", sorted(CERTIFICATE_HEADERS))
+def test_a_subject_that_is_left_out_does_not_come_in_a_header(name: str) -> None:
+    with pytest.raises(ValidationError, match="what subject: false leaves out"):
+        _settings(headers=[name])
+    assert _settings(headers=[name], subject=True).headers == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cf-access-jwt-assertion", "x-amzn-oidc-data", "x-amzn-oidc-accesstoken"),
+        *("referer", "x-forwarded-client-cert"),
+    ],
+)
+def test_what_proxies_add_is_known(name: str) -> None:
+    with pytest.raises(ValidationError):
+        _settings(headers=[name])
+
+
+@pytest.mark.parametrize("name", ["true-client-ip", "cf-connecting-ip"])
+def test_addresses_that_proxies_add_are_known(name: str) -> None:
+    with pytest.raises(ValidationError, match="leaves out"):
+        _settings(headers=[name], client_ip="network")
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])

@@ -33,6 +33,9 @@
 {{- if and $v.keys.existingSecret (eq (not $v.keys.passphraseKey) (not $v.keys.fileKey)) }}
 {{- fail "keys.existingSecret: name either keys.passphraseKey or keys.fileKey, the key of the secret in it" }}
 {{- end }}
+{{- if and (eq $v.form "daemonset") $v.daemonset.hostPort (not (and $v.grpc.tls.existingSecret $v.grpc.tls.clientCaKey)) (not (regexMatch "^(127\\.[0-9.]+|::1)$" $v.daemonset.hostIP)) }}
+{{- fail "daemonset.hostPort: whoever reaches the node could ask; set grpc.tls.existingSecret and grpc.tls.clientCaKey, or daemonset.hostIP to 127.0.0.1" }}
+{{- end }}
 {{- if lt (int $v.terminationGracePeriodSeconds) (add (ternary $v.envoy.drain.seconds $v.preStopSeconds (eq $v.form "sidecar") | int) 5 | int) }}
 {{- fail "terminationGracePeriodSeconds is too short: it has to cover the pause before SIGTERM and 5 seconds of drain" }}
 {{- end }}

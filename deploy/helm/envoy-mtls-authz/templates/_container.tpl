@@ -24,6 +24,9 @@ ports:
     containerPort: {{ add $v.grpc.port $n }}
     {{- if and (eq $v.form "daemonset") $v.daemonset.hostPort }}
     hostPort: {{ add $v.grpc.port $n }}
+    {{- with $v.daemonset.hostIP }}
+    hostIP: {{ . | quote }}
+    {{- end }}
     {{- end }}
   {{- end }}
   {{- end }}

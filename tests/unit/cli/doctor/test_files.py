@@ -56,6 +56,21 @@ def test_secrets_that_others_may_read(data: Path, name: str, mode: int) -> None:
     assert ids(data) == ["readable-secret"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "found"),
+    [(0o600, []), (0o440, []), (0o644, ["readable-secret"]), (0o620, ["readable-secret"])],
+)
+def test_the_address_of_the_database_has_a_password(
+    data: Path, tmp_path: Path, mode: int, found: list[str]
+) -> None:
+    tmp_path.chmod(0o755)
+    file = tmp_path / "url"
+    file.write_text("postgresql://authz:secret@db.example/authz")
+    file.chmod(mode)
+
+    assert ids(data, database_file=str(file)) == found
+
+
 def test_a_first_token_that_lies_about(data: Path) -> None:
     assert ids(data, AT + 6.9 * DAY) == []
     assert ids(data, AT + 7.1 * DAY) == ["admin-token-file"]
