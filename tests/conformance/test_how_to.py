@@ -33,7 +33,6 @@ def run(
     page: str,
     directory: Path,
     change: Callable[[str], str] = lambda command: command,
-    skip: Callable[[str], bool] = lambda command: False,
 ) -> list[Ran]:
     """Run a page in a directory of its own; every command is as the page shows it."""
     (directory / "authz").write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
@@ -45,7 +44,6 @@ def run(
         path=directory,
         environment={"PYTHONPATH": ":".join(sys.path)},
         change=change,
-        skip=skip,
     )
     assert ran
     for one in ran:
@@ -66,26 +64,3 @@ def test_a_store_is_upgraded(tmp_path: Path) -> None:
         return f"authz db migrate && {command}" if command == "authz version --json" else command
 
     run("how-to/upgrade-notes.md", tmp_path, change=with_a_store)
-
-
-def test_a_backup_is_taken_restored_and_checked(tmp_path: Path) -> None:
-    """A store with something in it, and the directories that the page names, are the test's."""
-    run("how-to/rotate-a-ca.md", tmp_path, skip=lambda command: "Acme" not in command)
-
-    def at_home(command: str) -> str:
-        first = ""
-        if command.startswith("authz db restore") and "--" not in command:
-            # Into an empty database, as the page says there.
-            first = "rm authz-data/authz.db* && "
-        if command.endswith("--replace --yes"):
-            first = "echo damage > authz-data/authz.db && "
-        return first + command.replace("/backups/", f"{tmp_path}/").replace(
-            "/tmp/try", f"{tmp_path}/try"
-        )
-
-    run(
-        "how-to/back-up-and-restore.md",
-        tmp_path,
-        change=at_home,
-        skip=lambda command: command.endswith("--replace"),
-    )

@@ -44,6 +44,7 @@ def test_there_are_files_to_look_at() -> None:
     assert {str(file.relative_to(ROOT)) for file in SHIPPED} == {
         "deploy/envoy.yaml",
         "envoy/envoy.yaml",
+        "envoy/envoy-behind-balancer.yaml",
         "envoy/envoy-behind-proxy.yaml",
     }
 

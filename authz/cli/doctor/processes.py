@@ -29,7 +29,7 @@ _LOST: Final = {
     ),
     "authz_decision_log_dropped_total": (
         "lines of the decision log",
-        "its disk is full or too slow, or more came than it takes (decision_log.allowed)",
+        "its disk is full or too slow, or more came than it takes (decision_log.sample)",
     ),
     "authz_spans_dropped_total": (
         "spans",
