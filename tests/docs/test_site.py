@@ -103,7 +103,7 @@ def test_links_out_of_docs_lead_to_a_page_with_the_file(site: Path) -> None:
     shown = (site / "files" / "deploy" / "istio" / "gateway.yaml.html").read_text(encoding="utf-8")
 
     assert "../files/deploy/istio/gateway.yaml.html" in page
-    assert "AuthorizationPolicy" in shown
+    assert "OPTIONAL_MUTUAL" in shown
 
 
 @pytest.mark.browser
