@@ -91,6 +91,8 @@ def _of_kind(kind: str, schema: Any, definitions: Any) -> SearchStrategy[Any]:
             return st.booleans()
         case "integer":
             return st.integers(schema.get("minimum"), schema.get("maximum"))
+        case "number":
+            return st.floats(schema["minimum"], schema["maximum"])
         case "string":
             if "pattern" in schema:
                 return st.from_regex(schema["pattern"].replace("$", r"\Z"))
