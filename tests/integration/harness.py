@@ -177,7 +177,9 @@ class Node:
             children = psutil.Process(self.process.pid).children(recursive=True)
             self.process.kill()
             for child in children:
-                child.kill()
+                # A worker ends itself as soon as its supervisor is gone.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
         self.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
