@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from authz.observability.checked_request import NOTHING
 from authz.observability.decision_words import Noted
 from authz.observability.log import RateLimit, get_logger
-from authz.observability.trace_context import TRACEPARENT, TraceContext, trace_context
+from authz.observability.trace_context import TRACEPARENT, span_of, trace_context
 from authz.policy.decision import Verdict
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from authz.observability.checked_request import CheckedRequest
     from authz.observability.decision_log import DecisionLog
     from authz.observability.events import Note
+    from authz.observability.trace_context import TraceContext
     from authz.observability.tracing import Tracing
     from authz.policy.decision import Decision
 
@@ -180,7 +181,7 @@ class DecisionFeed:
         # A panic of an extension is no Exception: it would take the line along that tells of it.
         with suppress(BaseException):
             request = self._read(data)
-        trace_id = trace_of(self._metadata, request)
+        trace_id = trace_of(span_of(self._metadata), request)
         return {"trace_id": trace_id} if trace_id else {}
 
     # --- another thread -------------------------------------------------------------------------
@@ -247,7 +248,7 @@ class DecisionFeed:
         trace_id, parent = "", None
         with suppress(BaseException):
             parent = span_of(noted.metadata)
-            trace_id = trace_of(noted.metadata, request)
+            trace_id = trace_of(parent, request)
         if self.log is not None and noted.for_log:
             try:
                 self.log.take(noted, request, trace_id, delivered=delivered)
@@ -269,22 +270,10 @@ class DecisionFeed:
             )
 
 
-def span_of(metadata: _Metadata) -> TraceContext | None:
-    """Envoy's span of asking, which it names in the metadata of its call.
-
-    Nothing of the request counts: a client would choose whether its checks are spans, and of which
-    trace.
-    """
-    for name, value in metadata:
-        if name == TRACEPARENT and isinstance(value, str) and (found := trace_context(value)):
-            return found
-    return None
-
-
-def trace_of(metadata: _Metadata, request: CheckedRequest) -> str:
-    """The trace id that a line names: Envoy's; where it names none, the one of the request's
-    header, which is the client's word. `""` where there is neither."""
-    found = span_of(metadata) or trace_context(request.header(_TRACEPARENT).decode("latin-1"))
+def trace_of(span: TraceContext | None, request: CheckedRequest) -> str:
+    """The trace id that a line names: that of Envoy's span; where it names none, the one of the
+    request's header, which is the client's word. `""` where there is neither."""
+    found = span or trace_context(request.header(_TRACEPARENT).decode("latin-1"))
     return "" if found is None else found.trace_id
 
 
