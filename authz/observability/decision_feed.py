@@ -82,7 +82,8 @@ class DecisionFeed:
         # Each thread adds to its own, so neither is locked.
         self._bytes_in = 0
         self._bytes_out = 0
-        # What this thread could not keep or note: lines and spans.
+        # What this thread could not keep: lines and spans; or not even note, so that nobody knows
+        # whether there should have been both.
         self._overflowed = [0, 0]
         self._broken = 0
         self._metadata: _Metadata = ()
@@ -96,14 +97,16 @@ class DecisionFeed:
     @property
     def lines_dropped(self) -> dict[str, int]:
         """Lines that were lost, by why; a copy."""
-        found = {} if self.log is None else dict(self.log.dropped)
-        return _more(found, queue=self._overflowed[0], error=self._broken)
+        if self.log is None:
+            return {}
+        return _more(dict(self.log.dropped), queue=self._overflowed[0], error=self._broken)
 
     @property
     def spans_dropped(self) -> dict[str, int]:
         """Spans that were lost, by why; a copy."""
-        found = {} if self.tracing is None else self.tracing.counts()
-        return _more(found, queue=self._overflowed[1])
+        if self.tracing is None:
+            return {}
+        return _more(self.tracing.counts(), queue=self._overflowed[1], error=self._broken)
 
     # --- the thread that answers checks ---------------------------------------------------------
 

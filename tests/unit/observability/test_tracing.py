@@ -243,6 +243,19 @@ def test_a_collector_that_takes_nothing_is_counted_and_said_once(
     assert len(said) <= 2
 
 
+def test_a_decision_that_could_not_be_noted_is_counted(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracing = Tracing("0", collector.endpoint)
+    feed = feed_for(tracing)
+    monkeypatch.setattr(tracing, "wants", _broken)
+    service_for(feed).check(REQUEST)
+    feed.stop()
+
+    # There is no log that a line of it could be missing in.
+    assert (feed.spans_dropped, feed.lines_dropped) == ({"error": 1}, {})
+
+
 def test_a_collector_that_does_not_answer_holds_up_nobody(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
