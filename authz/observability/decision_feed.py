@@ -20,10 +20,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.observability.checked_request import NOTHING
-from authz.observability.decision_words import Noted
+from authz.observability.decision_words import Noted, is_blocked
 from authz.observability.log import RateLimit, get_logger
 from authz.observability.trace_context import TRACEPARENT, span_of, trace_context
-from authz.policy.decision import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +47,6 @@ MAX_TARGET: Final = 4096
 #: Bytes of a request that are kept; of a longer one, only what was read of it is told.
 MAX_KEPT_BYTES: Final = 65_536
 
-_ALLOW: Final = Verdict.ALLOW
 _TRACEPARENT: Final = TRACEPARENT.encode()
 _LOG_INTERVAL: Final = 10.0
 
@@ -129,7 +127,7 @@ class DecisionFeed:
         self._tell(decision, decision_id, at, host, path, data, seconds)
         try:
             ruling = decision.ruling
-            blocked = ruling.verdict is not _ALLOW or bool(ruling.logged)
+            blocked = is_blocked(ruling)
             if blocked or self._every:
                 # The next one is asked about as well, whatever an event would want.
                 decision.due = -math.inf

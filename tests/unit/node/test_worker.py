@@ -278,12 +278,15 @@ def test_an_environment_that_cannot_be_used_is_reported_if_anybody_listens(
     ours, theirs = socket.socketpair()
     channel: Channel[ToSupervisor] = Channel(ours, ToSupervisor)
     channel.send(_configure(tracing=TracingConfig()))
-    with theirs, subprocess.Popen(
-        [sys.executable, "-P", "-m", "authz.node.worker", str(theirs.fileno())],
-        pass_fds=[theirs.fileno()],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as worker:
+    with (
+        theirs,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "authz.node.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as worker,
+    ):
         if listening:
             failed = channel.receive()
             assert isinstance(failed, StartFailed)

@@ -17,7 +17,7 @@ from authz.extauthz.service import CheckService
 from authz.observability import decision_feed as module
 from authz.observability.decision_feed import MAX_KEPT_BYTES, MAX_QUEUED, DecisionFeed
 from authz.observability.decision_log import DecisionLog
-from authz.observability.decision_words import DecisionLogOptions
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.observability.events import EventRecorder, note_nothing
 from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import CheckResponse

@@ -323,7 +323,8 @@ def test_whatever_breaks_in_tracing_changes_no_answer(
 
 _IMPORTED = """
 import sys
-from authz.node.messages import DecisionLogConfig, EndpointConfig, TracingConfig
+from authz.node.messages import EndpointConfig, TracingConfig
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.node.endpoint import Endpoint
 import authz.node.worker
 config = {config}
@@ -338,7 +339,7 @@ print(*sorted(name for name in sys.modules if name.split(".")[0] == "opentelemet
     [
         ("{}", set()),
         (
-            '{"decision_log": DecisionLogConfig(path="-")}',
+            '{"decision_log": DecisionLogOptions(path="-")}',
             {"decision_feed", "decision_log", "decision_words", "decision_line"},
         ),
     ],
