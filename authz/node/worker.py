@@ -157,7 +157,7 @@ class Worker:
 
 
 def _say(channel: Channel[ToWorker], message: msgspec.Struct) -> None:
-    # Without a supervisor `_listen` asks for the drain.
+    # A supervisor that is gone hears nothing: `Worker._listen` sees it too and asks for the drain.
     with suppress(ChannelClosedError):
         channel.send(message)
 

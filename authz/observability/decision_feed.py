@@ -80,9 +80,9 @@ class DecisionFeed:
         # Each thread adds to its own, so neither is locked.
         self._bytes_in = 0
         self._bytes_out = 0
-        # What this thread could not keep: lines and spans; or not even note, so that nobody knows
-        # whether there should have been both.
+        # What this thread could not keep: lines and spans.
         self._overflowed = [0, 0]
+        # What it could not even note. Whether a line, a span or both are lost is not known: both.
         self._broken = 0
         self._metadata: _Metadata = ()
         self._last = b""
