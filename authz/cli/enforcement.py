@@ -116,8 +116,8 @@ def wait_until_enforced(
 
 def _look(node: str, revision: int, seconds: float) -> Enforced | str:
     """What a node answers by, or why that is not enough."""
-    from authz.cli.doctor.fetch import get
     from authz.cli.doctor.service import parse_metrics
+    from authz.cli.fetch import get
 
     try:
         samples = parse_metrics(get(node, "/metrics").body.decode("utf-8", "replace"))

@@ -74,7 +74,7 @@ def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Fi
 def _counted(settings: Settings) -> tuple[str, list[Sample]] | None:
     """What a running authz has counted, and where; it need not run for the rest to be useful."""
     from authz.cli.doctor import service
-    from authz.cli.doctor.fetch import get
+    from authz.cli.fetch import get
     from authz.errors import TransportError
     from authz.node.addresses_file import metrics_address
     from authz.settings import parse_address
@@ -114,8 +114,8 @@ def _envoy(
         envoy_listener,
         envoy_stats,
     )
-    from authz.cli.doctor.fetch import get
     from authz.cli.doctor.findings import Finding
+    from authz.cli.fetch import get
 
     where = f"Envoy at {address}"
     answer = get(address, "/config_dump")
