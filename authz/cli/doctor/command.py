@@ -166,21 +166,17 @@ def _envoy(
 def _workers(settings: Settings, envoy_admin: str) -> list[str]:
     """Where Envoy is to reach the workers; none when it is on another machine, or nobody knows."""
     from authz.cli.doctor.envoy_cluster import reachable_workers
+    from authz.envoy.options import listening_addresses
     from authz.errors import AuthzError
     from authz.node.addresses_file import read_addresses
     from authz.settings import parse_address
-    from authz.settings.worker_addresses import worker_addresses
 
     if not parse_address(envoy_admin).is_local:
         return []
     running = read_addresses(settings.data_dir).get("grpc")
     if isinstance(running, list) and all(isinstance(one, str) for one in running):
         return reachable_workers(running)
-    grpc = settings.grpc
     try:
-        each = worker_addresses(
-            parse_address(grpc.listen), grpc.workers, port_per_worker=grpc.port_per_worker
-        )
+        return [*listening_addresses(settings)]
     except AuthzError:
-        return []  # serve says so
-    return reachable_workers([str(one) for one in each])
+        return []  # the system chose the port; or serve says so
