@@ -218,7 +218,7 @@ def _called(session: Session, what: str) -> Leaked | None:
     if not found:
         return None
     if len(found) > 1:
-        named = ", ".join(f"{serial} ({one.label})" for one in found[:5] for serial in [one.serial])
+        named = ", ".join(f"{one.serial} ({one.label})" for one in found[:5])
         raise InvalidInputError(
             f'{len(found)} certificates are called "{what}": {named}',
             hint="name one by its serial number; or all of them, one after the other",
