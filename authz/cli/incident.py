@@ -81,7 +81,7 @@ def revoke(
     from authz.sources.files import read_file
 
     settings = store_settings(config, database, data_dir)
-    parse_reason(reason)
+    parse_reason(reason)  # before anybody is asked
     file = Path(what)
     content = read_file(file) if file.is_file() else None
     with opened_store(settings) as store:
