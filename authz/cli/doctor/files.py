@@ -20,11 +20,10 @@ from authz.errors import AuthzError
 from authz.services.first_token import FILE_NAME as TOKEN_FILE
 from authz.sources.files import UnreadableFileError, read_file
 from authz.sources.key_secret import DEFAULT_FILE as KEY_FILE
-from authz.sources.key_secret import is_exposed
 from authz.store.engine import FILE_NAME as DATABASE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from authz.settings import Settings
 
@@ -124,33 +123,28 @@ def _modes(settings: Settings) -> Iterator[Finding]:
     # when checks are answered.
     own = (DATABASE_FILE, f"{DATABASE_FILE}-wal", KEY_FILE, TOKEN_FILE)
     for path in (directory / name for name in own):
-        yield from _private(path, lambda status: is_exposed(status, os.geteuid()))
+        yield from _private(path, stat.S_IRWXG | stat.S_IRWXO)
     for tls in (settings.grpc.tls, settings.admin.tls):
         if tls is not None:
             # A group of its own is how several services share a key; everybody is no group.
-            yield from _private(tls.key, _beyond_its_group)
+            yield from _private(tls.key, stat.S_IRWXO | stat.S_IWGRP)
     if settings.database_file is not None:
         # It has a password; secrets of Kubernetes are readable by a group.
-        yield from _private(settings.database_file, _beyond_its_group)
+        yield from _private(settings.database_file, stat.S_IRWXO | stat.S_IWGRP)
 
 
-def _beyond_its_group(status: os.stat_result) -> bool:
-    """Whether more than the owner may write it, or more than the group may read it."""
-    return bool(status.st_mode & (stat.S_IRWXO | stat.S_IWGRP))
-
-
-def _private(path: Path, is_open: Callable[[os.stat_result], bool]) -> Iterator[Finding]:
+def _private(path: Path, refused: int) -> Iterator[Finding]:
     try:
-        status = path.stat()
+        mode = path.stat().st_mode
         closed = path.parent.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH) == 0
     except OSError:
         return  # not there, or whoever needs it says so
     # Nobody comes to a file in a directory that only its owner may enter.
-    if is_open(status) and not closed:
+    if mode & refused and not closed:
         yield Finding(
             id="readable-secret",
             where=str(path),
-            what=f"other users can read or write it (mode {stat.S_IMODE(status.st_mode):04o})",
+            what=f"other users can read or write it (mode {stat.S_IMODE(mode):04o})",
             do=f"chmod 600 {path}, and take it for known: others could read it until now",
         )
 

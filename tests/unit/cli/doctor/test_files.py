@@ -56,20 +56,6 @@ def test_secrets_that_others_may_read(data: Path, name: str, mode: int) -> None:
     assert ids(data) == ["readable-secret"]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root makes files of root")
-@pytest.mark.parametrize(
-    ("mode", "found"), [(0o440, []), (0o460, ["readable-secret"]), (0o444, ["readable-secret"])]
-)
-def test_the_group_may_read_what_belongs_to_root_as_serve_has_it(
-    data: Path, monkeypatch: pytest.MonkeyPatch, mode: int, found: list[str]
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    (data / "ca.key").chmod(mode)
-    data.chmod(0o755)
-
-    assert ids(data) == found
-
-
 @pytest.mark.parametrize(
     ("mode", "found"),
     [(0o600, []), (0o440, []), (0o644, ["readable-secret"]), (0o620, ["readable-secret"])],
