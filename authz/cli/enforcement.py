@@ -132,7 +132,7 @@ def _look(node: str, revision: int, seconds: float) -> InForce | str:
         return "it follows no store"
     if published[0] < revision:
         return f"it has published revision {published[0]:.0f}"
-    wanted = max(values.get("authz_store_generation", []), default=0.0)
+    (wanted,) = values.get("authz_store_generation", [0.0])
     if not workers or wanted == 0 or min(workers) < wanted:
         return f"its workers answer by snapshot {min(workers, default=0):.0f}, not {wanted:.0f}"
     return InForce(
