@@ -101,19 +101,38 @@ sbom: wheel ## what the wheel brings along (CycloneDX) into dist/, and the licen
 clean: ## remove the environments and everything generated
 	rm -rf .venv .venv-envoy .venv-xds .venv-docs .venv-package .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
-# Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
-.tools/.installed: Makefile
-	mkdir -p .tools/bin
-	command -v go >/dev/null || { echo "Go is needed to build helm, istioctl and the translators" >&2; exit 1; }
-	GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v4/cmd/helm@$(HELM)
-	GOBIN=$(CURDIR)/.tools/bin go install istio.io/istio/istioctl/cmd/istioctl@$(ISTIOCTL)
-	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
-	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
-	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
+# Programs of operators that come neither as a wheel nor from Debian. The mark of each has its version
+# in its name: a newer one is built, and the others stay.
+FETCHED := .tools/.helm@$(HELM) .tools/.istioctl@$(ISTIOCTL) .tools/.kubeconform@$(KUBECONFORM) .tools/.egctl@$(EGCTL)
+.tools/.helm@$(HELM): MODULE := helm.sh/helm/v4/cmd/helm
+.tools/.istioctl@$(ISTIOCTL): MODULE := istio.io/istio/istioctl/cmd/istioctl
+.tools/.kubeconform@$(KUBECONFORM): MODULE := github.com/yannh/kubeconform/cmd/kubeconform
+.tools/.egctl@$(EGCTL): MODULE := github.com/envoyproxy/gateway/cmd/egctl
+$(FETCHED): | .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install $(MODULE)@$(lastword $(subst @, ,$@))
+	touch $@
+
+.tools/.prometheus-operator@$(PROMETHEUS_OPERATOR): | .tools/bin
 	go mod download github.com/prometheus-operator/prometheus-operator@$(PROMETHEUS_OPERATOR)
-	GOBIN=$(CURDIR)/.tools/bin go install github.com/envoyproxy/gateway/cmd/egctl@$(EGCTL)
+	touch $@
+
+# And those of the tests.
+.tools/.grafana_schema: $(wildcard tests/deploy/grafana_schema/*) | .tools/bin
+	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
+	touch $@
+.tools/.container_tools: $(wildcard tests/deploy/container_tools/go.* tests/deploy/container_tools/*/*) | .tools/bin
+	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
+	touch $@
+.tools/.istio-config: $(wildcard tests/deploy/translators/istio/*) | .tools/bin
 	cd tests/deploy/translators/istio && go build -o $(CURDIR)/.tools/bin/istio-config .
 	touch $@
+
+.tools/.installed: $(FETCHED) .tools/.prometheus-operator@$(PROMETHEUS_OPERATOR) .tools/.grafana_schema .tools/.container_tools .tools/.istio-config
+	touch $@
+
+.tools/bin:
+	command -v go >/dev/null || { echo "Go is needed to build helm, istioctl and the translators" >&2; exit 1; }
+	mkdir -p $@
 
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
