@@ -102,13 +102,14 @@ clean: ## remove the environments and everything generated
 	rm -rf .venv .venv-envoy .venv-xds .venv-docs .venv-package .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
 # Programs of operators that come neither as a wheel nor from Debian. The mark of each has its version
-# in its name: a newer one is built, and the others stay.
+# in its name: another one is built, and the others stay. What is about to be replaced has no mark.
 FETCHED := .tools/.helm@$(HELM) .tools/.istioctl@$(ISTIOCTL) .tools/.kubeconform@$(KUBECONFORM) .tools/.egctl@$(EGCTL)
 .tools/.helm@$(HELM): MODULE := helm.sh/helm/v4/cmd/helm
 .tools/.istioctl@$(ISTIOCTL): MODULE := istio.io/istio/istioctl/cmd/istioctl
 .tools/.kubeconform@$(KUBECONFORM): MODULE := github.com/yannh/kubeconform/cmd/kubeconform
 .tools/.egctl@$(EGCTL): MODULE := github.com/envoyproxy/gateway/cmd/egctl
 $(FETCHED): | .tools/bin
+	rm -f $(firstword $(subst @, ,$@))@*
 	GOBIN=$(CURDIR)/.tools/bin go install $(MODULE)@$(lastword $(subst @, ,$@))
 	touch $@
 
