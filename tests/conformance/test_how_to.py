@@ -63,4 +63,4 @@ def test_a_store_is_upgraded(tmp_path: Path) -> None:
     def with_a_store(command: str) -> str:
         return f"authz db migrate && {command}" if command == "authz version --json" else command
 
-    run("how-to/upgrade-notes.md", tmp_path, change=with_a_store)
+    run("how-to/upgrade-and-roll-back.md", tmp_path, change=with_a_store)

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import required
 
 ROOT = Path(__file__).parents[2]
-#: Programs that are built once by `make .tools`: not in Debian, and not in a wheel.
+#: Programs that are built once by `make .tools/.installed`: not in Debian, and not in a wheel.
 TOOLS = ROOT / ".tools" / "bin"
 
 
@@ -55,7 +55,7 @@ def go_module(path: str) -> Path:
         if found:
             return found[-1]
     if required(name):
-        pytest.fail(f"the Go module {path} is not there: make .tools fetches it")
+        pytest.fail(f"the Go module {path} is not there: make .tools/.installed fetches it")
     pytest.skip(f"the Go module {path} is not there")
 
 
@@ -78,5 +78,5 @@ def tool(name: str) -> Path:
     if found is not None:
         return Path(found)
     if required(name):
-        pytest.fail(f"{name} is not there: make .tools builds it (Go is needed)")
+        pytest.fail(f"{name} is not there: make .tools/.installed .system-packages gets it")
     pytest.skip(f"{name} is not there")
