@@ -13,11 +13,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
 from authz.demo.processes import Children
 from authz.demo.stack import start_authz
-from tests.conftest import required
+from tests.conftest import absent
 from tests.factories.page_blocks import ROOT, blocks_of
 from tests.factories.page_commands import commands_of
 from tests.factories.page_session import run_page
@@ -37,9 +35,7 @@ echo "$said\""""
 
 def test_openssl_gets_the_answers_that_the_page_shows(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
-        if required("openssl"):
-            pytest.fail("there is no openssl")
-        pytest.skip("there is no openssl")
+        absent("openssl", "there is no openssl")
     (tmp_path / "authz").write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
     (tmp_path / "authz").chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.demo.client import Connection
-from authz.demo.envoy_binary import envoy_version, find_envoy
 from authz.demo.running import LENIENT, STRICT, envoy_config, require_bundle
 from authz.demo.stack import start_authz, start_envoy
 from tests.e2e.harness import Load, eventually, wait_for_health
 from tests.factories.accepted import accepted
+from tests.factories.envoy import envoy_name
 from tests.factories.page_drills import Shell
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ class Drill:
 
 def followed(page: str, how: str) -> None:
     """Say that a page was followed behind the real Envoy."""
-    version = ".".join(map(str, envoy_version(find_envoy())))
-    accepted(f"docs/{page}", f"envoy {version}", how)
+    accepted(f"docs/{page}", envoy_name(), how)
 
 
 def more(load: Load, requests: int) -> None:
