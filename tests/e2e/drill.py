@@ -99,7 +99,6 @@ class Drill:
         return Load(
             connect=lambda: self.connect(client, listener),
             send=send,
-            classify=lambda answer: str(answer.status),
             threads=threads,
         )
 
@@ -107,12 +106,6 @@ class Drill:
 def followed(page: str, how: str) -> None:
     """Say that a page was followed behind the real Envoy."""
     accepted(f"docs/{page}", envoy_name(), how)
-
-
-def more(load: Load, requests: int) -> None:
-    """Wait until this many further requests were answered."""
-    enough = load.total + requests
-    eventually(lambda: load.total >= enough, f"{requests} more requests")
 
 
 def start_drill(
@@ -136,6 +129,5 @@ __all__ = [
     "Drill",
     "client_pem",
     "followed",
-    "more",
     "start_drill",
 ]
