@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -17,6 +16,8 @@ from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS
 from authz.sds.metrics import SDS_METRICS
 from tests.factories.accepted import accepted
+from tests.factories.page_blocks import texts_of
+from tests.factories.pages import DOCS
 from tests.factories.prometheus import promtool, require_prometheus
 from tests.factories.promql import (
     RULE_TESTS,
@@ -28,7 +29,10 @@ from tests.factories.promql import (
     rule_queries,
 )
 
-GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDES = DOCS / "how-to"
 PAGE = GUIDES / "alerts.md"
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
@@ -46,8 +50,8 @@ def test_promtool_takes_the_rules(file: Path) -> None:
 
 def test_promtool_takes_the_configuration_of_the_guide(tmp_path: Path) -> None:
     version = require_prometheus()
-    text = (GUIDES / "monitor.md").read_text(encoding="utf-8")
-    (found,) = re.findall(r"```yaml\n(global:.*?)```", text, re.DOTALL)
+    blocks = texts_of(GUIDES / "monitor.md", "yaml")
+    (found,) = [one for one in blocks if one.startswith("global:")]
     (tmp_path / "prometheus.yml").write_text(found, encoding="utf-8")
     (tmp_path / "rules").symlink_to(RULES[0].parent)
     said = promtool("check", "config", tmp_path / "prometheus.yml")

@@ -13,9 +13,10 @@ import pytest
 from authz.demo.processes import Children
 from authz.demo.stack import ask
 from tests.conftest import absent
-from tests.e2e.composed import Topology, shell_blocks
+from tests.e2e.composed import Topology
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
+from tests.factories.page_blocks import texts_of
 from tests.factories.prometheus import promtool, require_prometheus
 from tests.factories.shipped import DEPLOY
 
@@ -54,7 +55,7 @@ def test_the_guide_works_as_it_is_written(topology: Topology) -> None:
     if topology.form != "store":
         pytest.skip("a file cannot be managed")
     # What is before starts everything, what is after is for another form.
-    blocks = [one for one in shell_blocks(DEPLOY / "README.md") if "authz authz" in one]
+    blocks = [one for one in texts_of(DEPLOY / "README.md", "sh") if "authz authz" in one]
     assert len(blocks) == 4
 
     seen = topology.follow("\n".join(blocks))
