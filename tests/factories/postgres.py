@@ -32,13 +32,13 @@ def require_postgres() -> Path:
     Without any that can be run here the test is skipped; it fails where AUTHZ_REQUIRE names
     postgres.
     """
-    found = _binaries()
+    found = binaries()
     if found is None:
         absent("postgres", "no PostgreSQL in /usr/lib/postgresql, or no user postgres")
     return found
 
 
-def _binaries() -> Path | None:
+def binaries() -> Path | None:
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4])
     )
