@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The topology of deploy/compose.yaml as processes, in both forms: its own files, the real Envoy,
-the real Prometheus, and the commands of deploy/README.md as they stand there."""
+"""The topology of deploy/compose.yaml as processes, answered by the store and by a file: its own
+files, the real Envoy, the real Prometheus, and the commands of deploy/README.md as they stand.
+
+Its forms with SDS and with HTTP/3 are in test_deploy_forms.py."""
 
 from __future__ import annotations
 
