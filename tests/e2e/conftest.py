@@ -20,6 +20,7 @@ from authz.demo.upstream import Upstream
 from authz.errors import DemoError
 from tests.conftest import required
 from tests.e2e.harness import Stack, start_stack
+from tests.e2e.http3_harness import start_http3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,4 +86,20 @@ def demo_stack(
             policy_yaml(credentials),
             upstream=upstream,
             transport=transport,
+        )
+
+
+@pytest.fixture(scope="session")
+def http3_stack(
+    transport: str, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+) -> Iterator[Stack]:
+    """The demo's policy behind the listeners with HTTP/3, for reading only; once per transport."""
+    with Children() as children:
+        yield start_http3(
+            children,
+            tmp_path_factory.mktemp(f"http3-{transport}"),
+            upstream=upstream,
+            transport=transport,
+            # Several threads of Envoy share the port: packets must find the right one.
+            concurrency=2,
         )
