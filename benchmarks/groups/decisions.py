@@ -22,7 +22,7 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.reading import read_request
 from authz.observability.decision_feed import DecisionFeed
 from authz.observability.decision_log import DecisionLog
-from authz.observability.decision_words import DecisionLogOptions
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.observability.tracing import Tracing
 from benchmarks.clock import timed
 from benchmarks.figures import BenchError, Result, Row, Sample

@@ -21,12 +21,12 @@ import httpx
 
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask, start_envoy
+from tests.conftest import absent
 from tests.e2e.harness import wait_for_health
 from tests.factories.accepted import ROOT
 from tests.factories.shipped import DEPLOY, documents, make_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 #: The file of each form that compose.yaml is merged with; "" for none.
@@ -36,6 +36,13 @@ FORMS: Final = {
     "SDS": "compose.sds.yaml",
     "HTTP/3": "compose.http3.yaml",
 }
+
+
+def require_programs() -> None:
+    """Skip the test where a program of the topology or of its guide is not there."""
+    for name in ("prometheus", "promtool", "openssl", "curl"):
+        if shutil.which(name) is None:
+            absent("prometheus", f"{name} is not installed; Debian has it: apt-get install {name}")
 
 
 class Topology:
@@ -229,8 +236,3 @@ curl() {{
     echo "expected $expected got $got"
 }}
 """
-
-
-def shell_blocks(page: Path) -> Iterator[str]:
-    """The blocks of shell on a page, in order."""
-    yield from re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)

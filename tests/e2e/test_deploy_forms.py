@@ -5,7 +5,6 @@ of deploy/README.md holds there, and each does what it is for."""
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,11 @@ import pytest
 
 from authz.demo.processes import Children
 from authz.demo.stack import ask
-from tests.conftest import required
-from tests.e2e.composed import FORMS, Topology, shell_blocks
+from tests.e2e.composed import FORMS, Topology, require_programs
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
 from tests.factories.http3 import Http3Answer, get
+from tests.factories.page_blocks import texts_of
 from tests.factories.shipped import DEPLOY
 
 if TYPE_CHECKING:
@@ -29,11 +28,7 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
 
 @pytest.fixture(params=["SDS", "HTTP/3"])
 def topology(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Topology]:
-    for name in ("prometheus", "promtool", "openssl", "curl"):
-        if shutil.which(name) is None:
-            if required("prometheus"):
-                pytest.fail(f"{name} is not installed; Debian has it: apt-get install {name}")
-            pytest.skip(f"{name} is not installed")
+    require_programs()
     with Children() as children:
         topology = Topology(tmp_path, children, "native", form=request.param)
         topology.start()
@@ -41,7 +36,7 @@ def topology(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Topolog
 
 
 def test_the_guide_holds_and_the_form_does_what_it_is_for(topology: Topology) -> None:
-    blocks = [one for one in shell_blocks(DEPLOY / "README.md") if "authz authz" in one]
+    blocks = [one for one in texts_of(DEPLOY / "README.md", "sh") if "authz authz" in one]
 
     seen = topology.follow("\n".join(blocks))
 
