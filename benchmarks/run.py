@@ -7,7 +7,8 @@
     python benchmarks/run.py --quick              tiny inputs: shows that it works, proves no speed
 
 `--rounds N` and `--seconds S` change how often and how long; `--output F` writes the results as
-JSON. The exit status is 2 when something could not be measured, or measured the wrong thing.
+JSON, and with `--into` some groups into the results of an earlier run on this machine, each with
+its date. The exit status is 2 when something could not be measured, or measured the wrong thing.
 """
 
 from __future__ import annotations
