@@ -142,7 +142,8 @@ def _write(file: Path, results: dict[str, Result], plan: Plan) -> None:
 
 
 def _write_into(file: Path, results: dict[str, Result], plan: Plan) -> None:
-    """Replace these groups in a file of an earlier run; each says when it was measured.
+    """Replace these groups in a file of an earlier run; each says when it was measured, and how
+    many programs wanted to run on average in the minute before its end.
 
     Raises:
         SystemExit: the file is of another machine, whose figures are not to be mixed with these.
@@ -152,7 +153,8 @@ def _write_into(file: Path, results: dict[str, Result], plan: Plan) -> None:
     if document["machine"] != here["machine"]:
         raise SystemExit(f"{file} is not written: it is of another machine, run all groups")
     groups = document["groups"] | {
-        name: result.as_json() | {"date": here["date"], "rounds": plan.rounds}
+        name: result.as_json()
+        | {"date": here["date"], "rounds": plan.rounds, "load": round(os.getloadavg()[0], 1)}
         for name, result in results.items()
     }
     document["groups"] = {name: groups[name] for name in GROUPS if name in groups}

@@ -43,7 +43,7 @@ def page(results: dict[str, Any]) -> str:
 # Capacity
 
 How many cores, how much memory, and what else an installation needs.
-Every figure here is from the run of `make bench` of {results["date"]} ({machine["processor"]}, {machine["cores"]} cores, one of them for the server) that [performance](../reference/performance.md) shows in full, and this page is made anew with it.
+Unless a section names another day, every figure here is from the run of `make bench` of {results["date"]} ({machine["processor"]}, {machine["cores"]} cores, one of them for the server) that [performance](../reference/performance.md) shows in full, and this page is made anew with it.
 Your machine has others: run `make bench` there, and this page is about it.
 
 ## What one core does

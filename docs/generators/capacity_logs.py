@@ -59,8 +59,13 @@ def _measured(
         return f"| {says} | {' | '.join(cell(rate) for rate in rates)} |"
 
     when = group.get("date", results["date"])
+    if group.get("load", 0) > results["machine"]["cores"]:
+        when += (
+            f", while other programs kept it busy (a load of {group['load']:g}), "
+            "which makes processor times somewhat longer"
+        )
     return f"""\
-What the [decision log](../how-to/keep-a-decision-log.md) and [traces](../how-to/trace-checks.md) cost, measured in one process on {when} on the same machine (group `decisions` of `make bench`).
+What the [decision log](../how-to/keep-a-decision-log.md) and [traces](../how-to/trace-checks.md) cost, measured in one process of the same machine (`python benchmarks/run.py --only decisions`) on {when}.
 
 | a check that is let through and remembered | on its thread | besides, on another thread of the same process |
 |---|---|---|

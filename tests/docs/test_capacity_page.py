@@ -48,7 +48,8 @@ def page() -> ModuleType:
 
 def results(**more: Any) -> dict[str, Any]:
     group = {"rows": {name: {"median": value} for name, value in ROWS.items()}, **more}
-    return {"date": "2026-01-02", "groups": {"decisions": group}}
+    machine = {"cores": 2}
+    return {"date": "2026-01-02", "machine": machine, "groups": {"decisions": group}}
 
 
 def row(text: str, begins: str) -> list[str]:
@@ -81,6 +82,13 @@ def test_a_line_takes_its_processor_time_from_checks(page: ModuleType) -> None:
 )
 def test_it_says_when_that_was_measured(page: ModuleType, more: dict[str, str], date: str) -> None:
     assert f"on {date}" in page.logs_section(results(**more), RATES, 20.0)
+
+
+def test_it_says_that_the_machine_was_busy(page: ModuleType) -> None:
+    busy = "a load of 19.1"
+
+    assert busy in page.logs_section(results(date="2026-03-04", load=19.1), RATES, 20.0)
+    assert "busy" not in page.logs_section(results(date="2026-03-04", load=1.5), RATES, 20.0)
 
 
 def test_it_says_when_that_was_not_measured(page: ModuleType) -> None:

@@ -53,6 +53,7 @@ def test_a_group_goes_where_it_belongs_with_its_date(earlier: Path) -> None:
     group = document["groups"]["decisions"]
     assert group["rows"]["row"]["median"] == 2.0
     assert (group["date"], group["rounds"]) == (machine.describe()["date"], 3)
+    assert group["load"] >= 0
     assert (document["date"], document["rounds"]) == ("2026-01-02", 7)
     assert document["groups"]["full"] == {"title": "as it was"}
 
