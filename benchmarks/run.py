@@ -7,7 +7,8 @@
     python benchmarks/run.py --quick              tiny inputs: shows that it works, proves no speed
 
 `--rounds N` and `--seconds S` change how often and how long; `--output F` writes the results as
-JSON. The exit status is 2 when something could not be measured, or measured the wrong thing.
+JSON, and with `--into` some groups into the results of an earlier run on this machine, each with
+its date. The exit status is 2 when something could not be measured, or measured the wrong thing.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2 if failed else 0
     print(printing.limits(results))
     if options.output:
-        if len(results) < len(GROUPS):
+        if len(results) < len(GROUPS) and options.into:
+            _write_into(options.output, results, plan)
+        elif len(results) < len(GROUPS):
             print(f"{options.output} is not written: not all groups were measured")
         else:
             _write(options.output, results, plan)
@@ -138,6 +141,29 @@ def _write(file: Path, results: dict[str, Result], plan: Plan) -> None:
     file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _write_into(file: Path, results: dict[str, Result], plan: Plan) -> None:
+    """Replace these groups in a file of an earlier run; each says when it was measured, and how
+    many programs wanted to run on average in the minute before its end.
+
+    Raises:
+        SystemExit: the file is of another machine, whose figures are not to be mixed with these.
+    """
+    document = json.loads(file.read_text(encoding="utf-8"))
+    here = machine.describe()
+    if document["machine"] != here["machine"]:
+        raise SystemExit(f"{file} is not written: it is of another machine, run all groups")
+    groups = document["groups"] | {
+        name: result.as_json()
+        | {"date": here["date"], "rounds": plan.rounds, "load": round(os.getloadavg()[0], 1)}
+        for name, result in results.items()
+    }
+    document["groups"] = {name: groups[name] for name in GROUPS if name in groups}
+    values = {figure.key: figure.value for one in results.values() for figure in one.figures}
+    measured = {one.key: one.as_json(values.get(one.key)) for one in LIMITS if one.group in results}
+    document["limits"] = [measured.get(one["key"], one) for one in document["limits"]]
+    file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -148,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, metavar="N")
     parser.add_argument("--seconds", type=float, metavar="S")
     parser.add_argument("--output", type=Path, metavar="F")
+    parser.add_argument("--into", action="store_true", help="groups into an earlier output")
     return parser
 
 

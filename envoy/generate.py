@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from authz.envoy.config import render_envoy_config
-from authz.envoy.options import EnvoyOptions
+from authz.envoy.options import EnvoyOptions, Http3Options, SdsOptions
 from authz.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -39,8 +39,17 @@ def files() -> dict[Path, str]:
         ROOT / "envoy" / "envoy-behind-balancer.yaml": render_envoy_config(
             Settings(), EnvoyOptions(proxy_protocol_from=BALANCERS)
         ),
+        ROOT / "envoy" / "envoy-http3.yaml": render_envoy_config(
+            Settings(), EnvoyOptions(http3=Http3Options())
+        ),
         ROOT / "deploy" / "envoy.yaml": render_envoy_config(
             compose, EnvoyOptions(upstream="upstream:8000")
+        ),
+        ROOT / "deploy" / "envoy-sds.yaml": render_envoy_config(
+            compose, EnvoyOptions(upstream="upstream:8000", sds=SdsOptions(address="authz:50052"))
+        ),
+        ROOT / "deploy" / "envoy-http3.yaml": render_envoy_config(
+            compose, EnvoyOptions(upstream="upstream:8000", http3=Http3Options())
         ),
     }
 

@@ -35,6 +35,20 @@ _ProxyProtocol = Annotated[
         help="A load balancer in front writes PROXY headers and connects from here (repeatable).",
     ),
 ]
+_Http3 = Annotated[
+    bool,
+    typer.Option("--http3", help="A listener for HTTP/3 as well, on the same port over UDP."),
+]
+_Http3Port = Annotated[
+    Optional[int],  # noqa: UP045 - see authz.cli.options
+    typer.Option(
+        "--http3-port",
+        metavar="N",
+        min=1,
+        max=65535,
+        help="With --http3: the UDP port as clients see it, where something maps ports.",
+    ),
+]
 
 
 @app.command("config")
@@ -44,16 +58,21 @@ def config_(
     strict: _Strict = False,
     site: _Site = None,
     proxy_protocol_from: _ProxyProtocol = None,
+    http3: _Http3 = False,
+    http3_port: _Http3Port = None,
 ) -> None:
     """Print a complete, commented Envoy configuration."""
     from authz.envoy.config import render_envoy_config
-    from authz.envoy.options import EnvoyOptions, SdsOptions
+    from authz.envoy.options import EnvoyOptions, Http3Options, SdsOptions
     from authz.errors import SettingsError
 
     if not sds and (strict or site is not None):
         raise SettingsError("--strict and --site only go with --sds", hint="add --sds")
+    if not http3 and http3_port is not None:
+        raise SettingsError("--http3-port only goes with --http3", hint="add --http3")
     options = EnvoyOptions(
         sds=SdsOptions(site=site, strict=strict) if sds else None,
         proxy_protocol_from=tuple(proxy_protocol_from or ()),
+        http3=Http3Options(advertised=http3_port) if http3 else None,
     )
     sys.stdout.write(render_envoy_config(settings_of(config), options))

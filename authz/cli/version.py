@@ -24,7 +24,7 @@ def version(config: ConfigOption = None, json: JsonOption = False) -> None:
     """
     if config is not None:
         settings_of(config)
-    from authz.node.snapshot_file import VERSION
+    from authz.node.snapshot_layout import VERSION
     from authz.settings.file_version import FILE_VERSION
     from authz.store.schema import SCHEMA
 

@@ -2,7 +2,8 @@
 """The listener of the shipped Envoy configuration: TLS, the connection manager, its filters.
 
 What makes Envoy and this service see the same request is here (hosts, paths, headers), and what
-keeps a client from being believed about itself. Clusters are in `config`.
+keeps a client from being believed about itself. HTTP/3 beside it is `quic`; clusters are in
+`config`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,20 @@ from authz.envoy.options import EnvoyOptions, Forwarding
 from authz.envoy.sds import asking_text
 from authz.envoy.text import address, indented, quoted
 from authz.policy.unknown import BODY_LIMIT
+from authz.settings.addresses import parse_address
 
 _TYPE = "type.googleapis.com/envoy.extensions"
+
+#: Of a connection manager over TCP: the codec, and what goes with it.
+_OVER_TCP = (
+    "AUTO",
+    """\
+http2_protocol_options:
+  max_concurrent_streams: 100
+  initial_stream_window_size: 65536
+  initial_connection_window_size: 1048576
+""",
+)
 
 
 def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_hops: int) -> str:
@@ -38,7 +51,7 @@ def listener(options: EnvoyOptions, forwarding: Forwarding, client_ip_trusted_ho
     filters:
     - name: envoy.filters.network.http_connection_manager
       typed_config:
-{indented(_connection_manager(options, forwarding, client_ip_trusted_hops), 8)}"""
+{indented(connection_manager(options, forwarding, client_ip_trusted_hops), 8)}"""
 
 
 def asking(options: EnvoyOptions, forwarding: Forwarding) -> str:
@@ -79,14 +92,21 @@ def _tls(options: EnvoyOptions, forwarding: Forwarding) -> str:
   alpn_protocols: [h2, http/1.1]
   tls_params:
     tls_minimum_protocol_version: TLSv1_2
-  tls_certificates:
-  - certificate_chain: {{filename: {quoted(options.certificate)}}}
-    private_key: {{filename: {quoted(options.key)}}}
+{server_certificate(options)}\
 # A resumed session shows the certificate of the first handshake, whatever has happened
 # since. Both switches are needed: the first alone leaves session ids of TLS 1.2, the
 # second alone leaves tickets.
 disable_stateless_session_resumption: true
 disable_stateful_session_resumption: true
+"""
+
+
+def server_certificate(options: EnvoyOptions) -> str:
+    """Envoy's own certificate: of a `common_tls_context`."""
+    return f"""\
+  tls_certificates:
+  - certificate_chain: {{filename: {quoted(options.certificate)}}}
+    private_key: {{filename: {quoted(options.key)}}}
 """
 
 
@@ -109,11 +129,21 @@ xff_num_trusted_hops: {trusted_hops}
 {_FORWARDING[forwarding]}"""
 
 
-def _connection_manager(options: EnvoyOptions, forwarding: Forwarding, trusted_hops: int) -> str:
+def connection_manager(
+    options: EnvoyOptions,
+    forwarding: Forwarding,
+    trusted_hops: int,
+    protocol: tuple[str, str] = _OVER_TCP,
+) -> str:
+    """The connection manager of a listener.
+
+    `protocol` is all that differs over QUIC: `codec_type`, and that codec's options as text.
+    """
+    codec, codec_options = protocol
     return f"""\
 "@type": {_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager
 stat_prefix: ingress
-codec_type: AUTO
+codec_type: {codec}
 
 {one_reading(forwarding, trusted_hops)}
 # Limits. A stream is judged when it opens and not again (WebSocket, long calls): the
@@ -129,11 +159,7 @@ max_request_headers_kb: {_HEADER_KIB[forwarding]}
 request_headers_timeout: 10s
 stream_idle_timeout: 300s
 request_timeout: 300s
-http2_protocol_options:
-  max_concurrent_streams: 100
-  initial_stream_window_size: 65536
-  initial_connection_window_size: 1048576
-
+{codec_options}
 access_log:
 {_access_log(options)}
 http_filters:
@@ -145,6 +171,7 @@ http_filters:
 
 route_config:
   name: routes
+{_alt_svc(options)}\
   virtual_hosts:
 {indented(_virtual_hosts(options), 2)}"""
 
@@ -299,6 +326,19 @@ _DECISION = (
     "failure",
     "fingerprint",
 )
+
+
+def _alt_svc(options: EnvoyOptions) -> str:
+    if options.http3 is None:
+        return ""
+    port = options.http3.advertised or parse_address(options.listen).port
+    return f"""\
+  # RFC 7838: clients may come over HTTP/3, to this port, and remember it for a day. It
+  # replaces what an application says, which knows nothing of this listener.
+  response_headers_to_add:
+  - header: {{key: alt-svc, value: 'h3=":{port}"; ma=86400'}}
+    append_action: OVERWRITE_IF_EXISTS_OR_ADD
+"""
 
 
 def _virtual_hosts(options: EnvoyOptions) -> str:

@@ -61,6 +61,17 @@ class SdsOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Http3Options:
+    """A listener for HTTP/3 beside the one over TCP, on the same port number over UDP.
+
+    `advertised` is the UDP port as clients see it, for the header `alt-svc`; None is the listener's
+    own, which is wrong where something in front maps ports.
+    """
+
+    advertised: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyOptions:
     """What authz.yaml does not know: Envoy's own addresses, files and virtual hosts.
 
@@ -74,7 +85,8 @@ class EnvoyOptions:
     `metadata_namespaces` are the namespaces of other filters' metadata to forward
     (`authz.metadata`). With `sds`, the trust bundle of the clients' authorities comes from this
     service and `client_ca` is not used. `proxy_protocol_from` are the networks (CIDR) of load
-    balancers that write a PROXY header; empty is none. `name` is the listener's.
+    balancers that write a PROXY header; empty is none. `http3` adds a listener over QUIC. `name` is
+    the listener's.
     """
 
     name: str = "https"
@@ -96,6 +108,7 @@ class EnvoyOptions:
     metadata_namespaces: tuple[str, ...] = ()
     sds: SdsOptions | None = None
     proxy_protocol_from: tuple[str, ...] = ()
+    http3: Http3Options | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ def indented(text: str, spaces: int) -> str:
     return textwrap.indent(text, " " * spaces)
 
 
-def address(value: str) -> str:
-    """`HOST:PORT` or `unix:PATH` as an Envoy `Address`.
+def address(value: str, *, udp: bool = False) -> str:
+    """`HOST:PORT` or `unix:PATH` as an Envoy `Address`; `udp` goes with the former alone.
 
     Raises:
         SettingsError: it is neither.
@@ -28,7 +28,9 @@ def address(value: str) -> str:
     parsed = parse_address(value)
     if parsed.is_unix:
         return f"pipe: {{path: {quoted(parsed.path)}}}"
-    return f"socket_address: {{address: {quoted(parsed.host)}, port_value: {parsed.port}}}"
+    protocol = "protocol: UDP, " if udp else ""
+    host = quoted(parsed.host)
+    return f"socket_address: {{{protocol}address: {host}, port_value: {parsed.port}}}"
 
 
 def endpoint(value: str) -> str:

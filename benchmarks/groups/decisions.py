@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs a check that its decision is logged (ADR-0032).
+"""What it costs a check that its decision is logged (ADR-0034) or traced (ADR-0035).
 
 One process and one check that is remembered, without a log and with one: of blocks alone, of one in
-a hundred, of everything, and of everything while the file takes nothing. The processor time of the
-thread that checks; lines are made and written on another one, whose time for a line is a row of its
-own. Nothing here waits between two checks, so most lines of "everything" find the queue full, which
-costs less than one that is kept: that row is measured with a queue that is emptied unread.
+a hundred, of everything, and of everything while the file takes nothing; and with traces, sampled
+and not. The processor time of the thread that checks; lines and spans are made on another one,
+whose time for each is a row of its own. Nothing here waits between two checks, so most lines of
+"everything" find the queue full, which costs less than one that is kept: that row is measured with
+a queue that is emptied unread. Spans are made and not sent: nobody takes them here. The bytes of a
+line are those of this request; paths and names of others have other lengths.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
 from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.reading import read_request
 from authz.observability.decision_feed import DecisionFeed
 from authz.observability.decision_log import DecisionLog
 from authz.observability.decision_log_options import DecisionLogOptions
+from authz.observability.tracing import Tracing
 from benchmarks.clock import timed
-from benchmarks.figures import Result
+from benchmarks.figures import BenchError, Result, Row, Sample
 from benchmarks.groups.telling import recorder
 from benchmarks.inside import expect_allowed, service_for
 from benchmarks.messages import check_for
@@ -28,11 +33,15 @@ from benchmarks.plan import workshop
 from benchmarks.policies import full_policy, make_authority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from authz.extauthz.service import CheckService
+    from authz.observability.checked_request import CheckedRequest
     from benchmarks.plan import Plan
 
+#: As Envoy names its span in the metadata of a call, sampled and not.
+_TRACEPARENT: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
 _SAMPLED: Final = 0.01
 # Often enough that what remembers has remembered.
 _WARM: Final = 4
@@ -44,11 +53,11 @@ def measure(plan: Plan) -> Result:
         authority = make_authority(directory)
         policy = full_policy(directory / "policy.yaml", authority)
         allowed, denied = check_for(authority.client), check_for(None)
-        recorders = [stack.enter_context(recorder(0)) for _ in range(5)]
+        recorders = [stack.enter_context(recorder(0)) for _ in range(6)]
         log = directory / "log.jsonl"
         blocks = stack.enter_context(_feed(recorders[1].note, log, allowed=0.0))
         sampled = stack.enter_context(_feed(recorders[2].note, log, allowed=_SAMPLED))
-        every = _made(recorders[3].note, log)
+        every = _made(recorders[3].note, directory / "every.jsonl")
         stuck = stack.enter_context(_stuck(directory / "pipe"))
         held_up = stack.enter_context(_feed(recorders[4].note, stuck))
         without = service_for(policy, recorders[0].note)
@@ -56,7 +65,10 @@ def measure(plan: Plan) -> Result:
         of_sample = service_for(policy, sampled.note)
         of_all = service_for(policy, every.note)
         of_stuck = service_for(policy, held_up.note)
-        for service in (without, of_blocks, of_sample, of_all, of_stuck):
+        tracing = _tracing()
+        traced = DecisionFeed(recorders[5].note, _reader(), None, tracing)
+        of_traces = service_for(policy, traced.note)
+        for service in (without, of_blocks, of_sample, of_all, of_stuck, of_traces):
             for _ in range(_WARM):
                 expect_allowed(service.check(allowed))
                 service.check(denied)
@@ -73,6 +85,22 @@ def measure(plan: Plan) -> Result:
             of_all.check(allowed)
             every._hand_on(len(every._queue))
 
+        def traced_check(flags: str) -> Callable[[], None]:
+            metadata = (("traceparent", _TRACEPARENT.format(flags=flags)),)
+
+            def check() -> None:
+                traced.arrived(metadata)
+                of_traces.check(allowed)
+                if traced._queue:
+                    _forget(traced)
+
+            return check
+
+        def span() -> None:
+            traced.arrived((("traceparent", _TRACEPARENT.format(flags="01")),))
+            of_traces.check(allowed)
+            traced._hand_on(len(traced._queue))
+
         rows = timed(
             {
                 "allowed: no log": lambda: without.check(allowed),
@@ -83,18 +111,38 @@ def measure(plan: Plan) -> Result:
                 "denied: no log": lambda: without.check(denied),
                 "denied: a log of everything": denied_kept,
                 "a check and its line, made and written": line,
+                "allowed: traces, this one not sampled": traced_check("00"),
+                "allowed: traces, this one sampled": traced_check("01"),
+                "a check and its span, made and not sent": span,
             },
             plan.rounds * 3 if not plan.quick else 1,
             plan.seconds / 25,
         )
+        if lost := tracing.counts():
+            raise BenchError(f"spans were lost, and what is lost costs less: {lost}")
+        for key, label, data in (
+            ("line, allowed", "a line: allowed, with a certificate", allowed),
+            ("line, denied", "a line: denied, without one", denied),
+        ):
+            rows[key] = Row(
+                label=label,
+                unit="bytes",
+                samples=(Sample(value=_line_bytes(every, of_all, data)),),
+            )
+        tracing.stop()
     result = Result(title="A log of decisions, in one process")
-    none, of_blocks_row, of_sample_row, of_all_row, of_stuck_row, denied_none, denied_all, _ = rows
+    (none, of_blocks_row, of_sample_row, of_all_row, of_stuck_row, denied_none, denied_all) = [
+        *rows
+    ][:7]
+    not_traced, of_spans = [*rows][8:10]
     result.rows = rows
     result.ratio("allowed, no log/a log of blocks", none, of_blocks_row)
     result.ratio("allowed, no log/a log of one in 100", none, of_sample_row)
     result.ratio("allowed, no log/a log of everything", none, of_all_row)
     result.ratio("allowed, no log/a file that takes nothing", none, of_stuck_row)
     result.ratio("denied, no log/a log of everything", denied_none, denied_all)
+    result.ratio("allowed, no log/traces, not sampled", none, not_traced)
+    result.ratio("allowed, no log/traces, sampled", none, of_spans)
     return result
 
 
@@ -104,9 +152,40 @@ def _forget(feed: DecisionFeed) -> None:
 
 def _made(note: object, path: Path, **rates: float) -> DecisionFeed:
     """As a process has it, with the settings' defaults."""
-    options = DecodeOptions()
     words = DecisionLogOptions(path=str(path), headers=("user-agent",), **rates)
-    return DecisionFeed(note, lambda data: read_request(data, options), DecisionLog(words, "0"))
+    return DecisionFeed(note, _reader(), DecisionLog(words, "0"))
+
+
+def _reader() -> Callable[[bytes], CheckedRequest]:
+    options = DecodeOptions()
+    return lambda data: read_request(data, options)
+
+
+def _line_bytes(feed: DecisionFeed, service: CheckService, data: bytes) -> int:
+    """The length of one more line, its line feed included."""
+    log = feed.log
+    assert log is not None
+    log.write(at_once=True)
+    service.check(data)
+    feed._hand_on(1)
+    (line,) = log._waiting
+    return len(line)
+
+
+class _Taker(SpanExporter):  # type: ignore[misc] # mypy does not look into the extra
+    """Takes spans, and sends them nowhere."""
+
+    def export(self, _spans: object) -> SpanExportResult:
+        """Have taken them."""
+        return SpanExportResult.SUCCESS
+
+
+def _tracing() -> Tracing:
+    """As a process has it, with nobody at the other end."""
+    made = Tracing("0", "http://127.0.0.1:9")
+    made._exporter._exporter.shutdown()
+    made._exporter._exporter = _Taker()
+    return made
 
 
 @contextlib.contextmanager

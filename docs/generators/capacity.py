@@ -8,6 +8,7 @@ import math
 from typing import Any, Final
 
 from authz.settings.events import EventSettings
+from generators.capacity_logs import logs_section
 from generators.performance import RESULTS
 
 #: Requests a second that are sized.
@@ -42,7 +43,7 @@ def page(results: dict[str, Any]) -> str:
 # Capacity
 
 How many cores, how much memory, and what else an installation needs.
-Every figure here is from the run of `make bench` of {results["date"]} ({machine["processor"]}, {machine["cores"]} cores, one of them for the server) that [performance](../reference/performance.md) shows in full, and this page is made anew with it.
+Unless a section names another day, every figure here is from the run of `make bench` of {results["date"]} ({machine["processor"]}, {machine["cores"]} cores, one of them for the server) that [performance](../reference/performance.md) shows in full, and this page is made anew with it.
 Your machine has others: run `make bench` there, and this page is about it.
 
 ## What one core does
@@ -115,11 +116,7 @@ Denials and matches of `log` rules are told one by one, {_count(MOST_EVENTS)} a 
 
 The store keeps {_count(events.keep_events)} of them, {events.keep_days} days and {events.keep_megabytes} MB at most, whichever comes first: at ten a second {events.keep_events / 10 / 3600:.1f} hours. For longer, send Envoy's access log somewhere.
 
-## Logs
-
-Envoy's access log has a line for each request. Measure yours, for its length is that of your paths and names: `tail -n 1000 FILE | wc -c`.
-A thousandth of that, times the rate, times 86,400, is bytes a day: with 1,000 bytes a line, {_row(lambda rate: rate * 1000 * 86_400 / 1e9, "{:,.4g} GB", " / ")} a day at the three rates. At the highest one sample it (`runtime_filter`), or log denials only.
-
+{logs_section(results, RATES, figures.microseconds)}
 ## What was not measured
 
 - More than two cores, and rates that one machine's clients cannot make.
@@ -174,8 +171,8 @@ class _Figures:
         return self.workers(rate) * (self.worker_mb + self.memo_mb) + self.supervisor_mb
 
 
-def _row(of: Any, form: str = "{:,}", between: str = " | ") -> str:
-    return between.join(form.format(of(rate)) for rate in RATES)
+def _row(of: Any, form: str = "{:,}") -> str:
+    return " | ".join(form.format(of(rate)) for rate in RATES)
 
 
 def _count(value: float) -> str:

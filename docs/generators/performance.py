@@ -70,6 +70,11 @@ def _section(group: dict[str, Any]) -> str:
     if figures:
         lines += ["", "| figure | median | rounds |", "|---|---|---|", *figures]
     notes = [f"\n{note}" for note in group["notes"]]
+    if "date" in group:
+        notes.append(
+            f"\nMeasured by itself, on {group['date']}, in {group['rounds']} rounds, "
+            f"at a load of {group['load']:g}."
+        )
     return "\n".join(["", f"## {group['title']}", "", *lines, *notes]) + "\n"
 
 

@@ -127,8 +127,13 @@ def test_a_builder_is_sent_what_the_image_is_made_of_and_nothing_else(tmp_path: 
 
 @pytest.mark.parametrize(
     "names",
-    [("compose.yaml",), ("compose.yaml", "compose.policy-file.yaml")],
-    ids=["store", "policy file"],
+    [
+        ("compose.yaml",),
+        ("compose.yaml", "compose.policy-file.yaml"),
+        ("compose.yaml", "compose.sds.yaml"),
+        ("compose.yaml", "compose.http3.yaml"),
+    ],
+    ids=["store", "policy file", "SDS", "HTTP/3"],
 )
 def test_compose_loads_and_merges_the_files(names: tuple[str, ...], tmp_path: Path) -> None:
     """By compose-go, which Docker Compose loads them with (container_tools/compose-load)."""
@@ -148,9 +153,20 @@ def test_compose_loads_and_merges_the_files(names: tuple[str, ...], tmp_path: Pa
     # The anchor reached everybody, and the second file replaced the settings, and nothing else.
     assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in services.values())
     at = {one["target"]: one["source"] for one in services["authz"]["volumes"]}
-    settings = "authz.yaml" if len(names) == 1 else "authz-policy-file.yaml"
+    of_file = "compose.policy-file.yaml" in names
+    settings = "authz-policy-file.yaml" if of_file else "authz.yaml"
     assert at["/etc/authz/authz.yaml"] == str(DEPLOY / settings)
     assert at["/var/lib/authz"] == "data"
+    form = names[-1].removeprefix("compose.").removesuffix("yaml").removesuffix(".")
+    at = {one["target"]: one["source"] for one in services["envoy"]["volumes"]}
+    file = "envoy.yaml" if form in {"", "policy-file"} else f"envoy-{form}.yaml"
+    assert at["/etc/envoy/envoy.yaml"] == str(DEPLOY / file)
+    published = [(one["target"], one["protocol"]) for one in services["envoy"]["ports"]]
+    assert published == [(8443, "tcp"), *([(8443, "udp")] if form == "http3" else [])]
+    assert all(one["host_ip"] == "127.0.0.1" for one in services["envoy"]["ports"])
+    shared = {"bundles"} if form == "sds" else set()
+    assert set(services["authz"]["networks"]) & set(services["envoy"]["networks"]) == shared
+    assert {"metrics", "admin"} <= set(services["authz"]["networks"])
     for name in names:
         accepted(DEPLOY / name, go_module("compose-spec/compose-go"), "loaded, merged, consistent")
 

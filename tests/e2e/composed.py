@@ -21,6 +21,7 @@ import httpx
 
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask, start_envoy
+from tests.conftest import absent
 from tests.e2e.harness import wait_for_health
 from tests.factories.accepted import ROOT
 from tests.factories.shipped import DEPLOY, documents, make_certificates
@@ -28,8 +29,20 @@ from tests.factories.shipped import DEPLOY, documents, make_certificates
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The settings of each form, as it is in deploy/.
-FORMS: Final = {"store": "authz.yaml", "policy file": "authz-policy-file.yaml"}
+#: The file of each form that compose.yaml is merged with; "" for none.
+FORMS: Final = {
+    "store": "",
+    "policy file": "compose.policy-file.yaml",
+    "SDS": "compose.sds.yaml",
+    "HTTP/3": "compose.http3.yaml",
+}
+
+
+def require_programs() -> None:
+    """Skip the test where a program of the topology or of its guide is not there."""
+    for name in ("prometheus", "promtool", "openssl", "curl"):
+        if shutil.which(name) is None:
+            absent("prometheus", f"{name} is not installed; Debian has it: apt-get install {name}")
 
 
 class Topology:
@@ -41,20 +54,42 @@ class Topology:
         self.children = children
         self.form = form
         self.compose: Any = documents(DEPLOY / "compose.yaml")[0]
+        self.other: Any = documents(DEPLOY / FORMS[form])[0] if FORMS[form] else {"services": {}}
         self.metrics = f"127.0.0.1:{free_port()}"
         self.admin = f"127.0.0.1:{free_port()}"
         self.upstream = f"127.0.0.1:{free_port()}"
+        self.sds = f"127.0.0.1:{free_port()}"
         self.prometheus = f"127.0.0.1:{free_port()}"
         make_certificates(home / "certs")
         (home / "secrets").mkdir()
         secret = home / "secrets" / "key-passphrase"
         secret.touch(mode=0o600)
         secret.write_text("a passphrase of this test\n", encoding="utf-8")
-        (home / "authz.yaml").write_text(self._localized(FORMS[form]), encoding="utf-8")
+        (home / "authz.yaml").write_text(
+            self._localized(self._mounted("authz", "/etc/authz/authz.yaml")), encoding="utf-8"
+        )
         for name in ("policy.yaml", "prometheus.yml"):
             (home / name).write_text(self._localized(name), encoding="utf-8")
         # Mounted as it is; there may be none.
         (home / "rules").symlink_to(DEPLOY / "prometheus" / "rules")
+
+    def _mounted(self, service: str, target: str) -> str:
+        """The file of deploy/ that a container has there: Compose merges volumes by target."""
+        found = [
+            volume.split(":")[0]
+            for compose in (self.compose, self.other)
+            for volume in compose["services"].get(service, {}).get("volumes", ())
+            if volume.split(":")[1] == target
+        ]
+        return str(found[-1]).removeprefix("./")
+
+    def _serve(self) -> list[str]:
+        """The arguments of the service."""
+        command = self.other["services"].get("authz", {}).get("command")
+        # As the image has it.
+        command = command or ["serve", "--config", "/etc/authz/authz.yaml"]
+        ours = {"/etc/authz/authz.yaml": str(self.home / "authz.yaml"), "0.0.0.0:50052": self.sds}
+        return [ours.get(one, one) for one in command]
 
     def _localized(self, name: str) -> str:
         """A file of deploy/, with this machine's names."""
@@ -68,7 +103,11 @@ class Topology:
             ("authz:9464", self.metrics),
             ("/etc/envoy/tls", str(self.home / "certs")),
             ("port_value: 9901", "port_value: 0"),
-            ('{address: "0.0.0.0", port_value: 8443}', '{address: "127.0.0.1", port_value: 0}'),
+            ('address: "0.0.0.0", port_value: 8443}', 'address: "127.0.0.1", port_value: 0}'),
+            (
+                '{address: "authz", port_value: 50052}',
+                f'{{address: "127.0.0.1", port_value: {self.sds.split(":")[1]}}}',
+            ),
             (
                 '{address: "upstream", port_value: 8000}',
                 f'{{address: "127.0.0.1", port_value: {self.upstream.split(":")[1]}}}',
@@ -83,8 +122,7 @@ class Topology:
         authz = self.children.start(
             "authz",
             [
-                *(sys.executable, "-m", "authz", "serve"),
-                *("--config", self.home / "authz.yaml"),
+                *(sys.executable, "-m", "authz", *self._serve()),
                 # Native is what it chooses as shipped.
                 *(() if self.transport == "native" else ("--transport", self.transport)),
             ],
@@ -101,7 +139,8 @@ class Topology:
         )
         upstream.wait_until(lambda: ask(self.upstream, "/")[0] == 200, "it answered")
 
-        self.envoy = start_envoy(self.children, self.home, self._localized("envoy.yaml"))
+        envoy = self._localized(self._mounted("envoy", "/etc/envoy/envoy.yaml"))
+        self.envoy = start_envoy(self.children, self.home, envoy)
         wait_for_health(self.envoy, 1)
 
         flags = [

@@ -18,6 +18,7 @@ from authz.demo.processes import Children
 from authz.demo.scenario import policy_yaml
 from authz.demo.upstream import Upstream
 from tests.e2e.harness import Stack, start_stack
+from tests.e2e.http3_harness import start_http3
 from tests.factories.envoy import require_envoy
 
 if TYPE_CHECKING:
@@ -76,4 +77,20 @@ def demo_stack(
             policy_yaml(credentials),
             upstream=upstream,
             transport=transport,
+        )
+
+
+@pytest.fixture(scope="session")
+def http3_stack(
+    transport: str, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+) -> Iterator[Stack]:
+    """The demo's policy behind the listeners with HTTP/3, for reading only; once per transport."""
+    with Children() as children:
+        yield start_http3(
+            children,
+            tmp_path_factory.mktemp(f"http3-{transport}"),
+            upstream=upstream,
+            transport=transport,
+            # Several threads of Envoy share the port: packets must find the right one.
+            concurrency=2,
         )

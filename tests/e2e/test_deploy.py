@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The topology of deploy/compose.yaml as processes, in both forms: its own files, the real Envoy,
-the real Prometheus, and the commands of deploy/README.md as they stand there."""
+"""The topology of deploy/compose.yaml as processes, answered by the store and by a file: its own
+files, the real Envoy, the real Prometheus, and the commands of deploy/README.md as they stand.
+
+Its forms with SDS and with HTTP/3 are in test_deploy_forms.py."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,7 @@ import pytest
 
 from authz.demo.processes import Children
 from authz.demo.stack import ask
-from tests.conftest import absent
-from tests.e2e.composed import Topology
+from tests.e2e.composed import Topology, require_programs
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
 from tests.factories.page_blocks import texts_of
@@ -40,9 +40,7 @@ def program(name: str) -> str:
 def topology(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, transport: str
 ) -> Iterator[Topology]:
-    for name in ("prometheus", "promtool", "openssl", "curl"):
-        if shutil.which(name) is None:
-            absent("prometheus", f"{name} is not installed; Debian has it: apt-get install {name}")
+    require_programs()
     with Children() as children:
         home = tmp_path_factory.mktemp("compose")
         topology = Topology(home, children, transport, form=request.param)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted([*(ROOT / "envoy").glob("*.yaml"), ROOT / "deploy" / "envoy.yaml"])
+SHIPPED = sorted([*(ROOT / "envoy").glob("*.yaml"), *(ROOT / "deploy").glob("envoy*.yaml")])
 
 
 def at_home(config: str, directory: Path) -> str:
@@ -29,7 +29,7 @@ def at_home(config: str, directory: Path) -> str:
         config = config.replace(f"/etc/envoy/tls/{name}", str(directory / name))
     config = config.replace("port_value: 9901", "port_value: 0")
     return config.replace(
-        '{address: "0.0.0.0", port_value: 8443}', '{address: "127.0.0.1", port_value: 0}'
+        'address: "0.0.0.0", port_value: 8443}', 'address: "127.0.0.1", port_value: 0}'
     )
 
 
@@ -42,9 +42,12 @@ def home(credentials: Credentials) -> Path:
 def test_there_are_files_to_look_at() -> None:
     assert {str(file.relative_to(ROOT)) for file in SHIPPED} == {
         "deploy/envoy.yaml",
+        "deploy/envoy-http3.yaml",
+        "deploy/envoy-sds.yaml",
         "envoy/envoy.yaml",
         "envoy/envoy-behind-balancer.yaml",
         "envoy/envoy-behind-proxy.yaml",
+        "envoy/envoy-http3.yaml",
     }
 
 

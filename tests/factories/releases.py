@@ -71,7 +71,7 @@ def later_release(directory: Path, *, takes_away: bool = False) -> Release:
     source = Path(authz.__file__).parent
     shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
     _change(package / "__init__.py", r'(__version__ = )"[^"]*"', rf'\1"{VERSION}"')
-    _change(package / "node" / "snapshot_file.py", r"^VERSION = (\d+)$", "VERSION = 1000")
+    _change(package / "node" / "snapshot_layout.py", r"^VERSION = (\d+)$", "VERSION = 1000")
     _change(package / "store" / "schema.py", r"^(SCHEMA: Final) = \d+$", rf"\1 = {SCHEMA + 1}")
     more = TAKES_AWAY.format(number=SCHEMA + 1) if takes_away else ""
     (package / "store" / "migrations" / "versions" / f"{SCHEMA + 1:04}_later.py").write_text(

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from authz import __version__
-from authz.node.snapshot_file import VERSION
+from authz.node.snapshot_layout import VERSION
 from authz.settings.file_version import FILE_VERSION
 from authz.store.migration import SCRIPTS
 

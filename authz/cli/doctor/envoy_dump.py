@@ -25,16 +25,18 @@ _ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
 class Chain:
     """One filter chain that asks an authorizer: its TLS context, connection manager and filter.
 
-    `tls` is None without TLS. `where` names listener and chain for people. `others` are the names
-    and configurations of the other HTTP filters, those before the authorizer's and those behind it;
-    the router, which ends the chain, is none of them. `name` is the authorizer's filter's name, and
-    `is_off` whether it is disabled but where a route turns it on.
+    `tls` is None without TLS; `quic` is what wraps it over QUIC, None over TCP. `where` names
+    listener and chain for people. `others` are the names and configurations of the other HTTP
+    filters, those before the authorizer's and those behind it; the router, which ends the chain, is
+    none of them. `name` is the authorizer's filter's name, and `is_off` whether it is disabled but
+    where a route turns it on.
     """
 
     where: str
     tls: Json | None
     manager: Json
     filter: Json
+    quic: Json | None = None
     name: str = ""
     is_off: bool = False
     others: tuple[tuple[tuple[str, Json], ...], tuple[tuple[str, Json], ...]] = ((), ())
@@ -162,8 +164,9 @@ def _merged(*holders: Json) -> Json:
 
 def _in_chain(chain: Json, where: str) -> Iterator[Chain]:
     tls = at(chain, "transport_socket", "typed_config")
-    if isinstance(tls, dict) and "downstream_tls_context" in tls:
-        tls = tls["downstream_tls_context"]  # QUIC wraps it
+    quic = tls if isinstance(tls, dict) and "downstream_tls_context" in tls else None
+    if quic is not None:
+        tls = quic["downstream_tls_context"]
     if not (isinstance(tls, dict) and ("common_tls_context" in tls or "@type" in tls)):
         tls = None
     for manager in _managers(chain):
@@ -175,6 +178,7 @@ def _in_chain(chain: Json, where: str) -> Iterator[Chain]:
                     tls=tls,
                     manager=manager,
                     filter=http["typed_config"],
+                    quic=quic,
                     name=str(http.get("name") or ""),
                     is_off=http.get("disabled") is True,
                     others=(_named(filters[:place]), _named(filters[place + 1 :])),

@@ -185,6 +185,9 @@ def _tls(chain: Chain, settings: Settings) -> Iterator[Finding]:
         )
         return
     yield from _asking(tls, where, behind=behind)
+    if chain.quic is not None:
+        yield from _resuming_over_quic(chain.quic, where)
+        return
     for id_, option in (
         ("session-tickets", "disable_stateless_session_resumption"),
         ("session-ids", "disable_stateful_session_resumption"),
@@ -196,6 +199,24 @@ def _tls(chain: Chain, settings: Settings) -> Iterator[Finding]:
                 what="a resumed session shows the certificate of an earlier handshake",
                 do=f"set {option}: true",
             )
+
+
+def _resuming_over_quic(quic: Json, where: str) -> Iterator[Finding]:
+    """Switches of its own; those of TLS over TCP do nothing there. What is not set is off where
+    clients are asked for certificates (Envoy 1.40), and where they are not is another finding."""
+    if quic.get("enable_resumption") is True:
+        yield Finding(
+            id="quic-resumption",
+            where=where,
+            what="a resumed session shows the certificate of an earlier handshake"
+            + (
+                ", and a request in early data may be somebody's recording"
+                if quic.get("enable_early_data") is True
+                else ""
+            ),
+            do="set enable_resumption: false and enable_early_data: false in the "
+            "QuicDownstreamTransport",
+        )
 
 
 def _asking(tls: Json, where: str, *, behind: bool) -> Iterator[Finding]:

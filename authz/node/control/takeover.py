@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz.errors import PolicyError
-from authz.node.snapshot_file import Position, read_snapshot
+from authz.node.snapshot_file import read_snapshot
+from authz.node.snapshot_layout import Position
 from authz.policy.model import PolicyModel
 from authz.services.model import SCOPE, StoreModel
 from authz.services.revoked import Listed, RevokedSerials

@@ -12,7 +12,8 @@ import pytest
 
 from authz.cli.main import main
 from authz.node.data_directory import SNAPSHOTS
-from authz.node.snapshot_file import Position, write_snapshot
+from authz.node.snapshot_file import write_snapshot
+from authz.node.snapshot_layout import Position
 from authz.policy.model import PolicyModel
 from authz.services.model import SCOPE
 from authz.store.engine import open_store

@@ -9,7 +9,7 @@ import pytest
 
 from authz import __version__
 from authz.cli.main import main
-from authz.node.snapshot_file import VERSION
+from authz.node.snapshot_layout import VERSION
 from authz.settings.file_version import FILE_VERSION
 from authz.store.schema import SCHEMA
 

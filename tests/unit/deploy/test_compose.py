@@ -30,7 +30,9 @@ pytestmark = pytest.mark.deploy
 
 COMPOSE = documents(DEPLOY / "compose.yaml")[0]
 SERVICES: dict[str, Any] = COMPOSE["services"]
-POLICY_FILE = documents(DEPLOY / "compose.policy-file.yaml")[0]
+POLICY_FILE, SDS, HTTP3 = (
+    documents(DEPLOY / f"compose.{form}.yaml")[0] for form in ("policy-file", "sds", "http3")
+)
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
 
 
@@ -44,7 +46,7 @@ def mounts(compose: dict[str, Any]) -> list[tuple[str, str]]:
     return [(source, target) for source, target in found if source.startswith("./")]
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.policy-file.yaml"])
+@pytest.mark.parametrize("name", sorted(file.name for file in DEPLOY.glob("compose*.yaml")))
 def test_compose_follows_its_schema(name: str) -> None:
     run = linter("check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / name)
 
@@ -64,7 +66,11 @@ def test_the_schema_would_notice_a_mistake(tmp_path: Path) -> None:
 # --- what is mounted -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mount", mounts(COMPOSE) + mounts(POLICY_FILE), ids=lambda one: one[0])
+@pytest.mark.parametrize(
+    "mount",
+    [one for each in (COMPOSE, POLICY_FILE, SDS, HTTP3) for one in mounts(each)],
+    ids=lambda one: one[0],
+)
 def test_every_mounted_file_exists_or_is_made_by_the_script(mount: tuple[str, str]) -> None:
     source, _ = mount
     script = (DEPLOY / "make-certificates.sh").read_text(encoding="utf-8")
@@ -75,7 +81,7 @@ def test_every_mounted_file_exists_or_is_made_by_the_script(mount: tuple[str, st
 
 
 def test_every_volume_is_named_or_mounted_read_only() -> None:
-    for compose in (COMPOSE, POLICY_FILE):
+    for compose in (COMPOSE, POLICY_FILE, SDS, HTTP3):
         for service in compose["services"].values():
             for volume in service.get("volumes", ()):
                 source, *rest = volume.split(":")
@@ -199,7 +205,7 @@ def test_the_api_answers_under_the_names_of_this_machine_alone() -> None:
     assert SERVICES["authz"]["ports"][0].endswith(admin.listen.rpartition(":")[2])
 
 
-# --- the two forms -------------------------------------------------------------------------------
+# --- the other forms -----------------------------------------------------------------------------
 
 
 def test_the_policy_file_form_is_one_process_and_warns_of_nothing() -> None:
@@ -223,6 +229,37 @@ def test_the_policy_file_form_takes_the_place_of_the_settings() -> None:
     assert set(service) == {"volumes"}
     assert replaced["/etc/authz/authz.yaml"] == "./authz.yaml"
     assert targets["/etc/authz/authz.yaml"] == "./authz-policy-file.yaml"
+
+
+def test_the_form_with_bundles_only_opens_their_port_to_envoy() -> None:
+    """By a network of the two that leads nowhere else, and settings are those of the store form."""
+    authz = SDS["services"]["authz"]
+    *serve, option, listen = authz["command"]
+    (cluster,) = [
+        one
+        for one in documents(DEPLOY / "envoy-sds.yaml")[0]["static_resources"]["clusters"]
+        if one["name"] == "sds"
+    ]
+
+    assert not load_settings(DEPLOY / "authz.yaml").sds.active
+    assert serve == ["serve", "--config", "/etc/authz/authz.yaml"]
+    assert (option, listen) == ("--sds", "0.0.0.0:50052")
+    (locality,) = cluster["load_assignment"]["endpoints"]
+    (endpoint,) = locality["lb_endpoints"]
+    there = endpoint["endpoint"]["address"]["socket_address"]
+    assert there == {"address": "authz", "port_value": 50052}
+    assert SDS["networks"] == {"bundles": {"internal": True}}
+    assert {name: one["networks"] for name, one in SDS["services"].items()} == {
+        "authz": ["bundles"],
+        "envoy": ["bundles"],
+    }
+
+
+def test_the_form_with_http_3_publishes_its_port_over_udp_on_this_machine_alone() -> None:
+    assert HTTP3["services"]["envoy"]["ports"] == ["127.0.0.1:8443:8443/udp"]
+    assert set(HTTP3["services"]) == {"envoy"}
+    listeners = documents(DEPLOY / "envoy-http3.yaml")[0]["static_resources"]["listeners"]
+    assert [one["address"]["socket_address"]["port_value"] for one in listeners] == [8443, 8443]
 
 
 def test_the_policy_is_valid(tmp_path: Path) -> None:

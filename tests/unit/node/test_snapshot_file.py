@@ -20,14 +20,12 @@ from authz.certs.revocation import revocation_of
 from authz.certs.serials import Serials, pack_serials
 from authz.certs.trust import AuthorityModel, RevocationMode, compile_trust
 from authz.errors import PolicyError
-from authz.node import section_files, snapshot_file
+from authz.node import section_files, snapshot_file, snapshot_layout
 from authz.node.section_files import DIRECTORY
 from authz.node.snapshot_file import (
     KEPT,
-    LARGE,
     NEW_SECONDS,
     WITHOUT_LOCKS_SECONDS,
-    Position,
     latest_snapshot,
     next_generation,
     read_snapshot,
@@ -35,6 +33,7 @@ from authz.node.snapshot_file import (
     read_trust,
     write_snapshot,
 )
+from authz.node.snapshot_layout import LARGE, Position
 from authz.policy.decision import BlockResponse
 from authz.policy.model import (
     Action,
@@ -158,20 +157,10 @@ def test_the_content_of_another_generation_under_this_name_is_not_used(tmp_path:
         read_snapshot(first)
 
 
-def test_another_version_of_the_layout_is_not_guessed_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshot_file, "VERSION", 4)
-    file = write_snapshot(tmp_path, MODEL, 1, 0.0)
-    monkeypatch.undo()
-    with pytest.raises(PolicyError, match="version 4"):
-        read_snapshot(file)
-
-
 def test_a_model_of_another_program_is_not_guessed_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_file, "encode_model", lambda _: (b"\xc0", []))
+    monkeypatch.setattr(snapshot_layout, "encode_model", lambda _: (b"\xc0", []))
     file = write_snapshot(tmp_path, MODEL, 1, 0.0)
     with pytest.raises(PolicyError, match="it cannot be decoded"):
         read_snapshot(file)
@@ -503,7 +492,7 @@ def test_what_there_is_to_fetch_is_read_from_the_file(tmp_path: Path) -> None:
 def test_a_model_of_another_version_says_nothing_to_fetch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_file, "encode_model", lambda _: (b"\x80", []))
+    monkeypatch.setattr(snapshot_layout, "encode_model", lambda _: (b"\x80", []))
     file = write_snapshot(tmp_path, PolicyModel(sites=()), 1, 0.0)
     with pytest.raises(PolicyError, match="cannot be decoded"):
         read_sources(file)

@@ -251,17 +251,43 @@ def test_plaintext_to_a_port_with_tls_is_found() -> None:
     assert findings(envoy.config(), values) == ["cluster-without-tls"]
 
 
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ({}, []),
+        ({"enable_resumption": False, "enable_early_data": False}, []),
+        ({"enable_resumption": True}, ["quic-resumption"]),
+        ({"enable_resumption": True, "enable_early_data": True}, ["quic-resumption"]),
+    ],
+)
+def test_tls_over_quic_has_switches_of_its_own(
+    switches: dict[str, bool], expected: list[str]
+) -> None:
+    configuration = envoy.config()
+    over_quic(configuration, **switches)
+
+    assert findings(configuration, PEER) == expected
+
+
 def test_tls_over_quic_is_looked_at_as_well() -> None:
     configuration = envoy.config()
+    del common_tls(configuration)["validation_context"]
+    over_quic(configuration)
+
+    assert findings(configuration, PEER) == ["no-validation-context"]
+
+
+def over_quic(configuration: Any, **switches: bool) -> None:
+    """Wrap the TLS context as HTTP/3 has it, without the switches of TLS over TCP."""
     inner = envoy.tls(configuration)
-    del inner["@type"], inner["disable_stateless_session_resumption"]
+    del inner["@type"]
+    del inner["disable_stateless_session_resumption"], inner["disable_stateful_session_resumption"]
     chain(configuration)["transport_socket"]["typed_config"] = {
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.quic.v3."
         "QuicDownstreamTransport",
         "downstream_tls_context": inner,
+        **switches,
     }
-
-    assert findings(configuration, PEER) == ["session-tickets"]
 
 
 def test_a_validation_context_over_sds_is_one() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from authz.node.control.enforced import enforced_in
 from authz.node.data_directory import SNAPSHOTS
-from authz.node.snapshot_file import Position, write_snapshot
+from authz.node.snapshot_file import write_snapshot
+from authz.node.snapshot_layout import Position
 from authz.policy.model import PolicyModel
 from authz.services.model import SCOPE
 from tests.factories.pki import AT, authority

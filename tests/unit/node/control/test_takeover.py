@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from authz.node.control.takeover import file_part, position_of, revoked_of, store_part
-from authz.node.snapshot_file import Position, read_snapshot, write_snapshot
+from authz.node.snapshot_file import read_snapshot, write_snapshot
+from authz.node.snapshot_layout import Position
 from authz.policy.model import PolicyModel
 from authz.rules.lists import ListKind, ListModel
 from authz.services.model import SCOPE, StoreModel
