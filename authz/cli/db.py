@@ -135,8 +135,8 @@ def restore(
     settings = _settings(config, database, data_dir)
     enforced = [one for one in [enforced_in(settings.data_dir)] if one is not None]
     if later is not None:
-        revision, serials = revoked_in(later)
-        enforced.append(Enforced(revision=revision, serials=serials))
+        moment, serials = revoked_in(later)
+        enforced.append(Enforced(moment=moment, serials=serials))
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
 
@@ -162,6 +162,7 @@ def restore(
                 "backup_revision": done.backup_revision,
                 "compared": done.is_compared,
                 "database_compared": done.is_database_compared,
+                "other_store": done.is_other,
                 "revoked_since": [
                     {"certificate_authority": name, "serial_number": serial_hex(serial)}
                     for name, serial in done.revoked
@@ -185,6 +186,11 @@ def _warn(done: Restored) -> None:
     """Say what is stricter, and what is laxer, than people may think."""
     from authz.services.representation import serial_hex
 
+    if done.is_other:
+        messages.warning(
+            "what was replaced is of another store, or came from another backup: what it refused of "
+            "the same CAs and tokens stays refused, and more it does not tell"
+        )
     if not done.is_compared:
         messages.warning(
             f"nothing here knows what was revoked after the backup (revision "

@@ -91,6 +91,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     change of revoked serial numbers, by which a store that was put back is known. `keys` (SHA-256
     of a SubjectPublicKeyInfo) are those of the policy file that lists of the store count for.
     `database` says by what address it was read (store.addresses); one that does not is older.
+    `ancestors` are what the store was restored from (store.moments).
     """
 
     store_id: str
@@ -99,6 +100,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     mark: str = ""
     keys: tuple[str, ...] = ()
     database: str = ""
+    ancestors: dict[str, int] = {}
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from authz.node.data_directory import SNAPSHOTS
 from authz.node.snapshot_file import latest_snapshot
 from authz.services.restoring import Enforced
 from authz.services.same_key import listed_of
+from authz.store.moments import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,4 +33,5 @@ def enforced_in(data_dir: Path) -> Enforced | None:
             if identifier is not None:
                 listed = listed_of(authority)
                 serials[identifier] = Serials(listed.base, listed.added, listed.restored)
-    return Enforced(revision=built.revision, serials=serials)
+    moment = Moment(store_id=built.store_id, revision=built.revision, ancestors=built.ancestors)
+    return Enforced(moment=moment, serials=serials)
