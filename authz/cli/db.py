@@ -41,6 +41,14 @@ FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the
 
 @app.command("migrate")
 def migrate(
+    accept_later: Annotated[
+        bool,
+        typer.Option(
+            "--accept-later",
+            help="End with 0 when the tables are of a later release that this one works with, as "
+            "after a rollback.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -51,11 +59,16 @@ def migrate(
     Programs of the release before may go on using the database meanwhile.
     """
     from authz.store.engine import migrate_store
+    from authz.store.schema import SCHEMA
 
     settings = _settings(config, database, data_dir)
-    before, after = migrate_store(settings.database, settings.data_dir)
+    before, after = migrate_store(settings.database, settings.data_dir, accept_later=accept_later)
     if json:
         messages.result_json({"before": before or None, "after": after})
+    elif int(after) > SCHEMA:
+        messages.result(
+            f"ok: the tables are of a later release ({after}), which this one works with"
+        )
     elif before == after:
         messages.result(f"ok: the tables are those of this release ({after})")
     else:
@@ -188,8 +201,8 @@ def _warn(done: Restored) -> None:
 
     if done.is_other:
         messages.warning(
-            "what was replaced is of another store, or came from another backup: what it refused of "
-            "the same CAs and tokens stays refused, and more it does not tell"
+            "what was replaced is of another store, or came from another backup: what it refused "
+            "of the same CAs and tokens stays refused, and more it does not tell"
         )
     if not done.is_compared:
         messages.warning(

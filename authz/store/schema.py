@@ -64,6 +64,12 @@ def check_schema(database: Database, *, create: bool) -> None:
         )
 
 
+def works_with(connection: Connection) -> bool:
+    """Whether this program can work with tables that are those of its release or of a later one."""
+    minimum = _minimum(connection)
+    return minimum is not None and minimum <= SCHEMA
+
+
 def schema_of(connection: Connection) -> int | None:
     """The number of a database's tables; None when it has none.
 
