@@ -16,10 +16,9 @@ import pytest
 from authz.demo.processes import Children
 from authz.demo.stack import ask
 from authz.store.schema import SCHEMA
-from tests.conftest import required
 from tests.factories.accepted import accepted
 from tests.factories.kubernetes_store import STORE, Pod, database
-from tests.factories.postgres import binaries
+from tests.factories.postgres import require_postgres
 from tests.factories.releases import later_release
 from tests.factories.shipped import DEPLOY, of_kind
 
@@ -33,10 +32,7 @@ MIGRATE = DEPLOY / "kubernetes" / "migrate.yaml"
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    if binaries() is None:
-        if required("postgres"):
-            pytest.fail("no PostgreSQL in /usr/lib/postgresql, or no user postgres")
-        pytest.skip("no PostgreSQL here")
+    require_postgres()
     if os.geteuid() != 0:
         pytest.skip("root is needed to mount a secret as Kubernetes does")
     # Not below pytest's own directory: its parents are closed to the users of pod and database.

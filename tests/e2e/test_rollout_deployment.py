@@ -15,14 +15,13 @@ import pytest
 import authz
 from authz.demo.processes import free_port
 from authz.store.schema import SCHEMA
-from tests.conftest import required
 from tests.e2e.drill import client_pem, more
 from tests.e2e.harness import eventually, wait_for_health
 from tests.e2e.rollout import HOST, Clients, envoy_for, release_with, run
 from tests.factories.accepted import accepted
 from tests.factories.cluster import KubePod, Names
 from tests.factories.helm import CHART
-from tests.factories.postgres import binaries, running_server
+from tests.factories.postgres import require_postgres, running_server
 from tests.factories.releases import later_release, this_release
 
 if TYPE_CHECKING:
@@ -97,10 +96,7 @@ def migrate(release: Release, program: tuple[str, ...], database: bytes, directo
 def test_a_deployment_on_postgresql_there_and_back(
     children: Children, credentials: Credentials, upstream: Upstream
 ) -> None:
-    if binaries() is None:
-        if required("postgres"):
-            pytest.fail("no PostgreSQL in /usr/lib/postgresql, or no user postgres")
-        pytest.skip("no PostgreSQL here")
+    require_postgres()
     directory = credentials.directory
     old, new = this_release().program, later_release(directory / "later").program
     with ExitStack() as stack:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authz.certs.serials import Serials
-from authz.node.control.takeover import store_part
+from authz.node.control.takeover import lists_of, store_part
 from authz.node.data_directory import SNAPSHOTS
 from authz.node.snapshot_file import latest_snapshot
 from authz.services.restoring import Enforced
-from authz.services.same_key import listed_of
 from authz.store.moments import Moment
 
 if TYPE_CHECKING:
@@ -26,12 +25,9 @@ def enforced_in(data_dir: Path) -> Enforced | None:
     built = None if found is None else store_part(found[1])
     if built is None:
         return None
-    serials: dict[str, Serials] = {}
-    for site in built.model.sites:
-        for authority in site.trust:
-            identifier = built.authorities.get(authority.name)
-            if identifier is not None:
-                listed = listed_of(authority)
-                serials[identifier] = Serials(listed.base, listed.added, listed.restored)
+    serials = {
+        identifier: Serials(listed.base, listed.added, listed.restored)
+        for identifier, listed in lists_of(built).items()
+    }
     moment = Moment(store_id=built.store_id, revision=built.revision, ancestors=built.ancestors)
     return Enforced(moment=moment, serials=serials)
