@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import authz
-from tests.e2e.drill import more
-from tests.e2e.harness import wait_for_health
+from tests.e2e.harness import more, wait_for_health
 from tests.e2e.rollout import Clients, envoy_for, release_with
 from tests.factories.accepted import accepted
 from tests.factories.cluster import KubePod, NodeService

@@ -15,8 +15,8 @@ import pytest
 import authz
 from authz.demo.processes import free_port
 from authz.store.schema import SCHEMA
-from tests.e2e.drill import client_pem, more
-from tests.e2e.harness import eventually, wait_for_health
+from tests.e2e.drill import client_pem
+from tests.e2e.harness import eventually, more, wait_for_health
 from tests.e2e.rollout import HOST, Clients, envoy_for, release_with, run
 from tests.factories.accepted import accepted
 from tests.factories.cluster import KubePod, Names
