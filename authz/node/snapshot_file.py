@@ -60,11 +60,9 @@ KEPT = 3
 
 #: Where there are no locks to tell whether a snapshot file is held, those of the last hour stay.
 WITHOUT_LOCKS_SECONDS: Final = 3600.0
-
 #: How long a section stays that no snapshot names yet: longer than a loader may take to write one
 #: that does (loader_process.LOAD_SECONDS).
 NEW_SECONDS: Final = 300.0
-
 #: Sections of this size and above have files of their own.
 LARGE: Final = 64 * 1024
 
@@ -88,10 +86,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Which moment of which store a snapshot shows: the next one continues from there.
 
     `authorities` are the identifiers of the store by the names in the model; `mark` is the last
-    change of revoked serial numbers, by which a store that was put back is known. `keys` (SHA-256
-    of a SubjectPublicKeyInfo) are those of the policy file that lists of the store count for.
-    `database` says by what address it was read (store.addresses); one that does not is older.
-    `ancestors` are what the store was restored from (store.moments).
+    change of revoked serial numbers, by which a store that was put back is known; `ancestors` are
+    what it was restored from (store.moments). `keys` (SHA-256 of a SubjectPublicKeyInfo) are those
+    of the policy file that lists of the store count for. `database` says by what address it was
+    read (store.addresses); one that does not is older.
     """
 
     store_id: str
