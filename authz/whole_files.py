@@ -7,6 +7,7 @@ temporary file that can be locked is nobody's any more, and one of another proce
 being written is left alone: two supervisors may share a data directory during an upgrade.
 
 Whoever needs a file that others may remove holds it: a shared lock on it, until it is closed.
+Whoever lives as long as a file is to count holds it alone, and others ask whether somebody does.
 """
 
 from __future__ import annotations
@@ -81,6 +82,27 @@ def hold(file: Path) -> FileIO:
         held.close()
         raise
     return held
+
+
+def hold_alone(file: FileIO) -> None:
+    """Let `held_alone` say yes of a new file, until it is closed or this process is gone.
+
+    Nothing happens where the file system has no locks. Processes that are forked hold it, too.
+    """
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def held_alone(file: FileIO) -> bool:
+    """Whether somebody holds an open file alone, in whatever container that shares it; yes where
+    the file system has no locks to tell."""
+    try:
+        # Shared: those who ask at the same time do not take each other for it.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def remove_unheld(file: Path, *, before: float, before_without_locks: float) -> bool:

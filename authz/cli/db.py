@@ -41,6 +41,14 @@ FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the
 
 @app.command("migrate")
 def migrate(
+    accept_later: Annotated[
+        bool,
+        typer.Option(
+            "--accept-later",
+            help="End with 0 when the tables are of a later release that this one works with, as "
+            "after a rollback.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -51,11 +59,16 @@ def migrate(
     Programs of the release before may go on using the database meanwhile.
     """
     from authz.store.engine import migrate_store
+    from authz.store.schema import SCHEMA
 
     settings = store_settings(config, database, data_dir)
-    before, after = migrate_store(settings.database, settings.data_dir)
+    before, after = migrate_store(settings.database, settings.data_dir, accept_later=accept_later)
     if json:
         messages.result_json({"before": before or None, "after": after})
+    elif int(after) > SCHEMA:
+        messages.result(
+            f"ok: the tables are of a later release ({after}), which this one works with"
+        )
     elif before == after:
         messages.result(f"ok: the tables are those of this release ({after})")
     else:
@@ -132,8 +145,8 @@ def restore(
     refused = enforced_in(settings.data_dir)
     enforced = [] if refused is None else [refused]
     if later is not None:
-        revision, serials = revoked_in(later)
-        enforced.append(Enforced(revision=revision, serials=serials))
+        moment, serials = revoked_in(later)
+        enforced.append(Enforced(moment=moment, serials=serials))
     if replace:
         confirmed(f"replace everything in {_name(settings)} by {file}", yes)
 
@@ -159,6 +172,7 @@ def restore(
                 "backup_revision": done.backup_revision,
                 "compared": done.is_compared,
                 "database_compared": done.is_database_compared,
+                "other_store": done.is_other,
                 "revoked_since": [
                     {"certificate_authority": name, "serial_number": serial_hex(serial)}
                     for name, serial in done.revoked
@@ -182,6 +196,11 @@ def _warn(done: Restored) -> None:
     """Say what is stricter, and what is laxer, than people may think."""
     from authz.services.representation import serial_hex
 
+    if done.is_other:
+        messages.warning(
+            "what was replaced is of another store, or came from another backup: what it refused "
+            "of the same CAs and tokens stays refused, and more it does not tell"
+        )
     if not done.is_compared:
         messages.warning(
             f"nothing here knows what was revoked after the backup (revision "

@@ -56,7 +56,6 @@ KEPT = 3
 
 #: Where there are no locks to tell whether a snapshot file is held, those of the last hour stay.
 WITHOUT_LOCKS_SECONDS: Final = 3600.0
-
 #: How long a section stays that no snapshot names yet: longer than a loader may take to write one
 #: that does (loader_process.LOAD_SECONDS).
 NEW_SECONDS: Final = 300.0

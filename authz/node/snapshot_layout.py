@@ -61,9 +61,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Which moment of which store a snapshot shows: the next one continues from there.
 
     `authorities` are the identifiers of the store by the names in the model; `mark` is the last
-    change of revoked serial numbers, by which a store that was put back is known. `keys` (SHA-256
-    of a SubjectPublicKeyInfo) are those of the policy file that lists of the store count for.
-    `database` says by what address it was read (store.addresses); one that does not is older.
+    change of revoked serial numbers, by which a store that was put back is known; `ancestors` are
+    what it was restored from (store.moments). `keys` (SHA-256 of a SubjectPublicKeyInfo) are those
+    of the policy file that lists of the store count for. `database` says by what address it was
+    read (store.addresses); one that does not is older.
     """
 
     store_id: str
@@ -72,6 +73,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     mark: str = ""
     keys: tuple[str, ...] = ()
     database: str = ""
+    ancestors: dict[str, int] = {}
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

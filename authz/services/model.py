@@ -59,7 +59,8 @@ class StoreModel:
     `authorities` are identifiers by name, of those whose serial numbers in the model are their own
     list and no other's; `mark` is the last change of the lists of revoked serial numbers
     (store.revocations). `by_key` are lists by the SHA-256 of the SubjectPublicKeyInfo of an
-    authority here, for authorities elsewhere that have the same key (same_key.py).
+    authority here, for authorities elsewhere that have the same key (same_key.py). `ancestors` are
+    what the store was restored from (store.moments).
     """
 
     model: PolicyModel
@@ -68,6 +69,7 @@ class StoreModel:
     authorities: Mapping[str, str]
     mark: str = ""
     by_key: Mapping[str, tuple[Listed, ...]] = field(default_factory=dict)
+    ancestors: Mapping[str, int] = field(default_factory=dict)
 
 
 class StoreModels:
@@ -115,6 +117,7 @@ class StoreModels:
             model=model,
             store_id=session.store_id,
             revision=session.revision,
+            ancestors=session.moment.ancestors,
             authorities={
                 one.name: one.id for one in authorities if len(self._namesakes(one.id)) == 1
             },

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from authz.store.moments import Moment
     from authz.store.records import Token
     from authz.store.session import Session
     from authz.store.since_backup import Since
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class Enforced:
     """Serial numbers that a snapshot refuses, by their authority's identifier, and its moment."""
 
-    revision: int
+    moment: Moment
     serials: Mapping[str, Iterable[int]]
 
 
@@ -40,9 +41,12 @@ class Restored:
     Attributes:
         revision: of the store, afterwards.
         backup_revision: the moment of the backup.
-        is_compared: whether anything was known of later than the backup: at least what was revoked.
+        is_compared: whether anything was known that came after the backup, by its history and not
+            by a higher number alone: at least what was revoked.
         is_database_compared: whether that was a database: else nothing is known of tokens, CAs and
             hosts that ended since, and they count again.
+        is_other: whether what was replaced came neither after nor before the backup
+            (`since_backup.Since`). What is stricter in it still counts.
         revoked: what was revoked since and stays so: the authority's name, the serial number.
         tokens: names of tokens that were revoked, rolled or changed since, and stay so.
         trusted_again: fingerprints (SHA-256) of certificates of authorities that were removed
@@ -55,6 +59,7 @@ class Restored:
     backup_revision: int = 0
     is_compared: bool = False
     is_database_compared: bool = False
+    is_other: bool = False
     revoked: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     trusted_again: list[tuple[str, str]] = field(default_factory=list)
@@ -77,8 +82,8 @@ def restore_backup(
     It is one transaction: nobody ever sees the one without the other.
 
     Args:
-        enforced: what is refused elsewhere, as by the last snapshot; each counts when it is later
-            than the backup.
+        enforced: what is refused elsewhere, as by the last snapshot; each counts unless the backup
+            came after it.
 
     Raises:
         InvalidInputError, ConflictError, StoreUnavailableError: as `store.backup.restore`.
@@ -103,13 +108,13 @@ def _take_over(
     actor: str,
     at: float,
 ) -> None:
-    done.backup_revision = since.backup_revision
+    done.backup_revision = since.backup.revision
     known = {one.id: one for one in session.authorities.all()}
     stricter = [(one.authority_id, one.serial, one.reason) for one in since.revoked]
     for each in enforced:
-        if each.revision <= since.backup_revision:
+        if since.backup.supersedes(each.moment):
             continue
-        done.is_compared = True
+        done.is_compared = done.is_compared or each.moment.follows(since.backup)
         for authority_id in each.serials.keys() & known.keys():
             # A million may be on both lists, and only the others are worth a look each.
             there = set(session.revocations.serials(authority_id))
@@ -123,13 +128,15 @@ def _take_over(
         put = put_revoked(session, authority, serial, reason=reason, actor=actor, at=at)
         if put.changed:
             done.revoked.append((authority.name, serial))
-    done.is_database_compared = since.is_known
+    done.is_database_compared, done.is_other = since.is_known, since.is_other
     done.is_compared = done.is_compared or since.is_known
     for token in since.tokens:
         _keep(session, token, done, actor=actor, at=at)
     done.trusted_again += [
         (known[one.authority_id].name, one.fingerprint_sha256) for one in since.distrusted
     ]
+    if not (done.revoked or done.tokens):
+        session.note_unchanged()
     done.asked_again += [(one.hostname, known[one.authority_id].name) for one in since.untied]
 
 

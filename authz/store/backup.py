@@ -34,6 +34,7 @@ from authz.store.damaged import file_errors, last_revision_in, set_aside
 from authz.store.engine import FILE_NAME, database_of, translated
 from authz.store.metadata import metadata
 from authz.store.migration import migrate
+from authz.store.moments import descend
 from authz.store.records import AuditEntry
 from authz.store.schema import SCHEMA, check_schema, schema_of
 from authz.store.session import Session, last_revision, next_revision
@@ -180,13 +181,14 @@ def _restore(
             hint="restore with that release",
             where=target.name,
         )
-    if not replace and (before > _FIRST_REVISION or _has_rows(connection)):
+    is_new = before <= _FIRST_REVISION and not _has_rows(connection)
+    if not replace and not is_new:
         raise ConflictError(
             "the database is in use",
             hint="restore into an empty one, or replace everything with --replace",
             where=target.name,
         )
-    since = since_backup(connection, source)
+    since = since_backup(connection, source, is_new=is_new)
     crls = select(published_crls.c.certificate_id, published_crls.c.kind, published_crls.c.number)
     numbers = connection.execute(crls).all()
     with words_at_the_end(connection):
@@ -204,6 +206,7 @@ def _restore(
             )
             .values(number=number)
         )
+    descend(connection, since.backup)
     connection.execute(update(lists).values(revision=revision))
     connection.execute(
         update(state).values(store_id=uuid.uuid4().hex, revision=revision, changes_after=revision)

@@ -235,8 +235,11 @@ def open_store(database: str, data_dir: Path, *, create: bool = True) -> Store:
     return Store(adapter)
 
 
-def migrate_store(database: str, data_dir: Path) -> tuple[str, str]:
+def migrate_store(database: str, data_dir: Path, *, accept_later: bool = False) -> tuple[str, str]:
     """Bring a database's tables to what this program knows; what they were and are.
+
+    Args:
+        accept_later: as `migrate` takes it.
 
     Raises:
         StoreUnavailableError: it cannot be reached, or is of a later release.
@@ -246,7 +249,7 @@ def migrate_store(database: str, data_dir: Path) -> tuple[str, str]:
     adapter = database_of(database, data_dir)
     try:
         with translated(adapter.name):
-            return migrate(adapter)
+            return migrate(adapter, accept_later=accept_later)
     finally:
         adapter.close()
 

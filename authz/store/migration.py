@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from authz.errors import StoreUnavailableError
 from authz.store.metadata import metadata
 from authz.store.records import Account, Zone
-from authz.store.schema import SCHEMA, schema_of
+from authz.store.schema import SCHEMA, schema_of, works_with
 from authz.store.tables import state
 from authz.store.zones import Zones
 
@@ -32,8 +32,14 @@ DEFAULT_NAME: Final = "default"
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
-def migrate(database: Database, scripts: Path = SCRIPTS) -> tuple[str, str]:
+def migrate(
+    database: Database, scripts: Path = SCRIPTS, *, accept_later: bool = False
+) -> tuple[str, str]:
     """Bring the tables up to date, in one transaction; which version they were of and are.
+
+    Args:
+        accept_later: whether tables of a later release are left as they are and taken for well,
+            when this program can work with them.
 
     Raises:
         StoreUnavailableError: they are of a later release.
@@ -45,6 +51,8 @@ def migrate(database: Database, scripts: Path = SCRIPTS) -> tuple[str, str]:
         database.lock_schema(connection)
         before = schema_of(connection)
         if before is not None and before > int(head):
+            if accept_later and works_with(connection):
+                return f"{before:04}", f"{before:04}"
             raise StoreUnavailableError(
                 f"the database's tables are of a later release ({before}, this is {SCHEMA})",
                 hint="nothing was changed; use that release's authz db migrate",

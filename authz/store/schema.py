@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from authz.store.engine import Database
 
 #: The number of this program's tables, that of the last migration; one more with each.
-SCHEMA: Final = 10
+SCHEMA: Final = 11
 
 #: Where Alembic keeps the name of the last migration that was run.
 _VERSIONS: Final = table("alembic_version", column("version_num"))
@@ -62,6 +62,12 @@ def check_schema(database: Database, *, create: bool) -> None:
             hint=_MIGRATE,
             where=database.name,
         )
+
+
+def works_with(connection: Connection) -> bool:
+    """Whether this program can work with tables that are those of its release or of a later one."""
+    minimum = _minimum(connection)
+    return minimum is not None and minimum <= SCHEMA
 
 
 def schema_of(connection: Connection) -> int | None:

@@ -25,6 +25,7 @@ from authz.store.events import Events
 from authz.store.hosts import Hosts
 from authz.store.list_operations import ListOperations
 from authz.store.lists import Lists
+from authz.store.moments import Moment, moment_of, unchanged
 from authz.store.published import PublishedCrls
 from authz.store.revocations import Revocations
 from authz.store.rule_drafts import RuleDrafts
@@ -134,6 +135,15 @@ class Session:
     def store_id(self) -> str:
         """Which database this is: what was restored into it makes it another one."""
         return str(self._connection.execute(select(state.c.store_id)).scalar_one())
+
+    @cached_property
+    def moment(self) -> Moment:
+        """What this transaction sees, and where that came from."""
+        return moment_of(self._connection)
+
+    def note_unchanged(self) -> None:
+        """Write down that the store is as the backup was that it was just restored from."""
+        unchanged(self._connection)
 
 
 def next_revision(connection: Connection) -> int:

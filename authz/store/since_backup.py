@@ -3,6 +3,7 @@
 
 A restored backup would undo it without anybody noticing. Here it is found, before the database is
 cleared; what is done with it is in services.restoring. What was made laxer since is not looked at.
+Which of the two is the later one, and whether they are of one store at all, is in `moments`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from sqlalchemy import select
 from authz.errors import InvalidInputError, StoreError
 from authz.store.authorities import Authorities
 from authz.store.hosts import Hosts
+from authz.store.moments import ANCESTORS, HAS_ANCESTORS, STATE, Moment, moment_of
 from authz.store.records import Revocation
 from authz.store.rows import columns_of, record_of
-from authz.store.session import last_revision
 from authz.store.sqlite import read_only
-from authz.store.tables import revocations, state
+from authz.store.tables import revocations
 from authz.store.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ class Since:
     """What changed between a backup and the database that it takes the place of.
 
     Attributes:
-        backup_revision: the moment of the backup.
-        is_known: whether the database was a later one: else the rest says nothing.
+        backup: the moment of the backup.
+        is_known: whether the database came after the backup: then the rest is all that changed.
+        is_other: whether it came neither after nor before it, as that of another installation, or
+            one that was restored from an earlier backup. What is stricter in it counts, where the
+            two have an authority or a token in common; what else came after the backup is unknown.
         revoked: serial numbers that are on their list now and not in the backup.
         tokens: tokens of the backup as they are now: revoked, rolled, or with other permissions.
         distrusted: certificates that their authority has in the backup, and has no more, or is gone
@@ -49,47 +53,62 @@ class Since:
         untied: hosts that ask for an authority in the backup, and do no more.
     """
 
-    backup_revision: int
+    backup: Moment
     is_known: bool
+    is_other: bool = False
     revoked: tuple[Revocation, ...] = ()
     tokens: tuple[Token, ...] = ()
     distrusted: tuple[AuthorityCertificate, ...] = ()
     untied: tuple[HostAssociation, ...] = ()
 
 
-def since_backup(current: Connection, backup: Connection) -> Since:
+def since_backup(current: Connection, backup: Connection, *, is_new: bool) -> Since:
     """Compare a database, which nobody else writes to now, with a backup.
 
-    Of one that is not later than the backup nothing is taken over: what it has and the backup has
-    not was undone before the backup was made.
+    Of one that the backup came after nothing is taken over but ended tokens, which nobody gives
+    back: what else it has and the backup has not was undone before the backup was made.
+
+    Args:
+        is_new: whether nobody has used the database yet.
     """
-    moment = last_revision(backup)
+    moment, now = moment_of(backup), moment_of(current)
     # The caller took a revision: the last one that counted is the one before. Tokens change
     # without one, so at the same moment of the same store this is the later of the two as well.
-    now = last_revision(current) - 1
-    same = select(state.c.store_id)
-    is_same = current.execute(same).scalar_one() == backup.execute(same).scalar_one()
-    if now < moment or (now == moment and not is_same):
-        return Since(backup_revision=moment, is_known=False)
+    now = replace(now, revision=now.revision - 1)
+    is_known = now.follows(moment)
+    tokens = _tokens(current, backup)
+    if not is_known:
+        # Of somebody else's, only an end is sure to be stricter.
+        tokens = tuple(one for one in tokens if one.revoked_at is not None)
+    if not is_known and (is_new or moment.supersedes(now)):
+        return Since(backup=moment, is_known=False, tokens=tokens)
     then = {one.id for one in Authorities(backup).all()}
+    if not is_known:
+        # Only of what both know can it be said that it ended.
+        then &= {one.id for one in Authorities(current).all()}
     kept = {one.id for one in Authorities(current).certificates()}
     asked = {_tie(one) for one in Hosts(current).all()}
     return Since(
-        backup_revision=moment,
-        is_known=True,
+        backup=moment,
+        is_known=is_known,
+        is_other=not is_known,
         revoked=tuple(one for one in _revoked(current, backup) if one.authority_id in then),
-        tokens=_tokens(current, backup),
+        tokens=tokens,
         distrusted=tuple(
             one
             for one in Authorities(backup).certificates()
             if one.authority_id in then and one.id not in kept
         ),
-        untied=tuple(one for one in Hosts(backup).all() if _tie(one) not in asked),
+        untied=tuple(
+            one
+            for one in Hosts(backup).all()
+            if one.authority_id in then and _tie(one) not in asked
+        ),
     )
 
 
-def revoked_in(file: Path) -> tuple[int, dict[str, list[int]]]:
-    """The revision of an SQLite database of any release, and the serial numbers on its lists by
+def revoked_in(file: Path) -> tuple[Moment, dict[str, list[int]]]:
+    """The moment of an SQLite database of any release, and the serial numbers on its lists by
     their authority's identifier: for one that was put aside.
 
     Raises:
@@ -98,7 +117,9 @@ def revoked_in(file: Path) -> tuple[int, dict[str, list[int]]]:
     serials: dict[str, list[int]] = {}
     try:
         with closing(read_only(file)) as connection:
-            (revision,) = connection.execute("SELECT revision FROM state").fetchone()
+            store_id, revision = connection.execute(STATE).fetchone()
+            known = connection.execute(HAS_ANCESTORS).fetchone() is not None
+            ancestors = dict(connection.execute(ANCESTORS).fetchall()) if known else {}
             for authority_id, serial in connection.execute(
                 "SELECT authority_id, serial FROM revocations"
             ):
@@ -109,7 +130,7 @@ def revoked_in(file: Path) -> tuple[int, dict[str, list[int]]]:
             where=str(file),
             hint="name the file of an SQLite database that was put aside",
         ) from error
-    return int(revision), serials
+    return Moment(store_id=store_id, revision=int(revision), ancestors=ancestors), serials
 
 
 def _revoked(current: Connection, backup: Connection) -> list[Revocation]:

@@ -43,6 +43,14 @@ state: Final = Table(
     Column("changes_after", Large, nullable=False),
 )
 
+#: The stores that this one was restored from (store.moments), and until which of their revisions.
+store_ancestors: Final = Table(
+    "store_ancestors",
+    metadata,
+    Column("store_id", Id, primary_key=True),
+    Column("revision", Large, nullable=False),
+)
+
 accounts: Final = Table(
     "accounts",
     metadata,

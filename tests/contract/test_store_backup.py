@@ -47,6 +47,7 @@ from authz.store.tables import (
     revocations,
     rulesets,
     state,
+    store_ancestors,
 )
 from tests.factories.pki import AT
 from tests.factories.stored import (
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 REVOKED = CertificateStatus.REVOKED
 
 #: What a restored store has of its own.
-_OWN = {state.name, revocation_changes.name, "sessions"}
+_OWN = {state.name, store_ancestors.name, revocation_changes.name, "sessions"}
 
 
 def fill(store: Store) -> None:

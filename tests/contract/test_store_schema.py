@@ -156,6 +156,23 @@ def test_this_program_works_while_and_after_a_later_one_adds_to_the_tables(
         migrate_store(place.database, place.data_dir)
 
 
+def test_tables_of_a_later_release_are_accepted_where_this_one_works_with_them(
+    place: Place, store: Store, tmp_path: Path
+) -> None:
+    """As after a rollback, by a pipeline that migrates each time."""
+    _migrate(place, _later(tmp_path))
+    fill(store)
+    before, head = everything(store), f"{schema.SCHEMA + 1:04}"
+
+    assert migrate_store(place.database, place.data_dir, accept_later=True) == (head, head)
+    assert everything(store) == before
+
+    with store.write() as session:
+        session._connection.execute(update(state).values(schema_minimum=schema.SCHEMA + 1))
+    with pytest.raises(StoreUnavailableError, match="later release"):
+        migrate_store(place.database, place.data_dir, accept_later=True)
+
+
 def test_a_backup_of_a_later_database_is_not_restored_by_this_program(
     place: Place, store: Store, tmp_path: Path
 ) -> None:

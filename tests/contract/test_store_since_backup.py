@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,14 +21,16 @@ from authz.services.authority_lifecycle import (
 from authz.services.distrust import distrust_authority
 from authz.services.hosts import add_host
 from authz.services.permissions import EVERYTHING
-from authz.services.restoring import Enforced, Restored, restore_backup
+from authz.services.restoring import Enforced
 from authz.services.tokens import create_token, list_tokens, revoke_token, roll_token
 from authz.store.backup import backup
 from authz.store.checking import check
 from authz.store.engine import open_store
+from authz.store.moments import Moment
 from authz.store.since_backup import revoked_in
 from tests.factories.pki import root
 from tests.factories.populated import World
+from tests.factories.restoring import restored, revoked_serials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,25 +48,8 @@ def world(place: Place) -> Iterator[World]:
         yield made
 
 
-def restored(place: Place, file: Path, *enforced: Enforced) -> Restored:
-    return restore_backup(
-        place.database,
-        place.data_dir,
-        file,
-        replace=True,
-        enforced=enforced,
-        actor="tester",
-        at=time.time(),
-    )
-
-
-def revoked(store: Store) -> set[str]:
-    with store.read() as session:
-        return {
-            one.serial
-            for authority in session.authorities.all()
-            for one in session.revocations.all(authority.id)
-        }
+def later(moment: Moment, revisions: int) -> Moment:
+    return replace(moment, revision=moment.revision + revisions)
 
 
 def status(store: Store, certificate_id: str) -> str:
@@ -84,7 +71,7 @@ def test_what_was_revoked_since_stays_revoked(place: Place, world: World, tmp_pa
     done = restored(place, tmp_path / "b.db")
 
     serials = {one.certificate.serial for one in (before, since, restored_since)}
-    assert revoked(world.store) == serials | {"ABC"}
+    assert revoked_serials(world.store) == serials | {"ABC"}
     assert status(world.store, since.certificate.id) == "revoked"
     assert done.is_compared
     assert sorted(done.revoked) == sorted([("Acme", since.certificate.serial), ("Acme", "ABC")])
@@ -104,18 +91,17 @@ def test_a_backup_that_is_later_is_not_made_stricter_by_what_was_before(
     backup(world.store, tmp_path / "late.db")
     with closing(world.store):
         pass
-    # A machine of its own that is still at the first one.
-    from authz.store.backup import restore
+    # A spare machine, which is still at the first one.
     from tests.contract.conftest import Place as Directory
 
     other = Directory("sqlite", tmp_path / "other")
-    restore(other.database, other.data_dir, tmp_path / "early.db", actor="t", at=time.time())
+    restored(other, tmp_path / "early.db")
 
     done = restored(other, tmp_path / "late.db")
 
     with closing(other.open()) as store:
-        assert revoked(store) == set()
-    assert (done.is_compared, done.revoked) == (False, [])
+        assert revoked_serials(store) == set()
+    assert (done.is_compared, done.is_other, done.revoked) == (False, False, [])
 
 
 def test_what_belongs_to_an_authority_that_the_backup_has_not_is_left(
@@ -187,9 +173,10 @@ def test_where_the_database_is_gone_the_snapshot_still_knows(
 ) -> None:
     alice, bob = world.issue("alice"), world.issue("bob")
     world.revoke(bob)
-    revision = backup(world.store, tmp_path / "b.db")
+    backup(world.store, tmp_path / "b.db")
     with world.store.read() as session:
         (authority,) = session.authorities.all()
+        moment = session.moment
     serials = {
         authority.id: [int(one.certificate.serial, 16) for one in (alice, bob)],
         "f" * 32: [1],
@@ -197,11 +184,11 @@ def test_where_the_database_is_gone_the_snapshot_still_knows(
     from tests.contract.conftest import Place as Directory
 
     new = Directory("sqlite", tmp_path / "new")
-    older = Enforced(revision=revision, serials=serials)
+    older = Enforced(moment=moment, serials=serials)
     assert restored(new, tmp_path / "b.db", older).revoked == []
 
-    snapshot = Enforced(revision=revision + 1, serials=serials)
-    aside = Enforced(revision=revision + 2, serials={authority.id: [0xABC]})
+    snapshot = Enforced(moment=later(moment, 1), serials=serials)
+    aside = Enforced(moment=later(moment, 2), serials={authority.id: [0xABC]})
     new = Directory("sqlite", tmp_path / "newer")
     done = restored(new, tmp_path / "b.db", snapshot, aside, older)
 
@@ -225,8 +212,9 @@ def test_nothing_is_taken_over_when_nothing_could_be_restored(
         def keys(self) -> Any:
             raise NotFoundError("on the way")
 
+    broken = Enforced(moment=Moment(store_id="another", revision=10**6), serials=Broken(serials))
     with pytest.raises(NotFoundError, match="on the way"):
-        restored(place, tmp_path / "b.db", Enforced(revision=10**6, serials=Broken(serials)))
+        restored(place, tmp_path / "b.db", broken)
 
     assert status(world.store, alice.certificate.id) == "revoked"
     with world.store.read() as session:
@@ -239,12 +227,23 @@ def test_a_database_that_was_put_aside_says_what_was_revoked(tmp_path: Path) -> 
         world.protect()
         world.revoke_serial(0xABC)
         with store.read() as session:
-            revision = session.revision
+            moment = session.moment
             (authority,) = session.authorities.all()
 
-        assert revoked_in(tmp_path / "authz.db") == (revision, {authority.id: [0xABC]})
+        assert revoked_in(tmp_path / "authz.db") == (moment, {authority.id: [0xABC]})
 
     (tmp_path / "other").write_bytes(b"no database at all" * 100)
     for file in (tmp_path / "other", tmp_path / "nothing"):
         with pytest.raises(InvalidInputError, match="no revocations can be read"):
             revoked_in(file)
+
+
+def test_a_database_of_a_release_that_knew_no_ancestors_says_it_too(tmp_path: Path) -> None:
+    with closing(open_store("sqlite", tmp_path)) as store:
+        World(store).protect()
+        with store.read() as session:
+            moment = session.moment
+    with closing(sqlite3.connect(tmp_path / "authz.db")) as connection:
+        connection.execute("DROP TABLE store_ancestors")
+
+    assert revoked_in(tmp_path / "authz.db") == (moment, {})

@@ -122,7 +122,9 @@ def test_services_select_the_pods_and_ports_that_there_are(name: str) -> None:
     release = release_of(name)
     labels = release.workload["spec"]["template"]["metadata"]["labels"]
     containers = [*release.pod.get("initContainers", ()), *release.pod["containers"]]
-    ports = {port["name"]: port["containerPort"] for one in containers for port in one["ports"]}
+    ports = {
+        port["name"]: port["containerPort"] for one in containers for port in one.get("ports", ())
+    }
 
     assert selected(labels, release.workload["spec"]["selector"]["matchLabels"])
     for service in release.all("Service"):

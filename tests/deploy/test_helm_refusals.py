@@ -84,6 +84,8 @@ REFUSED = [
         {"settings.certificate_source": "xfcc"},
         "the Envoy of this chart sends source.certificate",
     ),
+    ("sidecar-policy", {"tests.grpc": True}, "tests.grpc: there is no Service that answers"),
+    ("deployment-postgresql", {"tests.grpc": True}, "tests.grpc: there is no Service"),
     ("sidecar-postgresql", {"grpc.portPerWorker": False}, "cannot share one Unix socket"),
     (
         "deployment-policy",

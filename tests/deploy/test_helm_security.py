@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories.helm import VALUES, Release, release_of, render, values_of
+from tests.factories.helm import VALUES, Release, changed, release_of, render, values_of
 
 pytestmark = pytest.mark.deploy
 
@@ -29,8 +29,9 @@ VOLUMES = {
 
 
 def pods(release: Release) -> list[Any]:
-    """The spec of every pod, that of `helm test` included."""
-    return [release.pod, *(one["spec"] for one in release.all("Pod"))]
+    """The spec of every pod, those of `helm test` and of hooks included."""
+    hooks = [one["spec"]["template"]["spec"] for one in release.all("Job")]
+    return [release.pod, *(one["spec"] for one in release.all("Pod")), *hooks]
 
 
 def containers(pod: Any) -> list[Any]:
@@ -202,6 +203,22 @@ def test_the_pod_of_helm_test_has_the_labels_that_let_it_in() -> None:
 
     assert pod["metadata"]["labels"].items() >= labels_of_test().items()
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+
+
+def test_the_pod_of_helm_test_may_ask_for_health_only_where_that_is_wanted() -> None:
+    """It could claim any certificate there, as whoever takes its labels could."""
+    peer = {"podSelector": {"matchLabels": labels_of_test()}}
+    values = values_of("deployment-policy")
+    without, wanted = (
+        rules(render(changed(values, "tests.grpc", value)))["grpc"] for value in (False, True)
+    )
+
+    assert peer not in without
+    assert wanted == [*without, peer]
+    nobody = changed(changed(values, "networkPolicy.clients", []), "tests.grpc", True)
+    assert rules(render(nobody))["grpc"] == [peer]
+    off = changed(changed(values, "tests.grpc", True), "tests.enabled", False)
+    assert peer not in rules(render(off))["grpc"]
 
 
 def test_what_may_be_reached_is_what_the_form_needs() -> None:

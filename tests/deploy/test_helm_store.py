@@ -16,6 +16,7 @@ import pytest
 import authz
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask
+from authz.store.schema import SCHEMA
 from tests.factories.accepted import accepted
 from tests.factories.helm import CHART, changed, render, values_of
 from tests.factories.mounts import mount_pod
@@ -58,7 +59,18 @@ class StorePod:
         self.home = home
 
     def start(self) -> Child:
-        """As kubelet does, until it is ready."""
+        """As kubelet does, until it is ready: first the container that migrates, to its end."""
+        (first,) = self.release.pod["initContainers"]
+        self.migrated = subprocess.run(
+            [
+                *(sys.executable, "-m", "authz"),
+                *(self.pod.localized("migrate", one) for one in first["args"]),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
         arguments = [self.pod.localized("authz", one) for one in self.release.container()["args"]]
         child = self.children.start(
             "authz", [sys.executable, "-m", "authz", *arguments], self.home / "authz.log"
@@ -108,6 +120,7 @@ def pod(tmp_path: Path) -> Iterator[StorePod]:
 
 def test_a_pod_with_a_store_and_the_one_after_it(pod: StorePod) -> None:
     first = pod.start()
+    assert pod.migrated == f"ok: from no tables to {SCHEMA:04}\n"
 
     # The first token is the secret's, and the API takes it.
     first.wait_until(lambda: pod.helm_test().returncode == 0, "the first token counts")
@@ -128,6 +141,7 @@ def test_a_pod_with_a_store_and_the_one_after_it(pod: StorePod) -> None:
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
     pod.start()
+    assert pod.migrated == f"ok: the tables are those of this release ({SCHEMA:04})\n"
 
     assert "acme" in pod.command("ca", "list").stdout
     assert pod.command("cert", "issue", "--label", "a", "--days", "1", "--json").returncode == 0

@@ -1,73 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/kubernetes/store.yaml as processes: its settings and its secret, on a real PostgreSQL.
-
-TLS with verification of the name, a password from the environment, and the passphrase in a file as
-Kubernetes mounts it for a group (fsGroup): everything but the cluster.
-"""
+"""deploy/kubernetes/store.yaml and migrate.yaml as processes (tests.factories.kubernetes_store)."""
 
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
-from authz.demo.processes import Children, free_port
+from authz.demo.processes import Children
 from authz.demo.stack import ask
+from authz.store.schema import SCHEMA
 from tests.factories.accepted import accepted
-from tests.factories.postgres import require_postgres, running_server
-from tests.factories.relocated import bind_commands, python
-from tests.factories.shipped import DEPLOY, make_certificates, of_kind
+from tests.factories.kubernetes_store import STORE, Pod, database
+from tests.factories.postgres import require_postgres
+from tests.factories.releases import later_release
+from tests.factories.shipped import DEPLOY, of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.factories.postgres import Server
-
 pytestmark = [pytest.mark.deploy, pytest.mark.postgres]
 
-STORE = DEPLOY / "kubernetes" / "store.yaml"
-PASSWORD = "not-the-one-of-the-example"
-#: The user of the pod.
-USER = 65532
+MIGRATE = DEPLOY / "kubernetes" / "migrate.yaml"
 
 
-@contextmanager
-def database(home: Path) -> Iterator[Server]:
-    """A PostgreSQL for `localhost` that takes TLS and passwords alone, over TCP."""
-    certificates = make_certificates(home / "certs")
-    own = home / "postgresql"
-    own.mkdir()
-    for name in ("server.crt", "server.key"):
-        shutil.copy(certificates / name, own)
-    (own / "server.key").chmod(0o600)
-    (own / "hba").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
-    if os.geteuid() == 0:
-        owner = pwd.getpwnam("postgres")
-        for one in (own, *own.iterdir()):
-            os.chown(one, owner.pw_uid, owner.pw_gid)
-    with running_server(
-        f"-c ssl=on -c ssl_cert_file={own}/server.crt -c ssl_key_file={own}/server.key "
-        f"-c hba_file={own}/hba"
-    ) as server:
-        with psycopg.connect(
-            host=str(server.directory), port=server.port, user="postgres", autocommit=True
-        ) as connection:
-            connection.execute(f"CREATE ROLE authz LOGIN PASSWORD '{PASSWORD}'")
-            connection.execute(
-                "CREATE DATABASE authz OWNER authz ENCODING 'UTF8' TEMPLATE template0"
-            )
-        yield server
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def home() -> Iterator[Path]:
     require_postgres()
     if os.geteuid() != 0:
@@ -77,60 +40,6 @@ def home() -> Iterator[Path]:
     home.chmod(0o755)
     yield home
     shutil.rmtree(home)
-
-
-class Pod:
-    """A process with the settings, the environment and the user of a pod."""
-
-    def __init__(self, home: Path, server: Server) -> None:
-        self.home = home
-        self.metrics = f"127.0.0.1:{free_port()}"
-        self.data = home / "data"
-        self.data.mkdir()
-        os.chown(self.data, USER, USER)
-        secret = home / "secret" / "key-passphrase"
-        secret.parent.mkdir()
-        secret.write_text("a passphrase\n", encoding="utf-8")
-        # As a volume of a secret with defaultMode 0400 and fsGroup: of root, for the group.
-        os.chown(secret, 0, USER)
-        secret.chmod(0o440)
-        text: str = of_kind(STORE, "ConfigMap")["data"]["authz.yaml"]
-        for theirs, ours in (
-            ("postgresql.database.svc.cluster.local:5432", f"localhost:{server.port}"),
-            ("/etc/authz/database/ca.crt", str(home / "certs" / "server-ca.crt")),
-            ("/run/secrets/authz/key-passphrase", str(secret)),
-            ("/var/lib/authz", str(self.data)),
-            ("0.0.0.0:50051", f"127.0.0.1:{free_port()}"),
-            ("0.0.0.0:9464", self.metrics),
-            ("127.0.0.1:8080", f"127.0.0.1:{free_port()}"),
-        ):
-            assert theirs in text
-            text = text.replace(theirs, ours)
-        self.settings = home / "authz.yaml"
-        self.settings.write_text(text, encoding="utf-8")
-
-    def command(self, *arguments: str, password: str = PASSWORD) -> list[str]:
-        """`kubectl exec … authz …`: as the pod's user, with its environment."""
-        place = str(self.home / "relocated")
-        enter = f'{bind_commands(place)}exec "$@"'
-        return [
-            *("unshare", "--mount", "sh", "-euc", enter, "sh"),
-            *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"),
-            # What an engine gives to a user that is not in /etc/passwd.
-            *("env", "HOME=/", f"PGPASSWORD={password}"),
-            *(*python(place), "-m", "authz", *arguments, "--config", str(self.settings)),
-        ]
-
-    def run(self, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
-        """What a command in the pod says."""
-        return subprocess.run(
-            self.command(*arguments, password=password),
-            cwd=self.data,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
 
 
 def test_it_answers_by_the_database_and_keeps_keys_there(home: Path) -> None:
@@ -152,3 +61,68 @@ def test_it_answers_by_the_database_and_keeps_keys_there(home: Path) -> None:
         assert wrong.returncode == 2
         assert "password authentication failed" in wrong.stderr
     accepted(STORE, "PostgreSQL, authz", "its settings and secret run: TLS, password, passphrase")
+
+
+def job_of(pod: Pod) -> subprocess.Popen[str]:
+    """The container of migrate.yaml, started in the place of the pod's own."""
+    (container,) = of_kind(MIGRATE, "Job")["spec"]["template"]["spec"]["containers"]
+    *arguments, option, settings = container["args"]
+    assert (option, settings) == ("--config", "/etc/authz/authz.yaml")
+    assert [one["name"] for one in container["env"]] == ["PGPASSWORD"]
+    return subprocess.Popen(
+        pod.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def ended(*jobs: subprocess.Popen[str]) -> list[tuple[int, str]]:
+    """Status and words of each."""
+    found = []
+    for one in jobs:
+        said, _ = one.communicate(timeout=120)
+        found.append((one.returncode, said.strip()))
+    return found
+
+
+def test_replicas_that_start_at_once_and_a_job_before_the_next_release(home: Path) -> None:
+    later = home / "later"
+    later_release(later)
+    with ExitStack() as stack:
+        server = stack.enter_context(database(home))
+        children = stack.enter_context(Children())
+        # The first installation: two replicas meet an empty database, and no Job was run.
+        pods = [Pod(home, server, name) for name in ("first", "second")]
+        nodes = [
+            children.start(pod.own.name, pod.command("serve"), pod.own / "log") for pod in pods
+        ]
+        for pod, node in zip(pods, nodes, strict=True):
+            node.wait_until(lambda pod=pod: ask(pod.metrics, "/readyz")[0] == 200, "it was ready")
+
+        # A pod of the next release is not ready by itself, and says what it waits for.
+        new = Pod(home, server, "new", later)
+        early = children.start("early", new.command("serve"), new.own / "log")
+        early.wait_until(lambda: "of an earlier release" in early.tail(), "it said why")
+        assert ask(new.metrics, "/readyz")[0] == 503
+
+        # The Job twice at once, as when two pipelines deploy: one waits for the other.
+        again = Pod(home, server, "again", later)
+        said = sorted(ended(job_of(new), job_of(again)))
+        assert said == [
+            (0, f"ok: from {SCHEMA:04} to {SCHEMA + 1:04}"),
+            (0, f"ok: the tables are those of this release ({SCHEMA + 1:04})"),
+        ]
+        early.wait_until(lambda: ask(new.metrics, "/readyz")[0] == 200, "the new one was ready")
+
+        # The old ones went on, go on, and write.
+        assert [ask(pod.metrics, "/readyz")[0] for pod in pods] == [200, 200]
+        assert [node.is_running for node in nodes] == [True, True]
+        made = pods[0].run("ca", "create", "--name", "devices")
+        assert made.returncode == 0, made.stderr
+
+        # Back, by somebody who runs the Job each time: the old image leaves the tables alone.
+        works = (
+            f"ok: the tables are of a later release ({SCHEMA + 1:04}), which this one works with"
+        )
+        assert ended(job_of(pods[1])) == [(0, works)]
+        refused = pods[1].run("db", "migrate")
+        assert (refused.returncode, "of a later release" in refused.stderr) == (2, True)
+    accepted(MIGRATE, "PostgreSQL, authz", "its command: twice at once, under pods of before")

@@ -125,8 +125,11 @@ def mount_pod(release: Release, home: Path, given: Mapping[str, Mapping[str, byt
 
 
 def _reader_of(spec: Any, volume: str) -> str:
-    """The container that mounts a volume."""
-    for container in [*spec.get("initContainers", ()), *spec["containers"]]:
-        if volume in {one["name"] for one in container["volumeMounts"]}:
-            return str(container["name"])
-    raise AssertionError(f"nobody mounts {volume}")
+    """The container that mounts a volume: of several, the one that sees the most of the pod."""
+    readers = [
+        container
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]
+        if volume in {one["name"] for one in container["volumeMounts"]}
+    ]
+    assert readers, f"nobody mounts {volume}"
+    return str(max(readers, key=lambda one: len(one["volumeMounts"]))["name"])

@@ -13,6 +13,7 @@ from authz.node.control.takeover import lists_of, store_part
 from authz.node.data_directory import SNAPSHOTS
 from authz.node.snapshot_file import latest_snapshot
 from authz.services.restoring import Enforced
+from authz.store.moments import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,4 +29,5 @@ def enforced_in(data_dir: Path) -> Enforced | None:
         identifier: Serials(listed.base, listed.added, listed.restored)
         for identifier, listed in lists_of(built).items()
     }
-    return Enforced(revision=built.revision, serials=serials)
+    moment = Moment(store_id=built.store_id, revision=built.revision, ancestors=built.ancestors)
+    return Enforced(moment=moment, serials=serials)

@@ -28,6 +28,7 @@ def position_of(built: StoreModel, database: str) -> Position:
         mark=built.mark,
         keys=tuple(built.by_key),
         database=database,
+        ancestors=dict(built.ancestors),
     )
 
 
@@ -46,6 +47,7 @@ def store_part(content: SnapshotContent) -> StoreModel | None:
         authorities=position.authorities,
         mark=position.mark,
         by_key=_by_key(content.model, position.keys),
+        ancestors=position.ancestors,
     )
 
 

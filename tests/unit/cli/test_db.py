@@ -23,6 +23,8 @@ from tests.factories.policies import site
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from authz.store.moments import Moment
+
 
 @pytest.fixture
 def damaged(tmp_path: Path) -> Path:
@@ -145,19 +147,19 @@ def test_a_damaged_file_is_told_of_and_replaced(
     assert _check(data) == 0
 
 
-def _acme(directory: Path) -> tuple[str, int]:
-    """The identifier of the only authority, and the revision of the store."""
+def _acme(directory: Path) -> tuple[str, Moment]:
+    """The identifier of the only authority, and the moment of the store."""
     with closing(open_store("sqlite", directory)) as store, store.read() as session:
         (one,) = session.authorities.all()
-        return one.id, session.revision
+        return one.id, session.moment
 
 
 def _snapshot(directory: Path, *refused: int) -> None:
     """What is enforced: a snapshot of the store, later than anything in it."""
-    identifier, revision = _acme(directory)
+    identifier, moment = _acme(directory)
     position = Position(
-        store_id="s",
-        revision=revision + 9,
+        store_id=moment.store_id,
+        revision=moment.revision + 9,
         authorities={"acme": identifier},
         mark="m",
         database="d",
@@ -235,3 +237,30 @@ def test_hosts_that_ask_again_are_named(kept: Path, capsys: pytest.CaptureFixtur
     assert "Acme trusts a certificate again that was removed: " in err
     assert "if its key leaked: authz incident distrust Acme" in err
     assert "nothing here knows" not in err
+
+
+def test_a_store_of_another_installation_is_told_of(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many changes it has seen."""
+    for number in range(9):
+        _ends("cert", "revoke", "--ca", "Acme", "--serial", f"{number + 1:02X}")
+    _ends("db", "migrate", "--data-dir", "elsewhere")
+    with closing(open_store("sqlite", tmp_path / "elsewhere")) as store, store.write() as session:
+        session.tokens.all()
+    _ends("db", "backup", "other.db", "--data-dir", "elsewhere")
+    capsys.readouterr()
+
+    assert _ends("db", "restore", "other.db", "--replace", "--yes", "--json") == 0
+
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert (said["other_store"], said["compared"], said["database_compared"]) == (
+        True,
+        False,
+        False,
+    )
+    assert said["revoked_since"] == []
+    assert "what was replaced is of another store, or came from another backup" in err
+    assert "such a certificate is accepted again" in err
+    assert "nothing here knows which tokens, CAs and hosts ended after the backup" in err

@@ -91,8 +91,15 @@ def test_a_port_that_the_system_chose_is_the_running_node_s(
 
     assert run(tmp_path, settings) == 1
     assert "no node is running in" in capsys.readouterr().err
-    AddressesFile(tmp_path / "data").write(grpc=[], metrics=node.address)
+    running = AddressesFile(tmp_path / "data")
+    running.write(grpc=[], metrics=node.address)
+    left = running.path.read_bytes()
     assert run(tmp_path, settings) == 0
+    # It was killed: what it left names a port that may be anybody's.
+    running.remove()
+    running.path.write_bytes(left)
+    assert run(tmp_path, settings) == 1
+    assert "no node is running in" in capsys.readouterr().err
 
 
 def test_nobody_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
-from authz.node.addresses_file import AddressesFile, read_addresses
+from authz.node.addresses_file import AddressesFile, metrics_address, read_addresses
 from authz.observability.log import flush
 
 if TYPE_CHECKING:
@@ -26,8 +31,10 @@ def test_it_says_where_the_node_listens(tmp_path: Path) -> None:
         "sds": None,
         "publication": None,
         "admin": None,
+        "locked": True,
     }
     assert [path.name for path in file.path.parent.iterdir()] == ["addresses.json"]
+    file.remove()
 
 
 def test_it_is_gone_afterwards(tmp_path: Path) -> None:
@@ -38,11 +45,76 @@ def test_it_is_gone_afterwards(tmp_path: Path) -> None:
 
 
 def test_one_that_another_node_has_written_since_stays(tmp_path: Path) -> None:
+    """In containers both of them are process 1."""
+    first, second = AddressesFile(tmp_path), AddressesFile(tmp_path)
+    first.write(grpc=[], metrics="127.0.0.1:1")
+    second.write(grpc=[], metrics="127.0.0.1:2")
+
+    first.remove()
+
+    assert read_addresses(tmp_path)["metrics"] == "127.0.0.1:2"
+    second.remove()
+    assert not second.path.exists()
+    second.remove()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from authz.node.addresses_file import AddressesFile
+file = AddressesFile(Path(sys.argv[1]))
+file.write(grpc=["127.0.0.1:1"], metrics="127.0.0.1:2")
+print("written", flush=True)
+sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_node_left_says_nothing_whatever_its_number(tmp_path: Path) -> None:
+    """As when a container ends by a signal and the next one, process 1 again, has its volume."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as node:
+        assert node.stdin is not None
+        assert node.stdout is not None
+        assert node.stdout.readline() == b"written\n"
+        assert metrics_address(tmp_path) == "127.0.0.1:2"
+    assert node.returncode == -signal.SIGKILL
+
+    left = json.loads((tmp_path / "addresses.json").read_text())
+    (tmp_path / "addresses.json").write_text(json.dumps({**left, "pid": os.getpid()}))
+    assert read_addresses(tmp_path) == {}
+    assert metrics_address(tmp_path) is None
+
+    AddressesFile(tmp_path).remove()
+    assert (tmp_path / "addresses.json").exists()
+    mine = AddressesFile(tmp_path)
+    mine.write(grpc=["127.0.0.1:3"], metrics=None)
+    assert read_addresses(tmp_path)["grpc"] == ["127.0.0.1:3"]
+    mine.remove()
+
+
+def test_one_that_an_earlier_release_wrote_counts_without_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "addresses.json").write_text('{"pid": 1, "metrics": "127.0.0.1:1"}')
+
+    assert metrics_address(tmp_path) == "127.0.0.1:1"
+
+
+def test_where_there_are_no_locks_what_is_there_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_file: object, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
     file = AddressesFile(tmp_path)
-    file.write(grpc=[], metrics=None)
-    file.path.write_text('{"pid": 1}')
+    file.write(grpc=[], metrics="127.0.0.1:1")
+
+    assert metrics_address(tmp_path) == "127.0.0.1:1"
     file.remove()
-    assert file.path.exists()
+    assert not file.path.exists()
 
 
 def test_a_directory_that_cannot_be_written_to_is_only_logged(

@@ -109,9 +109,11 @@ def test_a_running_authz_is_found_where_the_system_put_it(
 ) -> None:
     metrics = {"/metrics": b'authz_certificates_total{result="absent",source="envoy"} 99\n'}
     with server(pages(envoy.config())) as admin, server(metrics) as own:
-        AddressesFile(tmp_path / "authz-data").write(grpc=["127.0.0.1:50051"], metrics=own)
+        running = AddressesFile(tmp_path / "authz-data")
+        running.write(grpc=["127.0.0.1:50051"], metrics=own)
 
         assert run(tmp_path, capsys, admin, "127.0.0.1:0") == (1, ["no-certificate-ever"])
+        running.remove()
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"metrics": null}', '{"pid": 1}'])

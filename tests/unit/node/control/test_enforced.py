@@ -11,6 +11,7 @@ from authz.node.snapshot_file import write_snapshot
 from authz.node.snapshot_layout import Position
 from authz.policy.model import PolicyModel
 from authz.services.model import SCOPE
+from authz.store.moments import Moment
 from tests.factories.pki import AT, authority
 from tests.factories.policies import site
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POSITION = Position(
-    store_id="s", revision=7, authorities={"acme": "1" * 32}, mark="m", database="d"
+    store_id="s",
+    revision=7,
+    authorities={"acme": "1" * 32},
+    mark="m",
+    database="d",
+    ancestors={"r": 3},
 )
 BOTH = PolicyModel(
     sites=(
@@ -41,7 +47,7 @@ def test_the_serial_numbers_are_those_of_the_store_by_its_authorities(tmp_path: 
     found = enforced_in(tmp_path)
 
     assert found is not None
-    assert found.revision == POSITION.revision
+    assert found.moment == Moment(store_id="s", revision=7, ancestors={"r": 3})
     assert {name: list(serials) for name, serials in found.serials.items()} == {"1" * 32: [7]}
 
 
