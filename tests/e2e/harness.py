@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import ssl
 import threading
 import time
@@ -131,6 +132,12 @@ def start_stack(
     envoy = start_envoy(children, directory, change(config), concurrency=concurrency)
     wait_for_health(envoy, len(authz.grpc))
     return Stack(credentials=credentials, authz=authz, envoy=envoy)
+
+
+def drain(stack: Stack) -> None:
+    """End authz as an operator does: it says goodbye to Envoy, and writes what is left."""
+    stack.authz.child.send_signal(signal.SIGTERM)
+    assert stack.authz.child.wait() == 0
 
 
 def wait_for_health(envoy: Envoy, endpoints: int) -> None:

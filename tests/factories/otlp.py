@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
@@ -18,6 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from tests.factories.pages import fenced
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -26,6 +29,19 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 _SERVICE = "opentelemetry.proto.collector.{0}.v1.{1}Service"
+
+
+def traced(config: str, port: int) -> str:
+    """Envoy's configuration with the two pieces of how-to/trace-checks.md, for a collector."""
+    _, of_manager, cluster = fenced("how-to/trace-checks.md", "yaml")
+    document = yaml.safe_load(config)
+    [listener] = document["static_resources"]["listeners"]
+    [chain] = listener["filter_chains"]
+    [manager] = chain["filters"]
+    manager["typed_config"] |= yaml.safe_load(of_manager)
+    clusters = document["static_resources"]["clusters"]
+    clusters.append(yaml.safe_load(cluster.replace("4317", str(port))))
+    return yaml.safe_dump(document)
 
 
 def attributes_of(one: Any) -> dict[str, Any]:
