@@ -20,7 +20,7 @@ KUBECONFORM := v0.8.0
 PROMETHEUS_OPERATOR := v0.85.0
 EGCTL := v1.9.1
 
-.PHONY: help setup demo test acceptance check fix protos docs docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
+.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -40,6 +40,9 @@ check: setup ## format, lint, types, imports, generated files
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory protos
 	git diff --exit-code -- authz/pb
+	$(BIN)/python -m envoy.generate --check
+	$(BIN)/python deploy/grafana/generate.py --check
+	$(BIN)/python -m deploy.helm.generate --check
 	$(BIN)/python docs/generate.py --check
 fix: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -48,6 +51,13 @@ protos: setup ## regenerate authz/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
 docs: setup ## regenerate docs/reference from the code
 	$(BIN)/python docs/generate.py
+generated: protos ## regenerate all of it: authz/pb, Envoy's configurations, dashboards, the chart's copies, docs/reference
+	$(BIN)/python -m envoy.generate
+	$(BIN)/python deploy/grafana/generate.py
+	$(BIN)/python -m deploy.helm.generate
+	$(BIN)/python docs/generate.py
+translated: setup .tools/.installed ## what Istio and Envoy Gateway make of deploy/, into tests/e2e/generated (needs Go)
+	$(BIN)/python -m tests.deploy.translate
 docs-site: .venv-docs/.installed ## the documentation as a site that works without a network, into site/
 	.venv-docs/bin/python docs/build_site.py
 screenshots: setup .system-packages ## pictures of every page of the dashboard, light and dark, and of the demo, into docs/images
@@ -55,7 +65,7 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm, istioctl and others once, 25 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,systemd-analyze,prometheus-operator $(BIN)/python -m tests.deploy.run
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,systemd-analyze,logrotate,prometheus-operator $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -91,19 +101,39 @@ sbom: wheel ## what the wheel brings along (CycloneDX) into dist/, and the licen
 clean: ## remove the environments and everything generated
 	rm -rf .venv .venv-envoy .venv-xds .venv-docs .venv-package .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
-# Programs of operators that come neither as a wheel nor from Debian: built once, from the newest release.
-.tools/.installed: Makefile
-	mkdir -p .tools/bin
-	command -v go >/dev/null || { echo "Go is needed to build helm, istioctl and the translators" >&2; exit 1; }
-	GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v4/cmd/helm@$(HELM)
-	GOBIN=$(CURDIR)/.tools/bin go install istio.io/istio/istioctl/cmd/istioctl@$(ISTIOCTL)
-	GOBIN=$(CURDIR)/.tools/bin go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
-	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
-	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
+# Programs of operators that come neither as a wheel nor from Debian. The mark of each has its version
+# in its name: another one is built, and the others stay. What is about to be replaced has no mark.
+FETCHED := .tools/.helm@$(HELM) .tools/.istioctl@$(ISTIOCTL) .tools/.kubeconform@$(KUBECONFORM) .tools/.egctl@$(EGCTL)
+.tools/.helm@$(HELM): MODULE := helm.sh/helm/v4/cmd/helm
+.tools/.istioctl@$(ISTIOCTL): MODULE := istio.io/istio/istioctl/cmd/istioctl
+.tools/.kubeconform@$(KUBECONFORM): MODULE := github.com/yannh/kubeconform/cmd/kubeconform
+.tools/.egctl@$(EGCTL): MODULE := github.com/envoyproxy/gateway/cmd/egctl
+$(FETCHED): | .tools/bin
+	rm -f $(firstword $(subst @, ,$@))@*
+	GOBIN=$(CURDIR)/.tools/bin go install $(MODULE)@$(lastword $(subst @, ,$@))
+	touch $@
+
+.tools/.prometheus-operator@$(PROMETHEUS_OPERATOR): | .tools/bin
 	go mod download github.com/prometheus-operator/prometheus-operator@$(PROMETHEUS_OPERATOR)
-	GOBIN=$(CURDIR)/.tools/bin go install github.com/envoyproxy/gateway/cmd/egctl@$(EGCTL)
+	touch $@
+
+# And those of the tests.
+.tools/.grafana_schema: $(wildcard tests/deploy/grafana_schema/*) | .tools/bin
+	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
+	touch $@
+.tools/.container_tools: $(wildcard tests/deploy/container_tools/go.* tests/deploy/container_tools/*/*) | .tools/bin
+	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
+	touch $@
+.tools/.istio-config: $(wildcard tests/deploy/translators/istio/*) | .tools/bin
 	cd tests/deploy/translators/istio && go build -o $(CURDIR)/.tools/bin/istio-config .
 	touch $@
+
+.tools/.installed: $(FETCHED) .tools/.prometheus-operator@$(PROMETHEUS_OPERATOR) .tools/.grafana_schema .tools/.container_tools .tools/.istio-config
+	touch $@
+
+.tools/bin:
+	command -v go >/dev/null || { echo "Go is needed to build helm, istioctl and the translators" >&2; exit 1; }
+	mkdir -p $@
 
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -143,7 +173,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Only as root on Debian; elsewhere the tests say what is missing.
 .system-packages: Makefile
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck; } >/dev/null 2>&1; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck; \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck && command -v logrotate; } >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck logrotate; \
 	fi
 	touch $@

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the committed Envoy configurations: `python -m envoy.generate`.
+"""Write the committed Envoy configurations: `python -m envoy.generate`, or with `--check`
+exit 1 when one is not what the code says.
 
 They are what `authz envoy config` prints for the settings named here; a test compares. Nothing else
 is made by hand in them, so edit authz/envoy/config.py and listener.py instead.
@@ -7,6 +8,7 @@ is made by hand in them, so edit authz/envoy/config.py and listener.py instead.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from authz.envoy.config import render_envoy_config
@@ -43,6 +45,21 @@ def files() -> dict[Path, str]:
     }
 
 
-if __name__ == "__main__":
-    for file, text in files().items():
+def main(check: bool) -> int:
+    """Write or compare; the exit status."""
+    stale = {
+        file: text
+        for file, text in files().items()
+        if not file.is_file() or file.read_text(encoding="utf-8") != text
+    }
+    if check:
+        for file in stale:
+            sys.stderr.write(f"{file.relative_to(ROOT)} is not what the code says\n")
+        return 1 if stale else 0
+    for file, text in stale.items():
         file.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -56,3 +56,10 @@ def _log_lines_are_written_at_once() -> Iterator[None]:
 def required(what: str) -> bool:
     """True when `AUTHZ_REQUIRE` names `what`: its absence is then a failure, not a skip."""
     return what in os.environ.get("AUTHZ_REQUIRE", "").split(",")
+
+
+def absent(what: str, message: str) -> NoReturn:
+    """Skip the test, as `what` is not there; fail where it is required."""
+    if required(what):
+        pytest.fail(message)
+    pytest.skip(message)

@@ -11,29 +11,29 @@ import typer
 
 from authz.cli import messages
 from authz.cli.confirm import YesOption, confirmed
-from authz.cli.options import ConfigOption, JsonOption, group, settings_of
-from authz.cli.stores import actor
+from authz.cli.options import ConfigOption, JsonOption, group
+from authz.cli.stores import (
+    DatabaseOption,
+    DataDirOption,
+    actor,
+    opened_store,
+    store_settings,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.ca.keys import KeyEncryption
     from authz.services.restoring import Restored
     from authz.settings import Settings
 
 app = group("The store's database.")
 
-DatabaseOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer evaluates it
-    typer.Option("--database", metavar="U", help="sqlite or postgresql://…"),
-]
-DataDirOption = Annotated[
-    Optional[Path],  # noqa: UP045 - the same
-    typer.Option("--data-dir", metavar="D", help="Where the service keeps its own files."),
-]
 #: What the service keeps in its data directory, beside the database (store.backup knows that).
 _OWN_FILES: Final = ("ca.key", "addresses.json", "certificates")
 _OWN_DIRECTORIES: Final = ("snapshots", "fetched", "geoip")
 
-#: Serial numbers that a message names; --json has all of them.
+#: So many serial numbers, or hosts, are named in a message; --json has all of them.
 _SOME: Final = 10
 
 FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the backup.")]
@@ -52,7 +52,7 @@ def migrate(
     """
     from authz.store.engine import migrate_store
 
-    settings = _settings(config, database, data_dir)
+    settings = store_settings(config, database, data_dir)
     before, after = migrate_store(settings.database, settings.data_dir)
     if json:
         messages.result_json({"before": before or None, "after": after})
@@ -79,20 +79,16 @@ def backup(
     from authz.errors import StoreError
     from authz.services.backups import note_backup
     from authz.store.backup import backup as write
-    from authz.store.engine import open_store
 
-    settings = _settings(config, database, data_dir)
+    settings = store_settings(config, database, data_dir)
     _check_not_own(file, settings)
-    store = open_store(settings.database, settings.data_dir, create=False)
-    try:
+    with opened_store(settings) as store:
         revision = write(store, file, force=force)
         try:
             note_backup(store, file, revision, actor=actor(), at=time.time())
         except StoreError:
             # A disk that cannot be written to is a reason to make one.
             messages.note("the audit log does not say that there is a backup: it is read-only")
-    finally:
-        store.close()
     size = file.stat().st_size
     if json:
         messages.result_json({"file": str(file), "revision": revision, "bytes": size})
@@ -132,8 +128,9 @@ def restore(
     from authz.services.restoring import Enforced, restore_backup
     from authz.store.since_backup import revoked_in
 
-    settings = _settings(config, database, data_dir)
-    enforced = [one for one in [enforced_in(settings.data_dir)] if one is not None]
+    settings = store_settings(config, database, data_dir)
+    refused = enforced_in(settings.data_dir)
+    enforced = [] if refused is None else [refused]
     if later is not None:
         revision, serials = revoked_in(later)
         enforced.append(Enforced(revision=revision, serials=serials))
@@ -201,9 +198,8 @@ def _warn(done: Restored) -> None:
             "distrust CA"
         )
     if done.revoked:
-        some = ", ".join(f"{serial_hex(serial)} of {name}" for name, serial in done.revoked[:_SOME])
-        more = f" and {len(done.revoked) - _SOME} more" if len(done.revoked) > _SOME else ""
-        messages.note(f"revoked since the backup, and revoked again: {some}{more}")
+        some = _some([f"{serial_hex(serial)} of {name}" for name, serial in done.revoked])
+        messages.note(f"revoked since the backup, and revoked again: {some}")
     if done.tokens:
         messages.note(
             f"tokens that were revoked or changed since the backup stay so: "
@@ -213,16 +209,18 @@ def _warn(done: Restored) -> None:
         messages.warning(f"{name} trusts a certificate again that was removed: {fingerprint}")
         messages.hint(f"if its key leaked: authz incident distrust {name}")
     if done.asked_again:
-        some = ", ".join(f"{host} for {name}" for host, name in done.asked_again[:_SOME])
-        left = len(done.asked_again) - _SOME
-        messages.warning(
-            "hosts ask again for an authority that was taken from them since: "
-            f"{some}{f' and {left} more' if left > 0 else ''}"
-        )
+        some = _some([f"{host} for {name}" for host, name in done.asked_again])
+        messages.warning(f"hosts ask again for an authority that was taken from them since: {some}")
         messages.hint(
             "authz host remove HOST --ca NAME; if the authority's key leaked: authz incident "
             "distrust NAME"
         )
+
+
+def _some(named: Sequence[str]) -> str:
+    """The first ones, and how many more there are."""
+    more = f" and {len(named) - _SOME} more" if len(named) > _SOME else ""
+    return ", ".join(named[:_SOME]) + more
 
 
 @app.command("check")
@@ -235,7 +233,7 @@ def check(
     """Read everything and tell what is wrong; ends with 0 when nothing is, else with 1."""
     from authz.services.store_check import check_store_at
 
-    settings = _settings(config, database, data_dir)
+    settings = store_settings(config, database, data_dir)
     findings = check_store_at(settings.database, settings.data_dir, lambda: _encryption(settings))
     if json:
         shown = [{"where": one.where, "message": one.message} for one in findings]
@@ -261,19 +259,6 @@ def _encryption(settings: Settings) -> KeyEncryption | None:
     except (SettingsError, KeyUnavailableError) as error:
         messages.note(f"whether private keys can be opened is not checked: {error.message}")
         return None
-
-
-def _settings(config: Path | None, database: str | None, data_dir: Path | None) -> Settings:
-    from authz.settings import Override
-
-    overrides = []
-    if database is not None:
-        overrides.append(Override(option="--database", path=("database",), value=database))
-    if data_dir is not None:
-        overrides.append(
-            Override(option="--data-dir", path=("data_dir",), value=str(data_dir), is_path=True)
-        )
-    return settings_of(config, overrides=overrides)
 
 
 def _check_not_own(file: Path, settings: Settings) -> None:

@@ -37,7 +37,7 @@ NodeOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enforced:
+class InForce:
     """What a node answers by.
 
     Args:
@@ -84,20 +84,20 @@ def wait_until_enforced(
     seconds: float = WAIT_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> list[Enforced]:
+) -> list[InForce]:
     """Wait until every worker of every node answers by this revision of the store.
 
     Raises:
         TransportError: one did not in time; says which, and what it answers by.
     """
     began = clock()
-    done: dict[str, Enforced] = {}
+    done: dict[str, InForce] = {}
     while True:
         said: dict[str, str] = {}
         for node in nodes:
             if node not in done:
                 found = _look(node, revision, clock() - began)
-                if isinstance(found, Enforced):
+                if isinstance(found, InForce):
                     done[node] = found
                 else:
                     said[node] = found
@@ -114,10 +114,10 @@ def wait_until_enforced(
         sleep(_AGAIN_SECONDS)
 
 
-def _look(node: str, revision: int, seconds: float) -> Enforced | str:
+def _look(node: str, revision: int, seconds: float) -> InForce | str:
     """What a node answers by, or why that is not enough."""
-    from authz.cli.doctor.fetch import get
     from authz.cli.doctor.service import parse_metrics
+    from authz.cli.fetch import get
 
     try:
         samples = parse_metrics(get(node, "/metrics").body.decode("utf-8", "replace"))
@@ -135,7 +135,7 @@ def _look(node: str, revision: int, seconds: float) -> Enforced | str:
     (wanted,) = values.get("authz_store_generation", [0.0])
     if not workers or wanted == 0 or min(workers) < wanted:
         return f"its workers answer by snapshot {min(workers, default=0):.0f}, not {wanted:.0f}"
-    return Enforced(
+    return InForce(
         node=node,
         revision=int(published[0]),
         generation=int(min(workers)),

@@ -8,7 +8,6 @@ service of the port that Envoy asks, a Unix socket included.
 
 from __future__ import annotations
 
-import http.client
 from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,6 +19,7 @@ from authz.cli.options import ConfigOption, settings_of
 
 if TYPE_CHECKING:
     from authz.settings import Settings
+    from authz.settings.addresses import ListenAddress
 
 #: How long an answer may take; HEALTHCHECK and probes give it some more.
 TIMEOUT_SECONDS: Final = 2.0
@@ -49,33 +49,30 @@ def _asked(settings: Settings) -> tuple[bool, str]:
         SettingsError: nothing of the node can be asked.
     """
     from authz.envoy.options import reachable
-    from authz.node.addresses_file import read_addresses
+    from authz.node.addresses_file import metrics_address
     from authz.settings import parse_address
 
     if settings.metrics.active:
-        address = settings.metrics.listen
-        if parse_address(address).port == 0:
+        address: str | None = settings.metrics.listen
+        if parse_address(settings.metrics.listen).port == 0:
             # The system chose the port: only the running node knows it.
-            address = str(read_addresses(settings.data_dir).get("metrics") or "")
-            if not address:
-                return False, f"no node is running in {settings.data_dir}"
-        target = reachable(parse_address(address))
-        return _readyz(target.host, target.port)
+            address = metrics_address(settings.data_dir)
+        if not address:
+            return False, f"no node is running in {settings.data_dir}"
+        return _readyz(reachable(parse_address(address)))
     return _grpc_health(settings)
 
 
-def _readyz(host: str, port: int) -> tuple[bool, str]:
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+def _readyz(node: ListenAddress) -> tuple[bool, str]:
+    from authz.cli.fetch import ask
+    from authz.errors import TransportError
+
     try:
-        connection.request("GET", "/readyz")
-        response = connection.getresponse()
-        body = response.read(_MAX_BYTES).decode("utf-8", "replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return False, f"http://{host}:{port}/readyz cannot be asked: {reason.lower()}"
-    finally:
-        connection.close()
-    return response.status == 200, body or f"status {response.status}"
+        answer = ask(node, "/readyz", seconds=TIMEOUT_SECONDS, most=_MAX_BYTES)
+    except TransportError as error:
+        return False, f"{error.where} {error.message}"
+    said = answer.body.decode("utf-8", "replace").strip()
+    return answer.status == 200, said or f"status {answer.status}"
 
 
 def _grpc_health(settings: Settings) -> tuple[bool, str]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.ca.keys import KeyEncryption
-    from authz.cli.enforcement import Enforced
+    from authz.cli.enforcement import InForce
     from authz.services.incident import Leaked
     from authz.settings import Settings
     from authz.store.engine import Store
@@ -77,10 +77,11 @@ def revoke(
     """
     from authz.ca.reasons import parse_reason
     from authz.services.incident import find_leaked, revoke_leaked
+    from authz.services.representation import serial_hex
     from authz.sources.files import read_file
 
     settings = store_settings(config, database, data_dir)
-    parse_reason(reason)
+    parse_reason(reason)  # before anybody is asked
     file = Path(what)
     content = read_file(file) if file.is_file() else None
     with opened_store(settings) as store:
@@ -91,18 +92,18 @@ def revoke(
         count = len(leaked.certificates) + len(leaked.elsewhere)
         confirmed(f"revoke {count} certificate{'s' if count > 1 else ''}: {named}", yes)
         done, revision = revoke_leaked(store, leaked, reason=reason, actor=actor(), at=time.time())
-    revoked = [(one.authority.name, one.serial, one.changed) for one in done]
+    revoked = [(one.authority.name, serial_hex(one.serial), one.changed) for one in done]
     _tell(
         {
             "found_by": leaked.found_by,
             "certificates": [one.id for one in leaked.certificates],
             "revoked": [
-                {"certificate_authority": name, "serial_number": serial.lower(), "changed": changed}
+                {"certificate_authority": name, "serial_number": serial, "changed": changed}
                 for name, serial, changed in revoked
             ],
         },
         [
-            f"revoked{'' if changed else ' already'}: {serial.lower()} of {name}"
+            f"revoked{'' if changed else ' already'}: {serial} of {name}"
             for name, serial, changed in revoked
         ],
         revision,
@@ -260,8 +261,11 @@ def _warn_of_policy_file(settings: Settings, keys: frozenset[str]) -> None:
 
 
 def _named(leaked: Leaked) -> str:
-    here = [f"{one.serial.lower()} ({one.label})" for one in leaked.certificates]
-    return ", ".join([*here, *(f"{serial} of {one.name}" for one, serial in leaked.elsewhere)])
+    from authz.services.representation import serial_hex
+
+    here = [f"{serial_hex(one.serial)} ({one.label})" for one in leaked.certificates]
+    elsewhere = [f"{serial_hex(serial)} of {one.name}" for one, serial in leaked.elsewhere]
+    return ", ".join([*here, *elsewhere])
 
 
 def _tell(
@@ -284,21 +288,22 @@ def _tell(
     if not json:
         for line in lines:
             messages.result(messages.printable(line))
-    enforced = _enforced(nodes, revision)
+    in_force = _wait(nodes, revision)
     if json:
-        in_force = [_enforced_json(one) for one in enforced]
-        messages.result_json({**shown, "revision": revision, "in_force": in_force})
-    for one in () if json else enforced:
-        messages.result(
-            f"in force on {one.node}: revision {one.revision}, snapshot {one.generation}, "
-            f"{one.workers} worker{'s' if one.workers > 1 else ''}, {one.seconds:.2f} s after the "
-            "commit"
-        )
-    if not enforced:
+        told = [_in_force_object(one) for one in in_force]
+        messages.result_json({**shown, "revision": revision, "in_force": told})
+    else:
+        for one in in_force:
+            messages.result(
+                f"in force on {one.node}: revision {one.revision}, snapshot {one.generation}, "
+                f"{one.workers} worker{'s' if one.workers > 1 else ''}, {one.seconds:.2f} s after "
+                "the commit"
+            )
+    if not in_force:
         messages.note(f"revision {revision}; whether it is in force was not asked")
 
 
-def _enforced(nodes: Callable[[], list[str]], revision: int) -> list[Enforced]:
+def _wait(nodes: Callable[[], list[str]], revision: int) -> list[InForce]:
     try:
         named = nodes()
     except AuthzError as error:
@@ -311,7 +316,7 @@ def _enforced(nodes: Callable[[], list[str]], revision: int) -> list[Enforced]:
     return wait_until_enforced(named, revision) if named else []
 
 
-def _enforced_json(one: Enforced) -> dict[str, Any]:
+def _in_force_object(one: InForce) -> dict[str, Any]:
     return {
         "node": one.node,
         "revision": one.revision,

@@ -12,8 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from authz.certs.presented import CertificateLimits, CertificateSource
 from authz.errors import SettingsError
 from authz.extauthz.decode import DecodeOptions, decode
@@ -192,10 +190,8 @@ def _feed_of(
     log = tracing = None
     if config.decision_log is not None:
         from authz.observability.decision_log import DecisionLog
-        from authz.observability.decision_words import DecisionLogOptions
 
-        words = DecisionLogOptions(**msgspec.structs.asdict(config.decision_log))
-        log = DecisionLog(words, worker)
+        log = DecisionLog(config.decision_log, worker)
     if config.tracing is not None:
         from authz.observability.tracing import Tracing
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from authz.observability.activity import Report
+from authz.observability.decision_log_options import DecisionLogOptions
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -27,22 +28,6 @@ class RecordConfig(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
     query: bool = False
     metadata: bool = False
-
-
-class DecisionLogConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Of which decisions lines are written, where and with what.
-
-    observability.decision_words.DecisionLogOptions as plain data.
-    """
-
-    path: str
-    allowed: float = 1.0
-    blocked: float = 1.0
-    headers: tuple[str, ...] = ()
-    query: str = "names"
-    path_segments: str = "all"
-    client_ip: str = "full"
-    subject: bool = False
 
 
 class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +59,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: None: requests are not recorded.
     recording: RecordConfig | None = None
     #: None: no lines are written.
-    decision_log: DecisionLogConfig | None = None
+    decision_log: DecisionLogOptions | None = None
     #: None: no spans are made, and nothing of OpenTelemetry is imported.
     tracing: TracingConfig | None = None
 

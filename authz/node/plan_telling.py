@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import SettingsError
-from authz.node.messages import DecisionLogConfig, TracingConfig
+from authz.node.messages import TracingConfig
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.observability.line_file import STDOUT
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _is_installed(package: str) -> bool:
         return False
 
 
-def decision_log_config(settings: Settings) -> DecisionLogConfig | None:
+def decision_log_config(settings: Settings) -> DecisionLogOptions | None:
     """Which lines are written.
 
     Raises:
@@ -57,7 +58,7 @@ def decision_log_config(settings: Settings) -> DecisionLogConfig | None:
     _check_log_file(log.path, settings.where("decision_log", "path"))
     share = {"all": (1.0, 1.0), "blocks": (0.0, 1.0)}
     allowed, blocked = share.get(log.what, (log.sample.allowed, log.sample.blocked))
-    return DecisionLogConfig(
+    return DecisionLogOptions(
         path=log.path,
         allowed=allowed,
         blocked=blocked,

@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from authz.errors import AuthzError
@@ -78,8 +79,7 @@ class Worker:
                 if self._load(order) and not self._started:
                     self._start()
         except AuthzError as error:
-            self._say(StartFailed(message=str(error), hint=error.hint))
-            return EXIT_CONFIGURATION
+            return _not_started(self._channel, error)
         # Drain, SIGTERM or the end of the stream: whoever asked, the clients come first.
         self._endpoint.drain(self._configure.drain_seconds, self._configure.grace_seconds)
         self._reporter.stop()
@@ -153,11 +153,19 @@ class Worker:
         return Export(number=number, metrics=self._endpoint.metrics.export())
 
     def _say(self, message: msgspec.Struct) -> None:
-        try:
-            self._channel.send(message)
-        except ChannelClosedError:
-            # The supervisor is gone: `_listen` sees it too and asks for the drain.
-            return
+        _say(self._channel, message)
+
+
+def _say(channel: Channel[ToWorker], message: msgspec.Struct) -> None:
+    # A supervisor that is gone hears nothing: `Worker._listen` sees it too and asks for the drain.
+    with suppress(ChannelClosedError):
+        channel.send(message)
+
+
+def _not_started(channel: Channel[ToWorker], error: AuthzError) -> int:
+    """Say why nothing is answered; the exit status."""
+    _say(channel, StartFailed(message=str(error), hint=error.hint))
+    return EXIT_CONFIGURATION
 
 
 def main(arguments: list[str]) -> int:
@@ -175,8 +183,7 @@ def main(arguments: list[str]) -> int:
         try:
             worker = Worker(channel, configure, inbox)
         except AuthzError as error:
-            channel.send(StartFailed(message=str(error), hint=error.hint))
-            return EXIT_CONFIGURATION
+            return _not_started(channel, error)
         return worker.run()
 
 

@@ -20,10 +20,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.observability.checked_request import NOTHING
-from authz.observability.decision_words import Noted
+from authz.observability.decision_words import Noted, is_blocked
 from authz.observability.log import RateLimit, get_logger
-from authz.observability.trace_context import TRACEPARENT, TraceContext, trace_context
-from authz.policy.decision import Verdict
+from authz.observability.trace_context import TRACEPARENT, span_of, trace_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from authz.observability.checked_request import CheckedRequest
     from authz.observability.decision_log import DecisionLog
     from authz.observability.events import Note
+    from authz.observability.trace_context import TraceContext
     from authz.observability.tracing import Tracing
     from authz.policy.decision import Decision
 
@@ -47,7 +47,6 @@ MAX_TARGET: Final = 4096
 #: Bytes of a request that are kept; of a longer one, only what was read of it is told.
 MAX_KEPT_BYTES: Final = 65_536
 
-_ALLOW: Final = Verdict.ALLOW
 _TRACEPARENT: Final = TRACEPARENT.encode()
 _LOG_INTERVAL: Final = 10.0
 
@@ -81,8 +80,9 @@ class DecisionFeed:
         # Each thread adds to its own, so neither is locked.
         self._bytes_in = 0
         self._bytes_out = 0
-        # What this thread could not keep or note: lines and spans.
+        # What this thread could not keep: lines and spans.
         self._overflowed = [0, 0]
+        # What it could not even note. Whether a line, a span or both are lost is not known: both.
         self._broken = 0
         self._metadata: _Metadata = ()
         self._last = b""
@@ -95,14 +95,16 @@ class DecisionFeed:
     @property
     def lines_dropped(self) -> dict[str, int]:
         """Lines that were lost, by why; a copy."""
-        found = {} if self.log is None else dict(self.log.dropped)
-        return _more(found, queue=self._overflowed[0], error=self._broken)
+        if self.log is None:
+            return {}
+        return _more(dict(self.log.dropped), queue=self._overflowed[0], error=self._broken)
 
     @property
     def spans_dropped(self) -> dict[str, int]:
         """Spans that were lost, by why; a copy."""
-        found = {} if self.tracing is None else self.tracing.counts()
-        return _more(found, queue=self._overflowed[1])
+        if self.tracing is None:
+            return {}
+        return _more(self.tracing.counts(), queue=self._overflowed[1], error=self._broken)
 
     # --- the thread that answers checks ---------------------------------------------------------
 
@@ -125,7 +127,7 @@ class DecisionFeed:
         self._tell(decision, decision_id, at, host, path, data, seconds)
         try:
             ruling = decision.ruling
-            blocked = ruling.verdict is not _ALLOW or bool(ruling.logged)
+            blocked = is_blocked(ruling)
             if blocked or self._every:
                 # The next one is asked about as well, whatever an event would want.
                 decision.due = -math.inf
@@ -180,7 +182,7 @@ class DecisionFeed:
         # A panic of an extension is no Exception: it would take the line along that tells of it.
         with suppress(BaseException):
             request = self._read(data)
-        trace_id = trace_of(self._metadata, request)
+        trace_id = trace_of(span_of(self._metadata), request)
         return {"trace_id": trace_id} if trace_id else {}
 
     # --- another thread -------------------------------------------------------------------------
@@ -247,7 +249,7 @@ class DecisionFeed:
         trace_id, parent = "", None
         with suppress(BaseException):
             parent = span_of(noted.metadata)
-            trace_id = trace_of(noted.metadata, request)
+            trace_id = trace_of(parent, request)
         if self.log is not None and noted.for_log:
             try:
                 self.log.take(noted, request, trace_id, delivered=delivered)
@@ -269,22 +271,10 @@ class DecisionFeed:
             )
 
 
-def span_of(metadata: _Metadata) -> TraceContext | None:
-    """Envoy's span of asking, which it names in the metadata of its call.
-
-    Nothing of the request counts: a client would choose whether its checks are spans, and of which
-    trace.
-    """
-    for name, value in metadata:
-        if name == TRACEPARENT and isinstance(value, str) and (found := trace_context(value)):
-            return found
-    return None
-
-
-def trace_of(metadata: _Metadata, request: CheckedRequest) -> str:
-    """The trace id that a line names: Envoy's; where it names none, the one of the request's
-    header, which is the client's word. `""` where there is neither."""
-    found = span_of(metadata) or trace_context(request.header(_TRACEPARENT).decode("latin-1"))
+def trace_of(span: TraceContext | None, request: CheckedRequest) -> str:
+    """The trace id that a line names: that of Envoy's span; where it names none, the one of the
+    request's header, which is the client's word. `""` where there is neither."""
+    found = span or trace_context(request.header(_TRACEPARENT).decode("latin-1"))
     return "" if found is None else found.trace_id
 
 

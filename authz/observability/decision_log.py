@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.observability.checked_request import CheckedRequest
-    from authz.observability.decision_words import DecisionLogOptions, Noted
+    from authz.observability.decision_log_options import DecisionLogOptions
+    from authz.observability.decision_words import Noted
 
 #: Bytes of lines that wait for a file that takes none; then lines are lost.
 MAX_WAITING: Final = 4 * 1024 * 1024
@@ -84,7 +85,7 @@ class DecisionLog:
 
     def wants(self, decision_id: bytes, blocked: bool) -> bool:
         """Whether there is to be a line of this decision."""
-        rate = self._options.blocked if blocked else self._options.allowed
+        rate = self._options.share(blocked=blocked)
         return rate >= 1.0 or is_sampled(decision_id, rate)
 
     # --- another thread -------------------------------------------------------------------------

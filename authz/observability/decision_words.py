@@ -7,7 +7,6 @@ decision_line; how parts are left out, in redaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from authz.certs.certificate import Certificate
     from authz.observability.checked_request import CheckedRequest
+    from authz.observability.decision_log_options import DecisionLogOptions
     from authz.policy.decision import Ruling, Standing
 
 #: Characters of a path and of a query; of any other text.
@@ -38,6 +38,7 @@ MAX_SHORT_LOGGED: Final = 2
 #: Subjects whose text is remembered; the same clients come again.
 MAX_SUBJECTS: Final = 1024
 
+_ALLOW: Final = Verdict.ALLOW
 _X_REQUEST_ID: Final = b"x-request-id"
 
 
@@ -65,33 +66,13 @@ class Noted(NamedTuple):
 
     @property
     def blocked(self) -> bool:
-        """Whether it is a denial, or a `log` rule matched: what people look for."""
-        return self.ruling.verdict is not Verdict.ALLOW or bool(self.ruling.logged)
+        """As `is_blocked` says."""
+        return is_blocked(self.ruling)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionLogOptions:
-    """What is written, and where (the settings of `decision_log`).
-
-    Args:
-        path: a file, or `-`.
-        allowed: the share of the decisions that allow, from 0 to 1.
-        blocked: the share of those that deny, or that a `log` rule matched.
-        headers: names of headers whose values are written, lower case.
-        query: `none`, `names` or `values`.
-        path_segments: `all`, `words` or `none`.
-        client_ip: `full`, `network` or `none`.
-        subject: whether the subject of a verified certificate is.
-    """
-
-    path: str
-    allowed: float = 1.0
-    blocked: float = 1.0
-    headers: tuple[str, ...] = ()
-    query: str = "names"
-    path_segments: str = "all"
-    client_ip: str = "full"
-    subject: bool = False
+def is_blocked(ruling: Ruling) -> bool:
+    """Whether it is a denial, or a `log` rule matched: what people look for."""
+    return ruling.verdict is not _ALLOW or bool(ruling.logged)
 
 
 class DecisionWords:
@@ -116,7 +97,7 @@ class DecisionWords:
     ) -> DecisionLine:
         options, ruling, standing = self._options, noted.ruling, noted.standing
         target, _, query = (request.path or noted.path).partition(b"#")[0].partition(b"?")
-        rate = options.blocked if noted.blocked else options.allowed
+        rate = options.share(blocked=noted.blocked)
         line = DecisionLine(
             schema=SCHEMA,
             time=datetime.fromtimestamp(noted.at, UTC),

@@ -255,8 +255,7 @@ class _Collected:
         yield _counter("authz_decision_log_lines_total", [[sum(n for n, _ in logs)]])
         yield _counter("authz_decision_log_write_failures_total", [[sum(n for _, n in logs)]])
         yield _counter("authz_decision_log_dropped_total", _rows(exports, "decision_log_dropped"))
-        spans = [[e["spans"]] for e in exports if e["spans"]]
-        yield _counter("authz_spans_exported_total", spans or [[0]])
+        yield _counter("authz_spans_exported_total", [[sum(e["spans"] or 0 for e in exports)]])
         yield _counter("authz_spans_dropped_total", _rows(exports, "spans_dropped"))
         yield _gauge(
             "authz_crl_next_update_timestamp_seconds", _earliest(exports, "crl_next_updates")

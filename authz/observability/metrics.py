@@ -232,9 +232,9 @@ class Metrics:
         tracing = None if decisions is None else decisions.tracing
         return {
             "decision_log": None if log is None else [log.written, log.failures],
-            "decision_log_dropped": _pairs(decisions.lines_dropped if decisions and log else {}),
+            "decision_log_dropped": _pairs({} if decisions is None else decisions.lines_dropped),
             "spans": None if tracing is None else tracing.exported,
-            "spans_dropped": _pairs(decisions.spans_dropped if decisions and tracing else {}),
+            "spans_dropped": _pairs({} if decisions is None else decisions.spans_dropped),
         }
 
     def render(self) -> bytes:

@@ -8,7 +8,10 @@ no context: a caller writes it, and it ends up in logs.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: The name of the header, and of gRPC metadata.
 TRACEPARENT: Final = "traceparent"
@@ -37,3 +40,15 @@ def trace_context(text: str) -> TraceContext | None:
     if more is not None and version == "00":
         return None
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & _SAMPLED))
+
+
+def span_of(metadata: Sequence[tuple[str, str | bytes]]) -> TraceContext | None:
+    """Envoy's span of asking, which it names in the metadata of its call.
+
+    Nothing of the request counts: a client would choose whether its checks are spans, and of which
+    trace.
+    """
+    for name, value in metadata:
+        if name == TRACEPARENT and isinstance(value, str) and (found := trace_context(value)):
+            return found
+    return None

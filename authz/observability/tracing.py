@@ -37,7 +37,7 @@ from opentelemetry.trace import (
 from authz import __version__
 from authz.observability.log import RateLimit, get_logger
 from authz.observability.redaction import bare_host, plain
-from authz.observability.trace_context import TRACEPARENT, TraceContext, trace_context
+from authz.observability.trace_context import span_of
 from authz.policy.decision import Reason
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from authz.observability.checked_request import CheckedRequest
     from authz.observability.decision_words import Noted
+    from authz.observability.trace_context import TraceContext
 
 #: The name of the service, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say another.
 SERVICE_NAME: Final = "envoy-mtls-authz"
@@ -137,12 +138,9 @@ class Tracing:
         """Whether a check may get a span, by the metadata of its call."""
         if not self._follows:
             return True
-        for name, value in metadata:
-            if name == TRACEPARENT and isinstance(value, str):
-                found = trace_context(value)
-                # One that says nothing is none: the trace begins here.
-                return found is None or found.sampled
-        return True
+        found = span_of(metadata)
+        # Without one, the trace begins here.
+        return found is None or found.sampled
 
     # --- another thread -------------------------------------------------------------------------
 

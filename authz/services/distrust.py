@@ -91,7 +91,8 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
     """
     known = get_authority(store, named)
     taken = _why_taken(known, keep_root=keep_root)
-    others = _same_key(store, known, _leaked(known, is_taken=bool(taken)))
+    leaked = _leaked(known, is_taken=bool(taken))
+    others = _same_key(store, known, leaked)
     clients = 0
     hosts: list[str] = []
     with store.read() as session:
@@ -107,7 +108,7 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
         is_embedded=known.issuing is not None,
         taken=taken,
         same_key=tuple(one.authority.name for one in others),
-        keys=KeysOf().of(one.der for one in _leaked(known, is_taken=bool(taken))),
+        keys=KeysOf().of(one.der for one in leaked),
     )
 
 

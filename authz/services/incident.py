@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from authz.ca.keys import load_key
+from authz.ca.reasons import parse_reason
 from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem, without_private_keys
 from authz.certs.signature import Signed, signed_by
@@ -84,13 +85,18 @@ def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked
 def revoke_leaked(
     store: Store, leaked: Leaked, *, reason: str, actor: str, at: float
 ) -> tuple[tuple[SerialRevocation, ...], int]:
-    """Revoke everything that is meant: what became of each, and the revision that says so."""
+    """Revoke everything that is meant: what became of each, and the revision that says so.
+
+    Raises:
+        InvalidRequestError: there is no such reason.
+    """
+    why = parse_reason(reason).text
     with store.write() as session:
         wanted = [
             (authority_of(session, one.authority_id), one.serial) for one in leaked.certificates
         ]
         done = tuple(
-            put_revoked(session, authority, serial, reason=reason, actor=actor, at=at)
+            put_revoked(session, authority, serial, reason=why, actor=actor, at=at)
             for authority, serial in (*wanted, *leaked.elsewhere)
         )
         return done, session.revision
@@ -218,7 +224,7 @@ def _called(session: Session, what: str) -> Leaked | None:
     if not found:
         return None
     if len(found) > 1:
-        named = ", ".join(f"{serial} ({one.label})" for one in found[:5] for serial in [one.serial])
+        named = ", ".join(f"{one.serial} ({one.label})" for one in found[:5])
         raise InvalidInputError(
             f'{len(found)} certificates are called "{what}": {named}',
             hint="name one by its serial number; or all of them, one after the other",

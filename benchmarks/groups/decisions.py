@@ -18,7 +18,7 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.reading import read_request
 from authz.observability.decision_feed import DecisionFeed
 from authz.observability.decision_log import DecisionLog
-from authz.observability.decision_words import DecisionLogOptions
+from authz.observability.decision_log_options import DecisionLogOptions
 from benchmarks.clock import timed
 from benchmarks.figures import Result
 from benchmarks.groups.telling import recorder

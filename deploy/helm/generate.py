@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write what the chart has of other files: `python -m deploy.helm.generate`.
+"""Write what the chart has of other files: `python -m deploy.helm.generate`, or with `--check` exit
+1 when one of them is something else.
 
 A chart is packed alone, so it has copies of Envoy's configuration, of the rules of Prometheus and
 of the dashboards of Grafana; and its README has a table of its values. A test compares. Edit the
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,17 +77,25 @@ def _shown(value: Any) -> str:
     return f"`{json.dumps(value)}`"
 
 
-def main() -> None:
-    """Write all of it, and remove copies of what is gone."""
-    wanted = originals()
-    for copy in copies():
-        if copy not in wanted:
-            copy.unlink()
-    for copy, original in wanted.items():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(original.read_bytes())
-    README.write_text(readme(), encoding="utf-8")
+def main(check: bool) -> int:
+    """Write all of it and remove copies of what is gone, or compare; the exit status."""
+    wanted = {copy: original.read_bytes() for copy, original in originals().items()}
+    wanted[README] = readme().encode()
+    gone = [copy for copy in copies() if copy not in wanted]
+    stale = [
+        file for file, data in wanted.items() if not file.is_file() or file.read_bytes() != data
+    ]
+    if check:
+        for file in (*gone, *stale):
+            sys.stderr.write(f"{file.relative_to(CHART)} is not what it is made of\n")
+        return 1 if gone or stale else 0
+    for file in gone:
+        file.unlink()
+    for file in stale:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(wanted[file])
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("--check" in sys.argv[1:]))

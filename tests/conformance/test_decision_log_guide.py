@@ -19,7 +19,7 @@ import yaml
 from authz.extauthz.decision_id import decision_ids
 from authz.observability.checked_request import NOTHING
 from authz.observability.decision_log import DecisionLog
-from authz.observability.decision_words import DecisionLogOptions
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.settings import Settings
 from tests.factories.accepted import accepted, tool
 from tests.factories.decision_log import noted, read_lines

@@ -7,12 +7,11 @@ Only pages that say so here: the others need a cluster, or an Envoy.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.factories.page_session import Ran, run_page, same
+from tests.factories.page_session import Ran, run_page, same, with_authz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,14 +34,11 @@ def run(
     change: Callable[[str], str] = lambda command: command,
 ) -> list[Ran]:
     """Run a page in a directory of its own; every command is as the page shows it."""
-    (directory / "authz").write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
-    (directory / "authz").chmod(0o755)
     (directory / "here").mkdir(exist_ok=True)
     ran = run_page(
         page,
         cwd=directory / "here",
-        path=directory,
-        environment={"PYTHONPATH": ":".join(sys.path)},
+        environment=with_authz(directory),
         change=change,
     )
     assert ran
@@ -63,4 +59,4 @@ def test_a_store_is_upgraded(tmp_path: Path) -> None:
     def with_a_store(command: str) -> str:
         return f"authz db migrate && {command}" if command == "authz version --json" else command
 
-    run("how-to/upgrade-notes.md", tmp_path, change=with_a_store)
+    run("how-to/upgrade-and-roll-back.md", tmp_path, change=with_a_store)

@@ -19,6 +19,7 @@ from authz.settings import Settings
 from authz.settings.yaml_document import YamlDocument, YamlError
 from authz.sources.policy_document import PolicyDocument
 from tests.factories.accepted import accepted
+from tests.factories.page_blocks import texts_of
 from tests.factories.schema_values import shipped_schema
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def texts() -> Iterator[tuple[str, str]]:
                 assert indent is not None
                 yield f"{name} {key}", re.sub(rf"^{indent[0]}", "", block, flags=re.M)
     for file in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
-        blocks = re.findall(r"^```yaml\n(.*?)^```$", file.read_text("utf-8"), re.S | re.M)
-        for number, block in enumerate(blocks, 1):
+        for number, block in enumerate(texts_of(file, "yaml"), 1):
             yield f"{file.relative_to(ROOT)} block {number}", block
     for file in sorted((ROOT / "tests" / "cli").glob("*.txt")):
         parts = re.split(r"^-- (\S+\.yaml) --\n", file.read_text("utf-8"), flags=re.M)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.store.engine import Store, open_store
-from tests.conftest import required
 from tests.contract.sdk_server import SdkServer, serving
-from tests.factories.postgres import Server, binaries, running_server
+from tests.factories.postgres import Server, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +44,6 @@ class Place:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """One server for the session."""
-    if binaries() is None:
-        message = "no PostgreSQL in /usr/lib/postgresql, or no user postgres"
-        if required("postgres"):
-            pytest.fail(message)
-        pytest.skip(message)
     # Nothing here tests what PostgreSQL does at a power cut.
     with running_server("-c fsync=off") as server:
         yield server

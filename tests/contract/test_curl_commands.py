@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from authz.services.simulation_curl import AGENT, read_curl
-from tests.conftest import required
+from tests.conftest import absent
 
 COMMANDS = [
     "curl http://h.test/",
@@ -112,9 +112,7 @@ class Server:
 def test_a_command_is_read_as_curl_reads_it(command: str) -> None:
     for needed in ("curl", "bash"):
         if shutil.which(needed) is None:
-            if required(needed):
-                pytest.fail(f"there is no {needed}")
-            pytest.skip(f"there is no {needed}")
+            absent(needed, f"there is no {needed}")
     server = Server()
     options = f"-q -s -m 5 --noproxy '*' --http1.1 --connect-to ::127.0.0.1:{server.port}"
 

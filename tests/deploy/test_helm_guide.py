@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.factories.accepted import ROOT
 from tests.factories.helm import CHART, Release, helm, notes, render, values_of
+from tests.factories.page_blocks import ROOT, texts_of
+from tests.factories.pages import DOCS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.deploy
 
-PAGE = (ROOT / "docs" / "how-to" / "install-with-helm.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = DOCS / "how-to" / "install-with-helm.md"
+BLOCKS = texts_of(PAGE, "yaml")
 #: Values of this chart; the last two blocks of the section about other charts are theirs.
 VALUES = [one for one in BLOCKS if "of your chart" not in one]
 #: What the page leaves to its reader.
@@ -36,13 +36,7 @@ def test_there_is_something_to_try() -> None:
 
 @pytest.mark.parametrize("block", VALUES, ids=range(len(VALUES)))
 def test_the_values_are_values(block: str) -> None:
-    """Rules and dashboards are only asked for where there are any (test_helm_monitoring)."""
-    values = values_in(block)
-    for name, folder in (("prometheusRule", "rules"), ("dashboards", "dashboards")):
-        if not list((CHART / "files" / folder).glob("*")):
-            values.pop(name, None)
-
-    assert render(values).objects
+    assert render(values_in(block)).objects
 
 
 def test_every_form_and_store_is_shown() -> None:
@@ -62,7 +56,7 @@ def test_the_service_is_the_one_that_the_meshes_name() -> None:
     assert service["spec"]["ports"][0]["port"] == 50051
     mesh = (ROOT / "deploy" / "istio" / "mesh-config.yaml").read_text(encoding="utf-8")
     assert "authz.authz.svc.cluster.local" in mesh
-    assert "authz.authz.svc.cluster.local:50051" in PAGE
+    assert "authz.authz.svc.cluster.local:50051" in PAGE.read_text(encoding="utf-8")
 
 
 # --- what helm says afterwards -------------------------------------------------------------------

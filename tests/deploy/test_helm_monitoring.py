@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -20,6 +19,7 @@ import yaml
 from deploy.helm.generate import CHART, README, copies, originals, readme
 from tests.factories.accepted import accepted, go_module
 from tests.factories.helm import Release, changed, release_of, render, template, values_of
+from tests.factories.prometheus import promtool, require_prometheus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,24 +121,10 @@ def rule_of(release: Release) -> Any:
     return release.one("PrometheusRule")
 
 
-def promtool(groups: Any, tmp_path: Path) -> None:
+def check_rules(groups: Any, tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
-    run = subprocess.run(
-        ["promtool", "check", "rules", file],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-def promtool_version() -> str:
-    run = subprocess.run(
-        ["promtool", "--version"], capture_output=True, text=True, timeout=60, check=True
-    )
-    return " ".join((run.stdout + run.stderr).split()[:3:2])
+    promtool("check", "rules", file)
 
 
 @pytest.mark.prometheus
@@ -153,9 +139,9 @@ def test_rules_come_as_they_are(tmp_path: Path) -> None:
     )
     assert rule["spec"] == {"groups": [first, second]}
     operator = check(rule)
-    promtool(rule["spec"]["groups"], tmp_path)
+    check_rules(rule["spec"]["groups"], tmp_path)
     accepted(CHART / "templates" / "prometheusrule.yaml", operator, "its definition, strict")
-    accepted(CHART / "templates" / "prometheusrule.yaml", promtool_version(), "check rules")
+    accepted(CHART / "templates" / "prometheusrule.yaml", require_prometheus(), "check rules")
 
 
 @pytest.mark.prometheus
@@ -163,16 +149,23 @@ def test_the_shipped_rules_are_rules(tmp_path: Path) -> None:
     shipped = [path for path in originals() if path.parent.name == "rules"]
     values = changed(values_of("deployment-policy"), "prometheusRule.enabled", True)
 
-    run = template(values)
-
-    if not shipped:
-        assert "this chart was packed without files/rules" in run.stderr
-        return
     rule = rule_of(render(values))
     check(rule)
-    promtool(rule["spec"]["groups"], tmp_path)
+    check_rules(rule["spec"]["groups"], tmp_path)
     groups = [yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in shipped]
+    assert shipped
     assert rule["spec"]["groups"] == [one for several in groups for one in several]
+
+
+@pytest.mark.parametrize(
+    ("switch", "folder"),
+    [("prometheusRule.enabled", "rules"), ("dashboards.enabled", "dashboards")],
+)
+def test_a_chart_without_the_files_is_refused(tmp_path: Path, switch: str, folder: str) -> None:
+    run = template(changed(values_of("deployment-policy"), switch, True), chart_with(tmp_path))
+
+    assert run.returncode != 0
+    assert f"this chart was packed without files/{folder}" in run.stderr
 
 
 def test_a_dashboard_is_a_config_map_that_grafana_s_sidecar_finds(tmp_path: Path) -> None:
@@ -190,15 +183,13 @@ def test_the_shipped_dashboards_come_as_they_are() -> None:
     shipped = [path for path in originals() if path.parent.name == "dashboards"]
     values = changed(values_of("deployment-policy"), "dashboards.enabled", True)
 
-    if not shipped:
-        assert "this chart was packed without files/dashboards" in template(values).stderr
-        return
     found = {
         key: json.loads(text)
         for one in render(values).all("ConfigMap")
         if "grafana_dashboard" in one["metadata"]["labels"]
         for key, text in one["data"].items()
     }
+    assert shipped
     assert found == {path.name: json.loads(path.read_text("utf-8")) for path in shipped}
 
 

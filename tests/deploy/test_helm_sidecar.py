@@ -20,14 +20,12 @@ import pytest
 import authz
 from authz.demo.client import Connection
 from authz.demo.credentials import make_credentials
-from authz.demo.envoy_binary import envoy_version, find_envoy
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask, samples
 from authz.demo.upstream import Upstream
-from authz.errors import DemoError
-from tests.conftest import required
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
+from tests.factories.envoy import envoy_name, expect_valid, require_envoy
 from tests.factories.helm import CHART, changed, release_of, render, values_of
 from tests.factories.mounts import MountedFiles, mount_pod
 
@@ -45,16 +43,6 @@ HOST = "api.localhost"
 ADMIN = "9901"
 
 
-@pytest.fixture(scope="module")
-def envoy_binary() -> Path:
-    try:
-        return find_envoy()
-    except DemoError as error:
-        if required("e2e"):
-            pytest.fail(error.render())
-        pytest.skip(error.message)
-
-
 def given(credentials: Credentials) -> dict[str, dict[str, bytes]]:
     """The secrets and ConfigMaps that an operator has made before."""
     server = credentials.server
@@ -67,10 +55,6 @@ def given(credentials: Credentials) -> dict[str, dict[str, bytes]]:
 def trust(credentials: Credentials, *revoked: str) -> dict[str, bytes]:
     crl = credentials.authority.crl([credentials.clients[name].serial for name in revoked])
     return {"client-ca.crt": credentials.authority.pem, "client-ca.crl": crl.pem}
-
-
-def version_of(envoy: Path) -> str:
-    return ".".join(str(part) for part in envoy_version(envoy))
 
 
 class RunningPod:
@@ -112,7 +96,7 @@ class RunningPod:
     def start(self) -> None:
         """Init containers first, each ready before the next, as kubelet starts sidecars."""
         self._start("authz", [sys.executable, "-m", "authz"])
-        self._start("envoy", [find_envoy()])
+        self._start("envoy", [require_envoy()])
 
     def _start(self, name: str, entrypoint: list[str | Path]) -> None:
         container = self.release.container(name)
@@ -174,38 +158,24 @@ def running(
 
 
 @pytest.fixture(scope="module")
-def pod(
-    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, envoy_binary: Path
-) -> Iterator[RunningPod]:
+def pod(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[RunningPod]:
     """One for the tests that only ask."""
-    assert envoy_binary.exists()
     with running(tmp_path_factory.mktemp("pod"), upstream) as started:
         yield started
 
 
 @pytest.mark.parametrize("name", ["sidecar-policy", "sidecar-postgresql"])
-def test_envoy_accepts_its_configuration(name: str, tmp_path: Path, envoy_binary: Path) -> None:
+def test_envoy_accepts_its_configuration(name: str, tmp_path: Path) -> None:
     release = release_of(name)
     there = given(make_credentials(tmp_path / "credentials", at=time.time()))
     unused: dict[str, bytes] = dict.fromkeys(("url", "ca.key", "tls.crt", "tls.key", "ca.crt"), b"")
     there |= dict.fromkeys(("authz-database", "authz-keys", "authz-admin"), unused)
     pod = mount_pod(release, tmp_path / "pod", there)
 
-    run = subprocess.run(
-        [
-            *(envoy_binary, "--mode", "validate", "--log-level", "warning"),
-            *(pod.localized("envoy", one) for one in release.container("envoy")["args"]),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    arguments = release.container("envoy")["args"]
+    expect_valid(*(pod.localized("envoy", one) for one in arguments))
 
-    assert run.returncode == 0, run.stderr
-    assert "[warning]" not in run.stderr
-    program = f"envoy {version_of(envoy_binary)}"
-    accepted(CHART / "ci" / f"{name}.yaml", program, "its configuration, --mode validate")
+    accepted(CHART / "ci" / f"{name}.yaml", envoy_name(), "its configuration, --mode validate")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +191,7 @@ def test_envoy_accepts_its_configuration(name: str, tmp_path: Path, envoy_binary
 def test_who_gets_in(pod: RunningPod, certificate: str, admin: int, elsewhere: int) -> None:
     assert pod.get("/admin", certificate).status == admin
     assert pod.get("/", certificate).status == elsewhere
-    programs = f"authz {authz.__version__}, envoy {version_of(find_envoy())}"
+    programs = f"authz {authz.__version__}, {envoy_name()}"
     accepted(CHART / "ci" / "sidecar-policy.yaml", programs, "run as processes, as the pod says")
 
 
@@ -293,10 +263,7 @@ def ask_py(pod: RunningPod, envoy: str) -> subprocess.CompletedProcess[str]:
 # --- what changes while it runs ------------------------------------------------------------------
 
 
-def test_a_changed_config_map_counts_without_a_restart(
-    tmp_path: Path, upstream: Upstream, envoy_binary: Path
-) -> None:
-    assert envoy_binary.exists()
+def test_a_changed_config_map_counts_without_a_restart(tmp_path: Path, upstream: Upstream) -> None:
     with running(tmp_path, upstream) as pod, contextlib.closing(pod.connect("valid")) as connection:
 
         def status() -> int:
@@ -317,9 +284,8 @@ def test_a_changed_config_map_counts_without_a_restart(
 
 
 def test_a_changed_secret_is_the_certificate_that_clients_see(
-    tmp_path: Path, upstream: Upstream, envoy_binary: Path
+    tmp_path: Path, upstream: Upstream
 ) -> None:
-    assert envoy_binary.exists()
     with running(tmp_path, upstream) as pod:
         before = shown(pod)
         renewed = pod.credentials.server_authority.server(HOST)
@@ -340,10 +306,7 @@ def shown(pod: RunningPod) -> bytes:
         return bytes(certificate)
 
 
-def test_before_it_ends_envoy_tells_clients_to_go(
-    tmp_path: Path, upstream: Upstream, envoy_binary: Path
-) -> None:
-    assert envoy_binary.exists()
+def test_before_it_ends_envoy_tells_clients_to_go(tmp_path: Path, upstream: Upstream) -> None:
     with running(tmp_path, upstream) as pod:
         assert ("connection", "close") not in pod.get("/").headers
         command = pod.release.container("envoy")["lifecycle"]["preStop"]["exec"]["command"]
@@ -361,9 +324,8 @@ def test_before_it_ends_envoy_tells_clients_to_go(
 
 
 def test_two_workers_have_a_socket_each_and_share_the_checks(
-    tmp_path: Path, upstream: Upstream, envoy_binary: Path
+    tmp_path: Path, upstream: Upstream
 ) -> None:
-    assert envoy_binary.exists()
     with running(tmp_path, upstream, {"grpc": {"workers": 2}}) as pod:
 
         def healthy() -> bool:

@@ -21,9 +21,8 @@ import pytest
 
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask
-from tests.conftest import required
 from tests.factories.accepted import accepted
-from tests.factories.postgres import binaries, running_server
+from tests.factories.postgres import require_postgres, running_server
 from tests.factories.relocated import bind_commands, python
 from tests.factories.shipped import DEPLOY, make_certificates, of_kind
 
@@ -70,10 +69,7 @@ def database(home: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    if binaries() is None:
-        if required("postgres"):
-            pytest.fail("no PostgreSQL in /usr/lib/postgresql, or no user postgres")
-        pytest.skip("no PostgreSQL here")
+    require_postgres()
     if os.geteuid() != 0:
         pytest.skip("root is needed to mount a secret as Kubernetes does")
     # Not below pytest's own directory: its parents are closed to the users of pod and database.

@@ -28,7 +28,9 @@ from authz.demo.story_steps import STEPS
 from authz.store.schema import SCHEMA
 from tests.factories.accepted import accepted
 from tests.factories.package import ROOT, programs
-from tests.factories.pages import fenced
+from tests.factories.page_blocks import texts_of
+from tests.factories.page_commands import commands_on
+from tests.factories.pages import DOCS
 from tests.factories.pki import root
 
 if TYPE_CHECKING:
@@ -38,12 +40,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.deploy, pytest.mark.acceptance]
 
-PAGE = (ROOT / "authz" / "PACKAGE.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.removeprefix("$ ")
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.S | re.M)
-    for line in block.splitlines()
-]
+PAGE = ROOT / "authz" / "PACKAGE.md"
+COMMANDS = [one.text for one in commands_on(PAGE)]
 #: Releases of Python that pyproject.toml names; what is not on this machine is skipped.
 PYTHONS = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -169,7 +167,7 @@ def test_the_demo_works_with_an_envoy_that_it_was_asked_to_install(installed: Pl
 
 def test_the_rest_of_the_page_works(installed: Place) -> None:
     directory = empty(installed, "policy")
-    (policy,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.S | re.M)
+    (policy,) = texts_of(PAGE, "yaml")
     (directory / "policy.yaml").write_text(policy, encoding="utf-8")
     (directory / "ca.pem").write_bytes(root().pem)
     *rest, serve = COMMANDS[3:]
@@ -255,9 +253,8 @@ def test_the_commands_of_the_guide_work(release: Path, tmp_path: Path) -> None:
     for file in release.iterdir():
         shutil.copyfile(file, found.directory / file.name)
     lines = [
-        line.removeprefix("$ ").replace("/opt/", f"{tmp_path}/opt/")
-        for block in fenced("how-to/install.md", "console")
-        for line in block.splitlines()
+        one.text.replace("/opt/", f"{tmp_path}/opt/")
+        for one in commands_on(DOCS / "how-to" / "install.md")
     ]
 
     found.says("\n".join(["set -euo pipefail", *lines]))

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -18,7 +16,9 @@ from authz.node.fleet_metrics import FLEET_METRICS
 from authz.observability.exposition import METRICS
 from authz.sds.metrics import SDS_METRICS
 from tests.factories.accepted import accepted
-from tests.factories.prometheus import require_prometheus
+from tests.factories.page_blocks import texts_of
+from tests.factories.pages import DOCS
+from tests.factories.prometheus import promtool, require_prometheus
 from tests.factories.promql import (
     RULE_TESTS,
     RULES,
@@ -29,28 +29,19 @@ from tests.factories.promql import (
     rule_queries,
 )
 
-GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDES = DOCS / "how-to"
 PAGE = GUIDES / "alerts.md"
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
 
 
-def _promtool(*arguments: object) -> str:
-    run = subprocess.run(
-        ["promtool", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
-
-
 @pytest.mark.parametrize("file", RULES, ids=lambda one: one.stem)
 def test_promtool_takes_the_rules(file: Path) -> None:
     version = require_prometheus()
-    said = _promtool("check", "rules", file)
+    said = promtool("check", "rules", file)
 
     many = sum(len(group["rules"]) for group in yaml.safe_load(file.read_text())["groups"])
     assert f"SUCCESS: {many} rules found" in said
@@ -59,11 +50,11 @@ def test_promtool_takes_the_rules(file: Path) -> None:
 
 def test_promtool_takes_the_configuration_of_the_guide(tmp_path: Path) -> None:
     version = require_prometheus()
-    text = (GUIDES / "monitor.md").read_text(encoding="utf-8")
-    (found,) = re.findall(r"```yaml\n(global:.*?)```", text, re.DOTALL)
+    blocks = texts_of(GUIDES / "monitor.md", "yaml")
+    (found,) = [one for one in blocks if one.startswith("global:")]
     (tmp_path / "prometheus.yml").write_text(found, encoding="utf-8")
     (tmp_path / "rules").symlink_to(RULES[0].parent)
-    said = _promtool("check", "config", tmp_path / "prometheus.yml")
+    said = promtool("check", "config", tmp_path / "prometheus.yml")
 
     assert f"{len(RULES)} rule files found" in said
     accepted(GUIDES / "monitor.md", version, "check config of the scrape configuration")
@@ -72,7 +63,7 @@ def test_promtool_takes_the_configuration_of_the_guide(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", RULE_TESTS, ids=lambda one: one.stem)
 def test_promtool_finds_that_each_alert_fires_and_does_not(file: Path) -> None:
     version = require_prometheus()
-    assert "SUCCESS" in _promtool("test", "rules", file)
+    assert "SUCCESS" in promtool("test", "rules", file)
 
     accepted(file, version, f"test rules: {len(_tests(file))} tests")
 

@@ -9,14 +9,12 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
 
-from tests.conftest import required
 from tests.docs.operator_files import promtool
 from tests.docs.programs import call, expression
 from tests.factories.page_blocks import ROOT
-from tests.factories.postgres import binaries, running_server
+from tests.factories.postgres import running_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,11 +103,6 @@ def api_calls(block: Block, directory: Path) -> None:
 
 def sql(block: Block, directory: Path) -> None:
     """PostgreSQL runs it."""
-    programs = binaries()
-    if programs is None:
-        if required("postgres"):
-            pytest.fail("there is no PostgreSQL")
-        pytest.skip("there is no PostgreSQL")
     with running_server() as server:
         for statement in block.text.split(";\n"):
             if statement.strip():

@@ -8,15 +8,11 @@ the others; keys of the HTTP connection manager or of the ext_authz filter are m
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
 
-from authz.demo.envoy_binary import find_envoy
-from authz.errors import DemoError
-from tests.conftest import required
+from tests.factories.envoy import expect_valid
 from tests.factories.page_blocks import ROOT
 
 if TYPE_CHECKING:
@@ -145,16 +141,6 @@ def _clusters_for(config: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def envoy() -> Path:
-    """The program; without it a test is skipped, and where AUTHZ_REQUIRE names e2e it fails."""
-    try:
-        return find_envoy()
-    except DemoError as error:
-        if required("e2e"):
-            pytest.fail(error.render())
-        pytest.skip(error.message)
-
-
 def validate(config: dict[str, Any], directory: Path) -> None:
     """Have Envoy read it.
 
@@ -166,16 +152,7 @@ def validate(config: dict[str, Any], directory: Path) -> None:
         text = text.replace(f"/etc/envoy/tls/{name}", str(directory / name))
     file = directory / "envoy.yaml"
     file.write_text(text, encoding="utf-8")
-    run = subprocess.run(
-        [envoy(), "--mode", "validate", "-c", file, "--log-level", "warning"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    # A warning is a deprecated field, or a default that the next release changes.
-    assert "[warning]" not in run.stderr, run.stderr
+    expect_valid("-c", file)
 
 
 def _put(into: list[Any], entries: list[Any], *, first: bool = False) -> None:

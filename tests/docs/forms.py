@@ -38,8 +38,8 @@ from tests.docs.operator_files import (
     rules,
 )
 from tests.docs.programs import check
-from tests.factories.page_blocks import ROOT, blocks_of
-from tests.factories.page_commands import commands_of
+from tests.factories.page_blocks import ROOT
+from tests.factories.page_commands import commands_of, commands_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,13 +90,8 @@ def _commands(block: Block, directory: Path) -> None:
 
 def _functions(page: str) -> str:
     """The shell functions that a page makes, for the commands that call them."""
-    commands = [
-        command.text
-        for block in blocks_of(ROOT / page)
-        if block.language == "console"
-        for command in commands_of(block.text)
-    ]
-    return "".join(f"{text}\n" for text in commands if re.match(r"\w+\(\) ", text))
+    commands = commands_on(ROOT / page)
+    return "".join(f"{one.text}\n" for one in commands if re.match(r"\w+\(\) ", one.text))
 
 
 def _settings(block: Block, directory: Path) -> None:

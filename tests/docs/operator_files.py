@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import kubernetes_validate
-import pytest
 import yaml
 
-from tests.conftest import required
 from tests.factories.page_blocks import ROOT
+from tests.factories.prometheus import promtool
+from tests.factories.shipped import linter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.factories.page_blocks import Block
 
 #: Groups whose kinds Kubernetes itself brings, so that there is a schema of them.
@@ -44,8 +42,8 @@ def compose(block: Block, directory: Path) -> None:
     """The compose schema accepts it."""
     file = directory / "compose.yaml"
     file.write_text(block.text, encoding="utf-8")
-    schema = ["--builtin-schema", "vendor.compose-spec"]
-    _run(Path(sys.executable).with_name("check-jsonschema"), *schema, file)
+    run = linter("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def is_pod_metadata(document: Any) -> bool:
@@ -108,21 +106,6 @@ def prometheus(block: Block, directory: Path) -> None:
     file = directory / "prometheus.yml"
     file.write_text(block.text, encoding="utf-8")
     promtool("check", "config", "--syntax-only", file)
-
-
-def promtool(*arguments: str | Path) -> None:
-    """Run Prometheus' own tool; skipped where it is not, unless it is required."""
-    program = shutil.which("promtool")
-    if program is None:
-        if required("prometheus"):
-            pytest.fail("promtool is not installed")
-        pytest.skip("promtool is not installed")
-    _run(program, *arguments)
-
-
-def _run(*command: str | Path) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def _merged(base: Any, over: Any) -> Any:

@@ -26,7 +26,7 @@ from authz.rules import parse
 from authz.rules.lists import ListKind, ListModel, compile_list
 from authz.services.simulation_curl import read_curl
 from tests.docs.dry_run import ANSWER, calls_of
-from tests.docs.envoy_fragments import envoy
+from tests.factories.envoy import require_envoy
 from tests.factories.page_blocks import ROOT
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _openssl(arguments: list[str]) -> None:
 
 
 def _envoy(arguments: list[str]) -> None:
-    options = set(re.findall(r"--?[a-z][\w-]*", _said_by(str(envoy()), "--help")))
+    options = set(re.findall(r"--?[a-z][\w-]*", _said_by(str(require_envoy()), "--help")))
     for word in arguments:
         option = word.partition("=")[0]
         assert not re.fullmatch(r"--?[a-z][\w-]*", option) or option in options, f"envoy {word}"

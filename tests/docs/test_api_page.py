@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from authz.demo.processes import Children
 from authz.demo.stack import start_authz
-from tests.factories.page_blocks import ROOT, blocks_of
-from tests.factories.page_session import run_page
+from tests.factories.page_session import run_page, with_authz
+from tests.factories.pages import fenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,6 @@ PAGE = "how-to/use-the-api.md"
 
 
 def test_the_calls_of_the_page_are_answered(tmp_path: Path) -> None:
-    (tmp_path / "authz").write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
-    (tmp_path / "authz").chmod(0o755)
     with Children() as children:
         node = start_authz(
             children, tmp_path, {"admin": {"enabled": True, "listen": "127.0.0.1:0"}}
@@ -34,8 +32,7 @@ def test_the_calls_of_the_page_are_answered(tmp_path: Path) -> None:
         ran = run_page(
             PAGE,
             cwd=tmp_path,
-            path=tmp_path,
-            environment={"PYTHONPATH": ":".join(sys.path)},
+            environment=with_authz(tmp_path),
             # The dots stand for a call of before.
             skip=lambda command: command.rstrip().endswith("…"),
             change=lambda command: command.replace("127.0.0.1:8080", address),
@@ -45,9 +42,7 @@ def test_the_calls_of_the_page_are_answered(tmp_path: Path) -> None:
             if one.command.text.startswith("curl") and ">" not in one.command.text:
                 assert re.search(r'"success": ?true', one.printed), f"{one.command}\n{one.printed}"
 
-        (program,) = [
-            block.text for block in blocks_of(ROOT / "docs" / PAGE) if block.language == "python"
-        ]
+        (program,) = fenced(PAGE, "python")
         listed = subprocess.run(
             [sys.executable, "-c", program.replace("127.0.0.1:8080", address)],
             cwd=tmp_path,

@@ -10,6 +10,8 @@ import pytest
 from tests.docs.forms import form_of
 from tests.factories.page_blocks import Block
 from tests.factories.page_commands import Command, commands_of
+from tests.factories.page_drills import headings
+from tests.factories.pages import fenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +22,7 @@ def block(language: str, text: str, title: str = "") -> Block:
     return Block(
         page="docs/index.md",
         line=1,
+        heading="",
         language=language,
         title=title,
         text=text,
@@ -126,3 +129,12 @@ def test_commands_have_the_output_below_them() -> None:
         Command("second 'a\nb'", "printed\nmore"),
         Command("cat <<EOF\n$ x\nEOF", ""),
     ]
+
+
+def test_a_comment_inside_a_block_is_no_heading() -> None:
+    page = "how-to/install-with-helm.md"
+    found = headings(page)
+
+    assert any(text.startswith("# gate.yaml\n") for text in fenced(page, "yaml"))
+    assert "gate.yaml" not in found
+    assert "A policy beside Istio or Envoy Gateway" in found

@@ -10,17 +10,14 @@ from __future__ import annotations
 import shlex
 import shutil
 import socket
-import sys
 from typing import TYPE_CHECKING
-
-import pytest
 
 from authz.demo.processes import Children
 from authz.demo.stack import start_authz
-from tests.conftest import required
-from tests.factories.page_blocks import ROOT, blocks_of
-from tests.factories.page_commands import commands_of
-from tests.factories.page_session import run_page
+from tests.conftest import absent
+from tests.factories.page_commands import commands_on
+from tests.factories.page_session import run_page, with_authz
+from tests.factories.pages import DOCS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,19 +34,10 @@ echo "$said\""""
 
 def test_openssl_gets_the_answers_that_the_page_shows(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
-        if required("openssl"):
-            pytest.fail("there is no openssl")
-        pytest.skip("there is no openssl")
-    (tmp_path / "authz").write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
-    (tmp_path / "authz").chmod(0o755)
+        absent("openssl", "there is no openssl")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    commands = [
-        command
-        for block in blocks_of(ROOT / "docs" / PAGE)
-        if block.language == "console"
-        for command in commands_of(block.text)
-    ]
+    commands = commands_on(DOCS / PAGE)
     # The same question stands on the page twice, with different answers.
     shown = iter(commands)
 
@@ -71,8 +59,7 @@ def test_openssl_gets_the_answers_that_the_page_shows(tmp_path: Path) -> None:
         ran = run_page(
             PAGE,
             cwd=tmp_path,
-            path=tmp_path,
-            environment={"PYTHONPATH": ":".join(sys.path)},
+            environment=with_authz(tmp_path),
             change=at_home,
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import required
+from tests.conftest import absent
 from tests.factories.browser import chromium, watched
 from tests.factories.page_blocks import ROOT
 
@@ -25,9 +25,7 @@ PYTHON = ROOT / ".venv-docs" / "bin" / "python"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site; a warning of the generator (a link to nowhere, for one) is a failure."""
     if not PYTHON.exists():
-        if required("docs"):
-            pytest.fail("there is no .venv-docs: make docs-site makes it")
-        pytest.skip("there is no .venv-docs: make docs-site makes it")
+        absent("docs", "there is no .venv-docs: make docs-site makes it")
     output = tmp_path_factory.mktemp("site") / "site"
     run = subprocess.run(
         [PYTHON, ROOT / "docs" / "build_site.py", "--output", output],

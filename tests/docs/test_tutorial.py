@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.envoy_fragments import envoy
+from tests.factories.envoy import require_envoy
 from tests.factories.page_blocks import ROOT
 from tests.factories.page_session import run_page, same
 
@@ -40,7 +40,7 @@ def free_ports() -> dict[str, str]:
 
 @pytest.mark.e2e
 def test_every_command_of_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
-    envoy()
+    require_envoy()
     ports = free_ports()
     settings = tmp_path / "authz.yaml"
     settings.write_text(_numbered(SETTINGS, ports), encoding="utf-8")

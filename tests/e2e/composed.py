@@ -26,7 +26,6 @@ from tests.factories.accepted import ROOT
 from tests.factories.shipped import DEPLOY, documents, make_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 #: The settings of each form, as it is in deploy/.
@@ -198,8 +197,3 @@ curl() {{
     echo "expected $expected got $got"
 }}
 """
-
-
-def shell_blocks(page: Path) -> Iterator[str]:
-    """The blocks of shell on a page, in order."""
-    yield from re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)

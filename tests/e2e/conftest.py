@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.credentials import Credentials, make_credentials
-from authz.demo.envoy_binary import MINIMUM_VERSION, envoy_version, find_envoy
+from authz.demo.envoy_binary import MINIMUM_VERSION, envoy_version
 from authz.demo.processes import Children
 from authz.demo.scenario import policy_yaml
 from authz.demo.upstream import Upstream
-from authz.errors import DemoError
-from tests.conftest import required
 from tests.e2e.harness import Stack, start_stack
+from tests.factories.envoy import require_envoy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def envoy_binary() -> Path:
-    try:
-        envoy = find_envoy()
-        version = envoy_version(envoy)
-    except DemoError as error:
-        if required("e2e"):
-            pytest.fail(error.render())
-        pytest.skip(error.message)
-    assert version >= MINIMUM_VERSION
-    return envoy
+def _envoy_is_new_enough() -> None:
+    assert envoy_version(require_envoy()) >= MINIMUM_VERSION
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from authz.demo.client import Connection
-from authz.demo.envoy_binary import envoy_version, find_envoy
 from authz.demo.running import LENIENT, STRICT, envoy_config, require_bundle
 from authz.demo.stack import start_authz, start_envoy
 from tests.e2e.harness import Load, eventually, wait_for_health
 from tests.factories.accepted import accepted
+from tests.factories.envoy import envoy_name
 from tests.factories.page_drills import Shell
 
 if TYPE_CHECKING:
@@ -99,21 +99,13 @@ class Drill:
         return Load(
             connect=lambda: self.connect(client, listener),
             send=send,
-            classify=lambda answer: str(answer.status),
             threads=threads,
         )
 
 
 def followed(page: str, how: str) -> None:
     """Say that a page was followed behind the real Envoy."""
-    version = ".".join(map(str, envoy_version(find_envoy())))
-    accepted(f"docs/{page}", f"envoy {version}", how)
-
-
-def more(load: Load, requests: int) -> None:
-    """Wait until this many further requests were answered."""
-    enough = load.total + requests
-    eventually(lambda: load.total >= enough, f"{requests} more requests")
+    accepted(f"docs/{page}", envoy_name(), how)
 
 
 def start_drill(
@@ -137,6 +129,5 @@ __all__ = [
     "Drill",
     "client_pem",
     "followed",
-    "more",
     "start_drill",
 ]

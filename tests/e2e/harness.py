@@ -175,6 +175,10 @@ def send(
     )
 
 
+def _status(answer: Answer) -> str:
+    return str(answer.status)
+
+
 @dataclass
 class Load:
     """Threads that send one request after the other until told to stop; counts what came back.
@@ -184,7 +188,7 @@ class Load:
 
     connect: Callable[[], Connection]
     send: Callable[[Connection], Answer]
-    classify: Callable[[Answer], str]
+    classify: Callable[[Answer], str] = _status
     threads: int = 2
     counts: dict[str, int] = field(default_factory=dict)
     details: list[str] = field(default_factory=list)
@@ -224,3 +228,17 @@ class Load:
             with self._lock:
                 self.counts[word] = self.counts.get(word, 0) + 1
         connection.close()
+
+
+def load_on(stack: Stack, certificate: str = "valid") -> Load:
+    """Requests that must all be let in, on connections that stay open; all denied with none."""
+    return Load(
+        connect=lambda: stack.connect("api.localhost", certificate),
+        send=lambda connection: connection.send_request("/", hosts=("api.localhost",)),
+    )
+
+
+def more(load: Load, requests: int) -> None:
+    """Wait until this many further requests were answered."""
+    enough = load.total + requests
+    eventually(lambda: load.total >= enough, f"{requests} more requests")

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.stack import start_authz
-from tests.conftest import required
 from tests.e2e.drill import HOST, Drill, followed, start_drill
 from tests.e2e.harness import eventually
 from tests.factories.page_drills import Shell, commands_below, headings
-from tests.factories.postgres import binaries, running_server
+from tests.factories.postgres import running_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,11 +106,6 @@ def test_without_the_secret_a_backup_can_sign_nothing(drill: Drill) -> None:
 
 @pytest.mark.postgres
 def test_with_postgresql(tmp_path: Path, shell_names: dict[str, str]) -> None:
-    if binaries() is None:
-        message = "no PostgreSQL in /usr/lib/postgresql, or no user postgres"
-        if required("postgres"):
-            pytest.fail(message)
-        pytest.skip(message)
     with running_server("-c fsync=off") as server:
         address = server.address(server.new_database())
         shell = Shell(directory=tmp_path, names={**shell_names, '"$DATABASE"': f"'{address}'"})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.drill import HOST, LENIENT, STRICT, Drill, followed, more, start_drill
+from tests.e2e.drill import HOST, LENIENT, STRICT, Drill, followed, start_drill
+from tests.e2e.harness import more
 
 if TYPE_CHECKING:
     from authz.demo.credentials import Credentials

@@ -12,10 +12,12 @@ import pytest
 
 from authz.demo.processes import Children
 from authz.demo.stack import ask
-from tests.conftest import required
-from tests.e2e.composed import Topology, shell_blocks
+from tests.conftest import absent
+from tests.e2e.composed import Topology
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
+from tests.factories.page_blocks import texts_of
+from tests.factories.prometheus import promtool, require_prometheus
 from tests.factories.shipped import DEPLOY
 
 if TYPE_CHECKING:
@@ -40,9 +42,7 @@ def topology(
 ) -> Iterator[Topology]:
     for name in ("prometheus", "promtool", "openssl", "curl"):
         if shutil.which(name) is None:
-            if required("prometheus"):
-                pytest.fail(f"{name} is not installed; Debian has it: apt-get install {name}")
-            pytest.skip(f"{name} is not installed")
+            absent("prometheus", f"{name} is not installed; Debian has it: apt-get install {name}")
     with Children() as children:
         home = tmp_path_factory.mktemp("compose")
         topology = Topology(home, children, transport, form=request.param)
@@ -55,7 +55,7 @@ def test_the_guide_works_as_it_is_written(topology: Topology) -> None:
     if topology.form != "store":
         pytest.skip("a file cannot be managed")
     # What is before starts everything, what is after is for another form.
-    blocks = [one for one in shell_blocks(DEPLOY / "README.md") if "authz authz" in one]
+    blocks = [one for one in texts_of(DEPLOY / "README.md", "sh") if "authz authz" in one]
     assert len(blocks) == 4
 
     seen = topology.follow("\n".join(blocks))
@@ -95,18 +95,9 @@ def test_a_health_check_fails_where_nobody_answers(topology: Topology) -> None:
 
 
 def test_promtool_accepts_the_configuration(topology: Topology) -> None:
-    file = topology.home / "prometheus.yml"
+    promtool("check", "config", topology.home / "prometheus.yml")
 
-    run = subprocess.run(
-        ["promtool", "check", "config", file],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert run.returncode == 0, run.stdout + run.stderr
-    accepted(DEPLOY / "prometheus.yml", program("promtool"), "check config, and Prometheus runs")
+    accepted(DEPLOY / "prometheus.yml", require_prometheus(), "check config, and Prometheus runs")
 
 
 def test_the_policy_file_form_answers_as_its_comments_promise(topology: Topology) -> None:

@@ -18,7 +18,7 @@ from authz.demo.scenario import ROWS
 from tests.e2e.gateways import start_gateway
 from tests.e2e.harness import eventually
 from tests.factories.http3 import Http3Answer, get
-from tests.factories.pki import url_encoded
+from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def test_every_row_holds(gateway: Stack) -> None:
 
 def test_a_claimed_certificate_is_replaced(gateway: Stack) -> None:
     valid = gateway.credentials.clients["valid"]
-    claim = f'Hash={valid.fingerprint};Cert="{url_encoded(valid.pem)}"'
+    claim = xfcc_element(valid)
     header = ("x-forwarded-client-cert", claim)
 
     assert send(gateway, "api.localhost", headers=(header,)).status == 403

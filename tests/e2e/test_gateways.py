@@ -21,14 +21,14 @@ from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
 from tests.e2e.gateways import start_gateway, until_asked
 from tests.e2e.harness import Stack, eventually, http_client, send
-from tests.factories.pki import url_encoded
+from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authz.demo.client import Answer
     from authz.demo.credentials import Credentials
-    from authz.demo.pki import Changes, Issued
+    from authz.demo.pki import Changes
     from authz.demo.upstream import Upstream
 
 #: The rows of the demo whose answer differs, per form. 421 needs the SNI, which XFCC has not.
@@ -41,12 +41,6 @@ DIFFERENCES = {
 }
 FORMS = tuple(DIFFERENCES)
 XFCC_HEADER = "x-forwarded-client-cert"
-
-
-def element(issued: Issued) -> str:
-    """What a proxy that saw this certificate would write."""
-    pem = url_encoded(issued.pem)
-    return f'Hash={issued.fingerprint};Cert="{pem}";Chain="{pem}"'
 
 
 def seen_upstream(answer: Answer, name: str) -> list[str]:
@@ -155,7 +149,7 @@ def test_both_hosts_on_one_connection(gateway: Stack, version: str) -> None:
 )
 def test_a_claimed_certificate_is_replaced(gateway: Stack, form_of_claim: str) -> None:
     valid = gateway.credentials.clients["valid"]
-    claim = element(valid)
+    claim = xfcc_element(valid, chain=True)
     headers = {
         "one": ((XFCC_HEADER, claim),),
         "two elements": ((XFCC_HEADER, f"{claim},{claim}"),),

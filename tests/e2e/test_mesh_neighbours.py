@@ -29,7 +29,7 @@ from tests.e2e.gateways import ISTIO, XFCC, mesh_secrets
 from tests.e2e.harness import PATIENCE, authz_settings
 from tests.factories.checks import check_request
 from tests.factories.generated import Place, bootstrap
-from tests.factories.pki import url_encoded
+from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,7 +186,7 @@ def test_whoever_reaches_the_service_itself_can_claim_any_certificate(
             answer: CheckResponse = check(request.SerializeToString(), timeout=PATIENCE)
             return answer.status.code
 
-    claim = f'Hash={valid.fingerprint};Cert="{url_encoded(valid.pem)}"'
+    claim = xfcc_element(valid)
     assert asked() == grpc.StatusCode.UNAUTHENTICATED.value[0]
     assert asked(("x-forwarded-client-cert", claim)) == grpc.StatusCode.OK.value[0]
 
@@ -227,7 +227,7 @@ def test_what_a_workload_claims_stands_left_of_what_the_sidecar_saw(
     """A sidecar appends (APPEND_FORWARD): with trusted_hops 1 only its own element is read."""
     sidecar = start_sidecar("istio/workload_with_certificate", mesh, children, upstream, asking)
     orders = mesh.workload(ORDERS)
-    claim = f'Hash={orders.fingerprint};Cert="{url_encoded(orders.pem)}"'
+    claim = xfcc_element(orders)
 
     header = ("x-forwarded-client-cert", claim)
     assert sidecar.get(mesh.workload(OTHER), header) == 403
@@ -246,6 +246,6 @@ def test_two_trusted_hops_in_a_mesh_believe_any_workload(
     authz = start_authz(children, mesh.directory, authz_settings(transport, settings))
     sidecar = start_sidecar("istio/workload", mesh, children, upstream, authz)
     orders = mesh.workload(ORDERS)
-    claim = f'Hash={orders.fingerprint};Cert="{url_encoded(orders.pem)}"'
+    claim = xfcc_element(orders)
 
     assert sidecar.get(mesh.workload(OTHER), ("x-forwarded-client-cert", claim)) == 200

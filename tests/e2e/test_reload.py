@@ -151,7 +151,6 @@ def test_no_answer_is_wrong_while_policies_are_swapped_under_load(
     opened = Load(
         connect=lambda: stack.connect("api.localhost", "valid"),
         send=lambda connection: connection.send_request("/open", hosts=("api.localhost",)),
-        classify=lambda answer: str(answer.status),
         threads=1,
     )
     swaps = 6

@@ -11,35 +11,20 @@ from authz.demo.stack import start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from tests.e2e.harness import (
-    Load,
     Stack,
     authz_settings,
     default_options,
     eventually,
+    load_on,
+    more,
     start_stack,
     wait_for_health,
 )
 
 if TYPE_CHECKING:
-    from authz.demo.client import Answer
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
-
-
-def load_on(stack: Stack) -> Load:
-    """Requests that must all be let in, on connections that stay open."""
-    return Load(
-        connect=lambda: stack.connect("api.localhost", "valid"),
-        send=lambda connection: connection.send_request("/", hosts=("api.localhost",)),
-        classify=lambda answer: str(answer.status),
-    )
-
-
-def more(load: Load, requests: int) -> None:
-    """Wait until this many further requests were answered."""
-    enough = load.total + requests
-    eventually(lambda: load.total >= enough, f"{requests} more requests")
 
 
 def test_a_rolling_restart_of_the_workers_loses_no_request(
@@ -113,14 +98,7 @@ def test_a_killed_worker_costs_nothing_that_a_retry_cannot_mend(
     wait_for_health(envoy, 2)
     stack = Stack(credentials=credentials, authz=one, envoy=envoy)
 
-    def denied(answer: Answer) -> str:
-        return str(answer.status)
-
-    refused = Load(
-        connect=lambda: stack.connect("api.localhost"),
-        send=lambda connection: connection.send_request("/", hosts=("api.localhost",)),
-        classify=denied,
-    )
+    refused = load_on(stack, "")
     with refused.running(), load_on(stack).running() as admitted:
         more(admitted, 50)
         two.child.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from authz.demo.scenario import policy_yaml
-from tests.e2e.harness import Load, Stack, eventually, start_stack, wait_for_health
+from tests.e2e.harness import Stack, eventually, load_on, more, start_stack, wait_for_health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,21 +56,6 @@ def rotating_after(requests: int) -> Callable[[str], str]:
         return config.replace(ROTATION, f"max_requests_per_connection: {requests}")
 
     return change
-
-
-def load_on(stack: Stack, certificate: str = "valid") -> Load:
-    """Requests that must all be let in; all be denied without a certificate."""
-    return Load(
-        connect=lambda: stack.connect("api.localhost", certificate),
-        send=lambda connection: connection.send_request("/", hosts=("api.localhost",)),
-        classify=lambda answer: str(answer.status),
-    )
-
-
-def more(load: Load, requests: int) -> None:
-    """Wait until this many further requests were answered."""
-    enough = load.total + requests
-    eventually(lambda: load.total >= enough, f"{requests} more requests")
 
 
 def answered(stack: Stack) -> list[float]:

@@ -8,7 +8,6 @@ import json
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 import yaml
@@ -23,6 +22,7 @@ from authz.demo.stack import start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import Settings
 from tests.e2e.harness import default_options, start_stack
+from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +42,6 @@ BEHIND = {**XFCC, "xfcc": {"trusted_hops": 2}, "client_ip": {"trusted_hops": 1}}
 ONE_HOP = tuple(row for row in ROWS if row.id != "misdirected")
 
 
-def element(issued: Issued) -> str:
-    """What a proxy that saw this certificate would write."""
-    pem = quote(issued.pem.decode(), safe="")
-    return f'Hash={issued.fingerprint};Cert="{pem}";Chain="{pem}"'
-
-
 def statuses(stack: Stack, rows: tuple[Row, ...]) -> dict[str, int]:
     return {
         row.id: stack.get(
@@ -65,7 +59,8 @@ def seen_upstream(answer: Answer) -> list[str]:
 def test_the_default_listener_removes_what_a_client_claims(
     demo_stack: Stack,
 ) -> None:
-    claim = ("x-forwarded-client-cert", element(demo_stack.credentials.clients["valid"]))
+    element = xfcc_element(demo_stack.credentials.clients["valid"], chain=True)
+    claim = ("x-forwarded-client-cert", element)
 
     refused = demo_stack.get("api.localhost", headers=(claim,))
     unverified = demo_stack.get("whoami.localhost", certificate="self-signed", headers=(claim,))
@@ -102,9 +97,10 @@ def test_envoy_writes_the_header_itself_and_every_row_holds(one_hop: Stack) -> N
 
 def test_a_claim_is_replaced_by_what_envoy_saw(one_hop: Stack) -> None:
     valid = one_hop.credentials.clients["valid"]
+    element = xfcc_element(valid, chain=True)
     claims = (
-        element(valid),
-        f"{element(valid)},{element(valid)}",
+        element,
+        f"{element},{element}",
         json.dumps([{"Hash": valid.fingerprint, "Cert": valid.pem.decode()}]),
     )
 
@@ -219,8 +215,8 @@ def test_only_the_proxy_in_front_may_connect(behind: Behind) -> None:
 
 def test_what_the_proxy_itself_is_counts_for_nothing(behind: Behind) -> None:
     """Whoever holds the proxy's key speaks for clients, but the proxy is no client itself."""
-    valid = element(behind.credentials.clients["valid"])
-    stranger = element(behind.credentials.clients["self-signed"])
+    valid = xfcc_element(behind.credentials.clients["valid"], chain=True)
+    stranger = xfcc_element(behind.credentials.clients["self-signed"], chain=True)
 
     def status(*claims: str) -> int:
         connection = Connection(

@@ -13,12 +13,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import required
+from tests.conftest import absent
 
 ROOT = Path(__file__).parents[2]
-#: Programs that are built once by `make .tools`: not in Debian, and not in a wheel.
+#: Programs that are built once by `make .tools/.installed`: not in Debian, and not in a wheel.
 TOOLS = ROOT / ".tools" / "bin"
 
 
@@ -46,17 +44,15 @@ def go_module(path: str) -> Path:
     """
     name = path.rpartition("/")[2]
     go = shutil.which("go")
+    found: list[Path] = []
     if go is not None:
         cache = subprocess.run(
             [go, "env", "GOMODCACHE"], capture_output=True, text=True, timeout=60, check=True
         ).stdout.strip()
-        parent = Path(cache) / path
-        found = sorted(parent.parent.glob(f"{name}@v*"))
-        if found:
-            return found[-1]
-    if required(name):
-        pytest.fail(f"the Go module {path} is not there: make .tools fetches it")
-    pytest.skip(f"the Go module {path} is not there")
+        found = sorted((Path(cache) / path).parent.glob(f"{name}@v*"))
+    if not found:
+        absent(name, f"the Go module {path} is not there: make .tools/.installed fetches it")
+    return found[-1]
 
 
 def built_version(name: str) -> str:
@@ -72,11 +68,7 @@ def tool(name: str) -> Path:
     It fails instead where `AUTHZ_REQUIRE` names the program.
     """
     built = TOOLS / name
-    if built.is_file():
-        return built
-    found = shutil.which(name)
-    if found is not None:
-        return Path(found)
-    if required(name):
-        pytest.fail(f"{name} is not there: make .tools builds it (Go is needed)")
-    pytest.skip(f"{name} is not there")
+    found = built if built.is_file() else shutil.which(name)
+    if found is None:
+        absent(name, f"{name} is not there: make .tools/.installed .system-packages gets it")
+    return Path(found)

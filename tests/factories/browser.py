@@ -10,10 +10,9 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Final
 
-import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.conftest import required
+from tests.conftest import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +41,7 @@ def chromium() -> Iterator[Browser]:
     """A browser; whoever wants to be somebody else takes a context of its own."""
     binary = find_chromium()
     if binary is None:
-        if required("chromium"):
-            pytest.fail("there is no chromium: install the distribution's package")
-        pytest.skip("there is no chromium")
+        absent("chromium", "there is no chromium: install the distribution's package")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=list(ARGUMENTS))
         try:

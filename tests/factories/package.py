@@ -9,9 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.conftest import required
+from tests.conftest import absent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,11 +55,9 @@ def programs() -> Path:
 
     It fails instead where `AUTHZ_REQUIRE` names `package`.
     """
-    if (PROGRAMS / "python").exists():
-        return PROGRAMS
-    if required("package"):
-        pytest.fail("there is no .venv-package: make .venv-package/.installed makes it")
-    pytest.skip("there is no .venv-package")
+    if not (PROGRAMS / "python").exists():
+        absent("package", "there is no .venv-package: make .venv-package/.installed makes it")
+    return PROGRAMS
 
 
 def built(what: str, tree: Path, out: Path, changes: Mapping[str, str], umask: int = 0o022) -> Path:

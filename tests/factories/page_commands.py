@@ -12,7 +12,12 @@ it open. A block without any `$ ` is commands alone.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.factories.page_blocks import blocks_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PROMPT = "$ "
 _HERE = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
@@ -60,6 +65,16 @@ def commands_of(text: str) -> list[Command]:
     if found:
         found[-1] = found[-1]._replace(output="\n".join(shown))
     return found
+
+
+def commands_on(page: Path, heading: str | None = None) -> list[Command]:
+    """The commands of a page that can be run, in order; of all, or of those below a heading."""
+    return [
+        command
+        for block in blocks_of(page)
+        if block.language == "console" and not block.reason and heading in (None, block.heading)
+        for command in commands_of(block.text)
+    ]
 
 
 class Scan(NamedTuple):

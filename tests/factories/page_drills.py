@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of a page of the documentation, run as somebody would who follows it.
 
-Commands are the lines that begin with `$ ` in blocks marked `console`; what stands below them is
-what the page shows of their output, and is not compared.
+What the page shows of their output is not compared.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.factories.page_blocks import blocks_of
+from tests.factories.page_commands import commands_on
+from tests.factories.page_session import with_authz
 from tests.factories.pages import DOCS
 
 if TYPE_CHECKING:
@@ -24,33 +24,20 @@ def commands_below(page: str, heading: str) -> list[str]:
     """The commands of `docs/PAGE` between a heading and the next one of any level, in order.
 
     Raises:
-        AssertionError: there is no such heading, or no command below it.
+        AssertionError: there is none.
     """
-    text = (DOCS / page).read_text(encoding="utf-8")
-    found = re.search(
-        rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text, re.DOTALL | re.MULTILINE
-    )
-    assert found is not None, f"{page} has no heading {heading!r}"
-    blocks = re.findall(r"^```console\n(.*?)^```$", found[1], re.DOTALL | re.MULTILINE)
-    lines = [
-        line.removeprefix("$ ")
-        for block in blocks
-        for line in block.splitlines()
-        if line.startswith("$ ")
-    ]
-    assert lines, f"{page}, {heading!r} has no commands"
-    return lines
+    commands = [one.text for one in commands_on(DOCS / page, heading)]
+    assert commands, f"{page} has no commands below {heading!r}"
+    return commands
 
 
 def headings(page: str) -> list[str]:
     """The headings of a page that have commands below them."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    parts = re.split(r"^#+ (.*)\n", text, flags=re.MULTILINE)[1:]
-    return [
-        heading
-        for heading, body in zip(parts[::2], parts[1::2], strict=True)
-        if re.search(r"^```console\n", body, re.MULTILINE)
-    ]
+    return list(
+        dict.fromkeys(
+            block.heading for block in blocks_of(DOCS / page) if block.language == "console"
+        )
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +50,12 @@ class Shell:
 
     directory: Path
     names: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         tools = self.directory / ".bin"
         tools.mkdir(exist_ok=True)
-        program = tools / "authz"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
-        program.chmod(0o755)
+        self.environment.update(with_authz(tools))
 
     def run(self, *commands: str, status: int = 0) -> str:
         """What the commands print on both streams, in one shell, as the page has them.
@@ -83,11 +69,7 @@ class Shell:
         done = subprocess.run(
             ["bash", "-c", f"set -euo pipefail\n{script}"],
             cwd=self.directory,
-            env={
-                **os.environ,
-                "PATH": f"{self.directory / '.bin'}:{os.environ['PATH']}",
-                "PYTHONPATH": ":".join(sys.path),
-            },
+            env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

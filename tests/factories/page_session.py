@@ -13,11 +13,12 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.factories.page_blocks import ROOT, blocks_of
-from tests.factories.page_commands import Command, commands_of
+from tests.factories.page_commands import Command, commands_on
+from tests.factories.pages import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,12 +58,22 @@ def same(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+def with_authz(directory: Path) -> dict[str, str]:
+    """Put this interpreter's `authz` into a directory; the environment in which it comes first."""
+    program = directory / "authz"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m authz "$@"\n')
+    program.chmod(0o755)
+    return {
+        "PATH": f"{directory}:{os.environ['PATH']}",
+        "PYTHONPATH": ":".join(sys.path),
+    }
+
+
 def run_page(
     page: str,
     *,
     cwd: Path,
     environment: Mapping[str, str],
-    path: Path | None = None,
     skip: Callable[[str], bool] = lambda command: False,
     change: Callable[[str], str] = lambda command: command,
     seconds: float = 120.0,
@@ -70,19 +81,12 @@ def run_page(
     """Run the console blocks of `docs/PAGE` in one bash; it ends with the first that fails.
 
     Args:
-        path: a directory whose programs come first.
         skip: says which commands were done already.
         change: may alter a command, such as its ports.
 
     Whatever was left running in the background is ended.
     """
-    commands = [
-        command
-        for block in blocks_of(ROOT / "docs" / page)
-        if block.language == "console" and not block.reason
-        for command in commands_of(block.text)
-        if not skip(command.text)
-    ]
+    commands = [one for one in commands_on(DOCS / page) if not skip(one.text)]
     script = "exec 2>&1\n" + "\n".join(
         f"{change(command.text)}\nstatus=$?; echo; echo {_MARK} $status\n"
         "[ $status = 0 ] || exit 1\n"
@@ -91,11 +95,7 @@ def run_page(
     process = subprocess.Popen(
         ["bash", "-c", script],
         cwd=cwd,
-        env={
-            **os.environ,
-            **({} if path is None else {"PATH": f"{path}:{os.environ['PATH']}"}),
-            **environment,
-        },
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,

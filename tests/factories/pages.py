@@ -3,21 +3,19 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
 from authz.settings import Settings
+from tests.factories.page_blocks import ROOT, texts_of
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def fenced(page: str, language: str) -> list[str]:
     """The fenced blocks of one language on `docs/PAGE`, in order."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return texts_of(DOCS / page, language)
 
 
 class WorkersForm(NamedTuple):

@@ -47,6 +47,7 @@ __all__ = [
     "self_signed",
     "sign_tbs",
     "url_encoded",
+    "xfcc_element",
 ]
 
 #: 2026-03-01T12:00:00Z: the time all test certificates are valid at unless they say otherwise.
@@ -131,6 +132,13 @@ def url_encoded(pem: bytes | str) -> str:
     for character in "\n +/=":
         text = text.replace(character, f"%{ord(character):02X}")
     return text
+
+
+def xfcc_element(issued: Issued, *, chain: bool = False) -> str:
+    """What a proxy that saw this certificate writes into x-forwarded-client-cert."""
+    pem = url_encoded(issued.pem)
+    element = f'Hash={issued.fingerprint};Cert="{pem}"'
+    return f'{element};Chain="{pem}"' if chain else element
 
 
 def presented(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.conftest import absent
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,8 +26,19 @@ if TYPE_CHECKING:
 _USER = "postgres"
 
 
-def binaries() -> Path | None:
-    """Where the newest server's programs are; None: there is none that can be run here."""
+def require_postgres() -> Path:
+    """Where the newest server's programs are.
+
+    Without any that can be run here the test is skipped; it fails where AUTHZ_REQUIRE names
+    postgres.
+    """
+    found = _binaries()
+    if found is None:
+        absent("postgres", "no PostgreSQL in /usr/lib/postgresql, or no user postgres")
+    return found
+
+
+def _binaries() -> Path | None:
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4])
     )
@@ -124,9 +137,8 @@ class Server:
 
 @contextmanager
 def running_server(options: str = "") -> Iterator[Server]:
-    """A server until the end of the block."""
-    programs = binaries()
-    assert programs is not None
+    """A server until the end of the block; see `require_postgres`."""
+    programs = require_postgres()
     # Not below pytest's own directory: its parents are closed to other users.
     directory = Path(tempfile.mkdtemp(prefix="authz-postgres-"))
     try:

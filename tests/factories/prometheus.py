@@ -12,11 +12,9 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import pytest
-
 from authz.demo.processes import free_port
 from authz.demo.stack import ask
-from tests.conftest import required
+from tests.conftest import absent
 from tests.factories.promql import DEPLOY, RULES
 
 if TYPE_CHECKING:
@@ -28,15 +26,27 @@ if TYPE_CHECKING:
 
 def require_prometheus() -> str:
     """Name and version of promtool; the test is skipped without it, or fails where it must not."""
-    for program in ("prometheus", "promtool"):
-        if shutil.which(program) is None:
-            if required("prometheus"):
-                pytest.fail("prometheus is not installed: apt-get install prometheus")
-            pytest.skip(f"{program} is not installed")
-    said = subprocess.run(
-        ["promtool", "--version"], capture_output=True, text=True, check=True, timeout=60
+    _require("prometheus")
+    return "promtool " + promtool("--version").split()[2].partition("+")[0]
+
+
+def promtool(*arguments: str | Path) -> str:
+    """What promtool prints on both streams; without it as `require_prometheus`.
+
+    Raises:
+        AssertionError: it found something wrong.
+    """
+    _require("promtool")
+    run = subprocess.run(
+        ["promtool", *arguments], capture_output=True, text=True, timeout=300, check=False
     )
-    return "promtool " + (said.stdout + said.stderr).split()[2].partition("+")[0]
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def _require(program: str) -> None:
+    if shutil.which(program) is None:
+        absent("prometheus", f"{program} is not installed: apt-get install prometheus")
 
 
 class Prometheus:

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.demo.envoy_binary import find_envoy
 from authz.demo.processes import Children
-from authz.errors import DemoError
 from benchmarks import goload
 from benchmarks.figures import BenchError
 from benchmarks.messages import check_for, write_bodies
@@ -23,7 +21,8 @@ from benchmarks.peers import go
 from benchmarks.policies import Authority, full_policy, make_authority
 from benchmarks.run import GROUPS
 from benchmarks.servers import AS_OURS, Server, native_peer, start_ours, start_peer
-from tests.conftest import required
+from tests.conftest import absent
+from tests.factories.envoy import require_envoy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,16 +40,9 @@ NEED_H2LOAD = set(GROUPS) - {
 }
 
 
-def need(what: str, missing: str) -> None:
-    """Skip, or fail where it is required."""
-    if required(what):
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
 def need_h2load() -> None:
     if shutil.which("h2load") is None:
-        need("h2load", "no h2load (nghttp2-client)")
+        absent("h2load", "no h2load (nghttp2-client)")
 
 
 def need_go() -> None:
@@ -59,7 +51,7 @@ def need_go() -> None:
         go.program("load")
         go.program("upstream")
     except BenchError as error:
-        need("go", str(error))
+        absent("go", str(error))
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -69,10 +61,7 @@ def test_a_group_measures_right_answers(group: str) -> None:
     if group in NEED_H2LOAD:
         need_h2load()
     if group == "envoy":
-        try:
-            find_envoy()
-        except DemoError as error:
-            need("e2e", error.message)
+        require_envoy()
     done = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "run.py", "--quick", "--only", group],
         capture_output=True,

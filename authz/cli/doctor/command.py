@@ -74,7 +74,7 @@ def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Fi
 def _counted(settings: Settings) -> tuple[str, list[Sample]] | None:
     """What a running authz has counted, and where; it need not run for the rest to be useful."""
     from authz.cli.doctor import service
-    from authz.cli.doctor.fetch import get
+    from authz.cli.fetch import get
     from authz.errors import TransportError
     from authz.node.addresses_file import metrics_address
     from authz.settings import parse_address
@@ -114,8 +114,8 @@ def _envoy(
         envoy_listener,
         envoy_stats,
     )
-    from authz.cli.doctor.fetch import get
     from authz.cli.doctor.findings import Finding
+    from authz.cli.fetch import get
 
     where = f"Envoy at {address}"
     answer = get(address, "/config_dump")
@@ -166,21 +166,17 @@ def _envoy(
 def _workers(settings: Settings, envoy_admin: str) -> list[str]:
     """Where Envoy is to reach the workers; none when it is on another machine, or nobody knows."""
     from authz.cli.doctor.envoy_cluster import reachable_workers
+    from authz.envoy.options import listening_addresses
     from authz.errors import AuthzError
     from authz.node.addresses_file import read_addresses
     from authz.settings import parse_address
-    from authz.settings.worker_addresses import worker_addresses
 
     if not parse_address(envoy_admin).is_local:
         return []
     running = read_addresses(settings.data_dir).get("grpc")
     if isinstance(running, list) and all(isinstance(one, str) for one in running):
         return reachable_workers(running)
-    grpc = settings.grpc
     try:
-        each = worker_addresses(
-            parse_address(grpc.listen), grpc.workers, port_per_worker=grpc.port_per_worker
-        )
+        return [*listening_addresses(settings)]
     except AuthzError:
-        return []  # serve says so
-    return reachable_workers([str(one) for one in each])
+        return []  # the system chose the port; or serve says so

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.cli.doctor.envoy_dump import at, chains, forwards, items, sections, turned_on, unasking
+from authz.cli.doctor.envoy_dump import at, chains, forwards, items, left_off, sections, unasking
+from authz.cli.doctor.files import SERVER_DAYS
 from authz.cli.doctor.findings import Finding
 from authz.settings.addresses import ListenAddress
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authz.cli.doctor.envoy_dump import Chain, Json
-
-#: A server certificate that ends sooner should have been renewed.
-SERVER_DAYS: Final = 7
 
 #: Filters that run somebody's program: they may do anything.
 _PROGRAMS: Final = (
@@ -110,15 +108,13 @@ def _other_filters(chain: Chain) -> Iterator[Finding]:
 
 
 def _conditional(chain: Chain, dump: Any) -> Iterator[Finding]:
-    if chain.is_off:
-        routes = [*turned_on(dump, chain)]
-        for name in [name for name, is_on in routes if not is_on]:
-            yield Finding(
-                id="route-not-checked",
-                where=f"{chain.where}: {name}",
-                what="the filter is disabled, and this does not turn it on",
-                do="remove disabled: true, or configure the filter for this route",
-            )
+    for name in left_off(dump, chain) if chain.is_off else ():
+        yield Finding(
+            id="route-not-checked",
+            where=f"{chain.where}: {name}",
+            what="the filter is disabled, and this does not turn it on",
+            do="remove disabled: true, or configure the filter for this route",
+        )
     if "filter_enabled_metadata" in chain.filter and not _marks_everything(chain):
         yield Finding(
             id="filter-conditional",

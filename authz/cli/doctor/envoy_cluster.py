@@ -136,8 +136,9 @@ def _endpoints(cluster: Json, where: str, workers: Sequence[str]) -> Iterator[Fi
     # Names and addresses of other machines may be ours by ways that are not known here.
     if not there or len(local) < len(there) or not all(one.is_local for one in ours):
         return
-    missing = [one for one in ours if _key(one) not in {_key(two) for two in there}]
-    if ours and missing:
+    known = {_key(one) for one in there}
+    missing = [one for one in ours if _key(one) not in known]
+    if missing:
         named = ", ".join(map(str, missing))
         yield Finding(
             id="cluster-elsewhere",

@@ -115,14 +115,15 @@ def unchecked_routes(dump: Any) -> Iterator[str]:
         yield from _unchecked(config)
 
 
-def turned_on(dump: Any, chain: Chain) -> Iterator[tuple[str, bool]]:
-    """Every route behind a filter that is off, named for people, and whether it turns it on."""
+def left_off(dump: Any, chain: Chain) -> Iterator[str]:
+    """The routes behind a filter that is off that do not turn it on, named for people."""
     for config in _configs_of(dump, chain.manager):
         for host in items(config.get("virtual_hosts")):
             for number, route in enumerate(items(host.get("routes"))):
-                name = f"virtual host {host.get('name') or ''}, route {route.get('name') or number}"
                 own = [at(one, "typed_per_filter_config") for one in (route, host, config)]
-                yield name, any(isinstance(one, dict) and chain.name in one for one in own)
+                if not any(isinstance(one, dict) and chain.name in one for one in own):
+                    label = route.get("name") or number
+                    yield f"virtual host {host.get('name') or ''}, route {label}"
 
 
 def _configs_of(dump: Any, manager: Json) -> Iterator[Json]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authz.certs.serials import Serials
-from authz.node.control.takeover import store_part
+from authz.node.control.takeover import lists_of, store_part
 from authz.node.data_directory import SNAPSHOTS
 from authz.node.snapshot_file import latest_snapshot
 from authz.services.restoring import Enforced
-from authz.services.same_key import listed_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +24,8 @@ def enforced_in(data_dir: Path) -> Enforced | None:
     built = None if found is None else store_part(found[1])
     if built is None:
         return None
-    serials: dict[str, Serials] = {}
-    for site in built.model.sites:
-        for authority in site.trust:
-            identifier = built.authorities.get(authority.name)
-            if identifier is not None:
-                listed = listed_of(authority)
-                serials[identifier] = Serials(listed.base, listed.added, listed.restored)
+    serials = {
+        identifier: Serials(listed.base, listed.added, listed.restored)
+        for identifier, listed in lists_of(built).items()
+    }
     return Enforced(revision=built.revision, serials=serials)

@@ -67,15 +67,19 @@ def revoked_of(built: StoreModel | None) -> RevokedSerials:
     """The revoked serial numbers of what was built last: only what changed since is read."""
     if built is None:
         return RevokedSerials()
-    listed: dict[str, Listed] = {}
-    for site in built.model.sites:
-        for authority in site.trust:
-            identifier = built.authorities.get(authority.name)
-            if identifier is not None:
-                listed[identifier] = listed_of(authority)
     return RevokedSerials(
-        store_id=built.store_id, revision=built.revision, mark=built.mark, listed=listed
+        store_id=built.store_id, revision=built.revision, mark=built.mark, listed=lists_of(built)
     )
+
+
+def lists_of(built: StoreModel) -> dict[str, Listed]:
+    """The lists of the store's authorities, by their identifiers."""
+    return {
+        identifier: listed_of(authority)
+        for site in built.model.sites
+        for authority in site.trust
+        if (identifier := built.authorities.get(authority.name)) is not None
+    }
 
 
 def file_part(file: str | None) -> PolicyModel | None:

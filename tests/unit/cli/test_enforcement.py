@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from authz.cli.doctor.fetch import Answer
-from authz.cli.enforcement import Enforced, nodes_of, wait_until_enforced
+from authz.cli.enforcement import InForce, nodes_of, wait_until_enforced
+from authz.cli.fetch import Answer
 from authz.errors import TransportError
 from authz.settings import Settings
 
@@ -48,8 +48,8 @@ class Nodes:
         self.now += seconds
 
 
-def wait(monkeypatch: pytest.MonkeyPatch, nodes: Nodes) -> list[Enforced]:
-    monkeypatch.setattr("authz.cli.doctor.fetch.get", nodes.get)
+def wait(monkeypatch: pytest.MonkeyPatch, nodes: Nodes) -> list[InForce]:
+    monkeypatch.setattr("authz.cli.fetch.get", nodes.get)
     return wait_until_enforced(
         list(nodes.said), 7, seconds=1.0, clock=nodes.clock, sleep=nodes.sleep
     )

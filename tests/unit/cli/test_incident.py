@@ -12,6 +12,7 @@ import pytest
 from authz.certs.pem import write_pem
 from authz.cli.main import main
 from authz.store.engine import open_store
+from tests.factories.pki import root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,24 @@ def test_it_is_done_where_nobody_says_whether_it_is_in_force(
     else:
         assert "trusted no more: Acme" in out
         assert acme(place) != before
+
+
+def test_serial_numbers_are_written_as_everywhere(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In lower case and whole bytes, as `authz cert` has them."""
+    partner = root("Partner")
+    (place / "partner.pem").write_bytes(partner.pem)
+    (place / "mallory.pem").write_bytes(partner.client("mallory", serial=0xABC).pem)
+    run("ca", "upload", "partner.pem", "--name", "Partner")
+    capsys.readouterr()
+
+    assert run("incident", "revoke", "mallory.pem", "--yes", "--no-wait", "--json") == 0
+
+    said, _ = answer(capsys)
+    assert said["revoked"] == [
+        {"certificate_authority": "Partner", "serial_number": "0abc", "changed": True}
+    ]
 
 
 def test_a_secret_that_is_gone_keeps_nobody_in(

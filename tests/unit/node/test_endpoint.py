@@ -13,7 +13,8 @@ from authz.errors import SettingsError, TransportError
 from authz.extauthz.transport import CHECK
 from authz.node.drain import DRAIN_SECONDS
 from authz.node.endpoint import Endpoint
-from authz.node.messages import DecisionLogConfig, EndpointConfig, RecordConfig, TracingConfig
+from authz.node.messages import EndpointConfig, RecordConfig, TracingConfig
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.observability.tracing import CHECK_METHOD
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.model import DefaultAction
@@ -146,7 +147,7 @@ def test_decisions_are_logged_until_the_last_one(transport: str, tmp_path: Path)
         EndpointConfig(
             listen=LOOPBACK,
             transport=transport,
-            decision_log=DecisionLogConfig(path=str(path), headers=("user-agent",)),
+            decision_log=DecisionLogOptions(path=str(path), headers=("user-agent",)),
         ),
         name="3",
         clock=lambda: AT,
@@ -185,7 +186,7 @@ def test_checks_and_loading_are_spans_of_one_collector(transport: str, tmp_path:
                 listen=LOOPBACK,
                 transport=transport,
                 tracing=TracingConfig(endpoint=collector.endpoint),
-                decision_log=DecisionLogConfig(path=str(tmp_path / "log.jsonl")),
+                decision_log=DecisionLogOptions(path=str(tmp_path / "log.jsonl")),
             )
         )
         with endpoint.span("authz.snapshot.load"):
@@ -216,7 +217,7 @@ def test_a_check_that_breaks_is_logged_with_its_trace(
     monkeypatch.setattr("authz.extauthz.service.authorize", broken)
     endpoint = Endpoint(
         EndpointConfig(
-            listen=LOOPBACK, decision_log=DecisionLogConfig(path=str(tmp_path / "log.jsonl"))
+            listen=LOOPBACK, decision_log=DecisionLogOptions(path=str(tmp_path / "log.jsonl"))
         )
     )
     endpoint.swap(_open())

@@ -31,6 +31,7 @@ from authz.node.messages import (
     StartFailed,
     ToSupervisor,
     ToWorker,
+    TracingConfig,
 )
 from authz.node.section_files import DIRECTORY
 from authz.node.snapshot_file import write_snapshot
@@ -48,6 +49,17 @@ if TYPE_CHECKING:
 GOOD = PolicyModel(sites=(site(),))
 
 
+def _configure(**endpoint: Any) -> Configure:
+    return Configure(
+        index=3,
+        endpoint=EndpointConfig(**{"listen": "127.0.0.1:0", **endpoint}),
+        log_format="json",
+        log_level="error",
+        drain_seconds=0.0,
+        grace_seconds=0.1,
+    )
+
+
 class _Talk:
     """The supervisor's end of a worker that runs in a thread."""
 
@@ -56,15 +68,7 @@ class _Talk:
         self.channel: Channel[ToSupervisor] = Channel(ours, ToSupervisor)
         self._theirs: Channel[ToWorker] = Channel(theirs, ToWorker)
         self.status: int | None = None
-        configure = Configure(
-            index=3,
-            endpoint=EndpointConfig(**{"listen": "127.0.0.1:0", **endpoint}),
-            log_format="json",
-            log_level="error",
-            drain_seconds=0.0,
-            grace_seconds=0.1,
-        )
-        self.worker = Worker(self._theirs, configure, queue.SimpleQueue())
+        self.worker = Worker(self._theirs, _configure(**endpoint), queue.SimpleQueue())
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -264,6 +268,34 @@ def test_an_address_that_cannot_be_used_is_reported_with_its_hint(
     assert isinstance(failed, StartFailed)
     assert failed.hint
     assert one.join() == EXIT_CONFIGURATION
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_an_environment_that_cannot_be_used_is_reported_if_anybody_listens(
+    listening: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100000")
+    ours, theirs = socket.socketpair()
+    channel: Channel[ToSupervisor] = Channel(ours, ToSupervisor)
+    channel.send(_configure(tracing=TracingConfig()))
+    with (
+        theirs,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "authz.node.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as worker,
+    ):
+        if listening:
+            failed = channel.receive()
+            assert isinstance(failed, StartFailed)
+            assert "OTEL_" in (failed.hint or "")
+        channel.shutdown()
+        _, said = worker.communicate(timeout=60)
+    channel.close()
+
+    assert (worker.returncode, "Traceback" in said) == (EXIT_CONFIGURATION, False)
 
 
 def test_a_worker_imports_no_policy_sources_no_database_and_no_command() -> None:

@@ -17,7 +17,7 @@ from authz.observability.decision_log import (
     DecisionLog,
     is_sampled,
 )
-from authz.observability.decision_words import DecisionLogOptions
+from authz.observability.decision_log_options import DecisionLogOptions
 from tests.factories.decision_log import ID, noted, read_lines
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from authz.certs.failure import VerifyFailure
 from authz.observability.checked_request import NOTHING, CheckedRequest
 from authz.observability.decision_line import MAX_LINE
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.observability.decision_words import (
     MAX_LOGGED,
     MAX_PATH,
     MAX_TEXT,
-    DecisionLogOptions,
     DecisionWords,
 )
 from authz.policy.decision import Reason

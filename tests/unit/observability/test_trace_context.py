@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from authz.observability.trace_context import TraceContext, trace_context
+from authz.observability.trace_context import TraceContext, span_of, trace_context
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -43,3 +43,22 @@ def test_what_it_says(text: str, sampled: bool) -> None:
 )
 def test_anything_else_says_nothing(text: str) -> None:
     assert trace_context(text) is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [("traceparent", f"00-{TRACE}-{SPAN}-00")],
+        # Neither bytes nor nonsense are in the way of one that says something.
+        [("traceparent", b"\xff"), ("traceparent", "00"), ("traceparent", f"00-{TRACE}-{SPAN}-00")],
+    ],
+)
+def test_the_span_of_a_call_is_the_first_that_its_metadata_names(
+    metadata: list[tuple[str, str | bytes]],
+) -> None:
+    assert span_of(metadata) == TraceContext(TRACE, SPAN, sampled=False)
+
+
+@pytest.mark.parametrize("metadata", [[], [("x-traceparent", f"00-{TRACE}-{SPAN}-01")]])
+def test_a_call_without_one_has_no_span(metadata: list[tuple[str, str | bytes]]) -> None:
+    assert span_of(metadata) is None

@@ -243,6 +243,19 @@ def test_a_collector_that_takes_nothing_is_counted_and_said_once(
     assert len(said) <= 2
 
 
+def test_a_decision_that_could_not_be_noted_is_counted(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracing = Tracing("0", collector.endpoint)
+    feed = feed_for(tracing)
+    monkeypatch.setattr(tracing, "wants", _broken)
+    service_for(feed).check(REQUEST)
+    feed.stop()
+
+    # There is no log that a line of it could be missing in.
+    assert (feed.spans_dropped, feed.lines_dropped) == ({"error": 1}, {})
+
+
 def test_a_collector_that_does_not_answer_holds_up_nobody(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +323,8 @@ def test_whatever_breaks_in_tracing_changes_no_answer(
 
 _IMPORTED = """
 import sys
-from authz.node.messages import DecisionLogConfig, EndpointConfig, TracingConfig
+from authz.node.messages import EndpointConfig, TracingConfig
+from authz.observability.decision_log_options import DecisionLogOptions
 from authz.node.endpoint import Endpoint
 import authz.node.worker
 config = {config}
@@ -325,7 +339,7 @@ print(*sorted(name for name in sys.modules if name.split(".")[0] == "opentelemet
     [
         ("{}", set()),
         (
-            '{"decision_log": DecisionLogConfig(path="-")}',
+            '{"decision_log": DecisionLogOptions(path="-")}',
             {"decision_feed", "decision_log", "decision_words", "decision_line"},
         ),
     ],

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.certs.pem import write_pem
-from authz.errors import InvalidInputError, NotFoundError
+from authz.errors import InvalidInputError, InvalidRequestError, NotFoundError
 from authz.services.authority_creation import upload_authority
 from authz.services.incident import Leaked, find_leaked, revoke_leaked
 from authz.services.issuance import issue_certificate
+from authz.services.revocation import list_revoked
 from authz.store.records_activity import StoredEvent
 from tests.factories.issuing import csr
 from tests.factories.pki import AT, root
@@ -151,11 +152,15 @@ def test_of_an_uploaded_authority_the_serial_number_is_revoked(world: World) -> 
     issued = root().client("carol", at=AT, serial=0xABC)
 
     found = find_leaked(world.store, "carol.pem", issued.pem)
-    done, _ = revoke_leaked(world.store, found, reason="keyCompromise", actor="tester", at=AT)
+    with pytest.raises(InvalidRequestError):
+        revoke_leaked(world.store, found, reason="curiosity", actor="tester", at=AT)
+    done, _ = revoke_leaked(world.store, found, reason="key_compromise", actor="tester", at=AT)
 
     assert [(one.authority.name, one.serial, one.certificate) for one in done] == [
         ("Partner", "ABC", None)
     ]
+    # As RFC 5280 names it, however it was written.
+    assert [one.reason for one in list_revoked(world.store, "Partner")] == ["keyCompromise"]
     with pytest.raises(NotFoundError, match="of no authority that is known here"):
         find_leaked(world.store, "x.pem", root("Unknown").client("eve", at=AT).pem)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.cli.doctor import fetch
+from authz.cli import fetch
 from authz.cli.main import main
 from authz.errors import TransportError
 from authz.node.addresses_file import AddressesFile

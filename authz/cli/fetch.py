@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP GET for doctor: Envoy's admin interface and this service's own metrics.
+"""HTTP GET of ports on this side: Envoy's admin interface, and a node's metrics and readiness.
 
-Plain HTTP, no proxy, no redirects, bounded in time and size: both are somebody's admin port.
+Plain HTTP, no proxy, no redirects, bounded in time and size: all are somebody's admin port.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import http.client
 import json
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.errors import TransportError
 from authz.settings import parse_address
+
+if TYPE_CHECKING:
+    from authz.settings.addresses import ListenAddress
 
 TIMEOUT_SECONDS: Final = 5.0
 
@@ -23,10 +26,11 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A body, and what the server's clock said in Unix seconds (None when it did not)."""
+    """Status, body, and what the server's clock said in Unix seconds (None when it did not)."""
 
     url: str
     body: bytes
+    status: int = 200
     date: float | None = None
 
     def json(self) -> Any:
@@ -50,13 +54,32 @@ def get(address: str, path: str) -> Answer:
         SettingsError: the address is none.
         TransportError: nobody answers, or not with 200.
     """
-    target = parse_address(address)
+    answer = ask(parse_address(address), path, seconds=TIMEOUT_SECONDS, most=MAX_BYTES + 1)
+    if answer.status != 200:
+        raise TransportError(
+            f"answered with status {answer.status}", where=answer.url, hint="is it the right port?"
+        )
+    if len(answer.body) > MAX_BYTES:
+        raise TransportError("the answer is too large", where=answer.url)
+    return answer
+
+
+def ask(target: ListenAddress, path: str, *, seconds: float, most: int) -> Answer:
+    """What is answered there, whatever the status is.
+
+    Args:
+        seconds: how long connecting, and each piece of the answer, may take.
+        most: bytes of the body that are read.
+
+    Raises:
+        TransportError: nobody answers.
+    """
     url = f"http://{target}{path}"
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(target.host, target.port, timeout=seconds)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        body = response.read(MAX_BYTES + 1)
+        body = response.read(most)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise TransportError(
@@ -64,13 +87,9 @@ def get(address: str, path: str) -> Answer:
         ) from None
     finally:
         connection.close()
-    if response.status != 200:
-        raise TransportError(
-            f"answered with status {response.status}", where=url, hint="is it the right port?"
-        )
-    if len(body) > MAX_BYTES:
-        raise TransportError("the answer is too large", where=url)
-    return Answer(url=url, body=body, date=_seconds(response.getheader("date")))
+    return Answer(
+        url=url, body=body, status=response.status, date=_seconds(response.getheader("date"))
+    )
 
 
 def _seconds(date: str | None) -> float | None:
