@@ -150,10 +150,6 @@ class Handed:
         """Let go of the connection."""
         self._exporter.shutdown()
 
-    def force_flush(self, timeout_millis: int = 0) -> bool:
-        """Nothing is kept here."""
-        return True
-
     # --- the end of the process -------------------------------------------------------------------
 
     def begin_to_end(self, shutdown: Callable[[], object]) -> None:

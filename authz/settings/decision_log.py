@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from authz.settings.problems import Section, fault
-from authz.settings.tracing import OtlpEndpoint
+from authz.settings.tracing import OtlpEndpoint  # noqa: TC001 - pydantic evaluates it
 from authz.settings.values import file_path
 
 #: Standard output in the place of a file.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A collector: takes spans and log records over OTLP (gRPC), by the published protobuf messages, and
-keeps them."""
+"""A collector: takes spans and log records over OTLP (gRPC) and keeps them.
+
+By the published protobuf messages.
+"""
 
 from __future__ import annotations
 

@@ -57,9 +57,7 @@ def line(**changes: Any) -> DecisionLine:
     )
 
 
-def sent(
-    collector: Collector, *lines: DecisionLine, span: TraceContext | None = None
-) -> list[Any]:
+def sent(collector: Collector, *lines: DecisionLine, span: TraceContext | None = None) -> list[Any]:
     """The records of lines, as they arrived."""
     records = DecisionRecords("1", collector.endpoint)
     for one in lines:
