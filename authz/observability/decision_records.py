@@ -62,9 +62,8 @@ class DecisionRecords:
             room=MAX_WAITING,
         )
         self._provider = LoggerProvider(resource=resource_of(worker), shutdown_on_exit=False)
-        self._provider.add_log_record_processor(
-            BatchLogRecordProcessor(self._handed, max_queue_size=_SDK_QUEUE)
-        )
+        self._processor = BatchLogRecordProcessor(self._handed, max_queue_size=_SDK_QUEUE)
+        self._provider.add_log_record_processor(self._processor)
         self._logger = self._provider.get_logger("authz", __version__)
 
     @property

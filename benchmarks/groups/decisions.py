@@ -5,7 +5,8 @@ One process and one check that is remembered, without a log and with one: of blo
 a hundred, of everything, and of everything while the file takes nothing. The processor time of the
 thread that checks; lines are made and written on another one, whose time for a line is a row of its
 own. Nothing here waits between two checks, so most lines of "everything" find the queue full, which
-costs less than one that is kept: that row is measured with a queue that is emptied unread.
+costs less than one that is kept: that row is measured with a queue that is emptied unread. So is
+that of a log record, which the SDK would encode and send on a thread of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from authz.extauthz.reading import read_request
 from authz.observability.decision_feed import DecisionFeed
 from authz.observability.decision_log import DecisionLog
 from authz.observability.decision_log_options import DecisionLogOptions
+from authz.observability.decision_records import DecisionRecords
 from benchmarks.clock import timed
 from benchmarks.figures import Result
 from benchmarks.groups.telling import recorder
@@ -44,19 +46,21 @@ def measure(plan: Plan) -> Result:
         authority = make_authority(directory)
         policy = full_policy(directory / "policy.yaml", authority)
         allowed, denied = check_for(authority.client), check_for(None)
-        recorders = [stack.enter_context(recorder(0)) for _ in range(5)]
+        recorders = [stack.enter_context(recorder(0)) for _ in range(6)]
         log = directory / "log.jsonl"
         blocks = stack.enter_context(_feed(recorders[1].note, log, allowed=0.0))
         sampled = stack.enter_context(_feed(recorders[2].note, log, allowed=_SAMPLED))
         every = _made(recorders[3].note, log)
+        recorded = _made(recorders[5].note, log, records=True)
         stuck = stack.enter_context(_stuck(directory / "pipe"))
         held_up = stack.enter_context(_feed(recorders[4].note, stuck))
         without = service_for(policy, recorders[0].note)
         of_blocks = service_for(policy, blocks.note)
         of_sample = service_for(policy, sampled.note)
         of_all = service_for(policy, every.note)
+        of_records = service_for(policy, recorded.note)
         of_stuck = service_for(policy, held_up.note)
-        for service in (without, of_blocks, of_sample, of_all, of_stuck):
+        for service in (without, of_blocks, of_sample, of_all, of_records, of_stuck):
             for _ in range(_WARM):
                 expect_allowed(service.check(allowed))
                 service.check(denied)
@@ -73,6 +77,11 @@ def measure(plan: Plan) -> Result:
             of_all.check(allowed)
             every._hand_on(len(every._queue))
 
+        def record() -> None:
+            of_records.check(allowed)
+            recorded._hand_on(len(recorded._queue))
+            _unsent(recorded)
+
         rows = timed(
             {
                 "allowed: no log": lambda: without.check(allowed),
@@ -83,12 +92,13 @@ def measure(plan: Plan) -> Result:
                 "denied: no log": lambda: without.check(denied),
                 "denied: a log of everything": denied_kept,
                 "a check and its line, made and written": line,
+                "a check, its line, and its log record for the SDK": record,
             },
             plan.rounds * 3 if not plan.quick else 1,
             plan.seconds / 25,
         )
     result = Result(title="A log of decisions, in one process")
-    none, of_blocks_row, of_sample_row, of_all_row, of_stuck_row, denied_none, denied_all, _ = rows
+    none, of_blocks_row, of_sample_row, of_all_row, of_stuck_row, denied_none, denied_all, *_ = rows
     result.rows = rows
     result.ratio("allowed, no log/a log of blocks", none, of_blocks_row)
     result.ratio("allowed, no log/a log of one in 100", none, of_sample_row)
@@ -102,11 +112,22 @@ def _forget(feed: DecisionFeed) -> None:
     feed._bytes_out += len(feed._queue.popleft().data)
 
 
-def _made(note: object, path: Path, **rates: float) -> DecisionFeed:
+def _unsent(feed: DecisionFeed) -> None:
+    """Nobody takes its records here."""
+    feed.records._processor._batch_processor._queue.clear()
+    feed.records._handed.exported += 1
+
+
+def _made(note: object, path: Path, *, records: bool = False, **rates: float) -> DecisionFeed:
     """As a process has it, with the settings' defaults."""
     options = DecodeOptions()
     words = DecisionLogOptions(path=str(path), headers=("user-agent",), **rates)
-    return DecisionFeed(note, lambda data: read_request(data, options), DecisionLog(words, "0"))
+    return DecisionFeed(
+        note,
+        lambda data: read_request(data, options),
+        DecisionLog(words, "0"),
+        records=DecisionRecords("0") if records else None,
+    )
 
 
 @contextlib.contextmanager
