@@ -358,4 +358,5 @@ def test_what_is_off_is_not_imported(config: str, modules: set[str]) -> None:
     assert not [name for name in found if name.startswith("opentelemetry")]
     ours = {name.rpartition(".")[2] for name in found}
     optional = {"decision_feed", "decision_log", "decision_words", "decision_line", "tracing"}
+    optional |= {"decision_attributes", "decision_records", "otel"}
     assert ours & optional == modules
