@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from authz.demo.client import Answer, Connection
+from authz.demo.processes import STOP_SECONDS
 from authz.demo.stack import Authz, Envoy, access_log_of, start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.envoy.options import EnvoyOptions
@@ -134,10 +135,10 @@ def start_stack(
     return Stack(credentials=credentials, authz=authz, envoy=envoy)
 
 
-def drain(stack: Stack) -> None:
+def drain(stack: Stack, seconds: float = STOP_SECONDS) -> None:
     """End authz as an operator does: it says goodbye to Envoy, and writes what is left."""
     stack.authz.child.send_signal(signal.SIGTERM)
-    assert stack.authz.child.wait() == 0
+    assert stack.authz.child.wait(seconds) == 0
 
 
 def wait_for_health(envoy: Envoy, endpoints: int) -> None:
