@@ -184,8 +184,8 @@ def test_a_collector_that_takes_none_changes_no_answer_and_no_line(
         return stack.authz.metric("authz_decision_log_records_dropped_total", why="export")
 
     eventually(lambda: lost() > 0, "loss")
-    # What was not yet given up is lost at the end, which it holds up for two seconds at most: beside
-    # two for Envoy to notice, and two for checks under way.
+    # What was not yet given up is lost at the end, which takes two seconds for it: beside two for
+    # Envoy to notice, and two for checks under way.
     stack.get("api.localhost", "/", "valid")
     drain(stack, 9)
     assert len(read_lines(credentials.directory / "decisions.jsonl")) == 41
