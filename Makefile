@@ -65,7 +65,7 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/demo_picture.py
 
 verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm, istioctl and others once, 25 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,systemd-analyze,logrotate,prometheus-operator $(BIN)/python -m tests.deploy.run
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,otlp-collector,systemd-analyze,logrotate,prometheus-operator $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -121,6 +121,9 @@ $(FETCHED): | .tools/bin
 .tools/.grafana_schema: $(wildcard tests/deploy/grafana_schema/*) | .tools/bin
 	cd tests/deploy/grafana_schema && go build -o $(CURDIR)/.tools/bin/grafana-schema .
 	touch $@
+.tools/.otlp_collector: $(wildcard tests/deploy/otlp_collector/*) | .tools/bin
+	cd tests/deploy/otlp_collector && go build -o $(CURDIR)/.tools/bin/otlp-collector .
+	touch $@
 .tools/.container_tools: $(wildcard tests/deploy/container_tools/go.* tests/deploy/container_tools/*/*) | .tools/bin
 	cd tests/deploy/container_tools && go build -o $(CURDIR)/.tools/bin/ ./...
 	touch $@
@@ -128,7 +131,7 @@ $(FETCHED): | .tools/bin
 	cd tests/deploy/translators/istio && go build -o $(CURDIR)/.tools/bin/istio-config .
 	touch $@
 
-.tools/.installed: $(FETCHED) .tools/.prometheus-operator@$(PROMETHEUS_OPERATOR) .tools/.grafana_schema .tools/.container_tools .tools/.istio-config
+.tools/.installed: $(FETCHED) .tools/.prometheus-operator@$(PROMETHEUS_OPERATOR) .tools/.grafana_schema .tools/.otlp_collector .tools/.container_tools .tools/.istio-config
 	touch $@
 
 .tools/bin:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from authz.observability.seen_certificates import SeenCertificates
 from authz.settings import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from authz.extauthz.transport import Transport
@@ -187,24 +187,37 @@ def _feed_of(
     from authz.extauthz.reading import read_request
     from authz.observability.decision_feed import DecisionFeed
 
-    log = tracing = None
+    log = tracing = records = None
     if config.decision_log is not None:
         from authz.observability.decision_log import DecisionLog
 
         log = DecisionLog(config.decision_log, worker)
-    if config.tracing is not None:
-        from authz.observability.tracing import Tracing
+        if config.decision_log.otlp:
+            with _opentelemetry("log records", "decision_log.otlp"):
+                from authz.observability.decision_records import DecisionRecords
 
-        try:
+                records = DecisionRecords(worker, config.decision_log.otlp_endpoint)
+    if config.tracing is not None:
+        with _opentelemetry("traces", "tracing"):
+            from authz.observability.tracing import Tracing
+
             tracing = Tracing(worker, config.tracing.endpoint, config.tracing.sample)
-        except Exception as error:
-            # Nothing else is read from the environment, where anything may stand.
-            raise SettingsError(
-                f"traces cannot be made: {error}",
-                where="tracing",
-                hint="look at the variables of the environment that begin with OTEL_",
-            ) from error
-    return DecisionFeed(events.note, lambda data: read_request(data, options), log, tracing)
+    return DecisionFeed(
+        events.note, lambda data: read_request(data, options), log, tracing, records
+    )
+
+
+@contextmanager
+def _opentelemetry(what: str, where: str) -> Iterator[None]:
+    """Whatever goes wrong here is the environment's fault, where anything may stand."""
+    try:
+        yield
+    except Exception as error:
+        raise SettingsError(
+            f"{what} cannot be made: {error}",
+            where=where,
+            hint="look at the variables of the environment that begin with OTEL_",
+        ) from error
 
 
 def _transport_options(

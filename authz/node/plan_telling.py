@@ -29,13 +29,17 @@ def tracing_config(settings: Settings) -> TracingConfig | None:
     tracing = settings.tracing
     if not tracing.enabled:
         return None
+    _check_installed("traces", settings.where("tracing", "enabled"))
+    return TracingConfig(endpoint=tracing.endpoint, sample=tracing.sample)
+
+
+def _check_installed(what: str, where: str) -> None:
     if not all(map(_is_installed, _PACKAGES)):
         raise SettingsError(
-            "the packages that traces take are not installed",
-            where=settings.where("tracing", "enabled"),
+            f"the packages that {what} take are not installed",
+            where=where,
             hint="pip install 'envoy-mtls-authz[otel]', or remove the key",
         )
-    return TracingConfig(endpoint=tracing.endpoint, sample=tracing.sample)
 
 
 def _is_installed(package: str) -> bool:
@@ -50,12 +54,16 @@ def decision_log_config(settings: Settings) -> DecisionLogOptions | None:
     """Which lines are written.
 
     Raises:
-        SettingsError: the file cannot be made, or appended to.
+        SettingsError: the file cannot be made, or appended to; or log records are wanted and the
+            extra is not installed.
     """
     log = settings.decision_log
     if not log.enabled:
         return None
-    _check_log_file(log.path, settings.where("decision_log", "path"))
+    if log.path is not None:
+        _check_log_file(log.path, settings.where("decision_log", "path"))
+    if log.otlp.enabled:
+        _check_installed("log records", settings.where("decision_log", "otlp", "enabled"))
     share = {"all": (1.0, 1.0), "blocks": (0.0, 1.0)}
     allowed, blocked = share.get(log.what, (log.sample.allowed, log.sample.blocked))
     return DecisionLogOptions(
@@ -67,6 +75,8 @@ def decision_log_config(settings: Settings) -> DecisionLogOptions | None:
         path_segments=log.path_segments,
         client_ip=log.client_ip,
         subject=log.subject,
+        otlp=log.otlp.enabled,
+        otlp_endpoint=log.otlp.endpoint,
     )
 
 

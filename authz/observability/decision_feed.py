@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions on their way to whoever tells of them: the decision log, and traces.
+"""Decisions on their way to whoever tells of them: the decision log, log records, and traces.
 
 On the thread that answers checks, `note` puts a decision into a bounded queue if somebody wants it,
 with the request's bytes, unread. A thread of the feed's own reads them and hands both on. Neither
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from authz.observability.checked_request import CheckedRequest
+    from authz.observability.decision_line import DecisionLine
     from authz.observability.decision_log import DecisionLog
+    from authz.observability.decision_records import DecisionRecords
     from authz.observability.events import Note
     from authz.observability.trace_context import TraceContext
     from authz.observability.tracing import Tracing
@@ -59,8 +61,10 @@ class DecisionFeed:
     Args:
         tell: who is told of events, called before anything is done here.
         read: the request of a CheckRequest's bytes; may raise.
-        log: who writes lines, if anybody does.
+        log: who says which decisions have a line and what it says, and writes it if there is a
+            file; None where nobody wants any.
         tracing: who makes spans, if anybody does.
+        records: who makes log records of lines, if anybody does; not without `log`.
     """
 
     def __init__(
@@ -69,9 +73,11 @@ class DecisionFeed:
         read: Callable[[bytes], CheckedRequest],
         log: DecisionLog | None = None,
         tracing: Tracing | None = None,
+        records: DecisionRecords | None = None,
     ) -> None:
         self.log = log
         self.tracing = tracing
+        self.records = records
         self._tell = tell
         self._read = read
         self._every = tracing is not None or (log is not None and log.wants_allowed)
@@ -80,7 +86,7 @@ class DecisionFeed:
         # Each thread adds to its own, so neither is locked.
         self._bytes_in = 0
         self._bytes_out = 0
-        # What this thread could not keep: lines and spans.
+        # What this thread could not keep: lines, of which records are made, and spans.
         self._overflowed = [0, 0]
         # What it could not even note. Whether a line, a span or both are lost is not known: both.
         self._broken = 0
@@ -95,9 +101,16 @@ class DecisionFeed:
     @property
     def lines_dropped(self) -> dict[str, int]:
         """Lines that were lost, by why; a copy."""
-        if self.log is None:
+        if self.log is None or not self.log.has_file:
             return {}
         return _more(dict(self.log.dropped), queue=self._overflowed[0], error=self._broken)
+
+    @property
+    def records_dropped(self) -> dict[str, int]:
+        """Log records that were lost, by why; a copy."""
+        if self.records is None:
+            return {}
+        return _more(self.records.counts(), queue=self._overflowed[0], error=self._broken)
 
     @property
     def spans_dropped(self) -> dict[str, int]:
@@ -198,16 +211,28 @@ class DecisionFeed:
             self._thread.join(seconds)
         if self._thread.is_alive():
             # It waits for a disk. Nobody else does.
+            self._leave(list(self._queue))
+        else:
+            self._guarded(lambda: self._hand_on(len(self._queue)))
             if self.log is not None:
-                waiting = sum(noted.for_log for noted in list(self._queue))
-                self.log.lost("shutdown", waiting + self.log.waiting)
-            return
-        self._guarded(lambda: self._hand_on(len(self._queue)))
+                self._guarded(lambda: self._write(at_once=True))
+                self.log.close()
+        # Both at once: a collector that takes nothing takes the time for the end only once.
+        exporting = [one for one in (self.tracing, self.records) if one is not None]
+        for one in exporting:
+            self._guarded(one.begin_to_end)
+        for one in exporting:
+            self._guarded(one.stop)
+
+    def _leave(self, waiting: list[Noted]) -> None:
+        """Count what nobody will hand on as lost."""
+        lines = sum(noted.for_log for noted in waiting)
         if self.log is not None:
-            self._guarded(lambda: self._write(at_once=True))
-            self.log.close()
+            self.log.lost("shutdown", lines + self.log.waiting)
+        if self.records is not None:
+            self.records.lost("shutdown", lines)
         if self.tracing is not None:
-            self._guarded(self.tracing.stop)
+            self.tracing.lost("shutdown", sum(noted.for_trace for noted in waiting))
 
     def _run(self) -> None:
         while not self._stopping.wait(ROUND_SECONDS):
@@ -250,18 +275,32 @@ class DecisionFeed:
         with suppress(BaseException):
             parent = span_of(noted.metadata)
             trace_id = trace_of(parent, request)
-        if self.log is not None and noted.for_log:
-            try:
-                self.log.take(noted, request, trace_id, delivered=delivered)
-            except BaseException as error:  # noqa: BLE001 - one line is lost, and counted
-                self.log.lost("error")
-                self._report(error)
+        span = None
         if self.tracing is not None and noted.for_trace:
             try:
-                self.tracing.take(noted, request, parent, delivered=delivered)
+                span = self.tracing.take(noted, request, parent, delivered=delivered)
             except BaseException as error:  # noqa: BLE001 - one span is lost, and counted
                 self.tracing.lost("error")
                 self._report(error)
+        if self.log is not None and noted.for_log:
+            try:
+                line = self.log.take(noted, request, trace_id, delivered=delivered)
+            except BaseException as error:  # noqa: BLE001 - one line is lost, and counted
+                self.log.lost("error")
+                if self.records is not None:
+                    self.records.lost("error")
+                self._report(error)
+            else:
+                self._record(line, span or parent)
+
+    def _record(self, line: DecisionLine, span: TraceContext | None) -> None:
+        if self.records is None:
+            return
+        try:
+            self.records.take(line, span)
+        except BaseException as error:  # noqa: BLE001 - one record is lost, and counted
+            self.records.lost("error")
+            self._report(error)
 
     def _report(self, error: BaseException) -> None:
         suppressed = self._limit.admit(time.monotonic())

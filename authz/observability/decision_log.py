@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authz.observability.checked_request import CheckedRequest
+    from authz.observability.decision_line import DecisionLine
     from authz.observability.decision_log_options import DecisionLogOptions
     from authz.observability.decision_words import Noted
 
@@ -60,7 +61,7 @@ class DecisionLog:
         self._options = options
         self._words = DecisionWords(options, worker)
         self._clock = clock
-        self._file = LineFile(options.path)
+        self._file = None if options.path is None else LineFile(options.path)
         self._waiting: list[bytes] = []
         self._size = 0
         self._retry_at = float("-inf")
@@ -75,6 +76,11 @@ class DecisionLog:
     def wants_certificate(self) -> bool:
         """Whether lines tell more of a certificate than its fingerprint."""
         return self._options.subject
+
+    @property
+    def has_file(self) -> bool:
+        """Whether lines are written; without a file, they are log records alone."""
+        return self._file is not None
 
     @property
     def waiting(self) -> int:
@@ -92,16 +98,19 @@ class DecisionLog:
 
     def take(
         self, noted: Noted, request: CheckedRequest, trace_id: str, *, delivered: bool
-    ) -> None:
-        """Make a line of a decision, and write it with others."""
+    ) -> DecisionLine:
+        """Make a line of a decision, and write it with others; what it says."""
+        line, text = self._words.line(noted, request, trace_id, delivered=delivered)
+        if self._file is None:
+            return line
         if self._size >= MAX_WAITING:
             self.lost("waiting")
-            return
-        line = self._words.line(noted, request, trace_id, delivered=delivered)
-        self._waiting.append(line)
-        self._size += len(line)
+            return line
+        self._waiting.append(text)
+        self._size += len(text)
         if self._size >= MAX_WRITE and not self._failing:
             self.write()
+        return line
 
     def lost(self, why: str, lines: int = 1) -> None:
         """Count lines that will not be written."""
@@ -109,7 +118,7 @@ class DecisionLog:
 
     def write(self, *, at_once: bool = False) -> bool:
         """Write what waits, unless it failed a moment ago; whether nothing waits any more."""
-        if not self._waiting:
+        if self._file is None or not self._waiting:
             return True
         now = self._clock()
         if now < self._retry_at and not at_once:
@@ -132,7 +141,8 @@ class DecisionLog:
         if self._waiting:
             self.lost("shutdown", len(self._waiting))
             self._waiting, self._size = [], 0
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _failed(self, error: OSError, now: float) -> None:
         self.failures += 1

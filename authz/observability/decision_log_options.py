@@ -15,7 +15,7 @@ class DecisionLogOptions:
     """What is written, and where (the settings of `decision_log`).
 
     Args:
-        path: a file, or `-`.
+        path: a file, or `-`; None: there are log records alone.
         allowed: the share of the decisions that allow, from 0 to 1.
         blocked: the share of those that deny, or that a `log` rule matched.
         headers: names of headers whose values are written, lower case.
@@ -23,9 +23,11 @@ class DecisionLogOptions:
         path_segments: `all`, `words` or `none`.
         client_ip: `full`, `network` or `none`.
         subject: whether the subject of a verified certificate is.
+        otlp: whether lines are log records, too.
+        otlp_endpoint: who takes those; None: as the environment says.
     """
 
-    path: str
+    path: str | None
     allowed: float = 1.0
     blocked: float = 1.0
     headers: tuple[str, ...] = ()
@@ -33,6 +35,8 @@ class DecisionLogOptions:
     path_segments: str = "all"
     client_ip: str = "full"
     subject: bool = False
+    otlp: bool = False
+    otlp_endpoint: str | None = None
 
     def share(self, *, blocked: bool) -> float:
         """The share of such decisions that have a line."""

@@ -85,12 +85,14 @@ class DecisionWords:
 
     def line(
         self, noted: Noted, request: CheckedRequest, trace_id: str, *, delivered: bool
-    ) -> bytes:
-        """The line of a decision, MAX_LINE bytes at most, with its line feed."""
-        line = line_of(self._filled(noted, request, trace_id, delivered, _Cut()))
-        if len(line) > MAX_LINE:
-            line = line_of(self._filled(noted, request, trace_id, delivered, _Cut(short=True)))
-        return line
+    ) -> tuple[DecisionLine, bytes]:
+        """The line of a decision, and its text: MAX_LINE bytes at most, with its line feed."""
+        line = self._filled(noted, request, trace_id, delivered, _Cut())
+        text = line_of(line)
+        if len(text) > MAX_LINE:
+            line = self._filled(noted, request, trace_id, delivered, _Cut(short=True))
+            text = line_of(line)
+        return line, text
 
     def _filled(
         self, noted: Noted, request: CheckedRequest, trace_id: str, delivered: bool, cut: _Cut

@@ -153,6 +153,18 @@ _SPECS: Final = (
         (),
         "Attempts to write the decision log that ended in an error; its lines wait.",
     ),
+    MetricSpec(
+        "authz_decision_log_records_exported_total",
+        "counter",
+        (),
+        "Log records of decisions that were handed over.",
+    ),
+    MetricSpec(
+        "authz_decision_log_records_dropped_total",
+        "counter",
+        ("why",),
+        "Decisions that should be a log record and are none.",
+    ),
     MetricSpec("authz_spans_exported_total", "counter", (), "Spans that were handed over."),
     MetricSpec(
         "authz_spans_dropped_total", "counter", ("why",), "Spans that should be there and are not."
@@ -216,6 +228,11 @@ _DROPPED: Final = {
 }
 
 
+#: Why a line is lost; why what a collector should have is.
+_LINES_LOST: Final = ("queue", "waiting", "shutdown", "error")
+_EXPORTS_LOST: Final = ("queue", "export", "shutdown", "error")
+
+
 def render(exports: Sequence[Export], now: float | None = None) -> bytes:
     """The exports of one or several processes, merged, in the text format.
 
@@ -251,12 +268,7 @@ class _Collected:
         for name, key in _DROPPED.items():
             yield _counter(name, [[sum(e[key] for e in exports)]])
         yield _counter("authz_requests_unrecorded_total", _rows(exports, "unrecorded"))
-        logs = [e["decision_log"] for e in exports if e["decision_log"]]
-        yield _counter("authz_decision_log_lines_total", [[sum(n for n, _ in logs)]])
-        yield _counter("authz_decision_log_write_failures_total", [[sum(n for _, n in logs)]])
-        yield _counter("authz_decision_log_dropped_total", _rows(exports, "decision_log_dropped"))
-        yield _counter("authz_spans_exported_total", [[sum(e["spans"] or 0 for e in exports)]])
-        yield _counter("authz_spans_dropped_total", _rows(exports, "spans_dropped"))
+        yield from self._told()
         yield _gauge(
             "authz_crl_next_update_timestamp_seconds", _earliest(exports, "crl_next_updates")
         )
@@ -275,6 +287,19 @@ class _Collected:
         started = [e["started_at"] for e in exports if e["started_at"] is not None]
         yield _gauge("authz_start_timestamp_seconds", [[min(started)]] if started else [])
         yield _gauge("authz_build_info", [[__version__, 1]])
+
+    def _told(self) -> Iterable[Metric]:
+        """What became of lines, log records and spans."""
+        exports = self._exports
+        logs = [e["decision_log"] for e in exports if e["decision_log"]]
+        yield _counter("authz_decision_log_lines_total", [[sum(n for n, _ in logs)]])
+        yield _counter("authz_decision_log_write_failures_total", [[sum(n for _, n in logs)]])
+        lost = _zeros(_LINES_LOST) + _rows(exports, "decision_log_dropped")
+        yield _counter("authz_decision_log_dropped_total", lost)
+        for name, key in (("authz_decision_log_records", "records"), ("authz_spans", "spans")):
+            yield _counter(f"{name}_exported_total", [[sum(e[key] or 0 for e in exports)]])
+            lost = _zeros(_EXPORTS_LOST) + _rows(exports, f"{key}_dropped")
+            yield _counter(f"{name}_dropped_total", lost)
 
     def _checks(self) -> Iterable[Metric]:
         exports = self._exports

@@ -21,6 +21,7 @@ from authz.observability.log import lines_dropped
 if TYPE_CHECKING:
     from authz.certs.presented import CertificateSource
     from authz.observability.decision_log import DecisionLog
+    from authz.observability.decision_records import DecisionRecords
     from authz.observability.tracing import Tracing
     from authz.policy.decision import Decision
     from authz.policy.snapshot import Snapshot
@@ -78,11 +79,16 @@ class Decisions(Protocol):
     """What is read of the decision log and the traces (observability.decision_feed)."""
 
     log: DecisionLog | None
+    records: DecisionRecords | None
     tracing: Tracing | None
 
     @property
     def lines_dropped(self) -> dict[str, int]:
         """Lines that were lost, by why."""
+
+    @property
+    def records_dropped(self) -> dict[str, int]:
+        """Log records that were lost, by why."""
 
     @property
     def spans_dropped(self) -> dict[str, int]:
@@ -226,13 +232,16 @@ class Metrics:
         }
 
     def _told(self) -> Export:
-        """What became of lines and spans."""
+        """What became of lines, log records and spans."""
         decisions = self.decisions
         log = None if decisions is None else decisions.log
+        records = None if decisions is None else decisions.records
         tracing = None if decisions is None else decisions.tracing
         return {
             "decision_log": None if log is None else [log.written, log.failures],
             "decision_log_dropped": _pairs({} if decisions is None else decisions.lines_dropped),
+            "records": None if records is None else records.exported,
+            "records_dropped": _pairs({} if decisions is None else decisions.records_dropped),
             "spans": None if tracing is None else tracing.exported,
             "spans_dropped": _pairs({} if decisions is None else decisions.spans_dropped),
         }

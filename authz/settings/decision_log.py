@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from authz.settings.problems import Section, fault
+from authz.settings.tracing import OtlpEndpoint  # noqa: TC001 - pydantic evaluates it
 from authz.settings.values import file_path
 
 #: Standard output in the place of a file.
@@ -106,6 +107,24 @@ class SampleSettings(Section):
     )
 
 
+class OtlpSettings(Section):
+    """Each line as a log record as well, handed to an OpenTelemetry collector over OTLP (gRPC)
+    ([guide](../how-to/keep-a-decision-log.md#send-it-to-a-collector)).
+
+    Takes the extra `otel`, as traces do, and reads the environment as they do
+    ([tracing](#tracing)). It goes where it is said to here, and never by itself where traces go:
+    it tells more.
+    """
+
+    enabled: bool = Field(default=False, description="Whether log records are sent.")
+    endpoint: OtlpEndpoint | None = Field(
+        default=None,
+        description="Who takes them: `http://host:port`, or `https://` for TLS. Without it, as "
+        "`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT` says, or "
+        "`http://localhost:4317`.",
+    )
+
+
 class DecisionLogSettings(Section):
     """One line of JSON for each decision ([reference](decision-log.md),
     [guide](../how-to/keep-a-decision-log.md)).
@@ -115,11 +134,13 @@ class DecisionLogSettings(Section):
     """
 
     enabled: bool = Field(default=False, description="Whether lines are written.")
-    path: Annotated[str, BeforeValidator(_target)] = Field(
+    path: Annotated[str | None, BeforeValidator(_target)] = Field(
         default=STDOUT,
         description="The file that lines are appended to, or `-`: standard output. Its directory "
-        "has to be there. A file that is moved away is made anew.",
+        "has to be there. A file that is moved away is made anew. `null`: no lines, where log "
+        "records (`otlp`) are all that is wanted.",
     )
+    otlp: OtlpSettings = Field(default_factory=OtlpSettings)
     what: Literal["all", "blocks", "sampled"] = Field(
         default="all",
         description="Of which decisions: `all`; `blocks`: those that deny, and those that a `log` "
@@ -152,6 +173,21 @@ class DecisionLogSettings(Section):
         description="Whether the subject of a verified certificate is written, which may be a "
         "person's name. The fingerprint is in any case.",
     )
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        """There is a log, and somebody has it."""
+        if self.enabled and self.path is None and not self.otlp.enabled:
+            raise fault(
+                "the decision log goes nowhere: path is null, and otlp is off",
+                hint="set path, or otlp.enabled: true",
+            )
+        if self.otlp.enabled and not self.enabled:
+            raise fault(
+                "log records are made of a decision log, and there is none",
+                hint="set decision_log.enabled: true; with path: null, no line is written",
+            )
+        return self
 
     @model_validator(mode="after")
     def _headers_agree(self) -> Self:

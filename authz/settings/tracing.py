@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -25,6 +25,10 @@ def _endpoint(value: str) -> str:
     return value
 
 
+#: Where OTLP over gRPC is taken.
+OtlpEndpoint: TypeAlias = Annotated[str, AfterValidator(_endpoint)]
+
+
 class TracingSettings(Section):
     """Traces of checks, handed to an OpenTelemetry collector over OTLP (gRPC)
     ([guide](../how-to/trace-checks.md)).
@@ -35,7 +39,7 @@ class TracingSettings(Section):
     """
 
     enabled: bool = Field(default=False, description="Whether spans are made.")
-    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = Field(
+    endpoint: OtlpEndpoint | None = Field(
         default=None,
         description="Who takes them: `http://host:port`, or `https://` for TLS. Without it, as "
         "`OTEL_EXPORTER_OTLP_ENDPOINT` says, or `http://localhost:4317`.",

@@ -6,8 +6,8 @@ a hundred, of everything, and of everything while the file takes nothing; and wi
 and not. The processor time of the thread that checks; lines and spans are made on another one,
 whose time for each is a row of its own. Nothing here waits between two checks, so most lines of
 "everything" find the queue full, which costs less than one that is kept: that row is measured with
-a queue that is emptied unread. Spans are made and not sent: nobody takes them here. The bytes of a
-line are those of this request; paths and names of others have other lengths.
+a queue that is emptied unread. Spans and log records are made and not sent: nobody takes them here.
+The bytes of a line are those of this request; paths and names of others have other lengths.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from authz.extauthz.reading import read_request
 from authz.observability.decision_feed import DecisionFeed
 from authz.observability.decision_log import DecisionLog
 from authz.observability.decision_log_options import DecisionLogOptions
+from authz.observability.decision_records import DecisionRecords
 from authz.observability.tracing import Tracing
 from benchmarks.clock import timed
 from benchmarks.figures import BenchError, Result, Row, Sample
@@ -53,22 +54,24 @@ def measure(plan: Plan) -> Result:
         authority = make_authority(directory)
         policy = full_policy(directory / "policy.yaml", authority)
         allowed, denied = check_for(authority.client), check_for(None)
-        recorders = [stack.enter_context(recorder(0)) for _ in range(6)]
+        recorders = [stack.enter_context(recorder(0)) for _ in range(7)]
         log = directory / "log.jsonl"
         blocks = stack.enter_context(_feed(recorders[1].note, log, allowed=0.0))
         sampled = stack.enter_context(_feed(recorders[2].note, log, allowed=_SAMPLED))
         every = _made(recorders[3].note, directory / "every.jsonl")
+        recorded = _made(recorders[6].note, log, records=True)
         stuck = stack.enter_context(_stuck(directory / "pipe"))
         held_up = stack.enter_context(_feed(recorders[4].note, stuck))
         without = service_for(policy, recorders[0].note)
         of_blocks = service_for(policy, blocks.note)
         of_sample = service_for(policy, sampled.note)
         of_all = service_for(policy, every.note)
+        of_records = service_for(policy, recorded.note)
         of_stuck = service_for(policy, held_up.note)
         tracing = _tracing()
         traced = DecisionFeed(recorders[5].note, _reader(), None, tracing)
         of_traces = service_for(policy, traced.note)
-        for service in (without, of_blocks, of_sample, of_all, of_stuck, of_traces):
+        for service in (without, of_blocks, of_sample, of_all, of_records, of_stuck, of_traces):
             for _ in range(_WARM):
                 expect_allowed(service.check(allowed))
                 service.check(denied)
@@ -101,6 +104,11 @@ def measure(plan: Plan) -> Result:
             of_traces.check(allowed)
             traced._hand_on(len(traced._queue))
 
+        def record() -> None:
+            of_records.check(allowed)
+            recorded._hand_on(len(recorded._queue))
+            _unsent(recorded)
+
         rows = timed(
             {
                 "allowed: no log": lambda: without.check(allowed),
@@ -114,11 +122,12 @@ def measure(plan: Plan) -> Result:
                 "allowed: traces, this one not sampled": traced_check("00"),
                 "allowed: traces, this one sampled": traced_check("01"),
                 "a check and its span, made and not sent": span,
+                "a check, its line, and its log record for the SDK": record,
             },
             plan.rounds * 3 if not plan.quick else 1,
             plan.seconds / 25,
         )
-        if lost := tracing.counts():
+        if any((lost := tracing.counts()).values()):
             raise BenchError(f"spans were lost, and what is lost costs less: {lost}")
         for key, label, data in (
             ("line, allowed", "a line: allowed, with a certificate", allowed),
@@ -150,10 +159,21 @@ def _forget(feed: DecisionFeed) -> None:
     feed._bytes_out += len(feed._queue.popleft().data)
 
 
-def _made(note: object, path: Path, **rates: float) -> DecisionFeed:
+def _unsent(feed: DecisionFeed) -> None:
+    """Nobody takes its records here."""
+    feed.records._processor._batch_processor._queue.clear()
+    feed.records._handed.exported += 1
+
+
+def _made(note: object, path: Path, *, records: bool = False, **rates: float) -> DecisionFeed:
     """As a process has it, with the settings' defaults."""
     words = DecisionLogOptions(path=str(path), headers=("user-agent",), **rates)
-    return DecisionFeed(note, _reader(), DecisionLog(words, "0"))
+    return DecisionFeed(
+        note,
+        _reader(),
+        DecisionLog(words, "0"),
+        records=DecisionRecords("0") if records else None,
+    )
 
 
 def _reader() -> Callable[[bytes], CheckedRequest]:
@@ -183,8 +203,8 @@ class _Taker(SpanExporter):  # type: ignore[misc] # mypy does not look into the 
 def _tracing() -> Tracing:
     """As a process has it, with nobody at the other end."""
     made = Tracing("0", "http://127.0.0.1:9")
-    made._exporter._exporter.shutdown()
-    made._exporter._exporter = _Taker()
+    made._handed._exporter.shutdown()
+    made._handed._exporter = _Taker()
     return made
 
 

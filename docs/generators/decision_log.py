@@ -7,6 +7,7 @@ import inspect
 import json
 from typing import Any
 
+from authz.observability.decision_attributes import ATTRIBUTES, EVENT_NAME, FAULTS
 from authz.observability.decision_line import MAX_LINE, DecisionLine, schema
 from authz.observability.decision_words import MAX_LOGGED, MAX_PATH, MAX_TEXT
 
@@ -53,7 +54,8 @@ def decision_log_page() -> str:
     for name, field in line["properties"].items():
         kind = _kind(field, definitions)
         meaning = field.get("description", "Always `decision`.")
-        rows[name in required] += f"| `{name}` | {kind} | {meaning} |\n"
+        rows[name in required] += f"| `{name}` | {kind} | {_attribute(name)} | {meaning} |\n"
+    faults = ", ".join(f"`{reason}`" for reason in sorted(FAULTS))
     return f"""\
 # The decision log
 
@@ -77,15 +79,21 @@ a line that would still be too long has no headers and shorter texts. `cut` says
 
 It is one line in the log.
 
+Where [log records](../how-to/keep-a-decision-log.md#send-it-to-a-collector) are sent,
+a field is the attribute beside it.
+Its severity is `INFO` for what is let through, `WARN` for a denial,
+and `ERROR` for one that is the service's to answer for ({faults}).
+Its text is the verdict and the reason; its trace and span are fields of its own.
+
 ## Always there
 
-| field | type | meaning |
-|---|---|---|
+| field | type | of a log record | meaning |
+|---|---|---|---|
 {rows[True]}
 ## Where there is something to say
 
-| field | type | meaning |
-|---|---|---|
+| field | type | of a log record | meaning |
+|---|---|---|---|
 {rows[False]}
 ## What changes, and what does not
 
@@ -95,6 +103,13 @@ new fields come without, so readers should ignore what they do not know.
 The published schema is closed: it is that of this version,
 to find out what a reader does not know yet.
 """
+
+
+def _attribute(field: str) -> str:
+    """What a log record has of a field."""
+    if field == "event":
+        return f"its event name, `{EVENT_NAME}`"
+    return "its time" if field == "time" else f"`{ATTRIBUTES[field]}`"
 
 
 def _kind(field: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def test_the_settings_of_the_pages_are_settings() -> None:
     found = [yaml.safe_load(block) for block in blocks]
     settings = [one for one in found if {"decision_log", "tracing"} & set(one)]
 
-    assert len(settings) == 3
+    assert len(settings) == 4
     for one in settings:
         Settings.model_validate({"data_dir": "d", **one}, context={"base": Path()})
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +32,10 @@ UNREACHABLE = re.compile(
 )
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+
 def go_module(name: str) -> str:
     """A library of BuildKit or Compose that a program here is made of, with its version."""
     modules = (ROOT / "tests" / "deploy" / "container_tools" / "go.mod").read_text()
@@ -37,14 +43,18 @@ def go_module(name: str) -> str:
     return f"{name} {version}"
 
 
+@pytest.mark.parametrize("extra", ["", *EXTRAS])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_every_dependency_has_a_wheel(machine: str, tmp_path: Path) -> None:
+def test_every_dependency_has_a_wheel(machine: str, extra: str, tmp_path: Path) -> None:
     """What the image is built from is there for both architectures, and nothing is compiled.
 
     Resolving only: nothing is installed, and what belongs to the other architecture cannot run.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    needed = [
+        *(*PROJECT["dependencies"], *project["build-system"]["requires"]),
+        *EXTRAS.get(extra, ()),
+    ]
     platforms = [
         *(f"manylinux_2_{minor}_{machine}" for minor in GLIBC),
         f"manylinux2014_{machine}",
@@ -78,7 +88,8 @@ def test_every_dependency_has_a_wheel(machine: str, tmp_path: Path) -> None:
     accepted(
         DEPLOY / "Dockerfile",
         " ".join(pip.stdout.split()[:2]),
-        f"{machine}: {len(wheels)} pinned wheels, {len(native)} of them native, none to compile",
+        f"{machine}{extra and f', EXTRAS={extra}'}: {len(wheels)} pinned wheels, "
+        f"{len(native)} of them native, none to compile",
     )
 
 
@@ -99,6 +110,76 @@ def test_both_architectures_would_be_noticed(tmp_path: Path) -> None:
 
     assert run.returncode == 1
     assert "No matching distribution found for only" in run.stderr
+
+
+def _wheel(directory: Path, name: str, *metadata: str) -> Path:
+    """A wheel of nothing, with this metadata."""
+    file = directory / f"{name}-1.0-py3-none-any.whl"
+    about = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(file, "w") as made:
+        lines = ("Metadata-Version: 2.4", f"Name: {name}", "Version: 1.0", *metadata)
+        made.writestr(f"{about}/METADATA", "\n".join(lines) + "\n")
+        made.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        made.writestr(f"{about}/RECORD", "")
+    return file
+
+
+def _installed(tmp_path: Path, extras: str) -> subprocess.CompletedProcess[str]:
+    """What the Dockerfile's last step of building would install, by its own shell and pip.
+
+    Its wheel is one of nothing, with the names of our extras; only packages of this directory are
+    found. The answer's output is pip's report.
+    """
+    for name in ("build/bin", "authz/bin", "wheels"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    _wheel(tmp_path, "stand_in")
+    _wheel(
+        tmp_path / "wheels",
+        "envoy_mtls_authz",
+        *(f"Provides-Extra: {one}" for one in EXTRAS),
+        *(f'Requires-Dist: stand-in; extra == "{one}"' for one in EXTRAS),
+    )
+    found = f"--no-index --find-links {tmp_path} --dry-run --ignore-installed --report=- --quiet"
+    (tmp_path / "build/bin/pip").write_text("#!/bin/sh\n")
+    (tmp_path / "authz/bin/pip").write_text(
+        f'#!/bin/sh\n[ "$1" = uninstall ] || exec {sys.executable} -m pip "$@" {found}\n'
+    )
+    for name in ("build", "authz"):
+        (tmp_path / name / "bin" / "pip").chmod(0o755)
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    stage = text[: text.rindex("\nFROM ")].replace("\\\n", " ")
+    command = re.findall(r"^RUN (.*)$", stage, re.MULTILINE)[-1]
+    (argument,) = re.findall(r'^ARG (\w+)=""$', stage, re.MULTILINE)
+    for name in ("build", "authz"):
+        command = command.replace(f"/opt/{name}", str(tmp_path / name))
+    return subprocess.run(
+        ["/bin/sh", "-c", command.replace("/wheels", str(tmp_path / "wheels"))],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", argument: extras},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("extra", ["", *EXTRAS])
+def test_an_extra_is_in_the_image_where_it_is_asked_for(extra: str, tmp_path: Path) -> None:
+    run = _installed(tmp_path, extra)
+
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)["install"]
+    names = {one["metadata"]["name"] for one in report}
+    assert names == {"envoy_mtls_authz", *(["stand_in"] if extra else [])}
+    if extra:
+        accepted(DEPLOY / "Dockerfile", "sh and pip", f"EXTRAS={extra} installs what it asks for")
+
+
+def test_an_extra_that_does_not_exist_ends_the_build(tmp_path: Path) -> None:
+    run = _installed(tmp_path, "otle")
+
+    assert run.returncode == 1
+    assert run.stderr == "EXTRAS: there is only otel\n"
 
 
 def test_a_builder_is_sent_what_the_image_is_made_of_and_nothing_else(tmp_path: Path) -> None:
@@ -167,6 +248,7 @@ def test_compose_loads_and_merges_the_files(names: tuple[str, ...], tmp_path: Pa
     shared = {"bundles"} if form == "sds" else set()
     assert set(services["authz"]["networks"]) & set(services["envoy"]["networks"]) == shared
     assert {"metrics", "admin"} <= set(services["authz"]["networks"])
+    assert services["authz"]["build"]["args"] == {"EXTRAS": ""}
     for name in names:
         accepted(DEPLOY / name, go_module("compose-spec/compose-go"), "loaded, merged, consistent")
 

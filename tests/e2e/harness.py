@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import ssl
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from authz.demo.client import Answer, Connection
+from authz.demo.processes import STOP_SECONDS
 from authz.demo.stack import Authz, Envoy, access_log_of, start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.envoy.options import EnvoyOptions
@@ -131,6 +133,12 @@ def start_stack(
     envoy = start_envoy(children, directory, change(config), concurrency=concurrency)
     wait_for_health(envoy, len(authz.grpc))
     return Stack(credentials=credentials, authz=authz, envoy=envoy)
+
+
+def drain(stack: Stack, seconds: float = STOP_SECONDS) -> None:
+    """End authz as an operator does: it says goodbye to Envoy, and writes what is left."""
+    stack.authz.child.send_signal(signal.SIGTERM)
+    assert stack.authz.child.wait(seconds) == 0
 
 
 def wait_for_health(envoy: Envoy, endpoints: int) -> None:

@@ -26,6 +26,7 @@ from tests.e2e.harness import (
     Stack,
     authz_settings,
     default_options,
+    drain,
     eventually,
     start_stack,
     unique,
@@ -59,12 +60,6 @@ def join(stack: Stack, directory: Path) -> list[dict[str, Any]]:
         timeout=60,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def drain(stack: Stack) -> None:
-    """End authz as an operator does: it says goodbye to Envoy, and writes what is left."""
-    stack.authz.child.send_signal(signal.SIGTERM)
-    assert stack.authz.child.wait() == 0
 
 
 def slowed(begun: Path) -> dict[str, str]:

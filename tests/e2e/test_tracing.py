@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from authz.demo.scenario import policy_yaml
 from authz.observability.tracing import CHECK_METHOD
 from tests.e2e.harness import Stack, eventually, start_stack, unique
 from tests.factories.decision_log import read_lines
-from tests.factories.otlp import Collector, attributes_of
-from tests.factories.pages import fenced
+from tests.factories.otlp import Collector, attributes_of, traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +31,6 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 def collector() -> Iterator[Collector]:
     with Collector() as running:
         yield running
-
-
-def traced(config: str, port: int) -> str:
-    """The configuration with the two pieces of the page."""
-    _, of_manager, cluster = fenced("how-to/trace-checks.md", "yaml")
-    document = yaml.safe_load(config)
-    [listener] = document["static_resources"]["listeners"]
-    [chain] = listener["filter_chains"]
-    [manager] = chain["filters"]
-    manager["typed_config"] |= yaml.safe_load(of_manager)
-    clusters = document["static_resources"]["clusters"]
-    clusters.append(yaml.safe_load(cluster.replace("4317", str(port))))
-    return yaml.safe_dump(document)
 
 
 def start(

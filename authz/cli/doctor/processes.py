@@ -31,6 +31,10 @@ _LOST: Final = {
         "lines of the decision log",
         "its disk is full or too slow, or more came than it takes (decision_log.sample)",
     ),
+    "authz_decision_log_records_dropped_total": (
+        "log records of decisions",
+        "the collector does not answer, or takes too few: send fewer (decision_log.sample)",
+    ),
     "authz_spans_dropped_total": (
         "spans",
         "the collector does not answer, or takes too few: sample fewer (tracing.sample)",

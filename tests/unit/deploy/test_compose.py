@@ -54,6 +54,10 @@ def test_compose_follows_its_schema(name: str) -> None:
     accepted(DEPLOY / name, f"check-jsonschema {version('check-jsonschema')}", "the compose schema")
 
 
+def test_compose_builds_the_image_with_the_extra_that_is_asked_for() -> None:
+    assert SERVICES["authz"]["build"]["args"] == {"EXTRAS": "${EXTRAS:-}"}
+
+
 def test_the_schema_would_notice_a_mistake(tmp_path: Path) -> None:
     broken = tmp_path / "compose.yaml"
     broken.write_text("services: {a: {imagee: b}}", encoding="utf-8")

@@ -208,6 +208,41 @@ def test_checks_and_loading_are_spans_of_one_collector(transport: str, tmp_path:
     assert endpoint.metrics.export()["spans"] == 2
 
 
+@pytest.mark.parametrize("named", ["log.jsonl", None])
+def test_a_decision_is_a_record_in_its_span(
+    transport: str, tmp_path: Path, named: str | None
+) -> None:
+    with Collector() as collector:
+        options = DecisionLogOptions(
+            path=named and str(tmp_path / named), otlp=True, otlp_endpoint=collector.endpoint
+        )
+        endpoint = Endpoint(
+            EndpointConfig(
+                listen=LOOPBACK,
+                transport=transport,
+                tracing=TracingConfig(endpoint=collector.endpoint),
+                decision_log=options,
+            )
+        )
+        endpoint.swap(_open())
+        address = endpoint.start().address
+        with grpc.insecure_channel(address) as channel:
+            channel.unary_unary(CHECK)(
+                check_request().SerializeToString(),
+                timeout=10,
+                metadata=[("traceparent", f"00-{'a' * 32}-{'b' * 16}-01")],
+            )
+        endpoint.drain(wait=lambda _: None)
+
+    [span], [record] = collector.spans(CHECK_METHOD), collector.records()
+    assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
+    assert record.trace_id.hex() == "a" * 32
+    exported = endpoint.metrics.export()
+    assert (exported["records"], exported["records_dropped"]) == (1, [])
+    assert exported["decision_log"] == [1 if named else 0, 0]
+    assert len(list(tmp_path.iterdir())) == (1 if named else 0)
+
+
 def test_a_check_that_breaks_is_logged_with_its_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,3 +275,10 @@ def test_an_environment_that_opentelemetry_refuses_is_an_error_that_says_so(
     with pytest.raises(SettingsError, match="traces cannot be made") as found:
         Endpoint(EndpointConfig(listen=LOOPBACK, tracing=TracingConfig()))
     assert "OTEL_" in (found.value.hint or "")
+    assert found.value.where == "tracing"
+
+    monkeypatch.setenv("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "100000")
+    options = DecisionLogOptions(path=None, otlp=True)
+    with pytest.raises(SettingsError, match="log records cannot be made") as found:
+        Endpoint(EndpointConfig(listen=LOOPBACK, decision_log=options))
+    assert found.value.where == "decision_log.otlp"

@@ -65,6 +65,7 @@ def test_every_setting_arrives() -> None:
     )
 
     assert found is not None
+    assert (found.otlp, found.otlp_endpoint) == (False, None)
     assert (found.path, found.headers, found.query) == ("-", ("origin",), "none")
     assert (found.path_segments, found.client_ip, found.subject) == ("words", "network", True)
 
@@ -98,3 +99,16 @@ def test_traces_without_their_packages_are_refused_at_start(
             tracing_config(settings)
         assert found.value.where == "tracing.enabled"
         assert "envoy-mtls-authz[otel]" in (found.value.hint or "")
+
+
+def test_log_records_need_no_file_and_the_same_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    otlp = {"enabled": True, "endpoint": "http://c:4317"}
+    settings = _settings(decision_log={"enabled": True, "path": None, "otlp": otlp})
+    found = decision_log_config(settings)
+    assert found is not None
+    assert (found.path, found.otlp, found.otlp_endpoint) == (None, True, "http://c:4317")
+
+    monkeypatch.setattr(plan_telling, "_PACKAGES", ("no_such_package.sdk",))
+    with pytest.raises(SettingsError, match="log records take are not installed") as refused:
+        decision_log_config(settings)
+    assert refused.value.where == "decision_log.otlp.enabled"

@@ -131,7 +131,7 @@ def test_lines_wait_for_a_file_that_takes_none_and_are_written_then(
 
 def test_what_waits_is_bounded_and_the_rest_is_counted(tmp_path: Path) -> None:
     log = make(tmp_path / "gone" / "log.jsonl", Clock())
-    line = len(log._words.line(noted(), NOTHING, "", delivered=True))
+    line = len(log._words.line(noted(), NOTHING, "", delivered=True)[1])
     fit = MAX_WAITING // line + 1
     take(log, fit + 7)
 

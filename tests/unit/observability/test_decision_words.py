@@ -49,7 +49,8 @@ def line(decision: Any = None, request: CheckedRequest = REQUEST, **options: Any
     words = DecisionWords(
         DecisionLogOptions(**{"path": "-", "headers": ("user-agent",), **options}), "1"
     )
-    return read_line(words.line(noted(decision, **changes), request, trace_id, delivered=delivered))
+    _, text = words.line(noted(decision, **changes), request, trace_id, delivered=delivered)
+    return read_line(text)
 
 
 def test_a_denial_says_who_asked_what_of_whom_and_why() -> None:
@@ -160,7 +161,7 @@ def test_no_setting_but_those_that_name_them_lets_secrets_in(
         DecisionLogOptions(path="-", query=query, path_segments=path_segments, client_ip=client_ip),
         "0",
     )
-    written = words.line(noted(), REQUEST, "", delivered=True)
+    _, written = words.line(noted(), REQUEST, "", delivered=True)
 
     for secret in (b"s3cret", b"n3meless", b"fr4gment", b"Bearer"):
         assert secret not in written
@@ -186,7 +187,7 @@ def test_whatever_is_sent_a_line_is_one_line_of_the_schema_and_short_enough(
         DecisionLogOptions(path="-", headers=("user-agent",), query="values", subject=True), "0"
     )
     decision = blocked(logged=("l" * 300,) * 40, rule="\u202e" * 300, site="ä" * 300)
-    written = words.line(noted(decision), request, "", delivered=True)
+    _, written = words.line(noted(decision), request, "", delivered=True)
 
     assert len(written) <= MAX_LINE
     assert all(character.isprintable() for character in written.decode().rstrip("\n"))

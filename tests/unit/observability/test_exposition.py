@@ -48,8 +48,10 @@ def worker(name: str, generation: int = 1) -> Metrics:
     metrics.reload_failed("policy")
     metrics.decisions = SimpleNamespace(
         log=SimpleNamespace(written=3, failures=1),
+        records=SimpleNamespace(exported=4),
         tracing=SimpleNamespace(exported=5),
         lines_dropped={"queue": 2},
+        records_dropped={"shutdown": 1},
         spans_dropped={"export": 1},
     )
     metrics.events = SimpleNamespace(dropped=0, unseen=0, unrecorded={"too_many": 1})
@@ -84,8 +86,22 @@ def test_counters_of_several_workers_are_added_up() -> None:
     assert found["authz_decision_log_lines_total", ()] == 6
     assert found["authz_decision_log_write_failures_total", ()] == 2
     assert found["authz_decision_log_dropped_total", ("queue",)] == 4
+    assert found["authz_decision_log_records_exported_total", ()] == 8
+    assert found["authz_decision_log_records_dropped_total", ("shutdown",)] == 2
     assert found["authz_spans_exported_total", ()] == 10
     assert found["authz_spans_dropped_total", ("export",)] == 2
+
+
+def test_what_can_be_lost_is_there_before_it_is() -> None:
+    found = scrape(Metrics("0").export())
+
+    for name, reasons in (
+        ("authz_decision_log_dropped_total", ("queue", "waiting", "shutdown", "error")),
+        ("authz_decision_log_records_dropped_total", ("queue", "export", "shutdown", "error")),
+        ("authz_spans_dropped_total", ("queue", "export", "shutdown", "error")),
+    ):
+        assert [found[name, (why,)] for why in reasons] == [0] * 4
+        assert f"`{reasons[1]}`" in PAGE.read_text(encoding="utf-8")
 
 
 def test_gauges_stay_with_their_worker() -> None:

@@ -21,7 +21,8 @@ from authz.observability import tracing as module
 from authz.observability.decision_feed import DecisionFeed
 from authz.observability.events import note_nothing
 from authz.observability.metrics import Metrics
-from authz.observability.tracing import CHECK_METHOD, SERVICE_NAME, Tracing
+from authz.observability.otel import SERVICE_NAME
+from authz.observability.tracing import CHECK_METHOD, Tracing
 from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.factories.checks import HEADERS, check_request
 from tests.factories.otlp import Collector, attributes_of
@@ -286,11 +287,11 @@ def _broken(*_: Any, **__: Any) -> Any:
 
 _STEPS: tuple[tuple[str, Callable[[pytest.MonkeyPatch, Tracing], None]], ...] = (
     ("whether it is wanted", lambda patch, tracing: patch.setattr(tracing, "wants", _broken)),
-    ("its context", lambda patch, _: patch.setattr(module, "_context", _broken)),
+    ("its context", lambda patch, _: patch.setattr(module, "context_of", _broken)),
     ("its attributes", lambda patch, _: patch.setattr(module, "_attributes", _broken)),
     ("beginning it", lambda patch, tracing: patch.setattr(tracing, "_tracer", None)),
     ("ending it", lambda patch, tracing: patch.setattr(tracing, "_end", _broken)),
-    ("exporting", lambda patch, tracing: patch.setattr(tracing._exporter, "export", _broken)),
+    ("exporting", lambda patch, tracing: patch.setattr(tracing._handed, "export", _broken)),
     ("stopping", lambda patch, tracing: patch.setattr(tracing._provider, "shutdown", _broken)),
 )
 
@@ -357,4 +358,5 @@ def test_what_is_off_is_not_imported(config: str, modules: set[str]) -> None:
     assert not [name for name in found if name.startswith("opentelemetry")]
     ours = {name.rpartition(".")[2] for name in found}
     optional = {"decision_feed", "decision_log", "decision_words", "decision_line", "tracing"}
+    optional |= {"decision_attributes", "decision_records", "otel"}
     assert ours & optional == modules

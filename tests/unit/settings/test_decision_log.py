@@ -41,7 +41,29 @@ def test_a_file_is_named_from_the_settings_on(path: str, kept: str) -> None:
     assert _settings(path=path).path == kept
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", 5, None])
+def test_without_a_file_somebody_else_has_it() -> None:
+    otlp = {"enabled": True, "endpoint": "http://collector:4317"}
+
+    assert _settings(enabled=True, path=None, otlp=otlp).path is None
+    with pytest.raises(ValidationError, match="goes nowhere"):
+        _settings(enabled=True, path=None)
+    # What is off may say anything.
+    assert _settings(path=None).path is None
+
+
+def test_log_records_are_made_of_a_log_that_is_on() -> None:
+    with pytest.raises(ValidationError, match="made of a decision log"):
+        _settings(otlp={"enabled": True})
+    assert not _settings(enabled=True, otlp={"endpoint": "http://collector:4317"}).otlp.enabled
+
+
+@pytest.mark.parametrize("endpoint", ["collector:4317", "http://a/v1/logs", "http://u:p@a"])
+def test_log_records_go_to_the_address_of_a_server(endpoint: str) -> None:
+    with pytest.raises(ValidationError, match="not the address of a server"):
+        _settings(otlp={"endpoint": endpoint})
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", 5])
 def test_what_is_no_file_is_refused(path: object) -> None:
     with pytest.raises(ValidationError):
         _settings(path=path)
