@@ -35,6 +35,16 @@ def collector() -> Iterator[Collector]:
         yield running
 
 
+#: After how long spans are sent; as a rule, five seconds.
+SOON_MS = 100
+
+
+@pytest.fixture(autouse=True)
+def _spans_are_sent_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What authz is started with: how long OpenTelemetry keeps spans is not what is tested."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", str(SOON_MS))
+
+
 def traced(config: str, port: int) -> str:
     """The configuration with the two pieces of the page."""
     _, of_manager, cluster = fenced("how-to/trace-checks.md", "yaml")
@@ -45,6 +55,10 @@ def traced(config: str, port: int) -> str:
     manager["typed_config"] |= yaml.safe_load(of_manager)
     clusters = document["static_resources"]["clusters"]
     clusters.append(yaml.safe_load(cluster.replace("4317", str(port))))
+    # Envoy keeps spans for five seconds.
+    soon = {"tracing.opentelemetry.flush_interval_ms": SOON_MS}
+    assert "layered_runtime" not in document
+    document["layered_runtime"] = {"layers": [{"name": "tests", "static_layer": soon}]}
     return yaml.safe_dump(document)
 
 
