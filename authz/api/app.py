@@ -78,24 +78,10 @@ _FAILURES: Final = {
 }
 
 
-def create_api(backend: Backend) -> FastAPI:
-    """The API over a backend, as an ASGI application."""
-    app = FastAPI(
-        title="Envoy mTLS authorization: management API",
-        version=authz.__version__,
-        openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=openapi.operation_ids(PREFIX),
-    )
-    app.state.backend = backend
-    app.state.access = access = Access(backend)
-    problems.install(app)
-    openapi.install(app, PREFIX)
-    app.add_middleware(Repeats, backend=backend, access=access)
+def _calls() -> APIRouter:
+    made = APIRouter(generate_unique_id_function=openapi.operation_ids(PREFIX))
     for router in _ROUTERS:
-        app.include_router(
+        made.include_router(
             router,
             prefix=PREFIX,
             dependencies=[
@@ -107,4 +93,29 @@ def create_api(backend: Backend) -> FastAPI:
                 for status, text in _FAILURES.items()
             },
         )
+    return made
+
+
+#: Every call. They are the same over any backend, and what FastAPI works out of their signatures
+#: takes a while: it does that once in a process, when a call is first looked for.
+_CALLS: Final = _calls()
+
+
+def create_api(backend: Backend) -> FastAPI:
+    """The API over a backend, as an ASGI application."""
+    app = FastAPI(
+        title="Envoy mTLS authorization: management API",
+        version=authz.__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.backend = backend
+    app.state.access = access = Access(backend)
+    problems.install(app)
+    openapi.install(app, PREFIX)
+    app.add_middleware(Repeats, backend=backend, access=access)
+    # Not included: FastAPI would work all of it out again.
+    app.router.routes.extend(_CALLS.routes)
     return app

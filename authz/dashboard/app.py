@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from authz.dashboard import problems
 from authz.dashboard.headers import protect
@@ -39,7 +39,7 @@ from authz.dashboard.pages import (
     tokens,
     zone_settings,
 )
-from authz.dashboard.rendering import Renderer
+from authz.dashboard.rendering import shared_renderer
 from authz.dashboard.site import Site
 from authz.dashboard.viewers import know
 from authz.services.failures import Failures
@@ -85,6 +85,12 @@ ROUTERS: Final = (
     zone_settings.router,
 )
 
+#: All of them. They are the same over any backend, and what FastAPI works out of their signatures
+#: takes a while: it does that once in a process, when a page is first looked for.
+_PAGES: Final = APIRouter()
+for _router in ROUTERS:
+    _PAGES.include_router(_router)
+
 
 class Dashboard:
     """The pages over a backend.
@@ -109,15 +115,15 @@ class Dashboard:
         self.app.state.site = Site(
             backend=backend,
             options=options or Options(),
-            renderer=Renderer(),
+            renderer=shared_renderer(),
             failures=failures or Failures(),
             use=self._use,
             provider=provider,
         )
         problems.install(self.app)
         self.app.middleware("http")(_protected)
-        for router in ROUTERS:
-            self.app.include_router(router)
+        # Not included: FastAPI would work all of it out again.
+        self.app.router.routes.extend(_PAGES.routes)
 
     def use(self, backend: Backend) -> None:
         """Work with another backend from now on."""

@@ -7,6 +7,7 @@ they change.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import mimetypes
@@ -78,6 +79,13 @@ class Renderer:
     def file(self, name: str) -> File | None:
         """A file by its name, None when there is none."""
         return self._files.get(name)
+
+
+@functools.cache
+def shared_renderer() -> Renderer:
+    """The one of this process: the program's files stay as they are, and reading and compiling
+    them takes a while."""
+    return Renderer()
 
 
 def _file(path: Path) -> File:

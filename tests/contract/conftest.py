@@ -70,12 +70,11 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path, empty_store: Path) -> Iterator[Place]:
     """A database with the tables and nothing else."""
     if request.param == "sqlite":
-        here = Place("sqlite", tmp_path)
-        here.open().close()
-        yield here
+        shutil.copy(empty_store, tmp_path)
+        yield Place("sqlite", tmp_path)
         return
     server: Server = request.getfixturevalue("postgres")
     template: str = request.getfixturevalue("_template")
@@ -91,17 +90,9 @@ def store(place: Place) -> Iterator[Store]:
         yield opened
 
 
-@pytest.fixture(scope="session")
-def _new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite store as it is made: a copy is there in a moment."""
-    directory = tmp_path_factory.mktemp("new")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
-
-
 @pytest.fixture
-def server(tmp_path: Path, _new_file: Path) -> Iterator[SdkServer]:
+def server(tmp_path: Path, empty_store: Path) -> Iterator[SdkServer]:
     """The management API over a new SQLite store, for the SDK."""
-    shutil.copy(_new_file, tmp_path)
+    shutil.copy(empty_store, tmp_path)
     with serving(tmp_path) as one:
         yield one

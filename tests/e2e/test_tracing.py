@@ -14,7 +14,7 @@ from authz.demo.scenario import policy_yaml
 from authz.observability.tracing import CHECK_METHOD
 from tests.e2e.harness import Stack, eventually, start_stack, unique
 from tests.factories.decision_log import read_lines
-from tests.factories.otlp import Collector, attributes_of, traced
+from tests.factories.otlp import SOON_MS, Collector, attributes_of, traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,12 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 def collector() -> Iterator[Collector]:
     with Collector() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _spans_are_sent_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What authz is started with: how long OpenTelemetry keeps spans is not what is tested."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", str(SOON_MS))
 
 
 def start(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 _SERVICE = "opentelemetry.proto.collector.{0}.v1.{1}Service"
+#: After how long a test has spans sent; as a rule, Envoy and OpenTelemetry keep them five seconds.
+SOON_MS = 100
 
 
 def traced(config: str, port: int) -> str:
@@ -43,6 +45,9 @@ def traced(config: str, port: int) -> str:
     manager["typed_config"] |= yaml.safe_load(of_manager)
     clusters = document["static_resources"]["clusters"]
     clusters.append(yaml.safe_load(cluster.replace("4317", str(port))))
+    soon = {"tracing.opentelemetry.flush_interval_ms": SOON_MS}
+    assert "layered_runtime" not in document
+    document["layered_runtime"] = {"layers": [{"name": "tests", "static_layer": soon}]}
     return yaml.safe_dump(document)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import Request
 
+from authz.dashboard.app import Dashboard
 from authz.dashboard.headers import POLICY
 from authz.dashboard.pages import sessions
 from authz.errors import UnauthenticatedError
@@ -41,6 +42,16 @@ def test_looking_is_no_use_of_a_session(visitor: Visitor) -> None:
 
     with pytest.raises(UnauthenticatedError, match="is over"):
         dashboard.know(request((b"cookie", cookie)))
+
+
+def test_another_dashboard_shares_what_takes_a_while_to_make(visitor: Visitor) -> None:
+    first = visitor.bench.dashboard
+    second = Dashboard(visitor.bench.backend(), visitor.bench.options)
+
+    assert first.app.routes == second.app.routes
+    assert first.app.state.site.renderer is second.app.state.site.renderer
+    # Attempts to sign in are counted for each.
+    assert first.app.state.site.failures is not second.app.state.site.failures
 
 
 def test_a_refusal_is_a_page_with_every_header(visitor: Visitor) -> None:

@@ -62,17 +62,9 @@ class World:
         return self.audited()[0]
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of a new store, to copy: making its tables takes a while."""
-    directory = tmp_path_factory.mktemp("empty")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
-
-
 @pytest.fixture
-def world(tmp_path: Path, empty: Path) -> Iterator[World]:
-    shutil.copy(empty, tmp_path)
+def world(tmp_path: Path, empty_store: Path) -> Iterator[World]:
+    shutil.copy(empty_store, tmp_path)
     store = open_store("sqlite", tmp_path)
     yield World(store=store, encryption=KeyEncryption.from_key_file(bytes(range(32))))
     store.close()

@@ -95,9 +95,9 @@ def fill(world: World, directory: Path) -> None:
 
 
 @pytest.fixture
-def other(tmp_path: Path, empty: Path) -> Any:
+def other(tmp_path: Path, empty_store: Path) -> Any:
     (tmp_path / "other").mkdir()
-    shutil.copy(empty, tmp_path / "other")
+    shutil.copy(empty_store, tmp_path / "other")
     store = open_store("sqlite", tmp_path / "other")
     yield store
     store.close()

@@ -118,18 +118,10 @@ class Bench:
             self.publisher._close()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to copy: making its tables takes a while."""
-    directory = tmp_path_factory.mktemp("empty-store")
-    open_store("sqlite", directory).close()
-    return directory / "authz.db"
-
-
 @pytest.fixture
-def world(tmp_path: Path, empty_database: Path) -> Iterator[World]:
+def world(tmp_path: Path, empty_store: Path) -> Iterator[World]:
     """A store with a protected host of the authority Acme."""
-    shutil.copy(empty_database, tmp_path)
+    shutil.copy(empty_store, tmp_path)
     made = World(open_store("sqlite", tmp_path))
     made.protect()
     yield made

@@ -19,12 +19,12 @@ from authz.services import crls
 from authz.services.crls import sign_crl
 from authz.services.revocation import revoke_certificate
 from tests.factories.pki import AT
-from tests.unit.services.conftest import World, empty, world
+from tests.unit.services.conftest import World, world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["empty", "world"]
+__all__ = ["world"]
 
 
 class _Bench:

@@ -21,14 +21,14 @@ from authz.services.ocsp_responders import VALIDITY_SECONDS
 from authz.services.revocation import revoke_certificate
 from authz.settings import parse_address
 from tests.factories.pki import AT
-from tests.unit.services.conftest import World, empty, world
+from tests.unit.services.conftest import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from http.client import HTTPResponse
     from pathlib import Path
 
-__all__ = ["empty", "world"]
+__all__ = ["world"]
 
 WEEK = 7 * 86400
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from authz.errors import StoreUnavailableError
 from authz.node.control.stock import StockTaker
 from tests.factories.pki import AT
-from tests.unit.services.conftest import World, empty, world
+from tests.unit.services.conftest import World, world
 
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["empty", "world"]
+__all__ = ["world"]
 
 
 def _taker(world: World) -> StockTaker:
