@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 #: "!", as a number: looking for one byte is several times faster than looking for a string of one.
 _MARK: Final = 0x21
+#: No part of a value (RFC 9110 5.5): Envoy passes them on from HTTP/2, and whoever reads HTTP/1.1
+#: behind it takes them off.
+_BLANKS: Final = b" \t"
 _XFCC: Final = CertificateSource.XFCC
 _NO_TEXT: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_METADATA: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -333,7 +336,7 @@ def _headers(
         # Without encode_raw_headers: a map, repeats already joined with ",".
         for key, text in http.headers.items():
             if key[:1] != ":":
-                headers.append((key.lower().encode(), text.encode()))
+                headers.append((key.lower().encode(), text.encode().strip(_BLANKS)))
             elif key == ":authority":
                 # What HTTP/1.1 calls it, and rules written for Cloudflare.
                 headers.append((b"host", text.encode()))
@@ -343,7 +346,7 @@ def _headers(
         # Envoy fills raw_value; other callers of the API may write value.
         value = line.raw_value or line.value.encode()
         if name[:1] != b":":
-            headers.append((name, value))
+            headers.append((name, value.strip(_BLANKS)))
         elif pseudo.setdefault(name, value) != value:
             raise Undecodable("a pseudo header twice")
         elif name == b":authority":

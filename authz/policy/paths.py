@@ -39,6 +39,7 @@ is_plain: Callable[[bytes], bool] = compile_regex(rf"\A(?:{_PLAIN})\z").is_match
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PARAMETERS = re.compile(rb";[^/]*")
 _SLASHES = re.compile(rb"/{2,}")
+_AUTHORITY = re.compile(rb"\A//[^/]*/?")
 
 # RFC 3986 2.3: decoding these never changes what a path identifies.
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -77,8 +78,18 @@ def _cut_at_fragment(path: bytes) -> bytes:
     return path.partition(b"#")[0]
 
 
+def _cut_at_question_mark(path: bytes) -> bytes:
+    # Of what was sent, the query is off already: this one was encoded.
+    return path.partition(b"?")[0]
+
+
 def _cut_at_nul(path: bytes) -> bytes:
     return path.partition(b"\0")[0]
+
+
+def _without_authority(path: bytes) -> bytes:
+    """RFC 3986 4.2: to whoever reads it as a reference, `//x/admin` is `/admin` of host x."""
+    return _AUTHORITY.sub(b"/", path)
 
 
 def _merge_slashes(path: bytes) -> bytes:
@@ -103,13 +114,16 @@ def _remove_dot_segments(path: bytes) -> bytes:
     return b"/" + b"/".join(kept)
 
 
-# Idempotent steps; decoding is counted apart because it is not.
+# Steps that come to an end, as none makes a path longer; decoding could be counted among them, but
+# nobody decodes for ever.
 _STEPS: tuple[Callable[[bytes], bytes], ...] = (
     _decode_unreserved,
     _strip_parameters,
     _backslash_as_slash,
     _cut_at_fragment,
+    _cut_at_question_mark,
     _cut_at_nul,
+    _without_authority,
     _merge_slashes,
     _remove_dot_segments,
 )

@@ -250,6 +250,14 @@ def test_repeated_headers_are_joined_without_raw_headers() -> None:
     assert plain(read) == ((b"a", b"1,3"),)
 
 
+@pytest.mark.parametrize("raw", [True, False])
+def test_white_space_around_a_value_is_no_part_of_it(raw: bool) -> None:
+    """In HTTP/2 Envoy leaves it, and in HTTP/1.1 nobody behind it does."""
+    read = facts(check_request(headers=[("x-a", " \tadmin user\t ")], raw=raw))
+
+    assert (b"x-a", b"admin user") in read.headers
+
+
 def test_header_names_are_lower_case() -> None:
     for raw in (True, False):
         assert plain(facts(check_request(headers=[("X-Client", b"1")], raw=raw))) == (

@@ -52,6 +52,12 @@ def test_a_hidden_segment_is_no_dot_segment(path: bytes) -> None:
         b"/admin\x00.png",
         b"/admin%00.png",
         b"/admin%2500.png",
+        b"/admin%3fx=1",
+        b"/admin%253fx=1",
+        b"//x/admin",
+        b"//x:443/admin",
+        b"/\\x/admin",
+        b"/x/..//y/admin",
         b"/x//..//admin",
     ],
 )
@@ -74,6 +80,9 @@ def test_admin_is_found_behind_every_disguise(path: bytes) -> None:
         (b"/a/.", b"/a/"),
         (b"/../..", b"/"),
         (b"/admin\\", b"/admin/"),
+        (b"//x", b"/"),
+        (b"//x//y/admin", b"//y/admin"),
+        (b"/wiki/Why%3F", b"/wiki/Why"),
     ],
 )
 def test_each_step_does_what_its_standard_says(path: bytes, reading: bytes) -> None:
