@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ import pytest
 import yaml
 
 from deploy.helm.generate import CHART, README, copies, originals, readme
-from tests.factories.accepted import accepted, go_module
+from tests.factories.accepted import ROOT, accepted, go_module
 from tests.factories.helm import Release, changed, release_of, render, template, values_of
 from tests.factories.prometheus import promtool, require_prometheus
+from tests.factories.promql import alerts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +157,43 @@ def test_the_shipped_rules_are_rules(tmp_path: Path) -> None:
     groups = [yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in shipped]
     assert shipped
     assert rule["spec"]["groups"] == [one for several in groups for one in several]
+
+
+def bytes_of(quantity: str) -> int:
+    units = {"Mi": 2**20, "Gi": 2**30}
+    return int(quantity[:-2]) * units[quantity[-2:]]
+
+
+def shipped_limits() -> dict[str, int]:
+    """The limit of memory of each container called authz, as it is shipped."""
+    pods = {name: release_of(name).pod for name in ("deployment-policy", "sidecar-policy")}
+    for file in ("authz.yaml", "store.yaml"):
+        text = (ROOT / "deploy" / "kubernetes" / file).read_text(encoding="utf-8")
+        (workload,) = [one for one in yaml.safe_load_all(text) if one["kind"] == "Deployment"]
+        pods[file] = workload["spec"]["template"]["spec"]
+    return {
+        name: bytes_of(container["resources"]["limits"]["memory"])
+        for name, pod in pods.items()
+        for container in [*pod.get("initContainers", ()), *pod["containers"]]
+        if container["name"] == "authz"
+    }
+
+
+def test_the_alert_on_memory_comes_before_the_shipped_limit() -> None:
+    """Beyond the limit, nobody is left to alert on."""
+    limits = shipped_limits()
+    threshold = int(alerts()["AuthzWorkerMemory"]["expr"].rpartition(" > ")[2])
+
+    assert len(limits) == 4
+    assert threshold == min(limits.values()) * 3 // 4
+
+
+def test_the_alerts_on_pods_are_about_the_container_of_each_form() -> None:
+    asked = [alerts()[name]["expr"] for name in ("AuthzMemoryNearLimit", "AuthzOutOfMemory")]
+
+    assert all(re.findall(r'container="([^"]*)"', one) for one in asked)
+    named = {one for text in asked for one in re.findall(r'container="([^"]*)"', text)}
+    assert named == {release_of("sidecar-policy").container()["name"]} == {"authz"}
 
 
 @pytest.mark.parametrize(
