@@ -25,6 +25,25 @@ pytestmark = pytest.mark.deploy
 
 EG_FORMS = [form for form in FORMS if form.program == EGCTL]
 POLICIES = "deploy/envoy-gateway/policies.yaml"
+GATEWAY = "deploy/envoy-gateway/gateway.yaml"
+GUIDE = ROOT / "docs" / "how-to" / "behind-envoy-gateway.md"
+#: An application in a namespace of its own, and its route.
+ELSEWHERE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: shop}
+spec:
+  clusterIP: 10.96.0.30
+  ports: [{name: http, port: 8080, targetPort: 8080}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: shop}
+spec:
+  parentRefs: [{name: mtls, namespace: default}]
+  hostnames: [shop.localhost]
+  rules: [{backendRefs: [{name: shop, port: 8080}]}]
+"""
 #: A policy that somebody adds to a route for something else.
 CORS = """\
 apiVersion: gateway.envoyproxy.io/v1alpha1
@@ -42,10 +61,15 @@ def changed(tmp_path: Path, *changes: tuple[str, str], added: str = "") -> dict[
     for before, after in changes:
         assert before in text
         text = text.replace(before, after)
-    policies = tmp_path / "policies.yaml"
-    policies.write_text(f"{text}\n---\n{added}" if added else text, encoding="utf-8")
+    return with_file(tmp_path, POLICIES, f"{text}\n---\n{added}" if added else text)
+
+
+def with_file(tmp_path: Path, name: str, text: str) -> dict[str, Any]:
+    """The shipped form, another text in the place of one file, translated."""
+    other = tmp_path / "other.yaml"
+    other.write_text(text, encoding="utf-8")
     shipped = form_named("envoy_gateway/gateway")
-    arguments = tuple(str(policies) if one == POLICIES else one for one in shipped.arguments)
+    arguments = tuple(str(other) if one == name else one for one in shipped.arguments)
     form = Form(name="changed", program=EGCTL, arguments=arguments, secrets=shipped.secrets)
     return translate(form, tool(EGCTL), tmp_path)
 
@@ -129,3 +153,37 @@ def test_with_a_merge_type_it_stays(tmp_path: Path) -> None:
         for host in found["routes"][0]["virtualHosts"]:
             (route,) = host["routes"]
             assert [name for name in route["typedPerFilterConfig"] if "ext_authz" in name]
+
+
+_REFUSED = "NotAllowedByListeners"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "app", "shop"),
+    [
+        ("from: Same", "Accepted", _REFUSED),
+        ("from: All", "Accepted", "Accepted"),
+        # egctl knows no labels of namespaces: that of the Gateway needs one as any other.
+        ("from: Selector, selector: {matchLabels: {gateway: mtls}}", _REFUSED, _REFUSED),
+    ],
+)
+def test_routes_of_which_namespaces_are_taken_is_what_the_guide_says(
+    tmp_path: Path, allowed: str, app: str, shop: str
+) -> None:
+    text = (ROOT / GATEWAY).read_text(encoding="utf-8")
+    assert allowed in GUIDE.read_text(encoding="utf-8")
+    assert "{from: Same}" in text
+
+    changed_text = text.replace("from: Same", allowed)
+    made = with_file(tmp_path, GATEWAY, f"{changed_text}\n---\n{ELSEWHERE}")
+
+    assert (taken(made, "app"), taken(made, "shop")) == (app, shop)
+    assert ("shop.localhost" in json.dumps(made["routes"])) == (shop == "Accepted")
+
+
+def taken(made: dict[str, Any], route: str) -> str:
+    """Why the Gateway takes a route or does not."""
+    (parent,) = made["status"][f"HTTPRoute/{route}"]["parents"]
+    (reason,) = [one["reason"] for one in parent["conditions"] if one["type"] == "Accepted"]
+    said: str = reason
+    return said

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,13 +53,134 @@ def test_every_form_and_store_is_shown() -> None:
 def test_the_service_is_the_one_that_the_meshes_name() -> None:
     """As deploy/istio and deploy/envoy-gateway have it."""
     (gate,) = [block for block in VALUES if block.startswith("# gate.yaml")]
-    release = render({**values_in(gate), "fullnameOverride": "authz"})
+    release = render(values_in(gate))
 
     (service,) = [one for one in release.all("Service") if one["metadata"]["name"] == "authz"]
     assert service["spec"]["ports"][0]["port"] == 50051
     mesh = (ROOT / "deploy" / "istio" / "mesh-config.yaml").read_text(encoding="utf-8")
     assert "authz.authz.svc.cluster.local" in mesh
     assert "authz.authz.svc.cluster.local:50051" in PAGE.read_text(encoding="utf-8")
+
+
+# --- what its commands make ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A `helm install` or `helm upgrade` of the page."""
+
+    verb: str
+    namespace: str
+    files: tuple[str, ...]
+    release: Release
+
+
+def commands(directory: Path) -> list[Command]:
+    """Each of them, rendered with the files that it names as the page has them."""
+    for block in VALUES:
+        if named := re.match(r"# ([\w-]+\.yaml)\n", block):
+            (directory / named[1]).write_text(block.replace("sha256:…", DIGEST), encoding="utf-8")
+    lines = [line for block in texts_of(PAGE, "console") for line in block.splitlines()]
+    found = []
+    for line in lines:
+        if not line.startswith(("$ helm install ", "$ helm upgrade ")):
+            continue
+        _, _, verb, name, chart, *options = shlex.split(line)
+        pairs = list(zip(options[::2], options[1::2], strict=True))
+        files = tuple(value for option, value in pairs if option == "--values")
+        (namespace,) = (value for option, value in pairs if option == "--namespace")
+        # Nothing beside the files: an upgrade would not have it.
+        assert len(pairs) == len(files) + 1, line
+        given = [word for one in files for word in ("--values", directory / one)]
+        run = helm("template", name, ROOT / chart, "--namespace", namespace, *given)
+        assert run.returncode == 0, run.stderr
+        objects = tuple(one for one in yaml.safe_load_all(run.stdout) if one)
+        release = Release(text=run.stdout, objects=objects)
+        found.append(Command(verb=verb, namespace=namespace, files=files, release=release))
+    return found
+
+
+def names(release: Release) -> set[tuple[str, str]]:
+    return {(one["kind"], one["metadata"]["name"]) for one in release.objects}
+
+
+def test_every_form_and_store_has_its_command(tmp_path: Path) -> None:
+    installed = {one.files for one in commands(tmp_path) if one.verb == "install"}
+
+    second = ("gate.yaml", "shop.yaml", "sqlite.yaml", "postgresql.yaml")
+    assert installed == {("image.yaml", one) for one in second}
+
+
+def test_an_upgrade_keeps_every_name(tmp_path: Path) -> None:
+    """Other names are other objects: the Service that gateways ask would be gone."""
+    found = commands(tmp_path)
+
+    (upgrade,) = [one for one in found if one.verb == "upgrade"]
+    (install,) = [one for one in found if one.verb == "install" and one.files == upgrade.files]
+    assert names(upgrade.release) == names(install.release)
+    assert ("Service", "authz") in names(upgrade.release)
+
+
+def test_what_pods_mount_is_made_by_the_release_or_on_the_page(tmp_path: Path) -> None:
+    text = "\n".join(texts_of(PAGE, "console"))
+    made = set(
+        re.findall(
+            r"kubectl --namespace (\S+) create (configmap|secret) (?:generic |tls )?(\S+)", text
+        )
+    )
+
+    for one in commands(tmp_path):
+        wanted = {("configmap", v["configMap"]["name"]) for v in volumes(one) if "configMap" in v}
+        wanted |= {("secret", v["secret"]["secretName"]) for v in volumes(one) if "secret" in v}
+        own = {(kind.lower(), name) for kind, name in names(one.release)}
+        there = own | {(kind, name) for namespace, kind, name in made if namespace == one.namespace}
+        assert wanted <= there, one.files
+
+
+def volumes(command: Command) -> list[Any]:
+    found: list[Any] = command.release.pod["volumes"]
+    return found
+
+
+def test_gateways_may_ask_and_are_believed_in_whatever_is_installed_beside_them(
+    tmp_path: Path,
+) -> None:
+    beside = [one for one in commands(tmp_path) if one.files[-1] != "shop.yaml"]
+
+    assert len(beside) == 4
+    for one in beside:
+        asked = {
+            peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            for policy in one.release.all("NetworkPolicy")
+            for rule in policy["spec"].get("ingress", ())
+            if any(port["port"] == "grpc" for port in rule["ports"])
+            for peer in rule["from"]
+        }
+        assert asked == {"istio-ingress", "envoy-gateway-system"}, one.files
+        (settings,) = [
+            config["data"]["authz.yaml"]
+            for config in one.release.all("ConfigMap")
+            if config["metadata"]["name"] == "authz-settings"
+        ]
+        assert yaml.safe_load(settings)["certificate_source"] == "xfcc", one.files
+
+
+def test_what_the_page_calls_in_a_store_s_release_is_there(tmp_path: Path) -> None:
+    text = "\n".join(texts_of(PAGE, "console"))
+    called = set(re.findall(r" (deployment|service)/(\S+)", text))
+
+    assert called == {("deployment", "authz"), ("service", "authz-admin")}
+    for one in commands(tmp_path):
+        if one.files[-1] in {"sqlite.yaml", "postgresql.yaml"}:
+            assert called <= {(kind.lower(), name) for kind, name in names(one.release)}
+
+
+def test_the_key_is_backed_up_before_it_is_shredded() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+
+    steps = ("openssl rand 48 > ca.key", "**Back up `ca.key` now**", "shred -u ca.key")
+    assert sorted(steps, key=text.index) == list(steps)
+    assert text.index("> database.url") < text.index("from-file=url=database.url")
 
 
 # --- what helm says afterwards -------------------------------------------------------------------

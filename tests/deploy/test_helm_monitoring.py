@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -17,9 +19,12 @@ import pytest
 import yaml
 
 from deploy.helm.generate import CHART, README, copies, originals, readme
-from tests.factories.accepted import accepted, go_module
-from tests.factories.helm import Release, changed, release_of, render, template, values_of
+from tests.factories.accepted import ROOT, accepted, go_module
+from tests.factories.helm import Release, Values, changed, release_of, render, template, values_of
+from tests.factories.page_blocks import texts_of
+from tests.factories.pages import DOCS
 from tests.factories.prometheus import promtool, require_prometheus
+from tests.factories.promql import alerts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +160,82 @@ def test_the_shipped_rules_are_rules(tmp_path: Path) -> None:
     groups = [yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in shipped]
     assert shipped
     assert rule["spec"]["groups"] == [one for several in groups for one in several]
+
+
+def runbooks(values: Values) -> dict[str, str]:
+    """What each alert of the PrometheusRule links to."""
+    groups = rule_of(render(values))["spec"]["groups"]
+    found = [one for group in groups for one in group["rules"] if "alert" in one]
+    return {one["alert"]: one["annotations"]["runbook_url"] for one in found}
+
+
+def test_alerts_link_to_where_their_page_is_published() -> None:
+    page = "https://docs.example.com/authz/how-to/alerts.html"
+    values = changed(values_of("deployment-policy"), "prometheusRule.enabled", True)
+
+    linked = runbooks(changed(values, "prometheusRule.runbookPage", page))
+
+    assert linked == {name: f"{page}#{name.lower()}" for name in alerts()}
+    shipped = "docs/how-to/alerts.md"
+    assert runbooks(values) == {name: f"{shipped}#{name.lower()}" for name in alerts()}
+
+
+def test_the_guide_s_command_does_the_same_to_the_files(tmp_path: Path) -> None:
+    rules = tmp_path / "deploy" / "prometheus" / "rules"
+    shutil.copytree(ROOT / "deploy" / "prometheus" / "rules", rules)
+    blocks = texts_of(DOCS / "how-to" / "monitor.md", "sh")
+    (command,) = [one for one in blocks if "runbook_url" in one]
+
+    subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, check=True, timeout=20)
+
+    text = "".join(file.read_text(encoding="utf-8") for file in rules.glob("*.yml"))
+    linked = re.findall(r"runbook_url: https://docs\.example\.com/authz/how-to/alerts\.html#", text)
+    assert len(linked) == text.count("runbook_url:") == len(alerts())
+
+
+@pytest.mark.parametrize("page", ["docs/alerts.html", "https://docs.example.com/a#b"])
+def test_a_page_that_no_link_can_be_made_of_is_refused(page: str) -> None:
+    run = template(changed(values_of("deployment-policy"), "prometheusRule.runbookPage", page))
+
+    assert run.returncode != 0
+    assert "runbookPage" in run.stderr
+
+
+def bytes_of(quantity: str) -> int:
+    units = {"Mi": 2**20, "Gi": 2**30}
+    return int(quantity[:-2]) * units[quantity[-2:]]
+
+
+def shipped_limits() -> dict[str, int]:
+    """The limit of memory of each container called authz, as it is shipped."""
+    pods = {name: release_of(name).pod for name in ("deployment-policy", "sidecar-policy")}
+    for file in ("authz.yaml", "store.yaml"):
+        text = (ROOT / "deploy" / "kubernetes" / file).read_text(encoding="utf-8")
+        (workload,) = [one for one in yaml.safe_load_all(text) if one["kind"] == "Deployment"]
+        pods[file] = workload["spec"]["template"]["spec"]
+    return {
+        name: bytes_of(container["resources"]["limits"]["memory"])
+        for name, pod in pods.items()
+        for container in [*pod.get("initContainers", ()), *pod["containers"]]
+        if container["name"] == "authz"
+    }
+
+
+def test_the_alert_on_memory_comes_before_the_shipped_limit() -> None:
+    """Beyond the limit, nobody is left to alert on."""
+    limits = shipped_limits()
+    threshold = int(alerts()["AuthzWorkerMemory"]["expr"].rpartition(" > ")[2])
+
+    assert len(limits) == 4
+    assert threshold == min(limits.values()) * 3 // 4
+
+
+def test_the_alerts_on_pods_are_about_the_container_of_each_form() -> None:
+    asked = [alerts()[name]["expr"] for name in ("AuthzMemoryNearLimit", "AuthzOutOfMemory")]
+
+    assert all(re.findall(r'container="([^"]*)"', one) for one in asked)
+    named = {one for text in asked for one in re.findall(r'container="([^"]*)"', text)}
+    assert named == {release_of("sidecar-policy").container()["name"]} == {"authz"}
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,9 @@ def test_each_alert_says_how_bad_it_is_what_it_is_how_much_and_where_to_read_on(
 
     assert alert["labels"].keys() == {"severity"}
     assert alert["labels"]["severity"] in {"critical", "warning", "info"}
-    assert notes.keys() == {"summary", "description", "runbook"}
+    assert notes.keys() == {"summary", "description", "runbook_url"}
     assert "$value" in notes["description"]
-    assert notes["runbook"] == f"docs/how-to/alerts.md#{name.lower()}"
+    assert notes["runbook_url"] == f"docs/how-to/alerts.md#{name.lower()}"
     assert "for" in alert
 
 

@@ -20,6 +20,18 @@ RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
 RULE_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*.yml"))
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
 
+#: What is asked of others: kubelet (cAdvisor), and kube-state-metrics.
+OF_THE_CLUSTER = frozenset(
+    {
+        "container_memory_working_set_bytes",
+        "container_spec_memory_limit_bytes",
+        "kube_pod_container_status_restarts_total",
+        "kube_pod_container_status_last_terminated_reason",
+        "kube_pod_init_container_status_restarts_total",
+        "kube_pod_init_container_status_last_terminated_reason",
+    }
+)
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _METRIC = re.compile(r"\b(?:up|ALERTS|(?:\w+:)?authz_[\w:]+)\b")
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*\{([^}]*)\}")
@@ -131,6 +143,12 @@ def labels_in(expression: str) -> dict[str, set[str]]:
     for name, matchers in _SELECTOR.findall(_STRING.sub('""', expression)):
         found.setdefault(name, set()).update(_MATCHER.findall(matchers))
     return found
+
+
+def asks_the_cluster(expression: str) -> bool:
+    """Whether an expression asks for metrics of others alone, which no scrape of ours has."""
+    named = labels_in(expression).keys()
+    return bool(named) and named <= OF_THE_CLUSTER and not metrics_in(expression)
 
 
 def grouped_by(expression: str) -> set[str]:

@@ -290,7 +290,8 @@ def _of_envoy_gateway(output: dict[str, Any]) -> dict[str, Any]:
         "status": status,
         "listeners": [one["activeState"]["listener"] for one in found["dynamicListeners"]],
         "routes": [one["routeConfig"] for one in found["dynamicRouteConfigs"]],
-        "clusters": [one["cluster"] for one in found["dynamicActiveClusters"]],
-        "endpoints": [one["endpointConfig"] for one in found["dynamicEndpointConfigs"]],
+        # Neither is there where no route is taken.
+        "clusters": [one["cluster"] for one in found.get("dynamicActiveClusters", ())],
+        "endpoints": [one["endpointConfig"] for one in found.get("dynamicEndpointConfigs", ())],
         "secrets": [],
     }
