@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from pathlib import Path  # noqa: TC003 - typer evaluates it
-from typing import Annotated, Optional
+from pathlib import Path
+from typing import Annotated, Final, Optional
 
 import typer
 
@@ -27,6 +28,9 @@ from authz.cli.stores import (
 )
 
 __all__ = ["app"]
+
+#: Of a line that is read as a passphrase.
+_MOST_BYTES: Final = 65536
 
 
 @app.command("mode")
@@ -203,7 +207,11 @@ def rekey(
     ] = None,
     passphrase_file: Annotated[
         Optional[Path],  # noqa: UP045 - typer evaluates it
-        typer.Option("--passphrase-file", metavar="F", help="The new secret: its first line."),
+        typer.Option(
+            "--passphrase-file",
+            metavar="F",
+            help="The new secret: its first line; -: that of standard input.",
+        ),
     ] = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -214,7 +222,7 @@ def rekey(
     from authz.errors import InvalidInputError
     from authz.services.keys import encryption_of
     from authz.services.keys import rekey as encrypt_all
-    from authz.sources.key_secret import key_file_secret, passphrase_secret
+    from authz.sources.key_secret import key_file_secret, passphrase_secret, piped_passphrase
 
     if (key_file is None) == (passphrase_file is None):
         raise InvalidInputError(
@@ -224,6 +232,9 @@ def rekey(
     settings = store_settings(config, database, data_dir)
     if key_file is not None:
         secret = key_file_secret(key_file, where="--key-file")
+    elif passphrase_file == Path("-"):
+        # Into a container, where no file of ours is.
+        secret = piped_passphrase(sys.stdin.buffer.readline(_MOST_BYTES), where="--passphrase-file")
     else:
         assert passphrase_file is not None
         secret = passphrase_secret(passphrase_file, where="--passphrase-file")
@@ -239,5 +250,8 @@ def rekey(
         messages.result_json({"keys": count})
     else:
         messages.result(f"{count} key{'' if count == 1 else 's'} encrypted by the new secret")
+    if passphrase_file == Path("-"):
+        messages.hint("put it where keys.passphrase_file reads it, and restart every node")
+        return
     name = "keys.key_file" if key_file is not None else "keys.passphrase_file"
     messages.hint(f"set {name}: {key_file or passphrase_file} in the settings, and restart serve")

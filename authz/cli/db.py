@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Optional
 
@@ -36,7 +37,12 @@ _OWN_DIRECTORIES: Final = ("snapshots", "fetched", "geoip")
 #: So many serial numbers, or hosts, are named in a message; --json has all of them.
 _SOME: Final = 10
 
-FileArgument = Annotated[Path, typer.Argument(metavar="F", help="The file of the backup.")]
+BackupFile = Annotated[
+    Path, typer.Argument(metavar="F", help="The file of the backup; -: to standard output.")
+]
+RestoredFile = Annotated[
+    Path, typer.Argument(metavar="F", help="The file of the backup; -: from standard input.")
+]
 
 
 @app.command("migrate")
@@ -77,7 +83,7 @@ def migrate(
 
 @app.command("backup")
 def backup(
-    file: FileArgument,
+    file: BackupFile,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -89,29 +95,39 @@ def backup(
     The private keys of CAs are in it as they are in the store: encrypted, with a secret that is
     not in it.
     """
-    from authz.errors import StoreError
+    from authz.cli.db_streams import STREAM, to_output
+    from authz.errors import SettingsError, StoreError
     from authz.services.backups import note_backup
     from authz.store.backup import backup as write
 
     settings = store_settings(config, database, data_dir)
+    is_stream = file == STREAM
+    if is_stream and json:
+        raise SettingsError(
+            "standard output is the backup itself", where="--json", hint="leave it out"
+        )
     _check_not_own(file, settings)
     with opened_store(settings) as store:
-        revision = write(store, file, force=force)
+        # Noted when whoever reads the stream has all of it: half of one is no backup.
+        with to_output(settings.data_dir) if is_stream else nullcontext(file) as target:
+            revision = write(store, target, force=force)
+            size = target.stat().st_size
         try:
             note_backup(store, file, revision, actor=actor(), at=time.time())
         except StoreError:
             # A disk that cannot be written to is a reason to make one.
             messages.note("the audit log does not say that there is a backup: it is read-only")
-    size = file.stat().st_size
     if json:
         messages.result_json({"file": str(file), "revision": revision, "bytes": size})
+    elif is_stream:
+        messages.note(f"revision {revision}, {size:,} bytes")
     else:
         messages.result(f"{file}: revision {revision}, {size:,} bytes")
 
 
 @app.command("restore")
 def restore(
-    file: FileArgument,
+    file: RestoredFile,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace everything that is in the database.")
     ] = False,
@@ -136,6 +152,7 @@ def restore(
     notices, and enforces what was restored. What was revoked since the backup stays revoked, as
     far as the database or the snapshots in the data directory still know of it.
     """
+    from authz.cli.db_streams import STREAM, from_input
     from authz.node.control.enforced import enforced_in
     from authz.services.representation import serial_hex
     from authz.services.restoring import Enforced, restore_backup
@@ -153,16 +170,17 @@ def restore(
     def moved(aside: Path) -> None:
         messages.note(f"the database was damaged; what is left of it is now {aside}")
 
-    done = restore_backup(
-        settings.database,
-        settings.data_dir,
-        file,
-        replace=replace,
-        moved=moved,
-        enforced=enforced,
-        actor=actor(),
-        at=time.time(),
-    )
+    with from_input(settings.data_dir) if file == STREAM else nullcontext(file) as source:
+        done = restore_backup(
+            settings.database,
+            settings.data_dir,
+            source,
+            replace=replace,
+            moved=moved,
+            enforced=enforced,
+            actor=actor(),
+            at=time.time(),
+        )
     _warn(done)
     if json:
         messages.result_json(

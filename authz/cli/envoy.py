@@ -49,11 +49,21 @@ _Http3Port = Annotated[
         help="With --http3: the UDP port as clients see it, where something maps ports.",
     ),
 ]
+_AuthzAddress = Annotated[
+    Optional[list[str]],  # noqa: UP045 - see authz.cli.options
+    typer.Option(
+        "--authz-address",
+        metavar="ADDRESS",
+        help="Where Envoy asks, instead of grpc.listen: HOST:PORT or unix:PATH, each with health "
+        "checks (repeatable, as for two releases beside each other).",
+    ),
+]
 
 
 @app.command("config")
 def config_(
     config: ConfigOption = None,
+    authz_address: _AuthzAddress = None,
     sds: _Sds = False,
     strict: _Strict = False,
     site: _Site = None,
@@ -63,16 +73,18 @@ def config_(
 ) -> None:
     """Print a complete, commented Envoy configuration."""
     from authz.envoy.config import render_envoy_config
-    from authz.envoy.options import EnvoyOptions, Http3Options, SdsOptions
+    from authz.envoy.options import EnvoyOptions, Http3Options, SdsOptions, asked_at
     from authz.errors import SettingsError
 
     if not sds and (strict or site is not None):
         raise SettingsError("--strict and --site only go with --sds", hint="add --sds")
     if not http3 and http3_port is not None:
         raise SettingsError("--http3-port only goes with --http3", hint="add --http3")
+    settings = settings_of(config)
     options = EnvoyOptions(
+        authz=asked_at(authz_address, settings),
         sds=SdsOptions(site=site, strict=strict) if sds else None,
         proxy_protocol_from=tuple(proxy_protocol_from or ()),
         http3=Http3Options(advertised=http3_port) if http3 else None,
     )
-    sys.stdout.write(render_envoy_config(settings_of(config), options))
+    sys.stdout.write(render_envoy_config(settings, options))

@@ -18,6 +18,8 @@ from authz.settings.addresses import parse_address
 from authz.settings.worker_addresses import worker_addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authz.settings import Settings
     from authz.settings.addresses import ListenAddress
 
@@ -148,6 +150,40 @@ def authz_cluster(settings: Settings, options: EnvoyOptions) -> AuthzCluster:
         tls=tls is not None,
         mutual_tls=tls is not None and tls.client_ca is not None,
     )
+
+
+def asked_at(named: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
+    """The addresses that an operator names for Envoy, in their canonical text; empty for none.
+
+    Raises:
+        SettingsError: one is no address to connect to, or stands there twice; or workers share a
+            port, where nobody can tell which of several addresses answers.
+    """
+    where = "--authz-address"
+    found = []
+    for text in named or ():
+        try:
+            parsed = parse_address(text)
+        except SettingsError as error:
+            raise SettingsError(error.message, where=where, hint=error.hint) from None
+        if not parsed.is_unix and (parsed.port == 0 or parsed != reachable(parsed)):
+            raise SettingsError(
+                f'nobody can connect to "{text}"',
+                where=where,
+                hint="name the address and port that Envoy connects to",
+            )
+        found.append(str(parsed))
+    if len(set(found)) < len(found):
+        raise SettingsError("an address is named twice", where=where, hint="name each once")
+    if len(found) > 1 and settings.grpc.workers > 1 and not settings.grpc.port_per_worker:
+        # Without health checks, which a shared port must not have, Envoy would go on asking where
+        # nobody listens.
+        raise SettingsError(
+            "several addresses need health checks, and workers that share a port cannot have them",
+            where=where,
+            hint="set grpc.port_per_worker: true, and name the address of each worker",
+        )
+    return tuple(found)
 
 
 def listening_addresses(settings: Settings) -> tuple[str, ...]:

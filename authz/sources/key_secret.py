@@ -78,20 +78,29 @@ def passphrase_secret(path: Path, *, where: str) -> KeySecret:
     return KeySecret(passphrase=first_line(path, where=where))
 
 
+def piped_passphrase(data: bytes, *, where: str) -> KeySecret:
+    """The first line of what came over standard input; raises what `read_secret` does."""
+    return KeySecret(passphrase=_first_line(data, "-", where=where, what="a passphrase"))
+
+
 def first_line(path: Path, *, where: str, what: str = "a passphrase") -> str:
     """The first line of a file that is a secret; raises what `read_secret` does."""
+    return _first_line(_private(path, where), str(path), where=where, what=what)
+
+
+def _first_line(data: bytes, name: str, *, where: str, what: str) -> str:
     try:
-        text = _private(path, where).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SettingsError(
-            f'"{path}" is not UTF-8 text',
+            f'"{name}" is not UTF-8 text',
             where=where,
             hint=f"write {what} into its first line",
         ) from None
     line = text.split("\n", 1)[0].rstrip("\r")
     if not line:
         raise SettingsError(
-            f'the first line of "{path}" is empty', where=where, hint=f"write {what} there"
+            f'the first line of "{name}" is empty', where=where, hint=f"write {what} there"
         )
     return line
 

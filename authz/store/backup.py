@@ -30,7 +30,7 @@ from authz.errors import (
 )
 from authz.store.audit import Audit
 from authz.store.copying import OWN, clear, copy, count_anew, words_at_the_end
-from authz.store.damaged import file_errors, last_revision_in, set_aside
+from authz.store.damaged import file_errors, is_cut_short, last_revision_in, set_aside
 from authz.store.engine import FILE_NAME, database_of, translated
 from authz.store.metadata import metadata
 from authz.store.migration import migrate
@@ -327,6 +327,8 @@ def _schema(file: Path) -> int:
     with file_errors(file):
         # For what the system says of it: SQLite says "unable to open".
         file.open("rb").close()
+        if is_cut_short(file):
+            raise no_backup
     try:
         with _reading(file) as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check").scalar()

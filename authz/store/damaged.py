@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from itertools import count
@@ -36,6 +37,23 @@ def set_aside(file: Path) -> Path:
             with suppress(FileNotFoundError):
                 Path(f"{file}{end}").rename(f"{aside}{end}")
     return aside
+
+
+def is_cut_short(file: Path) -> bool:
+    """Whether a database file is shorter than it says, as a stream that broke leaves it.
+
+    What is missing of the last page would be read as zeros, which `quick_check` lets pass.
+    https://www.sqlite.org/fileformat.html §1.3
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with file.open("rb") as opened:
+        header = opened.read(100)
+        size = opened.seek(0, os.SEEK_END)
+    page_size = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    return size < (65536 if page_size == 1 else page_size) * pages
 
 
 @contextmanager

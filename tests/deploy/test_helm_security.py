@@ -150,10 +150,25 @@ def test_the_authorizer_is_there_before_envoy_and_after_it() -> None:
 
 
 def rules(release: Release, way: str = "ingress") -> dict[str, Any]:
-    """Peers by the first port of each rule; None where everybody may."""
+    """Peers by the first port of each rule; None where everybody may.
+
+    Without the rule of the pods among themselves.
+    """
     found = release.one("NetworkPolicy")["spec"][way]
     key = "from" if way == "ingress" else "to"
-    return {str(one["ports"][0]["port"]): one.get(key) for one in found if "ports" in one}
+    own = between_pods(release, way)
+    return {
+        str(one["ports"][0]["port"]): one.get(key)
+        for one in found
+        if "ports" in one and one not in own
+    }
+
+
+def between_pods(release: Release, way: str) -> list[dict[str, Any]]:
+    """The rules whose peers are the pods that the policy is for."""
+    spec = release.one("NetworkPolicy")["spec"]
+    peers = [{"podSelector": spec["podSelector"]}]
+    return [one for one in spec[way] if one.get("from" if way == "ingress" else "to") == peers]
 
 
 def test_nobody_may_ask_until_somebody_is_named() -> None:
@@ -227,6 +242,24 @@ def test_what_may_be_reached_is_what_the_form_needs() -> None:
     assert set(rules(release_of("deployment-postgresql"), "egress")) == {"53", "5432", "80", "443"}
     sidecar = release_of("sidecar-policy").one("NetworkPolicy")["spec"]["egress"]
     assert sidecar[-1] == {"to": [{"podSelector": {}}]}
+
+
+@pytest.mark.parametrize("name", ["deployment-postgresql", "sidecar-postgresql"])
+def test_pods_of_a_store_read_one_another_s_metrics_and_nothing_else(name: str) -> None:
+    """`authz incident --node` waits for every pod, from within one of them."""
+    for way in ("ingress", "egress"):
+        (own,) = between_pods(release_of(name), way)
+        assert own["ports"] == [{"port": "metrics"}]
+
+    off = render(changed(values_of(name), "networkPolicy.betweenPods", False))
+    assert not between_pods(off, "ingress")
+    assert not between_pods(off, "egress")
+
+
+@pytest.mark.parametrize("name", ["deployment-policy", "deployment-sqlite"])
+def test_pods_that_share_no_store_have_nothing_to_ask_one_another(name: str) -> None:
+    assert not between_pods(release_of(name), "ingress")
+    assert not between_pods(release_of(name), "egress")
 
 
 def test_without_a_policy_of_the_network_there_is_none() -> None:

@@ -205,10 +205,24 @@ def test_the_pod_is_not_root_and_only_gateways_reach_it(file: Path) -> None:
     policy = of_kind(file, "NetworkPolicy")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert all(rule["from"] and rule["ports"] for rule in policy["ingress"])
-    # Nothing may be reached but names and the database, each in a namespace of its own.
+    # Nothing may be reached but the other pod's metrics, names and the database.
     allowed = [port["port"] for rule in policy["egress"] for port in rule["ports"]]
-    assert allowed == ([53, 53, 5432] if file == STORE else [])
+    assert allowed == (["metrics", 53, 53, 5432] if file == STORE else [])
     assert all(rule["to"] for rule in policy["egress"])
+
+
+def test_pods_of_a_store_ask_one_another_whether_a_change_is_in_force() -> None:
+    """`authz incident --node`: both ways, the port of the metrics alone."""
+    policy = of_kind(STORE, "NetworkPolicy")["spec"]
+    own = [{"podSelector": policy["podSelector"]}]
+    (asked,) = [rule for rule in policy["ingress"] if rule["from"] == own]
+    (asks,) = [rule for rule in policy["egress"] if rule["to"] == own]
+
+    assert asked["ports"] == asks["ports"] == [{"port": "metrics"}]
+    assert (
+        policy["podSelector"]["matchLabels"]
+        == (of_kind(STORE, "Deployment")["spec"]["template"]["metadata"]["labels"])
+    )
 
 
 @pytest.mark.parametrize("file", FORMS)

@@ -17,6 +17,8 @@ from authz.demo.stack import ask
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
 from authz.settings import load_settings
 from tests.factories.accepted import ROOT, accepted, tool
+from tests.factories.page_blocks import all_blocks
+from tests.factories.page_commands import commands_on
 from tests.factories.real_systemd import Machine, command_script, skip_unless_possible
 
 if TYPE_CHECKING:
@@ -204,3 +206,32 @@ def test_the_unit_runs_under_the_real_systemd(machine: Installed) -> None:
     assert machine.show("Result") == "success"
     assert machine.show("ExecMainStatus") == "0"
     accepted(UNIT, version(), "runs: ready, reloaded, drained in its sandbox")
+
+
+def test_a_second_unit_bridges_a_restart(machine: Installed) -> None:
+    """The guide's own file and commands, on the store of the first one."""
+    page = "how-to/run-under-systemd.md"
+    (block,) = [one for one in all_blocks() if one.text.startswith("# /etc/authz/next.yaml")]
+    metrics = f"127.0.0.1:{free_port()}"
+    text = block.text.replace("127.0.0.1:9474", metrics)
+    machine.run("sh", "-c", "cat > /etc/authz/next.yaml", stdin=text)
+    machine.run("ln", "-sfn", "authz", "/opt/authz-next")
+    (unit,) = [one.text for one in commands_on(ROOT / "docs" / page) if "sed -e" in one.text]
+    machine.run("sh", "-c", unit.removeprefix("sudo "))
+    machine.systemctl("daemon-reload")
+
+    machine.systemctl("start", "authz")
+    machine.systemctl("start", "authz-next")
+    assert ask(metrics, "/readyz") == (200, "ready\n")
+    sockets = [machine.path(f"/run/{one}/authz.sock") for one in ("authz", "authz-next")]
+    assert all(one.is_socket() for one in sockets)
+
+    machine.systemctl("stop", "authz")
+    # What goes with the first one is not the other one's.
+    assert ask(metrics, "/readyz") == (200, "ready\n")
+    assert [one.exists() for one in sockets] == [False, True]
+    machine.systemctl("start", "authz")
+    machine.systemctl("stop", "authz-next")
+    assert ask(machine.metrics, "/readyz") == (200, "ready\n")
+    assert machine.systemctl("show", "authz-next", "--property=Result", "--value") == "success\n"
+    machine.systemctl("stop", "authz")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,29 @@ def test_keys_are_encrypted_by_another_secret(
     assert _authz(*issue) == 0
     assert _authz("ca", "rekey", "--key-file", str(here / "authz-data" / "ca.key")) == 0
     assert "1 key encrypted by the new secret" in capsys.readouterr().out
+
+
+def test_a_passphrase_over_standard_input_takes_the_place_of_the_one_in_the_settings(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container: the settings stay, what they name is replaced."""
+    (here / "authz.yaml").write_text("keys: {passphrase_file: passphrase}\n")
+    secret = here / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text("the old one\n")
+    assert _authz("ca", "create", "--name", "Acme") == 0
+    issue = ("cert", "issue", "--label", "alice", "--out", "alice")
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    assert _authz("ca", "rekey", "--passphrase-file", "-") == 2
+    assert 'the first line of "-" is empty' in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the new one\nmore")))
+    assert _authz("ca", "rekey", "--passphrase-file", "-") == 0
+    assert "put it where keys.passphrase_file reads it" in capsys.readouterr().err
+
+    assert _authz(*issue) == 2
+    secret.write_text("the new one\n")
+    assert _authz(*issue) == 0
 
 
 def test_authorities_that_expire_soon_are_told(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authz.envoy.options import EnvoyOptions, Forwarding, authz_cluster, forwarding_of
+from authz.envoy.options import EnvoyOptions, Forwarding, asked_at, authz_cluster, forwarding_of
 from authz.errors import SettingsError, TransportError
 from authz.settings import Settings
 
@@ -88,3 +88,41 @@ def test_tls_of_the_grpc_port_is_spoken_by_envoy(client_ca: str | None, mutual: 
     cluster = authz_cluster(settings(grpc={"tls": tls}), EnvoyOptions())
 
     assert (cluster.tls, cluster.mutual_tls) == (True, mutual)
+
+
+# --- addresses that an operator names -------------------------------------------------------------
+
+
+def test_addresses_that_are_named_take_the_place_of_those_in_the_settings() -> None:
+    named = asked_at(["127.0.0.1:50051", "unix:///run/next.sock", "authz.example:1"], Settings())
+
+    assert named == ("127.0.0.1:50051", "unix:/run/next.sock", "authz.example:1")
+    found = authz_cluster(Settings(), EnvoyOptions(authz=named))
+    assert (found.endpoints, found.shared_port) == (named, False)
+    assert asked_at(None, Settings()) == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        (["nothing"], "is not an address"),
+        (["0.0.0.0:50051"], "nobody can connect to"),
+        (["[::]:50051"], "nobody can connect to"),
+        (["127.0.0.1:0"], "nobody can connect to"),
+        (["127.0.0.1:1", "127.0.0.1:1"], "named twice"),
+    ],
+)
+def test_addresses_that_are_none_to_connect_to(named: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        asked_at(named, Settings())
+    assert caught.value.where == "--authz-address"
+
+
+def test_several_addresses_of_workers_that_share_a_port_would_have_no_health_checks() -> None:
+    shared = settings(grpc={"workers": 2})
+    two = ["127.0.0.1:50051", "127.0.0.1:50061"]
+
+    with pytest.raises(SettingsError, match="need health checks"):
+        asked_at(two, shared)
+    assert asked_at(two[:1], shared) == ("127.0.0.1:50051",)
+    assert len(asked_at(two, settings(grpc={"workers": 2, "port_per_worker": True}))) == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.errors import StoreUnavailableError
-from authz.store.damaged import file_errors, last_revision_in, set_aside
+from authz.store.damaged import file_errors, is_cut_short, last_revision_in, set_aside
 from authz.store.engine import open_store
 
 if TYPE_CHECKING:
@@ -38,3 +38,13 @@ def test_what_goes_wrong_is_told_by_where_it_was(tmp_path: Path, error: Exceptio
     with pytest.raises(StoreUnavailableError) as caught, file_errors(tmp_path / "f"):
         raise error
     assert caught.value.where == str(tmp_path / "f")
+
+
+def test_a_byte_that_is_missing_is_noticed(tmp_path: Path) -> None:
+    open_store("sqlite", tmp_path).close()
+    file = tmp_path / "authz.db"
+    assert not is_cut_short(file)
+
+    file.write_bytes(file.read_bytes()[:-1])
+
+    assert is_cut_short(file)

@@ -61,6 +61,12 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- if and .Values.store.enabled (eq .Values.store.kind "sqlite") }}yes{{ end }}
 {{- end }}
 
+{{- /* Whether pods may read one another's metrics: only where several follow one store. */ -}}
+{{- define "envoy-mtls-authz.betweenPods" -}}
+{{- $v := .Values -}}
+{{- if and $v.networkPolicy.betweenPods $v.store.enabled (eq $v.store.kind "postgresql") }}yes{{ end }}
+{{- end }}
+
 {{- define "envoy-mtls-authz.adminActive" -}}
 {{- if and .Values.store.enabled .Values.admin.enabled }}yes{{ end }}
 {{- end }}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`-` for the file of `authz db backup` and `restore`: standard output and standard input.
+
+That is how a backup gets out of a container whose root is read-only and into one: `kubectl exec`
+and `docker compose exec -T` carry both streams. SQLite needs a file that it can seek in, so there
+is one for as long as the command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from authz.errors import InvalidInputError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STREAM: Final = Path("-")
+
+
+@contextmanager
+def to_output(directory: Path) -> Iterator[Path]:
+    """Where to write a file that goes to standard output when all went well, whole or not at all.
+
+    Args:
+        directory: the data directory, which has room for a copy of what is in it; where nothing can
+            be written to it, the system's directory for temporary files is taken.
+
+    Raises:
+        InvalidInputError: standard output is a terminal.
+        StoreUnavailableError: nobody reads all of it.
+    """
+    if sys.stdout.isatty():
+        raise InvalidInputError(
+            "a backup is nothing for a terminal", where="-", hint="write it to a file: - > F"
+        )
+    with _private(directory) as private:
+        file = private / "standard-output.db"
+        yield file
+        try:
+            with file.open("rb") as source:
+                shutil.copyfileobj(source, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            # Else the interpreter tries once more at its end, and says so its own way.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise _failed("written", error, "read all of standard output") from error
+
+
+@contextmanager
+def from_input(directory: Path) -> Iterator[Path]:
+    """What comes from standard input, as a file.
+
+    Args:
+        directory: as for `to_output`.
+
+    Raises:
+        InvalidInputError: standard input is a terminal.
+        StoreUnavailableError: it cannot be read, or not be kept.
+    """
+    if sys.stdin.isatty():
+        raise InvalidInputError("there is no backup on a terminal", where="-", hint="- < F")
+    with _private(directory) as private:
+        file = private / "standard-input.db"
+        try:
+            with file.open("wb") as target:
+                shutil.copyfileobj(sys.stdin.buffer, target)
+        except OSError as error:
+            raise _failed("read", error, f"make room in {private.parent}") from error
+        yield file
+
+
+def _failed(what: str, error: OSError, hint: str) -> StoreUnavailableError:
+    reason = (error.strerror or str(error)).lower()
+    return StoreUnavailableError(f"the backup was not {what}: {reason}", where="-", hint=hint)
+
+
+@contextmanager
+def _private(directory: Path) -> Iterator[Path]:
+    """A directory that only this user can read, for a moment."""
+    writable = directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
+    with tempfile.TemporaryDirectory(
+        prefix=".stream-", dir=directory if writable else None
+    ) as private:
+        yield Path(private)
