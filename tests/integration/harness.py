@@ -46,7 +46,10 @@ def eventually(true: Callable[[], bool], what: str) -> None:
 
 
 class Node:
-    """A started command; `policy` is its policy file, None for none."""
+    """A started command; `policy` is its policy file, None for none.
+
+    Where checks are answered and SDS is served is the settings' business when `--config` is given.
+    """
 
     def __init__(self, directory: Path, *options: str, policy: str | None = ALLOW_ALL) -> None:
         self.policy = directory / "policy.yaml"
@@ -55,12 +58,14 @@ class Node:
             self.policy.write_text(policy)
         self.lines: list[str] = []
         self._line: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        written = "--config" in options
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "authz", "serve"),
                 *(() if policy is None else ("--policy", str(self.policy))),
-                *("--data-dir", str(self.data), "--sds", "off", "--admin", "off"),
-                *(() if "--grpc" in options else ("--grpc", "127.0.0.1:0")),
+                *("--data-dir", str(self.data), "--admin", "off"),
+                *(() if written else ("--sds", "off")),
+                *(() if written or "--grpc" in options else ("--grpc", "127.0.0.1:0")),
                 *(() if "--metrics" in options else ("--metrics", "127.0.0.1:0")),
                 *options,
             ],
