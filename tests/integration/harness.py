@@ -48,24 +48,29 @@ def eventually(true: Callable[[], bool], what: str) -> None:
 class Node:
     """A started command; `policy` is its policy file, None for none.
 
-    Where checks are answered and SDS is served is the settings' business when `--config` is given.
+    `as_written`: where checks are answered and SDS is served is as the settings have it.
     """
 
-    def __init__(self, directory: Path, *options: str, policy: str | None = ALLOW_ALL) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        policy: str | None = ALLOW_ALL,
+        as_written: bool = False,
+    ) -> None:
         self.policy = directory / "policy.yaml"
         self.data = directory / "data"
         if policy is not None:
             self.policy.write_text(policy)
         self.lines: list[str] = []
         self._line: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        written = "--config" in options
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "authz", "serve"),
                 *(() if policy is None else ("--policy", str(self.policy))),
                 *("--data-dir", str(self.data), "--admin", "off"),
-                *(() if written else ("--sds", "off")),
-                *(() if written or "--grpc" in options else ("--grpc", "127.0.0.1:0")),
+                *(() if as_written else ("--sds", "off")),
+                *(() if as_written or "--grpc" in options else ("--grpc", "127.0.0.1:0")),
                 *(() if "--metrics" in options else ("--metrics", "127.0.0.1:0")),
                 *options,
             ],

@@ -46,7 +46,7 @@ def _plus(by: int, port: re.Match[str]) -> str:
 def started(start: Start, tmp_path: Path, settings: str) -> Node:
     file = tmp_path / "authz.yaml"
     file.write_text(settings, encoding="utf-8")
-    return start("--config", str(file))
+    return start("--config", str(file), as_written=True)
 
 
 def test_a_port_per_worker(start: Start, client: Connect, tmp_path: Path) -> None:
