@@ -364,6 +364,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _one_port_each(self) -> Settings:
+        sections: dict[str, SdsSettings | MetricsSettings | PublicationSettings]
         sections = {"sds": self.sds, "metrics": self.metrics, "publication": self.publication}
         others = {name: one.listen for name, one in sections.items() if one.active}
         if self.admin_active:
