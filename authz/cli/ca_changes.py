@@ -84,9 +84,12 @@ def retire(
     json: JsonOption = False,
 ) -> None:
     """Trust what an authority was before its rotations no more, and forget those keys."""
-    from authz.services.authority_lifecycle import retire_previous
+    from authz.services.authority_lifecycle import check_retirable, retire_previous
 
     settings = store_settings(config, database, data_dir)
+    with opened_store(settings) as store:
+        # What is refused anyway is refused before anybody is asked.
+        check_retirable(store, authority, force=force, at=time.time())
     confirmed(f"remove the certificates and keys that {authority} had before its rotations", yes)
     with opened_store(settings) as store:
         gone = retire_previous(store, authority, force=force, actor=actor(), at=time.time())

@@ -75,6 +75,12 @@ def opened_store(settings: Settings, *, create: bool = False) -> Iterator[Store]
         store.close()
 
 
+def missing_database(settings: Settings) -> Path | None:
+    """The database file that a command would begin; None where there is one, or a server."""
+    file = settings.data_dir / "authz.db"
+    return file if settings.database == "sqlite" and not file.exists() else None
+
+
 def encryption_for(settings: Settings, store: Store) -> KeyEncryption:
     """What the private keys in the store are encrypted by; made when it is first needed.
 
@@ -142,7 +148,7 @@ def completed(names: Callable[[Store], Sequence[str]]) -> Callable[[str], list[s
 
         try:
             settings = store_settings(None, None, None)
-            if settings.database == "sqlite" and not (settings.data_dir / "authz.db").exists():
+            if missing_database(settings) is not None:
                 return []
             with opened_store(settings) as store:
                 return [name for name in names(store) if name.startswith(incomplete)]

@@ -15,6 +15,7 @@ from authz.cli.stores import (
     DataDirOption,
     actor,
     day,
+    missing_database,
     opened_store,
     store_settings,
     table,
@@ -67,7 +68,9 @@ def create(
         )
     everything = READING if read_only else EVERYTHING
     now = time.time()
-    with opened_store(store_settings(config, database, data_dir), create=True) as store:
+    settings = store_settings(config, database, data_dir)
+    missing = missing_database(settings)
+    with opened_store(settings, create=True) as store:
         made = create_token(
             store,
             name,
@@ -76,6 +79,9 @@ def create(
             actor=actor(),
             at=now,
         )
+    if missing is not None:
+        messages.warning(f"{missing} is a new database: the token is good for this one alone")
+        messages.hint("where the service has its own: --config or --data-dir, or another directory")
     if not (scope or read_only):
         messages.note("the token may do everything; --scope makes one that may do less")
     _tell(made.token.id, made.secret, json=json)

@@ -22,6 +22,7 @@ from authz.services.keys import add_keys, checked_secret, key_of, kind_of, new_k
 from authz.services.publication_urls import urls_for
 from authz.services.times import rfc3339_seconds
 from authz.store.records import (
+    Authority,
     AuthorityCertificate,
     AuthorityStatus,
     CertificateRole,
@@ -114,6 +115,15 @@ def rotate_authority(
         return known_authority(session, known.authority)
 
 
+def check_retirable(store: Store, named: str, *, force: bool = False, at: float) -> int:
+    """How many certificates `retire_previous` would take away; raises what it does.
+
+    For whoever asks before: nothing is promised about the moment when it is done.
+    """
+    with store.read() as session:
+        return len(_retirable(session, authority_of(session, named), force=force, at=at))
+
+
 def retire_previous(
     store: Store, named: str, *, force: bool = False, actor: str, at: float
 ) -> tuple[AuthorityCertificate, ...]:
@@ -130,26 +140,7 @@ def retire_previous(
     """
     with store.write() as session:
         authority = authority_of(session, named)
-        certificates = session.authorities.certificates(authority.id)
-        previous = [one for one in certificates if one.role is CertificateRole.PREVIOUS]
-        if not previous:
-            raise InvalidInputError(
-                f"the authority {authority.name} has no certificate of before a rotation",
-                hint="authz ca rotate makes a successor; authz ca status NAME retired stops it "
-                "from issuing",
-            )
-        signing = _in_order(certificates)
-        for one in previous if not force else ():
-            # What it issued, it issued before its successor came.
-            until = signing[signing.index(one) + 1].added_at
-            left, last = session.certificates.unexpired(authority.id, at, issued_before=until)
-            if left and at <= one.not_after:
-                raise ConflictError(
-                    f"{left} certificate{'s' if left > 1 else ''} that it issued before "
-                    f"{rfc3339_seconds(until)} ha{'ve' if left > 1 else 's'} not expired, the last "
-                    f"expires on {rfc3339_seconds(last)}",
-                    hint="wait, issue them anew, or add --force: they are good no more then",
-                )
+        previous = _retirable(session, authority, force=force, at=at)
         for one in previous:
             distrust_certificate(session, one, at)
             session.authorities.remove_certificate(one.id)
@@ -164,6 +155,33 @@ def retire_previous(
             after={"forced": force},
         )
     return tuple(previous)
+
+
+def _retirable(
+    session: Session, authority: Authority, *, force: bool, at: float
+) -> list[AuthorityCertificate]:
+    """Its certificates of before its rotations, when they may go."""
+    certificates = session.authorities.certificates(authority.id)
+    previous = [one for one in certificates if one.role is CertificateRole.PREVIOUS]
+    if not previous:
+        raise InvalidInputError(
+            f"the authority {authority.name} has no certificate of before a rotation",
+            hint="authz ca rotate makes a successor; authz ca status NAME retired stops it "
+            "from issuing",
+        )
+    signing = _in_order(certificates)
+    for one in previous if not force else ():
+        # What it issued, it issued before its successor came.
+        until = signing[signing.index(one) + 1].added_at
+        left, last = session.certificates.unexpired(authority.id, at, issued_before=until)
+        if left and at <= one.not_after:
+            raise ConflictError(
+                f"{left} certificate{'s' if left > 1 else ''} that it issued before "
+                f"{rfc3339_seconds(until)} ha{'ve' if left > 1 else 's'} not expired, the last "
+                f"expires on {rfc3339_seconds(last)}",
+                hint="wait, issue them anew, or add --force: they are good no more then",
+            )
+    return previous
 
 
 def set_status(store: Store, named: str, status: str, *, actor: str, at: float) -> KnownAuthority:

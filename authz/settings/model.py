@@ -19,6 +19,7 @@ from authz.settings.dashboard import DashboardSettings
 from authz.settings.decision_log import DecisionLogSettings
 from authz.settings.events import EventSettings
 from authz.settings.file_version import FILE_VERSION, FileVersion
+from authz.settings.overlaps import overlap_of
 from authz.settings.problems import Section, fault
 from authz.settings.tracing import TracingSettings
 from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
@@ -360,6 +361,18 @@ class Settings(Section):
     tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     _origin: Callable[[Sequence[str]], str] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> Settings:
+        sections: dict[str, SdsSettings | MetricsSettings | PublicationSettings]
+        sections = {"sds": self.sds, "metrics": self.metrics, "publication": self.publication}
+        others = {name: one.listen for name, one in sections.items() if one.active}
+        if self.admin_active:
+            others["admin"] = self.admin.listen
+        each = self.grpc.port_per_worker
+        if found := overlap_of(self.grpc.listen, self.grpc.workers, each, others=others):
+            raise fault(found.message, hint=found.hint, below=found.key)
+        return self
 
     def where(self, *path: str) -> str:
         """Where a value was set: `authz.yaml:7: grpc.tls.key`, an option, or just the key."""

@@ -59,10 +59,17 @@ class Problem:
     hint: str | None = None
 
 
-def fault(message: str, *, hint: str | None = None) -> PydanticCustomError:
-    """What a validator raises to say `message`, with a hint, about the value it looks at."""
+def fault(
+    message: str, *, hint: str | None = None, below: tuple[str, ...] = ()
+) -> PydanticCustomError:
+    """What a validator raises to say `message`, with a hint, about the value it looks at.
+
+    Args:
+        below: the keys from that value to the one that is meant.
+    """
     # The text travels in the context: pydantic would format braces in a template.
-    return PydanticCustomError("fault", "{message}", {"message": message, "hint": hint})
+    context = {"message": message, "hint": hint, "below": below}
+    return PydanticCustomError("fault", "{message}", context)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -96,7 +103,8 @@ def _problem(details: ErrorDetails, model: type[BaseModel], refused: Mapping[str
     value: Any = details["input"]
     name = str(path[-1]) if path else ""
     if kind in {"fault", WHOLE_FILE}:
-        return Problem(path=path, message=context["message"], hint=context["hint"])
+        below = context.get("below", ())
+        return Problem(path=(*path, *below), message=context["message"], hint=context["hint"])
     if kind == "extra_forbidden":
         hint = refused.get(name) or did_you_mean(name, _known_keys(model, path[:-1]))
         return Problem(path=path, message=f'unknown key "{name}"', hint=hint)

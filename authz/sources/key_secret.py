@@ -62,7 +62,8 @@ def read_secret(
             raise SettingsError(
                 f'"{default}" is not there, and private keys are encrypted by it',
                 where="keys.key_file",
-                hint="put it back, from a backup; a new one would not open them",
+                hint="put it back from a backup, or name the secret that the other nodes of this "
+                "store have; a new one would not open them",
             )
         _make(default)
     return key_file_secret(default, where="keys.key_file")

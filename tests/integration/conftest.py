@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def start(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     nodes: list[Node] = []
 
-    def _start(*options: str, **arguments: str | None) -> Node:
+    def _start(*options: str, **arguments: Any) -> Node:
         directory = tmp_path / str(len(nodes))
         directory.mkdir(exist_ok=True)
         nodes.append(Node(directory, *options, **arguments))

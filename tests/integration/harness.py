@@ -46,9 +46,18 @@ def eventually(true: Callable[[], bool], what: str) -> None:
 
 
 class Node:
-    """A started command; `policy` is its policy file, None for none."""
+    """A started command; `policy` is its policy file, None for none.
 
-    def __init__(self, directory: Path, *options: str, policy: str | None = ALLOW_ALL) -> None:
+    `as_written`: where checks are answered and SDS is served is as the settings have it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        policy: str | None = ALLOW_ALL,
+        as_written: bool = False,
+    ) -> None:
         self.policy = directory / "policy.yaml"
         self.data = directory / "data"
         if policy is not None:
@@ -59,8 +68,9 @@ class Node:
             [
                 *(sys.executable, "-P", "-m", "authz", "serve"),
                 *(() if policy is None else ("--policy", str(self.policy))),
-                *("--data-dir", str(self.data), "--sds", "off", "--admin", "off"),
-                *(() if "--grpc" in options else ("--grpc", "127.0.0.1:0")),
+                *("--data-dir", str(self.data), "--admin", "off"),
+                *(() if as_written else ("--sds", "off")),
+                *(() if as_written or "--grpc" in options else ("--grpc", "127.0.0.1:0")),
                 *(() if "--metrics" in options else ("--metrics", "127.0.0.1:0")),
                 *options,
             ],

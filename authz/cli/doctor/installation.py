@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from authz.cli.doctor import no_trust
 from authz.cli.doctor.findings import Finding
 from authz.cli.options import geo_of, has_store, model_of
 from authz.errors import AuthzError, StoreError
@@ -157,23 +158,12 @@ def _policy(
         written = models[site.name]
         where = written.where or str(file or "the store")
         places = {authority.name: authority.where or where for authority in written.trust}
-        yield from _trust(site, where, places, at)
+        yield from no_trust.look(snapshot, site, written.hosts, where)
+        yield from _trust(site, places, at)
 
 
-def _trust(site: Site, where: str, places: Mapping[str, str], at: float) -> Iterator[Finding]:
-    """`where` is the site's place, `places` those of its authorities by name."""
-    reads_identity = any(
-        name.startswith("cf.tls_client_auth.")
-        for rule in site.ruleset.rules
-        for name in rule.filter.fields
-    )
-    if site.trust.is_empty and reads_identity:
-        yield Finding(
-            id="no-trust",
-            where=where,
-            what=f'site "{site.name}" trusts no authority: no certificate is ever verified there',
-            do="add trust: [{name: …, certificates: [ca.pem]}], or authz host add HOST --ca NAME",
-        )
+def _trust(site: Site, places: Mapping[str, str], at: float) -> Iterator[Finding]:
+    """`places` are those of its authorities by name."""
     for authority in site.trust.authorities:
         for certificate in (*authority.anchors, *authority.intermediates):
             yield from _authority(certificate, places[authority.name], at)

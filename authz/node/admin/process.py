@@ -2,8 +2,8 @@
 """The process that serves the API and the dashboard, from its first message to its end.
 
 Threads: the main one reads what the supervisor says; the server has one, and a pool for the calls.
-One more opens the store when nobody has called yet, for the first token. When the server ends by
-itself the process does, and its keeper starts it again.
+One more opens the store when nobody has called yet, for the first token, and tries the secret of
+the private keys. When the server ends by itself the process does, and its keeper starts it again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from authz.services.backend import Backend, LateStore
 from authz.services.explanation import CheckReading
 from authz.services.first_token import first_token
 from authz.services.judging import Judge
-from authz.services.keys import encryption_of, has_keys
+from authz.services.keys import checked_secret, encryption_of, has_keys
 from authz.services.live_policy import LivePolicy
 from authz.settings import parse_address
 from authz.sources.fetched import FetchedFiles, UnchangedFiles
@@ -119,7 +119,7 @@ class Admin:
         )
         server.start()
         get_logger().info("the API is served", address=config.listen, tls=tls is not None)
-        threading.Thread(target=self._first_token, name="first token", daemon=True).start()
+        threading.Thread(target=self._begin, name="beginning", daemon=True).start()
         try:
             while (message := self._channel.receive()) is not None:
                 self._heard(message, server)
@@ -160,8 +160,21 @@ class Admin:
             )
         )
 
-    def _first_token(self) -> None:
+    def _begin(self) -> None:
         """Once the store is there, without waiting for anybody to call."""
+        self._first_token()
+        try:
+            # Without any key, the secret is made when it is first needed.
+            if not self._stopping.is_set() and has_keys(self._store()):
+                checked_secret(self._store(), self._encryption())
+        except StoreError as error:
+            get_logger().debug("the private keys cannot be looked at", reason=str(error))
+        except AuthzError as error:
+            get_logger().warning(
+                "this node cannot issue or sign anything", reason=str(error), hint=error.hint
+            )
+
+    def _first_token(self) -> None:
         given = self._config.first_token_file
         while not self._stopping.is_set():
             try:

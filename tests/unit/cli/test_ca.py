@@ -108,3 +108,24 @@ def test_authorities_that_expire_soon_are_told(
 
     assert _authz("ca", "list") == 0
     assert "authz: warning: Soon: its certificate " in capsys.readouterr().err
+
+
+def test_what_may_not_be_retired_is_said_before_anybody_is_asked(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _authz("ca", "create", "--name", "Acme") == 0
+    assert _authz("cert", "issue", "--label", "alice", "--days", "30", "--out", "alice") == 0
+    assert _authz("ca", "rotate", "Acme") == 0
+    capsys.readouterr()
+
+    # Nobody is at a terminal.
+    assert _authz("ca", "retire", "Acme") == 2
+    err = capsys.readouterr().err
+    assert "1 certificate that it issued before " in err
+    assert " has not expired, the last expires on " in err
+    assert "--yes" not in err
+
+    assert _authz("ca", "retire", "Acme", "--force") == 2
+    assert "had before its rotations: not without a confirmation" in capsys.readouterr().err
+    assert _authz("ca", "retire", "Acme", "--force", "--yes") == 0
+    assert capsys.readouterr().out.startswith("removed ")

@@ -17,6 +17,9 @@ from authz.node.snapshot_layout import Position
 from authz.policy.model import PolicyModel
 from authz.services.model import SCOPE
 from authz.store.engine import open_store
+from tests.factories.page_commands import commands_on
+from tests.factories.page_session import same
+from tests.factories.pages import DOCS
 from tests.factories.pki import AT, authority
 from tests.factories.policies import site
 
@@ -264,3 +267,19 @@ def test_a_store_of_another_installation_is_told_of(
     assert "what was replaced is of another store, or came from another backup" in err
     assert "such a certificate is accepted again" in err
     assert "nothing here knows which tokens, CAs and hosts ended after the backup" in err
+
+
+def test_a_move_to_another_database_says_what_its_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which database it is put into makes no difference to what is said (here: another file)."""
+    page = DOCS / "how-to" / "use-postgresql.md"
+    (shown,) = [one.output for one in commands_on(page) if "db restore before.db" in one.text]
+    monkeypatch.chdir(tmp_path)
+    assert _ends("ca", "create", "--name", "Acme", "--data-dir", "old") == 0
+    assert _ends("db", "backup", "before.db", "--data-dir", "old") == 0
+    capsys.readouterr()
+
+    assert _ends("db", "restore", "before.db", "--data-dir", "new") == 0
+    said = capsys.readouterr()
+    assert same(said.err + said.out) == same(shown)

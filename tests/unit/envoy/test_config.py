@@ -41,7 +41,7 @@ def test_every_committed_configuration_is_generated() -> None:
 
 
 def test_workers_with_ports_of_their_own_are_endpoints_of_their_own() -> None:
-    config = rendered(grpc={"workers": 2, "port_per_worker": True})
+    config = rendered(grpc={"workers": 2, "port_per_worker": True}, sds={"listen": "off"})
 
     (locality,) = cluster(config, "authz")["load_assignment"]["endpoints"]
     endpoints = locality["lb_endpoints"]

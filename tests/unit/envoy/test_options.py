@@ -54,7 +54,10 @@ def test_the_certificate_travels_the_way_that_authz_believes(
 def test_the_cluster_has_one_endpoint_for_each_listening_address(
     grpc: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    assert authz_cluster(settings(grpc=grpc), EnvoyOptions()).endpoints == expected
+    assert (
+        authz_cluster(settings(grpc=grpc, sds={"listen": "off"}), EnvoyOptions()).endpoints
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,10 @@ def test_the_cluster_has_one_endpoint_for_each_listening_address(
     [({}, False), ({"workers": 2}, True), ({"workers": 2, "port_per_worker": True}, False)],
 )
 def test_a_port_is_shared_by_several_workers_only(grpc: dict[str, Any], shared: bool) -> None:
-    assert authz_cluster(settings(grpc=grpc), EnvoyOptions()).shared_port is shared
+    assert (
+        authz_cluster(settings(grpc=grpc, sds={"listen": "off"}), EnvoyOptions()).shared_port
+        is shared
+    )
 
 
 def test_options_replace_the_addresses() -> None:

@@ -25,6 +25,7 @@ from authz.services import authority_lifecycle
 from authz.services.authorities import get_authority, list_authorities
 from authz.services.authority_creation import import_authority, upload_authority
 from authz.services.authority_lifecycle import (
+    check_retirable,
     delete_authority,
     retire_previous,
     rotate_authority,
@@ -164,6 +165,10 @@ def test_several_rotations_count_each_for_itself(world: World) -> None:
 
     with pytest.raises(ConflictError):
         _retire(world, AT + 4 * DAY)
+    with pytest.raises(ConflictError):
+        check_retirable(world.store, "Acme", at=AT + 4 * DAY)
+    assert check_retirable(world.store, "Acme", force=True, at=AT + 4 * DAY) == 2
+    assert check_retirable(world.store, "Acme", at=AT + 20 * DAY) == 2
     assert len(_retire(world, AT + 20 * DAY)) == 2
 
 

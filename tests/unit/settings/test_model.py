@@ -139,3 +139,33 @@ def test_an_empty_path_is_no_path() -> None:
 )
 def test_bounds(values: Any, part: str) -> None:
     assert part in message(**values)
+
+
+def test_two_settings_do_not_want_one_port() -> None:
+    with pytest.raises(ValidationError) as caught:
+        settings(grpc={"workers": 4, "port_per_worker": True})
+    (problem,) = problems_of(caught.value, Settings)
+
+    assert problem.path == ("sds", "listen")
+    assert problem.message == "worker 1 (grpc.listen plus 1) and sds.listen both want port 50052"
+    assert problem.hint is not None
+    assert "127.0.0.1:50055" in problem.hint
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"sds": {"listen": "off"}},
+        {"sds": {"enabled": False}},
+        {"sds": {"listen": "127.0.0.1:50055"}},
+    ],
+)
+def test_what_does_not_listen_wants_no_port(values: Any) -> None:
+    assert settings(grpc={"workers": 4, "port_per_worker": True}, **values)
+
+
+def test_the_api_wants_a_port_where_there_is_a_store() -> None:
+    values: Any = {"metrics": {"listen": "127.0.0.1:8080"}}
+
+    assert message(**values) == "metrics.listen and admin.listen both want port 8080"
+    assert settings(**values, policy="policy.yaml")

@@ -11,7 +11,7 @@ from authz.cli.doctor import envoy_cluster, envoy_dump
 from authz.settings import Settings
 from tests.unit.cli.doctor import envoy
 
-WORKERS = {"grpc": {"workers": 2, "port_per_worker": True}}
+WORKERS = {"grpc": {"workers": 2, "port_per_worker": True}, "sds": {"listen": "off"}}
 SHARED = {"grpc": {"workers": 2}}
 
 

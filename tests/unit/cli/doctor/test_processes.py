@@ -22,7 +22,9 @@ authz_events_dropped_total 0.0
 
 
 def ids(text: str) -> list[str]:
-    settings = Settings.model_validate({"grpc": {"workers": 2, "port_per_worker": True}})
+    settings = Settings.model_validate(
+        {"grpc": {"workers": 2, "port_per_worker": True}, "sds": {"listen": "off"}}
+    )
     return [one.id for one in processes.look(service.parse_metrics(text), settings, "authz")]
 
 

@@ -18,6 +18,7 @@ from authz.api.app import PREFIX
 from authz.api.limits import Limits
 from authz.api.server import _Server
 from authz.certs.presented import CertificateLimits, CertificateSource
+from authz.cli.main import main as command
 from authz.demo.pki import make_root
 from authz.errors import SettingsError
 from authz.extauthz.decode import DecodeOptions
@@ -355,3 +356,59 @@ def test_recorded_requests_are_decided_as_the_workers_decide(tmp_path: Path) -> 
         certificate_source=CertificateSource.XFCC, xfcc_trusted_hops=2, client_ip_trusted_hops=3
     )
     assert judge.limits == CertificateLimits(certificate_bytes=4096, chain_length=4)
+
+
+@pytest.fixture
+def with_a_key(tmp_path: Path) -> Path:
+    """A data directory whose store has a private key, and its secret."""
+    with pytest.raises(SystemExit):
+        command(["ca", "create", "--name", "Acme", "--data-dir", str(tmp_path)])
+    return tmp_path
+
+
+def _reasons(directory: Path, log_lines: list[dict[str, Any]], **changes: Any) -> list[str]:
+    """Why nothing can be signed, as it is said when the process begins."""
+    made = _Running(directory, log_level="warning", **changes)
+    try:
+        _until((directory / "admin-token").exists)
+        for one in threading.enumerate():
+            if one.name == "beginning":
+                one.join(PATIENCE)
+    finally:
+        made.end()
+    event = "this node cannot issue or sign anything"
+    return [one["reason"] for one in log_lines if one["event"] == event]
+
+
+def test_a_secret_that_opens_the_keys_is_nothing_to_tell(
+    with_a_key: Path, log_lines: list[dict[str, Any]]
+) -> None:
+    assert _reasons(with_a_key, log_lines) == []
+
+
+def test_a_node_without_the_secret_of_the_keys_says_so_at_once(
+    with_a_key: Path, log_lines: list[dict[str, Any]]
+) -> None:
+    (with_a_key / "ca.key").unlink()
+
+    (reason,) = _reasons(with_a_key, log_lines)
+
+    assert "is not there, and private keys are encrypted by it" in reason
+    assert not (with_a_key / "ca.key").exists()
+
+
+def test_a_node_with_another_secret_says_so_at_once(
+    with_a_key: Path, log_lines: list[dict[str, Any]]
+) -> None:
+    other = with_a_key / "other.key"
+    other.write_bytes(bytes(32))
+    other.chmod(0o600)
+
+    (reason,) = _reasons(with_a_key, log_lines, key_file=str(other))
+
+    assert "encrypted by another secret than the one configured" in reason
+
+
+def test_without_a_key_no_secret_is_made(directory: Path, log_lines: list[dict[str, Any]]) -> None:
+    assert _reasons(directory, log_lines) == []
+    assert not (directory / "ca.key").exists()
