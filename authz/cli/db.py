@@ -216,8 +216,8 @@ def _warn(done: Restored) -> None:
 
     if done.is_other:
         messages.warning(
-            "what was replaced is of another store, or came from another backup: what it refused "
-            "of the same CAs and tokens stays refused, and more it does not tell"
+            "what was replaced is of another store, or came from another backup: what it revoked "
+            "of the same CAs and tokens stays revoked, and more it does not tell"
         )
     if not done.is_compared:
         messages.warning(

@@ -36,7 +36,7 @@ def listeners(
     """
     yield listener(options, forwarding, client_ip_trusted_hops)
     if options.http3 is not None:
-        _refuse_what_cannot_be(options.http3, options, forwarding)
+        _refuse_what_cannot_be(options.http3, options, forwarding, client_ip_trusted_hops)
         yield _quic_listener(options, forwarding, client_ip_trusted_hops)
 
 
@@ -81,13 +81,20 @@ downstream_tls_context:
 
 
 def _refuse_what_cannot_be(
-    http3: Http3Options, options: EnvoyOptions, forwarding: Forwarding
+    http3: Http3Options, options: EnvoyOptions, forwarding: Forwarding, trusted_hops: int
 ) -> None:
     if forwarding is Forwarding.BEHIND_PROXY:
         raise SettingsError(
             "behind another proxy, clients speak HTTP/3 with that proxy and not with this Envoy",
             hint="leave --http3 out, and set it up there",
             where="xfcc.trusted_hops",
+        )
+    if trusted_hops > 0:
+        raise SettingsError(
+            "over UDP nobody comes through the trusted proxies, and each client would write its "
+            "own address into x-forwarded-for",
+            hint="leave --http3 out, and set HTTP/3 up at the proxy that clients come to",
+            where="client_ip.trusted_hops",
         )
     if options.proxy_protocol_from:
         raise SettingsError(

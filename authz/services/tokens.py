@@ -13,6 +13,7 @@ is in `authentication`.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 from dataclasses import dataclass, field, replace
@@ -200,7 +201,7 @@ def update_token(
             not_before=not_before,
             expires_at=expires_at,
             disabled_at=disabled_at,
-            modified_at=at,
+            modified_at=_after(before, at),
         )
         keep_a_manager(session, token, within, at)
         session.tokens.update(token)
@@ -229,7 +230,7 @@ def roll_token(
         session.tokens.lock()
         before = _manageable(session, token_id, within)
         check_end(until, before.expires_at)
-        token = replace(before, sha256=sha256_of(secret), modified_at=at)
+        token = replace(before, sha256=sha256_of(secret), modified_at=_after(before, at))
         session.tokens.update(token)
         _audit(session, "token.roll", actor, at, before=before, after=token)
     return MadeToken(token=token, secret=secret)
@@ -251,7 +252,7 @@ def revoke_token(
     with store.note() as session:
         session.tokens.lock()
         before = _manageable(session, token_id, within)
-        token = replace(before, revoked_at=at, modified_at=at)
+        token = replace(before, revoked_at=at, modified_at=_after(before, at))
         keep_a_manager(session, token, within, at)
         session.tokens.update(token)
         _audit(session, "token.revoke", actor, at, before=before, after=token)
@@ -287,6 +288,15 @@ def _manageable(session: Session, token_id: str, within: frozenset[Grant] | None
     token = _there(session, token_id)
     check_within(within, grants_of(policies_of(token.scopes)))
     return token
+
+
+def _after(before: Token, at: float) -> float:
+    """When a change counts as made: later than the one before, whatever the clock says meanwhile.
+
+    By it a restored backup is told from what came after (store.since_backup).
+    """
+    last = before.created_at if before.modified_at is None else before.modified_at
+    return at if at > last else math.nextafter(last, math.inf)
 
 
 def _audit(

@@ -72,8 +72,7 @@ def since_backup(current: Connection, backup: Connection, *, is_new: bool) -> Si
         is_new: whether nobody has used the database yet.
     """
     moment, now = moment_of(backup), moment_of(current)
-    # The caller took a revision: the last one that counted is the one before. Tokens change
-    # without one, so at the same moment of the same store this is the later of the two as well.
+    # The caller took a revision: the last one that counted is the one before.
     now = replace(now, revision=now.revision - 1)
     is_known = now.follows(moment)
     tokens = _tokens(current, backup)
@@ -148,10 +147,27 @@ def _revoked(current: Connection, backup: Connection) -> list[Revocation]:
 
 
 def _tokens(current: Connection, backup: Connection) -> tuple[Token, ...]:
-    then = {one.id: _access(one) for one in Tokens(backup).all()}
+    then = {one.id: one for one in Tokens(backup).all()}
     return tuple(
-        one for one in Tokens(current).all() if one.id in then and then[one.id] != _access(one)
+        one for one in Tokens(current).all() if one.id in then and _counts_more(one, then[one.id])
     )
+
+
+def _counts_more(now: Token, then: Token) -> bool:
+    """Whether a token is to be as it is now.
+
+    Tokens change without a revision: which of two is the later one is told by the tokens alone, and
+    whichever was revoked is, because nobody gives a revoked one back.
+    """
+    if _access(now) == _access(then):
+        return False
+    if (now.revoked_at is None) != (then.revoked_at is None):
+        return now.revoked_at is not None
+    return _changed_at(now) >= _changed_at(then)
+
+
+def _changed_at(token: Token) -> float:
+    return token.created_at if token.modified_at is None else token.modified_at
 
 
 def _tie(one: HostAssociation) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from authz.services.permissions import EVERYTHING
 from authz.services.restoring import Enforced
-from authz.services.tokens import create_token, revoke_token, roll_token
+from authz.services.tokens import create_token, list_tokens, revoke_token, roll_token
 from authz.store.backup import backup
 from authz.store.checking import check
 from authz.store.engine import open_store
@@ -159,6 +159,32 @@ def test_a_token_that_ended_where_nothing_else_changed_does_not_come_back(
     backup(world.store, tmp_path / "late.db")
 
     assert restored(spare, tmp_path / "late.db").tokens == ["leaked"]
+
+
+@pytest.mark.parametrize("clock", [1.0, -3600.0])
+def test_a_token_that_ended_before_a_backup_does_not_come_back_from_a_copy_of_before(
+    world: World, tmp_path: Path, clock: float
+) -> None:
+    """A spare machine that gets every backup, between two of which nothing but tokens changed."""
+    at = time.time()
+    made = [
+        create_token(world.store, name, EVERYTHING, actor="tester", at=at).token.id
+        for name in ("ended", "rolled", "stays")
+    ]
+    backup(world.store, tmp_path / "b1.db")
+    revoke_token(world.store, made[0], actor="tester", at=at + clock)
+    rolled = roll_token(world.store, made[1], actor="tester", at=at + clock).token
+    backup(world.store, tmp_path / "b2.db")
+    spare = Directory("sqlite", tmp_path / "spare")
+    restored(spare, tmp_path / "b1.db")
+
+    done = restored(spare, tmp_path / "b2.db")
+
+    assert (done.is_compared, done.tokens) == (True, [])
+    with closing(spare.open()) as store:
+        there = {one.id: one for one in list_tokens(store)}
+    assert set(there) == set(made[1:])
+    assert there[made[1]].sha256 == rolled.sha256
 
 
 def test_a_snapshot_of_a_store_that_was_restored_since_knows_what_came_after(

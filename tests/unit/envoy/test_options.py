@@ -126,9 +126,10 @@ def test_addresses_that_are_none_to_connect_to(named: list[str], message: str) -
 
 def test_several_addresses_of_workers_that_share_a_port_would_have_no_health_checks() -> None:
     shared = settings(grpc={"workers": 2})
+    per_worker = settings(grpc={"workers": 2, "port_per_worker": True}, sds={"enabled": False})
     two = ["127.0.0.1:50051", "127.0.0.1:50061"]
 
     with pytest.raises(SettingsError, match="need health checks"):
         asked_at(two, shared)
     assert asked_at(two[:1], shared) == ("127.0.0.1:50051",)
-    assert len(asked_at(two, settings(grpc={"workers": 2, "port_per_worker": True}))) == 2
+    assert len(asked_at(two, per_worker)) == 2

@@ -104,9 +104,10 @@ def test_nobody_is_told_of_what_is_not_there() -> None:
     [
         (BEHIND_ANOTHER_PROXY, EnvoyOptions(http3=HTTP3), "speak HTTP/3 with that proxy"),
         ({}, EnvoyOptions(http3=HTTP3, proxy_protocol_from=("10.0.0.0/8",)), "no PROXY header"),
+        ({"client_ip": {"trusted_hops": 1}}, EnvoyOptions(http3=HTTP3), "its own address"),
         ({}, EnvoyOptions(http3=HTTP3, listen="127.0.0.1:0"), "has port 0"),
     ],
-    ids=["proxy", "balancer", "port"],
+    ids=["proxy", "balancer", "addresses", "port"],
 )
 def test_what_cannot_work_is_refused_with_a_hint(
     values: dict[str, Any], options: EnvoyOptions, says: str
