@@ -80,7 +80,16 @@ def passphrase_secret(path: Path, *, where: str) -> KeySecret:
 
 
 def piped_passphrase(data: bytes, *, where: str) -> KeySecret:
-    """The first line of what came over standard input; raises what `read_secret` does."""
+    """The first line of what came over standard input; raises what `read_secret` does.
+
+    Without its line feed it may be a part of it: whoever sends it has hung up, or it is too long.
+    """
+    if data and not data.endswith(b"\n"):
+        raise SettingsError(
+            "the first line of standard input does not end: it may be a part of the passphrase",
+            where=where,
+            hint="send the whole line, with the line feed at its end",
+        )
     return KeySecret(passphrase=_first_line(data, "-", where=where, what="a passphrase"))
 
 

@@ -89,6 +89,10 @@ def test_a_passphrase_over_standard_input_takes_the_place_of_the_one_in_the_sett
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
     assert _authz("ca", "rekey", "--passphrase-file", "-") == 2
     assert 'the first line of "-" is empty' in capsys.readouterr().err
+    for cut_short in (b"the new", b"x" * 70_000 + b"\n"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(cut_short)))
+        assert _authz("ca", "rekey", "--passphrase-file", "-") == 2
+        assert "does not end" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the new one\nmore")))
     assert _authz("ca", "rekey", "--passphrase-file", "-") == 0
     assert "put it where keys.passphrase_file reads it" in capsys.readouterr().err
