@@ -101,7 +101,7 @@ def test_without_the_secret_a_backup_can_sign_nothing(drill: Drill) -> None:
     shell.run("mkdir -m 700 other", "authz db restore /backups/daily.db --data-dir other")
     said = shell.run("authz cert issue --label x --data-dir other --out x", status=2)
 
-    assert "put it back, from a backup" in said
+    assert "put it back from a backup" in said
 
 
 @pytest.mark.postgres

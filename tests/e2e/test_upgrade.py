@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from authz.demo.client import Connection
 from authz.demo.stack import Authz, start_authz, start_envoy
@@ -198,5 +199,20 @@ def test_back_to_before_a_migration_that_took_something_away(
     nodes.start("old", this_release())
 
 
+def test_envoy_has_the_address_of_the_bridge_for_good(shell: Shell) -> None:
+    shell.follow(PAGE, "One machine")
+
+    config = yaml.safe_load((shell.directory / "envoy.yaml").read_text(encoding="utf-8"))
+    (cluster,) = [one for one in config["static_resources"]["clusters"] if one["name"] == "authz"]
+    endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    addresses = [one["endpoint"]["address"]["socket_address"] for one in endpoints]
+    assert [(one["address"], one["port_value"]) for one in addresses] == [
+        ("127.0.0.1", 50051),
+        ("127.0.0.1", 50061),
+    ]
+    assert cluster["health_checks"]
+
+
 def test_every_command_of_the_page_is_followed() -> None:
-    assert headings(PAGE) == ["Before", "Migrate", "Back to before a migration"]
+    followed = ["Before", "Migrate", "One machine", "Back to before a migration"]
+    assert headings(PAGE) == followed
