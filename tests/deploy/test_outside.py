@@ -248,10 +248,12 @@ def test_tables_are_made_by_the_migrations_in_the_package(installed: Place) -> N
 
 
 def test_the_commands_of_the_guide_work(release: Path, tmp_path: Path) -> None:
-    """docs/how-to/install.md, where the files of a release lie; /opt is somewhere else."""
+    """docs/how-to/install.md, beside the files of a release; /opt is somewhere else."""
     found = place(tmp_path)
+    dist = found.directory / "dist"
+    dist.mkdir()
     for file in release.iterdir():
-        shutil.copyfile(file, found.directory / file.name)
+        shutil.copyfile(file, dist / file.name)
     lines = [
         one.text.replace("/opt/", f"{tmp_path}/opt/")
         for one in commands_on(DOCS / "how-to" / "install.md")
@@ -259,7 +261,7 @@ def test_the_commands_of_the_guide_work(release: Path, tmp_path: Path) -> None:
 
     found.says("\n".join(["set -euo pipefail", *lines]))
 
-    printed = (found.directory / "policy.v1.schema.json").read_text(encoding="utf-8")
+    printed = (dist / "policy.v1.schema.json").read_text(encoding="utf-8")
     assert json.loads(printed)["title"].startswith("A policy file of authz")
     assert (tmp_path / "opt" / "authz" / "bin" / "authz").is_file()
     # The last line takes away what the second one brought.
