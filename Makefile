@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 PACKAGE := .venv-package/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs,curl,bash,jq
 export AUTHZ_REQUIRE
+# And make verify-deploy, which is run by root: the real systemd is started, files get owners.
+DEPLOY_REQUIRE := go,helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,otlp-collector,prometheus-operator,systemd-analyze,systemd-sysusers,systemd,root,logrotate,shellcheck
 HELM := v4.3.1
 # Istio tags no version of its Go module.
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
@@ -64,8 +66,8 @@ screenshots: setup .system-packages ## pictures of every page of the dashboard, 
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/demo_picture.py
 
-verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## what deploy/ and envoy/ ship: which real program accepted each file (needs Go; builds helm, istioctl and others once, 25 minutes)
-	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,otlp-collector,systemd-analyze,logrotate,prometheus-operator $(BIN)/python -m tests.deploy.run
+verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed ## which real program accepted each file, answered on each listener, followed each page (root, Go; builds helm, istioctl and others once, 25 minutes)
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(DEPLOY_REQUIRE) $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
 acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
@@ -178,7 +180,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Only as root on Debian; elsewhere the tests say what is missing.
 .system-packages: Makefile
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck && command -v logrotate; } >/dev/null 2>&1; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck logrotate; \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck && command -v logrotate && command -v jq && command -v curl; } >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck logrotate jq curl; \
 	fi
 	touch $@

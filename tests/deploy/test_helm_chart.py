@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tarfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ from tests.factories.helm import (
     helm,
     release_of,
     render,
+    template,
     values_of,
 )
 
@@ -53,7 +56,43 @@ def test_helm_finds_nothing_to_say() -> None:
 
         assert run.returncode == 0, run.stdout
         assert "WARNING" not in run.stdout
-    accepted(CHART, built_version("helm"), "lint --strict, with the values of every form")
+    for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
+        how = "lint --strict, with the values of every form"
+        accepted(CHART / name, built_version("helm"), how)
+
+
+def test_helm_needs_every_template_that_others_include(tmp_path: Path) -> None:
+    """They make nothing by themselves, so helm names none of them as the source of an object."""
+    helpers = sorted((CHART / "templates").glob("_*.tpl"))
+
+    assert len(helpers) >= 8
+    for helper in helpers:
+        chart = tmp_path / helper.stem
+        shutil.copytree(CHART, chart)
+        (chart / "templates" / helper.name).unlink()
+        failed = [name for name in FORMS if template(values_of(name), chart).returncode != 0]
+        assert failed, f"no form needs {helper.name}"
+        how = f"rendered; without it {len(failed)} of {len(FORMS)} forms are not"
+        accepted(helper, built_version("helm"), how)
+
+
+def test_a_packed_chart_has_no_values_of_tests(tmp_path: Path) -> None:
+    """By .helmignore, and what is shipped otherwise is in it."""
+    (tmp_path / "chart").mkdir()
+    chart = tmp_path / "chart" / CHART.name
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "service.yaml.orig").touch()
+
+    run = helm("package", chart, "--destination", tmp_path)
+
+    assert run.returncode == 0, run.stderr
+    (packed,) = tmp_path.glob("*.tgz")
+    with tarfile.open(packed) as archive:
+        names = {Path(one.name).relative_to(CHART.name) for one in archive if one.isfile()}
+    shipped = {one.relative_to(CHART) for one in CHART.rglob("*") if one.is_file()}
+    assert names == {one for one in shipped if one.parts[0] != "ci"}
+    assert Path("templates/NOTES.txt") in names
+    accepted(CHART / ".helmignore", built_version("helm"), "package: no values of tests in it")
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -77,6 +116,16 @@ def test_what_it_makes_follows_the_schemas_of_kubernetes(name: str, tmp_path: Pa
     program = f"kubernetes-validate {version('kubernetes-validate')}"
     how = "what it renders: schemas of Kubernetes 1.30 and 1.37, strict"
     accepted(CHART / "ci" / f"{name}.yaml", program, how)
+    for source, kinds in release_of(name).sources().items():
+        # Objects of the operator were left out above: test_helm_monitoring.py has its definitions.
+        if kinds and not kinds & CUSTOM:
+            accepted(source, f"{built_version('helm')}, {program}", f"rendered by {name}")
+
+
+def test_every_template_is_rendered_by_some_form() -> None:
+    made = {source for name in FORMS for source, kinds in release_of(name).sources().items()}
+
+    assert made == {*(CHART / "templates").rglob("*.yaml")}
 
 
 def test_the_schemas_would_notice_a_mistake(tmp_path: Path) -> None:
@@ -323,11 +372,8 @@ def test_kubeconform_agrees(tmp_path: Path) -> None:
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert json.loads(run.stdout)["summary"]["valid"] == len(own)
-    accepted(
-        CHART,
-        built_version("kubeconform"),
-        "what every form renders: Kubernetes 1.37, strict, offline",
-    )
+    how = "what every form renders: Kubernetes 1.37, strict, offline"
+    accepted("the chart, all forms", built_version("kubeconform"), how)
 
 
 def test_a_virtual_address_is_for_those_who_want_one() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.factories.accepted import accepted, built_version
 from tests.factories.helm import CHART, Release, helm, notes, render, values_of
 from tests.factories.page_blocks import ROOT, texts_of
 from tests.factories.pages import DOCS
@@ -216,6 +217,8 @@ def test_the_notes_keep_quiet_about_what_is_done() -> None:
 )
 def test_the_notes_of_each_form(name: str, said: str) -> None:
     assert said in notes(values_of(name))
+    how = "install --dry-run prints what each form's reader has to do"
+    accepted(CHART / "templates" / "NOTES.txt", built_version("helm"), how)
 
 
 # --- a chart above -------------------------------------------------------------------------------

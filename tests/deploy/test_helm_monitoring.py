@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from deploy.helm.generate import CHART, README, copies, originals, readme
-from tests.factories.accepted import ROOT, accepted, go_module
+from tests.factories.accepted import ROOT, accepted, built_version, go_module
 from tests.factories.helm import Release, Values, changed, release_of, render, template, values_of
 from tests.factories.page_blocks import texts_of
 from tests.factories.pages import DOCS
@@ -160,6 +160,9 @@ def test_the_shipped_rules_are_rules(tmp_path: Path) -> None:
     groups = [yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in shipped]
     assert shipped
     assert rule["spec"]["groups"] == [one for several in groups for one in several]
+    for path in shipped:
+        program = f"{built_version('helm')}, {require_prometheus()}"
+        accepted(path, program, "rendered into the PrometheusRule; check rules")
 
 
 def runbooks(values: Values) -> dict[str, str]:
@@ -272,6 +275,11 @@ def test_the_shipped_dashboards_come_as_they_are() -> None:
     }
     assert shipped
     assert found == {path.name: json.loads(path.read_text("utf-8")) for path in shipped}
+    for path in shipped:
+        accepted(path, built_version("helm"), "rendered into its ConfigMap as it is")
+    accepted(
+        CHART / "templates" / "dashboards.yaml", built_version("helm"), "what it renders is JSON"
+    )
 
 
 def test_copies_in_the_chart_are_those_of_their_originals() -> None:

@@ -24,7 +24,7 @@ from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask, samples
 from authz.demo.upstream import Upstream
 from tests.e2e.harness import eventually
-from tests.factories.accepted import accepted
+from tests.factories.accepted import accepted, built_version
 from tests.factories.envoy import envoy_name, expect_valid, require_envoy
 from tests.factories.helm import CHART, changed, release_of, render, values_of
 from tests.factories.mounts import MountedFiles, mount_pod
@@ -176,6 +176,8 @@ def test_envoy_accepts_its_configuration(name: str, tmp_path: Path) -> None:
     expect_valid(*(pod.localized("envoy", one) for one in arguments))
 
     accepted(CHART / "ci" / f"{name}.yaml", envoy_name(), "its configuration, --mode validate")
+    how = "rendered into a pod's configuration, --mode validate"
+    accepted(CHART / "files" / "envoy.yaml", f"{built_version('helm')}, {envoy_name()}", how)
 
 
 @pytest.mark.parametrize(

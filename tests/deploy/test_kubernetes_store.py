@@ -16,6 +16,7 @@ import pytest
 from authz.demo.processes import Children
 from authz.demo.stack import ask
 from authz.store.schema import SCHEMA
+from tests.conftest import absent
 from tests.factories.accepted import accepted
 from tests.factories.kubernetes_store import STORE, Pod, database
 from tests.factories.postgres import require_postgres
@@ -34,7 +35,7 @@ MIGRATE = DEPLOY / "kubernetes" / "migrate.yaml"
 def home() -> Iterator[Path]:
     require_postgres()
     if os.geteuid() != 0:
-        pytest.skip("root is needed to mount a secret as Kubernetes does")
+        absent("root", "root is needed to mount a secret as Kubernetes does")
     # Not below pytest's own directory: its parents are closed to the users of pod and database.
     home = Path(tempfile.mkdtemp(prefix="authz-kubernetes-"))
     home.chmod(0o755)

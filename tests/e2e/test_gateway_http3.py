@@ -18,6 +18,7 @@ from authz.demo.scenario import ROWS
 from tests.e2e.gateways import start_gateway
 from tests.e2e.harness import eventually
 from tests.factories.http3 import Http3Answer, get
+from tests.factories.listener_cases import Case, judge
 from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
@@ -83,6 +84,14 @@ def test_every_row_holds(gateway: Stack) -> None:
     }
 
     assert answers == EXPECTED
+
+
+@pytest.mark.deploy
+def test_the_cases(gateway: Stack) -> None:
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        return send(gateway, case.host, case.path, case.certificate, headers=headers).status
+
+    judge("gateway: istio/http3, HTTP/3", ask, gateway.credentials)
 
 
 def test_a_claimed_certificate_is_replaced(gateway: Stack) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,9 +19,10 @@ from authz.demo.processes import Children
 from tests.e2e.gateways import ISTIO, mesh_secrets, start_gateway
 from tests.factories.generated import Secret
 from tests.factories.http3 import get
+from tests.factories.listener_cases import REFUSED, Case, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from authz.demo.upstream import Upstream
@@ -79,7 +80,7 @@ def file_of(gateway: Stack, certificate: str) -> Path | None:
     return gateway.credentials.client_file(certificate) if certificate else None
 
 
-def tcp(gateway: Stack, host: str, certificate: str, *, sni: str = "") -> int:
+def tcp(gateway: Stack, host: str, certificate: str, *, sni: str = "", **options: Any) -> int:
     """The status; 0 when the handshake is refused."""
     connection = Connection(
         gateway.envoy.ports[TCP],
@@ -89,12 +90,12 @@ def tcp(gateway: Stack, host: str, certificate: str, *, sni: str = "") -> int:
     )
     try:
         with contextlib.closing(connection):
-            return connection.send_request("/", hosts=(host,)).status
+            return connection.send_request("/", hosts=(host,), **options).status
     except OSError:
-        return 0
+        return REFUSED
 
 
-def udp(gateway: Stack, host: str, certificate: str) -> int:
+def udp(gateway: Stack, host: str, certificate: str, **options: Any) -> int:
     """The same over HTTP/3."""
     try:
         return get(
@@ -102,9 +103,10 @@ def udp(gateway: Stack, host: str, certificate: str) -> int:
             host,
             server_ca=gateway.credentials.server_ca,
             certificate=file_of(gateway, certificate),
+            **options,
         ).status
     except ConnectionError:
-        return 0
+        return REFUSED
 
 
 @pytest.mark.parametrize(
@@ -134,3 +136,23 @@ def test_a_connection_to_one_host_does_not_reach_the_other(gateway: Stack) -> No
     """The routes of a filter chain are those of its host alone; without a route nobody is asked."""
     assert tcp(gateway, PARTNER, "valid", sni=API) == 404
     assert tcp(gateway, API, "partner", sni=PARTNER) == 404
+
+
+@pytest.mark.deploy
+@pytest.mark.parametrize("send", [tcp, udp])
+def test_the_cases(gateway: Stack, send: Callable[..., int]) -> None:
+    """Each host of the gateway has one authority, so another host's is refused as a stranger's."""
+
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        host = PARTNER if case.host == "partner.localhost" else API
+        return send(gateway, host, case.certificate, headers=headers)
+
+    strangers = dict.fromkeys(("unknown CA", "expired", "wrong host"), REFUSED)
+    # Istio takes the requirement off HTTP/3: nobody is answered there by the rules.
+    nobody = dict.fromkeys(("none", "spoofed XFCC, none"), 403 if send is udp else REFUSED)
+    judge(
+        f"gateway: istio/mutual{', HTTP/3' if send is udp else ''}",
+        ask,
+        gateway.credentials,
+        strangers | nobody,
+    )

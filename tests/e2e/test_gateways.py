@@ -14,21 +14,19 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from cryptography import x509
 
 from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
 from tests.e2e.gateways import start_gateway, until_asked
 from tests.e2e.harness import Stack, eventually, http_client, send
+from tests.factories.listener_cases import Case, add_large_clients, judge
 from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authz.demo.client import Answer
-    from authz.demo.credentials import Credentials
-    from authz.demo.pki import Changes
     from authz.demo.upstream import Upstream
 
 #: The rows of the demo whose answer differs, per form. 421 needs the SNI, which XFCC has not.
@@ -58,28 +56,11 @@ def gateway(
 ) -> Iterator[Stack]:
     """For reading only."""
     credentials = make_credentials(tmp_path_factory.mktemp("gateway"), at=time.time())
-    _add_large_clients(credentials)
+    add_large_clients(credentials)
     with Children() as children:
         stack = start_gateway(form, children, credentials, upstream=upstream, transport=transport)
         until_asked(stack)
         yield stack
-
-
-def _add_large_clients(credentials: Credentials) -> None:
-    """Clients whose certificates are large by an extension of so many bytes."""
-
-    def padded(size: int) -> Changes:
-        identifier = x509.ObjectIdentifier("1.3.6.1.4.1.55555.1")
-        return {"extensions": [(x509.UnrecognizedExtension(identifier, b"x" * size), False)]}
-
-    authority = credentials.authority
-    large_ca = authority.intermediate("Large CA", **padded(50_000))
-    for name, issued in {
-        "large": authority.client("large", **padded(20_000)),
-        "large-chain": large_ca.client("large-chain", **padded(10_000)),
-        "too-large": authority.client("too-large", **padded(70_000)),
-    }.items():
-        credentials.client_file(name).write_bytes(issued.chain_pem + issued.key_pem)
 
 
 # --- who gets in ---------------------------------------------------------------------------------
@@ -95,6 +76,14 @@ def test_every_row_holds(form: str, gateway: Stack) -> None:
         ).status
         for row in ROWS
     } == expected
+
+
+@pytest.mark.deploy
+def test_the_cases(form: str, gateway: Stack) -> None:
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        return gateway.get(case.host, case.path, case.certificate, headers=headers).status
+
+    judge(f"gateway: {form}", ask, gateway.credentials)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from tests.e2e.harness import (
 )
 from tests.e2e.http3_harness import HTTP3, send, start_http3, told
 from tests.factories.envoy import expect_valid
+from tests.factories.listener_cases import REFUSED, Case, judge
 from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
@@ -56,6 +57,23 @@ def test_row(http3_stack: Stack, row: Row) -> None:
     logged = http3_stack.logged(marker)
     assert deviations(row, answer, logged, http3_stack.credentials) == []
     assert (logged["protocol"], logged["sni"]) == ("HTTP/3", row.sni or row.host)
+
+
+def asking(stack: Stack) -> Callable[[Case, tuple[tuple[str, str], ...]], int]:
+    """The status over HTTP/3."""
+
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        try:
+            return send(stack, case.host, case.path, case.certificate, headers=headers).status
+        except ConnectionError:
+            return REFUSED
+
+    return ask
+
+
+@pytest.mark.deploy
+def test_the_cases(http3_stack: Stack) -> None:
+    judge("listener: plain, HTTP/3", asking(http3_stack), http3_stack.credentials)
 
 
 def test_a_claimed_certificate_is_removed(http3_stack: Stack) -> None:
@@ -97,6 +115,7 @@ def test_both_listeners_tell_of_http_3(http3_stack: Stack) -> None:
 # --- other forms ---------------------------------------------------------------------------------
 
 
+@pytest.mark.deploy
 def test_every_row_holds_where_envoy_writes_the_header(
     tmp_path: Path, upstream: Upstream, transport: str, children: Children
 ) -> None:
@@ -116,6 +135,7 @@ def test_every_row_holds_where_envoy_writes_the_header(
         ).status
         for row in rows
     } == {row.id: row.status for row in rows} | {"intermediate-only-sent": 200}
+    judge("listener: XFCC, written by Envoy, HTTP/3", asking(own), own.credentials)
 
 
 def with_bundles(
@@ -161,6 +181,39 @@ def test_strangers_are_refused_in_the_handshake_where_envoy_verifies(
     assert send(own, "admin.localhost", "/admin", "revoked-by-serial").status == 403
     for stranger in ("", "self-signed", "expired"):
         assert refused(lambda name=stranger: send(own, "whoami.localhost", "/", name)), stranger
+
+
+#: The handshake knows the authorities, and no rule.
+STRICT = dict.fromkeys(("none", "unknown CA", "expired", "spoofed XFCC, none"), REFUSED)
+
+
+@pytest.mark.deploy
+@pytest.mark.parametrize(
+    ("form", "strict", "differences"),
+    [
+        ("listener: Envoy verifies (SDS, strict)", True, STRICT),
+        ("listener: Envoy names the authorities (SDS)", False, {}),
+    ],
+)
+def test_the_cases_where_envoy_has_the_bundles(
+    form: str,
+    strict: bool,
+    differences: dict[str, int],
+    credentials: Credentials,
+    upstream: Upstream,
+    children: Children,
+) -> None:
+    """On both listeners."""
+    own = with_bundles(children, credentials, upstream, strict=strict)
+
+    def over_tcp(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        try:
+            return own.get(case.host, case.path, case.certificate, headers=headers).status
+        except OSError:
+            return REFUSED
+
+    judge(form, over_tcp, credentials, differences)
+    judge(f"{form}, HTTP/3", asking(own), credentials, differences)
 
 
 def test_a_new_bundle_counts_for_the_next_connection(

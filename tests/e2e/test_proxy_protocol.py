@@ -22,9 +22,10 @@ from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS, policy_yaml
 from tests.e2e.harness import start_stack
+from tests.factories.listener_cases import LARGE, Case, add_large_clients, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from authz.demo.client import Answer
     from authz.demo.upstream import Upstream
@@ -151,6 +152,31 @@ def test_every_row_holds(stack: Stack) -> None:
         ).status
         for row in ROWS
     } == {row.id: row.status for row in ROWS}
+
+
+@pytest.mark.deploy
+def test_the_cases(stack: Stack) -> None:
+    header = version_2("192.0.2.1")
+
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        return get(
+            stack, case.host, case.path, case.certificate, header=header, headers=headers
+        ).status
+
+    judge("listener: PROXY protocol", ask, stack.credentials)
+
+
+@pytest.mark.parametrize("version", [version_1, version_2])
+def test_large_certificates(stack: Stack, version: Callable[[str], bytes]) -> None:
+    """As without a balancer (test_rows.py), the address included."""
+    add_large_clients(stack.credentials)
+
+    for certificate, status in LARGE.items():
+        answer = get(stack, "devices.localhost", "/", certificate, header=version(CLIENT))
+        assert answer.status == 200, certificate
+        judged = get(stack, "api.localhost", "/", certificate, header=version(CLIENT))
+        assert judged.status == status, certificate
+    assert stack.authz.metric("authz_certificates_total", result="too_large") >= 1
 
 
 @pytest.mark.parametrize("version", [version_1, version_2])

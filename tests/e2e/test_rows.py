@@ -12,6 +12,7 @@ from authz.demo.rows import deviations
 from authz.demo.scenario import ROWS, Row
 from authz.extauthz.encode import DECISION_ID_LENGTH
 from tests.e2e.harness import http_client, send, unique
+from tests.factories.listener_cases import LARGE, Case, add_large_clients, judge
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Stack
@@ -42,6 +43,40 @@ def test_row(demo_stack: Stack, row: Row, version: str) -> None:
     if row.reason:
         assert len(logged["decision_id"]) == DECISION_ID_LENGTH
         assert logged["verdict"] == ("allow" if row.status == 200 else "deny")
+
+
+@pytest.mark.deploy
+def test_the_cases(demo_stack: Stack) -> None:
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        return demo_stack.get(case.host, case.path, case.certificate, headers=headers).status
+
+    judge("listener: plain", ask, demo_stack.credentials)
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
+def test_large_certificates(demo_stack: Stack, version: str) -> None:
+    """60 KB are judged like any other; beyond `limits.certificate_bytes` nothing is.
+
+    Envoy hands the certificate on in the check, where no limit for headers counts.
+    """
+    add_large_clients(demo_stack.credentials)
+
+    for certificate, status in LARGE.items():
+        with http_client(version, demo_stack.credentials, certificate) as client:
+            answer = send(
+                client, demo_stack.envoy.port, sni="api.localhost", host="api.localhost", path="/"
+            )
+            told = send(
+                client,
+                demo_stack.envoy.port,
+                sni="whoami.localhost",
+                host="whoami.localhost",
+                path="/",
+            )
+        assert (answer.status_code, told.status_code) == (status, 200), certificate
+        verified = dict(told.json()["headers"]).get("cf-cert-verified")
+        assert (verified == "true") == (status == 200), certificate
+    assert demo_stack.authz.metric("authz_certificates_total", result="too_large") >= 1
 
 
 def test_the_access_log_has_the_fingerprint_of_whoever_came(demo_stack: Stack) -> None:

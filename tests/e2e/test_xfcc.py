@@ -22,6 +22,7 @@ from authz.demo.stack import start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import Settings
 from tests.e2e.harness import default_options, start_stack
+from tests.factories.listener_cases import Case, judge
 from tests.factories.pki import xfcc_element
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ def test_envoy_writes_the_header_itself_and_every_row_holds(one_hop: Stack) -> N
     expected["intermediate-only-sent"] = 200
 
     assert statuses(one_hop, ONE_HOP) == expected
+
+
+@pytest.mark.deploy
+def test_the_cases_where_envoy_writes_the_header(one_hop: Stack) -> None:
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        return one_hop.get(case.host, case.path, case.certificate, headers=headers).status
+
+    judge("listener: XFCC, written by Envoy", ask, one_hop.credentials)
 
 
 def test_a_claim_is_replaced_by_what_envoy_saw(one_hop: Stack) -> None:
@@ -204,6 +213,22 @@ def test_behind_another_proxy_every_row_holds(behind: Behind) -> None:
     expected["intermediate-only-sent"] = 200
 
     assert {row.id: behind.get(row).status for row in ONE_HOP} == expected
+
+
+@pytest.mark.deploy
+def test_the_cases_behind_another_proxy(behind: Behind) -> None:
+    def ask(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+        connection = Connection(
+            behind.front.port,
+            case.host,
+            behind.credentials.server_ca,
+            behind.credentials.client_file(case.certificate) if case.certificate else None,
+        )
+        with contextlib.closing(connection):
+            return connection.send_request(case.path, hosts=(case.host,), headers=headers).status
+
+    # The header is larger than the inner Envoy takes.
+    judge("listener: XFCC, behind another proxy", ask, behind.credentials, {"too large": 431})
 
 
 def test_only_the_proxy_in_front_may_connect(behind: Behind) -> None:

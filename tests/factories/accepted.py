@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which real program accepted which shipped file: tests say it, `make verify-deploy` prints it.
+"""Which real program accepted what is shipped: tests say it, `make verify-deploy` prints it.
 
+A file or a name (`accepted`), a page of docs (`followed`), a case of a listener (`answered`).
 Without `AUTHZ_ACCEPTED`, the file to write to, nothing is kept.
 """
 
@@ -26,15 +27,23 @@ def accepted(artefact: Path | str, program: str, what: str) -> None:
     `artefact` is a file, or a name where several files make one (a chart with its values);
     `what` says in a few words how it was looked at.
     """
+    if isinstance(artefact, Path):
+        artefact = str(artefact.resolve().relative_to(ROOT))
+    _write(artefact=artefact, program=program, what=what, case="")
+
+
+def answered(form: str, case: str, program: str, what: str) -> None:
+    """Say that a form of listener answered a case of tests.factories.listener_cases with `what`."""
+    _write(artefact=form, program=program, what=what, case=case)
+
+
+def _write(**line: str) -> None:
     target = os.environ.get("AUTHZ_ACCEPTED")
     if not target:
         return
-    if isinstance(artefact, Path):
-        artefact = str(artefact.resolve().relative_to(ROOT))
-    line = json.dumps({"artefact": artefact, "program": program, "what": what})
     # One write of one line: tests run side by side.
     with Path(target).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+        file.write(json.dumps(line) + "\n")
 
 
 def followed(page: str, program: str, what: str) -> None:

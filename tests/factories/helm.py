@@ -45,6 +45,15 @@ class Release:
         ]
         return found
 
+    def sources(self) -> dict[Path, set[str]]:
+        """The templates that helm rendered, by its own `# Source:`, with the kinds they made."""
+        made: dict[Path, set[str]] = {}
+        for part in self.text.split("---\n# Source: ")[1:]:
+            name, _, text = part.partition("\n")
+            kinds = {one["kind"] for one in yaml.safe_load_all(text) if one}
+            made.setdefault(CHART.parent / name, set()).update(kinds)
+        return made
+
     @property
     def kinds(self) -> set[str]:
         """The kinds that there are."""

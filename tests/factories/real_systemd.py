@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import pytest
-
+from tests.conftest import absent
 from tests.factories.relocated import bind_commands, python
 
 if TYPE_CHECKING:
@@ -59,11 +58,14 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
 
 
 def skip_unless_possible() -> None:
-    """Skip the test where there is no systemd, no root or no namespaces of one's own."""
+    """Skip the test where there is no systemd, no root or no namespaces of one's own.
+
+    It fails instead where `AUTHZ_REQUIRE` names `systemd`.
+    """
     if not SYSTEMD.exists():
-        pytest.skip("systemd is not installed; Debian has it: apt-get install systemd")
+        absent("systemd", "systemd is not installed; Debian has it: apt-get install systemd")
     if os.geteuid() != 0:
-        pytest.skip("root is needed to start a systemd")
+        absent("systemd", "root is needed to start a systemd")
     namespaces = subprocess.run(
         [
             *("unshare", "--mount", "--pid", "--cgroup", "--fork", "--mount-proc"),
@@ -74,7 +76,7 @@ def skip_unless_possible() -> None:
         text=True,
     )
     if namespaces.returncode != 0:
-        pytest.skip(f"no namespaces here: {namespaces.stderr.strip()}")
+        absent("systemd", f"no namespaces here: {namespaces.stderr.strip()}")
 
 
 class Machine:

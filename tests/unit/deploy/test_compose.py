@@ -20,6 +20,7 @@ from authz import __version__
 from authz.node.plan import plan_of
 from authz.settings import load_settings
 from authz.sources.policy_file import load_policy
+from tests.conftest import absent
 from tests.factories.accepted import accepted
 from tests.factories.shipped import DEPLOY, documents, linter, make_certificates
 
@@ -104,7 +105,7 @@ def test_what_the_settings_name_is_mounted() -> None:
 
 def test_secrets_are_made_for_the_user_who_reads_them(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("root is needed to give files to users of containers")
+        absent("root", "root is needed to give files to users of containers")
     script = DEPLOY / "make-secrets.sh"
     for _ in range(2):
         subprocess.run([script, tmp_path], check=True, capture_output=True, timeout=60)
@@ -124,7 +125,7 @@ def test_secrets_are_made_for_the_user_who_reads_them(tmp_path: Path) -> None:
 
 def test_a_secret_is_made_once(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("root is needed to give files to users of containers")
+        absent("root", "root is needed to give files to users of containers")
     (tmp_path / "key-passphrase").write_text("mine\n", encoding="utf-8")
 
     subprocess.run([DEPLOY / "make-secrets.sh", tmp_path], check=True, capture_output=True)

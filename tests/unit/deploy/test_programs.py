@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.factories.accepted import ROOT, accepted
+from tests.factories.accepted import ROOT, accepted, tool
 from tests.factories.shipped import DEPLOY, make_certificates
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ def test_a_shell_can_read_it_and_may_run_it(script: Path) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_shellcheck_has_nothing_to_say(script: Path) -> None:
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed; Debian has it: apt-get install shellcheck")
-    run = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    program = tool("shellcheck")
+    run = subprocess.run([program, script], capture_output=True, text=True, check=False)
 
     assert run.returncode == 0, run.stdout
-    said = subprocess.run(["shellcheck", "--version"], check=True, capture_output=True, text=True)
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
     accepted(script, f"shellcheck {said.stdout.split('version: ')[1].split()[0]}", "no finding")
 
 
@@ -110,6 +109,8 @@ def test_what_the_chart_has_of_other_files_is_made_anew(tmp_path: Path) -> None:
     assert not missing.exists()
     assert run_in(tmp_path, "deploy.helm.generate").returncode == 0
     assert {one: one.read_bytes() for one in chart.rglob("*") if one.is_file()} == shipped
+    python = f"Python {sys.version.split()[0]}"
+    accepted(DEPLOY / "helm" / "generate.py", python, "run: writes what is shipped")
 
 
 def run_in(directory: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
