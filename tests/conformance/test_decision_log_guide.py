@@ -21,7 +21,7 @@ from authz.observability.checked_request import NOTHING
 from authz.observability.decision_log import DecisionLog
 from authz.observability.decision_log_options import DecisionLogOptions
 from authz.settings import Settings
-from tests.factories.accepted import accepted, tool
+from tests.factories.accepted import followed, tool
 from tests.factories.decision_log import noted, read_lines
 from tests.factories.pages import DOCS, fenced
 
@@ -164,8 +164,8 @@ def test_logrotate_rotates_it_without_a_signal(tmp_path: Path, form: str) -> Non
     assert [one["id"].encode() for one in found] == written
     assert len(read_lines(path)) == 1
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    accepted(
-        f"{PAGE} ({form})",
+    followed(
+        PAGE,
         (version.stdout or version.stderr).splitlines()[0],
-        "the decision log rotated by its configuration, every line found again",
+        f"{form}: the decision log rotated by its configuration, every line found again",
     )

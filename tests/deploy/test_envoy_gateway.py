@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.factories.accepted import ROOT, accepted, tool
+from tests.factories.accepted import ROOT, accepted, followed, tool
 from tests.factories.translations import EGCTL, FORMS, VERSIONS, Form, form_named, translate
 
 if TYPE_CHECKING:
@@ -179,6 +179,8 @@ def test_routes_of_which_namespaces_are_taken_is_what_the_guide_says(
 
     assert (taken(made, "app"), taken(made, "shop")) == (app, shop)
     assert ("shop.localhost" in json.dumps(made["routes"])) == (shop == "Accepted")
+    how = "its Gateway and policies, and the routes that it says are taken"
+    followed("how-to/behind-envoy-gateway.md", VERSIONS[EGCTL], how)
 
 
 def taken(made: dict[str, Any], route: str) -> str:

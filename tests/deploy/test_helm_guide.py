@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.factories.accepted import accepted, built_version
+from tests.factories.accepted import accepted, built_version, followed
 from tests.factories.helm import CHART, Release, helm, notes, render, values_of
 from tests.factories.page_blocks import ROOT, texts_of
 from tests.factories.pages import DOCS
@@ -110,6 +110,8 @@ def test_every_form_and_store_has_its_command(tmp_path: Path) -> None:
 
     second = ("gate.yaml", "shop.yaml", "sqlite.yaml", "postgresql.yaml")
     assert installed == {("image.yaml", one) for one in second}
+    how = "each install and upgrade of the page, rendered with the files that it shows"
+    followed("how-to/install-with-helm.md", built_version("helm"), how)
 
 
 def test_an_upgrade_keeps_every_name(tmp_path: Path) -> None:

@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.factories.accepted import ROOT, accepted, tool
+from tests.docs.dry_run import calls_of
+from tests.factories.accepted import ROOT, accepted, followed, tool
+from tests.factories.page_blocks import texts_of
+from tests.factories.pages import DOCS
 from tests.factories.translations import FORMS, ISTIO, VERSIONS, Form, form_named, translate
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ OBJECTS = sorted(
     if "kind" in yaml.safe_load(file.read_text(encoding="utf-8").split("\n---")[0])
 )
 VALUES = sorted(set(ISTIO_FILES.glob("*.yaml")) - set(OBJECTS))
+GUIDE = "how-to/behind-istio.md"
 MODULE = VERSIONS[ISTIO].split()[1]
 #: What istioctl says of every EnvoyFilter, whatever is in it.
 ALWAYS = "EnvoyFilter exposes internal implementation details that may change at any time."
@@ -105,6 +110,28 @@ def test_istioctl_finds_nothing_wrong_with_them_together() -> None:
     assert "No validation issues found" in text
     for file in together:
         accepted(file, f"istioctl {MODULE}", "analyze")
+
+
+def test_istioctl_takes_what_the_guide_has_one_apply() -> None:
+    """What it calls for besides: the image (tests/docs/test_mesh_pages.py), and a cluster."""
+    calls = [words for text in texts_of(DOCS / GUIDE, "sh") for words in calls_of(text)]
+
+    def files(program: str, option: str) -> list[Path]:
+        return [
+            ROOT / after
+            for words in calls
+            for before, after in pairwise(words)
+            if words[0] == program and before == option
+        ]
+
+    objects = [file for file in files("kubectl", "--filename") if file in OBJECTS]
+    assert len(objects) == 3
+    assert sorted(files("helm", "--values")) == sorted(VALUES)
+    for file in objects:
+        status, text = istioctl("validate", "-f", file)
+        assert (status, warnings(text)) == (0, []), text
+    how = "validates what the page has one apply; its values made the listeners"
+    followed(GUIDE, f"istioctl {MODULE}", how)
 
 
 @pytest.mark.parametrize("form", ISTIO_FORMS, ids=lambda form: form.name)

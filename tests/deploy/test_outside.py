@@ -26,7 +26,7 @@ from authz.demo.scenario import ROWS
 from authz.demo.stack import ask
 from authz.demo.story_steps import STEPS
 from authz.store.schema import SCHEMA
-from tests.factories.accepted import accepted
+from tests.factories.accepted import accepted, followed
 from tests.factories.package import ROOT, programs
 from tests.factories.page_blocks import texts_of
 from tests.factories.page_commands import commands_on
@@ -266,6 +266,8 @@ def test_the_commands_of_the_guide_work(release: Path, tmp_path: Path) -> None:
     assert (tmp_path / "opt" / "authz" / "bin" / "authz").is_file()
     # The last line takes away what the second one brought.
     assert not (Path(found.environ["HOME"]) / ".local" / "bin" / "authz").exists()
+    program = f"pipx {found.says('pipx --version').strip()}, pip"
+    followed("how-to/install.md", program, "its commands, beside the files of a release")
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -66,6 +66,8 @@ def test_promtool_finds_that_each_alert_fires_and_does_not(file: Path) -> None:
     assert "SUCCESS" in promtool("test", "rules", file)
 
     accepted(file, version, f"test rules: {len(_tests(file))} tests")
+    # Each alert has its section on the page, and each section its alert (below).
+    accepted(PAGE, version, "test rules: each alert of the page fires, and not before")
 
 
 def _tests(file: Path) -> list[dict[str, Any]]:

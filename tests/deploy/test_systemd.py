@@ -16,7 +16,7 @@ from authz.demo.processes import free_port
 from authz.demo.stack import ask
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
 from authz.settings import load_settings
-from tests.factories.accepted import ROOT, accepted, tool
+from tests.factories.accepted import ROOT, accepted, followed, tool
 from tests.factories.page_blocks import all_blocks
 from tests.factories.page_commands import commands_on
 from tests.factories.real_systemd import Machine, command_script, skip_unless_possible
@@ -235,3 +235,4 @@ def test_a_second_unit_bridges_a_restart(machine: Installed) -> None:
     assert ask(machine.metrics, "/readyz") == (200, "ready\n")
     assert machine.systemctl("show", "authz-next", "--property=Result", "--value") == "success\n"
     machine.systemctl("stop", "authz")
+    followed(page, version(), "its units, settings and second unit, on a machine of their own")

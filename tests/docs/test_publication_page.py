@@ -10,11 +10,15 @@ from __future__ import annotations
 import shlex
 import shutil
 import socket
+import subprocess
 from typing import TYPE_CHECKING
+
+import pytest
 
 from authz.demo.processes import Children
 from authz.demo.stack import start_authz
 from tests.conftest import absent
+from tests.factories.accepted import followed
 from tests.factories.page_commands import commands_on
 from tests.factories.page_session import run_page, with_authz
 from tests.factories.pages import DOCS
@@ -32,8 +36,10 @@ done
 echo "$said\""""
 
 
+@pytest.mark.deploy
 def test_openssl_gets_the_answers_that_the_page_shows(tmp_path: Path) -> None:
-    if shutil.which("openssl") is None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
         absent("openssl", "there is no openssl")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -69,3 +75,5 @@ def test_openssl_gets_the_answers_that_the_page_shows(tmp_path: Path) -> None:
         printed = one.printed.splitlines()
         missing = [line for line in one.command.output.splitlines() if line not in printed]
         assert not missing, f"$ {one.command.text}\n{one.printed}"
+    said = subprocess.run([openssl, "version"], capture_output=True, text=True, check=True).stdout
+    followed(PAGE, " ".join(said.split()[:2]), "gets the answers that the page shows")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.factories.envoy import require_envoy
+from authz import __version__
+from tests.factories.accepted import followed
+from tests.factories.envoy import envoy_name, require_envoy
 from tests.factories.page_blocks import ROOT
 from tests.factories.page_session import run_page, same
 
@@ -39,6 +41,7 @@ def free_ports() -> dict[str, str]:
 
 
 @pytest.mark.e2e
+@pytest.mark.deploy
 def test_every_command_of_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
     require_envoy()
     ports = free_ports()
@@ -71,6 +74,8 @@ def test_every_command_of_the_tutorial_prints_what_it_shows(tmp_path: Path) -> N
         if one.command.output:
             assert same(one.printed) == same(one.command.output), f"$ {one.command.text}"
     assert ran[-1].command.text == "kill $(jobs -p)"
+    program = f"authz {__version__}, {envoy_name()}"
+    followed(PAGE, program, f"its {len(ran)} commands, which print what it shows")
 
 
 def _numbered(text: str, ports: dict[str, str]) -> str:

@@ -149,7 +149,7 @@ def test_the_cases(gateway: Stack, send: Callable[..., int]) -> None:
 
     strangers = dict.fromkeys(("unknown CA", "expired", "wrong host"), REFUSED)
     # Istio takes the requirement off HTTP/3: nobody is answered there by the rules.
-    nobody = dict.fromkeys(("none", "spoofed XFCC, none"), 403 if send is udp else REFUSED)
+    nobody = dict.fromkeys(("none", "spoofed XFCC by nobody"), 403 if send is udp else REFUSED)
     judge(
         f"gateway: istio/mutual{', HTTP/3' if send is udp else ''}",
         ask,

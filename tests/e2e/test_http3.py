@@ -184,7 +184,7 @@ def test_strangers_are_refused_in_the_handshake_where_envoy_verifies(
 
 
 #: The handshake knows the authorities, and no rule.
-STRICT = dict.fromkeys(("none", "unknown CA", "expired", "spoofed XFCC, none"), REFUSED)
+STRICT = dict.fromkeys(("none", "unknown CA", "expired", "spoofed XFCC by nobody"), REFUSED)
 
 
 @pytest.mark.deploy

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authz import __version__
 from authz.demo.scenario import policy_yaml
 from authz.observability.tracing import CHECK_METHOD
 from tests.e2e.harness import Stack, eventually, start_stack, unique
+from tests.factories.accepted import followed
 from tests.factories.decision_log import read_lines
+from tests.factories.envoy import envoy_name
 from tests.factories.otlp import SOON_MS, Collector, attributes_of, traced
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ def start(
     )
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_check_is_a_child_of_envoys_span_of_asking(
     children: Children,
@@ -112,6 +116,8 @@ def test_the_check_is_a_child_of_envoys_span_of_asking(
         assert lines[access["decision_id"]]["trace_id"] == check.trace_id.hex()
     assert stack.authz.metric("authz_spans_dropped_total") == 0
     assert len(collector.spans("authz.snapshot.load")) == workers
+    how = "its configuration of Envoy: one trace of request, asking and check"
+    followed("how-to/trace-checks.md", f"authz {__version__}, {envoy_name()}", how)
 
 
 def test_without_a_tracer_in_envoy_a_client_chooses_neither_spans_nor_traces(

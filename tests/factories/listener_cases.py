@@ -48,9 +48,9 @@ CASES: Final = (
     Case(name="revoked", host="admin.localhost", path="/admin", certificate=_REVOKED),
     Case(name="expired", certificate="expired"),
     Case(name="wrong host", host="partner.localhost", certificate="valid"),
-    Case(name="spoofed XFCC, none", claims="valid"),
+    Case(name="spoofed XFCC by nobody", claims="valid"),
     Case(
-        name="spoofed XFCC, revoked",
+        name="spoofed XFCC by the revoked",
         host="admin.localhost",
         path="/admin",
         certificate=_REVOKED,

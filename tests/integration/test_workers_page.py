@@ -9,6 +9,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
+from authz import __version__
+from tests.factories.accepted import followed
 from tests.factories.pages import fenced
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     Start = Callable[..., Node]
     Connect = Callable[[str], Client]
 
+pytestmark = pytest.mark.deploy
+
+PAGE = "how-to/several-workers.md"
 #: The page's addresses: the ports, and nothing else of them, are others here.
 ADDRESS = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 
@@ -50,7 +57,7 @@ def started(start: Start, tmp_path: Path, settings: str) -> Node:
 
 
 def test_a_port_per_worker(start: Start, client: Connect, tmp_path: Path) -> None:
-    settings = moved(fenced("how-to/several-workers.md", "yaml")[0])
+    settings = moved(fenced(PAGE, "yaml")[0])
     node = started(start, tmp_path, settings)
     line = node.until_logged("serving")
 
@@ -58,12 +65,14 @@ def test_a_port_per_worker(start: Start, client: Connect, tmp_path: Path) -> Non
     assert line["addresses"] == [f"127.0.0.1:{first + worker}" for worker in range(4)]
     assert line["sds"] == f"127.0.0.1:{sds}"
     assert [client(address).ask() for address in line["addresses"]] == [0, 0, 0, 0]
+    followed(PAGE, f"authz {__version__}", "a port per worker: its settings, started and asked")
 
 
 def test_one_shared_port(start: Start, client: Connect, tmp_path: Path) -> None:
     # SDS, which the page does not mention there, has its own default port.
-    settings = moved(fenced("how-to/several-workers.md", "yaml")[2] + 'sds: {listen: "off"}\n')
+    settings = moved(fenced(PAGE, "yaml")[2] + 'sds: {listen: "off"}\n')
     line = started(start, tmp_path, settings).until_logged("serving")
 
     assert (len(line["addresses"]), line["workers"]) == (1, 4)
     assert client(line["addresses"][0]).ask() == 0
+    followed(PAGE, f"authz {__version__}", "one shared port: its settings, started and asked")
