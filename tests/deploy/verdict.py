@@ -28,6 +28,8 @@ class Accepted(TypedDict):
 NOT_FOLLOWED: Final[Mapping[str, str]] = {
     "docs/how-to/index.md": "a list of links",
     "docs/tutorial/index.md": "a list of links",
+    "docs/how-to/use-terraform.md": "Terraform is in no package registry; what its provider "
+    "sent was recorded, and is sent again (tests/contract/test_terraform.py)",
     "docs/how-to/upgrade-notes.md": "a table of versions, which tests/meta compares with the code",
 }
 
