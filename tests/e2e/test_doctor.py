@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from authz import __version__
 from authz.demo.client import Connection
 from authz.demo.running import start_demo
 from authz.demo.scenario import NO_VALID_CERTIFICATE, policy_yaml
@@ -20,6 +21,8 @@ from authz.demo.stack import start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from tests.e2e.harness import authz_settings, default_options, eventually, wait_for_health
+from tests.factories.accepted import accepted
+from tests.factories.envoy import envoy_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +49,7 @@ def doctor(config: Path, admin: str) -> tuple[int, dict[str, str]]:
     return done.returncode, {one["id"]: one["where"] for one in json.loads(done.stdout)}
 
 
+@pytest.mark.deploy
 def test_the_demo_has_nothing_that_doctor_would_have_to_say(
     children: Children, tmp_path: Path, upstream: Upstream
 ) -> None:
@@ -75,6 +79,11 @@ def test_the_demo_has_nothing_that_doctor_would_have_to_say(
     )
 
     assert doctor(config, demo.envoy.admin_address) == (0, {})
+    accepted(
+        "authz doctor",
+        f"authz {__version__}, {envoy_name()}",
+        "finds nothing in the demo, whose rules were mended",
+    )
 
 
 Config = dict[str, Any]

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authz import __version__
 from authz.demo.scenario import ROWS
 from authz.demo.stack import ask
 from tests.e2e.gateways import start_gateway, until_asked
 from tests.e2e.harness import PATIENCE, Stack, eventually
+from tests.factories.accepted import accepted
+from tests.factories.envoy import envoy_name
 
 if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 FORMS = ("istio/gateway", "istio/hardened", "envoy_gateway/gateway", "envoy_gateway/hardened")
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize("form", FORMS)
 def test_a_day_in_the_life(
     form: str, children: Children, credentials: Credentials, upstream: Upstream
@@ -40,6 +44,8 @@ def test_a_day_in_the_life(
     revoke_and_restore(stack)
     stack.authz.child.stop()
     assert stack.get("whoami.localhost", "/", "valid").status == 503
+    how = "sessions resumed or not, revoked and restored on one connection, nobody to ask: 503"
+    accepted(f"gateway: {form}", f"authz {__version__}, {envoy_name()}", how)
 
 
 def resumes(stack: Stack) -> bool:

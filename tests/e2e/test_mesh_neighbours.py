@@ -19,6 +19,7 @@ import grpc
 import pytest
 from cryptography import x509
 
+from authz import __version__
 from authz.demo.credentials import make_credentials
 from authz.demo.pki import CLIENT_AUTH, SERVER_AUTH, Issued, make_root
 from authz.demo.processes import Children, free_port
@@ -27,7 +28,9 @@ from authz.demo.stack import Authz, start_authz, start_envoy
 from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.e2e.gateways import ISTIO, XFCC, mesh_secrets
 from tests.e2e.harness import PATIENCE, authz_settings
+from tests.factories.accepted import ROOT, accepted
 from tests.factories.checks import check_request
+from tests.factories.envoy import envoy_name
 from tests.factories.generated import Place, bootstrap
 from tests.factories.pki import xfcc_element
 
@@ -134,6 +137,7 @@ def start_sidecar(
 # --- around the gateway --------------------------------------------------------------------------
 
 
+@pytest.mark.deploy
 def test_only_the_gateway_reaches_the_application(
     mesh: Mesh, children: Children, upstream: Upstream
 ) -> None:
@@ -149,6 +153,8 @@ def test_only_the_gateway_reaches_the_application(
     # What the neighbour says about itself changes nothing.
     claims = (("cf-cert-verified", "true"), ("x-forwarded-client-cert", f"URI={GATEWAY}"))
     assert sidecar.get(mesh.workload(OTHER), *claims) == 403
+    file = ROOT / "deploy" / "istio" / "only-through-the-gateway.yaml"
+    accepted(file, envoy_name(), "what Istio makes of it runs: neighbours are refused")
 
 
 def test_plain_text_does_not_reach_the_application(
@@ -210,6 +216,7 @@ def test_a_sidecar_names_its_caller_and_shows_no_certificate(
     assert asking.metric("authz_certificates_total", result="malformed", source="xfcc") == 1
 
 
+@pytest.mark.deploy
 def test_with_the_annotation_workloads_are_judged_by_their_uri(
     mesh: Mesh, children: Children, upstream: Upstream, asking: Authz
 ) -> None:
@@ -219,6 +226,10 @@ def test_with_the_annotation_workloads_are_judged_by_their_uri(
     assert sidecar.get(mesh.workload(ORDERS)) == 200
     assert sidecar.get(mesh.workload(OTHER)) == 403
     assert asking.metric("authz_certificates_total", result="verified", source="xfcc") == 2
+    how = "workloads are judged by their URI"
+    accepted(
+        "sidecar: istio/workload_with_certificate", f"authz {__version__}, {envoy_name()}", how
+    )
 
 
 def test_what_a_workload_claims_stands_left_of_what_the_sidecar_saw(

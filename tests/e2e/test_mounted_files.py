@@ -5,8 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from authz import __version__
 from authz.demo.stack import start_authz
 from tests.e2e.harness import eventually
+from tests.factories.accepted import accepted
 from tests.factories.mounts import MountedFiles
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ def generation(authz: Authz) -> float:
     return authz.metric("authz_snapshot_generation")
 
 
+@pytest.mark.deploy
 def test_a_swapped_link_is_a_change_of_every_file_behind_it(
     children: Children, credentials: Credentials
 ) -> None:
@@ -47,3 +52,8 @@ def test_a_swapped_link_is_a_change_of_every_file_behind_it(
 
     mounted.update({**files, "policy.yaml": POLICY.replace(b"name: api", b"name: shop")})
     eventually(lambda: generation(authz) == 3, "the next good one is in force")
+    accepted(
+        "a mounted ConfigMap",
+        f"authz {__version__}",
+        "links are swapped: policy and CRL are in force",
+    )

@@ -15,6 +15,8 @@ from authz.demo.pki import make_root
 from authz.sds.material import Bundle, Site, TrustMaterial
 from tests.e2e.harness import eventually, http_client, send
 from tests.e2e.sds_harness import HOST, client_file, material, sds_server, start_listener
+from tests.factories.accepted import accepted
+from tests.factories.envoy import envoy_name
 
 if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 APIS = ("GRPC", "DELTA_GRPC")
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize("api", APIS)
 def test_a_new_authority_is_in_force_at_once_and_no_open_connection_is_dropped(
     api: str, children: Children, credentials: Credentials, upstream: Upstream
@@ -57,6 +60,7 @@ def test_a_new_authority_is_in_force_at_once_and_no_open_connection_is_dropped(
         kind = "sotw" if api == "GRPC" else "delta"
         assert export["updates"] == [[kind, 3]]
         assert export["rejections"] == 0
+    accepted("trust bundles (SDS)", envoy_name(), f"{api}: authorities come and go, at once")
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -124,6 +128,7 @@ def test_envoy_waits_at_its_start_until_there_is_a_bundle(
         assert listener.answer(credentials.client_file("valid")) == 200
 
 
+@pytest.mark.deploy
 def test_with_crls_a_revoked_client_is_refused_in_the_handshake(
     children: Children, credentials: Credentials, upstream: Upstream
 ) -> None:
@@ -150,6 +155,7 @@ def test_with_crls_a_revoked_client_is_refused_in_the_handshake(
         listener.becomes(200, clients["second"])
         assert listener.answer(clients["via-intermediate"]) == 200
         assert sds.metrics.export()["secrets"] == [["without_crls", 2]]
+    accepted("trust bundles (SDS)", envoy_name(), "with CRLs: the revoked are refused")
 
 
 def test_a_bundle_that_envoy_refuses_is_counted_and_the_last_one_stays(

@@ -78,6 +78,7 @@ def expect_accepted(text: str, home: Path) -> None:
     expect_valid("-c", config)
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: str(file.relative_to(ROOT)))
 def test_envoy_starts_with_the_file(file: Path, home: Path) -> None:
     config = at_home(file.read_text(encoding="utf-8"), home)
@@ -87,3 +88,4 @@ def test_envoy_starts_with_the_file(file: Path, home: Path) -> None:
 
         assert envoy.port > 0
         assert envoy.stat("listener_manager.listener_create_failure") == 0
+        accepted(file, envoy_name(), "starts, and listens")
