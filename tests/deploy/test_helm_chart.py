@@ -22,6 +22,7 @@ from tests.factories.helm import (
     CHART,
     NAMESPACE,
     VALUES,
+    Release,
     changed,
     helm,
     release_of,
@@ -95,12 +96,10 @@ def test_a_packed_chart_has_no_values_of_tests(tmp_path: Path) -> None:
     accepted(CHART / ".helmignore", built_version("helm"), "package: no values of tests in it")
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_what_it_makes_follows_the_schemas_of_kubernetes(name: str, tmp_path: Path) -> None:
-    own = [one for one in release_of(name).objects if one["kind"] not in CUSTOM]
-    file = tmp_path / "objects.yaml"
+def follows_the_schemas(release: Release, file: Path, form: str) -> str:
+    """Have kubernetes-validate read the objects, and say which templates made them; its name."""
+    own = [one for one in release.objects if one["kind"] not in CUSTOM]
     file.write_text(yaml.safe_dump_all(own), encoding="utf-8")
-
     for kubernetes in ("1.30", "1.37"):
         run = subprocess.run(
             [
@@ -114,18 +113,44 @@ def test_what_it_makes_follows_the_schemas_of_kubernetes(name: str, tmp_path: Pa
         )
         assert run.returncode == 0, run.stdout + run.stderr
     program = f"kubernetes-validate {version('kubernetes-validate')}"
+    for source, kinds in release.sources().items():
+        # Objects of the operator were left out: test_helm_monitoring.py has their definitions.
+        if kinds and not kinds & CUSTOM:
+            accepted(source, f"{built_version('helm')}, {program}", f"rendered by {form}")
+    return program
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_it_makes_follows_the_schemas_of_kubernetes(name: str, tmp_path: Path) -> None:
+    program = follows_the_schemas(release_of(name), tmp_path / "objects.yaml", name)
+
     how = "what it renders: schemas of Kubernetes 1.30 and 1.37, strict"
     accepted(CHART / "ci" / f"{name}.yaml", program, how)
-    for source, kinds in release_of(name).sources().items():
-        # Objects of the operator were left out above: test_helm_monitoring.py has its definitions.
-        if kinds and not kinds & CUSTOM:
-            accepted(source, f"{built_version('helm')}, {program}", f"rendered by {name}")
 
 
-def test_every_template_is_rendered_by_some_form() -> None:
-    made = {source for name in FORMS for source, kinds in release_of(name).sources().items()}
+#: Templates that make nothing unless they are asked to, which no file of values does.
+ASKED_FOR = {
+    "dashboards": {"enabled": True},
+    "prometheusRule": {"enabled": True},
+    "extraObjects": [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "beside"},
+            "data": {"about": "an object of the operator's own"},
+        }
+    ],
+}
 
-    assert made == {*(CHART / "templates").rglob("*.yaml")}
+
+def test_so_does_what_no_form_asks_for_by_itself(tmp_path: Path) -> None:
+    release = render({**values_of("deployment-policy"), **ASKED_FOR})
+
+    follows_the_schemas(release, tmp_path / "objects.yaml", "deployment-policy, all switched on")
+
+    assert [one for one in release.all("ConfigMap") if one["metadata"]["name"] == "beside"]
+    made = {source for name in FORMS for source in release_of(name).sources()}
+    assert made | set(release.sources()) == {*(CHART / "templates").rglob("*.yaml")}
 
 
 def test_the_schemas_would_notice_a_mistake(tmp_path: Path) -> None:

@@ -277,9 +277,6 @@ def test_the_shipped_dashboards_come_as_they_are() -> None:
     assert found == {path.name: json.loads(path.read_text("utf-8")) for path in shipped}
     for path in shipped:
         accepted(path, built_version("helm"), "rendered into its ConfigMap as it is")
-    accepted(
-        CHART / "templates" / "dashboards.yaml", built_version("helm"), "what it renders is JSON"
-    )
 
 
 def test_copies_in_the_chart_are_those_of_their_originals() -> None:
