@@ -14,7 +14,6 @@ from playwright.sync_api import expect
 from authz.observability.activity import Counted
 from authz.services.activity import Tally, keep_activity
 from authz.services.rulesets import replace_rules
-from tests.factories.browser import followed_on
 from tests.factories.events import blocked, with_request
 from tests.factories.hostile import EFFECT, hostile_texts
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from tests.factories.dashboard import Served
 
-GUIDE = "how-to/look-at-events.md"
 SITE = "default (other hosts)"
 RULE = {
     "ref": "protect",
@@ -73,7 +71,6 @@ def _live(page: Page, served: Served, query: str = "") -> None:
         page.get_by_role("button", name="Live").click()
 
 
-@pytest.mark.deploy
 def test_a_filter_is_set_seen_and_taken_off(page: Page, served: Served) -> None:
     _keep(served, {"id": "a", "path": "/admin"}, {"id": "b", "path": "/admin/x"}, {"id": "c"})
     _open(page, served)
@@ -87,7 +84,6 @@ def test_a_filter_is_set_seen_and_taken_off(page: Page, served: Served) -> None:
     expect(page.get_by_text("estimated", exact=True)).to_be_visible()
     page.get_by_role("link", name="Remove the filter Path /admin*").click()
     expect(_rows(page)).to_have_count(3)
-    followed_on(page, GUIDE, "Find some")
 
 
 def test_an_exact_time_is_asked_for(page: Page, served: Served) -> None:
@@ -113,7 +109,6 @@ def test_a_value_that_was_blocked_most_leads_to_its_events(page: Page, served: S
     expect(_rows(page)).to_have_count(2)
 
 
-@pytest.mark.deploy
 def test_the_chart_is_looked_into_by_keys(page: Page, served: Served) -> None:
     _keep(served, {"id": "a"}, {"id": "b"}, {"id": "c", "verdict": "allow"})
     _open(page, served, "?span=1h")
@@ -135,7 +130,6 @@ def test_the_chart_is_looked_into_by_keys(page: Page, served: Served) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("span=exact"))
     expect(_rows(page)).to_have_count(3)
-    followed_on(page, GUIDE, "Find some")
 
 
 def test_the_chart_has_a_tooltip_and_a_table(page: Page, served: Served) -> None:
@@ -157,7 +151,6 @@ def test_the_chart_has_a_tooltip_and_a_table(page: Page, served: Served) -> None
     page.wait_for_url(re.compile("span=exact"))
 
 
-@pytest.mark.deploy
 def test_events_arrive_while_somebody_looks(page: Page, served: Served) -> None:
     _keep(served, {"id": "a", "path": "/before"})
     _live(page, served)
@@ -177,7 +170,6 @@ def test_events_arrive_while_somebody_looks(page: Page, served: Served) -> None:
     assert [one["id"] for one in found if one["impact"] in serious] == []
     first.get_by_role("link").first.click()
     page.wait_for_url(re.compile("/events/b$"))
-    followed_on(page, GUIDE, "Watch them arrive")
 
 
 def test_only_events_of_the_filter_arrive(page: Page, served: Served) -> None:
@@ -301,7 +293,6 @@ def test_live_leads_from_older_events_to_the_first_page(page: Page, served: Serv
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-@pytest.mark.deploy
 def test_an_event_opens_to_its_explanation(page: Page, served: Served) -> None:
     replace_rules(served.store, "default", [RULE], actor="t", at=1.0)
     _keep(served, {"id": "one", "path": "/admin"})
@@ -316,7 +307,6 @@ def test_an_event_opens_to_its_explanation(page: Page, served: Served) -> None:
     expect(why.get_by_text("No certificate was presented.")).to_be_visible()
     page.get_by_role("link", name="Try it in the simulator").click()
     expect(page.locator("[name=path]")).to_have_value("/admin")
-    followed_on(page, GUIDE, "Read one")
 
 
 @pytest.mark.parametrize("part", range(3))

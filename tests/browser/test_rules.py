@@ -12,7 +12,6 @@ from playwright.sync_api import expect
 from authz.services.hosts import add_host
 from authz.services.rule_drafts import list_drafts
 from tests.browser.conftest import sign_in
-from tests.factories.browser import followed_on
 from tests.factories.hostile import EFFECT, hostile_texts
 from tests.factories.recorded_checks import record_checks
 from tests.factories.rulesets import in_force, put_rules, rule, zone_scope
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.factories.dashboard import Served
 
-GUIDE = "how-to/change-rules-in-the-dashboard.md"
 SAFE = (
     "((not cf.tls_client_auth.cert_verified or cf.tls_client_auth.cert_revoked) and "
     'http.request.uri.path in {"/admin"})'
@@ -52,7 +50,6 @@ def _menu(page: Page, name: str, choice: str) -> None:
     row.get_by_role("button", name=choice).or_(row.get_by_role("link", name=choice)).click()
 
 
-@pytest.mark.deploy
 def test_the_story_of_cloudflare_s_page(page: Page, served: Served) -> None:
     served.world.ca()
     add_host(served.store, "api.example.com", authority="Acme", actor="t", at=1.0)
@@ -73,7 +70,6 @@ def test_the_story_of_cloudflare_s_page(page: Page, served: Served) -> None:
     expect(row).to_contain_text("Block")
     (kept,) = in_force(served.store).rules
     assert kept["expression"] == SAFE[:-1] + ' and http.host in {"api.example.com"})'
-    followed_on(page, GUIDE, "Create a mTLS rule")
 
 
 def test_the_preview_follows_every_choice(page: Page, served: Served) -> None:
@@ -258,7 +254,6 @@ def test_the_menu_of_a_rule(page: Page, served: Served) -> None:
     expect(page.locator('textarea[name="expression"]')).to_have_value('http.host eq "b.example"')
 
 
-@pytest.mark.deploy
 def test_a_draft_is_saved_replayed_deployed_and_another_one_discarded(
     page: Page, served: Served
 ) -> None:
@@ -284,10 +279,8 @@ def test_a_draft_is_saved_replayed_deployed_and_another_one_discarded(
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     expect(page.get_by_role("status").first).to_contain_text("The draft is discarded")
     assert list_drafts(served.store, zone_scope(served.store)) == []
-    followed_on(page, GUIDE, "Before it is in force")
 
 
-@pytest.mark.deploy
 def test_deploy_shows_the_replay_first(page: Page, served: Served) -> None:
     record_checks(served.store, ["/admin", "/"])
     _open(page, served, "/mtls")
@@ -306,10 +299,8 @@ def test_deploy_shows_the_replay_first(page: Page, served: Served) -> None:
     page.get_by_role("button", name="Deploy now").click()
     expect(page.get_by_role("status").first).to_contain_text("is deployed")
     assert _refs(served) == ["mtls-admin"]
-    followed_on(page, GUIDE, "Before it is in force")
 
 
-@pytest.mark.deploy
 def test_a_rule_logs_first_and_then_blocks(page: Page, served: Served) -> None:
     _open(page, served, "/mtls")
     page.get_by_label("URI Path, value").fill("/admin")
@@ -322,10 +313,8 @@ def test_a_rule_logs_first_and_then_blocks(page: Page, served: Served) -> None:
     page.get_by_role("button", name="block now").click()
     expect(page.get_by_role("status").first).to_contain_text("blocks now")
     assert in_force(served.store).rules[0]["action"] == "block"
-    followed_on(page, GUIDE, "Before it is in force")
 
 
-@pytest.mark.deploy
 def test_two_people_change_one_rule(page: Page, served: Served) -> None:
     (a,) = put_rules(served.store, rule("a", description="Old")).rules
     _open(page, served, f"/{a['id']}")
@@ -342,10 +331,8 @@ def test_two_people_change_one_rule(page: Page, served: Served) -> None:
     expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
     (kept,) = in_force(served.store).rules
     assert (kept["description"], kept["enabled"]) == ("Mine", False)
-    followed_on(page, GUIDE, "When somebody else was quicker")
 
 
-@pytest.mark.deploy
 def test_versions_are_compared_and_rolled_back(page: Page, served: Served) -> None:
     put_rules(served.store, rule("a"), rule("b"))
     put_rules(served.store, rule("a", expression='http.host eq "x.example"'))
@@ -361,7 +348,6 @@ def test_versions_are_compared_and_rolled_back(page: Page, served: Served) -> No
     page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
     expect(page.get_by_role("status").first).to_contain_text("in force again, as version 3")
     assert _refs(served) == ["a", "b"]
-    followed_on(page, GUIDE, "Go back")
 
 
 def test_it_works_without_scripts(chromium: Browser, served: Served) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from playwright.sync_api import sync_playwright
 
 from tests.conftest import absent
-from tests.factories.accepted import ROOT, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +91,3 @@ def tab_to(page: Page, name: str) -> None:
         if page.evaluate(_SAID).startswith(name):
             return
     raise AssertionError(f"{name} cannot be reached by the keyboard")
-
-
-def followed_on(page: Page, guide: str, section: str) -> None:
-    """Say that a section of a page of docs was followed in the browser that `page` is open in."""
-    text = (ROOT / "docs" / guide).read_text(encoding="utf-8")
-    assert f"\n## {section}\n" in text, f"{guide} has no section {section}"
-    browser = page.context.browser
-    assert browser is not None
-    followed(guide, f"Chromium {browser.version}", section)
