@@ -81,6 +81,12 @@ def unfollowed(pages: Iterable[str], lines: Iterable[Accepted]) -> list[str]:
     return [name for name in pages if name not in names and name not in NOT_FOLLOWED]
 
 
+def excused(pages: Iterable[str], lines: Iterable[Accepted]) -> list[str]:
+    """The pages that nobody followed, and need not be."""
+    names = {one["artefact"] for one in lines}
+    return [name for name in pages if name not in names and name in NOT_FOLLOWED]
+
+
 def complaints(files: Iterable[str], pages: Iterable[str], lines: Sequence[Accepted]) -> list[str]:
     """Everything that is missing, a sentence each."""
     return [
@@ -92,12 +98,11 @@ def complaints(files: Iterable[str], pages: Iterable[str], lines: Sequence[Accep
 
 def summary(files: Sequence[str], pages: Sequence[str], lines: Sequence[Accepted]) -> str:
     """How much of it there is."""
-    excused = [name for name in pages if name in NOT_FOLLOWED]
     answers = {(one["artefact"], one["case"]) for one in lines if one["case"]}
     named = {one["artefact"] for one in lines}
     return (
         f"{len(named.intersection(files))} of {len(files)} files read, "
         f"{len(answers)} of {len(FORMS) * len(CASES)} cases of {len(FORMS)} listeners answered, "
         f"{len(named.intersection(pages))} of {len(pages)} pages followed "
-        f"({len(excused)} are excused)"
+        f"({len(excused(pages, lines))} are excused)"
     )

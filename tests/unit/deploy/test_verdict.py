@@ -13,6 +13,7 @@ from tests.deploy.verdict import (
     NOT_FOLLOWED,
     Accepted,
     complaints,
+    excused,
     summary,
     table,
     unasked,
@@ -89,10 +90,12 @@ def test_a_form_that_nobody_asked_is_missed_whole() -> None:
 
 
 def test_a_page_is_followed_or_excused() -> None:
-    excused = next(iter(NOT_FOLLOWED))
+    free = next(iter(NOT_FOLLOWED))
 
-    assert unfollowed([PAGE, excused], []) == [PAGE]
-    assert unfollowed([PAGE, excused], [line(PAGE)]) == []
+    assert unfollowed([PAGE, free], []) == [PAGE]
+    assert unfollowed([PAGE, free], [line(PAGE)]) == []
+    assert excused([PAGE, free], []) == [free]
+    assert excused([PAGE, free], [line(free)]) == []
 
 
 def test_what_is_excused_is_a_page_and_has_its_reason() -> None:
