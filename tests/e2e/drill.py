@@ -14,8 +14,6 @@ from authz.demo.client import Connection
 from authz.demo.running import LENIENT, STRICT, envoy_config, require_bundle
 from authz.demo.stack import start_authz, start_envoy
 from tests.e2e.harness import Load, eventually, wait_for_health
-from tests.factories.accepted import accepted
-from tests.factories.envoy import envoy_name
 from tests.factories.page_drills import Shell
 
 if TYPE_CHECKING:
@@ -103,11 +101,6 @@ class Drill:
         )
 
 
-def followed(page: str, how: str) -> None:
-    """Say that a page was followed behind the real Envoy."""
-    accepted(f"docs/{page}", envoy_name(), how)
-
-
 def start_drill(
     children: Children, credentials: Credentials, upstream: Upstream, **settings: Any
 ) -> Drill:
@@ -128,6 +121,5 @@ __all__ = [
     "STRICT",
     "Drill",
     "client_pem",
-    "followed",
     "start_drill",
 ]

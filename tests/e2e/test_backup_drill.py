@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authz.demo.stack import start_authz
-from tests.e2e.drill import HOST, Drill, followed, start_drill
+from tests.e2e.drill import HOST, Drill, start_drill
 from tests.e2e.harness import eventually
+from tests.factories.accepted import followed
+from tests.factories.envoy import envoy_name
 from tests.factories.page_drills import Shell, commands_below, headings
 from tests.factories.postgres import running_server
 
@@ -84,7 +86,7 @@ def test_the_database_is_lost(drill: Drill) -> None:
     eventually(again.is_ready, "it is ready again")
     drill.becomes(200, "alice")
     assert drill.status("bob") == 403
-    followed(PAGE, "followed on a running service")
+    followed(PAGE, envoy_name(), "followed on a running service")
 
 
 def test_the_machine_is_lost(drill: Drill) -> None:

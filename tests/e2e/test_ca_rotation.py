@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.drill import HOST, LENIENT, STRICT, Drill, followed, start_drill
+from tests.e2e.drill import HOST, LENIENT, STRICT, Drill, start_drill
 from tests.e2e.harness import more
+from tests.factories.accepted import followed
+from tests.factories.envoy import envoy_name
 
 if TYPE_CHECKING:
     from authz.demo.credentials import Credentials
@@ -68,7 +70,7 @@ def test_the_old_one_is_good_no_more_when_it_is_retired(drill: Drill) -> None:
         more(new, 20)
 
     assert new.counts == {"200": new.total}, new.details
-    followed(PAGE, "followed under load")
+    followed(PAGE, envoy_name(), "followed under load")
     drill.shell.follow(PAGE, "Stop issuing")
     drill.shell.follow(PAGE, "Change the secret of the keys")
     assert drill.status("after") == 200

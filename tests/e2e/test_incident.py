@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from authz.demo.stack import data_of
-from tests.e2e.drill import HOST, LENIENT, REFUSED, STRICT, Drill, followed, start_drill
+from tests.e2e.drill import HOST, LENIENT, REFUSED, STRICT, Drill, start_drill
 from tests.e2e.harness import eventually
+from tests.factories.accepted import followed
+from tests.factories.envoy import envoy_name
 from tests.factories.page_drills import headings
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def test_a_clients_key(drill: Drill) -> None:
     in_force = rf"^in force on {node}: revision \d+, snapshot \d+, 2 workers, \d+\.\d\d s after"
     assert len(re.findall(in_force, said, re.MULTILINE)) == 2
     drill.becomes(200, "alice-again")
-    followed(PAGE, "followed on a running service")
+    followed(PAGE, envoy_name(), "followed on a running service")
 
 
 def test_a_node_that_does_not_come_to_enforce_it_is_named(drill: Drill) -> None:

@@ -14,8 +14,10 @@ from authz.demo.stack import Authz, start_authz, start_envoy
 from authz.envoy.config import render_envoy_config
 from authz.settings import load_settings
 from authz.store.schema import SCHEMA
-from tests.e2e.drill import client_pem, followed
+from tests.e2e.drill import client_pem
 from tests.e2e.harness import Load, Stack, default_options, eventually, more, wait_for_health
+from tests.factories.accepted import followed
+from tests.factories.envoy import envoy_name
 from tests.factories.page_drills import Shell, commands_below, headings
 from tests.factories.releases import VERSION, Release, later_release, this_release
 
@@ -144,7 +146,11 @@ def test_no_check_fails_on_the_way_there_and_back(
 
     assert load.counts == {"200": load.total}, load.details
     assert stack.envoy.stat("http.ingress.ext_authz.error") == 0
-    followed(PAGE, f"{transport}: there and back under load, {load.total} requests, none failed")
+    followed(
+        PAGE,
+        envoy_name(),
+        f"{transport}: there and back under load, {load.total} requests, none failed",
+    )
 
 
 def test_what_works_with_which_tables(shell: Shell) -> None:
