@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authz import __version__
+from tests.factories.accepted import followed
 from tests.factories.page_session import follow, with_authz
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 PAGES = (
     "how-to/rotate-a-ca.md",
-    "how-to/api-tokens.md",
     "how-to/dashboard.md",
     "how-to/gitops.md",
     "reference/expression-commands.md",
@@ -36,9 +37,11 @@ def run(
     follow(page, cwd=directory / "here", environment=with_authz(directory), change=change)
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_work(page: str, tmp_path: Path) -> None:
     run(page, tmp_path)
+    followed(page, f"authz {__version__}", "its commands, and what they print")
 
 
 def test_a_store_is_upgraded(tmp_path: Path) -> None:

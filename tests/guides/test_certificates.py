@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.deploy]
 
 ADMIN = "https://api.example.com/admin"
+PROTECTED = f"answers 403 {ADMIN} && answers 403 {ADMIN}/users && answers 200 {ADMIN}istration"
 PARTNER = "https://partner.example.com/"
 
 
@@ -49,11 +50,7 @@ def test_issue_and_revoke(installed: tuple[Installation, dict[str, str]]) -> Non
         cwd=installation.directory,
         environment=environment,
         then=[
-            (
-                "authz host add",
-                f"answers 403 {ADMIN} && answers 403 {ADMIN}/users"
-                " && answers 200 https://api.example.com/",
-            ),
+            ("authz host add", PROTECTED),
             ("authz cert issue", f"answers 200 {ADMIN} {by('alice')}"),
             ("authz cert issue --label bob", f"answers 200 {ADMIN} {by('bob', 'bob.key')}"),
             ("authz cert issue --label bob", f"answers 200 {ADMIN} {by('bob', 'bob.key')}"),
