@@ -77,6 +77,7 @@ def run_page(
     skip: Callable[[str], bool] = lambda command: False,
     change: Callable[[str], str] = lambda command: command,
     languages: Sequence[str] = ("console",),
+    shell: Sequence[str] = ("bash",),
     seconds: float = 120.0,
 ) -> list[Ran]:
     """Run the commands of `docs/PAGE` in one bash; it ends with the first that fails.
@@ -85,6 +86,7 @@ def run_page(
         skip: says which commands were done already.
         change: may alter a command, such as its ports.
         languages: those of the blocks that are run.
+        shell: a bash, and what it takes to come to it.
 
     Whatever was left running in the background is ended.
     """
@@ -95,7 +97,7 @@ def run_page(
         for command in commands
     )
     process = subprocess.Popen(
-        ["bash", "-c", script],
+        [*shell, "-c", script],
         cwd=cwd,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
@@ -128,6 +130,7 @@ def follow(
     change: Callable[[str], str] = lambda command: command,
     then: Sequence[tuple[str, str]] = (),
     languages: Sequence[str] = ("console",),
+    shell: Sequence[str] = ("bash",),
     seconds: float = 120.0,
 ) -> list[Ran]:
     """Follow a page: every command succeeds and prints what the page shows below it.
@@ -143,8 +146,12 @@ def follow(
 
     def with_promises(command: str) -> str:
         text = change(command)
+        if "sh" in languages:
+            # Such a block is one command to us: each of its lines has to succeed.
+            text = f"set -e\n{text}\nset +e"
         while waiting and command.startswith(waiting[0][0]):
-            text += f"\n[ $? = 0 ] && {{\n{waiting.pop(0)[1]}\n}}"
+            promise = f"{{\n{waiting.pop(0)[1]}\n}} 2>&1"
+            text += f'\n[ $? = 0 ] && {{ told="$({promise})" || {{ echo "$told"; false; }}; }}'
         return text
 
     ran = run_page(
@@ -154,6 +161,7 @@ def follow(
         skip=skip,
         change=with_promises,
         languages=languages,
+        shell=shell,
         seconds=seconds,
     )
     assert ran, f"{page} has no commands"

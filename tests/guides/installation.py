@@ -8,7 +8,9 @@ What a page promises is asked of that Envoy by curl, from the same shell:
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,6 +57,26 @@ def answers_at(port: int, directory: Path) -> dict[str, str]:
     return {**with_authz(directory), "ENVOY_PORT": str(port)}
 
 
+def shell(command: str, directory: Path, environment: Mapping[str, str]) -> str:
+    """What commands beside those of the page print.
+
+    Raises:
+        AssertionError: they fail.
+    """
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
 @dataclass(frozen=True, kw_only=True)
 class Installation:
     """The running programs.
@@ -85,11 +107,11 @@ class Installation:
         wait_for_health(envoy, len(self.authz.grpc))
         return envoy
 
-    def asking(self, envoy: Envoy, listener: str = "") -> dict[str, str]:
+    def asking(self, envoy: Envoy | None = None) -> dict[str, str]:
         """The environment of a page's commands: `authz`, and `answers` of this Envoy."""
         tools = self.directory / ".tools"
         tools.mkdir(exist_ok=True)
-        return answers_at(envoy.ports[listener] if listener else envoy.port, tools)
+        return answers_at(envoy.port if envoy else 9, tools)
 
 
 def install(
