@@ -6,9 +6,6 @@ printed it. Only ports and paths are others.
 from __future__ import annotations
 
 import re
-import socket
-from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +21,7 @@ from tests.factories.page_blocks import ROOT
 from tests.factories.page_session import follow
 from tests.factories.pages import DOCS, fenced
 from tests.guides.installation import REFUSED, Installation, install, shell
+from tests.integration.test_workers_page import moved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,8 +161,6 @@ def test_behind_another_proxy(installed: Installation, tmp_path: Path) -> None:
     followed(page, envoy_name(), "runs what the page prints; curl writes PROXY headers")
 
 
-#: The addresses of the page about workers: the ports, and nothing else of them, are others here.
-ADDRESS = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 FORMS = {"one port per worker": 0, "one shared port": 2}
 
 
@@ -173,8 +169,7 @@ def test_several_workers(form: str, upstream: Upstream, tmp_path: Path) -> None:
     page = "how-to/several-workers.md"
     require_envoy()
     blocks = fenced(page, "yaml")
-    text_of_settings = moved(blocks[FORMS[form]])
-    settings = yaml.safe_load(text_of_settings)
+    settings = yaml.safe_load(moved(blocks[FORMS[form]]))
     cluster = blocks[FORMS[form] + 1]
 
     with Children() as children:
@@ -187,33 +182,10 @@ def test_several_workers(form: str, upstream: Upstream, tmp_path: Path) -> None:
         envoy = installation.envoy(text)
         answers(installation, envoy, 200, "")
 
-        first, *others = (int(port) for port in ADDRESS.findall(text_of_settings))
-        ports = range(first, first + 4) if others else [first]
-        assert list(installation.authz.grpc) == [f"127.0.0.1:{port}" for port in ports]
-        assert installation.authz.sds == (f"127.0.0.1:{others[0]}" if others else None)
         # One line of the table; the others, under load, are tests/e2e/test_workers.py.
         shell(f"kill -TERM {installation.authz.child.pid}", tmp_path, environment)
         assert installation.authz.child.wait(30) == 0
     followed(page, envoy_name(), f"runs what is printed for it: {form}")
-
-
-def moved(settings: str, span: int = 8) -> str:
-    """`settings` with all ports moved by one number, to where `span` ports in a row are free."""
-    lowest = min(int(port) for port in ADDRESS.findall(settings))
-    for base in range(20_000, 30_000, span):
-        with ExitStack() as held:
-            try:
-                for port in range(base, base + span):
-                    held.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError:
-                continue
-        by = base - lowest
-        return ADDRESS.sub(partial(_plus, by), settings)
-    raise AssertionError(f"no {span} ports in a row are free")
-
-
-def _plus(by: int, port: re.Match[str]) -> str:
-    return str(int(port[0]) + by)
 
 
 def without_ports(text: str) -> str:
