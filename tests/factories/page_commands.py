@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.factories.page_blocks import blocks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _PROMPT = "$ "
@@ -67,12 +68,17 @@ def commands_of(text: str) -> list[Command]:
     return found
 
 
-def commands_on(page: Path, heading: str | None = None) -> list[Command]:
-    """The commands of a page that can be run, in order; of all, or of those below a heading."""
+def commands_on(
+    page: Path, heading: str | None = None, languages: Sequence[str] = ("console",)
+) -> list[Command]:
+    """The commands of a page that can be run, in order; of all, or of those below a heading.
+
+    Blocks of `sh` are for whoever has what is in them: a cluster, a token, an Envoy.
+    """
     return [
         command
         for block in blocks_of(page)
-        if block.language == "console" and not block.reason and heading in (None, block.heading)
+        if block.language in languages and not block.reason and heading in (None, block.heading)
         for command in commands_of(block.text)
     ]
 

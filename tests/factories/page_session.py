@@ -21,7 +21,7 @@ from tests.factories.page_commands import Command, commands_on
 from tests.factories.pages import DOCS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _MARK = "@@end-of-command@@"
@@ -76,24 +76,28 @@ def run_page(
     environment: Mapping[str, str],
     skip: Callable[[str], bool] = lambda command: False,
     change: Callable[[str], str] = lambda command: command,
+    languages: Sequence[str] = ("console",),
+    shell: Sequence[str] = ("bash",),
     seconds: float = 120.0,
 ) -> list[Ran]:
-    """Run the console blocks of `docs/PAGE` in one bash; it ends with the first that fails.
+    """Run the commands of `docs/PAGE` in one bash; it ends with the first that fails.
 
     Args:
         skip: says which commands were done already.
         change: may alter a command, such as its ports.
+        languages: those of the blocks that are run.
+        shell: a bash, and what it takes to come to it.
 
     Whatever was left running in the background is ended.
     """
-    commands = [one for one in commands_on(DOCS / page) if not skip(one.text)]
+    commands = [one for one in commands_on(DOCS / page, None, languages) if not skip(one.text)]
     script = "exec 2>&1\n" + "\n".join(
         f"{change(command.text)}\nstatus=$?; echo; echo {_MARK} $status\n"
         "[ $status = 0 ] || exit 1\n"
         for command in commands
     )
     process = subprocess.Popen(
-        ["bash", "-c", script],
+        [*shell, "-c", script],
         cwd=cwd,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
@@ -114,4 +118,55 @@ def run_page(
         ran.append(Ran(command, text, int(status) if mark else -1))
         if not mark or int(status):
             break
+    return ran
+
+
+def follow(
+    page: str,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    skip: Callable[[str], bool] = lambda command: False,
+    change: Callable[[str], str] = lambda command: command,
+    then: Sequence[tuple[str, str]] = (),
+    languages: Sequence[str] = ("console",),
+    shell: Sequence[str] = ("bash",),
+    seconds: float = 120.0,
+) -> list[Ran]:
+    """Follow a page: every command succeeds and prints what the page shows below it.
+
+    Args:
+        then: what the page promises of some of its commands, in order: how the command begins, and
+            a command of ours that fails (and prints why) unless it is so.
+
+    Raises:
+        AssertionError: the page is wrong there, or has no such command.
+    """
+    waiting = list(then)
+
+    def with_promises(command: str) -> str:
+        text = change(command)
+        if "sh" in languages:
+            # Such a block is one command to us: each of its lines has to succeed.
+            text = f"set -e\n{text}\nset +e"
+        while waiting and command.startswith(waiting[0][0]):
+            promise = f"{{\n{waiting.pop(0)[1]}\n}} 2>&1"
+            text += f'\n[ $? = 0 ] && {{ told="$({promise})" || {{ echo "$told"; false; }}; }}'
+        return text
+
+    ran = run_page(
+        page,
+        cwd=cwd,
+        environment=environment,
+        skip=skip,
+        change=with_promises,
+        languages=languages,
+        shell=shell,
+        seconds=seconds,
+    )
+    assert ran, f"{page} has no commands"
+    assert not waiting, f"{page} has no command {waiting[0][0]!r} there"
+    for one in ran:
+        assert one.status == 0, f"$ {one.command.text}\n{one.printed}"
+        assert one.is_as_shown, f"$ {one.command.text}\n{same(one.printed)}"
     return ran

@@ -133,7 +133,7 @@ class Machine:
     def run(self, *command: str, check: bool = True, stdin: str = "") -> str:
         """What a command inside prints, as root."""
         run = subprocess.run(
-            ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--ipc", "--", *command],
+            [*self.way, *command],
             input=stdin,
             capture_output=True,
             text=True,
@@ -143,6 +143,11 @@ class Machine:
         said = run.stdout + run.stderr
         assert run.returncode == 0 or not check, f"{command}: {said}\n{self.log.read_text()}"
         return said
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """What a command is put behind, to be run inside."""
+        return ("nsenter", f"--target={self._pid}", "--mount", "--pid", "--ipc", "--")
 
     def path(self, inside: str) -> Path:
         """A file of the machine, as it is reached from here."""
