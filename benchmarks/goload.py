@@ -27,13 +27,20 @@ _LATE: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one run did; latencies in milliseconds, from when each request was due."""
+    """What one run did; latencies in milliseconds, from when each request was due.
+
+    With a time limit, `requests` are those that were allowed in time; `shed` were told that it is
+    too much, `late` had no answer when the client gave up, and `refused` were not sent at all.
+    """
 
     requests: int
     per_second: float
     p50: float
     p99: float
     p999: float
+    shed: int = 0
+    late: int = 0
+    refused: int = 0
 
 
 def run(target: str, seconds: float, *options: str, rate: float = 0.0) -> Load:
@@ -70,9 +77,23 @@ def run(target: str, seconds: float, *options: str, rate: float = 0.0) -> Load:
         p50=report["p50"] / 1e3,
         p99=report["p99"] / 1e3,
         p999=report["p999"] / 1e3,
+        shed=report["shed"],
+        late=report["late"],
+        refused=report["refused"],
     )
 
 
 def checks(address: str, bodies: Path, seconds: float, rate: float = 0.0, first: int = 0) -> Load:
     """Checks to a gRPC server, all of which are to be allowed; `first` of the bodies begins."""
     return run(address, seconds, "-bodies", str(bodies), "-first", str(first), rate=rate)
+
+
+def overload(
+    address: str, bodies: Path, seconds: float, rate: float, *, timeout: float, breaker: int
+) -> Load:
+    """Checks at a rate that may be too much, as Envoy sends them.
+
+    Each is given up after `timeout` seconds, and what is beyond `breaker` on their way is refused.
+    """
+    limits = ("-timeout", f"{timeout * 1000:.0f}ms", "-breaker", str(breaker))
+    return run(address, seconds, "-bodies", str(bodies), *limits, rate=rate)

@@ -48,6 +48,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Judging the request by these rules would have taken too long.",
         ),
         Reason.DEADLINE_EXCEEDED.value: ("Out of time", "There was no time left to decide."),
+        Reason.OVERLOADED.value: (
+            "Too many requests",
+            "More requests came than the service could judge in time (429).",
+        ),
         Reason.UNDECODABLE.value: ("Unreadable request", "Nobody could read the request."),
         Reason.INTERNAL_ERROR.value: (
             "Internal error",

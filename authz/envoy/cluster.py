@@ -73,10 +73,11 @@ def authz_cluster_text(cluster: AuthzCluster, options: EnvoyOptions) -> str:
 {indented(_SHARED_PORT if cluster.shared_port else _OWN_PORTS, 2)}\
   circuit_breakers:
     thresholds:
-    # The default of 1024 checks at once would deny the rest of a burst, and 3 retries are
-    # too few when a worker dies with many checks in flight.
-    - max_requests: 10000
-      max_pending_requests: 10000
+    # About what is answered in a tenth of a second. At an overload, Envoy denies what is beyond
+    # at once instead of letting it wait in vain (docs/adr/0038-shedding.md). And 3 retries, its
+    # default, are too few when a worker dies with many checks in flight.
+    - max_requests: {cluster.most_checks}
+      max_pending_requests: {cluster.most_checks}
       max_retries: 1000
   load_assignment:
     cluster_name: authz

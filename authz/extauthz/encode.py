@@ -50,7 +50,7 @@ _FINGERPRINT_LENGTH: Final = 64
 
 _TEXT: Final = "text/plain; charset=utf-8"
 # What the client sees tells it nothing about the policy; the access log has the reason.
-_BODIES: Final = {403: "access denied\n", 421: "misdirected request\n"}
+_BODIES: Final = {403: "access denied\n", 421: "misdirected request\n", 429: "too many requests\n"}
 
 
 def encode(

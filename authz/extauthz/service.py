@@ -129,7 +129,12 @@ class CheckService:
         # Not shared between services: a decision remembers where it is counted.
         self._denied = {
             reason: _denied(reason)
-            for reason in (Reason.UNDECODABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL_ERROR)
+            for reason in (
+                Reason.UNDECODABLE,
+                Reason.DEADLINE_EXCEEDED,
+                Reason.OVERLOADED,
+                Reason.INTERNAL_ERROR,
+            )
         }
 
     @property
@@ -231,6 +236,10 @@ class CheckService:
         # denied rather than left without an answer.
         except BaseException as error:  # noqa: BLE001 - the one blind except
             return self._fail(error, started, data)
+
+    def shed(self, data: bytes) -> bytes:
+        """Deny one serialised CheckRequest unread, because too many came. Never raises."""
+        return self._refuse(Reason.OVERLOADED, perf_counter(), data)
 
     def _remember(
         self, snapshot: Snapshot, facts: DecodedRequest, decision: Decision, at: float, tls: bytes

@@ -24,7 +24,9 @@ Value: TypeAlias = "str | bool | int | float | list[str]"
 #: The name of each record, by which a collector tells them from others.
 EVENT_NAME: Final = "authz.decision"
 #: Answers that are ours to answer for: whoever looks for errors looks for these.
-FAULTS: Final = frozenset({Reason.INTERNAL_ERROR, Reason.DEADLINE_EXCEEDED, Reason.NO_SNAPSHOT})
+FAULTS: Final = frozenset(
+    {Reason.INTERNAL_ERROR, Reason.DEADLINE_EXCEEDED, Reason.OVERLOADED, Reason.NO_SNAPSHOT}
+)
 
 #: What an attribute's name begins with that is a header; the header's name follows.
 HEADER: Final = "http.request.header."

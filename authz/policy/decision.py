@@ -37,6 +37,7 @@ class Reason(StrEnum):
     AMBIGUOUS_PATH = "ambiguous_path"
     EVALUATION_BUDGET = "evaluation_budget"
     DEADLINE_EXCEEDED = "deadline_exceeded"
+    OVERLOADED = "overloaded"
     UNDECODABLE = "undecodable"
     INTERNAL_ERROR = "internal_error"
 
@@ -65,6 +66,7 @@ DENIALS: Mapping[Reason, Denial] = MappingProxyType(
         Reason.AMBIGUOUS_PATH: Denial(_PERMISSION_DENIED, 403),
         Reason.EVALUATION_BUDGET: Denial(_PERMISSION_DENIED, 403),
         Reason.DEADLINE_EXCEEDED: Denial(_PERMISSION_DENIED, 403),
+        Reason.OVERLOADED: Denial(_PERMISSION_DENIED, 429),
         Reason.UNDECODABLE: Denial(_PERMISSION_DENIED, 403),
         Reason.INTERNAL_ERROR: Denial(_PERMISSION_DENIED, 403),
     }
@@ -77,6 +79,7 @@ OUTRIGHT: tuple[Reason, ...] = (
     Reason.AMBIGUOUS_PATH,
     Reason.EVALUATION_BUDGET,
     Reason.DEADLINE_EXCEEDED,
+    Reason.OVERLOADED,
     Reason.UNDECODABLE,
     Reason.INTERNAL_ERROR,
 )

@@ -95,7 +95,7 @@ Two workers on two cores, with the clients on the same two, did {figures.two_wor
 
 ## Envoy
 
-- `ext_authz` holds each request until its answer is there: at R requests a second and t seconds for a check, R × t of them wait. At 100,000 and the {figures.p99_ms:g} ms of above that is {100_000 * figures.p99_ms / 1000:.0f} even when every one takes as long as the slowest in a hundred. The shipped circuit breaker lets 10,000 through at once, Envoy's own default 1,024.
+- `ext_authz` holds each request until its answer is there: at R requests a second and t seconds for a check, R × t of them wait. At 100,000 and the {figures.p99_ms:g} ms of above that is {100_000 * figures.p99_ms / 1000:.0f} even when every one takes as long as the slowest in a hundred. The shipped circuit breaker lets 2,000 through at once, Envoy's own default 1,024; what is beyond is denied at once, which at an overload is better than to wait in vain ([ADR 0038](../adr/0038-shedding.md)).
 - Its threads (`--concurrency`) each open a connection to each worker: 16 threads and 4 workers are 64.
 - Health checks are one call to each worker every 0.4 s.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.cli.doctor.envoy_dump import at, items
 from authz.cli.doctor.envoy_filter import LONG_TIMEOUT_SECONDS, seconds_of
 from authz.cli.doctor.findings import Finding
-from authz.envoy.options import reachable
+from authz.envoy.options import most_checks, reachable
 from authz.settings import parse_address
 from authz.settings.addresses import ListenAddress
 
@@ -91,14 +91,14 @@ def look(
             do="set explicit_http_config: {http2_protocol_options: {}} in its "
             "typed_extension_protocol_options",
         )
-    most = _most_requests(cluster)
-    if most <= DEFAULT_REQUESTS:
+    most, wanted = _most_requests(cluster), most_checks(settings)
+    if most <= min(DEFAULT_REQUESTS, wanted - 1):
         yield Finding(
             id="few-checks-at-once",
             where=where,
             what=f"beyond {most} checks at once, requests are denied without being asked about",
-            do="set circuit_breakers.thresholds: [{max_requests: 10000, "
-            "max_pending_requests: 10000, max_retries: 1000}]",
+            do=f"set circuit_breakers.thresholds: [{{max_requests: {wanted}, "
+            f"max_pending_requests: {wanted}, max_retries: 1000}}]",
         )
     yield from _endpoints(cluster, where, workers)
 

@@ -39,6 +39,9 @@ class Service(Protocol):
     def check(self, data: bytes, remaining: float | None = None) -> bytes:
         """Answer one serialised CheckRequest."""
 
+    def shed(self, data: bytes) -> bytes:
+        """Answer one that came when there were too many."""
+
 
 class Caller(Protocol):
     """Who is told of the calls themselves (observability.decision_feed), by `quietly`."""

@@ -15,7 +15,7 @@ from authz.extauthz.upstream_headers import CF_CERT_HEADERS
 from authz.pb.core_pb2 import HeaderValueOption
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.client import Client
-from authz.policy.decision import BlockResponse, Decision, Reason
+from authz.policy.decision import DENIALS, BlockResponse, Decision, Reason
 from tests.factories.decisions import ANONYMOUS, allowed, blocked, client, refused
 from tests.factories.pki import intermediate, root
 
@@ -44,7 +44,7 @@ def test_every_reason_to_deny_is_a_denied_response_with_a_status(reason: Reason)
     assert response.HasField("status")
     assert response.status.code == 7
     assert response.WhichOneof("http_response") == "denied_response"
-    assert response.denied_response.status.code == (421 if reason is Reason.MISDIRECTED else 403)
+    assert response.denied_response.status.code == DENIALS[reason].http_status
     assert response.denied_response.body.endswith("\n")
     assert response.dynamic_metadata["reason"] == reason.value
     assert response.dynamic_metadata["verdict"] == "deny"

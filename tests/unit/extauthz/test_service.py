@@ -21,7 +21,7 @@ from authz.extauthz.service import MAX_CHECK_BYTES, SEED_BYTES, CheckService, dr
 from authz.observability.events import SEEN_SECONDS, EventRecorder
 from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import AttributeContext, CheckRequest, CheckResponse
-from authz.policy.decision import Verdict
+from authz.policy.decision import Reason, Verdict
 from authz.policy.model import Action, SkipParameters
 from tests.factories.checks import check_request
 from tests.factories.pki import AT, authority, presented, root
@@ -324,6 +324,15 @@ def test_an_allow_that_comes_too_late_is_a_denial(monkeypatch: pytest.MonkeyPatc
 
     assert reason(ask(make(recorder), remaining=0.2)) == "deadline_exceeded"
     assert recorder.seconds == [0.4]
+
+
+def test_what_is_shed_is_denied_unread_and_counted() -> None:
+    recorder = Recorder()
+    answer = CheckResponse.FromString(make(recorder).shed(b"\xff"))
+
+    assert reason(answer) == "overloaded"
+    assert (answer.status.code, answer.denied_response.status.code) == (7, 429)
+    assert [one.ruling.reason for one in recorder.decisions] == [Reason.OVERLOADED]
 
 
 def test_a_deadline_far_away_changes_nothing() -> None:

@@ -90,6 +90,7 @@ def test_a_line_is_a_record_of_its_check(collector: Collector) -> None:
         (Verdict.DENY, Reason.UNKNOWN_HOST, WARN, "WARN"),
         (Verdict.DENY, Reason.INTERNAL_ERROR, ERROR, "ERROR"),
         (Verdict.DENY, Reason.DEADLINE_EXCEEDED, ERROR, "ERROR"),
+        (Verdict.DENY, Reason.OVERLOADED, ERROR, "ERROR"),
         (Verdict.DENY, Reason.NO_SNAPSHOT, ERROR, "ERROR"),
     ],
 )

@@ -131,7 +131,7 @@ def test_what_is_alerted_on_is_there_before_it_happens() -> None:
     found = scrape(Metrics().export())
 
     assert [found["authz_checks_total", (one.value,)] for one in Verdict] == [0, 0]
-    assert [found["authz_outright_denials_total", (one.value,)] for one in OUTRIGHT] == [0] * 7
+    assert [found["authz_outright_denials_total", (one.value,)] for one in OUTRIGHT] == [0] * 8
     assert [found["authz_reload_failures_total", (one,)] for one in RELOADS] == [0] * 7
     assert ("authz_reload_failing", ()) not in found
 

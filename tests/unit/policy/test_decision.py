@@ -22,6 +22,8 @@ def test_a_verdict_and_a_reason_are_required() -> None:
 def test_every_reason_has_an_answer_that_denies() -> None:
     assert set(DENIALS) == set(Reason)
     assert {denial.grpc_code for denial in DENIALS.values()} == {7}
-    assert {reason for reason in Reason if DENIALS[reason].http_status != 403} == {
-        Reason.MISDIRECTED
+    statuses = {reason: DENIALS[reason].http_status for reason in Reason}
+    assert {reason: status for reason, status in statuses.items() if status != 403} == {
+        Reason.MISDIRECTED: 421,
+        Reason.OVERLOADED: 429,
     }

@@ -19,6 +19,8 @@ const (
 	window  = 1 << 24
 	// Envoy's shipped listener allows 100; what is due beyond waits, and its latency counts.
 	mostStreams = 100
+	// With a time limit a check is sent when it is due, as Envoy does, as far as the server allows.
+	mostWithLimit = 100_000
 )
 
 // One request on its way.
@@ -41,11 +43,15 @@ type connection struct {
 	limit    int
 	active   map[uint32]*stream
 	waiting  []request
+	order    []uint32 // ids in the order they were sent, with a time limit
 	spare    []*stream
 	received int
 
 	latencies []uint32 // microseconds
 	wrong     int
+	shed      int
+	late      int
+	refused   int
 	example   string
 }
 
@@ -71,7 +77,7 @@ func dial(target string, secure *tls.Config, work *work) (*connection, error) {
 		work:   work,
 		reader: bufio.NewReaderSize(raw, 64<<10),
 		writer: bufio.NewWriterSize(raw, 64<<10),
-		next:   1, window: 65535, limit: mostStreams,
+		next:   1, window: 65535, limit: work.mostStreams(),
 		active: map[uint32]*stream{},
 	}
 	c.framer = http2.NewFramer(c.writer, c.reader)
@@ -88,6 +94,10 @@ func dial(target string, secure *tls.Config, work *work) (*connection, error) {
 
 // Sends a request, or keeps it until there is room. The caller holds the lock and flushes.
 func (c *connection) send(r request) {
+	if c.work.breaker > 0 && len(c.active) >= c.work.breaker {
+		c.refused++
+		return
+	}
 	if len(c.active) >= c.limit || len(r.body) > c.window {
 		c.waiting = append(c.waiting, r)
 		return
@@ -97,6 +107,9 @@ func (c *connection) send(r request) {
 	s := c.fresh()
 	s.due = r.due
 	c.active[id] = s
+	if c.work.patience > 0 {
+		c.order = append(c.order, id)
+	}
 	c.framer.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: id, BlockFragment: c.work.kind.header,
 		EndHeaders: true, EndStream: r.body == nil,
@@ -116,6 +129,26 @@ func (c *connection) fresh() *stream {
 	c.spare = c.spare[:last]
 	*s = stream{body: s.body[:0]}
 	return s
+}
+
+// Gives up on requests that were due too long ago, as Envoy does. The caller holds the lock.
+func (c *connection) giveUp(now time.Time, finished func() bool) (last bool) {
+	for len(c.order) > 0 {
+		id := c.order[0]
+		if s := c.active[id]; s != nil {
+			if now.Sub(s.due) < c.work.patience {
+				return last
+			}
+			c.framer.WriteRSTStream(id, http2.ErrCodeCancel)
+			delete(c.active, id)
+			c.spare = append(c.spare, s)
+			c.late++
+			last = finished()
+			c.sendWaiting()
+		}
+		c.order = c.order[1:]
+	}
+	return last
 }
 
 func (c *connection) sendWaiting() {
@@ -180,7 +213,7 @@ func (c *connection) handle(frame http2.Frame, finished func() bool) (bool, erro
 			return false, nil
 		}
 		if most, set := f.Value(http2.SettingMaxConcurrentStreams); set {
-			c.limit = min(mostStreams, int(most))
+			c.limit = min(c.work.mostStreams(), int(most))
 		}
 		return false, c.framer.WriteSettingsAck()
 	case *http2.WindowUpdateFrame:
@@ -205,10 +238,19 @@ func (c *connection) handle(frame http2.Frame, finished func() bool) (bool, erro
 
 func (c *connection) finish(id uint32, s *stream, finished func() bool) bool {
 	delete(c.active, id)
-	c.latencies = append(c.latencies, uint32(time.Since(s.due).Microseconds()))
-	if why := c.work.kind.right(s); why != "" {
-		c.wrong++
-		c.example = why
+	took := time.Since(s.due)
+	why := c.work.kind.right(s)
+	switch {
+	case c.work.patience > 0 && (took >= c.work.patience || why == tooLate):
+		c.late++
+	case c.work.patience > 0 && why == overloaded:
+		c.shed++
+	default:
+		c.latencies = append(c.latencies, uint32(took.Microseconds()))
+		if why != "" {
+			c.wrong++
+			c.example = why
+		}
 	}
 	c.spare = append(c.spare, s)
 	last := finished()

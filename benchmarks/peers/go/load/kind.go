@@ -12,6 +12,12 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// The reason of a denial that says that too much came.
+const overloaded = "overloaded"
+
+// And of one that says that the time limit had passed.
+const tooLate = "deadline_exceeded"
+
 // What is sent and what a right answer is: checks over gRPC, or plain requests.
 type kind struct {
 	header []byte   // encoded once; no entry of the dynamic table is used
@@ -44,11 +50,15 @@ func requestKind(o options) (*kind, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.bodies, err)
 	}
+	header := [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", o.path},
+		{":authority", o.authority}, {"content-type", "application/grpc"}, {"te", "trailers"},
+	}
+	if o.timeout > 0 {
+		header = append(header, [2]string{"grpc-timeout", fmt.Sprintf("%dm", o.timeout.Milliseconds())})
+	}
 	return &kind{
-		header: encode([][2]string{
-			{":method", "POST"}, {":scheme", "http"}, {":path", o.path},
-			{":authority", o.authority}, {"content-type", "application/grpc"}, {"te", "trailers"},
-		}),
+		header: encode(header),
 		bodies: bodies,
 		right:  allowed,
 	}, nil
@@ -106,6 +116,10 @@ func allowed(s *stream) string {
 		status = status[n:]
 		if number == 1 && wire == protowire.VarintType {
 			if code, _ := protowire.ConsumeVarint(status); code != 0 {
+				switch reason, _ := field(status, 2); string(reason) {
+				case overloaded, tooLate:
+					return string(reason)
+				}
 				return fmt.Sprintf("denied with code %d", code)
 			}
 		}

@@ -5,7 +5,8 @@
 // It does what h2load cannot: send different bodies in turn, present a client certificate, keep a
 // rate whatever the answers do (latency counts from when a request was due, so a server that stalls
 // cannot hide it), and read every answer. An answer that is not the expected one ends it with
-// status 1, answers that do not come with status 3.
+// status 1, answers that do not come with status 3. With a timeout, answers that come late and
+// denials because of an overload are counted, and are no errors.
 //
 //	load -target 127.0.0.1:50051 -bodies FILE -seconds 2             as much as goes
 //	load -target 127.0.0.1:50051 -bodies FILE -seconds 5 -rate 8000  at a rate
@@ -26,9 +27,10 @@ import (
 type options struct {
 	target, bodies, path, get, authority string
 	ca, certificate, key                 string
-	connections, streams, first          int
+	connections, streams, first, breaker int
 	seconds, rate                        float64
 	status                               string
+	timeout                              time.Duration
 }
 
 func parseFlags() options {
@@ -47,6 +49,10 @@ func parseFlags() options {
 	flag.Float64Var(&o.seconds, "seconds", 1, "how long to send")
 	flag.Float64Var(&o.rate, "rate", 0, "requests a second in all; 0 is as many as go")
 	flag.StringVar(&o.status, "status", "200", "HTTP mode: the expected status")
+	flag.DurationVar(&o.timeout, "timeout", 0,
+		"gRPC mode, with a rate: give up on a check after that; late and shed ones are counted")
+	flag.IntVar(&o.breaker, "breaker", 0,
+		"gRPC mode, with a timeout: refuse what is beyond so many on their way, as Envoy does")
 	flag.Parse()
 	return o
 }
@@ -70,7 +76,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	work := &work{kind: kind}
+	work := &work{kind: kind, patience: o.timeout, breaker: o.breaker / o.connections}
 	work.turn.Store(int64(o.first))
 	connections := make([]*connection, o.connections)
 	for i := range connections {

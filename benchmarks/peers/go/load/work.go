@@ -14,6 +14,17 @@ type work struct {
 	kind    *kind
 	turn    atomic.Int64
 	started time.Time
+	// How long somebody waits for an answer; 0 is for ever.
+	patience time.Duration
+	// How many may be on their way on each connection; 0 is as many as the server allows.
+	breaker int
+}
+
+func (w *work) mostStreams() int {
+	if w.patience > 0 {
+		return mostWithLimit
+	}
+	return mostStreams
 }
 
 func (w *work) body() []byte {
@@ -55,26 +66,49 @@ func atRate(connections []*connection, work *work, o options) error {
 	for i := range total {
 		each[i%len(connections)]++
 	}
-	errors := make(chan error)
+	errors := make(chan error, len(connections))
+	finished := make([]func() bool, len(connections))
 	for i, c := range connections {
 		left := each[i]
+		finished[i] = func() bool {
+			left--
+			return left == 0
+		}
 		go func() {
 			if left == 0 {
 				errors <- nil
 				return
 			}
-			errors <- c.read(func() bool {
-				left--
-				return left == 0
-			})
+			errors <- c.read(finished[i])
 		}()
 	}
 	work.started = time.Now()
-	go pace(connections, work, total, o.rate)
+	go pace(connections, work, total, o.rate, finished, errors)
+	if work.patience > 0 {
+		go giveUp(connections, finished, errors)
+	}
 	return first(errors, len(connections))
 }
 
-func pace(connections []*connection, work *work, total int, rate float64) {
+// Looks every few milliseconds for requests that waited too long. What ends a connection's last
+// request here ends its turn, whatever its reader still waits for.
+func giveUp(connections []*connection, finished []func() bool, errors chan<- error) {
+	for {
+		time.Sleep(5 * time.Millisecond)
+		for i, c := range connections {
+			c.lock.Lock()
+			last := c.giveUp(time.Now(), finished[i])
+			c.writer.Flush() // an error here is the reader's, too
+			c.lock.Unlock()
+			if last {
+				errors <- nil
+			}
+		}
+	}
+}
+
+func pace(connections []*connection, work *work, total int, rate float64,
+	finished []func() bool, errors chan<- error) {
 	runtime.LockOSThread()
 	sharpen()
 	for i := range total {
@@ -84,9 +118,14 @@ func pace(connections []*connection, work *work, total int, rate float64) {
 		}
 		c := connections[i%len(connections)]
 		c.lock.Lock()
+		before := c.refused
 		c.send(request{body: work.body(), due: due})
 		c.writer.Flush() // an error here is the reader's, too
+		last := c.refused > before && finished[i%len(connections)]()
 		c.lock.Unlock()
+		if last {
+			errors <- nil
+		}
 	}
 }
 
@@ -103,6 +142,9 @@ func first(errors <-chan error, count int) error {
 type report struct {
 	Requests  int     `json:"requests"`
 	Wrong     int     `json:"wrong"`
+	Shed      int     `json:"shed"`
+	Late      int     `json:"late"`
+	Refused   int     `json:"refused"`
 	Example   string  `json:"example,omitempty"`
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"per_second"`
@@ -118,6 +160,9 @@ func summarise(connections []*connection, took time.Duration) report {
 	for _, c := range connections {
 		all = append(all, c.latencies...)
 		r.Wrong += c.wrong
+		r.Shed += c.shed
+		r.Late += c.late
+		r.Refused += c.refused
 		if c.example != "" {
 			r.Example = c.example
 		}

@@ -43,6 +43,9 @@ class Service:
         self.remaining.append(remaining)
         return self.answer(data)
 
+    def shed(self, data: bytes) -> bytes:
+        return b"shed " + data
+
 
 @pytest.fixture(params=["native", "grpcio"])
 def transport(request: pytest.FixtureRequest) -> str:

@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from authz.extauthz.encode import CONSTANT_DENIAL
-from authz.extauthz.transport import CHECK
+from authz.extauthz.health import HEALTH_CHECK
+from authz.extauthz.transport import CHECK, native
+from authz.extauthz.transport.backlog import Backlog
 from tests.unit.extauthz.transport.conftest import Service, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
 
 PATIENCE = 10.0
 
@@ -107,3 +114,66 @@ def test_the_grace_bounds_how_long_stopping_waits_for_callers() -> None:
         caller.join(PATIENCE)
 
         assert time.monotonic() - before < PATIENCE / 2
+
+
+class Slow:
+    """A service that needs 5 ms for an answer, as the transport knows, and is asked by many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(native, "Backlog", lambda: Backlog(0.005))
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def answer(self, data: bytes) -> bytes:
+        if data == b"first":
+            self.begun.set()
+            assert self.go_on.wait(PATIENCE)
+        threading.Event().wait(0.005)
+        return b"answer"
+
+    def asked(self, channel: Any, done: Callable[[bytes], None]) -> list[bytes]:
+        """The answers to 500 checks that wait behind another one, in the order of the calls."""
+        call = channel.unary_unary(CHECK)
+        first = call.future(b"first", timeout=PATIENCE)
+        assert self.begun.wait(PATIENCE)
+        # All of them need 2.5 s, and each may wait for half of two seconds.
+        many = [call.future(b"many", timeout=2.0) for _ in range(500)]
+        for one in many:
+            one.add_done_callback(lambda one: done(one.result()))
+        health = channel.unary_unary(HEALTH_CHECK).future(b"", timeout=PATIENCE)
+        health.add_done_callback(lambda _: done(b"health"))
+        # Until most of them wait behind the first.
+        threading.Event().wait(0.3)
+        self.go_on.set()
+        assert first.result() == b"answer"
+        return [one.result() for one in many]
+
+
+def test_what_would_come_too_late_is_shed_at_once_and_health_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[bytes] = []
+    slow = Slow(monkeypatch)
+    with opened("native", Service(slow.answer)) as it:
+        answers = slow.asked(it.channel, order.append)
+
+    assert set(answers) == {b"answer", b"shed many"}
+    assert answers.count(b"answer") <= 250
+    # What is shed is told before anything else is answered.
+    assert order.index(b"shed many") < order.index(b"answer")
+    assert order.index(b"health") < order.index(b"answer") + 20
+
+
+def test_an_answer_to_what_is_shed_that_cannot_be_made_is_a_denial(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Service):
+        def shed(self, data: bytes) -> bytes:
+            raise RuntimeError(data)
+
+    slow = Slow(monkeypatch)
+    with opened("native", Broken(slow.answer)) as it:
+        answers = slow.asked(it.channel, lambda _: None)
+
+    assert set(answers) == {b"answer", CONSTANT_DENIAL}
+    # Hundreds of them are one line.
+    assert capfd.readouterr().err.count("a call could not be answered") == 1
