@@ -29,6 +29,7 @@ _FIXED: Final = {"paused": False, "type": "full"}
 
 #: Cloudflare's, with why it cannot be set.
 _REFUSED: Final = {
+    "name": "it has no call at Cloudflare, and here only a command: authz zone rename",
     "paused": "a zone that is not to be enforced has no rules: disable them",
     "plan": "there are no plans",
     "type": "every zone is full: nobody's DNS is looked at",

@@ -178,6 +178,13 @@ def test_what_a_zone_does_not_have_is_refused_by_name(api: Bench) -> None:
     api.errors(400, "PATCH", "/zones/{zone}", json={"upstream_headers": ["x"]})
 
 
+def test_its_name_is_changed_by_the_command_alone(api: Bench) -> None:
+    (error,) = api.errors(400, "PATCH", "/zones/{zone}", json={"name": "example.org"})
+
+    assert error["source"]["pointer"] == "/name"
+    assert "authz zone rename" in error["message"]
+
+
 def test_a_zone_is_not_removed(api: Bench) -> None:
     (error,) = api.errors(400, "DELETE", "/zones/{zone}")
 
