@@ -41,8 +41,13 @@ def rotate(
     ] = None,
     years: Annotated[
         Optional[int],  # noqa: UP045 - typer evaluates it
-        typer.Option("--years", metavar="N", min=1, max=100, help="Validity of the new one."),
+        typer.Option(
+            "--years", metavar="N", min=1, max=100, help="Validity of the new one, or new root."
+        ),
     ] = None,
+    root: Annotated[
+        bool, typer.Option("--root", help="A new root, too, above the new one that issues.")
+    ] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
@@ -50,14 +55,16 @@ def rotate(
 ) -> None:
     """Give an embedded CA a new key and certificate.
 
-    New certificates are issued by it; those that were issued before stay good (see retire).
+    New certificates are issued by it; those that were issued before stay good (see retire). With
+    --root, an intermediate comes below a new root, and both roots are trusted.
     """
     from authz.ca.key_kinds import parse_key_kind
     from authz.services.authority_lifecycle import rotate_authority
+    from authz.services.root_rotation import rotate_root
 
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
-        known = rotate_authority(
+        known = (rotate_root if root else rotate_authority)(
             store,
             authority,
             kind=None if key is None else parse_key_kind(key),
@@ -77,6 +84,9 @@ def retire(
         bool,
         typer.Option("--force", help="Though certificates that it issued have not expired."),
     ] = False,
+    root: Annotated[
+        bool, typer.Option("--root", help="The roots of before, and what stood below them.")
+    ] = False,
     yes: YesOption = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -85,14 +95,19 @@ def retire(
 ) -> None:
     """Trust what an authority was before its rotations no more, and forget those keys."""
     from authz.services.authority_lifecycle import check_retirable, retire_previous
+    from authz.services.root_rotation import check_root_retirable, retire_previous_root
 
+    check = check_root_retirable if root else check_retirable
+    remove = retire_previous_root if root else retire_previous
+    what = "roots that {}, with what stood below them" if root else "certificates and keys that {}"
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
         # What is refused anyway is refused before anybody is asked.
-        check_retirable(store, authority, force=force, at=time.time())
-    confirmed(f"remove the certificates and keys that {authority} had before its rotations", yes)
+        check(store, authority, force=force, at=time.time())
+    had = f"{authority} had before its rotations"
+    confirmed(f"remove the {what.format(had)}", yes)
     with opened_store(settings) as store:
-        gone = retire_previous(store, authority, force=force, actor=actor(), at=time.time())
+        gone = remove(store, authority, force=force, actor=actor(), at=time.time())
     if json:
         messages.result_json({"removed": [one.id for one in gone]})
     else:

@@ -227,12 +227,12 @@ def _warn(done: Restored) -> None:
         messages.hint("look for later revocations in logs and CRLs of before: authz cert revoke")
     if not done.is_database_compared:
         messages.warning(
-            "nothing here knows which tokens, CAs and hosts ended after the backup: they count "
-            "again"
+            "nothing here knows which tokens ended, which CAs or certificates of CAs were removed, "
+            "and which hosts were taken from a CA after the backup: all of them count again"
         )
         messages.hint(
-            "if one of them leaked, shut it out again: authz incident tokens, authz incident "
-            "distrust CA"
+            "look through authz token list, authz ca list and authz host list; if one leaked, shut "
+            "it out again: authz incident tokens, authz incident distrust CA"
         )
     if done.revoked:
         some = _some([f"{serial_hex(serial)} of {name}" for name, serial in done.revoked])
@@ -243,14 +243,22 @@ def _warn(done: Restored) -> None:
             f"{', '.join(done.tokens)}"
         )
     for name, fingerprint in done.trusted_again:
-        messages.warning(f"{name} trusts a certificate again that was removed: {fingerprint}")
-        messages.hint(f"if its key leaked: authz incident distrust {name}")
+        messages.warning(
+            f"the CA {name} trusts a certificate again that was removed since the backup: SHA-256 "
+            f"{fingerprint}"
+        )
+        messages.hint(
+            f"authz ca show {name} says what it is; authz ca rotate and authz ca retire (--root "
+            f"for a root) end it, authz ca delete all of the CA; if its key leaked: authz incident "
+            f"distrust {name}"
+        )
     if done.asked_again:
         some = _some([f"{host} for {name}" for host, name in done.asked_again])
-        messages.warning(f"hosts ask again for an authority that was taken from them since: {some}")
+        messages.warning(
+            f"hosts ask again for a CA that was taken from them since the backup: {some}"
+        )
         messages.hint(
-            "authz host remove HOST --ca NAME; if the authority's key leaked: authz incident "
-            "distrust NAME"
+            "authz host remove HOST --ca NAME; if the CA's key leaked: authz incident distrust NAME"
         )
 
 

@@ -70,6 +70,8 @@ ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "authority.status": "Status changed",
         "authority.rotate": "Rotated",
         "authority.retire_previous": "Previous keys trusted no more",
+        "authority.rotate_root": "Root rotated",
+        "authority.retire_root": "Previous root trusted no more",
         "authority.crl": "Revocation list signed",
         "host.replace": "Hostnames changed",
     }

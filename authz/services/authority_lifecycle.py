@@ -2,7 +2,8 @@
 """How an authority goes on and how it ends: rotated, retired, deleted.
 
 A rotation gives it a new key and certificate under the same name. What signed before stays trusted
-as `previous`, with its key (its CRLs are signed by it), until what it issued has expired.
+as `previous`, with its key (its CRLs are signed by it), until what it issued has expired. How the
+root above what issues is followed is in `root_rotation`.
 """
 
 from __future__ import annotations
@@ -87,13 +88,7 @@ def rotate_authority(
     )
     key = new_key(made.signer, encryption, at)
     with store.write() as session:
-        before = known_authority(session, authority_of(session, known.authority.id))
-        if before.issuing != current:
-            raise ConflictError(
-                f"the authority {known.authority.name} was rotated meanwhile",
-                hint="authz ca show says what it has now",
-            )
-        place = 1 + max(one.position for one in before.certificates)
+        place = next_place(session, known, current)
         successor = replace(
             new_certificate(made.certificate, CertificateRole.ISSUING, place, at),
             authority_id=known.authority.id,
@@ -169,10 +164,8 @@ def _retirable(
             hint="authz ca rotate makes a successor; authz ca status NAME retired stops it "
             "from issuing",
         )
-    signing = _in_order(certificates)
     for one in previous if not force else ():
-        # What it issued, it issued before its successor came.
-        until = signing[signing.index(one) + 1].added_at
+        until = followed_at(certificates, one)
         left, last = session.certificates.unexpired(authority.id, at, issued_before=until)
         if left and at <= one.not_after:
             raise ConflictError(
@@ -286,12 +279,29 @@ def distrust_certificate(session: Session, previous: AuthorityCertificate, at: f
         )
 
 
-def _in_order(certificates: Sequence[AuthorityCertificate]) -> list[AuthorityCertificate]:
-    """Those that sign or signed, the oldest first."""
+def next_place(session: Session, known: KnownAuthority, current: AuthorityCertificate) -> int:
+    """The position of what follows `current`, in the transaction that keeps it.
+
+    Raises:
+        ConflictError: something else issues by now.
+    """
+    now = known_authority(session, authority_of(session, known.authority.id))
+    if now.issuing != current:
+        raise ConflictError(
+            f"the authority {known.authority.name} was rotated meanwhile",
+            hint="authz ca show says what it has now",
+        )
+    return 1 + max(one.position for one in now.certificates)
+
+
+def followed_at(
+    certificates: Sequence[AuthorityCertificate], previous: AuthorityCertificate
+) -> float:
+    """When the successor of one of before a rotation came: what it issued, it issued before."""
     roles = (CertificateRole.PREVIOUS, CertificateRole.ISSUING)
-    signing = [one for one in certificates if one.role in roles]
     # By their places and not by when they came: the clocks of two nodes may differ.
-    return sorted(signing, key=lambda one: one.position)
+    after = [one for one in certificates if one.role in roles and one.position > previous.position]
+    return min(after, key=lambda one: one.position).added_at
 
 
 def _check_unused(session: Session, known: KnownAuthority, at: float) -> None:

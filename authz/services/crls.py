@@ -180,7 +180,7 @@ def sign_crls(
 
 def issues_clients(one: AuthorityCertificate) -> bool:
     """Whether client certificates are issued by it, or were; a root above issues intermediates."""
-    return one.role is not CertificateRole.TRUSTED
+    return one.role not in (CertificateRole.TRUSTED, CertificateRole.PREVIOUS_ROOT)
 
 
 def least_number(at: float) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authz.store.certificates import CertificateQuery
-from authz.store.records import CertificateRole, CertificateStatus
+from authz.store.records import CertificateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ def take_inventory(store: Store, at: float) -> Inventory:
         names = {one.id: one.name for one in session.authorities.all()}
         ends: dict[str, float] = {}
         for one in session.authorities.certificates():
-            if one.role is not CertificateRole.PREVIOUS:
+            if not one.role.is_of_before:
                 name = names[one.authority_id]
                 ends[name] = min(one.not_after, ends.get(name, one.not_after))
         zones = [one.id for one in session.zones.all()]

@@ -70,13 +70,16 @@ def problems_of(state: ZoneState, *, at: float) -> tuple[ZoneProblem, ...]:
 def _authorities(state: ZoneState, at: float) -> Iterator[ZoneProblem]:
     for one in state.authorities:
         name = one.authority.name
+        # A new intermediate below a root that ends would last no longer.
+        do = "Rotate its root" if one.ends_with_root else "Rotate it"
+        do += ", or upload its successor, and give clients new certificates."
         if at > one.expires_at:
             yield _about(
                 one,
                 "authority-expired",
                 grave=True,
                 what=f"The CA {name} expired on {_day(one.expires_at)}: it verifies nobody.",
-                do="Rotate it, or upload its successor, and give clients new certificates.",
+                do=do,
             )
         elif at > one.expires_at - AUTHORITY_DAYS * DAY:
             yield _about(
@@ -84,7 +87,7 @@ def _authorities(state: ZoneState, at: float) -> Iterator[ZoneProblem]:
                 "authority-expires-soon",
                 grave=False,
                 what=f"The CA {name} expires on {_day(one.expires_at)}.",
-                do="Rotate it, or upload its successor, and give clients new certificates.",
+                do=do,
             )
         if one.crl_until is not None and at > one.crl_until:
             yield _about(

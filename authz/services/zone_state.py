@@ -58,12 +58,15 @@ class AuthorityStanding:
 
     Args:
         expires_at: when the first of its certificates does that are not of before a rotation.
+        ends_with_root: whether that is because the root above what issues ends, so that another
+            intermediate below it would last no longer.
         crl_until: until when its latest CRLs are good, None where it signs none.
         is_asked_for: whether a host of the zone asks for it.
     """
 
     authority: Authority
     expires_at: float
+    ends_with_root: bool
     crl_until: float | None
     is_asked_for: bool
 
@@ -207,9 +210,7 @@ def _authorities(session: Session, zone: Zone, asked: set[str]) -> tuple[Authori
         if one.zone_id != zone.id and one.id not in asked:
             continue
         certificates = [
-            each
-            for each in session.authorities.certificates(one.id)
-            if each.role is not CertificateRole.PREVIOUS
+            each for each in session.authorities.certificates(one.id) if not each.role.is_of_before
         ]
         ids = {each.id for each in certificates}
         until = [
@@ -217,10 +218,16 @@ def _authorities(session: Session, zone: Zone, asked: set[str]) -> tuple[Authori
             for crl in heads
             if crl.certificate_id in ids and crl.kind in (COMPLETE, DELTA)
         ]
+        expires_at = min((each.not_after for each in certificates), default=math.inf)
+        roots = [
+            each for each in certificates if each.key_id and each.role is CertificateRole.TRUSTED
+        ]
         found.append(
             AuthorityStanding(
                 authority=one,
-                expires_at=min((each.not_after for each in certificates), default=math.inf),
+                expires_at=expires_at,
+                # What is issued below a root lasts whole days.
+                ends_with_root=any(each.not_after < expires_at + 86_400 for each in roots),
                 crl_until=min(until, default=None),
                 is_asked_for=one.id in asked,
             )

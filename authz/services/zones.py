@@ -79,7 +79,7 @@ def add_zone(
 ) -> MadeZone:
     """The same in a transaction of the caller's, for a name that is normalised."""
     before = _owner_until_now(session, wanted)
-    losses = _protections(session, wanted, before)
+    losses = protections(session, wanted, before)
     if losses:
         _check_losses(losses, wanted, before, force=force, within=within)
     zone = Zone(
@@ -113,7 +113,7 @@ def losses_by(
     wanted = normalise_zone_name(name)
     with store.read() as session:
         before = _owner_until_now(session, wanted)
-        losses = _protections(session, wanted, before)
+        losses = protections(session, wanted, before)
         if losses:
             _check_losses(losses, wanted, before, force=True, within=within)
     return losses
@@ -146,24 +146,30 @@ def _owner_until_now(session: Session, wanted: str) -> Zone:
     return before
 
 
-def _protections(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:
+def protections(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:
     """What protects the names of a zone that is not there yet, and would count no more.
 
     Which names a rule is about is not looked into: any that blocks may be about these.
     """
-    found = [
+    hosts = (
         f"{host} of the zone {before.name} answers for them"
         for host in sorted({one.hostname for one in session.hosts.all(before.id)})
         if host.startswith("*.") and is_below(wanted, host.removeprefix("*."))
-    ]
-    rules = [ref_of(rule) for rule in rules_of(session, before).rules if blocks(rule)]
+    )
+    return (*hosts, *rule_protections(session, before))
+
+
+def rule_protections(session: Session, zone: Zone) -> tuple[str, ...]:
+    """What of a zone blocks requests: rules, and what it does where none decides."""
+    found: list[str] = []
+    rules = [ref_of(rule) for rule in rules_of(session, zone).rules if blocks(rule)]
     if rules:
         more = f" and {len(rules) - _TOLD} more" if len(rules) > _TOLD else ""
         found.append(
-            f"rules of the zone {before.name} block requests: {', '.join(rules[:_TOLD])}{more}"
+            f"rules of the zone {zone.name} block requests: {', '.join(rules[:_TOLD])}{more}"
         )
-    if before.default_action == DefaultAction.BLOCK:
-        found.append(f"the zone {before.name} blocks what no rule decides")
+    if zone.default_action == DefaultAction.BLOCK:
+        found.append(f"the zone {zone.name} blocks what no rule decides")
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, exc, exists, func, not_, or_, select, text
+from sqlalchemy import and_, exc, exists, func, not_, select, text
 
 from authz.store.access_tables import audit_log, tokens
 from authz.store.causes import is_damage
@@ -232,7 +232,8 @@ def _keys(connection: Connection) -> Iterator[Finding]:
         select(table.c.id)
         .join(authorities, authorities.c.id == table.c.authority_id)
         .where(
-            or_(table.c.role == "issuing", table.c.role == "previous"),
+            # Also a root of before: its CRLs are signed until it goes.
+            table.c.role.in_(("issuing", "previous", "previous_root")),
             table.c.key_id.is_(None),
             authorities.c.kind == "managed",
         )

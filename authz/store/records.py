@@ -30,14 +30,21 @@ class AuthorityStatus(StrEnum):
 class CertificateRole(StrEnum):
     """What a certificate does for its authority.
 
-    `issuing` signs; `previous` did until a rotation and is trusted until it goes; `trusted` is an
-    anchor or intermediate; `chain` is trusted as well and sent along with what is issued.
+    `issuing` signs; `previous` did until a rotation and is trusted until it goes; `previous_root`
+    stands above such a one, and was followed itself; `trusted` is an anchor or intermediate;
+    `chain` is trusted as well and sent along with what is issued.
     """
 
     ISSUING = "issuing"
     PREVIOUS = "previous"
+    PREVIOUS_ROOT = "previous_root"
     TRUSTED = "trusted"
     CHAIN = "chain"
+
+    @property
+    def is_of_before(self) -> bool:
+        """Whether another certificate has taken its place."""
+        return self in (CertificateRole.PREVIOUS, CertificateRole.PREVIOUS_ROOT)
 
 
 class CertificateStatus(StrEnum):

@@ -110,8 +110,9 @@ authority_certificates: Final = Table(
     identifier(primary_key=True),
     Column("authority_id", Id, ForeignKey("authorities.id", ondelete="CASCADE"), nullable=False),
     Column("position", Integer, nullable=False),
-    # issuing: signs; previous: was issuing, still trusted; trusted: an anchor or intermediate;
-    # chain: sent along with what is issued, trusted as a part of the path.
+    # issuing: signs; previous: was issuing, still trusted; previous_root: the root above such a
+    # one, followed by another; trusted: an anchor or intermediate; chain: sent along with what is
+    # issued, trusted as a part of the path.
     Column("role", CheckedText(16), nullable=False),
     Column("key_id", Id, ForeignKey("keys.id"), nullable=True),
     Column("der", LargeBinary, nullable=False),

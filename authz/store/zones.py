@@ -6,11 +6,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from authz.store.records import Account, Zone
 from authz.store.rows import columns_of, record_of, values_of
-from authz.store.tables import accounts, zones
+from authz.store.tables import (
+    accounts,
+    certificate_counts,
+    issuance_requests,
+    rule_drafts,
+    ruleset_versions,
+    rulesets,
+    zones,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -53,6 +61,18 @@ class Zones:
         """Keep a zone's settings as they are in `zone`."""
         values = values_of(zone, but=("id", "account_id", "created_at"))
         self._connection.execute(update(zones).where(zones.c.id == zone.id).values(values))
+
+    def remove(self, zone_id: str) -> None:
+        """Remove a zone with its rulesets, drafts and counts.
+
+        The caller has made sure that nothing else refers to it: hosts, authorities, lists.
+        """
+        connection = self._connection
+        own = select(rulesets.c.id).where(rulesets.c.zone_id == zone_id)
+        connection.execute(delete(ruleset_versions).where(ruleset_versions.c.ruleset_id.in_(own)))
+        for table in (rulesets, rule_drafts, certificate_counts, issuance_requests):
+            connection.execute(delete(table).where(table.c.zone_id == zone_id))
+        connection.execute(delete(zones).where(zones.c.id == zone_id))
 
     def all(self) -> list[Zone]:
         """Every zone, the oldest first."""

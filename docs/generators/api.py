@@ -115,8 +115,8 @@ _DIFFERENCES = (
         "a condition by address would judge the proxy in front",
     ),
     (
-        "`DELETE /zones/ID` is refused",
-        "what a zone has issued and decided would have no owner",
+        "`DELETE /zones/ID` is refused while hosts, CAs, rules, lists or tokens are the zone's own",
+        "what they protect would be open; the answer names them",
     ),
     (
         "`POST /accounts` is refused",

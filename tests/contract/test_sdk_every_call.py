@@ -76,9 +76,10 @@ def zones(server: SdkServer) -> Story:
     with pytest.raises(cloudflare.BadRequestError, match="paused"):
         yield "zones.edit", {**here, "paused": True}
     assert (yield "zones.edit", {**here, "paused": False}) == made
-    with pytest.raises(cloudflare.BadRequestError, match="a zone cannot be removed"):
-        yield "zones.delete", here
     assert (yield "zones.get", here) == made
+    assert (yield "zones.delete", here).id == made.id
+    with pytest.raises(cloudflare.NotFoundError):
+        yield "zones.get", here
 
 
 def accounts(server: SdkServer) -> Story:

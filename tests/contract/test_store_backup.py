@@ -22,6 +22,7 @@ from authz.store.metadata import metadata
 from authz.store.records import (
     AuditEntry,
     AuthorityKind,
+    CertificateRole,
     CertificateStatus,
     HostAssociation,
     IssuanceRequest,
@@ -513,11 +514,13 @@ def test_what_a_check_finds(full: Store, statement: Any, where: str, message: st
     )
 
 
-def test_a_signing_certificate_without_a_key_is_found(full: Store) -> None:
+@pytest.mark.parametrize("role", ["issuing", "previous", "previous_root"])
+def test_a_signing_certificate_without_a_key_is_found(full: Store, role: str) -> None:
     with full.write() as session:
         of = session.authorities.all()[0]
         assert of.kind is AuthorityKind.MANAGED
-        session.authorities.add_certificate(authority_certificate(of.id, "keyless"))
+        keyless = authority_certificate(of.id, "keyless", role=CertificateRole(role))
+        session.authorities.add_certificate(keyless)
 
     (finding,) = check(full)
     assert finding.message == "it signs, but has no key"

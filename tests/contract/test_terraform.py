@@ -110,8 +110,19 @@ def test_a_zone(server: SdkServer, provider: Provider) -> None:
     assert provider.result("GET", f"{found}&page=2") == []
 
 
-def test_a_zone_stays_when_it_is_destroyed(provider: Provider, zone: Zone) -> None:
-    with pytest.raises(RefusedError, match="a zone cannot be removed") as caught:
+def test_a_zone_that_is_empty_is_destroyed(provider: Provider, zone: Zone) -> None:
+    zone.destroy(provider)
+
+    with pytest.raises(RefusedError) as caught:
+        zone.read(provider)
+    # The provider takes it out of the state.
+    assert caught.value.status == 404
+
+
+def test_the_zone_default_stays_when_it_is_destroyed(server: SdkServer, provider: Provider) -> None:
+    (found,) = provider.result("GET", "/zones?name=default")
+    zone = Zone(account_id=server.account_id, name="default", id=found["id"])
+    with pytest.raises(RefusedError, match="the zone default has every host") as caught:
         zone.destroy(provider)
 
     assert caught.value.status == 400

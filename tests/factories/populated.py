@@ -41,10 +41,18 @@ class World:
         self.store = store
         self.encryption = KeyEncryption.from_key_file(bytes(range(32)))
 
-    def ca(self, name: str = "Acme", zone: str = "default") -> KnownAuthority:
+    def ca(
+        self, name: str = "Acme", zone: str = "default", *, intermediate: bool = False
+    ) -> KnownAuthority:
         """A new embedded CA."""
         return create_authority(
-            self.store, name, zone=zone, encryption=self.encryption, actor="test", at=time.time()
+            self.store,
+            name,
+            zone=zone,
+            intermediate=intermediate,
+            encryption=self.encryption,
+            actor="test",
+            at=time.time(),
         )
 
     def protect(self, hostname: str = HOST, authority: str = "Acme") -> None:

@@ -11,10 +11,11 @@ from authz.api.models.zones import Named
 
 
 class AuthorityCertificateObject(BaseModel):
-    """A certificate of an authority; `previous` ones signed before a rotation."""
+    """A certificate of an authority; `previous` ones signed before a rotation, and a
+    `previous_root` stands above such a one."""
 
     id: str
-    role: Literal["issuing", "previous", "trusted", "chain"]
+    role: Literal["issuing", "previous", "previous_root", "trusted", "chain"]
     certificate: str
     subject: str
     issuer: str

@@ -102,3 +102,9 @@ class ZoneChange(BaseModel):
     def others(self) -> dict[str, Any]:
         """What else was given."""
         return self.__pydantic_extra__ or {}
+
+
+class ZoneId(BaseModel):
+    """A zone that is no more."""
+
+    id: str

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query
 
 from authz.api.calls import Call, Caller, user_call, zone_call
 from authz.api.envelope import Envelope, Paged, ok, page_of
-from authz.api.models.zones import NewZone, ZoneChange, ZoneObject, ZoneQuery
+from authz.api.models.zones import NewZone, ZoneChange, ZoneId, ZoneObject, ZoneQuery
 from authz.api.problems import INVALID_REQUEST, LOOSENED, pointer_of, problem
 from authz.api.refusals import all_refused, placed, refused
 from authz.services.accounts import get_account
 from authz.services.permissions import Level, Resource
 from authz.services.representation import zone_object
+from authz.services.zone_removal import remove_zone
 from authz.services.zones import change_zone, create_zone, list_zones
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _FIXED: Final = {"paused": False, "type": "full"}
 
 #: Cloudflare's, with why it cannot be set.
 _REFUSED: Final = {
+    "name": "it has no call at Cloudflare, and here only a command: authz zone rename",
     "paused": "a zone that is not to be enforced has no rules: disable them",
     "plan": "there are no plans",
     "type": "every zone is full: nobody's DNS is looked at",
@@ -130,13 +132,11 @@ def change(
     return ok(_object(changed, get_account(call.store)))
 
 
-@router.delete("/zones/{zone_id}", response_model=Envelope[ZoneObject])
-def delete(_call: Annotated[Call, zone_call(Resource.ZONES, Level.WRITE)]) -> dict[str, Any]:
-    """Refused: what a zone has issued and decided would have no owner any more."""
-    raise refused(
-        "a zone cannot be removed: certificates, authorities and the audit log name it; "
-        "without hostnames and rules it has no effect"
-    )
+@router.delete("/zones/{zone_id}", response_model=Envelope[ZoneId])
+def delete(call: Annotated[Call, zone_call(Resource.ZONES, Level.WRITE)]) -> dict[str, Any]:
+    """Remove a zone that has no hosts, CAs, rules, lists or tokens of its own."""
+    remove_zone(call.store, call.zone_id, actor=call.actor, at=call.at)
+    return ok({"id": call.zone_id})
 
 
 def _fits(query: ZoneQuery, zone: Zone, account: Account) -> bool:

@@ -192,7 +192,8 @@ def _authority(certificate: Certificate, where: str, at: float) -> Iterator[Find
             id="authority-expires-soon",
             where=where,
             what=f"{subject} expires on {certificate.not_after}",
-            do="add its successor to trust now (authz ca rotate), and issue new certificates",
+            do="add its successor to trust now (authz ca rotate, with --root for a root above an "
+            "intermediate), and issue new certificates",
         )
 
 

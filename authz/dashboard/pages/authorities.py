@@ -142,6 +142,9 @@ def page(
         state=state,
         certificates=certificates,
         previous=[one for one in certificates if one.record.role is CertificateRole.PREVIOUS],
+        previous_roots=[
+            one for one in certificates if one.record.role is CertificateRole.PREVIOUS_ROOT
+        ],
         crls=crl_rows(view, certificates, state.crls) if view.is_embedded else [],
         fetched=[] if view.is_embedded else fetched_crls(viewer.backend.fetched, view.known),
         publication_url=url,

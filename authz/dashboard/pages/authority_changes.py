@@ -36,6 +36,7 @@ from authz.services.authority_state import authority_state
 from authz.services.crls import sign_crl
 from authz.services.permissions import Level
 from authz.services.revocation import UNSPECIFIED, restore_serial, revoke_serial
+from authz.services.root_rotation import has_root_above, retire_previous_root, rotate_root
 from authz.store.records import CertificateRole
 
 if TYPE_CHECKING:
@@ -165,7 +166,8 @@ def rotate(view: Writer, form: Posted) -> Response:
     try:
         years = form.number("years", 0)
         kind = form.text("kind")
-        rotate_authority(
+        follow = rotate_root if form.checked("root") else rotate_authority
+        follow(
             viewer.store,
             view.authority.id,
             kind=parse_key_kind(kind) if kind else None,
@@ -205,6 +207,29 @@ def retire(view: Writer, form: Posted) -> Response:
     except _TOLD as error:
         return _retirement(view, error)
     return viewer.go(view.address, "What it was before its rotations is trusted no more.")
+
+
+@router.get("/zones/{zone_id}/authorities/{authority_id}/retire-root")
+def ask_to_retire_root(view: Writer) -> Response:
+    """What happens to what stands below the previous roots."""
+    return _retirement(view, of_root=True)
+
+
+@router.post("/zones/{zone_id}/authorities/{authority_id}/retire-root")
+def retire_root(view: Writer, form: Posted) -> Response:
+    """Trust the roots that it had before no more."""
+    viewer = view.viewer
+    try:
+        retire_previous_root(
+            viewer.store,
+            view.authority.id,
+            force=form.checked("force"),
+            actor=viewer.actor,
+            at=viewer.at,
+        )
+    except _TOLD as error:
+        return _retirement(view, error, of_root=True)
+    return viewer.go(view.address, "The root that it had before is trusted no more.")
 
 
 @router.get("/zones/{zone_id}/authorities/{authority_id}/delete")
@@ -252,13 +277,15 @@ def _rotation(view: AuthorityView, error: AuthzError | None = None) -> Response:
         authority=view.authority,
         issuing=None if issuing is None else shown(issuing),
         kinds=list(KeyKind),
+        may_rotate_root=has_root_above(view.known),
     )
 
 
-def _retirement(view: AuthorityView, error: AuthzError | None = None) -> Response:
-    previous = [
-        shown(one) for one in view.known.certificates if one.role is CertificateRole.PREVIOUS
-    ]
+def _retirement(
+    view: AuthorityView, error: AuthzError | None = None, *, of_root: bool = False
+) -> Response:
+    role = CertificateRole.PREVIOUS_ROOT if of_root else CertificateRole.PREVIOUS
+    previous = [shown(one) for one in view.known.certificates if one.role is role]
     return view.viewer.page(
         "authorities/retire.html",
         status=200 if error is None else 400,
@@ -266,6 +293,7 @@ def _retirement(view: AuthorityView, error: AuthzError | None = None) -> Respons
         view=view,
         authority=view.authority,
         previous=previous,
+        of_root=of_root,
         may_force=isinstance(error, ConflictError),
     )
 

@@ -202,7 +202,7 @@ def test_a_damaged_database_says_nothing_of_tokens_and_cas(
     said = json.loads(out)
     assert (said["compared"], said["database_compared"]) == (True, False)
     assert [one["serial_number"] for one in said["revoked_since"]] == ["0abc"]
-    assert "nothing here knows which tokens, CAs and hosts ended after the backup" in err
+    assert "which hosts were taken from a CA after the backup: all of them count again" in err
     assert "authz incident tokens" in err
     assert "such a certificate is accepted again" not in err
 
@@ -235,9 +235,12 @@ def test_hosts_that_ask_again_are_named(kept: Path, capsys: pytest.CaptureFixtur
     assert _ends("db", "restore", "hosts.db", "--replace", "--yes") == 0
 
     err = capsys.readouterr().err
-    assert "hosts ask again for an authority that was taken from them since: h00.example.com" in err
+    assert "hosts ask again for a CA that was taken from them since the backup: h00.exam" in err
     assert "h09.example.com for Acme and 2 more" in err
-    assert "Acme trusts a certificate again that was removed: " in err
+    assert (
+        "the CA Acme trusts a certificate again that was removed since the backup: SHA-256 " in err
+    )
+    assert "authz ca show Acme says what it is; authz ca rotate and authz ca retire" in err
     assert "if its key leaked: authz incident distrust Acme" in err
     assert "nothing here knows" not in err
 
@@ -266,7 +269,7 @@ def test_a_store_of_another_installation_is_told_of(
     assert said["revoked_since"] == []
     assert "what was replaced is of another store, or came from another backup" in err
     assert "such a certificate is accepted again" in err
-    assert "nothing here knows which tokens, CAs and hosts ended after the backup" in err
+    assert "which hosts were taken from a CA after the backup: all of them count again" in err
 
 
 def test_a_move_to_another_database_says_what_its_page_shows(

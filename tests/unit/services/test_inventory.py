@@ -10,6 +10,7 @@ from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import rotate_authority
 from authz.services.inventory import take_inventory
 from authz.services.revocation import revoke_certificate
+from authz.services.root_rotation import rotate_root
 from authz.services.zones import create_zone
 from tests.factories.pki import AT, root
 from tests.unit.services.conftest import DAY
@@ -90,3 +91,11 @@ def test_when_authorities_expire(world: World) -> None:
 
     assert found["Acme"] == known.issuing.not_after > first.not_after
     assert set(found) == {"Acme", "Theirs"}
+
+
+def test_a_root_of_before_a_rotation_does_not_count(world: World) -> None:
+    ends = world.ca(intermediate=True, days=30).certificates[0].not_after
+    assert take_inventory(world.store, AT).authorities == {"Acme": ends}
+    rotate_root(world.store, "Acme", encryption=world.encryption, actor="t", at=AT)
+
+    assert take_inventory(world.store, AT).authorities["Acme"] > AT + 3000 * DAY

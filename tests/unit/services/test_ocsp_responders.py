@@ -15,6 +15,7 @@ from authz.services.authorities import get_authority
 from authz.services.authority_lifecycle import delete_authority, rotate_authority
 from authz.services.ocsp_responders import VALIDITY_SECONDS, OcspReply, OcspResponders, try_later
 from authz.services.revocation import restore_certificate, revoke_certificate, revoke_serial
+from authz.services.root_rotation import retire_previous_root, rotate_root
 from authz.store.records import CertificateRole
 from tests.factories.issuing import issue_client
 from tests.factories.ocsp import question
@@ -253,3 +254,23 @@ def test_a_number_is_good_under_the_key_that_signed_it(
 
     assert _about(world, responders, old, serial) == ("good",)
     assert _about(world, responders, new, serial) == ("unknown",)
+
+
+def test_both_roots_answer_for_what_stands_below_them_until_one_goes(
+    world: World, responders: OcspResponders
+) -> None:
+    world.ca(intermediate=True)
+    given = {"encryption": world.encryption, "actor": "t", "at": AT}
+    old, old_root, new, new_root = map(
+        _read, rotate_root(world.store, "Acme", **given).certificates
+    )
+    _renew(world, responders)
+
+    for below, above in ((old, old_root), (new, new_root)):
+        reply = _ask(world, responders, below, above)
+        assert _status(reply, below, above) is CertStatus.GOOD
+    assert _about(world, responders, new_root, old.serial_number) == ("unknown",)
+    retire_previous_root(world.store, "Acme", actor="t", at=AT)
+    _renew(world, responders)
+    assert _about(world, responders, old_root, old.serial_number) == ("unauthorized",)
+    assert _about(world, responders, new_root, new.serial_number) == ("good",)

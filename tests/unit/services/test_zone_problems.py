@@ -46,6 +46,7 @@ def _standing(**changes: Any) -> AuthorityStanding:
     values = {
         "authority": one,
         "expires_at": AT + 1000 * DAY,
+        "ends_with_root": False,
         "crl_until": AT + DAY,
         "is_asked_for": True,
     }
@@ -81,6 +82,20 @@ def test_authorities_that_expire_and_crls_that_are_stale(
     assert problem.place is Place.AUTHORITY
     assert problem.object_id == state.authorities[0].authority.id
     assert "Acme" in problem.what
+
+
+@pytest.mark.parametrize("expires_at", [AT - 1, AT + 29 * DAY])
+@pytest.mark.parametrize(
+    ("ends_with_root", "expected"), [(True, "Rotate its root, "), (False, "Rotate it, ")]
+)
+def test_what_ends_with_its_root_needs_another_root(
+    expires_at: float, ends_with_root: bool, expected: str
+) -> None:
+    one = _standing(expires_at=expires_at, ends_with_root=ends_with_root)
+
+    (problem,) = problems_of(replace(FINE, authorities=(one,)), at=AT)
+
+    assert problem.do.startswith(expected)
 
 
 @pytest.mark.parametrize(

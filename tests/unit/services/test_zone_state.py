@@ -13,6 +13,7 @@ from authz.services.activity import keep_activity
 from authz.services.context import account_of
 from authz.services.crls import sign_crl
 from authz.services.hosts import add_host
+from authz.services.root_rotation import rotate_root
 from authz.services.rulesets import replace_rules
 from authz.services.zone_state import RuleStanding, ZoneState, zone_state
 from authz.services.zones import change_zone, create_zone
@@ -195,3 +196,20 @@ def test_hosts_that_no_rule_is_about(world: World) -> None:
     assert _state(world.store).unprotected == ("shop.example.com",)
     change_zone(world.store, "default", default_action="block", actor="t", at=AT)
     assert _state(world.store).unprotected == ()
+
+
+def test_whether_an_authority_ends_with_its_root(world: World) -> None:
+    world.ca("Long", intermediate=True)
+    world.ca("Root")
+    ends = world.ca("Short", intermediate=True, days=30).certificates[0].not_after
+
+    def standing(name: str) -> tuple[float, bool]:
+        found = {one.authority.name: one for one in _state(world.store).authorities}
+        return found[name].expires_at, found[name].ends_with_root
+
+    assert standing("Short") == (ends, True)
+    assert [standing(name)[1] for name in ("Long", "Root")] == [False, False]
+    rotate_root(world.store, "Short", encryption=world.encryption, actor="t", at=AT)
+    # The old ones do not count any more.
+    assert standing("Short")[0] > ends
+    assert not standing("Short")[1]

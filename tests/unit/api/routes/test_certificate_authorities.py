@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from authz.demo.pki import make_root
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
+from authz.services.root_rotation import rotate_root
 from authz.services.zones import create_zone
 
 if TYPE_CHECKING:
@@ -48,3 +49,15 @@ def test_status_expiry_and_rotation_show(api: Bench) -> None:
     assert (previous["role"], issuing["role"]) == ("previous", "issuing")
     assert one["expires_on"] == issuing["expires_on"]
     assert "private_key" not in str(one).replace("has_private_key", "")
+
+
+def test_a_rotation_of_the_root_shows(api: Bench) -> None:
+    known = api.world.ca("first", intermediate=True)
+    rotate_root(api.store, "first", encryption=api.world.encryption, actor="test", at=api.now)
+
+    one = api.result("GET", f"{PATH}/{known.authority.id}")
+
+    roles = [each["role"] for each in one["certificates"]]
+    assert roles == ["previous", "previous_root", "issuing", "trusted"]
+    assert all(each["has_private_key"] for each in one["certificates"])
+    assert one["expires_on"] == one["certificates"][2]["expires_on"]

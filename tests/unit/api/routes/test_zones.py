@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authz.services.authority_lifecycle import delete_authority
 from authz.services.permissions import ACCOUNT_WIDE, EVERY_ZONE, Grant, Level, Resource
 
 if TYPE_CHECKING:
@@ -178,9 +179,28 @@ def test_what_a_zone_does_not_have_is_refused_by_name(api: Bench) -> None:
     api.errors(400, "PATCH", "/zones/{zone}", json={"upstream_headers": ["x"]})
 
 
-def test_a_zone_is_not_removed(api: Bench) -> None:
-    (error,) = api.errors(400, "DELETE", "/zones/{zone}")
+def test_its_name_is_changed_by_the_command_alone(api: Bench) -> None:
+    (error,) = api.errors(400, "PATCH", "/zones/{zone}", json={"name": "example.org"})
 
-    assert "cannot be removed" in error["message"]
+    assert error["source"]["pointer"] == "/name"
+    assert "authz zone rename" in error["message"]
+
+
+def test_a_zone_is_removed_when_it_is_empty(api: Bench) -> None:
+    made = api.result("POST", "/zones", json={"name": "example.com"})
+    path = f"/zones/{made['id']}"
+    api.world.ca("Acme", zone="example.com")
+    (error,) = api.errors(400, "DELETE", path)
+    assert error["message"].startswith("the zone example.com is not empty: 1 CA (Acme)")
+    delete_authority(api.store, "Acme", actor="test", at=api.now)
+
+    assert api.result("DELETE", path) == {"id": made["id"]}
+
+    api.errors(404, "GET", path)
+    with api.store.read() as session:
+        entry = session.audit.latest(most=1)[0]
+    assert (entry.action, entry.object_id) == ("zone.remove", made["id"])
+    (error,) = api.errors(400, "DELETE", "/zones/{zone}")
+    assert "the zone default has every host" in error["message"]
     reader = api.token_for([Grant(resource=Resource.ZONES, level=Level.READ, place=api.zone_id)])
     api.errors(403, "DELETE", "/zones/{zone}", token=reader)

@@ -19,6 +19,7 @@ from authz.services.backend import Backend
 from authz.services.crls import sign_crl
 from authz.services.permissions import EVERYTHING, Resource
 from authz.services.revocation import revoke_serial
+from authz.services.root_rotation import rotate_root
 from authz.sources.fetched import FetchedFiles, Header, Stored
 from tests.factories.dashboard import READ_ONLY
 from tests.factories.issuing import issuing, root
@@ -105,6 +106,24 @@ def test_a_rotated_one_says_what_that_means(visitor: Visitor, acme: KnownAuthori
     assert "What the previous key issued stays good" in page
     assert "Before a rotation" in page
     assert page.count("Sign now") == 2
+
+
+def test_one_whose_root_was_rotated_says_what_that_means(visitor: Visitor) -> None:
+    world = visitor.bench.world
+    below = world.ca("Below", intermediate=True)
+    given = {"encryption": world.encryption, "actor": "test"}
+    assert "Its root was rotated" not in visitor.get(_page(below))
+    rotate_root(world.store, "Below", at=visitor.bench.now, **given)
+
+    page = visitor.get(_page(below))
+
+    assert "What stands below the previous root stays good" in page
+    assert "Root before a rotation" in page
+    assert _page(below, "/retire-root") in page
+    assert "Root rotated" in page
+    # All four go on signing.
+    assert page.count("Sign now") == 4
+    assert "retire-root" not in visitor.as_reader().get(_page(below))
 
 
 def test_how_fresh_its_crls_are_is_told(visitor: Visitor, acme: KnownAuthority) -> None:

@@ -201,6 +201,45 @@ def test_retiring_is_refused_while_certificates_are_out_and_can_be_forced(
     assert len(_now(visitor, acme).certificates) == 1
 
 
+def test_its_root_is_rotated_and_the_previous_one_is_retired(
+    visitor: Visitor, acme: KnownAuthority
+) -> None:
+    world = visitor.bench.world
+    below = world.ca("Below", intermediate=True)
+    world.issue("alice", authority="Below")
+    assert 'name="root"' not in visitor.get(_page(acme, "/rotate"))
+    assert 'name="root"' in visitor.get(_page(below, "/rotate"))
+    assert "It has no root of before a rotation" in visitor.get(_page(below, "/retire-root"))
+    visitor.bench.now += 60
+
+    visitor.post(_page(below, "/rotate"), {"root": "yes", "years": "3"})
+
+    assert [one.role for one in _now(visitor, below).certificates] == [
+        CertificateRole.PREVIOUS,
+        CertificateRole.PREVIOUS_ROOT,
+        CertificateRole.ISSUING,
+        CertificateRole.TRUSTED,
+    ]
+    assert _last(visitor) == ("authority.rotate_root", "token test")
+    page = visitor.get(_page(below, "/retire-root"))
+    assert "nobody verifies them" in page
+    assert "with what issued below it" in page
+    assert 'name="force"' not in page
+    refused = visitor.post(_page(below, "/retire-root"), status=400).text
+    assert "1 certificate below the root of before" in refused
+    assert 'name="force"' in refused
+    visitor.post(_page(below, "/retire-root"), {"force": "yes"})
+    assert len(_now(visitor, below).certificates) == 2
+    assert _last(visitor) == ("authority.retire_root", "token test")
+
+
+def test_where_no_root_stands_above_none_is_rotated(visitor: Visitor, acme: KnownAuthority) -> None:
+    page = visitor.post(_page(acme, "/rotate"), {"root": "yes"}, 400).text
+
+    assert "issues by its root itself" in page
+    assert len(_now(visitor, acme).certificates) == 1
+
+
 def test_one_that_nothing_uses_is_deleted(
     visitor: Visitor, acme: KnownAuthority, partner: KnownAuthority
 ) -> None:
@@ -249,13 +288,23 @@ def test_keys_that_cannot_be_opened_are_the_operators_business(
 
 @pytest.mark.parametrize(
     "name",
-    ["name", "status", "revocation", "revoked", "crls", "rotate", "retire", "delete"],
+    [
+        "name",
+        "status",
+        "revocation",
+        "revoked",
+        "crls",
+        "rotate",
+        "retire",
+        "retire-root",
+        "delete",
+    ],
 )
 def test_a_reader_can_do_none_of_it(visitor: Visitor, acme: KnownAuthority, name: str) -> None:
     reader = visitor.as_reader()
 
     reader.post(_page(acme, f"/{name}"), {"name": "x", "status": "retired"}, 403)
-    if name in ("rotate", "retire", "delete"):
+    if name in ("rotate", "retire", "retire-root", "delete"):
         reader.get(_page(acme, f"/{name}"), 403)
     assert _now(visitor, acme) == acme
 
