@@ -90,8 +90,8 @@ bench-store: setup ## a million certificates: list, search, count, revoke; a nod
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check
 	$(BIN)/python benchmarks/event_pages.py --check
-fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
-	$(BIN)/python tests/fuzz/run.py
+fuzz: setup ## targets guided by coverage, and the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 1200)
+	$(BIN)/python -m tests.fuzz.run
 attack: setup .venv-xds/.installed .system-packages ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered
 	$(BIN)/python -m tests.attack.run
 
