@@ -31,7 +31,7 @@ class Apps:
     def __init__(self) -> None:
         directory = Path(tempfile.mkdtemp(prefix="authz-fuzz-"))
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
-        store = open_store("sqlite", directory)
+        self.store = store = open_store("sqlite", directory)
         encryption = KeyEncryption.from_key_file(bytes(range(32)))
         backend = Backend(store=lambda: store, encryption=lambda: encryption)
         self.api = create_api(backend)
@@ -47,10 +47,16 @@ class Apps:
         return path.replace("{zone}", self.zone_id).replace("{account}", self.account_id)
 
     def ask(
-        self, app: ASGIApp, method: str, path: str, headers: Headers, body: bytes = b""
+        self,
+        app: ASGIApp,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: bytes = b"",
+        query: bytes = b"",
     ) -> tuple[int, Headers, bytes]:
         """One request: status, headers and body of the answer."""
-        return self._runner.run(_ask(app, method, path, headers, body))
+        return self._runner.run(_ask(app, method, path, headers, body, query))
 
     def signed_in(self) -> bytes:
         """The secret of a new session."""
@@ -63,7 +69,7 @@ class Apps:
 
 
 async def _ask(
-    app: ASGIApp, method: str, path: str, headers: Headers, body: bytes
+    app: ASGIApp, method: str, path: str, headers: Headers, body: bytes, query: bytes
 ) -> tuple[int, Headers, bytes]:
     sent: list[Message] = []
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -82,7 +88,7 @@ async def _ask(
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query,
         "root_path": "",
         "headers": headers,
         "client": ("127.0.0.1", 1),
