@@ -33,11 +33,12 @@ test: setup .venv-xds/.installed .venv-docs/.installed .system-packages check ##
 	$(BIN)/coverage report --fail-under=95 | tail -1
 
 ##@ Quality
-check: setup ## format, lint, types, imports, generated files
+check: setup ## format, lint, types, imports, licences and pins of what comes along, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/dependencies.py
 	$(MAKE) --no-print-directory protos
 	git diff --exit-code -- authz/pb
 	$(BIN)/python -m envoy.generate --check
