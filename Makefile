@@ -35,11 +35,12 @@ test: setup .venv-xds/.installed .venv-docs/.installed .system-packages check ##
 	$(BIN)/coverage report --fail-under=95 | tail -1
 
 ##@ Quality
-check: setup ## format, lint, types, imports, generated files
+check: setup ## format, lint, types, imports, licences and pins of what comes along, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/dependencies.py
 	$(MAKE) --no-print-directory protos
 	git diff --exit-code -- authz/pb
 	$(BIN)/python -m envoy.generate --check
@@ -94,8 +95,8 @@ bench-store: setup ## a million certificates: list, search, count, revoke; a nod
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check
 	$(BIN)/python benchmarks/event_pages.py --check
-fuzz: setup ## the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 600)
-	$(BIN)/python tests/fuzz/run.py
+fuzz: setup ## targets guided by coverage, and the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 1200)
+	$(BIN)/python -m tests.fuzz.run
 attack: setup .venv-xds/.installed .system-packages ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered
 	$(BIN)/python -m tests.attack.run
 

@@ -27,6 +27,7 @@ from generators.expression_commands import expression_commands_page
 from generators.findings import findings_page
 from generators.language import fields_page, functions_page, operators_page
 from generators.performance import performance_page
+from generators.privileges import privileges_page
 from generators.rules_language import rules_language_page
 from generators.schemas import policy_schema, settings_schema
 from pydantic import BaseModel
@@ -235,6 +236,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "../explanation/capacity.md": lambda: _MEASURED + capacity_page(),
     "api.md": lambda: _GENERATED + api_page(),
     "openapi.json": openapi_json,
+    "privileges.md": lambda: _GENERATED + privileges_page(),
     "decision-log.md": lambda: _GENERATED + decision_log_page(),
     "decision-log.schema.json": decision_log_schema,
     "findings.md": lambda: _GENERATED + findings_page(),

@@ -22,6 +22,7 @@ from authz.services.authentication import check_still
 from authz.services.backend import Backend
 from authz.services.context import account_of
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Principal, Resource, group_for
+from authz.services.privileges import Of, Privilege, needing
 
 if TYPE_CHECKING:
     from authz.store.engine import Store
@@ -156,7 +157,7 @@ def zone_call(resource: Resource, level: Level) -> Any:
     def check(request: Request, zone_id: ZoneId, call: Caller) -> Call:
         return call_of_zone(request, zone_id, call, resource, level)
 
-    return Depends(check)
+    return Depends(needing(check, Privilege(resource=resource, level=level, of=Of.ZONE)))
 
 
 def account_call(resource: Resource, level: Level) -> Any:
@@ -165,7 +166,7 @@ def account_call(resource: Resource, level: Level) -> Any:
     def check(request: Request, account_id: AccountId, call: Caller) -> Call:
         return call_of_account(request, account_id, call, resource, level)
 
-    return Depends(check)
+    return Depends(needing(check, Privilege(resource=resource, level=level, of=Of.ACCOUNT)))
 
 
 def user_call(resource: Resource, level: Level) -> Any:
@@ -175,7 +176,7 @@ def user_call(resource: Resource, level: Level) -> Any:
         require(call, resource, level, ACCOUNT_WIDE)
         return call
 
-    return Depends(check)
+    return Depends(needing(check, Privilege(resource=resource, level=level, of=Of.ACCOUNT)))
 
 
 def require(call: Call, resource: Resource, level: Level, place: str) -> None:

@@ -21,6 +21,7 @@ from authz.api.envelope import Failure, ok
 from authz.api.preconditions import strong_tags, tagged
 from authz.api.problems import INVALID_REQUEST, LOOSENED, MAX_PROBLEMS, ApiError, could_not_route
 from authz.services.permissions import Level, Resource
+from authz.services.privileges import Of, Privilege, needing
 from authz.services.representation import ruleset_object
 from authz.services.ruleset_management import ANY
 from authz.services.scopes import Scope, scope_of
@@ -167,6 +168,10 @@ def _changing(
     )
 
 
+def _rules(level: Level) -> Privilege:
+    return Privilege(resource=Resource.RULES, level=level, of=Of.PATH)
+
+
 def _wanted(
     version: int | None, if_match: str | None, if_none_match: str | None
 ) -> int | frozenset[int] | None:
@@ -217,8 +222,8 @@ def _version_number(
     return int(ruleset_version)
 
 
-Reading = Annotated[RulesetCall, Depends(_reading)]
-Changing = Annotated[Change, Depends(_changing)]
+Reading = Annotated[RulesetCall, Depends(needing(_reading, _rules(Level.READ)))]
+Changing = Annotated[Change, Depends(needing(_changing, _rules(Level.WRITE)))]
 RulesetId = Annotated[str, Depends(_ruleset_id)]
 RuleId = Annotated[str, Depends(_rule_id)]
 VersionNumber = Annotated[int, Depends(_version_number)]

@@ -52,6 +52,19 @@ def read_entries(crl: bytes, where: str) -> tuple[list[int], list[int]]:
     revoked: list[int] = []
     removed: list[int] = []
     position, end = _entries(crl)
+    try:
+        position = _read(crl, position, end, revoked, removed, where)
+    except IndexError:
+        raise _unreadable(where) from None
+    if position != end:
+        raise _unreadable(where)
+    return revoked, removed
+
+
+def _read(
+    crl: bytes, position: int, end: int, revoked: list[int], removed: list[int], where: str
+) -> int:
+    """Read all entries; where the last one ends, which may be beyond `end`."""
     number = int.from_bytes
     while position < end:
         length, size = crl[position + 1], crl[position + 3]
@@ -71,7 +84,7 @@ def read_entries(crl: bytes, where: str) -> tuple[list[int], list[int]]:
             raise _unreadable(where)
         (removed if reason == _REMOVE_FROM_CRL else revoked).append(found)
         position = stop
-    return revoked, removed
+    return position
 
 
 def _entries(crl: bytes) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from authz.dashboard.viewers import SomeViewer, Viewer, account_viewer, zone_vie
 from authz.errors import NotFoundError
 from authz.services.authorities import KnownAuthority, list_authorities
 from authz.services.permissions import Level, Resource
+from authz.services.privileges import Of, Privilege, needing
 from authz.store.records import AuthorityKind
 
 if TYPE_CHECKING:
@@ -76,4 +77,5 @@ def authority_view(level: Level) -> Any:
             "there is no such authority here", hint="choose one under Client Certificates"
         )
 
-    return Depends(check)
+    privilege = Privilege(resource=Resource.CERTIFICATES, level=level, of=Of.PATH)
+    return Depends(needing(check, privilege))

@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from authz.dashboard.viewers import SomeViewer, Viewer, account_viewer, zone_viewer
 from authz.errors import NotFoundError
 from authz.services.permissions import Level, Resource
+from authz.services.privileges import Of, Privilege, needing
 from authz.services.rule_deployment import NO_RULES, Basis
 from authz.services.rulesets import rules_in
 from authz.services.scopes import Scope, scope_of
@@ -113,7 +114,7 @@ def _scoped(level: Level) -> Any:
             viewer=viewer, scope=scope_of(viewer.zone), base=f"/zones/{zone_id}/rules"
         )
 
-    return Depends(check)
+    return Depends(needing(check, Privilege(resource=Resource.RULES, level=level, of=Of.PATH)))
 
 
 def _identifier(value: str, what: str) -> str:

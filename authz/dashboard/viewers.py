@@ -29,6 +29,7 @@ from authz.services.allowed import allowed_to
 from authz.services.authentication import check_still
 from authz.services.context import account_of
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Resource, group_for
+from authz.services.privileges import Of, Privilege, needing
 from authz.services.sign_ins import SignedIn, signed_in
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def zone_viewer(resource: Resource, level: Level) -> Any:
             raise NotFoundError("there is no such zone", hint="choose one of those at the top")
         return replace(someone, zone=zone)
 
-    return Depends(check)
+    return Depends(needing(check, Privilege(resource=resource, level=level, of=Of.ZONE)))
 
 
 def account_viewer(resource: Resource, level: Level) -> Any:
@@ -266,4 +267,4 @@ def account_viewer(resource: Resource, level: Level) -> Any:
         someone.require(resource, level, ACCOUNT_WIDE)
         return someone
 
-    return Depends(check)
+    return Depends(needing(check, Privilege(resource=resource, level=level, of=Of.ACCOUNT)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from authz.api.calls import Call, require, zone_call
+from authz.api.calls import Call, zone_call
 from authz.api.envelope import Envelope, ok
 from authz.api.models.analytics import (
     CertificateCountsObject,
@@ -118,12 +118,12 @@ def rules(query: Annotated[RuleCountsQuery, Query()], call: Reading) -> dict[str
     "/zones/{zone_id}/analytics/certificates",
     response_model=Envelope[list[CertificateCountsObject]],
     openapi_extra=EXTENSION,
+    dependencies=[zone_call(Resource.CERTIFICATES, Level.READ)],
 )
 def certificates(
     query: Annotated[CertificateCountsQuery, Query()], call: Reading
 ) -> dict[str, Any]:
     """In how many checks client certificates of the zone were shown; none that never was."""
-    require(call, Resource.CERTIFICATES, Level.READ, call.zone_id)
     found = certificate_counts(call.store, query.fingerprint, zone_id=call.zone_id)
     return ok(
         [
@@ -143,6 +143,7 @@ def certificates(
     "/zones/{zone_id}/replays",
     response_model=Envelope[ReplayObject],
     openapi_extra=EXTENSION,
+    dependencies=[zone_call(Resource.RULES, Level.READ)],
 )
 def replay_rules(wanted: ReplayRequest, call: Reading) -> dict[str, Any]:
     """Try rules on the latest recorded requests of the zone: who would be blocked that is not
@@ -151,7 +152,6 @@ def replay_rules(wanted: ReplayRequest, call: Reading) -> dict[str, Any]:
     It tells what the rules in force do: the token must be allowed to read those as well, and lists
     where any of the rules reads one.
     """
-    require(call, Resource.RULES, Level.READ, call.zone_id)
     found = replay_object(
         replay(
             call.store,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from authz.api.calls import Call, account_call, require, zone_call
+from authz.api.calls import Call, account_call, zone_call
 from authz.api.envelope import Continued, Envelope, continued, ok
 from authz.api.models.events import EventObject, EventQuery, Explanation, RecordedObject
 from authz.api.openapi import EXTENSION
@@ -99,6 +99,7 @@ def request_of(
     "/zones/{zone_id}/events/{event_id}/explanation",
     response_model=Envelope[Explanation],
     openapi_extra=EXTENSION,
+    dependencies=[zone_call(Resource.RULES, Level.READ)],
 )
 def explanation_of(
     event_id: Id, call: Annotated[Call, zone_call(Resource.EVENTS, Level.READ)]
@@ -108,7 +109,6 @@ def explanation_of(
     It tells the rules: the token must be allowed to read those as well. What rules of the account
     ask is for those who may read those, and what is in lists for those who may read lists.
     """
-    require(call, Resource.RULES, Level.READ, call.zone_id)
     event = get_event(call.store, event_id, zone_id=call.zone_id)
     return ok(
         explain_event(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from authz.api.calls import Call, require, zone_call
+from authz.api.calls import Call, user_call, zone_call
 from authz.api.envelope import Envelope, Paged, SinglePage, ok, single
 from authz.api.models.expressions import (
     Checked,
@@ -133,10 +133,10 @@ def functions(_call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     "/zones/{zone_id}/expressions/lists",
     response_model=Paged[ListName],
     openapi_extra=EXTENSION,
+    dependencies=[user_call(Resource.LISTS, Level.READ)],
 )
 def lists(call: Reading, page: SinglePage = 1) -> dict[str, Any]:
     """The account's lists, as `$name` names them, for tokens that may read lists."""
-    require(call, Resource.LISTS, Level.READ, ACCOUNT_WIDE)
     return single(list_names(call.store), page)
 
 

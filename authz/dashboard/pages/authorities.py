@@ -24,7 +24,7 @@ from authz.services.audit_log import latest_entries
 from authz.services.authorities import list_authorities
 from authz.services.authority_state import authority_state, published_crl
 from authz.services.fetched_crls import fetched_crls
-from authz.services.permissions import ACCOUNT_WIDE, Level, Resource
+from authz.services.permissions import Level, Resource
 from authz.services.publication_urls import complete_crl_url, ocsp_url
 from authz.services.revocation import list_revoked
 from authz.store.records import AuthorityKind, CertificateRole
@@ -54,12 +54,14 @@ class CrlRow:
     url: str
 
 
-@router.get("/zones/{zone_id}/client-certificates/own-ca")
+@router.get(
+    "/zones/{zone_id}/client-certificates/own-ca",
+    dependencies=[account_viewer(Resource.CERTIFICATES, Level.READ)],
+)
 def own_of_zone(
     viewer: Annotated[Viewer, zone_viewer(Resource.CERTIFICATES, Level.READ)],
 ) -> Response:
     """The second tab of the client certificates of a zone: authorities of the user's own."""
-    viewer.require(Resource.CERTIFICATES, Level.READ, ACCOUNT_WIDE)
     return viewer.page(
         "client_certificates/own_ca.html",
         tab="own",

@@ -102,6 +102,11 @@ def test_the_issuers_name_is_not_taken_for_the_entries() -> None:
         entry(b"\5", der(0x30)),
         entry(b"\5", b"\x30"),
         der(0x30, der(2, b"\5" * 60)),
+        # Cut short, or longer than what there is.
+        b"\x30",
+        b"\x30\x12\x02",
+        b"\x30\x12\x02\1\5",
+        b"\x30\x20\x02\1\5",
     ],
 )
 def test_an_entry_that_cannot_be_read_is_malformed(bad: bytes) -> None:
