@@ -36,6 +36,7 @@ from authz.node.loader_process import Forked, LoaderProcess, start_loader
 from authz.node.messages import Ready
 from authz.node.plan import plan_of
 from authz.node.policy_source import PolicyFiles, PolicySource
+from authz.node.pulse import next_event
 from authz.node.signals import STOP_SIGNALS, Signals
 from authz.observability.log import configure_logging, flush, get_logger
 from authz.settings import parse_address
@@ -163,7 +164,7 @@ def _serve_alone(
     reporter.start()
     ready = Ready(address=transport.address, transport=transport.name, why=transport.why)
     _announce(plan, stack, [ready], feed, http)
-    while (received := arrived.get()) not in STOP_SIGNALS:
+    while (received := next_event(arrived, endpoint.beats)) not in STOP_SIGNALS:
         if received == signal.SIGHUP:
             feed.request()
     get_logger().info("draining")
@@ -247,6 +248,7 @@ def _serve_supervised(
         reload=reload,
         serving=serving,
         reported=control.tell,
+        silence_seconds=plan.worker_silence_seconds,
     )
 
     def kill() -> None:

@@ -83,7 +83,8 @@ def parse_xfcc(value: bytes | str) -> tuple[XfccElement, ...]:
         pairs = _read_json(text) if text[0] in "[{" else _read_text(text)
         if len(pairs) > MAX_ELEMENTS:
             raise _DefectError("has too many elements")
-        return tuple(map(_element, pairs))
+        # No `map`: to a tuple, a StopIteration out of an element would be the end of all elements.
+        return tuple([_element(one) for one in pairs])
     except _DefectError as defect:
         return (XfccElement(defect=f"x-forwarded-client-cert {defect}"),)
 

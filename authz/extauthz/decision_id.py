@@ -23,14 +23,29 @@ _COUNTER_LETTERS: Final = 9
 _PAIRS: Final = tuple(bytes((high, low)) for high in _LETTERS for low in _LETTERS)
 
 
+class DecisionIds:
+    """The ids of one process. One thread only."""
+
+    def __init__(self) -> None:
+        self._prefix = urlsafe_b64encode(os.urandom(_RANDOM_BYTES)).rstrip(b"=")
+        self._blocks = count()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The ids from now on: new ones, after all that were made before.
+
+        What an exception leaves is at its end for ever, as any generator; then another one of the
+        same object goes on.
+        """
+        for block in self._blocks:
+            # The slow part is done once for 4096 ids.
+            start = self._prefix + _number(block, _COUNTER_LETTERS - 2)
+            for pair in _PAIRS:
+                yield start + pair
+
+
 def decision_ids() -> Iterator[bytes]:
-    """The ids of this process, from now on. One thread only."""
-    prefix = urlsafe_b64encode(os.urandom(_RANDOM_BYTES)).rstrip(b"=")
-    for block in count():
-        # The slow part is done once for 4096 ids.
-        start = prefix + _number(block, _COUNTER_LETTERS - 2)
-        for pair in _PAIRS:
-            yield start + pair
+    """Ids as a process of their own would have them."""
+    return iter(DecisionIds())
 
 
 def _number(value: int, letters: int) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from google.protobuf.message import DecodeError
 
 from authz.certs.presented import CertificateSource
-from authz.extauthz.decision_id import decision_ids
+from authz.extauthz.decision_id import DecisionIds
 from authz.extauthz.decode import DecodeOptions, Undecodable, decode_rest
 from authz.extauthz.encode import CONSTANT_DENIAL, encode
 from authz.extauthz.memo import ClientMemo, ask_nobody
@@ -45,6 +45,8 @@ _ALLOW: Final = Verdict.ALLOW
 # "?" and "!", as numbers: one byte is found several times faster than a string of one.
 _QUESTION_MARK: Final = 0x3F
 _MARK: Final = 0x21
+#: What says that a request cannot be read.
+_UNREADABLE: Final = (Undecodable, DecodeError)
 parse_view: Final = CheckView.FromString
 #: Paths that were seen lately are told from others by a byte in one of so many places.
 _DOORS: Final = 4096
@@ -125,7 +127,8 @@ class CheckService:
         self._about = about
         self._client_of = self.memo.client_of
         self._doors = bytearray(_DOORS)
-        self._ids = decision_ids()
+        self._numbering = DecisionIds()
+        self._ids = iter(self._numbering)
         # Not shared between services: a decision remembers where it is counted.
         self._denied = {
             reason: _denied(reason)
@@ -155,8 +158,10 @@ class CheckService:
             data: the request as it came.
             remaining: seconds until the caller gives up; None when it did not say.
         """
-        started = perf_counter()
+        # Nothing that could fail stands before the `try`: what escaped here would be no answer.
+        started = 0.0
         try:
+            started = perf_counter()
             if remaining is not None and remaining <= 0:
                 return self._refuse(Reason.DEADLINE_EXCEEDED, started, data)
             if len(data) > MAX_CHECK_BYTES:
@@ -227,15 +232,18 @@ class CheckService:
             if at >= decision.due:
                 self._note(decision, decision_id, at, host, path, data, seconds)
             return answer
-        except (Undecodable, DecodeError):
-            return self._refuse(Reason.UNDECODABLE, started, data)
         # BaseException, because a panic in a Rust extension is one, and because an exception that
         # escaped would become a gRPC error, which failure_mode_allow may turn into "allowed".
         # MemoryError and RecursionError deny like any other. KeyboardInterrupt and SystemExit
         # reach the main thread only, where no transport runs checks; there too, this check is
         # denied rather than left without an answer.
         except BaseException as error:  # noqa: BLE001 - the one blind except
-            return self._fail(error, started, data)
+            with suppress(BaseException):
+                if isinstance(error, _UNREADABLE):
+                    return self._refuse(Reason.UNDECODABLE, started, data)
+            with suppress(BaseException):
+                return self._fail(error, started, data)
+            return CONSTANT_DENIAL
 
     def shed(self, data: bytes) -> bytes:
         """Deny one serialised CheckRequest unread, because too many came. Never raises."""
@@ -285,7 +293,7 @@ class CheckService:
             self._observer.internal_error()
         with suppress(BaseException):
             self._observer.observe(
-                self._denied[Reason.INTERNAL_ERROR], self._source, perf_counter() - started
+                self._denied[Reason.INTERNAL_ERROR], self._source, self._since(started)
             )
         with suppress(BaseException):
             suppressed = self._log_limit.admit(time.monotonic())
@@ -294,9 +302,22 @@ class CheckService:
                     "check failed and was denied", exc_info=error, suppressed=suppressed
                 )
         with suppress(BaseException):
-            decision, decision_id = self._denied[Reason.INTERNAL_ERROR], next(self._ids)
+            decision, decision_id = self._denied[Reason.INTERNAL_ERROR], self._next_id()
             with suppress(BaseException):
-                seconds = perf_counter() - started
+                seconds = self._since(started)
                 self._note(decision, decision_id, self._clock(), b"", b"", data, seconds)
             return encode(decision, decision_id)
         return CONSTANT_DENIAL
+
+    def _since(self, started: float) -> float:
+        # 0.0: what broke was the look at the clock.
+        return perf_counter() - started if started else 0.0
+
+    def _next_id(self) -> bytes:
+        # If it was the ids that broke, they are at their end, and every further check would break
+        # as well: they begin anew.
+        decision_id = next(self._ids, None)
+        if decision_id is None:
+            self._ids = iter(self._numbering)
+            decision_id = next(self._ids)
+        return decision_id

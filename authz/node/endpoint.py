@@ -106,6 +106,15 @@ class Endpoint:
         """True while a snapshot is loaded, the transport is up and no drain has begun."""
         return self.health.serving
 
+    def beats(self) -> int:
+        """A number that goes on growing as long as checks are answered, or could be."""
+        transport = self._transport
+        return 0 if transport is None else transport.beats()
+
+    def check(self, data: bytes, remaining: float | None = None) -> bytes:
+        """Answer one check, as the transport has it answered."""
+        return self._service.check(data, remaining)
+
     def swap(self, snapshot: Snapshot) -> None:
         """Answer by `snapshot` from the next check on. One assignment: nobody waits."""
         self._service.snapshot = snapshot

@@ -38,12 +38,17 @@ WORKERS_READY = FleetMetric("authz_workers_ready", "gauge", "Workers that answer
 RESTARTS = FleetMetric(
     "authz_worker_restarts_total", "counter", "Workers that ended unasked and were started again."
 )
+HUNG = FleetMetric(
+    "authz_worker_hung_total",
+    "counter",
+    "Workers that gave no sign of life for `grpc.worker_silence_seconds` and were ended.",
+)
 UNANSWERED = FleetMetric(
     "authz_worker_unanswered_scrapes_total",
     "counter",
     "Scrapes that a worker did not answer in time; its last numbers stood in.",
 )
-FLEET_METRICS = (WORKERS_READY, RESTARTS, UNANSWERED)
+FLEET_METRICS = (WORKERS_READY, RESTARTS, HUNG, UNANSWERED)
 
 
 class FleetMetrics:
@@ -51,7 +56,7 @@ class FleetMetrics:
 
     Attributes:
         own: what the supervisor itself counts (failed reloads).
-        restarts, ready: set by the supervisor.
+        restarts, hung, ready: set by the supervisor.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class FleetMetrics:
     ) -> None:
         self.own = Metrics("supervisor")
         self.restarts = 0
+        self.hung = 0
         self.ready = 0
         self._workers = workers
         self._condition = answered
@@ -84,7 +90,7 @@ class FleetMetrics:
         from authz.observability.exposition import render
 
         text = render([self.own.export(), *self._collect()])
-        values = (self.ready, self.restarts, self._unanswered)
+        values = (self.ready, self.restarts, self.hung, self._unanswered)
         for metric, value in zip(FLEET_METRICS, values, strict=True):
             text += (
                 f"# HELP {metric.name} {metric.help}\n"

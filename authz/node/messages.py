@@ -90,6 +90,10 @@ class Collect(Message, frozen=True, kw_only=True):
     number: int
 
 
+class Pulse(Message, frozen=True, kw_only=True):
+    """Say that you are alive, if what answers checks has come round since you were asked last."""
+
+
 class Heard(Message, frozen=True, kw_only=True):
     """Your report with this number has arrived."""
 
@@ -143,6 +147,10 @@ class Export(Message, frozen=True, kw_only=True):
     metrics: dict[str, Any]
 
 
+class Alive(Message, frozen=True, kw_only=True):
+    """What answers checks has come round since the last Pulse."""
+
+
 class Reported(Message, frozen=True, kw_only=True):
     """What happened since the last report. The next one waits for its Heard."""
 
@@ -150,5 +158,5 @@ class Reported(Message, frozen=True, kw_only=True):
     report: Report
 
 
-ToWorker = Configure | Load | Collect | Heard | Drain
-ToSupervisor = Ready | StartFailed | Loaded | LoadFailed | Export | Reported
+ToWorker = Configure | Load | Collect | Pulse | Heard | Drain
+ToSupervisor = Ready | StartFailed | Loaded | LoadFailed | Export | Alive | Reported

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling a service manager what this node is doing: ready, reloading, stopping (sd_notify(3)).
+"""Telling a service manager what this node is doing: ready, alive, stopping (sd_notify(3)).
 
 The protocol is a datagram of `NAME=value` lines to the socket that NOTIFY_SOCKET names: systemd's
 `Type=notify`, and container engines that do the same. Only the process that was started tells
@@ -50,6 +50,19 @@ def stopping() -> None:
     """The node drains and ends."""
     _state.answering = False
     _tell("STOPPING=1", "STATUS=draining")
+
+
+def is_watched() -> bool:
+    """Whether a manager takes silence for a defect (WatchdogSec=), of this process and no other."""
+    watched = os.environ.get("WATCHDOG_USEC", "").strip("0").isdigit()
+    # sd_watchdog_enabled(3): without a number, whoever has the variable is meant.
+    return watched and os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+
+
+def alive() -> None:
+    """This node still does its work. Every two seconds (node.supervisor), if somebody watches."""
+    if is_watched():
+        _tell("WATCHDOG=1")
 
 
 def _tell(*lines: str) -> None:

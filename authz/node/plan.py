@@ -33,6 +33,7 @@ class Plan(Message, frozen=True, kw_only=True):
     endpoint: EndpointConfig
     workers: int
     port_per_worker: bool
+    worker_silence_seconds: float
     metrics: str | None
     data_dir: str
     policy: str | None
@@ -91,6 +92,7 @@ def plan_of(settings: Settings) -> Plan:
         endpoint=endpoint_config(settings),
         workers=settings.grpc.workers,
         port_per_worker=settings.grpc.port_per_worker,
+        worker_silence_seconds=settings.grpc.worker_silence_seconds,
         metrics=settings.metrics.listen if settings.metrics.active else None,
         data_dir=str(settings.data_dir),
         policy=None if settings.policy is None else str(settings.policy),

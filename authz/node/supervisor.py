@@ -8,6 +8,7 @@ nothing from here to go on answering.
 
 from __future__ import annotations
 
+import math
 import queue
 import signal
 import threading
@@ -20,7 +21,18 @@ from authz.errors import TransportError
 from authz.node import notify
 from authz.node.backoff import Backoff
 from authz.node.fleet_metrics import FleetMetrics
-from authz.node.messages import Drain, Load, Loaded, LoadFailed, Ready, StartFailed, ToSupervisor
+from authz.node.messages import (
+    Alive,
+    Drain,
+    Load,
+    Loaded,
+    LoadFailed,
+    Pulse,
+    Ready,
+    StartFailed,
+    ToSupervisor,
+)
+from authz.node.pulse import PULSE_SECONDS, SILENCE_SECONDS, SILENT_STOP_SECONDS
 from authz.node.signals import STOP_SIGNALS
 from authz.node.worker_process import Exited, Said, WorkerProcess
 from authz.observability.activity import Activity
@@ -79,6 +91,8 @@ class _Slot:
     ready: Ready | None = None
     ready_at: float = 0.0
     deaths: int = 0
+    #: Pulses in a row without an answer.
+    missed: int = 0
     #: When a dead worker is started again, or a late one is killed; None when neither is due.
     restart_at: float | None = None
     kill_at: float | None = None
@@ -93,6 +107,7 @@ class Supervisor:
         reload: asks for the policy to be loaded again, even if unchanged. Must not block.
         serving: told once, when every worker is ready for the first time.
         reported: told what the workers tell about checks, from a thread of each.
+        silence_seconds: how long a worker that serves may give no sign of life.
 
     Attributes:
         metrics: what the workers count, and what is counted of them.
@@ -107,6 +122,7 @@ class Supervisor:
         reload: Callable[[], None],
         serving: Callable[[Sequence[Ready]], None],
         reported: Callable[[Report], None] = lambda _: None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._slots = [_Slot(configure=configure) for configure in configures]
         self._inbox = inbox
@@ -121,6 +137,8 @@ class Supervisor:
         self._republished_at = float("-inf")
         self._rolling: deque[_Slot] = deque()
         self._roll_after = 0.0
+        self._pulse_at = time.monotonic() + PULSE_SECONDS
+        self._most_missed = math.ceil(silence_seconds / PULSE_SECONDS)
         self._log = get_logger()
         self.metrics = FleetMetrics(self._workers, self._answered)
         self.activity = Activity()
@@ -196,6 +214,7 @@ class Supervisor:
         log = self._log.bind(worker=slot.configure.index)
         if isinstance(message, Ready):
             slot.ready, slot.ready_at, slot.kill_at = message, time.monotonic(), None
+            slot.missed = 0
             # A worker is back: Envoy must have seen it before the next one goes.
             self._roll_after = slot.ready_at + slot.configure.drain_seconds
             self._count_ready()
@@ -204,6 +223,8 @@ class Supervisor:
                 self._tell_serving([slot.ready for slot in self._slots if slot.ready])
             elif self._announced:
                 log.info("the worker is ready", address=message.address)
+        elif isinstance(message, Alive):
+            slot.missed = 0
         elif isinstance(message, StartFailed):
             log.error("the worker cannot serve", reason=message.message, hint=message.hint)
             # Nobody was ever served: this is the configuration, and a restart will not mend it.
@@ -248,16 +269,21 @@ class Supervisor:
 
     # --- time ------------------------------------------------------------------------------------
 
-    def _seconds_to_next(self) -> float | None:
+    def _seconds_to_next(self) -> float:
         due = [at for slot in self._slots for at in (slot.restart_at, slot.kill_at) if at]
+        due.append(self._pulse_at)
         if self._rolling and self._all_ready():
             due.append(self._roll_after)
         if self._republish_at is not None:
             due.append(self._republish_at)
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        return max(0.0, min(due) - time.monotonic())
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
+        if now >= self._pulse_at:
+            self._pulse_at = now + PULSE_SECONDS
+            notify.alive()
+            self._feel()
         for slot in self._slots:
             if slot.restart_at is not None and now >= slot.restart_at:
                 slot.restart_at = None
@@ -272,6 +298,28 @@ class Supervisor:
                 self._reload()
         if self._rolling and now >= self._roll_after and self._all_ready():
             self._drain(self._rolling.popleft())
+
+    def _feel(self) -> None:
+        """Ask each worker that serves for a sign of life, and end those that gave none."""
+        for slot in self._slots:
+            # One that starts or drains has another limit of its time.
+            if slot.worker is None or slot.ready is None or slot.kill_at is not None:
+                continue
+            if slot.missed < self._most_missed:
+                slot.missed += 1
+                slot.worker.send(Pulse())
+                continue
+            self.metrics.hung += 1
+            self._log.error(
+                "a worker gives no sign of life and is ended",
+                worker=slot.configure.index,
+                worker_pid=slot.worker.pid,
+                seconds=slot.missed * PULSE_SECONDS,
+            )
+            slot.worker.terminate()
+            slot.kill_at = time.monotonic() + SILENT_STOP_SECONDS
+            slot.ready = None
+            self._count_ready()
 
     # --- doing -----------------------------------------------------------------------------------
 

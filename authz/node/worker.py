@@ -26,6 +26,7 @@ from authz.node.endpoint import Endpoint
 from authz.node.giving_way import giving_way
 from authz.node.installer import Installer
 from authz.node.messages import (
+    Alive,
     Collect,
     Configure,
     Drain,
@@ -34,6 +35,7 @@ from authz.node.messages import (
     Load,
     Loaded,
     LoadFailed,
+    Pulse,
     Ready,
     Reported,
     StartFailed,
@@ -62,6 +64,7 @@ class Worker:
         self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
+        self._beats = 0
         self._following: Drain | signal.Signals | None = None
         self._installer = Installer(self._endpoint)
         self._reporter = Reporter(
@@ -105,11 +108,13 @@ class Worker:
         return order
 
     def _listen(self) -> None:
-        """Read the channel until it ends; only scrapes are answered here."""
+        """Read the channel until it ends; scrapes and pulses are answered here, and no more."""
         try:
             while (message := self._channel.receive()) is not None:
                 if isinstance(message, Collect):
                     self._say(self._export(message.number))
+                elif isinstance(message, Pulse):
+                    self._feel()
                 elif isinstance(message, Heard):
                     self._reporter.heard(message.number)
                 elif not isinstance(message, Configure):
@@ -118,6 +123,13 @@ class Worker:
             self._log.error("the supervisor cannot be understood", reason=str(error))
         self._reporter.abandon()
         self._inbox.put(Drain())
+
+    def _feel(self) -> None:
+        """Say that checks are answered, or could be. This thread is alive either way."""
+        beats = self._endpoint.beats()
+        if beats != self._beats:
+            self._beats = beats
+            self._say(Alive())
 
     def _load(self, order: Load) -> bool:
         began = time.monotonic()

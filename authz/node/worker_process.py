@@ -91,6 +91,10 @@ class WorkerProcess:
             return False
         return True
 
+    def terminate(self) -> None:
+        """Have it drain and end, if it still can; `Exited` follows."""
+        self._process.terminate()
+
     def kill(self) -> None:
         """End it at once; `Exited` follows."""
         self._process.kill()

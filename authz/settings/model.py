@@ -84,6 +84,12 @@ class GrpcSettings(Section):
         description="Worker N listens on the port of `listen` plus N, so that a restart loses no "
         "request; otherwise all share one port.",
     )
+    worker_silence_seconds: Annotated[float, Field(ge=4, le=3600)] = Field(
+        default=15,
+        description="Where there is more than one process: how long a worker may give no sign that "
+        "it answers checks. It is asked every two seconds; then it is ended (SIGTERM, after five "
+        "seconds SIGKILL), and another one is started.",
+    )
     tls: GrpcTls | None = Field(default=None, description="TLS on this port; not with `native`.")
 
     @model_validator(mode="after")

@@ -69,6 +69,12 @@ class Transport(Protocol):
     def start(self) -> None:
         """Begin to answer."""
 
+    def beats(self) -> int:
+        """A number that goes on growing as long as the thread that answers checks comes round.
+
+        Asked from another thread every second or two; does not wait for anything.
+        """
+
     def stop(self, grace: float) -> None:
         """Finish what was begun, for `grace` seconds at most, and close; returns when closed."""
 

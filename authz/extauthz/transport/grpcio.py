@@ -8,6 +8,7 @@ they hold the interpreter lock, so more would only switch between each other (AD
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -50,6 +51,8 @@ class GrpcioTransport:
         # Sending to a watcher waits for flow control: on a thread of its own, so that a watcher
         # that does not read delays neither checks nor a drain.
         self._watch_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authz-watch")
+        self._beats = 0
+        self._beat_asked = 0
         handlers = _Handlers(service, health, self._watch_pool, options.caller)
         self._server = grpc.server(
             self._pool,
@@ -83,6 +86,18 @@ class GrpcioTransport:
         """Begin to answer."""
         self._server.start()
 
+    def beats(self) -> int:
+        """How often the thread that answers has done what it was asked to here."""
+        if self._beat_asked == self._beats:
+            self._beat_asked += 1
+            # Closed: it does not come round any more.
+            with suppress(RuntimeError):
+                self._pool.submit(self._beat)
+        return self._beats
+
+    def _beat(self) -> None:
+        self._beats += 1
+
     def stop(self, grace: float) -> None:
         """Take no new calls, finish those begun for `grace` seconds at most, and close."""
         self._server.stop(grace).wait()
@@ -100,47 +115,52 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[type-arg] # not generic
         pool: ThreadPoolExecutor,
         caller: Caller | None,
     ) -> None:
-        check = _check_handler(service)
-        if caller is not None:
-            check = _told_handler(check, caller)
         self._methods = {
-            CHECK: grpc.unary_unary_rpc_method_handler(check),
+            CHECK: grpc.unary_unary_rpc_method_handler(_check_handler(service, caller)),
             HEALTH_CHECK: grpc.unary_unary_rpc_method_handler(_health_handler(health)),
             HEALTH_WATCH: grpc.unary_stream_rpc_method_handler(_watch_handler(health, pool)),
         }
+        self._denied = grpc.unary_unary_rpc_method_handler(_deny)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        return self._methods.get(handler_call_details.method)
-
-
-def _check_handler(service: Service) -> Callable[[bytes, Any], bytes]:
-    def handle(data: bytes, context: Any) -> bytes:
         try:
-            return service.check(data, context.time_remaining())
-        except BaseException:  # noqa: BLE001 - an error would be failure_mode_allow's to decide
-            # check() never raises. Should it, the caller still gets an answer, and a denial.
-            get_logger().error("the check service raised")
-            return CONSTANT_DENIAL
-
-    return handle
+            return self._methods.get(handler_call_details.method)
+        except BaseException:  # noqa: BLE001 - grpcio would answer with an error of its own
+            # Nobody knows what was called. If it was a check, this is its answer.
+            return self._denied
 
 
-def _told_handler(
-    check: Callable[[bytes, Any], bytes], caller: Caller
-) -> Callable[[bytes, Any], bytes]:
-    """`check`, with somebody told of each call. Whatever comes of that, the answer stays."""
+def _deny(_data: bytes, _context: Any) -> bytes:
+    return CONSTANT_DENIAL
+
+
+def _check_handler(service: Service, caller: Caller | None) -> Callable[[bytes, Any], bytes]:
+    """Answers checks, whatever breaks: an error would be failure_mode_allow's to decide.
+
+    A `caller` is told of each call. What comes of that changes no answer.
+    """
 
     def arrived(context: Any) -> None:
+        assert caller is not None
         caller.arrived([(name, value) for name, value in context.invocation_metadata()])
 
     def left(context: Any) -> None:
+        assert caller is not None
         if not context.is_active():
             caller.gone()
 
     def handle(data: bytes, context: Any) -> bytes:
-        quietly(arrived, context)
-        answer = check(data, context)
-        quietly(left, context)
+        answer = CONSTANT_DENIAL
+        try:
+            if caller is not None:
+                quietly(arrived, context)
+            answer = service.check(data, context.time_remaining())
+            if caller is not None:
+                quietly(left, context)
+        except BaseException as error:  # noqa: BLE001 - as above
+            # check() never raises. Should it, the caller still gets an answer, and a denial.
+            with suppress(BaseException):
+                get_logger().error("a call could not be answered", exc_info=error)
         return answer
 
     return handle

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pygrpc_native import EVENT_CALL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
@@ -55,6 +55,10 @@ _LOG_INTERVAL_SECONDS: Final = 10.0
 
 # How long nothing must arrive before a stopping transport counts as drained.
 _QUIET_SECONDS: Final = 0.05
+# The thread comes round this often when nothing arrives: `beats` says so to whoever asks.
+_BEAT_MILLISECONDS: Final = 1000
+# Between two turns of a front that hands nothing over but errors.
+_BROKEN_SECONDS: Final = 0.1
 
 
 class NativeTransport:
@@ -89,12 +93,18 @@ class NativeTransport:
         self._thread = threading.Thread(target=self._serve, name="authz-native", daemon=True)
         self._log_limit = RateLimit(_LOG_INTERVAL_SECONDS)
         self._batches = 0
+        self._turns = 0
         self._idle = False
+        self._closed = threading.Event()
 
     def start(self) -> None:
         """Begin to answer."""
         self._front.start()
         self._thread.start()
+
+    def beats(self) -> int:
+        """How often the thread that answers has come round, with calls or without."""
+        return self._turns
 
     def stop(self, grace: float) -> None:
         """Answer what arrives until nothing does, for `grace` seconds at most; then close.
@@ -110,42 +120,54 @@ class NativeTransport:
                 self._thread.join(min(_QUIET_SECONDS, max(0.0, deadline - time.monotonic())))
                 if self._idle and self._batches == batches:
                     break
+        self._closed.set()
         self._front.close()
         if self._thread.is_alive():
             self._thread.join()
 
     def _serve(self) -> None:
+        """Answer until the front is closed. Nothing else ends this thread: all answers are its."""
         receive = self._front.recv_batch_details
         respond = self._front.respond
         check, caller = self._check, self._caller
         while True:
-            self._idle = True
-            events = receive(_BATCH)
-            self._idle = False
-            if events is None:
-                return
-            self._batches += 1
-            if len(events) == _BATCH:
-                # There may be more than can be answered in time.
-                events = self._in_time(events)
-            received = time.perf_counter()
-            for kind, call_id, method_id, payload, _, details in events:
-                try:
-                    if method_id == _CHECK and payload is not None and details is not None:
-                        remaining = details[2]
-                        if remaining is not None:
-                            # Counted from when the batch was handed over.
-                            remaining -= time.perf_counter() - received
-                        if caller is not None:
-                            quietly(caller.arrived, details[0])
-                        # False when the caller has given up meanwhile, which is its own business.
-                        if not respond(call_id, check(payload, remaining)) and caller is not None:
-                            quietly(caller.gone)
-                    else:
-                        self._other(kind, call_id, method_id, payload)
-                except BaseException as error:  # noqa: BLE001 - everybody else needs this thread
-                    self._recover(kind, call_id, method_id, error)
-            self._backlog.measured(len(events), time.perf_counter() - received)
+            events: list[Any] | None = []
+            try:
+                self._idle = True
+                events = receive(_BATCH, _BEAT_MILLISECONDS)
+                self._idle = False
+                if events is None:
+                    return
+                self._turns += 1
+                if not events:
+                    continue
+                self._batches += 1
+                began = received = time.perf_counter()
+                if len(events) == _BATCH:
+                    # There may be more than can be answered in time.
+                    events = self._in_time(events)
+                    began = time.perf_counter()
+                for kind, call_id, method_id, payload, _, details in events:
+                    try:
+                        if method_id == _CHECK and payload is not None and details is not None:
+                            remaining = details[2]
+                            if remaining is not None:
+                                # Counted from when the batch was handed over.
+                                remaining -= time.perf_counter() - received
+                            if caller is not None:
+                                quietly(caller.arrived, details[0])
+                            answer = check(payload, remaining)
+                            # False when the caller has given up, which is its own business.
+                            if not respond(call_id, answer) and caller is not None:
+                                quietly(caller.gone)
+                        else:
+                            self._other(kind, call_id, method_id, payload)
+                    except BaseException as error:  # noqa: BLE001 - the others need this thread
+                        self._recover(kind, call_id, method_id, error)
+                self._backlog.measured(len(events), time.perf_counter() - began)
+            except BaseException as error:  # noqa: BLE001 - everybody else needs this thread
+                with suppress(BaseException):
+                    self._recover_all(events, error)
 
     def _in_time(self, events: list[DetailedEvent]) -> list[DetailedEvent]:
         """All that waits, health first, without the checks whose turn would come too late.
@@ -185,6 +207,16 @@ class NativeTransport:
                 get_logger().error(
                     "a call could not be answered", exc_info=error, suppressed=suppressed
                 )
+
+    def _recover_all(self, events: list[Any] | None, error: BaseException) -> None:
+        """What broke between the calls of a batch leaves none of them without an answer."""
+        if not events:
+            # Then it is the front that breaks. Once closed, it says so.
+            self._closed.wait(_BROKEN_SECONDS)
+        for kind, call_id, method_id, *_ in events or ():
+            # The front knows which of them have their answer, and lets this one fall.
+            with suppress(BaseException):
+                self._recover(kind, call_id, method_id, error)
 
     def _other(self, kind: int, call_id: int, method_id: int, payload: bytes | None) -> None:
         """Anything but a check: health, and callers who went away."""

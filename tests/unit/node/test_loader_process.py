@@ -43,6 +43,7 @@ PLAN = Plan(
     endpoint=EndpointConfig(listen="127.0.0.1:0"),
     workers=1,
     port_per_worker=False,
+    worker_silence_seconds=15.0,
     metrics=None,
     data_dir="data",
     policy="policy.yaml",

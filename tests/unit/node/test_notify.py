@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 import time
@@ -88,3 +89,37 @@ def test_a_manager_that_does_not_read_holds_nobody_up(
         notify.ready("up")
 
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "pid", "watched"),
+    [
+        ("30000000", str(os.getpid()), True),
+        ("30000000", None, True),
+        ("30000000", "1", False),
+        ("0", None, False),
+        ("soon", None, False),
+        (None, None, False),
+    ],
+)
+def test_a_sign_of_life_is_for_a_manager_that_watches_this_process(
+    manager: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    watchdog: str | None,
+    pid: str | None,
+    watched: bool,
+) -> None:
+    for name, value in (("WATCHDOG_USEC", watchdog), ("WATCHDOG_PID", pid)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+
+    notify.alive()
+
+    assert notify.is_watched() is watched
+    manager.setblocking(False)
+    if watched:
+        assert manager.recv(4096) == b"WATCHDOG=1"
+    with pytest.raises(BlockingIOError):
+        manager.recv(4096)

@@ -13,11 +13,13 @@ import pytest
 from authz.errors import TransportError
 from authz.node import supervisor as module
 from authz.node.messages import (
+    Alive,
     Configure,
     Drain,
     EndpointConfig,
     Load,
     LoadFailed,
+    Pulse,
     Ready,
     StartFailed,
 )
@@ -42,6 +44,7 @@ class _Worker:
         self.answered = 0
         self.retired = False
         self.told: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.signals: list[signal.Signals] = []
         self._tell = tell
         self._ended = False
         made.put(self)
@@ -50,7 +53,11 @@ class _Worker:
         self.told.put(message)
         return not self._ended
 
+    def terminate(self) -> None:
+        self.signals.append(signal.SIGTERM)
+
     def kill(self) -> None:
+        self.signals.append(signal.SIGKILL)
         self.exit(-signal.SIGKILL)
 
     def next_order(self) -> object:
@@ -310,3 +317,52 @@ def test_what_workers_tell_about_checks_is_gathered(node: _Node) -> None:
     node.reported(Report(seen={"f": 1.0}, counts=(counted("r", 2),)))
     assert node.supervisor.activity.last_seen("f") == 1.0
     assert node.supervisor.activity.rules() == {Rule("api", "r", "block"): 2}
+
+
+# --- signs of life ---------------------------------------------------------------------------
+
+
+def _answer_pulses(worker: _Worker, pulses: int) -> None:
+    answered = 0
+    while answered < pulses:
+        if isinstance(worker.next_order(), Pulse):
+            worker.say(Alive())
+            answered += 1
+
+
+def test_a_worker_without_a_sign_of_life_is_ended_and_replaced_and_the_other_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, node: _Node
+) -> None:
+    monkeypatch.setattr(module, "PULSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "SILENT_STOP_SECONDS", 0.01)
+    node.serve()
+    silent, lively = node.workers
+    answering = threading.Thread(target=_answer_pulses, args=(lively, 30))
+    answering.start()
+
+    successor = node.next_worker()
+    answering.join(PATIENCE)
+
+    assert successor.index == silent.index
+    # SIGTERM is for a process that can still drain; this one was killed in the end.
+    assert silent.signals == [signal.SIGTERM, signal.SIGKILL]
+    assert lively.signals == []
+    assert node.supervisor.metrics.hung == 1
+    assert node.supervisor.metrics.restarts == 1
+    asked = 0
+    while not silent.told.empty():
+        asked += isinstance(silent.told.get(), Pulse)
+    assert asked == 8  # 15 seconds of two
+
+
+def test_a_worker_that_is_starting_is_not_asked_for_a_sign_of_life(
+    monkeypatch: pytest.MonkeyPatch, node: _Node
+) -> None:
+    monkeypatch.setattr(module, "PULSE_SECONDS", 0.01)
+    node.publish(1)
+    node.workers[0].become_ready()
+    _answer_pulses(node.workers[0], 20)
+
+    assert isinstance(node.workers[1].next_order(), Load)
+    assert node.workers[1].told.empty()
+    assert node.supervisor.metrics.hung == 0

@@ -12,7 +12,9 @@ def test_the_first_is_always_answered() -> None:
     assert Backlog(10.0).divide([("first", 0.001)]) == (["first"], [])
 
 
-@pytest.mark.parametrize(("remaining", "patience"), [(0.5, 0.5 * SHARE), (None, LONGEST_WAIT)])
+@pytest.mark.parametrize(
+    ("remaining", "patience"), [(0.5, 0.5 * SHARE), (600.0, LONGEST_WAIT), (None, LONGEST_WAIT)]
+)
 def test_whose_turn_would_come_too_late_is_shed(remaining: float | None, patience: float) -> None:
     each = 0.001
     answered, shed = Backlog(each).divide([(n, remaining) for n in range(5000)])

@@ -277,6 +277,45 @@ def test_whatever_breaks_there_the_answer_stays(transport: str) -> None:
     assert len(caller.arrivals) == 3
 
 
+# --- signs of life -------------------------------------------------------------------------
+
+
+def test_it_comes_round_without_calls(transport: str) -> None:
+    with opened(transport) as it:
+        first = it.transport.beats()
+
+        wait_for(lambda: it.transport.beats() > first + 1)
+
+
+def test_it_does_not_come_round_while_a_check_hangs(transport: str) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(data: bytes) -> bytes:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return data
+
+    with opened(transport, Service(hang)) as it:
+        call = it.channel.unary_unary(CHECK).future(b"x", timeout=PATIENCE)
+        assert begun.wait(PATIENCE)
+        stuck = it.transport.beats()
+        # Longer than the native loop waits for a call.
+        threading.Event().wait(1.2)
+        assert it.transport.beats() == stuck
+        go_on.set()
+
+        assert call.result() == b"x"
+        wait_for(lambda: it.transport.beats() > stuck)
+
+
+def test_once_stopped_it_does_not_come_round_and_may_be_asked(transport: str) -> None:
+    with opened(transport) as it:
+        it.transport.stop(0)
+        last = it.transport.beats()
+
+        assert it.transport.beats() == last
+
+
 # --- stopping ------------------------------------------------------------------------------
 
 

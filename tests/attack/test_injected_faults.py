@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever call of a check raises, and whatever it raises: no wrong allow, an answer, and the next
+check is answered as if nothing had been.
+
+The calls are found by watching checks of every kind (world.py), with decision log, recording and
+traces on: functions of ours, and calls of ours into native code. `make test` breaks each of them
+once, `make attack` and `make acceptance` each of them in every kind of check, and by several kinds
+of exception.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from authz.extauthz import encode
+from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.policy.client import NOBODY
+from tests.attack.injection import Call, Panic, calls_of, strike
+from tests.attack.report import tried
+from tests.attack.world import Scenario, World, scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+SEED: Final = 20261127
+
+#: What Python code and native code raise. KeyboardInterrupt reaches the main thread alone.
+ERRORS: Final[tuple[Callable[[], BaseException], ...]] = (
+    lambda: ValueError("injected"),
+    MemoryError,
+    RecursionError,
+    lambda: Panic("injected"),
+    lambda: KeyError("injected"),
+    lambda: OSError(24, "too many open files"),
+    StopIteration,
+    GeneratorExit,
+    lambda: AttributeError("injected"),
+    lambda: UnicodeDecodeError("utf-8", b"", 0, 0, "injected"),
+    lambda: SystemExit(0),
+    lambda: TimeoutError("injected"),
+)
+
+#: Nothing of ours is below it to catch what comes out of it: the transport's business, which the
+#: tests below have.
+OUTERMOST: Final = ("Endpoint.check", "CheckService.check")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    from authz.observability.tracing import Tracing
+
+    # Nobody listens there; nothing is exported, because no thread of the feed runs.
+    tracing = Tracing("0", "http://127.0.0.1:9", 1.0)
+    yield World(tmp_path_factory.mktemp("world"), tracing)
+    tracing.begin_to_end()
+    tracing.stop()
+
+
+def forget() -> None:
+    """Empty what is remembered for the whole process, as it is when that starts."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("authz."):
+            for value in list(vars(module).values()):
+                if isinstance(value, functools._lru_cache_wrapper):
+                    value.cache_clear()
+    encode._remembered.clear()
+    NOBODY.values.clear()
+    NOBODY._decisions.clear()
+    NOBODY._room = NOBODY.MAX_VALUES
+
+
+def content(answer: bytes) -> CheckResponse:
+    """An answer without what is every check's own."""
+    response = CheckResponse.FromString(answer)
+    response.dynamic_metadata.fields.pop("decision_id", None)
+    return response
+
+
+def is_denial(response: CheckResponse) -> bool:
+    """Whether Envoy reads it as a denial, whatever its settings."""
+    return (
+        response.HasField("status")
+        and response.status.code in (7, 16)
+        and response.WhichOneof("http_response") == "denied_response"
+    )
+
+
+def says_unreadable(call: Call, error: BaseException) -> bool:
+    """Whether this is how a library says that a certificate is no good: a ValueError.
+
+    Nobody can tell that from a defect. It is a judgement then, and the rules decide (architecture
+    4.1): the client is not verified.
+    """
+    return isinstance(error, ValueError) and "/authz/certs/" in call.code.co_filename
+
+
+def is_unverified(response: CheckResponse) -> bool:
+    """Whether a certificate was looked at, and verifies nobody."""
+    said = dict(response.dynamic_metadata)
+    return bool(said.get("failure")) and not said.get("verified")
+
+
+def agrees(got: CheckResponse, expected: CheckResponse) -> bool:
+    """Whether nobody is let in who would not be without the fault."""
+    return is_denial(got) or not is_denial(expected)
+
+
+@dataclass
+class Outcome:
+    """What came of all the faults of a run."""
+
+    struck: int = 0
+    missed: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+
+
+class Breaker:
+    """Breaks calls, each in an endpoint of its own."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._expected: dict[str, CheckResponse] = {}
+        self.outcome = Outcome()
+
+    def calls(self, scenario: Scenario) -> list[Call]:
+        """The calls of a check; remembers what it is answered."""
+        forget()
+        endpoint = self._world.endpoint(scenario)
+        answers: list[bytes] = []
+        found = calls_of(lambda: answers.append(endpoint.check(scenario.data, scenario.remaining)))
+        self._expected[scenario.name] = content(answers[0])
+        return [call for call in found if call.native or call.code.co_qualname not in OUTERMOST]
+
+    def break_(self, scenario: Scenario, call: Call, error: BaseException) -> None:
+        """One fault: the check it is in, and those after it."""
+        for anew in (False, True):
+            # What was compiled may have been asked already for what this call is made for.
+            if anew:
+                forget()
+            endpoint = self._world.endpoint(scenario, anew=anew)
+
+            def ask(endpoint: Any = endpoint) -> bytes:
+                answer: bytes = endpoint.check(scenario.data, scenario.remaining)
+                return answer
+
+            what = f"{scenario.name}: {call} raises {error!r}"
+            try:
+                answer, struck = strike(call, error, ask)
+            except BaseException as escaped:  # noqa: BLE001 - that is what must not happen
+                self.outcome.unanswered.append(f"{what}: {escaped!r} escaped")
+                return
+            if struck:
+                break
+        else:
+            self.outcome.missed.append(what)
+            return
+        self.outcome.struck += 1
+        got, expected = content(answer), self._expected[scenario.name]
+        counted = endpoint.metrics.export()["internal_errors"]
+        right = [expected]
+        if got == expected:
+            # It was not for the decision, or was done without.
+            self.outcome.answers["the same"] += 1
+            if counted:
+                self.outcome.wrong.append(f"{what}: counted as an error, and answered all the same")
+        elif says_unreadable(call, error) and is_unverified(got) and agrees(got, expected):
+            self.outcome.answers["as of an unreadable certificate"] += 1
+            # What a library says of a certificate is remembered.
+            right.append(got)
+        elif not is_denial(got):
+            self.outcome.wrong.append(f"{what}: {got}")
+        else:
+            self.outcome.answers[str(got.dynamic_metadata["reason"])] += 1
+            if counted != 1:
+                self.outcome.wrong.append(f"{what}: denied, and counted {counted} times")
+        for turn in range(3):
+            after = content(ask())
+            if after not in right:
+                self.outcome.wrong.append(
+                    f"{what}: check {turn + 1} after it got {after}, not {expected}"
+                )
+                return
+
+
+def report(what: str, outcome: Outcome) -> None:
+    """Say what came of it, and fail if anything did that must not."""
+    tried(
+        "faults",
+        what,
+        outcome.struck + len(outcome.unanswered),
+        wrong=len(outcome.wrong),
+        unanswered=len(outcome.unanswered),
+    )
+    assert outcome.unanswered == []
+    assert outcome.wrong == []
+    # A fault that was not met proves nothing.
+    assert outcome.missed == []
+
+
+def once_each(breaker: Breaker) -> Iterable[tuple[Scenario, Call]]:
+    """Every call, in the first kind of check that makes it."""
+    seen: set[Call] = set()
+    for scenario in scenarios():
+        for call in breaker.calls(scenario):
+            if call not in seen:
+                seen.add(call)
+                yield scenario, call
+
+
+@pytest.mark.attack
+def test_each_call_of_a_check_may_raise_once(world: World) -> None:
+    breaker = Breaker(world)
+    pick = random.Random(SEED)
+    for scenario, call in once_each(breaker):
+        breaker.break_(scenario, call, pick.choice(ERRORS)())
+
+    assert breaker.outcome.struck > 900, "the check path has not become that much shorter"
+    report("a call of a check raises, each call once", breaker.outcome)
+
+
+@pytest.mark.acceptance
+@pytest.mark.attack
+def test_each_call_of_each_kind_of_check_may_raise(world: World) -> None:
+    breaker = Breaker(world)
+    pick = random.Random(SEED)
+    for scenario in scenarios():
+        for call in breaker.calls(scenario):
+            for make_error in pick.sample(ERRORS, 3):
+                breaker.break_(scenario, call, make_error())
+
+    report("a call of a check raises, in each kind of check, thrice", breaker.outcome)

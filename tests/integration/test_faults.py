@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What surrounds a node breaks while it answers: processes, disks, descriptors, memory, callers.
+
+Every time the same is asked of it: what is denied stays denied, nobody waits beyond a deadline who
+asks what still works, and it recovers without a hand. Faults of the store are in test_store.py,
+those of one kind of process in the files of that process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import signal
+import socket
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+import psutil
+import pytest
+
+from authz.extauthz.service import MAX_CHECK_BYTES
+from authz.extauthz.transport import CHECK
+from authz.pb.ext_authz_pb2 import CheckResponse
+from tests.attack.report import tried
+from tests.factories.checks import check_request
+from tests.integration.harness import DENY_ALL, PATIENCE, Node, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.integration.harness import Client
+
+    Start = Callable[..., Node]
+    Connect = Callable[[str], Client]
+
+pytestmark = pytest.mark.attack
+
+PROTECTED = """\
+sites:
+  - name: api
+    hosts: ["*"]
+    rules:
+      - {ref: admin, expression: 'http.request.uri.path eq "/admin"', action: block}
+"""
+TWO = ("--workers", "2", "--port-per-worker")
+#: google.rpc.Code UNAUTHENTICATED: denied, and no certificate was presented.
+ALLOWED, DENIED = 0, 16
+#: Envoy waits half a second; here a busy machine is no error.
+DEADLINE = 5.0
+
+OPEN = check_request().SerializeToString()
+CLOSED = check_request(path="/admin").SerializeToString()
+
+
+# A node for each test takes seconds: `make test` tries one transport, the others both.
+@pytest.fixture(params=["native", pytest.param("grpcio", marks=pytest.mark.acceptance)])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Asking:
+    """Asks one address, in a thread of its own, what is open and what is closed in turn.
+
+    Attributes:
+        times: answers and failures together.
+        wrong: answers other than they should be, a closed door that opened among them.
+        unanswered: calls that ended in an error, their deadline among them.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.times = 0
+        self.wrong: list[int] = []
+        self.unanswered: list[str] = []
+        self._channel = grpc.insecure_channel(
+            address,
+            options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)],
+        )
+        self._check: Any = self._channel.unary_unary(CHECK, None, None)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(PATIENCE)
+        self._channel.close()
+
+    def more(self, times: int = 40) -> None:
+        """Wait until it has been asked so often again."""
+        until = self.times + times
+        eventually(lambda: self.times >= until, "it is asked")
+
+    def say(self, what: str) -> None:
+        """Report what came of it."""
+        tried("faults", what, self.times, wrong=len(self.wrong), unanswered=len(self.unanswered))
+        assert self.wrong == []
+        assert self.unanswered == []
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.002):
+            for request, right in ((OPEN, ALLOWED), (CLOSED, DENIED)):
+                try:
+                    data = self._check(request, timeout=DEADLINE)
+                except grpc.RpcError as error:
+                    self.unanswered.append(str(error.code()))
+                else:
+                    code = CheckResponse.FromString(data).status.code
+                    if code != right:
+                        self.wrong.append(code)
+                self.times += 1
+
+
+def _settings(directory: Path, **sections: Any) -> tuple[str, str]:
+    file = directory / "authz.json.yaml"
+    file.write_text(json.dumps(sections))
+    return "--config", str(file)
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+def test_a_worker_that_is_stopped_is_replaced(start: Start, tmp_path: Path, transport: str) -> None:
+    settings = _settings(tmp_path, grpc={"worker_silence_seconds": 4})
+    node = start(*TWO, "--transport", transport, *settings, policy=PROTECTED).until_serving()
+    stopped, lively = node.workers()
+    # Once both have shown that they live.
+    assert node.metric("authz_worker_hung_total") == 0
+    with Asking(node.addresses[1]) as other:
+        began = time.monotonic()
+        stopped.suspend()
+        ended = node.until_logged("a worker gives no sign of life and is ended")
+        assert (ended["worker"], ended["worker_pid"]) == (0, stopped.pid)
+        # SIGTERM cannot reach it, SIGKILL does.
+        node.until_logged("the worker is ready")
+        assert time.monotonic() - began < 20
+        other.more()
+
+    with Asking(node.addresses[0]) as successor:
+        successor.more()
+    assert not psutil.pid_exists(stopped.pid)
+    assert lively.is_running()
+    assert node.metric("authz_worker_hung_total") == 1
+    assert node.metric("authz_worker_restarts_total") == 1
+    assert node.metric("authz_workers_ready") == 2
+    other.say("a worker stands still (SIGSTOP), the other one is asked")
+    successor.say("a worker stood still (SIGSTOP), its successor is asked")
+
+
+@pytest.mark.acceptance
+def test_workers_that_are_idle_or_busy_are_left_alone(start: Start, tmp_path: Path) -> None:
+    settings = _settings(tmp_path, grpc={"worker_silence_seconds": 4})
+    node = start(*TWO, *settings, policy=PROTECTED).until_serving()
+    before = [worker.pid for worker in node.workers()]
+    with Asking(node.addresses[0]) as busy:
+        # Longer than silence may take.
+        threading.Event().wait(7)
+
+    assert [worker.pid for worker in node.workers()] == before
+    assert node.metric("authz_worker_hung_total") == 0
+    busy.say("a worker that is asked all the time, beside one that is not")
+
+
+# --- callers -------------------------------------------------------------------------------------
+
+
+def test_half_open_connections_hold_up_nobody(start: Start, transport: str) -> None:
+    node = start("--transport", transport, policy=PROTECTED).until_serving()
+    host, _, port = node.addresses[0].rpartition(":")
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    # A frame that announces headers and does not send them.
+    beginnings = (b"", preface[:10], preface, preface + settings, preface + settings + b"\0\1\0\1")
+    with contextlib.ExitStack() as stack:
+        for turn in range(200):
+            one = stack.enter_context(socket.create_connection((host, int(port)), PATIENCE))
+            one.sendall(beginnings[turn % len(beginnings)])
+        with Asking(node.addresses[0]) as asking:
+            asking.more(200)
+
+    with Asking(node.addresses[0]) as after:
+        after.more()
+    asking.say("200 connections that began and went no further")
+    after.say("after connections that began and went no further")
+
+
+def test_callers_who_do_not_wait_are_missed_by_nobody(start: Start, transport: str) -> None:
+    node = start("--transport", transport, policy=PROTECTED).until_serving()
+    wrong = 0
+    with Asking(node.addresses[0]) as asking, grpc.insecure_channel(node.addresses[0]) as channel:
+        call: Any = channel.unary_unary(CHECK, None, None)
+        for turn in range(400):
+            if turn % 2:
+                waiting = call.future(CLOSED, timeout=DEADLINE)
+                waiting.cancel()
+            else:
+                # Its time is over before it arrives, or just then.
+                waiting = call.future(CLOSED, timeout=1e-4)
+            with contextlib.suppress(grpc.RpcError, grpc.FutureCancelledError):
+                answer = CheckResponse.FromString(waiting.result())
+                wrong += answer.status.code not in (DENIED, 7)
+        asking.more()
+
+    tried("faults", "callers who cancel, or whose time is over", 400, wrong=wrong)
+    assert wrong == 0
+    asking.say("beside callers who cancel, or whose time is over")
+
+
+# --- what the system gives -----------------------------------------------------------------------
+
+
+def test_without_descriptors_who_is_connected_is_answered_and_others_are_later(
+    start: Start, transport: str
+) -> None:
+    node = start(
+        "--workers", "2", "--port-per-worker", "--transport", transport, policy=PROTECTED
+    ).until_serving()
+    worker = node.workers()[0]
+    host, _, port = node.addresses[0].rpartition(":")
+    with Asking(node.addresses[0]) as asking:
+        asking.more()
+        limits = worker.rlimit(psutil.RLIMIT_NOFILE)
+        worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 3, limits[1]))
+        with contextlib.ExitStack() as stack:
+            for _ in range(20):
+                # The system takes them for the worker, who cannot.
+                stack.enter_context(socket.create_connection((host, int(port)), PATIENCE))
+            asking.more(200)
+        worker.rlimit(psutil.RLIMIT_NOFILE, limits)
+
+    with Asking(node.addresses[0]) as after:
+        after.more()
+    assert worker.is_running()
+    asking.say("no descriptors are left, who is connected asks")
+    after.say("after descriptors were short, a new connection asks")
+
+
+def test_without_memory_it_denies_or_dies_and_comes_back(start: Start, transport: str) -> None:
+    node = start(*TWO, "--transport", transport, policy=PROTECTED).until_serving()
+    worker = node.workers()[0]
+    large = check_request(
+        path="/admin", headers=[(f"x-{n}", b"v" * 8000) for n in range(MAX_CHECK_BYTES // 9000)]
+    ).SerializeToString()
+    answers: list[int] = []
+    failed = 0
+    with grpc.insecure_channel(
+        node.addresses[0],
+        options=[("grpc.max_send_message_length", -1), ("grpc.max_reconnect_backoff_ms", 100)],
+    ) as channel:
+        call: Any = channel.unary_unary(CHECK, None, None)
+        used = worker.memory_info().vms
+        worker.rlimit(psutil.RLIMIT_AS, (used + 1_000_000, resource.RLIM_INFINITY))
+        waiting = [call.future(large, timeout=DEADLINE) for _ in range(40)]
+        for one in waiting:
+            try:
+                answers.append(CheckResponse.FromString(one.result()).status.code)
+            except grpc.RpcError:
+                # A worker whose memory is at its end may end; Envoy denies what has no answer.
+                failed += 1
+    wrong = sum(code not in (DENIED, 7) for code in answers)
+    tried("faults", "large checks without memory", len(waiting), wrong=wrong)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker.rlimit(psutil.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    assert wrong == 0
+    assert len(answers) + failed == len(waiting)
+    eventually(lambda: node.metric("authz_workers_ready") == 2, "it is there, or another one")
+    with Asking(node.addresses[0]) as after:
+        after.more()
+    after.say("after memory was short")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for very little."""
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], check=False, capture_output=True
+    )
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room(
+    start: Start, small_disk: Path
+) -> None:
+    node = start(
+        *("--workers", "2", "--port-per-worker", "--data-dir", str(small_disk / "data")),
+        policy=PROTECTED,
+    ).until_serving()
+    with Asking(node.addresses[0]) as asking:
+        filler = small_disk / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        node.rewrite(DENY_ALL)
+        failed = node.until_logged("the policy cannot be used; the last good one stays")
+        assert "no space left" in failed["reason"].lower()
+        asking.more()
+        # A worker that starts again now has what is in force.
+        node.workers()[1].kill()
+        node.until_logged("the worker is ready")
+        with Asking(node.addresses[1]) as again:
+            again.more()
+
+    filler.unlink()
+    node.signal(signal.SIGHUP)
+    asked = grpc.insecure_channel(node.addresses[0])
+    call: Any = asked.unary_unary(CHECK, None, None)
+    eventually(
+        lambda: CheckResponse.FromString(call(OPEN, timeout=DEADLINE)).status.code == DENIED,
+        "with room again, the new policy answers",
+    )
+    asked.close()
+    asking.say("the disk is full")
+    again.say("the disk is full, and a worker starts again")
