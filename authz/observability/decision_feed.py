@@ -290,6 +290,10 @@ class DecisionFeed:
                 self.tracing.lost("error")
                 self._report(error)
         if self.log is not None and noted.for_log:
+            if self.log.is_full and self.records is None:
+                # Nobody would see it: it is not made.
+                self.log.lost("waiting")
+                return
             try:
                 line = self.log.take(noted, request, trace_id, delivered=delivered)
             except BaseException as error:  # noqa: BLE001 - one line is lost, and counted

@@ -139,6 +139,23 @@ def test_a_collector_that_hangs_and_a_disk_that_hangs_cost_one_time_for_the_end(
     assert feed.records_dropped["shutdown"] >= 1
 
 
+def test_a_line_that_would_be_lost_is_made_for_a_record_alone(
+    path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authz.observability.decision_log.MAX_WAITING", 0)
+    feed = feed_to(path, collector)
+    note(feed)
+    feed.stop()
+    assert (feed.lines_dropped, len(collector.records())) == ({"waiting": 1}, 1)
+
+    log = DecisionLog(DecisionLogOptions(path=str(path)), "0")
+    feed = DecisionFeed(note_nothing, lambda data: read_request(data, OPTIONS), log)
+    monkeypatch.setattr(log._words, "line", lambda *_, **__: pytest.fail("nobody would see it"))
+    note(feed)
+    feed.stop()
+    assert feed.lines_dropped == {"waiting": 1}
+
+
 def test_whoever_takes_spans_and_records_is_waited_for_once(collector: Collector) -> None:
     collector.hold.clear()
     tracing = Tracing("0", collector.endpoint)
