@@ -31,14 +31,15 @@ from authz.node.addresses_file import AddressesFile
 from authz.node.data_directory import SNAPSHOTS, own_directory
 from authz.node.feed import Feed, FileFeed, StoreFeed
 from authz.node.http_server import MetricsServer, Readiness, open_listener
-from authz.node.keepers import admin_keeper, control_keeper, when_needed
+from authz.node.keepers import admin_keeper, control_keeper, log_records_of, when_needed
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
+from authz.node.log_export import Ending, end_log, export_log
 from authz.node.messages import Ready
 from authz.node.plan import plan_of
 from authz.node.policy_source import PolicyFiles, PolicySource
 from authz.node.pulse import next_event
 from authz.node.signals import STOP_SIGNALS, Signals
-from authz.observability.log import configure_logging, flush, get_logger
+from authz.observability.log import configure_logging, get_logger
 from authz.settings import parse_address
 from authz.sources.fetched import DIRECTORY
 
@@ -95,18 +96,22 @@ def _run(
     plan: Plan, loader: LoaderProcess, signals: Signals, arrived: queue.SimpleQueue[Event]
 ) -> int:
     configure_logging(plan.log_format, plan.log_level)
+    ending = Ending()
     try:
         with ExitStack() as stack:
             # Whatever goes wrong from here on, no process stays behind.
             stack.callback(loader.kill)
-            serve_as = _serve_alone if plan.alone else _serve_supervised
-            serve_as(plan, loader, signals, arrived, stack)
+            export_log(plan.log_otlp, "0" if plan.alone else "supervisor")
+            if plan.alone:
+                _serve_alone(plan, loader, signals, arrived, stack, ending)
+            else:
+                _serve_supervised(plan, loader, signals, arrived, stack)
     except AuthzError:
         # What is missing because somebody ended it is not wrong.
         if not signals.stopping:
             raise
     finally:
-        flush()  # what was logged comes before what the command says about an error
+        end_log(ending)  # what was logged comes before what the command says about an error
     return 0
 
 
@@ -116,6 +121,7 @@ def _serve_alone(
     signals: Signals,
     arrived: queue.SimpleQueue[Event],
     stack: ExitStack,
+    ending: Ending,
 ) -> None:
     from authz.node.endpoint import Endpoint
     from authz.node.giving_way import giving_way
@@ -128,6 +134,7 @@ def _serve_alone(
     installer = Installer(endpoint)
     directory = own_directory(Path(plan.data_dir), stack)
     control = when_needed(plan, directory, stack)
+    endpoint.metrics.log_records_beside = control.log_records
 
     def publish(built: Built) -> None:
         copies = built.geo.copies
@@ -143,7 +150,9 @@ def _serve_alone(
         return _readiness(endpoint.serving, endpoint.draining, feed)
 
     def render() -> bytes:
-        return endpoint.metrics.render() + control.render()
+        # Asked first: what it says of its log is among the numbers of this process.
+        beside = control.render()
+        return endpoint.metrics.render() + beside
 
     http = _metrics_server(plan, stack, render, readiness)
     endpoint.prepare()
@@ -170,7 +179,7 @@ def _serve_alone(
     get_logger().info("draining")
     notify.stopping()
     feed.stop()
-    endpoint.drain()
+    endpoint.drain(ending=ending)
     reporter.stop()
     get_logger().info("stopped")
 
@@ -239,6 +248,7 @@ def _serve_supervised(
                 ),
                 log_format=plan.log_format,
                 log_level=plan.log_level,
+                log_otlp=plan.log_otlp,
                 drain_seconds=DRAIN_SECONDS,
                 grace_seconds=GRACE_SECONDS,
             )
@@ -250,6 +260,8 @@ def _serve_supervised(
         reported=control.tell,
         silence_seconds=plan.worker_silence_seconds,
     )
+
+    supervisor.metrics.own.log_records_beside = log_records_of(control, admin)
 
     def kill() -> None:
         supervisor.kill()
@@ -275,8 +287,9 @@ def _serve_supervised(
         return _readiness(supervisor.ready, supervisor.stopping, feed)
 
     def render() -> bytes:
-        beside = b"" if admin is None else admin.render()
-        return supervisor.metrics.render() + control.render() + beside
+        # Asked first: what they say of their logs is among the supervisor's own numbers.
+        beside = control.render() + (b"" if admin is None else admin.render())
+        return supervisor.metrics.render() + beside
 
     http = _metrics_server(plan, stack, render, readiness)
     # The workers import while the loader loads.

@@ -233,6 +233,13 @@ def rekey(
     if key_file is not None:
         secret = key_file_secret(key_file, where="--key-file")
     elif passphrase_file == Path("-"):
+        if sys.stdin.isatty():
+            # It would be shown while it is typed, and stay on the screen.
+            raise InvalidInputError(
+                "a passphrase is not read from a terminal",
+                where="--passphrase-file",
+                hint="--passphrase-file - < F",
+            )
         # Into a container, where no file of ours is.
         secret = piped_passphrase(sys.stdin.buffer.readline(_MOST_BYTES), where="--passphrase-file")
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -20,8 +21,13 @@ from authz.errors import InvalidInputError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 STREAM: Final = Path("-")
+
+#: Signals by which people, time limits and service managers end a command.
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DEFAULTS: Final = (signal.SIG_DFL, signal.default_int_handler)
 
 
 @contextmanager
@@ -85,7 +91,41 @@ def _failed(what: str, error: OSError, hint: str) -> StoreUnavailableError:
 def _private(directory: Path) -> Iterator[Path]:
     """A directory that only this user can read, for a moment."""
     writable = directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
-    with tempfile.TemporaryDirectory(
-        prefix=".stream-", dir=directory if writable else None
-    ) as private:
+    with (
+        _ended_in_order(),
+        tempfile.TemporaryDirectory(
+            prefix=".stream-", dir=directory if writable else None
+        ) as private,
+    ):
         yield Path(private)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Signals that would end the process at once let it tidy up first; another one waits for that.
+
+    Of those that somebody else has decided about (`nohup`) nothing changes.
+    """
+    number = 0
+
+    def end(received: int, _: FrameType | None) -> None:
+        nonlocal number
+        if not number:
+            number = received
+            raise _EndedError
+
+    ours = [one for one in _ENDING if signal.getsignal(one) in _DEFAULTS]
+    before = {one: signal.signal(one, end) for one in ours}
+    try:
+        yield
+    except _EndedError:
+        # What whoever sent it waits for: an end by that signal.
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+class _EndedError(BaseException):
+    """Nothing that anybody handles: the stack is left, and what is temporary goes."""

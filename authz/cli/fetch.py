@@ -72,7 +72,7 @@ def ask(target: ListenAddress, path: str, *, seconds: float, most: int) -> Answe
         most: bytes of the body that are read.
 
     Raises:
-        TransportError: nobody answers.
+        TransportError: nobody answers, or not to the end.
     """
     url = f"http://{target}{path}"
     connection = http.client.HTTPConnection(target.host, target.port, timeout=seconds)
@@ -80,6 +80,13 @@ def ask(target: ListenAddress, path: str, *, seconds: float, most: int) -> Answe
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read(most)
+        # Asked for so many bytes at most, it does not say that fewer came than were announced.
+        if response.length and len(body) < most:
+            raise http.client.IncompleteRead(body, response.length)
+    except http.client.IncompleteRead:
+        raise TransportError(
+            "the answer ends early", where=url, hint="has it just ended? ask again"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise TransportError(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import importlib
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz.certs.presented import CertificateLimits, CertificateSource
-from authz.errors import SettingsError
 from authz.extauthz.decode import DecodeOptions, decode
 from authz.extauthz.health import HealthState
 from authz.extauthz.recording import Recording, RecordOptions
@@ -21,14 +20,16 @@ from authz.extauthz.service import CheckService, nothing_about
 from authz.extauthz.transport import TlsFiles, TransportKind, TransportOptions, open_transport
 from authz.extauthz.transport.choose import choose
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
+from authz.node.log_export import Ending, opentelemetry
 from authz.node.reporter import Reporting
 from authz.observability.events import EventRecorder
+from authz.observability.log import hurry
 from authz.observability.metrics import Metrics
 from authz.observability.seen_certificates import SeenCertificates
 from authz.settings import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from authz.extauthz.transport import Transport
@@ -159,8 +160,12 @@ class Endpoint:
         grace_seconds: float = GRACE_SECONDS,
         *,
         wait: Callable[[float], object] = time.sleep,
+        ending: Ending | None = None,
     ) -> None:
-        """Tell Envoy to go elsewhere, answer whoever still comes meanwhile, then close."""
+        """Tell Envoy to go elsewhere, answer whoever still comes meanwhile, then close.
+
+        `ending` begins when no check is under way any more.
+        """
         self.draining = True
         self.health.set_serving(False)
         if self._transport is None:
@@ -168,8 +173,10 @@ class Endpoint:
         wait(drain_seconds)
         self._transport.stop(grace_seconds)
         self._transport = None
+        # The log's records go out beside those of decisions; the last lines are still to come.
+        hurry()
         if self.decisions is not None:
-            self.decisions.stop()
+            self.decisions.stop((ending or Ending()).left())
 
 
 def recording_of(config: RecordConfig, options: DecodeOptions) -> Recording:
@@ -202,31 +209,18 @@ def _feed_of(
 
         log = DecisionLog(config.decision_log, worker)
         if config.decision_log.otlp:
-            with _opentelemetry("log records", "decision_log.otlp"):
+            with opentelemetry("log records", "decision_log.otlp"):
                 from authz.observability.decision_records import DecisionRecords
 
                 records = DecisionRecords(worker, config.decision_log.otlp_endpoint)
     if config.tracing is not None:
-        with _opentelemetry("traces", "tracing"):
+        with opentelemetry("traces", "tracing"):
             from authz.observability.tracing import Tracing
 
             tracing = Tracing(worker, config.tracing.endpoint, config.tracing.sample)
     return DecisionFeed(
         events.note, lambda data: read_request(data, options), log, tracing, records
     )
-
-
-@contextmanager
-def _opentelemetry(what: str, where: str) -> Iterator[None]:
-    """Whatever goes wrong here is the environment's fault, where anything may stand."""
-    try:
-        yield
-    except Exception as error:
-        raise SettingsError(
-            f"{what} cannot be made: {error}",
-            where=where,
-            hint="look at the variables of the environment that begin with OTEL_",
-        ) from error
 
 
 def _transport_options(

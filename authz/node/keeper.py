@@ -10,8 +10,11 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import msgspec
 
 from authz.node.backoff import Backoff
 from authz.node.channel import Channel, ChannelClosedError
@@ -21,8 +24,6 @@ from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import msgspec
 
 _Incoming = TypeVar("_Incoming")
 
@@ -75,6 +76,8 @@ class Keeper(Generic[_Incoming]):
         self._channel: Channel[_Incoming] | None = None
         self._numbers: Numbers | None = None
         self._number = 0
+        # Of lives that have ended: a counter never goes back.
+        self._log_records: Counter[str] = Counter()
         self._answered = threading.Condition()
         self._log = get_logger()
         self._missed = 0
@@ -118,6 +121,13 @@ class Keeper(Generic[_Incoming]):
                 self._answered.wait_for(lambda: self._last_answer() >= number, INQUIRE_SECONDS)
             answered = number is not None and self._last_answer() >= number
             return (b"" if self._numbers is None else self._numbers.text), answered
+
+    def log_records(self) -> dict[str, int]:
+        """What became of lines of its log, in all of its lives, as far as it has said."""
+        with self._answered:
+            return self._log_records + Counter(
+                {} if self._numbers is None else self._numbers.log_records
+            )
 
     def hang_up(self) -> None:
         """Have it end; it finishes what it is doing. Does not block."""
@@ -200,6 +210,10 @@ class Keeper(Generic[_Incoming]):
             process.kill()
         with self._lock:
             self._channel = None
+        with self._answered:
+            if self._numbers is not None:
+                self._log_records += Counter(self._numbers.log_records)
+                self._numbers = msgspec.structs.replace(self._numbers, log_records={})
         channel.close()
         try:
             return process.wait(self._exit_seconds)

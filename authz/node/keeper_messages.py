@@ -6,6 +6,8 @@ Data only, as node.messages. What else there is to say, each of them defines for
 
 from __future__ import annotations
 
+import msgspec
+
 from authz.node.messages import Message
 
 
@@ -16,10 +18,14 @@ class Inquire(Message, frozen=True, kw_only=True):
 
 
 class Numbers(Message, frozen=True, kw_only=True):
-    """Metrics in the Prometheus text format; `number` is that of the Inquire it answers."""
+    """Metrics in the Prometheus text format; `number` is that of the Inquire it answers.
+
+    What became of lines of the log (log.handed_on) is counted for the node and not for a process.
+    """
 
     number: int
     text: bytes
+    log_records: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Failed(Message, frozen=True, kw_only=True):

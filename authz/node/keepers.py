@@ -7,6 +7,7 @@ Each address is refused here, before anything is started, or not at all.
 from __future__ import annotations
 
 import queue
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -115,3 +116,13 @@ def admin_keeper(plan: Plan, directory: Path, stack: ExitStack) -> AdminKeeper |
     keeper = AdminKeeper(config, listener)
     stack.callback(keeper.stop)
     return keeper
+
+
+def log_records_of(control: WhenNeeded, admin: AdminKeeper | None) -> Callable[[], dict[str, int]]:
+    """What became of log lines of both, whenever it is asked for (log.handed_on)."""
+
+    def both() -> dict[str, int]:
+        of_api = {} if admin is None else admin.log_records()
+        return Counter(control.log_records()) + Counter(of_api)
+
+    return both

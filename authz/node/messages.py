@@ -37,6 +37,12 @@ class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
     sample: float | None = None
 
 
+class LogOtlpConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Who takes the lines of the service's log (observability.log_records)."""
+
+    endpoint: str | None = None
+
+
 class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a process needs to answer checks, out of the settings (architecture 6).
 
@@ -71,6 +77,8 @@ class Configure(Message, frozen=True, kw_only=True):
     endpoint: EndpointConfig
     log_format: str
     log_level: str
+    #: None: lines are on standard error alone.
+    log_otlp: LogOtlpConfig | None = None
     drain_seconds: float
     grace_seconds: float
 

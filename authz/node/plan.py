@@ -13,8 +13,8 @@ import msgspec
 from authz.errors import SettingsError
 from authz.node.admin.config import AdminConfig, DashboardConfig, OidcConfig
 from authz.node.control.config import ControlConfig, FetchConfig, KeepConfig
-from authz.node.messages import EndpointConfig, Message, RecordConfig
-from authz.node.plan_telling import decision_log_config, tracing_config
+from authz.node.messages import EndpointConfig, LogOtlpConfig, Message, RecordConfig
+from authz.node.plan_telling import decision_log_config, log_otlp_config, tracing_config
 
 if TYPE_CHECKING:
     from authz.settings import AdminTls, GrpcTls, Settings
@@ -40,6 +40,7 @@ class Plan(Message, frozen=True, kw_only=True):
     geoip: dict[str, str]
     log_format: str
     log_level: str
+    log_otlp: LogOtlpConfig | None = None
     control: ControlConfig | None = None
     fetching: ControlConfig | None = None
     admin: AdminConfig | None = None
@@ -99,6 +100,7 @@ def plan_of(settings: Settings) -> Plan:
         geoip={kind: str(path) for kind, path in geoip.items() if path is not None},
         log_format=settings.log.format,
         log_level=settings.log.level,
+        log_otlp=log_otlp_config(settings),
         control=control if wanted else None,
         fetching=None if wanted else control,
         admin=_admin_config(settings) if settings.admin_active else None,
@@ -144,6 +146,7 @@ def _control_config(settings: Settings) -> ControlConfig:
         tracing=tracing_config(settings),
         log_format=settings.log.format,
         log_level=settings.log.level,
+        log_otlp=log_otlp_config(settings),
     )
 
 
@@ -202,6 +205,7 @@ def _admin_config(settings: Settings) -> AdminConfig:
         dashboard=_dashboard_config(settings) if admin.dashboard.enabled else None,
         log_format=settings.log.format,
         log_level=settings.log.level,
+        log_otlp=log_otlp_config(settings),
         settings=settings.model_dump(mode="json"),
     )
 

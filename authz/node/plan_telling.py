@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of the decision log and of traces, as plain data, and whether they can be used."""
+"""The settings of both logs and of traces, as plain data, and whether they can be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import SettingsError
-from authz.node.messages import TracingConfig
+from authz.node.messages import LogOtlpConfig, TracingConfig
 from authz.observability.decision_log_options import DecisionLogOptions
 from authz.observability.line_file import STDOUT
 
@@ -31,6 +31,19 @@ def tracing_config(settings: Settings) -> TracingConfig | None:
         return None
     _check_installed("traces", settings.where("tracing", "enabled"))
     return TracingConfig(endpoint=tracing.endpoint, sample=tracing.sample)
+
+
+def log_otlp_config(settings: Settings) -> LogOtlpConfig | None:
+    """Who takes the lines of the service's own log.
+
+    Raises:
+        SettingsError: the extra is not installed.
+    """
+    otlp = settings.log.otlp
+    if not otlp.enabled:
+        return None
+    _check_installed("log records", settings.where("log", "otlp", "enabled"))
+    return LogOtlpConfig(endpoint=otlp.endpoint)
 
 
 def _check_installed(what: str, where: str) -> None:

@@ -25,6 +25,7 @@ from authz.node.channel import Channel, ChannelClosedError
 from authz.node.endpoint import Endpoint
 from authz.node.giving_way import giving_way
 from authz.node.installer import Installer
+from authz.node.log_export import Ending, end_log, export_log
 from authz.node.messages import (
     Alive,
     Collect,
@@ -84,7 +85,12 @@ class Worker:
         except AuthzError as error:
             return _not_started(self._channel, error)
         # Drain, SIGTERM or the end of the stream: whoever asked, the clients come first.
-        self._endpoint.drain(self._configure.drain_seconds, self._configure.grace_seconds)
+        ending = Ending()
+        self._endpoint.drain(
+            self._configure.drain_seconds, self._configure.grace_seconds, ending=ending
+        )
+        # Before the last report, which has what was lost of it.
+        end_log(ending)
         self._reporter.stop()
         self._say(self._export(0))
         return 0
@@ -193,10 +199,13 @@ def main(arguments: list[str]) -> int:
             return 0  # the supervisor ended before it said anything
         configure_logging(configure.log_format, configure.log_level)
         try:
+            export_log(configure.log_otlp, str(configure.index))
             worker = Worker(channel, configure, inbox)
         except AuthzError as error:
             return _not_started(channel, error)
-        return worker.run()
+        status = worker.run()
+        end_log()
+        return status
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from authz.observability.checked_request import NOTHING
@@ -41,8 +42,10 @@ MAX_QUEUED: Final = 8192
 MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
 #: Between two looks at what waits.
 ROUND_SECONDS: Final = 0.1
-#: How long the end of a process waits for the last lines.
+#: How long the end of a process waits for the last lines, records and spans, all together; for a
+#: disk, so large a share of it: who takes records and spans has the rest.
 FLUSH_SECONDS: Final = 2.0
+DISK_SHARE: Final = 0.5
 #: Characters of a detail, bytes of a host and a path that are kept.
 MAX_DETAIL: Final = 256
 MAX_TARGET: Final = 4096
@@ -206,9 +209,10 @@ class DecisionFeed:
 
     def stop(self, seconds: float = FLUSH_SECONDS) -> None:
         """Hand on what is left, for so long at most; what is still there then is lost."""
+        until = time.monotonic() + seconds
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join(seconds)
+            self._thread.join(seconds * DISK_SHARE)
         if self._thread.is_alive():
             # It waits for a disk. Nobody else does.
             self._leave(list(self._queue))
@@ -217,12 +221,15 @@ class DecisionFeed:
             if self.log is not None:
                 self._guarded(lambda: self._write(at_once=True))
                 self.log.close()
-        # Both at once: a collector that takes nothing takes the time for the end only once.
-        exporting = [one for one in (self.tracing, self.records) if one is not None]
-        for one in exporting:
-            self._guarded(one.begin_to_end)
-        for one in exporting:
-            self._guarded(one.stop)
+        # Side by side: a collector that takes nothing takes the time for the end only once.
+        if self.tracing is not None:
+            self._guarded(self.tracing.begin_to_end)
+        if self.records is not None:
+            self._guarded(self.records.begin_to_end)
+        if self.tracing is not None:
+            self._guarded(partial(self.tracing.stop, max(0.0, until - time.monotonic())))
+        if self.records is not None:
+            self._guarded(partial(self.records.stop, max(0.0, until - time.monotonic())))
 
     def _leave(self, waiting: list[Noted]) -> None:
         """Count what nobody will hand on as lost."""
@@ -283,6 +290,10 @@ class DecisionFeed:
                 self.tracing.lost("error")
                 self._report(error)
         if self.log is not None and noted.for_log:
+            if self.log.is_full and self.records is None:
+                # Nobody would see it: it is not made.
+                self.log.lost("waiting")
+                return
             try:
                 line = self.log.take(noted, request, trace_id, delivered=delivered)
             except BaseException as error:  # noqa: BLE001 - one line is lost, and counted

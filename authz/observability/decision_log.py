@@ -83,6 +83,11 @@ class DecisionLog:
         return self._file is not None
 
     @property
+    def is_full(self) -> bool:
+        """Whether so much waits that the next line would be lost."""
+        return self._file is not None and self._size >= MAX_WAITING
+
+    @property
     def waiting(self) -> int:
         """Lines that wait to be written."""
         return len(self._waiting)
@@ -103,7 +108,7 @@ class DecisionLog:
         line, text = self._words.line(noted, request, trace_id, delivered=delivered)
         if self._file is None:
             return line
-        if self._size >= MAX_WAITING:
+        if self.is_full:
             self.lost("waiting")
             return line
         self._waiting.append(text)

@@ -165,6 +165,18 @@ _SPECS: Final = (
         ("why",),
         "Decisions that should be a log record and are none.",
     ),
+    MetricSpec(
+        "authz_log_records_exported_total",
+        "counter",
+        (),
+        "Lines of the service's own log that were handed over as log records.",
+    ),
+    MetricSpec(
+        "authz_log_records_dropped_total",
+        "counter",
+        ("why",),
+        "Lines of the service's own log that should be a log record and are none.",
+    ),
     MetricSpec("authz_spans_exported_total", "counter", (), "Spans that were handed over."),
     MetricSpec(
         "authz_spans_dropped_total", "counter", ("why",), "Spans that should be there and are not."
@@ -296,7 +308,11 @@ class _Collected:
         yield _counter("authz_decision_log_write_failures_total", [[sum(n for _, n in logs)]])
         lost = _zeros(_LINES_LOST) + _rows(exports, "decision_log_dropped")
         yield _counter("authz_decision_log_dropped_total", lost)
-        for name, key in (("authz_decision_log_records", "records"), ("authz_spans", "spans")):
+        for name, key in (
+            ("authz_decision_log_records", "records"),
+            ("authz_log_records", "log_records"),
+            ("authz_spans", "spans"),
+        ):
             yield _counter(f"{name}_exported_total", [[sum(e[key] or 0 for e in exports)]])
             lost = _zeros(_EXPORTS_LOST) + _rows(exports, f"{key}_dropped")
             yield _counter(f"{name}_dropped_total", lost)

@@ -5,6 +5,7 @@ Shaped like structlog (an event and key-value fields) but written here: importin
 a worker 18 MB and a tenth of a second, most of it for coloured tracebacks. Names in certificates,
 hosts and SNI are the client's own text, so control characters never reach the terminal or a second
 line (CVE-2024-45808 was such a log injection). Logging never raises and never blocks (log_writer).
+Lines can be handed to a collector as well (log_records), which changes nothing on standard error.
 Does not decide what is worth a line.
 """
 
@@ -14,12 +15,28 @@ import json
 import os
 import time
 import traceback
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from authz.observability.log_writer import FLUSH_SECONDS, LogWriter
 
 #: Severity by name; a line below the configured one is not written.
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class LineTaker(Protocol):
+    """Who is handed lines besides standard error (observability.log_records)."""
+
+    def put(self, at: float, level: str, event: str, fields: dict[str, Any]) -> None:
+        """Take a line. Never blocks and never raises, whichever thread logs it."""
+
+    def counts(self) -> dict[str, int]:
+        """What became of lines: `exported`, and what was lost by why; a copy."""
+
+    def hurry(self) -> None:
+        """Hand on what is there without waiting for more; does not wait."""
+
+    def stop(self, seconds: float) -> None:
+        """Hand on what is left, for so long at most; what comes later is lost."""
 
 
 class _Config:
@@ -28,6 +45,7 @@ class _Config:
     def __init__(self) -> None:
         self.level = LEVELS["info"]
         self.json = True
+        self.taker: LineTaker | None = None
 
 
 _config: Final = _Config()
@@ -50,17 +68,45 @@ def lines_dropped() -> int:
     return _writer.dropped
 
 
+def hand_to(taker: LineTaker | None) -> None:
+    """Have each line that is written from now on handed to `taker` as well; None: to nobody."""
+    _config.taker = taker
+
+
+def handed_on() -> dict[str, int]:
+    """What became of the lines that were handed on, as LineTaker.counts; empty where none are."""
+    return {} if _config.taker is None else _config.taker.counts()
+
+
+def hurry() -> None:
+    """Have what was handed on go out now: this process is about to end. Does not wait."""
+    if _config.taker is not None:
+        _config.taker.hurry()
+
+
+def stop_handing_on(seconds: float) -> None:
+    """Wait for the lines that were handed on, for so long at most."""
+    if _config.taker is not None:
+        _config.taker.stop(seconds)
+
+
 class Logger:
-    """Writes events; immutable, `bind` makes one with more fields."""
+    """Writes events; immutable, `bind` makes one with more fields.
 
-    __slots__ = ("_fields",)
+    Args:
+        fields: what is on every line.
+        local: lines are for standard error alone: they tell of what takes them elsewhere.
+    """
 
-    def __init__(self, **fields: Any) -> None:
+    __slots__ = ("_fields", "_local")
+
+    def __init__(self, fields: dict[str, Any], *, local: bool = False) -> None:
         self._fields = fields
+        self._local = local
 
     def bind(self, **fields: Any) -> Logger:
         """A logger that adds `fields` to every line."""
-        return Logger(**{**self._fields, **fields})
+        return Logger({**self._fields, **fields}, local=self._local)
 
     def debug(self, event: str, **fields: Any) -> None:
         """What only somebody looking for a fault wants."""
@@ -90,15 +136,18 @@ class Logger:
         try:
             if exc_info is not None:
                 fields["exception"] = "".join(traceback.format_exception(exc_info))
+            at, said = time.time(), {**self._fields, **fields}
+            if _config.taker is not None and not self._local:
+                _config.taker.put(at, level, event, said)
             render = _json_line if _config.json else _console_line
-            _writer.put(render(time.time(), level, event, {**self._fields, **fields}))
+            _writer.put(render(at, level, event, said))
         except Exception:  # noqa: BLE001 - a value's own __str__ may raise anything; logging must not
             _writer.drop()
 
 
-def get_logger() -> Logger:
-    """A logger without fields of its own."""
-    return Logger()
+def get_logger(*, local: bool = False) -> Logger:
+    """A logger without fields of its own; `local` as Logger has it."""
+    return Logger({}, local=local)
 
 
 def _timestamp(at: float) -> str:

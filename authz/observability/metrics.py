@@ -12,13 +12,16 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from authz.observability.check_counts import CheckCounts
-from authz.observability.log import lines_dropped
+from authz.observability.log import handed_on, lines_dropped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authz.certs.presented import CertificateSource
     from authz.observability.decision_log import DecisionLog
     from authz.observability.decision_records import DecisionRecords
@@ -130,6 +133,9 @@ class Metrics:
         self.reload_failing: bool | None = None
         #: Whose decision log and traces are reported on, if there are any.
         self.decisions: Decisions | None = None
+        #: What became of log lines of processes that have no metrics of their own, as
+        #: log.handed_on.
+        self.log_records_beside: Callable[[], dict[str, int]] = dict
         #: How many checks there were, and of which kind.
         self.counts = CheckCounts()
         self._buckets = [0] * (len(BUCKETS) + 1)
@@ -237,7 +243,10 @@ class Metrics:
         log = None if decisions is None else decisions.log
         records = None if decisions is None else decisions.records
         tracing = None if decisions is None else decisions.tracing
+        lines = Counter(handed_on()) + Counter(self.log_records_beside())
         return {
+            "log_records": lines.pop("exported", 0),
+            "log_records_dropped": _pairs(lines),
             "decision_log": None if log is None else [log.written, log.failures],
             "decision_log_dropped": _pairs({} if decisions is None else decisions.lines_dropped),
             "records": None if records is None else records.exported,

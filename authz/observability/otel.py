@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What spans (tracing.py) and log records (decision_records.py) share of the OpenTelemetry SDK.
+"""What spans (tracing.py) and log records (record_export.py) share of the OpenTelemetry SDK.
 
 Who this process says it is, the span that something belongs to, the SDK's own words, and what
 becomes of what is handed over: the SDK keeps that to itself. Imported only where the settings ask
 for one of the two; the extra `otel` brings the SDK.
+
+What goes wrong here is said on standard error alone: a line about an export that failed, exported
+in its turn, would be the next one to fail.
 """
 
 from __future__ import annotations
@@ -138,7 +141,7 @@ class Handed:
         self._refused += len(batch)
         suppressed = self._limit.admit(time.monotonic())
         if suppressed is not None:
-            get_logger().warning(
+            get_logger(local=True).warning(
                 f"{self._what} could not be exported",
                 many=len(batch),
                 reason=reason,
@@ -179,7 +182,7 @@ class _ToOurLog(logging.Handler):
         """Write a line."""
         suppressed = self._limit.admit(time.monotonic())
         if suppressed is not None:
-            get_logger().warning(
+            get_logger(local=True).warning(
                 "OpenTelemetry says", said=record.getMessage(), by=record.name, more=suppressed
             )
 

@@ -19,6 +19,7 @@ from authz.settings.dashboard import DashboardSettings
 from authz.settings.decision_log import DecisionLogSettings
 from authz.settings.events import EventSettings
 from authz.settings.file_version import FILE_VERSION, FileVersion
+from authz.settings.log import LogSettings
 from authz.settings.overlaps import overlap_of
 from authz.settings.problems import Section, fault
 from authz.settings.tracing import TracingSettings
@@ -300,17 +301,6 @@ class GeoIpSettings(Section):
     )
     asn: FilePath | None = Field(
         default=None, description="Autonomous systems: GeoLite2-ASN or alike."
-    )
-
-
-class LogSettings(Section):
-    """Log lines on standard error."""
-
-    format: Literal["json", "console"] = Field(
-        default="json", description="For machines or for a person's eyes."
-    )
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The lowest severity that is written."
     )
 
 

@@ -325,8 +325,7 @@ def _schema(file: Path) -> int:
         "this is no backup, or a damaged one", where=str(file), hint="name another file"
     )
     with file_errors(file):
-        # For what the system says of it: SQLite says "unable to open".
-        file.open("rb").close()
+        # First, for what the system says of it: SQLite says "unable to open".
         if is_cut_short(file):
             raise no_backup
     try:

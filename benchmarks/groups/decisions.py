@@ -161,8 +161,9 @@ def _forget(feed: DecisionFeed) -> None:
 
 def _unsent(feed: DecisionFeed) -> None:
     """Nobody takes its records here."""
-    feed.records._processor._batch_processor._queue.clear()
-    feed.records._handed.exported += 1
+    export = feed.records._export
+    export._processor._batch_processor._queue.clear()
+    export._handed.exported += 1
 
 
 def _made(note: object, path: Path, *, records: bool = False, **rates: float) -> DecisionFeed:

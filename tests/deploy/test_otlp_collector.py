@@ -16,8 +16,10 @@ import yaml
 
 from authz.demo.processes import Child, Children, free_port
 from authz.node.endpoint import Endpoint
-from authz.node.messages import EndpointConfig, TracingConfig
+from authz.node.log_export import end_log, export_log
+from authz.node.messages import EndpointConfig, LogOtlpConfig, TracingConfig
 from authz.observability.decision_log_options import DecisionLogOptions
+from authz.observability.log import get_logger, hand_to, handed_on
 from authz.observability.tracing import CHECK_METHOD
 from tests.factories.accepted import ROOT, accepted, tool
 from tests.factories.checks import check_request
@@ -86,12 +88,25 @@ def test_it_takes_spans_and_records_as_they_are(
             timeout=10,
             metadata=[("traceparent", f"00-{TRACE}-{SPAN}-01")],
         )
+    export_log(LogOtlpConfig(endpoint=address), "0")
+    try:
+        get_logger().warning("the policy is old", generation=3, path="/etc/p.yaml")
+        end_log()
+        assert handed_on() == {"exported": 1}
+    finally:
+        hand_to(None)
     endpoint.drain(wait=lambda _: None)
 
     assert endpoint.decisions is not None
     assert (endpoint.decisions.spans_dropped, endpoint.decisions.records_dropped) == ({}, {})
-    behind.wait(lambda: bool(behind.spans() and behind.records()), "both are handed on")
-    [span], [record] = behind.spans(), behind.records()
+    behind.wait(lambda: bool(behind.spans()) and len(behind.records()) == 2, "all is handed on")
+    [span] = behind.spans()
+    line, record = sorted(behind.records(), key=lambda one: one.event_name != "the policy is old")
+    assert (line.severity_text, line.body.string_value) == ("WARN", "the policy is old")
+    assert attributes_of(line) == {
+        "authz.snapshot.generation": 3,
+        "authz.log.path": "/etc/p.yaml",
+    }
     assert record.trace_id == span.trace_id == bytes.fromhex(TRACE)
     assert (record.span_id, span.parent_span_id) == (span.span_id, bytes.fromhex(SPAN))
     assert (record.event_name, record.severity_text) == ("authz.decision", "WARN")
@@ -101,6 +116,7 @@ def test_it_takes_spans_and_records_as_they_are(
     # What the page's own exporter prints.
     child.wait_until(lambda: "authz.decision.verdict: Str(deny)" in child.tail(500), "it prints")
     assert f"Trace ID: {TRACE}" in child.tail(500)
+    child.wait_until(lambda: "EventName: the policy is old" in child.tail(500), "it prints")
     modules = (ROOT / "tests/deploy/otlp_collector/go.mod").read_text(encoding="utf-8")
     (version,) = re.findall(r"collector/otelcol (v\S+)$", modules, re.MULTILINE)
     accepted(DOCS / PAGE, f"OpenTelemetry Collector {version}", "spans and log records, handed on")

@@ -131,7 +131,8 @@ def test_a_record_is_in_the_trace_of_its_request(
             # A line's time has microseconds.
             assert abs(record.time_unix_nano - own.start_time_unix_nano) <= 1000
     metric = stack.authz.metric
-    assert metric("authz_decision_log_records_exported_total") == 2
+    # It is counted when the collector's answer is there, after it has arrived.
+    eventually(lambda: metric("authz_decision_log_records_exported_total") == 2, "both counted")
     assert metric("authz_decision_log_records_dropped_total") == 0
 
 

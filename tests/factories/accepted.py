@@ -57,17 +57,6 @@ def followed(page: str, program: str, what: str) -> None:
     accepted(file, program, what)
 
 
-def followed(page: str, program: str, what: str) -> None:
-    """Say that a page of docs was followed, with `program` (name and version) doing what it says.
-
-    `page` is relative to docs/, as `how-to/install.md`; `what` says in a few words how. A test that
-    says it carries `pytest.mark.deploy`, or `make verify-deploy` does not run it.
-    """
-    file = ROOT / "docs" / page
-    assert file.is_file(), f"docs/{page}: there is no such page"
-    accepted(file, program, what)
-
-
 def go_module(path: str) -> Path:
     """The newest version of a Go module that the Makefile has fetched; skipped without it.
 

@@ -74,7 +74,7 @@ class Collector:
         self.hold.set()
         self.resources: list[dict[str, Any]] = []
         self._spans: list[Span] = []
-        self._records: list[LogRecord] = []
+        self._records: list[tuple[str, LogRecord]] = []
         self._arrived = threading.Condition(threading.RLock())
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4))
         self._serve("trace", self._spans_arrive, ExportTraceServiceRequest)
@@ -112,8 +112,9 @@ class Collector:
     def _records_arrive(self, request: Any) -> Any:
         for resource in request.resource_logs:
             self.resources.append(attributes_of(resource.resource))
+            process = self.resources[-1]["service.instance.id"]
             for scope in resource.scope_logs:
-                self._records.extend(scope.log_records)
+                self._records.extend((process, record) for record in scope.log_records)
         return ExportLogsServiceResponse()
 
     def spans(self, name: str = "") -> list[Span]:
@@ -123,6 +124,10 @@ class Collector:
 
     def records(self) -> list[LogRecord]:
         """The log records that have arrived so far."""
+        return [record for _, record in self.told()]
+
+    def told(self) -> list[tuple[str, LogRecord]]:
+        """The same, each with the process that sent it."""
         with self._arrived:
             return list(self._records)
 

@@ -35,6 +35,10 @@ _LOST: Final = {
         "log records of decisions",
         "the collector does not answer, or takes too few: send fewer (decision_log.sample)",
     ),
+    "authz_log_records_dropped_total": (
+        "log records of the service's own log",
+        "the collector does not answer, or takes too few: send fewer (log.level)",
+    ),
     "authz_spans_dropped_total": (
         "spans",
         "the collector does not answer, or takes too few: sample fewer (tracing.sample)",

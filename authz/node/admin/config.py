@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from authz.node.messages import Message
+from authz.node.messages import LogOtlpConfig, Message
 
 
 class OidcConfig(Message, frozen=True, kw_only=True):
@@ -55,6 +55,7 @@ class AdminConfig(Message, frozen=True, kw_only=True):
         fetched: the directory of what was fetched, None where nothing is.
         settings: all of them, as `Settings` takes them, for the pages that tell how a node runs.
         dashboard: None for the API alone.
+        log_otlp: who takes lines of the log, None for nobody.
     """
 
     listen: str
@@ -80,4 +81,5 @@ class AdminConfig(Message, frozen=True, kw_only=True):
     dashboard: DashboardConfig | None = None
     log_format: str
     log_level: str
+    log_otlp: LogOtlpConfig | None = None
     settings: dict[str, Any] = msgspec.field(default_factory=dict)

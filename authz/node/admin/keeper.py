@@ -15,6 +15,7 @@ from authz.node.admin.messages import Databases, FromAdmin
 from authz.node.fleet_metrics import FleetMetric
 from authz.node.keeper import Keeper
 from authz.node.keeper_messages import Failed
+from authz.node.log_export import END_SECONDS
 
 if TYPE_CHECKING:
     import socket
@@ -54,7 +55,7 @@ class AdminKeeper(Keeper[FromAdmin]):
             incoming=FromAdmin,
             descriptors=(listener.fileno(),),
             gives_way=True,
-            exit_seconds=DRAIN_SECONDS + 2.0,
+            exit_seconds=DRAIN_SECONDS + 2.0 + END_SECONDS,
         )
         self.address = config.listen
         self._config = config

@@ -34,7 +34,8 @@ from authz.node.admin.messages import Databases, ToAdmin
 from authz.node.admin.pages import dashboard_of
 from authz.node.channel import Channel, ChannelClosedError
 from authz.node.keeper_messages import Failed, Inquire, Numbers
-from authz.observability.log import configure_logging, flush, get_logger
+from authz.node.log_export import DEFECT_SECONDS, Ending, end_log, export_log_if_possible
+from authz.observability.log import configure_logging, get_logger, handed_on
 from authz.services.backend import Backend, LateStore
 from authz.services.explanation import CheckReading
 from authz.services.first_token import first_token
@@ -199,7 +200,11 @@ class Admin:
         if isinstance(message, Inquire):
             number = message.number
             # By the server's own thread: one that hangs must not look alive.
-            server.call(lambda: self._say(Numbers(number=number, text=server.metrics.render())))
+            server.call(
+                lambda: self._say(
+                    Numbers(number=number, text=server.metrics.render(), log_records=handed_on())
+                )
+            )
         elif isinstance(message, Databases):
             try:
                 geo = open_databases(
@@ -250,8 +255,8 @@ def reading_of(config: AdminConfig) -> CheckReading:
 
 
 def end(status: int) -> None:
-    """End the process at once."""
-    flush()
+    """End the process at once, and have said why."""
+    end_log(Ending(DEFECT_SECONDS))
     os._exit(status)
 
 
@@ -282,5 +287,8 @@ def main(arguments: list[str]) -> int:
         channel.close()
         return 0  # the supervisor ended before it said anything
     configure_logging(config.log_format, config.log_level)
+    export_log_if_possible(config.log_otlp, "api")
     listener = socket.socket(fileno=int(arguments[1]))
-    return Admin(channel, config, listener, ended=end, limits=allowed(Limits())).run()
+    status = Admin(channel, config, listener, ended=end, limits=allowed(Limits())).run()
+    end_log()
+    return status

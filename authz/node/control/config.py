@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from authz.node.messages import Message, TracingConfig
+from authz.node.messages import LogOtlpConfig, Message, TracingConfig
 
 
 class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class ControlConfig(Message, frozen=True, kw_only=True):
         sds, publication: addresses to listen on, None for none.
         resumed: the snapshot file that checks are answered by already, when an earlier control
             process made it.
-        tracing: who takes spans, None for nobody.
+        tracing, log_otlp: who takes spans, and lines of the log; None for nobody.
         key_file, passphrase_file: what private keys are encrypted with; None for the default.
     """
 
@@ -59,3 +59,4 @@ class ControlConfig(Message, frozen=True, kw_only=True):
     tracing: TracingConfig | None = None
     log_format: str
     log_level: str
+    log_otlp: LogOtlpConfig | None = None

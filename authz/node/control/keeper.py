@@ -28,6 +28,7 @@ from authz.node.control.metrics import RESTARTS, render
 from authz.node.findings_log import log_findings
 from authz.node.keeper import Keeper
 from authz.node.keeper_messages import Failed, Numbers
+from authz.node.log_export import END_SECONDS
 from authz.whole_files import hold
 
 if TYPE_CHECKING:
@@ -63,7 +64,12 @@ class ControlKeeper(Keeper[FromControl]):
         publish: Callable[[NewSnapshot], None],
         failed: Callable[[TransportError], None],
     ) -> None:
-        super().__init__("authz.node.control", name="the control process", incoming=FromControl)
+        super().__init__(
+            "authz.node.control",
+            name="the control process",
+            incoming=FromControl,
+            exit_seconds=3.0 + END_SECONDS,
+        )
         self.listening: Listening | None = None
         self.trouble = ""
         self.generation = 0

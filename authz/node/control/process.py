@@ -22,7 +22,8 @@ from authz.node.channel import Channel, ChannelClosedError
 from authz.node.control.config import ControlConfig
 from authz.node.control.messages import InForce, Listening, Rebuild, Tell, ToControl
 from authz.node.keeper_messages import Failed, Inquire, Numbers
-from authz.observability.log import configure_logging, flush, get_logger
+from authz.node.log_export import DEFECT_SECONDS, Ending, end_log, export_log_if_possible
+from authz.observability.log import configure_logging, get_logger, handed_on, hurry
 from authz.settings import parse_address
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 
 #: Exit status after an operator's fault that was told: another start would find the same.
 EXIT_CONFIGURATION = 2
+
+
+#: How long its threads may take to end; behind that, what they told goes out (Ending).
+STOP_SECONDS = 2.0
 
 
 class Control:
@@ -182,7 +187,7 @@ class Control:
 
     def _heard(self, message: ToControl) -> None:
         if isinstance(message, Inquire):
-            self._say(Numbers(number=message.number, text=self._render()))
+            self._say(Numbers(number=message.number, text=self._render(), log_records=handed_on()))
         elif isinstance(message, Tell):
             if self._activity is not None:
                 self._activity.add(message.report)
@@ -258,10 +263,11 @@ class Control:
             end(1)
 
     def _stop(self) -> None:
+        until = time.monotonic() + STOP_SECONDS
         if self._activity is not None:
             # First: the publisher takes the store with it.
             self._activity.stop()
-            self._join("activity", 1.0)
+            self._join("activity", STOP_SECONDS / 2)
         if self._parts is not None:
             self._parts.stop()
         if self._publisher is not None:
@@ -271,12 +277,14 @@ class Control:
                 follower.stop()
         if self._sds is not None:
             self._sds.stop(0.2)
-        until = time.monotonic() + 2.0
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        # Behind what may still be making a span, and saying so. Side by side with the log.
+        ending = Ending()
+        hurry()
         if self._tracing is not None:
-            # Behind what may still be making a span.
-            self._tracing.stop()
+            self._tracing.stop(ending.left())
+        end_log(ending)
 
     def _join(self, name: str, seconds: float) -> None:
         for thread in self._threads:
@@ -292,8 +300,8 @@ class Control:
 
 
 def end(status: int) -> None:
-    """End the process at once."""
-    flush()
+    """End the process at once, and have said why."""
+    end_log(Ending(DEFECT_SECONDS))
     os._exit(status)
 
 
@@ -318,4 +326,7 @@ def main(arguments: list[str]) -> int:
     if not isinstance(config, ControlConfig):
         return 0  # the supervisor ended before it said anything
     configure_logging(config.log_format, config.log_level)
-    return Control(channel, config).run()
+    export_log_if_possible(config.log_otlp, "control")
+    status = Control(channel, config).run()
+    end_log()
+    return status

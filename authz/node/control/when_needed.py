@@ -62,6 +62,10 @@ class WhenNeeded:
         """Its metrics."""
         return b"" if self._keeper is None else self._keeper.render()
 
+    def log_records(self) -> dict[str, int]:
+        """What became of lines of its log."""
+        return {} if self._keeper is None else self._keeper.log_records()
+
     def stop(self) -> None:
         """End it."""
         if self._keeper is not None:

@@ -102,6 +102,21 @@ def test_a_passphrase_over_standard_input_takes_the_place_of_the_one_in_the_sett
     assert _authz(*issue) == 0
 
 
+def test_a_passphrase_is_not_typed_where_it_is_shown(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    assert _authz("ca", "create", "--name", "Acme") == 0
+    monkeypatch.setattr("sys.stdin", Terminal(io.BytesIO(b"shown to everybody\n")))
+    assert _authz("ca", "rekey", "--passphrase-file", "-") == 2
+    said = capsys.readouterr().err
+    assert "a passphrase is not read from a terminal" in said
+    assert "--passphrase-file - < F" in said
+
+
 def test_authorities_that_expire_soon_are_told(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.store.engine import open_store
+from tests.factories.played import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,11 @@ def authz(directory: Path, *words: str, **more: Any) -> subprocess.CompletedProc
         check=False,
         **options,
     )
+
+
+def streams(directory: Path) -> list[Path]:
+    """What is there for as long as a command runs."""
+    return [one for one in directory.iterdir() if "stream" in one.name]
 
 
 @pytest.fixture
@@ -86,6 +93,60 @@ def test_nobody_who_reads_is_no_backup(store: Path) -> None:
         "authz: hint: read all of standard output\n"
     )
     assert b"store.backup" not in authz(store, "audit", "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("backup", signal.SIGTERM),
+        ("backup", signal.SIGINT),
+        ("backup", signal.SIGHUP),
+        ("restore", signal.SIGTERM),
+    ],
+)
+def test_one_that_is_ended_leaves_nothing_behind(
+    store: Path, command: str, number: signal.Signals
+) -> None:
+    """While it waits for whoever reads, or writes, the other end of its pipe."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "authz", "db", command, "-", "--data-dir", str(store)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdin is not None
+        if command == "backup":
+            # It writes: a pipe has room for less than a backup.
+            assert running.stdout.read(1) == b"S"
+        else:
+            running.stdin.write(b"SQLite format 3")
+            running.stdin.flush()
+            eventually(lambda: bool(streams(store)))
+        assert len(streams(store)) == 1
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+
+    assert running.returncode == -number
+    assert b"Traceback" not in said
+    assert streams(store) == []
+
+
+def test_who_is_told_to_ignore_a_signal_does(store: Path) -> None:
+    """As `nohup` tells it."""
+    with subprocess.Popen(
+        [
+            *("sh", "-c", 'trap "" HUP; exec "$@"', "sh"),
+            *(sys.executable, "-m", "authz", "db", "backup", "-", "--data-dir", str(store)),
+        ],
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.read(1) == b"S"
+        running.send_signal(signal.SIGHUP)
+        assert len(running.stdout.read()) > 4096
+
+    assert running.returncode == 0
 
 
 def test_a_terminal_is_refused(store: Path) -> None:

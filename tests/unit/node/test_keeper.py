@@ -170,6 +170,22 @@ def test_without_an_answer_the_last_metrics_stand_in(
     eventually(lambda: kept.keeper.inquire() == (b"up 1\n", False))
 
 
+def test_what_became_of_its_log_is_added_up_over_its_lives(kept: _Kept) -> None:
+    def says(process: Any, **counts: int) -> None:
+        process.channel.send(Numbers(number=0, text=b"up 1\n", log_records=counts))
+
+    assert kept.keeper.log_records() == {}
+    kept.keeper.start()
+    first = kept.process()
+    says(first, exported=2)
+    says(first, exported=3, queue=1)
+    eventually(lambda: kept.keeper.log_records() == {"exported": 3, "queue": 1})
+
+    first.die(1)
+    says(kept.process(), exported=4, export=5)
+    eventually(lambda: kept.keeper.log_records() == {"exported": 7, "queue": 1, "export": 5})
+
+
 def test_stop_lets_it_end(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept.keeper, "_exit_seconds", PATIENCE)
     kept.keeper.start()

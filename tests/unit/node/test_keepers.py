@@ -6,13 +6,13 @@ from __future__ import annotations
 import queue
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz.errors import TransportError
 from authz.node.control.messages import NewSnapshot
-from authz.node.keepers import admin_keeper, control_keeper
+from authz.node.keepers import admin_keeper, control_keeper, log_records_of
 from authz.node.plan import plan_of
 from authz.node.supervisor import Published
 from authz.settings import Override, load_settings
@@ -66,3 +66,18 @@ def test_what_is_published_is_told_to_whoever_wants_to_know(tmp_path: Path) -> N
 
     assert arrived.get(timeout=1.0) == Published(1, "1.snapshot", geoip_asn="asn.mmdb")
     assert told == [new]
+
+
+def test_what_became_of_the_logs_beside_is_one_number_of_the_node() -> None:
+    class Beside:
+        def __init__(self, **counts: int) -> None:
+            self.counts = counts
+
+        def log_records(self) -> dict[str, int]:
+            return self.counts
+
+    control: Any = Beside(exported=1, export=2)
+    api: Any = Beside(exported=3, queue=4)
+
+    assert log_records_of(control, api)() == {"exported": 4, "export": 2, "queue": 4}
+    assert log_records_of(control, None)() == control.counts

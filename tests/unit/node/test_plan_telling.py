@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of the decision log and of traces, where they can be used and where not."""
+"""The settings of both logs and of traces, where they can be used and where not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from authz.errors import SettingsError
 from authz.node import plan_telling
-from authz.node.messages import TracingConfig
-from authz.node.plan_telling import decision_log_config, tracing_config
+from authz.node.messages import LogOtlpConfig, TracingConfig
+from authz.node.plan_telling import decision_log_config, log_otlp_config, tracing_config
 from authz.settings import Settings
 
 
@@ -28,6 +28,7 @@ def _log(path: Path | str, **values: Any) -> Settings:
 def test_what_is_off_is_nothing() -> None:
     assert decision_log_config(_settings()) is None
     assert tracing_config(_settings()) is None
+    assert log_otlp_config(_settings()) is None
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,13 @@ def test_log_records_need_no_file_and_the_same_packages(monkeypatch: pytest.Monk
     with pytest.raises(SettingsError, match="log records take are not installed") as refused:
         decision_log_config(settings)
     assert refused.value.where == "decision_log.otlp.enabled"
+
+
+def test_the_log_needs_the_same_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings(log={"otlp": {"enabled": True, "endpoint": "http://c:4317"}})
+    assert log_otlp_config(settings) == LogOtlpConfig(endpoint="http://c:4317")
+
+    monkeypatch.setattr(plan_telling, "_PACKAGES", ("opentelemetry.none",))
+    with pytest.raises(SettingsError, match="not installed") as found:
+        log_otlp_config(settings)
+    assert found.value.where == "log.otlp.enabled"

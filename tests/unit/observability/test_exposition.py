@@ -54,6 +54,7 @@ def worker(name: str, generation: int = 1) -> Metrics:
         records_dropped={"shutdown": 1},
         spans_dropped={"export": 1},
     )
+    metrics.log_records_beside = lambda: {"exported": 6, "export": 3}
     metrics.events = SimpleNamespace(dropped=0, unseen=0, unrecorded={"too_many": 1})
     return metrics
 
@@ -88,6 +89,8 @@ def test_counters_of_several_workers_are_added_up() -> None:
     assert found["authz_decision_log_dropped_total", ("queue",)] == 4
     assert found["authz_decision_log_records_exported_total", ()] == 8
     assert found["authz_decision_log_records_dropped_total", ("shutdown",)] == 2
+    assert found["authz_log_records_exported_total", ()] == 12
+    assert found["authz_log_records_dropped_total", ("export",)] == 6
     assert found["authz_spans_exported_total", ()] == 10
     assert found["authz_spans_dropped_total", ("export",)] == 2
 
@@ -98,6 +101,7 @@ def test_what_can_be_lost_is_there_before_it_is() -> None:
     for name, reasons in (
         ("authz_decision_log_dropped_total", ("queue", "waiting", "shutdown", "error")),
         ("authz_decision_log_records_dropped_total", ("queue", "export", "shutdown", "error")),
+        ("authz_log_records_dropped_total", ("queue", "export", "shutdown", "error")),
         ("authz_spans_dropped_total", ("queue", "export", "shutdown", "error")),
     ):
         assert [found[name, (why,)] for why in reasons] == [0] * 4

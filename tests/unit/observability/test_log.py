@@ -14,6 +14,10 @@ from authz.observability.log import (
     configure_logging,
     escape,
     get_logger,
+    hand_to,
+    handed_on,
+    hurry,
+    stop_handing_on,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 def _as_it_was() -> Iterator[None]:
     yield
     configure_logging()
+    hand_to(None)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
@@ -109,6 +114,57 @@ def test_what_json_does_not_know_is_written_as_text(capsys: pytest.CaptureFixtur
     get_logger().info("seen", thing={1}, raw=b"\xff")
 
     assert json.loads(lines(capsys)[0])["thing"] == "{1}"
+
+
+class Taker:
+    """Who is handed lines."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str, dict[str, Any]]] = []
+        self.ends: list[float | str] = []
+
+    def put(self, at: float, level: str, event: str, fields: dict[str, Any]) -> None:
+        assert at > 0
+        self.taken.append((level, event, dict(fields)))
+
+    def counts(self) -> dict[str, int]:
+        return {"exported": len(self.taken)}
+
+    def hurry(self) -> None:
+        self.ends.append("hurry")
+
+    def stop(self, seconds: float) -> None:
+        self.ends.append(seconds)
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_lines_are_handed_on_beside_standard_error_but_local_ones(
+    capsys: pytest.CaptureFixture[str], style: str
+) -> None:
+    configure_logging(style)
+    taker = Taker()
+    assert handed_on() == {}
+    hand_to(taker)
+    local = get_logger(local=True).bind(about="exports")
+    local.warning("only here")
+    get_logger().debug("below the level")
+    get_logger().bind(worker=1).error("failed", exc_info=ValueError("why"))
+    hurry()
+    stop_handing_on(1.5)
+
+    [(level, event, fields)] = taker.taken
+    assert (level, event, fields["worker"]) == ("error", "failed", 1)
+    assert fields["exception"] == "ValueError: why\n"
+    assert handed_on() == {"exported": 1}
+    assert taker.ends == ["hurry", 1.5]
+    text = "\n".join(lines(capsys))
+    assert "only here" in text
+    assert "ValueError: why" in text
+
+
+def test_where_nobody_is_handed_lines_there_is_nobody_to_wait_for() -> None:
+    hurry()
+    stop_handing_on(1.5)
 
 
 def test_printable_text_is_left_alone() -> None:

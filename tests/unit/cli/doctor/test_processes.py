@@ -44,8 +44,9 @@ def ids(text: str) -> list[str]:
             WELL
             + 'authz_decision_log_dropped_total{why="full"} 2\n'
             + 'authz_decision_log_records_dropped_total{why="export"} 1\n'
+            + 'authz_log_records_dropped_total{why="export"} 1\n'
             + 'authz_spans_dropped_total{why="refused"} 1\n',
-            ["lost"] * 3,
+            ["lost"] * 4,
         ),
         (WELL + "authz_events_not_kept_total 1\nauthz_counts_not_kept_total 1\n", ["lost"] * 2),
     ],

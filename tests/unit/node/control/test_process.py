@@ -24,8 +24,9 @@ from authz.node.control.messages import (
 from authz.node.control.metrics import PUBLICATION_FAILURES
 from authz.node.control.process import Control, main
 from authz.node.keeper_messages import Failed, Inquire, Numbers
-from authz.node.messages import TracingConfig
+from authz.node.messages import LogOtlpConfig, TracingConfig
 from authz.observability.activity import Report
+from authz.observability.log import hand_to
 from tests.factories.events import BLOCKED
 from tests.factories.otlp import Collector
 
@@ -240,6 +241,35 @@ def test_a_supervisor_that_is_gone_at_once_ends_it() -> None:
     ours.close()
 
     assert main([str(theirs.detach())]) == 0
+
+
+@pytest.mark.usefixtures("as_main")
+def test_main_sends_its_log_where_it_is_told_to(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    channel: Channel[FromControl] = Channel(ours, FromControl)
+    with Collector() as collector:
+        channel.send(
+            ControlConfig(
+                data_dir=str(tmp_path),
+                snapshots="",
+                geo_directory="",
+                geoip={},
+                log_format="json",
+                log_level="info",
+                log_otlp=LogOtlpConfig(endpoint=collector.endpoint),
+            )
+        )
+        # Nothing that the control process understands.
+        ours.sendall(b"\x01\x00\x00\x00\xc1")
+        try:
+            assert main([str(theirs.detach())]) == 0
+        finally:
+            hand_to(None)
+        channel.close()
+
+        [(process, record)] = collector.told()
+    assert process == "control"
+    assert record.event_name == "the supervisor cannot be understood"
 
 
 @pytest.mark.usefixtures("as_main")
