@@ -135,8 +135,8 @@ class Slow:
         call = channel.unary_unary(CHECK)
         first = call.future(b"first", timeout=PATIENCE)
         assert self.begun.wait(PATIENCE)
-        # All of them need 2.5 s, and each may wait for half of two seconds.
-        many = [call.future(b"many", timeout=2.0) for _ in range(500)]
+        # All of them need 2.5 s, and each may wait for one.
+        many = [call.future(b"many", timeout=PATIENCE) for _ in range(500)]
         for one in many:
             one.add_done_callback(lambda one: done(one.result()))
         health = channel.unary_unary(HEALTH_CHECK).future(b"", timeout=PATIENCE)
