@@ -49,14 +49,11 @@ def _asked(settings: Settings) -> tuple[bool, str]:
         SettingsError: nothing of the node can be asked.
     """
     from authz.envoy.options import reachable
-    from authz.node.addresses_file import metrics_address
+    from authz.node.addresses_file import asked_address
     from authz.settings import parse_address
 
     if settings.metrics.active:
-        address: str | None = settings.metrics.listen
-        if parse_address(settings.metrics.listen).port == 0:
-            # The system chose the port: only the running node knows it.
-            address = metrics_address(settings.data_dir)
+        address = asked_address(settings.metrics.listen, settings.data_dir)
         if not address:
             return False, f"no node is running in {settings.data_dir}"
         return _readyz(reachable(parse_address(address)))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from authz.observability.log import get_logger
+from authz.settings import parse_address
 from authz.whole_files import held_alone, hold_alone
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def metrics_address(data_dir: Path) -> str | None:
     """Where the node of this data directory serves metrics; None when none says so there."""
     address = read_addresses(data_dir).get("metrics")
     return address if isinstance(address, str) else None
+
+
+def asked_address(listen: str, data_dir: Path) -> str | None:
+    """Where to ask a node that serves its metrics at `listen`; None when none is running there.
+
+    Of port 0 the system chose another one, which only the running node knows.
+    """
+    return metrics_address(data_dir) if parse_address(listen).port == 0 else listen
 
 
 class AddressesFile:

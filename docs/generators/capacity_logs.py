@@ -6,11 +6,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from authz.observability.decision_feed import MAX_QUEUED, MAX_QUEUED_BYTES, ROUND_SECONDS
+from authz.settings.decision_log import SampleSettings
 
 #: Of the decisions, as an example: how many deny.
 DENIED: Final = 0.01
-#: `decision_log.sample.allowed` unless it is set.
-SAMPLED: Final = 0.01
+#: Of those that are let through, unless it is set.
+SAMPLED: Final = float(SampleSettings().allowed)
+#: Of the traces, as an example: how many are sampled.
+TRACED: Final = 0.01
 
 _DAY: Final = 86_400
 _NOT_MEASURED: Final = """\
@@ -89,7 +92,7 @@ A line is {allowed:,.0f} bytes for a request that was let through with a certifi
 {row("disk a day, `what: all`", lambda rate: _gigabytes(rate * every))}
 {row("disk a day, `what: sampled` as above", lambda rate: _gigabytes(rate * sampled))}
 {row("disk a day, `what: blocks`", lambda rate: _gigabytes(rate * blocks))}
-{row("processor time of spans, one trace in a hundred", lambda rate: f"{rate * 0.01 * span_us / 1e6:.2g} cores")}
+{row(f"processor time of spans, {TRACED:.0%} of the traces", lambda rate: f"{rate * TRACED * span_us / 1e6:.2g} cores")}
 
 - Sampling leaves out lines, not decisions: what was denied is all there, and `1 / sample_rate` of a line is how many it stands for.
 - A burst waits in memory: {MAX_QUEUED:,} decisions and {MAX_QUEUED_BYTES >> 20} MB for each worker, looked at every {ROUND_SECONDS:g} s. A core makes {1e6 / line_us:,.0f} lines a second when it does nothing else; what finds the queue full is lost and in `authz_decision_log_dropped_total`.

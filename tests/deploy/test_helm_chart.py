@@ -323,6 +323,12 @@ def test_a_port_of_the_node_s_loopback_needs_no_certificate(address: str) -> Non
     assert {one["hostPort"]: one["hostIP"] for one in ports} == {50051: address, 50052: address}
 
 
+def test_a_test_that_is_off_asks_for_no_service() -> None:
+    values = changed(values_of("sidecar-policy"), "tests.grpc", True)
+
+    assert not render(changed(values, "tests.enabled", False)).all("Pod")
+
+
 def test_each_worker_has_its_port_in_the_service() -> None:
     service = release_of("deployment-postgresql").one("Service")["spec"]
 

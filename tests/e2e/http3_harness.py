@@ -42,11 +42,12 @@ def send(
     *,
     sni: str = "",
     headers: tuple[tuple[str, str], ...] = (),
+    listener: str = LISTENER,
 ) -> Http3Answer:
     """One request on a connection of its own."""
     credentials = stack.credentials
     return get(
-        stack.envoy.ports[LISTENER],
+        stack.envoy.ports[listener],
         host,
         path,
         server_ca=credentials.server_ca,

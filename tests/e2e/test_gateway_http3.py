@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +16,9 @@ import pytest
 from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
+from tests.e2e import http3_harness
 from tests.e2e.gateways import start_gateway
 from tests.e2e.harness import eventually
-from tests.factories.http3 import Http3Answer, get
 from tests.factories.listener_cases import Case, judge
 from tests.factories.pki import xfcc_element
 
@@ -54,25 +55,7 @@ def gateway(
         yield stack
 
 
-def send(
-    gateway: Stack,
-    host: str,
-    path: str = "/",
-    certificate: str = "",
-    *,
-    sni: str = "",
-    headers: tuple[tuple[str, str], ...] = (),
-) -> Http3Answer:
-    credentials = gateway.credentials
-    return get(
-        gateway.envoy.ports[LISTENER],
-        host,
-        path,
-        server_ca=credentials.server_ca,
-        certificate=credentials.client_file(certificate) if certificate else None,
-        sni=sni,
-        headers=headers,
-    )
+send = partial(http3_harness.send, listener=LISTENER)
 
 
 def test_every_row_holds(gateway: Stack) -> None:

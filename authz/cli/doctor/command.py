@@ -76,16 +76,12 @@ def _counted(settings: Settings) -> tuple[str, list[Sample]] | None:
     from authz.cli.doctor import service
     from authz.cli.fetch import get
     from authz.errors import TransportError
-    from authz.node.addresses_file import metrics_address
-    from authz.settings import parse_address
+    from authz.node.addresses_file import asked_address
 
     if not settings.metrics.active:
         messages.note("metrics.listen is off: what authz has counted was not looked at")
         return None
-    address: str | None = settings.metrics.listen
-    if parse_address(settings.metrics.listen).port == 0:
-        # The system chose the port: only the running node knows it.
-        address = metrics_address(settings.data_dir)
+    address = asked_address(settings.metrics.listen, settings.data_dir)
     if address is None:
         messages.note(
             "metrics.listen has port 0 and no authz is running in "

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from authz.node.addresses_file import AddressesFile, metrics_address, read_addresses
+from authz.node.addresses_file import AddressesFile, asked_address, metrics_address, read_addresses
 from authz.observability.log import flush
 
 if TYPE_CHECKING:
@@ -135,3 +135,12 @@ def test_what_is_none_of_ours_says_nothing(tmp_path: Path) -> None:
         assert read_addresses(tmp_path) == {}
     (tmp_path / "addresses.json").write_text('{"sds": "127.0.0.1:1"}')
     assert read_addresses(tmp_path) == {"sds": "127.0.0.1:1"}
+
+
+def test_only_of_port_0_the_running_node_is_asked(tmp_path: Path) -> None:
+    assert asked_address("127.0.0.1:9464", tmp_path) == "127.0.0.1:9464"
+    assert asked_address("127.0.0.1:0", tmp_path) is None
+    running = AddressesFile(tmp_path)
+    running.write(grpc=[], metrics="127.0.0.1:7")
+    assert asked_address("127.0.0.1:0", tmp_path) == "127.0.0.1:7"
+    running.remove()

@@ -36,7 +36,7 @@
 {{- if and (eq $v.form "daemonset") $v.daemonset.hostPort (not (and $v.grpc.tls.existingSecret $v.grpc.tls.clientCaKey)) (not (regexMatch "^(127\\.[0-9.]+|::1)$" $v.daemonset.hostIP)) }}
 {{- fail "daemonset.hostPort: whoever reaches the node could ask; set grpc.tls.existingSecret and grpc.tls.clientCaKey, or daemonset.hostIP to 127.0.0.1" }}
 {{- end }}
-{{- if and $v.tests.grpc (or (eq $v.form "sidecar") $v.grpc.tls.existingSecret (and (eq $v.form "daemonset") $v.daemonset.hostPort)) }}
+{{- if and $v.tests.enabled $v.tests.grpc (or (eq $v.form "sidecar") $v.grpc.tls.existingSecret (and (eq $v.form "daemonset") $v.daemonset.hostPort)) }}
 {{- fail "tests.grpc: there is no Service that answers without TLS; set it to false" }}
 {{- end }}
 {{- if lt (int $v.terminationGracePeriodSeconds) (add (ternary $v.envoy.drain.seconds $v.preStopSeconds (eq $v.form "sidecar") | int) 5 | int) }}
