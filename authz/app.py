@@ -29,7 +29,7 @@ from authz.errors import AuthzError
 from authz.node import notify
 from authz.node.addresses_file import AddressesFile
 from authz.node.data_directory import SNAPSHOTS, own_directory
-from authz.node.feed import Feed, FileFeed, StoreFeed
+from authz.node.feed import Feed, FileFeed, StoreFeed, readiness_of
 from authz.node.http_server import MetricsServer, Readiness, open_listener
 from authz.node.keepers import admin_keeper, control_keeper, log_records_of, when_needed
 from authz.node.loader_process import Forked, LoaderProcess, start_loader
@@ -147,7 +147,7 @@ def _serve_alone(
     feed = FileFeed(source)
 
     def readiness() -> Readiness:
-        return _readiness(endpoint.serving, endpoint.draining, feed)
+        return readiness_of(endpoint.serving, endpoint.draining, feed)
 
     def render() -> bytes:
         # Asked first: what it says of its log is among the numbers of this process.
@@ -284,7 +284,7 @@ def _serve_supervised(
         feed = FileFeed(source)
 
     def readiness() -> Readiness:
-        return _readiness(supervisor.ready, supervisor.stopping, feed)
+        return readiness_of(supervisor.ready, supervisor.stopping, feed)
 
     def render() -> bytes:
         # Asked first: what they say of their logs is among the supervisor's own numbers.
@@ -349,14 +349,6 @@ def _metrics_server(
     )
     stack.callback(server.stop)
     return server
-
-
-def _readiness(ready: bool, draining: bool, feed: Feed) -> Readiness:
-    if draining:
-        return Readiness(ready=False, why="draining")
-    if feed.broken:
-        return Readiness(ready=False, why=feed.broken)
-    return Readiness(ready=ready, why=feed.remark or ("ready" if ready else "starting"))
 
 
 def _announce(

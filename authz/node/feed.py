@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from authz.node import notify
+from authz.node.http_server import Readiness
 from authz.node.reloader import Reloader
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ class Feed(Protocol):
 
     def stop(self) -> None:
         """Publish no more."""
+
+
+def readiness_of(ready: bool, draining: bool, feed: Feed) -> Readiness:
+    """What a process that serves the snapshots of this feed says of itself."""
+    if draining:
+        return Readiness(ready=False, why="draining")
+    if feed.broken:
+        return Readiness(ready=False, why=feed.broken)
+    return Readiness(ready=ready, why=feed.remark or ("ready" if ready else "starting"))
 
 
 class FileFeed:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from authz.observability.tracing import Tracing
     from authz.policy.geo import GeoLookup
+    from authz.policy.snapshot import Snapshot
 
 #: Fields that the vectors know and this service refuses, and what is true at random.
 _NOT_HERE: Final = ("cf.llm.", "tcp.", "substring(cf.random_seed")
@@ -292,16 +293,18 @@ class World:
         )
         assert made.decisions is not None
         made.decisions.tracing = self._tracing
-        made.swap(
-            compile_snapshot(
-                self._model,
-                1,
-                AT,
-                self._geo,
-                previous=None if anew else self._snapshot,
-                lint=False,
-            )
-        )
+        made.swap(self.compiled(anew=anew))
         for data in scenario.before:
             made.check(data)
         return made
+
+    def compiled(self, *, anew: bool = False) -> Snapshot:
+        """The policy, as `endpoint` has it."""
+        return compile_snapshot(
+            self._model,
+            1,
+            AT,
+            self._geo,
+            previous=None if anew else self._snapshot,
+            lint=False,
+        )

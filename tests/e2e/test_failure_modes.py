@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from authz.demo.scenario import ROWS, Row, policy_yaml
+from tests.attack.report import tried
 from tests.e2e.harness import eventually, start_stack
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tests.e2e.harness import Stack
 
 DENIED = tuple(row for row in ROWS if row.status in (403, 421))
+
+
+pytestmark = pytest.mark.attack
 
 
 def fail_open(config: str) -> str:
@@ -65,6 +69,7 @@ def test_every_denial_is_one_with_failure_mode_allow(stack: Stack) -> None:
     assert stack.envoy.stat("http.ingress.ext_authz.denied") == len(DENIED)
     assert stack.envoy.stat("http.ingress.ext_authz.error") == 0
     assert stack.envoy.stat("http.ingress.ext_authz.failure_mode_allowed") == 0
+    tried("faults", "denials with failure_mode_allow", len(DENIED))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,8 @@ def test_a_service_that_is_gone_denies_unless_envoy_was_told_otherwise(
     eventually(lambda: not stack.envoy.sees_healthy(1), "Envoy noticed")
     assert stack.get("api.localhost", "/", "valid").status == status
     assert stack.get("admin.localhost", "/").status == status
+    if status == 503:
+        tried("faults", "the service is gone, requests through Envoy", 4)
 
 
 @pytest.mark.parametrize("stack", [str], indirect=True, ids=["shipped"])
@@ -100,3 +107,4 @@ def test_a_service_that_hangs_denies_within_the_time_limit(stack: Stack) -> None
         stack.authz.child.send_signal(signal.SIGCONT)
 
     eventually(lambda: stack.get("api.localhost", "/", "valid").status == 200, "it recovered")
+    tried("faults", "the service stands still (SIGSTOP), requests through Envoy", 1)

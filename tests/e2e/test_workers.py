@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from authz.demo.scenario import policy_yaml
+from tests.attack.report import tried
 from tests.e2e.harness import Stack, eventually, load_on, more, start_stack, wait_for_health
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def test_replacing_the_workers_behind_a_shared_port_is_no_outage(start: Start) -
     assert load.counts.get("503", 0) <= load.total / 50
 
 
+@pytest.mark.attack
 @FORMS
 def test_a_worker_that_is_killed_under_load_comes_back_and_nothing_is_answered_wrongly(
     start: Start, form: dict[str, Any]
@@ -136,3 +138,4 @@ def test_a_worker_that_is_killed_under_load_comes_back_and_nothing_is_answered_w
     # At most what was in flight when it died: one request of each thread.
     assert admitted.counts.get("503", 0) + refused.counts.get("503", 0) <= 4
     assert killed.pid not in {worker.pid for worker in workers(stack)}
+    tried("faults", "a worker is killed, requests through Envoy", refused.total + admitted.total)

@@ -21,6 +21,7 @@ from authz.demo.pki import make_root
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
+from tests.attack.report import tried
 from tests.factories.oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from tests.factories.populated import check_of
 from tests.integration.harness import PATIENCE, eventually
@@ -191,6 +192,7 @@ def test_what_is_changed_through_the_api_is_published(begin: Callable[..., _Api]
     assert api.token not in api.node.log
 
 
+@pytest.mark.attack
 def test_a_killed_process_comes_back_and_no_check_fails(
     begin: Callable[..., _Api], world: World, asker: Callable[[str], Asker]
 ) -> None:
@@ -221,8 +223,10 @@ def test_a_killed_process_comes_back_and_no_check_fails(
     assert len(answers) > 100
     assert set(answers) == {ALLOWED}
     eventually(lambda: api.node.metric("authz_api_restarts_total") == 2, "both are counted")
+    tried("faults", "the process of the API is killed", 1)
 
 
+@pytest.mark.attack
 def test_a_process_that_hangs_is_replaced(begin: Callable[..., _Api]) -> None:
     api = begin()
     assert api.zones() == ["default"]
@@ -237,6 +241,7 @@ def test_a_process_that_hangs_is_replaced(begin: Callable[..., _Api]) -> None:
     after = api.process()
     assert after is not None
     assert after.pid != process.pid
+    tried("faults", "the process of the API stands still (SIGSTOP)", 1)
 
 
 def test_a_restored_store_is_the_one_that_is_read(

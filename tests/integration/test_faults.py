@@ -324,3 +324,24 @@ def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room(
     asked.close()
     asking.say("the disk is full")
     again.say("the disk is full, and a worker starts again")
+
+
+def test_a_decision_log_on_a_full_disk_delays_and_changes_nothing(
+    start: Start, small_disk: Path, tmp_path: Path
+) -> None:
+    log = small_disk / "decisions.jsonl"
+    settings = _settings(tmp_path, decision_log={"enabled": True, "path": str(log)})
+    node = start(*settings, policy=PROTECTED).until_serving()
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    with Asking(node.addresses[0]) as asking:
+        eventually(
+            lambda: node.metric("authz_decision_log_write_failures_total") > 0, "it is counted"
+        )
+        asking.more()
+        filler.unlink()
+        size = log.stat().st_size if log.exists() else 0
+        eventually(lambda: log.exists() and log.stat().st_size > size, "lines are written again")
+    asking.say("the decision log's disk is full")

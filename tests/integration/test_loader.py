@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.attack.report import tried
 from tests.integration.harness import ALLOW_ALL, DENY_ALL, eventually
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def test_the_process_that_was_started_is_the_one_that_answers(start: Start) -> N
 
 
 @pytest.mark.parametrize("workers", FORMS)
+@pytest.mark.attack
 def test_without_a_disk_to_write_to_it_serves_all_the_same(
     start: Start, client: Connect, tmp_path: Path, workers: str
 ) -> None:
@@ -121,6 +123,7 @@ def test_without_a_disk_to_write_to_it_serves_all_the_same(
     node.signal(signal.SIGTERM)
     assert node.wait() == 0
     assert not Path(warning["temporary"]).exists()
+    tried("faults", "no disk that can be written to", 1)
 
 
 def test_generations_go_on_after_a_restart_of_one_process(start: Start) -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,6 +16,7 @@ from authz.services.check_counts import certificate_counts, decisions_over_time,
 from authz.services.events import EventFilter, list_events, recorded_request
 from authz.services.explaining import explain_event
 from authz.services.replay import replay
+from tests.attack.report import tried
 from tests.factories.checks import check_request
 from tests.factories.populated import HOST, check_of
 from tests.integration.harness import PATIENCE, eventually
@@ -193,6 +196,7 @@ def test_without_a_store_and_a_snapshot_nobody_is_ready(
     assert node.wait() == 0
 
 
+@pytest.mark.attack
 @pytest.mark.postgres
 def test_a_database_that_is_killed_and_started_again(
     start_store: Start, asker: Ask, tmp_path: Path
@@ -220,8 +224,69 @@ def test_a_database_that_is_killed_and_started_again(
         eventually(lambda: node.get("/readyz") == (200, "ready\n"), "it is followed again")
         assert "hushed" not in node.log
         world.store.close()
+    tried("faults", "PostgreSQL is killed", 1)
 
 
+def _asked_meanwhile(one: Asker, request: bytes, what: str) -> None:
+    """Checks for three seconds, each well within its deadline, while the store stands still."""
+    until = time.monotonic() + 3.0
+    times, wrong, late = 0, 0, 0
+    while time.monotonic() < until:
+        began = time.monotonic()
+        wrong += one.ask(request) != ALLOWED
+        late += time.monotonic() - began > SOON
+        times += 1
+    tried("faults", what, times, wrong=wrong, unanswered=late)
+    assert (wrong, late) == (0, 0)
+
+
+@pytest.mark.attack
+@pytest.mark.postgres
+def test_a_database_that_stands_still_delays_no_check(
+    start_store: Start, asker: Ask, tmp_path: Path
+) -> None:
+    from tests.factories.postgres import running_server
+    from tests.integration.stores import world_of
+
+    with running_server("-c fsync=off") as server:
+        address = server.address(server.new_database())
+        world = world_of(address, tmp_path / "node" / "data")
+        alice = world.issue("alice")
+        node = start_store(database=address).until_serving()
+        one = asker(node.addresses[0])
+        first = psutil.Process(server.pid)
+        stopped = [first, *first.children(recursive=True)]
+        for process in stopped:
+            process.suspend()
+        try:
+            _asked_meanwhile(one, check_of(alice), "PostgreSQL stands still (SIGSTOP)")
+        finally:
+            for process in reversed(stopped):
+                process.resume()
+
+        world.revoke(alice)
+        one.seconds_until(check_of(alice), DENIED)
+        world.store.close()
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_database_that_somebody_keeps_delays_no_check(
+    start_store: Start, asker: Ask, world: World, database: str
+) -> None:
+    alice = world.issue("alice")
+    node = start_store(database=database).until_serving()
+    one = asker(node.addresses[0])
+    with closing(sqlite3.connect(node.data / "authz.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        _asked_meanwhile(one, check_of(alice), "SQLite is kept by another writer")
+        writer.execute("ROLLBACK")
+
+    world.revoke(alice)
+    one.seconds_until(check_of(alice), DENIED)
+
+
+@pytest.mark.attack
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_control_process_that_is_killed_is_missed_by_nobody(
     start_store: Start, asker: Ask, world: World, database: str
@@ -240,6 +305,7 @@ def test_a_control_process_that_is_killed_is_missed_by_nobody(
     eventually(lambda: node.get("/readyz") == (200, "ready\n"), "the next one follows the store")
     assert node.metric("authz_control_restarts_total") == 1.0
     assert one.ask(check_of(bob)) == ALLOWED
+    tried("faults", "the control process is killed", 1)
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
@@ -326,6 +392,7 @@ def test_a_broken_policy_file_stops_the_start(start_store: Start, world: World) 
 
 
 @pytest.mark.acceptance
+@pytest.mark.attack
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_a_control_process_that_is_stopped_is_ended(
     start_store: Start, asker: Ask, world: World
@@ -342,3 +409,4 @@ def test_a_control_process_that_is_stopped_is_ended(
     one.seconds_until(check_of(alice), DENIED, 60.0)
 
     assert _gone(control)
+    tried("faults", "the control process stands still (SIGSTOP)", 1)

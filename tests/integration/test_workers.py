@@ -16,6 +16,7 @@ import pytest
 
 from authz.node.snapshot_file import KEPT, write_snapshot
 from authz.policy.model import PolicyModel
+from tests.attack.report import tried
 from tests.integration.harness import ALLOW_ALL, BROKEN, DENY_ALL, PATIENCE, Client, eventually
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def test_good_bad_good_reaches_every_worker(start: Start, client: Connect) -> No
     assert len(list((node.data / "snapshots").iterdir())) == 3
 
 
+@pytest.mark.attack
 def test_a_killed_worker_comes_back_on_its_address_with_the_policy_in_force(
     start: Start, client: Connect
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_killed_worker_comes_back_on_its_address_with_the_policy_in_force(
     # What it had counted by the last scrape is not forgotten.
     assert node.metric("authz_checks_total", verdict="deny") == counted + 1
     assert node.get("/readyz")[0] == 200
+    tried("faults", "a worker is killed", 1)
 
 
 def test_a_worker_that_was_told_to_stop_drains_and_is_replaced_at_once(start: Start) -> None:
@@ -171,6 +174,7 @@ def test_a_worker_that_was_told_to_stop_drains_and_is_replaced_at_once(start: St
     node.until_logged("the worker is ready")
 
 
+@pytest.mark.attack
 def test_a_damaged_snapshot_is_kept_out_and_written_anew(start: Start, client: Connect) -> None:
     node = start(*TWO).until_serving()
     [snapshot] = (node.data / "snapshots").iterdir()
@@ -187,8 +191,10 @@ def test_a_damaged_snapshot_is_kept_out_and_written_anew(start: Start, client: C
     assert client(node.addresses[0]).ask() == 0
     assert node.metric("authz_reload_failures_total", kind="snapshot") == 1
     assert node.metric("authz_snapshot_generation", worker="0") == 2
+    tried("faults", "a snapshot file is damaged", 1)
 
 
+@pytest.mark.attack
 def test_a_worker_with_a_policy_keeps_it_when_the_next_file_is_damaged(
     start: Start, client: Connect
 ) -> None:
@@ -206,8 +212,10 @@ def test_a_worker_with_a_policy_keeps_it_when_the_next_file_is_damaged(
     assert (failed["worker"], failed["generation"], failed["kept"]) == (0, 2, 1)
     # Reported, written anew, loaded.
     eventually(lambda: client(node.addresses[0]).ask() == DENIED, "worker 0 has generation 3")
+    tried("faults", "a snapshot file is cut short", 1)
 
 
+@pytest.mark.attack
 def test_a_worker_that_starts_again_has_its_policy_whatever_another_supervisor_wrote(
     start: Start, client: Connect
 ) -> None:
@@ -222,15 +230,19 @@ def test_a_worker_that_starts_again_has_its_policy_whatever_another_supervisor_w
     node.workers()[0].kill()
     node.until_logged("the worker is ready")
     assert client(node.addresses[0]).ask() == 0
+    tried("faults", "snapshot files of another supervisor", 1)
 
 
+@pytest.mark.attack
 def test_workers_end_with_a_supervisor_that_was_killed(start: Start) -> None:
     node = start(*TWO).until_serving()
     workers = node.workers()
     node.process.kill()
     assert _gone(workers)
+    tried("faults", "the supervisor is killed", 1)
 
 
+@pytest.mark.attack
 def test_a_supervisor_that_does_not_listen_ends_no_worker_and_delays_no_check(
     start: Start, client: Connect
 ) -> None:
@@ -252,6 +264,7 @@ def test_a_supervisor_that_does_not_listen_ends_no_worker_and_delays_no_check(
     assert asking.ask() == DENIED
     assert node.metric("authz_checks_total", verdict="deny") == denied + 1
     assert node.metric("authz_events_dropped_total") > 0
+    tried("faults", "the supervisor stands still (SIGSTOP)", 1)
 
 
 def test_the_second_stop_signal_ends_everything_at_once(start: Start) -> None:
