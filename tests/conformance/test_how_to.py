@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hcl2
 import pytest
 
 from authz import __version__
@@ -41,6 +42,9 @@ def run(
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_work(page: str, tmp_path: Path) -> None:
     run(page, tmp_path)
+    # What one of them exports is Terraform's language.
+    for file in tmp_path.rglob("*.tf"):
+        assert hcl2.loads(file.read_text(encoding="utf-8"))
     followed(page, f"authz {__version__}", "its commands, and what they print")
 
 

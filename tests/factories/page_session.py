@@ -78,7 +78,7 @@ def run_page(
     change: Callable[[str], str] = lambda command: command,
     languages: Sequence[str] = ("console",),
     shell: Sequence[str] = ("bash",),
-    seconds: float = 120.0,
+    seconds: float = 300.0,
 ) -> list[Ran]:
     """Run the commands of `docs/PAGE` in one bash; it ends with the first that fails.
 
@@ -131,7 +131,7 @@ def follow(
     then: Sequence[tuple[str, str]] = (),
     languages: Sequence[str] = ("console",),
     shell: Sequence[str] = ("bash",),
-    seconds: float = 120.0,
+    seconds: float = 300.0,
 ) -> list[Ran]:
     """Follow a page: every command succeeds and prints what the page shows below it.
 
