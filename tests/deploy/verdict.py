@@ -98,11 +98,12 @@ def complaints(files: Iterable[str], pages: Iterable[str], lines: Sequence[Accep
 
 def summary(files: Sequence[str], pages: Sequence[str], lines: Sequence[Accepted]) -> str:
     """How much of it there is."""
-    answers = {(one["artefact"], one["case"]) for one in lines if one["case"]}
+    wanted = {(form, name) for form in FORMS for name in _case_names()}
+    answers = wanted.intersection((one["artefact"], one["case"]) for one in lines)
     named = {one["artefact"] for one in lines}
     return (
         f"{len(named.intersection(files))} of {len(files)} files read, "
-        f"{len(answers)} of {len(FORMS) * len(CASES)} cases of {len(FORMS)} listeners answered, "
+        f"{len(answers)} of {len(wanted)} cases of {len(FORMS)} listeners answered, "
         f"{len(named.intersection(pages))} of {len(pages)} pages followed "
         f"({len(excused(pages, lines))} are excused)"
     )
