@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from authz.demo.envoy_binary import find_envoy
+from authz.demo.processes import READY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,11 +113,12 @@ def start_authz(
     name: str = "authz",
     environment: Mapping[str, str] | None = None,
     program: Sequence[str] = (sys.executable, "-m", "authz"),
+    seconds: float = READY_SECONDS,
 ) -> Authz:
     """Write `NAME.yaml` into `directory`, start `authz serve` with it and wait until it serves.
 
     `settings` are those of authz.yaml. Addresses they leave out are chosen by the system.
-    `program` is the command, when it is another release's.
+    `program` is the command, when it is another release's; `seconds` is how long it may take.
 
     Raises:
         DemoError: it cannot be started, or does not come to serve.
@@ -145,7 +147,7 @@ def start_authz(
         found.update(_json(data / "addresses.json"))
         return found.get("pid") == child.pid
 
-    child.wait_until(serves, "it served")
+    child.wait_until(serves, "it served", seconds)
     return Authz(
         child=child,
         grpc=tuple(found["grpc"]),

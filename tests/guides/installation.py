@@ -128,7 +128,8 @@ def install(
         directory=directory,
         children=children,
         upstream=upstream,
-        authz=start_authz(children, directory, given),
+        # A page may have more workers than this machine has cores.
+        authz=start_authz(children, directory, given, seconds=60.0),
     )
 
 
