@@ -39,7 +39,7 @@ from authz.node.plan import plan_of
 from authz.node.policy_source import PolicyFiles, PolicySource
 from authz.node.pulse import next_event
 from authz.node.signals import STOP_SIGNALS, Signals
-from authz.observability.log import configure_logging, get_logger
+from authz.observability.log import configure_logging, get_logger, hurry
 from authz.settings import parse_address
 from authz.sources.fetched import DIRECTORY
 
@@ -182,6 +182,7 @@ def _serve_alone(
     endpoint.drain(ending=ending)
     reporter.stop()
     get_logger().info("stopped")
+    hurry()  # what is ended now may take longer than is left
 
 
 def _serve_supervised(

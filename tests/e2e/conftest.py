@@ -20,6 +20,7 @@ from authz.demo.upstream import Upstream
 from tests.e2e.harness import Stack, start_stack
 from tests.e2e.http3_harness import start_http3
 from tests.factories.envoy import require_envoy
+from tests.factories.otlp import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,13 @@ def upstream() -> Iterator[Upstream]:
 def transport(request: pytest.FixtureRequest) -> str:
     """Each of the transports in turn."""
     return str(request.param)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """Who takes spans and log records."""
+    with Collector() as running:
+        yield running
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from tests.e2e.harness import eventually, start_stack
 from tests.factories.otlp import Collector, attributes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from authz.demo.credentials import Credentials
@@ -34,12 +33,6 @@ if TYPE_CHECKING:
 END_SECONDS = 9
 
 LOST = "authz_log_records_dropped_total"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def otlp(collector: Collector) -> dict[str, Any]:
@@ -106,7 +99,7 @@ def test_each_process_of_a_node_sends_its_own(
         children,
         tmp_path,
         {
-            "grpc": {"transport": transport, "workers": 2},
+            "grpc": {"transport": transport},
             "sds": {"enabled": True, "listen": "127.0.0.1:0"},
             "admin": {"enabled": True, "listen": "127.0.0.1:0"},
             "log": {"level": "debug", "otlp": otlp(collector)},

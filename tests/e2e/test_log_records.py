@@ -20,8 +20,6 @@ from tests.factories.decision_log import read_lines
 from tests.factories.otlp import Collector, attributes_of, traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
@@ -30,12 +28,6 @@ if TYPE_CHECKING:
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 #: ProtoBuf's numbers of severities.
 INFO, WARN = 9, 13
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def start(

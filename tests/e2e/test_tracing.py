@@ -20,20 +20,12 @@ from tests.factories.envoy import envoy_name
 from tests.factories.otlp import SOON_MS, Collector, attributes_of, traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from authz.demo.credentials import Credentials
     from authz.demo.processes import Children
     from authz.demo.upstream import Upstream
 
 #: The client's own trace, sampled.
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,6 @@ from tests.factories.pki import AT
 from tests.factories.policies import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 OPTIONS = DecodeOptions()
@@ -45,12 +44,6 @@ class Panic(BaseException):
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "log.jsonl"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def feed_to(path: Path | None, collector: Collector, **options: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
@@ -23,19 +23,10 @@ from tests.factories.otlp import Collector
 from tests.factories.otlp import attributes_of as sent_attributes
 from tests.factories.pki import AT
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OTHER = "f" * 32
 #: ProtoBuf's numbers of severities.
 INFO, WARN, ERROR = 9, 13, 17
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def line(**changes: Any) -> DecisionLine:

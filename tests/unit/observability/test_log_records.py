@@ -37,12 +37,6 @@ NUMBERS = {"debug": 5, "info": 9, "warning": 13, "error": 17}
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
-
-
-@pytest.fixture
 def records(collector: Collector) -> Iterator[LogRecords]:
     made = LogRecords("control", collector.endpoint)
     yield made

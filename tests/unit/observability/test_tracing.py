@@ -30,7 +30,7 @@ from tests.factories.pki import AT, presented, root
 from tests.factories.policies import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OTHER = "f" * 32
@@ -43,12 +43,6 @@ SERVER, INTERNAL, ERROR = 2, 1, 2
 
 def traceparent(trace: str = TRACE, flags: str = "01") -> str:
     return f"00-{trace}-{SPAN}-{flags}"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
 
 
 def feed_for(tracing: Tracing) -> DecisionFeed:
