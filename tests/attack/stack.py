@@ -7,8 +7,9 @@
     behind    `xfcc.trusted_hops: 2`: a proxy in front has written it
 
 The configurations are rendered by the product and put together. Nothing in them is changed but the
-names of clusters, and how long Envoy waits before it closes a connection over an error: hundreds of
-requests here are errors.
+names of clusters and three times: how long Envoy waits before it closes a connection over an error
+(hundreds of requests here are errors), and how long for a check and for a health check (on a busy
+machine an answer that comes late would be taken for one of Envoy's own).
 """
 
 from __future__ import annotations
@@ -127,9 +128,12 @@ def _config(directory: Path, upstream: int, authz: dict[str, str]) -> dict[str, 
         resources = config["static_resources"]
         for listener in resources["listeners"]:
             for chain in listener["filter_chains"]:
-                chain["filters"][0]["typed_config"]["delayed_close_timeout"] = "0.01s"
+                manager = chain["filters"][0]["typed_config"]
+                manager["delayed_close_timeout"] = "0.01s"
+                manager["http_filters"][0]["typed_config"]["grpc_service"]["timeout"] = "60s"
         (cluster,) = [one for one in resources["clusters"] if one["name"] == "authz"]
         cluster["name"] = _cluster(name)
+        cluster["health_checks"][0]["timeout"] = "60s"
         if not whole:
             whole = config
             continue

@@ -182,6 +182,9 @@ def complaints(outcome: Outcome, certificate: str) -> list[str]:
         found += trespasses(request, certificate)
         if any(set(name + value) & _NEVER for name, value in request.headers):
             found.append(f"line breaks or NUL in a header: {request.headers}")
+    # 501 is Envoy's word for a transfer coding that it does not know.
+    if any(answer.status in (500, 502, 503, 504) for answer in outcome.answers):
+        found.append(f"nobody decided: {[answer.status for answer in outcome.answers]}")
     # A gRPC call is denied with 200 and grpc-status.
     ok = sum(
         answer.status == 200 and b"grpc-status" not in dict(answer.headers)
