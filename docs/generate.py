@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 from generators.api import api_page, openapi_json
+from generators.attack_corpus import attack_corpus_page
 from generators.capacity import capacity_page
 from generators.decision_log import decision_log_page, decision_log_schema
 from generators.errors import errors_page
@@ -240,6 +241,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "decision-log.md": lambda: _GENERATED + decision_log_page(),
     "decision-log.schema.json": decision_log_schema,
     "findings.md": lambda: _GENERATED + findings_page(),
+    "attack-corpus.md": lambda: _GENERATED + attack_corpus_page(),
     # In the package, for `authz schema`.
     "../../authz/schemas/authz.v1.schema.json": settings_schema,
     "../../authz/schemas/policy.v1.schema.json": policy_schema,

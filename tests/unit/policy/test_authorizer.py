@@ -189,7 +189,7 @@ def test_nothing_matched_is_the_default_action(default: DefaultAction, verdict: 
 
 
 @pytest.mark.parametrize(
-    "path", [b"/x/..;/admin", b"/%61dmin", b"//admin", b"/admin;x", b"/admin%00"]
+    "path", [b"/x/..;/admin", b"/%61dmin", b"//admin", b"/admin;x", b"/admin%00", b"/admin%20"]
 )
 def test_a_disguised_path_is_ambiguous(path: bytes) -> None:
     decision = authorize(snapshot(), facts(path=path), AT)

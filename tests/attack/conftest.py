@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the attack corpus runs against: the service alone, and one Envoy with all its listeners."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.attack.judge import OPTIONS, Judge, snapshot
+from tests.attack.stack import Attacked
+from tests.attack.stack import attacked as running
+from tests.factories.envoy import require_envoy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="package")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Judge]:
+    """A service for each listener, with the policy of the corpus."""
+    policy = snapshot(tmp_path_factory.mktemp("judges"))
+    return {name: Judge(policy, options) for name, options in OPTIONS.items()}
+
+
+@pytest.fixture(scope="package")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    """One Envoy, its services, and an upstream that records."""
+    require_envoy()
+    with running(tmp_path_factory.mktemp("attacked")) as stack:
+        yield stack
