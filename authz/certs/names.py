@@ -145,7 +145,7 @@ def _wide(content: bytes, width: int) -> bytes:
     if len(content) % width:
         raise ValueError("the last character is cut short")
     codes = (int.from_bytes(content[i : i + width]) for i in range(0, len(content), width))
-    return "".join(map(chr, codes)).encode("utf-8")
+    return "".join([chr(code) for code in codes]).encode("utf-8")
 
 
 def _one_line_value(attribute: Attribute) -> str:
@@ -156,7 +156,8 @@ def _one_line_value(attribute: Attribute) -> str:
         content = attribute.raw
     elif attribute.tag == _GENERAL and len(content) % 4 == 0 and not _any_high_byte(content):
         content = content[3::4]
-    return "".join(map(_one_line_byte, content))
+    # No `map` here and elsewhere: a StopIteration out of it would be the end of the name.
+    return "".join([_one_line_byte(byte) for byte in content])
 
 
 def _one_line_byte(byte: int) -> str:

@@ -35,5 +35,5 @@ def client_cert_chain(ders: Sequence[bytes]) -> str | None:
 
     `""` for none of them, None when the value is over 16 KiB.
     """
-    value = ", ".join(map(encode, ders))
+    value = ", ".join([encode(der) for der in ders])
     return None if len(value) > CHAIN_LIMIT else value

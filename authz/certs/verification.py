@@ -152,7 +152,8 @@ def _ask_library(
         verifier.verify(leaf.parsed, [one.parsed for one in intermediates])
     except library.VerificationError as refusal:
         return _explain(str(refusal))
-    except (ValueError, TypeError, OverflowError, OSError):
+    # No OSError: that is the machine's trouble, denied and asked again, and no word on a path.
+    except (ValueError, TypeError, OverflowError):
         return Problem(VerifyFailure.UNSUPPORTED, "the path holds something that cannot be read")
     return None
 

@@ -22,6 +22,7 @@ from authz.settings.file_version import FILE_VERSION, FileVersion
 from authz.settings.log import LogSettings
 from authz.settings.overlaps import overlap_of
 from authz.settings.problems import Section, fault
+from authz.settings.silence import WorkerSilence
 from authz.settings.tracing import TracingSettings
 from authz.settings.values import OFF, Address, FilePath, HostName, TcpAddressOrOff, TrustedHops
 from authz.settings.yaml_document import format_path
@@ -85,12 +86,7 @@ class GrpcSettings(Section):
         description="Worker N listens on the port of `listen` plus N, so that a restart loses no "
         "request; otherwise all share one port.",
     )
-    worker_silence_seconds: Annotated[float, Field(ge=4, le=3600)] = Field(
-        default=15,
-        description="Where there is more than one process: how long a worker may give no sign that "
-        "it answers checks. It is asked every two seconds; then it is ended (SIGTERM, after five "
-        "seconds SIGKILL), and another one is started.",
-    )
+    worker_silence_seconds: WorkerSilence = 15
     tls: GrpcTls | None = Field(default=None, description="TLS on this port; not with `native`.")
 
     @model_validator(mode="after")

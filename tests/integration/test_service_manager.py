@@ -76,3 +76,17 @@ def test_it_is_told_of_readiness_reloads_and_the_drain(
     assert manager.hear() == {"STOPPING": "1", "STATUS": "draining"}
     assert manager.sender == node.process.pid
     assert node.wait() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_manager_that_watches_hears_that_it_works(
+    start: Start, manager: Manager, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    node = start("--workers", workers)
+
+    heard: list[dict[str, str]] = []
+    while heard.count({"WATCHDOG": "1"}) < 2:
+        heard.append(manager.hear())
+        assert manager.sender == node.process.pid
+    assert [one for one in heard if "READY" in one]
