@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     from tests.integration.stores import Asker, StoreNode
 
+#: What the settings have, and the supervisor therefore too.
+PASSWORD = "the password of the database"
+
 
 @pytest.fixture
 def secret() -> bytes:
@@ -44,13 +47,25 @@ def secret() -> bytes:
 
 
 @pytest.fixture
-def world(tmp_path: Path, secret: bytes) -> Iterator[World]:
+def password() -> str:
+    """Of the database, where it has one."""
+    return secrets.token_hex(16)
+
+
+@pytest.fixture
+def database(database: str, password: str) -> str:
+    """Each database in turn; the server of the tests takes any password."""
+    return database.replace("postgresql://postgres@", f"postgresql://postgres:{password}@")
+
+
+@pytest.fixture
+def world(tmp_path: Path, secret: bytes, database: str) -> Iterator[World]:
     """The store of the node, whose keys are encrypted by a secret of its own."""
     data = tmp_path / "node" / "data"
     data.mkdir(mode=0o700, parents=True)
     (data / "ca.key").touch(mode=0o600)
     (data / "ca.key").write_bytes(secret)
-    made = World(open_store("sqlite", data))
+    made = World(open_store(database, data))
     made.encryption = KeyEncryption.from_key_file(secret)
     made.protect()
     yield made
@@ -84,6 +99,8 @@ def test_no_secret_is_in_a_worker_or_the_supervisor(
     start_store: Callable[..., StoreNode],
     world: World,
     secret: bytes,
+    password: str,
+    database: str,
     asker: Callable[[str], Asker],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -92,7 +109,9 @@ def test_no_secret_is_in_a_worker_or_the_supervisor(
     monkeypatch.setenv("PLANTED", environment)
     world.host(planted)
     token = create_token(world.store, "test", EVERYTHING, actor="test", at=time.time()).secret
-    node = start_store("--workers", "2", "--admin", "127.0.0.1:0").until_serving()
+    node = start_store(
+        "--workers", "2", "--admin", "127.0.0.1:0", database=database
+    ).until_serving()
 
     # Keys are opened and used: a certificate is issued, and the CRL is signed anew.
     address = str(node.events("serving")[0]["admin"]).replace("127.0.0.1", "localhost")
@@ -113,14 +132,18 @@ def test_no_secret_is_in_a_worker_or_the_supervisor(
 
     needles = {"the secret of the keys": secret, "an API token": token.encode(), **ca_keys(world)}
     needles["the secret in hexadecimal"] = secret.hex().encode()
+    needles[PASSWORD] = password.encode()
     controls = {"host": planted.encode(), "environment": environment.encode()}
     workers = [one.pid for one in node.workers()]
     assert len(workers) == 2
     try:
         for pid in (*workers, node.process.pid):
             found = found_in(pid, needles)
+            if pid == node.process.pid:
+                # It has read the settings, and gives them to those that use the store.
+                found.discard(PASSWORD)
             tried("rights", "secrets looked for in memory", len(needles), wrong=len(found))
-            assert found == set()
+            assert found == set(), f"{pid} of {workers}, {node.process.pid}"
             assert not {path for path in open_files(pid) if _is_secret(path)}
         # The search can find: policy and environment in workers, the secret where it is used.
         for pid in workers:
