@@ -45,12 +45,17 @@ class _Worker:
         self.retired = False
         self.told: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.signals: list[signal.Signals] = []
+        self.lively = False
+        self.pulses = threading.Semaphore(0)
         self._tell = tell
         self._ended = False
         made.put(self)
 
     def send(self, message: object) -> bool:
         self.told.put(message)
+        if self.lively and isinstance(message, Pulse):
+            self.pulses.release()
+            self.say(Alive())
         return not self._ended
 
     def terminate(self) -> None:
@@ -322,26 +327,16 @@ def test_what_workers_tell_about_checks_is_gathered(node: _Node) -> None:
 # --- signs of life ---------------------------------------------------------------------------
 
 
-def _answer_pulses(worker: _Worker, pulses: int) -> None:
-    answered = 0
-    while answered < pulses:
-        if isinstance(worker.next_order(), Pulse):
-            worker.say(Alive())
-            answered += 1
-
-
 def test_a_worker_without_a_sign_of_life_is_ended_and_replaced_and_the_other_one_is_not(
     monkeypatch: pytest.MonkeyPatch, node: _Node
 ) -> None:
     monkeypatch.setattr(module, "PULSE_SECONDS", 0.01)
     monkeypatch.setattr(module, "SILENT_STOP_SECONDS", 0.01)
-    node.serve()
     silent, lively = node.workers
-    answering = threading.Thread(target=_answer_pulses, args=(lively, 30))
-    answering.start()
+    lively.lively = True
+    node.serve()
 
     successor = node.next_worker()
-    answering.join(PATIENCE)
 
     assert successor.index == silent.index
     # SIGTERM is for a process that can still drain; this one was killed in the end.
@@ -359,9 +354,11 @@ def test_a_worker_that_is_starting_is_not_asked_for_a_sign_of_life(
     monkeypatch: pytest.MonkeyPatch, node: _Node
 ) -> None:
     monkeypatch.setattr(module, "PULSE_SECONDS", 0.01)
+    node.workers[0].lively = True
     node.publish(1)
     node.workers[0].become_ready()
-    _answer_pulses(node.workers[0], 20)
+    for _ in range(20):
+        assert node.workers[0].pulses.acquire(timeout=PATIENCE)
 
     assert isinstance(node.workers[1].next_order(), Load)
     assert node.workers[1].told.empty()
