@@ -186,3 +186,18 @@ def test_without_a_store_there_is_nothing_to_agree_about(pair: _Pair) -> None:
     assert pair.one.step() == LOOK_SECONDS[0]
     assert not pair.one.leads(FETCH)
     assert pair.one.samples()["authz_lease_term"] == []
+
+
+def test_clocks_of_nodes_decide_nothing(pair: _Pair) -> None:
+    """Another node's clocks show hours more: the lease is by the database's."""
+    pair.one.step()
+    later = Leadership(
+        (FETCH,), clock=lambda: 1e10, monotonic=lambda: pair.now + 36_000, between=lambda a, _: a
+    )
+    later.use(pair.store)
+    later.step()
+    assert (pair.one.leads(FETCH), later.leads(FETCH)) == (True, False)
+    pair.expire()
+    later.step()
+    pair.one.step()
+    assert (pair.one.leads(FETCH), later.leads(FETCH)) == (False, True)

@@ -434,3 +434,27 @@ def test_a_database_that_begins_anew_is_looked_at_anew(world: World) -> None:
     assert world.other.sharing._version == found.version
     world.other.sharing.looked(Broken(), lease)  # type: ignore[arg-type]  # what it asks of a store
     world.other.sharing.looked(world.store, {})
+
+
+@pytest.mark.parametrize("ahead", [-600.0, 600.0])
+def test_nodes_whose_clocks_are_minutes_apart_share_all_the_same(
+    world: World, ahead: float
+) -> None:
+    """The lease is by the database's clock, and each node judges by its own what it is brought."""
+    world.answers[URL] = crl()
+    world.leader.run()
+    world.other.look()
+    done = world.other.rounds.run([CRL], AT + ahead)
+    assert done.changed
+    assert world.other.asked == 0
+
+    # Whose clock is ahead finds it due earlier, and waits for the leader first.
+    due = done.next_at
+    assert not world.other.rounds.run([CRL], due).changed
+    assert world.other.asked == 0
+    world.answers[URL] = crl(2, 7)
+    world.pass_time(due + 600 - world.at)
+    world.leader.look().run()
+    assert world.other.look().rounds.run([CRL], world.at + ahead).changed
+    assert world.other.asked == 0
+    assert world.other.sink.crls[URL].body == crl(2, 7)
