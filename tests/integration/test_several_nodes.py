@@ -14,6 +14,7 @@ from authz.certs.pem import write_pem
 from authz.cli.main import app
 from authz.store.engine import open_store
 from authz.store.shared_fetches import key_of
+from benchmarks.nodes import LIMIT_SECONDS, measure
 from tests.factories.http_server import serving
 from tests.integration.harness import Client, eventually
 from tests.integration.members import Member
@@ -199,6 +200,16 @@ def test_what_somebody_wrote_into_the_database_is_verified(
     )
     assert first.fetched(url) == good
     assert pair.state(first, alice) == OK
+
+
+def test_a_change_counts_on_the_last_of_three_nodes_in_time(postgres: Server) -> None:
+    """The 99th percentile of many is `make bench-nodes`; here half of a few, on a busy machine."""
+    result = measure(postgres, 3, 6, 0.5)
+
+    assert result.p50 <= 1000 * LIMIT_SECONDS
+    assert result.worst >= result.p50 > 0
+    assert result.connections >= 2
+    assert result.snapshot_bytes > 0
 
 
 def _crl_of(issuer: Issuer, certificate: Certificate) -> bytes:
