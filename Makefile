@@ -68,7 +68,7 @@ verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed
 	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,otlp-collector,systemd-analyze,logrotate,prometheus-operator $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
-acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-nodes bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
+acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-nodes bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, two nodes and their database killed in turn for ten minutes, 200 revocations, 500 clients of the API, start-up, memory
 	$(BIN)/pytest -q -m acceptance
 startup: setup ## seconds from start to first answer, and memory of the process that answers
 	$(BIN)/python benchmarks/startup.py
