@@ -17,7 +17,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import ConflictError, StoreUnavailableError
+from authz.errors import ConflictError, StoreError
 from authz.observability.log import get_logger
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Leadership:
         if store is not None:
             try:
                 leases = self._look(store)
-            except StoreUnavailableError:
+            except StoreError:
                 # The publisher says so. What is held is held until it expires.
                 pass
             else:
@@ -255,5 +255,5 @@ class Leadership:
             with store.note() as session:
                 for role, one in held.items():
                     session.leases.release(role, self.holder, one.term)
-        except StoreUnavailableError:
+        except StoreError:
             return  # it expires

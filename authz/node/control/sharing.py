@@ -17,8 +17,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from authz.errors import FetchError, StoreUnavailableError
+from authz.errors import AuthzError, FetchError, StoreError, StoreUnavailableError
 from authz.node.control.leadership import FETCH
+from authz.observability.log import get_logger
 from authz.observability.seen_certificates import SeenCertificate
 from authz.sources.fetch import Fetched, NotModified
 from authz.store.shared_fetches import SharedFetch, SharedHead, WantedCertificate, key_of
@@ -45,6 +46,7 @@ MAX_WANTED: Final = 10_000
 MAX_UNTOLD: Final = 1024
 #: A transaction that is committed late is not missed: so many seconds are looked at again.
 OVERLAP_SECONDS: Final = 30.0
+_LONGEST_VALIDATOR: Final = 1000
 
 
 class Sharing:
@@ -95,7 +97,7 @@ class Sharing:
         try:
             news = self._look_for_news(store, lease.version)
             news |= self._look_for_wanted(store)
-        except StoreUnavailableError:
+        except StoreError:
             return
         if news or self._unsent or self._untold:
             self._woken()
@@ -144,7 +146,7 @@ class Sharing:
             self._version = -1
             self._overdue = {}
         if self._leadership.leads(FETCH):
-            with suppress(StoreUnavailableError), store.note() as session:
+            with suppress(StoreError), store.note() as session:
                 session.shared_fetches.prune(FORGET_SECONDS)
                 session.wanted_certificates.prune(FORGET_SECONDS)
 
@@ -164,6 +166,9 @@ class Sharing:
                 session.wanted_certificates.add(self._untold.values())
         except StoreUnavailableError:
             return  # when it is back
+        except AuthzError as error:
+            # What no database takes, such as a name that is too long, would keep back the others.
+            _cannot("certificates that were seen cannot be told to other nodes", error)
         self._untold = {}
 
     def wanted(self) -> list[SeenCertificate]:
@@ -186,7 +191,7 @@ class Sharing:
         try:
             with store.note() as session:
                 session.wanted_certificates.still(keys, STILL_SECONDS)
-        except StoreUnavailableError:
+        except StoreError:
             return  # the next time: they are forgotten after many of them
 
     # --- the thread of fetching: sources.fetching_share.Share ------------------------------------
@@ -288,6 +293,9 @@ class Sharing:
             if isinstance(answer, Fetched):
                 self._unsent[key] = (attempts, answer)
             version = attempts.version
+        except AuthzError as error:
+            _cannot("what was fetched cannot be told to other nodes", error)
+            version = attempts.version
         else:
             self._unsent.pop(key, None)
         if version is None:
@@ -331,9 +339,20 @@ def _fetch(key: str, version: int, sha256: str, answer: Fetched) -> SharedFetch:
         version=version,
         sha256=sha256,
         body=answer.body,
-        etag=answer.etag,
-        last_modified=answer.last_modified,
+        etag=_validator(answer.etag),
+        last_modified=_validator(answer.last_modified),
     )
+
+
+def _validator(text: str) -> str:
+    """What a server wrote, as far as it is to be shown to it again by others: without it, they are
+    sent everything."""
+    plain = text.isascii() and text.isprintable() and len(text) <= _LONGEST_VALIDATOR
+    return text if plain else ""
+
+
+def _cannot(event: str, error: AuthzError) -> None:
+    get_logger().error(event, reason=str(error), hint=error.hint)
 
 
 def _wanted(one: SeenCertificate) -> WantedCertificate:

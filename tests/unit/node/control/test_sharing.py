@@ -458,3 +458,30 @@ def test_nodes_whose_clocks_are_minutes_apart_share_all_the_same(
     assert world.other.look().rounds.run([CRL], world.at + ahead).changed
     assert world.other.asked == 0
     assert world.other.sink.crls[URL].body == crl(2, 7)
+
+
+@pytest.mark.parametrize("etag", ["\0", "\xe9", "x" * 1001, "\x1b[2J"])
+def test_what_a_server_writes_as_a_validator_stops_nobody(world: World, etag: str) -> None:
+    world.answers[URL] = Fetched(body=crl(), etag=etag, last_modified=etag)
+    world.leader.run()
+    world.other.look().run()
+    header = world.other.sink.crls[URL].header
+    assert (header.etag, header.last_modified) == ("", "")
+
+
+def test_a_certificate_that_no_database_takes_keeps_back_no_other(world: World) -> None:
+    long = SeenCertificate(certificate=b"c", issuer=b"i", anchor=b"a", authority="x" * 300)
+    world.other.sharing.want([long])
+    world.other.sharing.want([SEEN])
+    assert world.leader.look().sharing.wanted() == [SEEN]
+
+
+def test_what_no_database_takes_stays_with_the_leader(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authz.node.control.sharing._validator", lambda _: "\0")
+    world.answers[URL] = crl()
+    assert world.leader.run().changed
+    assert not world.leader.run().changed
+    assert world.leader.asked == 1
+    assert not world.other.look().run().changed
