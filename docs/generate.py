@@ -30,6 +30,7 @@ from generators.language import fields_page, functions_page, operators_page
 from generators.performance import performance_page
 from generators.privileges import privileges_page
 from generators.rules_language import rules_language_page
+from generators.scale import scale_page
 from generators.schemas import policy_schema, settings_schema
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -235,6 +236,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": lambda: _GENERATED + errors_page(),
     "performance.md": lambda: _MEASURED + performance_page(),
     "../explanation/capacity.md": lambda: _MEASURED + capacity_page(),
+    "../explanation/scale.md": lambda: (
+        _MEASURED.replace("latest.json", "latest.json and nodes.json") + scale_page()
+    ),
     "api.md": lambda: _GENERATED + api_page(),
     "openapi.json": openapi_json,
     "privileges.md": lambda: _GENERATED + privileges_page(),

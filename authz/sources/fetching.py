@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from authz.sources.fetch_targets import CrlTarget, OcspTarget
 from authz.sources.fetching_crls import CrlFetching
 from authz.sources.fetching_ocsp import OcspFetching
+from authz.sources.fetching_share import ALONE
 from authz.sources.fetching_state import Allowance
 from authz.sources.refresh import LONGEST
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetcher
     from authz.sources.fetch_targets import AuthorityId, Target
     from authz.sources.fetched import Stored
+    from authz.sources.fetching_share import Share
     from authz.sources.fetching_state import Fact
 
 #: Questions of one round, so that it comes to an end.
@@ -63,12 +65,15 @@ class FetchRounds:
 
     Args:
         most: questions of one round at most; when more are due, the next round is due at once.
+        share: knows what other nodes do.
     """
 
-    def __init__(self, fetcher: Fetcher, sink: Sink, *, most: int = MOST) -> None:
+    def __init__(
+        self, fetcher: Fetcher, sink: Sink, *, most: int = MOST, share: Share = ALONE
+    ) -> None:
         self._most = most
-        self._crls = CrlFetching(fetcher, sink)
-        self._ocsp = OcspFetching(fetcher, sink)
+        self._crls = CrlFetching(fetcher, sink, share)
+        self._ocsp = OcspFetching(fetcher, sink, share)
 
     def run(
         self,

@@ -20,6 +20,7 @@ from authz.errors import AuthzError, CertificateError, FetchError
 from authz.sources.fetch import NotModified
 from authz.sources.fetch_hosts import NamedBy
 from authz.sources.fetched import Header, Stored
+from authz.sources.fetching_share import ALONE
 from authz.sources.fetching_state import Attempts, Fact
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetched, Fetcher
     from authz.sources.fetch_targets import AuthorityId, CrlTarget
     from authz.sources.fetching import Sink
+    from authz.sources.fetching_share import Share
     from authz.sources.fetching_state import Allowance
 
 #: Authorities with the same certificates share what they name the same URL for.
@@ -65,9 +67,10 @@ class CrlFetching:
         changed: whether the last round kept something new.
     """
 
-    def __init__(self, fetcher: Fetcher, sink: Sink) -> None:
+    def __init__(self, fetcher: Fetcher, sink: Sink, share: Share = ALONE) -> None:
         self._fetcher = fetcher
         self._sink = sink
+        self._share = share
         self._known: dict[_Key, _Known] = {}
         self.changed = False
 
@@ -82,7 +85,7 @@ class CrlFetching:
                 if target.authority in known.authorities:
                     continue
                 known.authorities.append(target.authority)
-                if known.attempts.due_at(at) <= at and allowance.take():
+                if self._share.is_due(known.attempts, at) and allowance.take():
                     self._fetch(known, at)
                 if kind == "crl":
                     deltas += (
@@ -92,7 +95,7 @@ class CrlFetching:
 
     def due(self, at: float) -> Iterator[float]:
         """When each of them is to be asked for next."""
-        return (known.attempts.due_at(at) for known in self._known.values())
+        return (self._share.next_at(known.attempts, at) for known in self._known.values())
 
     def facts(self) -> Iterator[Fact]:
         """What there is to say about each of them."""
@@ -135,11 +138,13 @@ class CrlFetching:
 
     def _fetch(self, known: _Known, at: float) -> None:
         try:
-            answer = self._fetcher.get(
+            brought = self._share.brought(known.attempts, known.digest)
+            has = self._share.has(known.attempts, known.digest)
+            answer = brought or self._fetcher.get(
                 known.target.url,
                 named_by=known.target.named_by,
-                etag=known.etag,
-                last_modified=known.last_modified,
+                etag=known.etag if has else "",
+                last_modified=known.last_modified if has else "",
             )
             if not isinstance(answer, NotModified):
                 self._take(known, answer, at)
@@ -147,6 +152,8 @@ class CrlFetching:
             known.attempts.failed(at, error)
         else:
             known.attempts.succeeded(at)
+            if brought is None:
+                self._share.verified(known.attempts, answer)
 
     def _take(self, known: _Known, answer: Fetched, at: float) -> None:
         # The same bytes are no news, and nobody has to load a policy for them.

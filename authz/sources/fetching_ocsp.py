@@ -15,7 +15,9 @@ from authz.certs.certificate import Certificate
 from authz.certs.distribution import ocsp_urls
 from authz.certs.ocsp import build_request, read_answer
 from authz.errors import AuthzError, FetchError
+from authz.sources.fetch import Fetched
 from authz.sources.fetch_hosts import NamedBy
+from authz.sources.fetching_share import ALONE
 from authz.sources.fetching_state import Attempts, Fact
 from authz.sources.refresh import SHORTEST
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetcher
     from authz.sources.fetch_targets import AuthorityId, OcspTarget
     from authz.sources.fetching import Sink
+    from authz.sources.fetching_share import Share
     from authz.sources.fetching_state import Allowance
 
 #: A certificate: its issuer's key and its serial number, as in OcspStatus.
@@ -47,7 +50,10 @@ class _Question:
         named = ocsp_urls(self.certificate)
         self.url = target.url or next((url for url in named if url.startswith("http")), "")
         self.named_by = NamedBy.OPERATOR if target.url else NamedBy.CERTIFICATE
-        self.attempts = Attempts(key=f"{self.url} {self.certificate.serial}")
+        # The issuer's key, too: others have to know what was asked.
+        self.attempts = Attempts(
+            key=f"{self.url} {self.subject[0].hex()} {self.certificate.serial}"
+        )
 
     def know(self, status: OcspStatus) -> None:
         """This is the answer we have."""
@@ -61,9 +67,10 @@ class OcspFetching:
         changed: whether the last round kept something new.
     """
 
-    def __init__(self, fetcher: Fetcher, sink: Sink) -> None:
+    def __init__(self, fetcher: Fetcher, sink: Sink, share: Share = ALONE) -> None:
         self._fetcher = fetcher
         self._sink = sink
+        self._share = share
         self._questions: dict[OcspTarget, _Question] = {}
         self._responders: dict[tuple[AuthorityId, str], Attempts] = {}
         self._statuses: dict[AuthorityId, dict[_Subject, OcspStatus]] = {}
@@ -75,11 +82,10 @@ class OcspFetching:
         self.changed = False
         self._follow(targets)
         for question in self._questions.values():
-            responder = self._responders[question.target.authority, question.url]
-            if question.attempts.due_at(at) <= at and not _rests(responder, at):
+            if self._share.is_due(question.attempts, at) and not self._rests(question, at):
                 if not allowance.take():
                     break
-                self._ask(question, responder, at)
+                self._ask(question, at)
         for authority in sorted(self._unsaved):
             self._save(authority, at)
 
@@ -87,8 +93,9 @@ class OcspFetching:
         """When each question is to be asked next."""
         for question in self._questions.values():
             responder = self._responders[question.target.authority, question.url]
-            moment = question.attempts.due_at(at)
-            yield max(moment, responder.due_at(at)) if responder.failures else moment
+            moment = self._share.next_at(question.attempts, at)
+            rests = responder.failures and not self._share.is_brought(question.attempts)
+            yield max(moment, responder.due_at(at)) if rests else moment
         if self._unsaved:
             yield at + SHORTEST
 
@@ -143,23 +150,21 @@ class OcspFetching:
             self._statuses[authority] = known
         return known
 
-    def _ask(self, question: _Question, responder: Attempts, at: float) -> None:
+    def _ask(self, question: _Question, at: float) -> None:
+        responder = self._responders[question.target.authority, question.url]
+        brought = None
         try:
             if not question.url:
                 raise FetchError(
                     f"the certificate with serial {question.certificate.serial} names no responder",
                     hint="name the responder's URL under ocsp",
                 )
-            try:
-                body = self._fetcher.post(
-                    question.url,
-                    build_request(question.certificate, question.issuer),
-                    named_by=question.named_by,
-                ).body
-            except FetchError as error:
-                responder.failed(at, error)
-                raise
-            self._take(question, body, at)
+            brought = self._share.brought(question.attempts, b"")
+            if isinstance(brought, Fetched):
+                answer = brought
+            else:
+                answer = self._ask_responder(question, responder, at)
+            self._take(question, answer.body, at)
         except AuthzError as error:
             question.attempts.failed(at, error)
             if not responder.failures:
@@ -168,6 +173,19 @@ class OcspFetching:
         else:
             question.attempts.succeeded(at)
             responder.succeeded(at)
+            if brought is None:
+                self._share.verified(question.attempts, answer)
+
+    def _ask_responder(self, question: _Question, responder: Attempts, at: float) -> Fetched:
+        try:
+            return self._fetcher.post(
+                question.url,
+                build_request(question.certificate, question.issuer),
+                named_by=question.named_by,
+            )
+        except FetchError as error:
+            responder.failed(at, error)
+            raise
 
     def _take(self, question: _Question, body: bytes, at: float) -> None:
         answer = read_answer(body, question.certificate, question.issuer, at=at, where=question.url)
@@ -214,7 +232,8 @@ class OcspFetching:
         self._unsaved.discard(authority)
         self.changed = True
 
-
-def _rests(responder: Attempts, at: float) -> bool:
-    """Whether a responder that failed is left alone for now."""
-    return responder.failures > 0 and responder.due_at(at) > at
+    def _rests(self, question: _Question, at: float) -> bool:
+        """Whether its responder failed and is left alone for now."""
+        responder = self._responders[question.target.authority, question.url]
+        asks = not self._share.is_brought(question.attempts)
+        return asks and responder.failures > 0 and responder.due_at(at) > at

@@ -55,9 +55,13 @@ class Allowance:
 
 @dataclass(slots=True, kw_only=True)
 class Attempts:
-    """When something was asked for, and what of it is in use."""
+    """When something was asked for, and what of it is in use.
+
+    `version` is that of the last that another node brought (fetching_share).
+    """
 
     key: str
+    version: int = 0
     this_update: float | None = None
     next_update: float | None = None
     asked_at: float | None = None

@@ -17,6 +17,7 @@ from authz.store.columns import CheckedInteger
 from authz.store.counts import recount
 from authz.store.metadata import metadata
 from authz.store.tables import revocation_changes, revocation_counts, revocations, state
+from authz.store.tables_nodes import leases, shared_fetches, wanted_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 #: Rows that are in memory at a time.
 _ROWS: Final = 2_000
 
+#: What nodes share is of those that use the database, whatever is restored into it.
+_OF_NODES: Final[frozenset[Table]] = frozenset({leases, shared_fetches, wanted_certificates})
+
 #: What is not copied: the database's own number and revision; changes, which are changes of what
-#: was there before; and who is signed in: whoever signed out since must stay out.
-OWN: Final[frozenset[Table]] = frozenset({state, revocation_changes, sessions})
+#: was there before; who is signed in: whoever signed out since must stay out; and what is of nodes.
+OWN: Final[frozenset[Table]] = frozenset({state, revocation_changes, sessions}) | _OF_NODES
 
 
 @contextmanager
@@ -55,9 +59,9 @@ def words_at_the_end(target: Connection) -> Iterator[None]:
 
 
 def clear(target: Connection) -> None:
-    """Remove everything but what says which database it is."""
+    """Remove everything but what says which database it is, and what is of its nodes."""
     for table in reversed(metadata.sorted_tables):
-        if table is not state:
+        if table is not state and table not in _OF_NODES:
             target.execute(delete(table))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from authz.store.engine import Database
 
 #: The number of this program's tables, that of the last migration; one more with each.
-SCHEMA: Final = 11
+SCHEMA: Final = 12
 
 #: Where Alembic keeps the name of the last migration that was run.
 _VERSIONS: Final = table("alembic_version", column("version_num"))

@@ -23,6 +23,7 @@ from authz.store.certificates import Certificates
 from authz.store.check_counts import CheckCounts
 from authz.store.events import Events
 from authz.store.hosts import Hosts
+from authz.store.leases import Leases
 from authz.store.list_operations import ListOperations
 from authz.store.lists import Lists
 from authz.store.moments import Moment, moment_of, unchanged
@@ -30,6 +31,7 @@ from authz.store.published import PublishedCrls
 from authz.store.revocations import Revocations
 from authz.store.rule_drafts import RuleDrafts
 from authz.store.rulesets import Rulesets
+from authz.store.shared_fetches import SharedFetches, WantedCertificates
 from authz.store.sign_ins import SignIns
 from authz.store.tables import state
 from authz.store.tokens import Tokens
@@ -130,6 +132,21 @@ class Session:
     def published(self) -> PublishedCrls:
         """CRLs of our own."""
         return PublishedCrls(self._connection)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Who does something for all nodes."""
+        return Leases(self._connection)
+
+    @cached_property
+    def shared_fetches(self) -> SharedFetches:
+        """What one node fetched for all."""
+        return SharedFetches(self._connection)
+
+    @cached_property
+    def wanted_certificates(self) -> WantedCertificates:
+        """Certificates that nodes want to be asked about."""
+        return WantedCertificates(self._connection)
 
     @cached_property
     def store_id(self) -> str:

@@ -6,7 +6,8 @@ in `migrations/`, and a test holds the two together. Rules for changes: a progra
 before must go on working (new columns are nullable or have a server default, nothing is renamed or
 removed while a supported release uses it), and nobody selects `*`.
 
-Those of who may do what are in `access_tables`, those of what was seen in `tables_activity`.
+Those of who may do what are in `access_tables`, those of what was seen in `tables_activity`, those
+by which nodes share their work in `tables_nodes`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 
 # Whoever has `metadata` of here has every table.
-from authz.store import access_tables, tables_activity  # noqa: F401 - the same
+from authz.store import access_tables, tables_activity, tables_nodes  # noqa: F401 - the same
 from authz.store.columns import CheckedText
 from authz.store.metadata import Id, Integer, Large, Name, Number, Text, identifier, metadata
 

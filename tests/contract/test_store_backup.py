@@ -50,6 +50,7 @@ from authz.store.tables import (
     state,
     store_ancestors,
 )
+from authz.store.tables_nodes import leases, shared_fetches, wanted_certificates
 from tests.factories.pki import AT
 from tests.factories.stored import (
     account,
@@ -75,7 +76,11 @@ if TYPE_CHECKING:
 REVOKED = CertificateStatus.REVOKED
 
 #: What a restored store has of its own.
-_OWN = {state.name, store_ancestors.name, revocation_changes.name, "sessions"}
+_OWN = {
+    *(state.name, store_ancestors.name, revocation_changes.name, "sessions"),
+    # Of the nodes that use a database, whatever is restored into it.
+    *(leases.name, shared_fetches.name, wanted_certificates.name),
+}
 
 
 def fill(store: Store) -> None:
@@ -575,3 +580,25 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
     assert found
     assert {one.where for one in found} == {"database"}
     assert name in found[0].message
+
+
+def test_a_restore_leaves_what_is_of_the_nodes_that_use_the_database(
+    place: Place, full: Store, tmp_path: Path
+) -> None:
+    with full.note() as session:
+        assert session.leases.take("fetch", "a", 60.0) == 1
+    backup(full, tmp_path / "authz.backup")
+    with closing(sqlite3.connect(tmp_path / "authz.backup")) as connection:
+        # A backup of SQLite is the pages of its file, and there nobody takes leases.
+        expected = (int(place.is_sqlite),)
+        assert connection.execute("SELECT count(*) FROM leases").fetchone() == expected
+
+    restore(
+        *(place.database, place.data_dir, tmp_path / "authz.backup"),
+        replace=True,
+        actor="tester",
+        at=AT,
+    )
+
+    with full.note() as session:
+        assert session.leases.holds("fetch", "a", 1)

@@ -49,7 +49,12 @@ class Node:
     """A started command; `policy` is its policy file, None for none.
 
     `as_written`: where checks are answered and SDS is served is as the settings have it.
+
+    Attributes:
+        program: the command that is started; that of another release in a subclass.
     """
+
+    program: tuple[str, ...] = (sys.executable, "-P", "-m", "authz")
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class Node:
         self._line: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "authz", "serve"),
+                *(*self.program, "serve"),
                 *(() if policy is None else ("--policy", str(self.policy))),
                 *("--data-dir", str(self.data), "--admin", "off"),
                 *(() if as_written else ("--sds", "off")),

@@ -17,6 +17,7 @@ from tests.factories.populated import World
 from tests.integration.harness import PATIENCE, Node
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import psutil
@@ -26,7 +27,10 @@ ALLOWED, DENIED = 0, 7
 
 
 class StoreNode(Node):
-    """`authz serve` that answers by a store; its data directory outlives it."""
+    """`authz serve` that answers by a store; its data directory outlives it.
+
+    `settings` are added to those of `authz.yaml`.
+    """
 
     def __init__(
         self,
@@ -34,12 +38,12 @@ class StoreNode(Node):
         *options: str,
         database: str = "sqlite",
         policy: str | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.database = database
         config = directory / "authz.yaml"
-        settings: dict[str, Any] = {"store": "on", "database": database}
-        config.write_text(json.dumps(settings))
+        config.write_text(json.dumps({"store": "on", "database": database, **(settings or {})}))
         super().__init__(directory, "--config", str(config), *options, policy=policy)
 
     def control(self) -> psutil.Process | None:

@@ -96,6 +96,7 @@ NOT_MIRRORED: dict[str, str] = {
         "certificates": ("certificate_order", "certificates", "counts"),
         "faults": ("bounded", "postgresql", "sqlite"),
         "lists": ("list_operations", "lists"),
+        "nodes": ("leases", "shared_fetches"),
         "repositories": (
             "audit",
             "authorities",

@@ -12,6 +12,8 @@ checks goes on with what it has, and `ControlKeeper` starts it again.
     parts.py       the policy file and the GeoIP files beside the store
     fetching.py    the thread that fetches CRLs and asks OCSP responders
     known_certificates.py  the certificates to ask about
+    leadership.py  the thread by which nodes agree who does something for all
+    sharing.py     what one node fetches for all
     when_needed.py a control process for a policy file, once something is to be fetched
     takeover.py    what an earlier snapshot says to the one who takes over
     activity.py    what workers tell, into the store

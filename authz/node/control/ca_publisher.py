@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.errors import StoreError, StoreUnavailableError
 from authz.node.control.documents import Documents
+from authz.node.control.leadership import SIGN
 from authz.observability.log import get_logger
 from authz.services.keys import encryption_of
 from authz.services.ocsp_responders import OcspReply, OcspResponders, try_later
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from authz.ca.keys import KeyEncryption
     from authz.node.control.config import ControlConfig
+    from authz.node.control.leadership import Leadership
     from authz.node.control.metrics import Samples
     from authz.services.publication import Unsigned
     from authz.store.engine import Store
@@ -51,17 +53,28 @@ KEEP_SECONDS: Final = 600.0
 class CaPublisher:
     """Signs until it is stopped.
 
+    Args:
+        leadership: says whether this node signs CRLs for all; None where it is alone.
+
     Attributes:
         documents: what is served besides answers to OCSP.
         failures: how often something could not be signed.
         answers: answers to OCSP, by what they said.
     """
 
-    def __init__(self, config: ControlConfig, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: ControlConfig,
+        *,
+        leadership: Leadership | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.documents = Documents()
         self.failures = 0
         self.answers: Counter[str] = Counter()
         self._config = config
+        self._leadership = leadership
+        self._led = False
         self._clock = clock
         self._responders = OcspResponders()
         self._store: Store | None = None
@@ -87,6 +100,10 @@ class CaPublisher:
         if revision != self._revision:
             self._woken.set()
 
+    def wake(self) -> None:
+        """Somebody else may lead."""
+        self._woken.set()
+
     def stop(self) -> None:
         """End after the round under way."""
         self._stopped.set()
@@ -109,9 +126,13 @@ class CaPublisher:
             with store.read() as session:
                 revision = session.revision
             at = self._clock()
-            if revision != self._revision or at >= self._due:
-                self._sign(store, at)
+            leads = self._leadership is None or self._leadership.leads(SIGN)
+            # Who leads from now on looks at everything that is due.
+            new = leads and not self._led
+            if new or revision != self._revision or at >= self._due:
+                self._sign(store, at, leads=leads)
                 self._revision = revision
+            self._led = leads
             self.documents.take(store, at)
         except StoreUnavailableError:
             # The publisher says so, and what is held goes on being served.
@@ -153,11 +174,28 @@ class CaPublisher:
 
     # --- signing ---------------------------------------------------------------------------------
 
-    def _sign(self, store: Store, at: float) -> None:
+    def _sign(self, store: Store, at: float, *, leads: bool) -> None:
         self._failed = {
             one: since for one, since in self._failed.items() if at < since + RETRY_SECONDS
         }
         secret = _Once(self._encryption)
+        unsigned = self._sign_crls(store, secret, at) if leads else []
+        # Answers are given by each node, with a key of its own.
+        unsigned += self._responders.renew(store, secret, without=self._failed, at=at)
+        for one in unsigned:
+            self._count(one, at)
+        for gone in self._told.keys() - self._failed.keys():
+            del self._told[gone]
+        due = self._responders.next_renewal()
+        if leads:
+            with store.read() as session:
+                due = min(next_due(session, at=at), due)
+        # What is due and was not signed was tried just now, or a moment ago.
+        self._due = max(due, at + RETRY_SECONDS) if not self._failed else at + RETRY_SECONDS
+
+    def _sign_crls(self, store: Store, secret: _Once, at: float) -> list[Unsigned]:
+        if self._leadership is not None:
+            store = store.checked(self._leadership.check(SIGN))
         unsigned = sign_due(
             store,
             secret,
@@ -166,15 +204,10 @@ class CaPublisher:
             without=self._failed,
             at=at,
         )
-        unsigned += self._responders.renew(store, secret, without=self._failed, at=at)
-        for one in unsigned:
-            self._count(one, at)
-        for gone in self._told.keys() - self._failed.keys():
-            del self._told[gone]
-        with store.read() as session:
-            due = min(next_due(session, at=at), self._responders.next_renewal())
-        # What is due and was not signed was tried just now, or a moment ago.
-        self._due = max(due, at + RETRY_SECONDS) if not self._failed else at + RETRY_SECONDS
+        if unsigned and self._leadership is not None:
+            # Another node may have the key that is missing here.
+            self._leadership.rest(SIGN, RETRY_SECONDS)
+        return unsigned
 
     def _count(self, unsigned: Unsigned, at: float) -> None:
         self.failures += 1

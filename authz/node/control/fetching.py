@@ -22,12 +22,14 @@ from authz.observability.log import get_logger
 from authz.sources.fetch_targets import AuthorityId, Targets, targets_of
 from authz.sources.fetched import FetchedFiles
 from authz.sources.fetching import FetchRounds, Round
+from authz.sources.fetching_share import ALONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from authz.node.control.metrics import Samples
+    from authz.node.control.sharing import Sharing
     from authz.observability.activity import Report
     from authz.observability.seen_certificates import SeenCertificate
     from authz.policy.model import PolicyModel
@@ -53,6 +55,7 @@ class Fetching:
         directory: of the files.
         fetcher: makes the one that asks; called when there is something to ask for.
         changed: told when something new is there.
+        sharing: what is fetched for several nodes; None where this one is alone.
     """
 
     def __init__(
@@ -61,12 +64,14 @@ class Fetching:
         fetcher: Callable[[], Fetcher],
         *,
         changed: Callable[[], None] | None = None,
+        sharing: Sharing | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._files = FetchedFiles(directory)
         self._directory = directory
         self._fetcher = fetcher
         self._tell_changed = changed
+        self._sharing = sharing
         self._clock = clock
         self._woken = threading.Event()
         self._stopped = threading.Event()
@@ -74,6 +79,7 @@ class Fetching:
         self._lock = threading.Lock()
         self._unanswered: list[SeenCertificate] = []
         self._seen: dict[str, float] = {}
+        self._seen_here: set[str] = set()
         self._model: PolicyModel | None = None
         self._known: KnownCertificates | None = None
         self._rounds: FetchRounds | None = None
@@ -101,6 +107,10 @@ class Fetching:
                 self._seen.update(report.seen)
         if report.unanswered:
             self._woken.set()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._woken.set()
 
     def stop(self) -> None:
         """Stop; a question under way is not waited for."""
@@ -150,6 +160,8 @@ class Fetching:
         with self._lock:
             seen, self._seen = self._seen, {}
             unanswered, self._unanswered = self._unanswered, []
+        if self._sharing is not None:
+            unanswered += self._with_others(self._sharing, self._known, seen, unanswered)
         self._known.take(seen, unanswered)
         targets = targets_of(self._model, self._known.all)
         self._known.save()
@@ -161,6 +173,22 @@ class Fetching:
             self._tell_changed()
         self._prune(targets)
         return done.next_at
+
+    def _with_others(
+        self,
+        sharing: Sharing,
+        known: KnownCertificates,
+        seen: Mapping[str, float],
+        unanswered: Sequence[SeenCertificate],
+    ) -> list[SeenCertificate]:
+        """Tell other nodes which certificates were seen; those that they have seen."""
+        sharing.send_again()
+        sharing.want(unanswered)
+        self._seen_here |= seen.keys()
+        if sharing.is_still_due():
+            sharing.still(known.of(self._seen_here))
+            self._seen_here = set()
+        return sharing.wanted()
 
     def _read_in_force(self) -> None:
         file, self._file = self._file, None
@@ -179,7 +207,8 @@ class Fetching:
         if self._rounds is None:
             if not targets.all:
                 return Round(next_at=self._clock() + LONGEST_SLEEP, changed=False, facts=())
-            self._rounds = FetchRounds(self._fetcher(), self._files)
+            share = ALONE if self._sharing is None else self._sharing
+            self._rounds = FetchRounds(self._fetcher(), self._files, share=share)
         return self._rounds.run(targets.all, self._clock(), enough=self._is_enough)
 
     def _is_a_file_gone(self) -> bool:

@@ -94,6 +94,14 @@ class KnownCertificates:
             self._unsaved = True
         self._drop()
 
+    def of(self, fingerprints: Iterable[str]) -> list[SeenCertificate]:
+        """Those with these fingerprints."""
+        return [
+            self._known[key].seen
+            for fingerprint in fingerprints
+            for key in self._by_fingerprint.get(fingerprint, ())
+        ]
+
     def save(self) -> None:
         """Write the file if it is time to."""
         now = self._clock()

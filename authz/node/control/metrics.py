@@ -112,6 +112,31 @@ CONTROL_METRICS: Final = (
         "Certificates that are asked about, or whose CRLs are fetched, because they were seen.",
     ),
     ControlMetric(
+        "authz_lease_held",
+        "gauge",
+        ("role",),
+        "1 on the node that does it for all on one PostgreSQL, 0 on the others: `fetch` (CRLs "
+        "and OCSP answers of others), `sign` (our own CRLs).",
+    ),
+    ControlMetric(
+        "authz_lease_term",
+        "gauge",
+        ("role",),
+        "How often that has begun anew, as this node saw it last: one more with each take-over.",
+    ),
+    ControlMetric(
+        "authz_lease_taken_timestamp_seconds",
+        "gauge",
+        ("role",),
+        "When the node that does it took over, by the database's clock.",
+    ),
+    ControlMetric(
+        "authz_lease_refused_total",
+        "counter",
+        (),
+        "What this node was about to write for all when another one had taken over.",
+    ),
+    ControlMetric(
         "authz_published_crl_next_update_timestamp_seconds",
         "gauge",
         ("authority",),

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from authz.node.control.activity import ActivityWriter
     from authz.node.control.ca_publisher import CaPublisher
     from authz.node.control.fetching import Fetching
+    from authz.node.control.leadership import Leadership
     from authz.node.control.metrics import Samples
     from authz.node.control.parts import FileParts
     from authz.node.control.publication import PublicationServer
     from authz.node.control.publisher import Publisher
+    from authz.node.control.sharing import Sharing
     from authz.node.control.stock import StockTaker
     from authz.node.messages import TracingConfig
     from authz.observability.tracing import Tracing
@@ -67,12 +69,15 @@ class Control:
         self._publication: PublicationServer | None = None
         self._sds: SdsServer | None = None
         self._fetching: Fetching | None = None
+        self._leadership: Leadership | None = None
+        self._sharing: Sharing | None = None
         self._tracing = None if config.tracing is None else _tracing(config.tracing)
         self._threads: list[threading.Thread] = []
 
     def run(self) -> int:
         """Serve until the supervisor hangs up; the exit status."""
         try:
+            self._agree()
             if self._config.sds is not None:
                 self._serve_sds(self._config.sds)
             if self._config.publication is not None:
@@ -97,6 +102,23 @@ class Control:
         self._stop()
         return 0
 
+    def _agree(self) -> None:
+        """Of several nodes on one PostgreSQL, one does what has to be done once."""
+        if self._config.database in (None, "sqlite"):
+            return
+        from authz.node.control.leadership import FETCH, SIGN, Leadership
+        from authz.node.control.sharing import Sharing
+
+        self._sharing = Sharing(woken=self._wake)
+        roles = (FETCH,) if self._config.publication is None else (FETCH, SIGN)
+        self._leadership = Leadership(roles, looked=self._sharing.looked, changed=self._wake)
+        self._sharing.follow(self._leadership)
+
+    def _wake(self) -> None:
+        for one in (self._fetching, self._ca):
+            if one is not None:
+                one.wake()
+
     def _serve_sds(self, address: str) -> None:
         from authz.sds.server import SdsServer
 
@@ -107,7 +129,7 @@ class Control:
         from authz.node.control.ca_publisher import CaPublisher
         from authz.node.control.publication import PublicationServer
 
-        self._ca = CaPublisher(self._config)
+        self._ca = CaPublisher(self._config, leadership=self._leadership)
         self._publication = PublicationServer(
             parse_address(address), self._ca, url=self._config.publication_url
         )
@@ -153,6 +175,8 @@ class Control:
         self._begin("stock", self._stock.run)
         if self._ca is not None:
             self._begin("ca", self._ca.run)
+        if self._leadership is not None:
+            self._begin("leadership", self._leadership.run)
 
     def _fetch(self, directory: Path) -> None:
         from authz.node.control.fetching import Fetching
@@ -173,11 +197,12 @@ class Control:
 
         # A loader sees by itself that files have changed.
         changed = None if self._publisher is None else self._publisher.request
-        self._fetching = Fetching(directory, fetcher, changed=changed)
+        self._fetching = Fetching(directory, fetcher, changed=changed, sharing=self._sharing)
         self._begin("fetching", self._fetching.run)
 
     def _opened(self, store: Store | None) -> None:
-        for follower in (self._activity, self._stock, self._ca):
+        followers = (self._activity, self._stock, self._ca, self._sharing, self._leadership)
+        for follower in followers:
             if follower is not None:
                 follower.use(store)
 
@@ -245,6 +270,7 @@ class Control:
             "authz_counts_not_kept_total": [((), float(self._activity.uncounted))],
             **({} if self._stock is None else self._stock.samples()),
             **({} if self._ca is None else self._ca.samples()),
+            **({} if self._leadership is None else self._leadership.samples()),
         }
 
     def _begin(self, name: str, body: Callable[[], None]) -> None:
@@ -270,6 +296,10 @@ class Control:
             self._join("activity", STOP_SECONDS / 2)
         if self._parts is not None:
             self._parts.stop()
+        if self._leadership is not None:
+            # As the activity: what is held is let go while there is a store.
+            self._leadership.stop()
+            self._join("leadership", 1.0)
         if self._publisher is not None:
             self._publisher.stop()
         for follower in (self._stock, self._ca, self._publication, self._fetching):

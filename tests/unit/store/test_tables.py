@@ -7,7 +7,15 @@ import dataclasses
 
 import pytest
 
-from authz.store import records, records_activity, rule_drafts, tables, tables_activity
+from authz.store import (
+    records,
+    records_activity,
+    rule_drafts,
+    shared_fetches,
+    tables,
+    tables_activity,
+    tables_nodes,
+)
 from authz.store.columns import CheckedText
 
 # Of `tables`, which has every one.
@@ -38,6 +46,9 @@ RECORDS = {
     records_activity.CheckCount: "check_counts",
     records_activity.CertificateChecks: "certificate_checks",
     records.PublishedCrl: "published_crls",
+    shared_fetches.SharedFetch: "shared_fetches",
+    shared_fetches.SharedHead: "shared_fetches",
+    shared_fetches.WantedCertificate: "wanted_certificates",
 }
 
 
@@ -48,8 +59,9 @@ def test_every_field_of_a_record_is_a_column(record: type) -> None:
     assert {field.name for field in dataclasses.fields(record)} <= set(columns.keys())
 
 
-def test_the_tables_of_what_was_seen_are_among_those_of_the_database() -> None:
+def test_the_tables_of_other_modules_are_among_those_of_the_database() -> None:
     assert tables_activity.events is metadata.tables["events"]
+    assert tables_nodes.leases is metadata.tables["leases"]
 
 
 @pytest.mark.parametrize("name", metadata.tables)

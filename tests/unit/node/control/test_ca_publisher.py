@@ -10,7 +10,7 @@ import pytest
 
 from authz.certs.certificate import Certificate
 from authz.certs.ocsp import build_request
-from authz.errors import StoreUnavailableError
+from authz.errors import ConflictError, StoreUnavailableError
 from authz.node.control import ca_publisher as module
 from authz.node.control.ca_publisher import CaPublisher
 from authz.node.control.config import ControlConfig
@@ -319,3 +319,84 @@ def test_what_is_signed_already_wakes_nobody(
 
     monkeypatch.setattr(bench.publisher._woken, "set", woken)
     bench.publisher.published(revision)
+
+
+class _Leadership:
+    """Who leads is what a test says."""
+
+    def __init__(self) -> None:
+        self.led = False
+        self.rested = 0
+        self.refuses = False
+
+    def leads(self, role: str) -> bool:
+        return self.led and role == "sign"
+
+    def check(self, role: str) -> Any:
+        assert role == "sign"
+
+        def _check(_: object) -> None:
+            if self.refuses:
+                raise ConflictError("another node does this by now")
+
+        return _check
+
+    def rest(self, role: str, seconds: float) -> None:
+        assert (role, seconds) == ("sign", module.RETRY_SECONDS)
+        self.rested += 1
+
+
+@pytest.fixture
+def of_several(world: World, tmp_path: Path) -> tuple[_Bench, _Leadership]:
+    bench, leadership = _Bench(world, tmp_path), _Leadership()
+    bench.publisher = CaPublisher(
+        bench.publisher._config,
+        leadership=leadership,  # type: ignore[arg-type]  # what it asks of it
+        clock=lambda: bench.now,
+    )
+    bench.publisher.use(world.store)
+    return bench, leadership
+
+
+def test_of_several_nodes_the_one_that_leads_signs_and_all_answer(
+    of_several: tuple[_Bench, _Leadership],
+) -> None:
+    bench, leadership = of_several
+    bench.world.ca()
+    bench.step()
+    assert bench.numbers() == {}
+    assert bench.publisher._responders.next_renewal() < float("inf")
+
+    # It takes over: nothing else has to change.
+    leadership.led = True
+    bench.step(1)
+    assert bench.numbers() == {"base": 1, "complete": 1, "delta": 2}
+    assert leadership.rested == 0
+
+
+def test_a_node_that_leads_no_more_by_now_keeps_nothing_that_it_signed(
+    of_several: tuple[_Bench, _Leadership],
+) -> None:
+    bench, leadership = of_several
+    leadership.led = leadership.refuses = True
+    bench.world.ca()
+    bench.step()
+    assert bench.numbers() == {}
+    assert bench.publisher.failures == 0
+
+
+def test_a_node_without_the_key_lets_others_lead(
+    of_several: tuple[_Bench, _Leadership],
+) -> None:
+    bench, leadership = of_several
+    leadership.led = True
+    bench.world.ca()
+    bench.key_file.unlink()
+    bench.step()
+    assert leadership.rested == 1
+    assert bench.publisher.failures > 0
+
+
+def test_who_is_woken_looks(bench: _Bench) -> None:
+    bench.publisher.wake()
+    assert bench.publisher._woken.is_set()

@@ -19,6 +19,7 @@ from authz.observability.seen_certificates import SeenCertificate
 from authz.policy.model import PolicyModel, SiteModel
 from authz.sources.fetch_targets import AuthorityId
 from authz.sources.fetched import FetchedFiles
+from authz.sources.fetching_share import Alone
 from tests.factories.fetching import StubFetcher
 from tests.factories.ocsp import answer
 from tests.factories.pki import AT, DAY, authority, root
@@ -344,3 +345,61 @@ def test_a_round_ends_when_there_is_something_new(world: _World) -> None:
     world.in_force(acme(URL, other))
     assert world.fetching.step() == AT
     assert world.asked == [URL]
+
+
+class _Sharing(Alone):
+    """What fetching asks of sharing, and what other nodes are told."""
+
+    def __init__(self) -> None:
+        self.told: list[SeenCertificate] = []
+        self.others: list[SeenCertificate] = []
+        self.still_seen: list[SeenCertificate] = []
+        self.sent_again = 0
+        self.due = False
+
+    def send_again(self) -> None:
+        self.sent_again += 1
+
+    def want(self, some: list[SeenCertificate]) -> None:
+        self.told += some
+
+    def wanted(self) -> list[SeenCertificate]:
+        wanted, self.others = self.others, []
+        return wanted
+
+    def is_still_due(self) -> bool:
+        return self.due
+
+    def still(self, some: list[SeenCertificate]) -> None:
+        self.still_seen += some
+
+
+def test_of_several_nodes_certificates_are_told_and_those_of_others_asked_about(
+    world: _World,
+) -> None:
+    sharing = _Sharing()
+    world.fetching = Fetching(
+        world.directory / "fetched",
+        lambda: world.fetcher,
+        sharing=sharing,  # type: ignore[arg-type]  # what it asks of it
+        clock=lambda: world.now,
+    )
+    world.fetcher.answers[OCSP] = answer(ALICE, root())
+    world.in_force(acme(ocsp=OCSP))
+    sharing.others = [SEEN]
+    world.fetching.step()
+    assert (world.asked, sharing.told) == ([OCSP], [])
+
+    world.fetching.take(Report(unanswered=(SEEN,), seen={ALICE.fingerprint: AT}))
+    world.fetching.step()
+    assert sharing.told == [SEEN]
+    assert sharing.still_seen == []
+
+    sharing.due = True
+    world.fetching.step()
+    assert sharing.still_seen == [SEEN]
+    world.fetching.step()
+    assert sharing.still_seen == [SEEN]
+    assert sharing.sent_again == 4
+    world.fetching.wake()
+    assert world.fetching._woken.is_set()

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One of several nodes on one PostgreSQL, and how it is asked."""
+
+from __future__ import annotations
+
+import urllib.error
+from typing import TYPE_CHECKING, Any
+
+from authz.certs.pem import write_pem
+from authz.pb.ext_authz_pb2 import CheckResponse
+from authz.sources.fetched import DIRECTORY, FetchedFiles
+from tests.factories.checks import check_request
+from tests.factories.pki import url_encoded
+from tests.integration.harness import PATIENCE, eventually
+from tests.integration.stores import StoreNode
+
+if TYPE_CHECKING:
+    import signal
+    from pathlib import Path
+
+    import psutil
+
+    from authz.certs.certificate import Certificate
+    from tests.integration.harness import Client
+
+#: What a check with 200 would have: let in.
+OK = 200
+
+
+class Member(StoreNode):
+    """A node of its own data directory, with the settings that are given."""
+
+    def __init__(self, directory: Path, database: str, **settings: Any) -> None:
+        super().__init__(directory, database=database, settings=settings)
+
+    def state(self, client: Client, certificate: Certificate) -> int:
+        """The HTTP status of a request with this certificate."""
+        pem = write_pem(certificate.der, "CERTIFICATE")
+        request = check_request(certificate=url_encoded(pem)).SerializeToString()
+        said = CheckResponse.FromString(
+            client._check(request, timeout=PATIENCE, wait_for_ready=True)
+        )
+        return said.denied_response.status.code if said.status.code else OK
+
+    def becomes(self, client: Client, certificate: Certificate, status: int) -> None:
+        """Wait until that is the status."""
+        eventually(lambda: self.state(client, certificate) == status, f"{status}\n{self.log}")
+
+    def leads(self, role: str = "fetch") -> bool:
+        """Whether it says that it does this for all."""
+        try:
+            return self.metric("authz_lease_held", role=role) == 1
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def term(self, role: str = "fetch") -> int:
+        """The term that it has seen last."""
+        return int(self.metric("authz_lease_term", role=role))
+
+    def fetched(self, url: str) -> bytes | None:
+        """What it has in its own directory of a URL."""
+        stored = FetchedFiles(self.data / DIRECTORY).stored(url)
+        return None if stored is None else stored.body
+
+    def control_process(self) -> psutil.Process:
+        """Its control process, which has to be there."""
+        found = self.control()
+        assert found is not None, self.log
+        return found
+
+    def signal_control(self, number: signal.Signals) -> None:
+        """Send a signal to its control process."""
+        self.control_process().send_signal(number)

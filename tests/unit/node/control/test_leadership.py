@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of two nodes leads: one look at a time, with a monotonic clock that is set.
+
+The lease's own clock is the database's; a test that is about its end ends it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authz.errors import ConflictError, StoreUnavailableError
+from authz.node.control.leadership import (
+    FETCH,
+    LEASE_SECONDS,
+    LOOK_SECONDS,
+    RENEW_SECONDS,
+    SIGN,
+    Leadership,
+)
+from authz.store.engine import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Broken:
+    """A database that is away."""
+
+    def read(self) -> Any:
+        raise StoreUnavailableError("away")
+
+    note = read
+
+
+class _Pair:
+    """Two nodes on one store; `now` is what their own clocks show."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.now = 100.0
+        self.changes = 0
+        self.looks: list[dict[str, Any]] = []
+        self.one, self.other = self.node(), self.node()
+
+    def node(self, *roles: str) -> Leadership:
+        made = Leadership(
+            roles or (FETCH, SIGN),
+            looked=lambda _, leases: self.looks.append(dict(leases)),
+            changed=self._changed,
+            clock=lambda: 1_000.0,
+            monotonic=lambda: self.now,
+            between=lambda least, _: least,
+        )
+        made.use(self.store)
+        return made
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def expire(self, role: str = FETCH) -> None:
+        """The lease expires by the database's clock."""
+        with self.store.note() as session:
+            held = session.leases.get(role)
+            assert held is not None
+            session.leases.renew(role, held.holder, held.term, -1.0)
+
+
+@pytest.fixture
+def pair(empty_store: Path, tmp_path: Path) -> Iterator[_Pair]:
+    (tmp_path / "authz.db").write_bytes(empty_store.read_bytes())
+    with closing(open_store("sqlite", tmp_path, create=False)) as store:
+        yield _Pair(store)
+
+
+def test_the_first_that_looks_leads_and_the_other_waits(pair: _Pair) -> None:
+    assert pair.one.step() == RENEW_SECONDS
+    assert pair.other.step() == LOOK_SECONDS[0]
+
+    assert (pair.one.term(FETCH), pair.one.term(SIGN)) == (1, 1)
+    assert not pair.other.leads(FETCH)
+    assert pair.changes == 2  # one for each role
+    assert [one.holder for one in pair.looks[1].values()] == [pair.one.holder] * 2
+
+
+def test_a_leader_that_renews_stays_and_one_that_cannot_leads_no_more(pair: _Pair) -> None:
+    pair.one.step()
+    for _ in range(5):
+        pair.now += LEASE_SECONDS / 2
+        pair.one.step()
+    assert pair.one.term(FETCH) == 1
+
+    pair.one.use(Broken())  # type: ignore[arg-type]  # what it asks of a store
+    pair.now += LEASE_SECONDS - 0.1
+    pair.one.step()
+    assert pair.one.leads(FETCH)
+    pair.now += 0.2
+    assert not pair.one.leads(FETCH)
+    pair.one.step()
+    assert pair.changes == 4
+
+
+def test_another_takes_over_and_a_stopped_leader_writes_nothing(pair: _Pair) -> None:
+    pair.one.step()
+    check = pair.one.check(FETCH)
+    with pair.store.note() as session:
+        check(session)
+
+    # Stopped: its own clock shows nothing of it yet.
+    pair.expire()
+    pair.other.step()
+    assert pair.other.term(FETCH) == 2
+    assert dict(pair.other.samples()["authz_lease_term"])[(FETCH,)] == 2.0
+    assert pair.one.leads(FETCH)
+
+    with pytest.raises(ConflictError, match="another node"), pair.store.note() as session:
+        check(session)
+    assert not pair.one.leads(FETCH)
+    assert dict(pair.one.samples()["authz_lease_refused_total"]) == {(): 1.0}
+    pair.one.step()
+    assert pair.one.samples()["authz_lease_held"] == [((FETCH,), 0.0), ((SIGN,), 1.0)]
+    assert dict(pair.one.samples()["authz_lease_term"]) == {(FETCH,): 2.0, (SIGN,): 1.0}
+
+
+def test_a_renewal_that_comes_too_late_is_none(pair: _Pair) -> None:
+    pair.one.step()
+    pair.expire()
+    pair.other.step()
+    pair.one.step()
+    assert (pair.one.leads(FETCH), pair.other.leads(FETCH)) == (False, True)
+
+
+def test_who_does_not_lead_writes_nothing(pair: _Pair) -> None:
+    with pytest.raises(ConflictError), pair.store.note() as session:
+        pair.one.check(FETCH)(session)
+
+
+def test_who_cannot_do_it_lets_others_for_a_while(pair: _Pair) -> None:
+    pair.one.step()
+    pair.one.rest(SIGN, 15.0)
+    pair.one.step()
+    assert (pair.one.leads(FETCH), pair.one.leads(SIGN)) == (True, False)
+    pair.one.step()
+    assert not pair.one.leads(SIGN)
+    pair.other.step()
+    assert pair.other.leads(SIGN)
+
+    with pair.store.note() as session:
+        session.leases.release(SIGN, pair.other.holder, 2)
+    pair.now += 15.0
+    pair.one.step()
+    assert pair.one.term(SIGN) == 3
+
+
+def test_a_node_that_does_not_sign_does_not_lead_there(pair: _Pair) -> None:
+    pair.node(FETCH).step()
+    pair.other.step()
+    assert (pair.other.leads(FETCH), pair.other.leads(SIGN)) == (False, True)
+
+
+def test_at_its_end_a_node_lets_go(pair: _Pair) -> None:
+    pair.one.step()
+    thread = threading.Thread(target=pair.one.run)
+    thread.start()
+    pair.one.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    pair.other.step()
+    assert pair.other.term(FETCH) == 2
+
+
+def test_at_its_end_without_a_database_nothing_is_said(pair: _Pair) -> None:
+    pair.one.step()
+    pair.one.use(Broken())  # type: ignore[arg-type]  # what it asks of a store
+    pair.one.stop()
+    pair.one.run()
+    assert not pair.one.leads(FETCH)
+
+
+def test_without_a_store_there_is_nothing_to_agree_about(pair: _Pair) -> None:
+    pair.one.use(None)
+    assert pair.one.step() == LOOK_SECONDS[0]
+    assert not pair.one.leads(FETCH)
+    assert pair.one.samples()["authz_lease_term"] == []
+
+
+def test_clocks_of_nodes_decide_nothing(pair: _Pair) -> None:
+    """Another node's clocks show hours more: the lease is by the database's."""
+    pair.one.step()
+    later = Leadership(
+        (FETCH,), clock=lambda: 1e10, monotonic=lambda: pair.now + 36_000, between=lambda a, _: a
+    )
+    later.use(pair.store)
+    later.step()
+    assert (pair.one.leads(FETCH), later.leads(FETCH)) == (True, False)
+    pair.expire()
+    later.step()
+    pair.one.step()
+    assert (pair.one.leads(FETCH), later.leads(FETCH)) == (False, True)
