@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: A check may wait for this share of the time that its caller has left: while those that are here
 #: are answered, others arrive and wait in turn.
 SHARE: Final = 0.5
-#: Seconds that a check may wait, however long its caller would: Istio's default is ten minutes, and
-#: a worker that does not come round for long is taken for one that hangs (node.pulse).
+#: Seconds that a check may wait, however long its caller would (Istio's default for an extension
+#: provider is 600 s: MeshConfig, `timeout`).
 LONGEST_WAIT: Final = 1.0
 #: What an answer is taken to need before anything was measured.
 FIRST_GUESS: Final = 0.0001

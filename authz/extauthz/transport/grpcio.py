@@ -7,6 +7,7 @@ they hold the interpreter lock, so more would only switch between each other (AD
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ from authz.extauthz.transport.base import (
     protect_socket,
     quietly,
 )
-from authz.observability.log import get_logger
+from authz.observability.log import RateLimit, get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 # A check beyond MAX_CHECK_BYTES is denied by the service; only far beyond it does grpcio refuse
 # with an error of its own, to bound the memory one message can take.
 _HARD_LIMIT: Final = 2 * MAX_CHECK_BYTES
+
+#: Calls that may wait: more than ever come.
+_MAX_PENDING: Final = 1_000_000
+
+# Calls that could not be answered are logged with a traceback this often at most.
+_LOG_INTERVAL_SECONDS: Final = 10.0
 
 
 class GrpcioTransport:
@@ -53,13 +60,19 @@ class GrpcioTransport:
         self._watch_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authz-watch")
         self._beats = 0
         self._beat_asked = 0
-        handlers = _Handlers(service, health, self._watch_pool, options.caller)
+        self._checks = 0
+        handlers = _Handlers(service, health, self._watch_pool, options.caller, self._took_up)
         self._server = grpc.server(
             self._pool,
             handlers=[handlers],
             options=(
                 ("grpc.so_reuseport", int(options.reuse_port)),
                 ("grpc.max_receive_message_length", _HARD_LIMIT),
+                # Beyond some 1,000 calls that wait, gRPC's core cancels others by itself, which
+                # nobody counts and failure_mode_allow would let in. What Envoy has on its way is
+                # bounded by its circuit breaker.
+                ("grpc.server.max_pending_requests", _MAX_PENDING),
+                ("grpc.server.max_pending_requests_hard_limit", 2 * _MAX_PENDING),
                 # Envoy keeps its connections open; its keepalive pings are welcome.
                 ("grpc.http2.min_ping_interval_without_data_ms", 5000),
                 ("grpc.keepalive_permit_without_calls", 1),
@@ -87,16 +100,20 @@ class GrpcioTransport:
         self._server.start()
 
     def beats(self) -> int:
-        """How often the thread that answers has done what it was asked to here."""
+        """How many checks it has taken up, and how often it has done what it was asked to here."""
         if self._beat_asked == self._beats:
             self._beat_asked += 1
             # Closed: it does not come round any more.
             with suppress(RuntimeError):
                 self._pool.submit(self._beat)
-        return self._beats
+        # What is asked here waits behind all checks that are there already.
+        return self._beats + self._checks
 
     def _beat(self) -> None:
         self._beats += 1
+
+    def _took_up(self) -> None:
+        self._checks += 1
 
     def stop(self, grace: float) -> None:
         """Take no new calls, finish those begun for `grace` seconds at most, and close."""
@@ -114,9 +131,10 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[type-arg] # not generic
         health: HealthState,
         pool: ThreadPoolExecutor,
         caller: Caller | None,
+        took_up: Callable[[], None],
     ) -> None:
         self._methods = {
-            CHECK: grpc.unary_unary_rpc_method_handler(_check_handler(service, caller)),
+            CHECK: grpc.unary_unary_rpc_method_handler(_check_handler(service, caller, took_up)),
             HEALTH_CHECK: grpc.unary_unary_rpc_method_handler(_health_handler(health)),
             HEALTH_WATCH: grpc.unary_stream_rpc_method_handler(_watch_handler(health, pool)),
         }
@@ -134,11 +152,14 @@ def _deny(_data: bytes, _context: Any) -> bytes:
     return CONSTANT_DENIAL
 
 
-def _check_handler(service: Service, caller: Caller | None) -> Callable[[bytes, Any], bytes]:
+def _check_handler(
+    service: Service, caller: Caller | None, took_up: Callable[[], None]
+) -> Callable[[bytes, Any], bytes]:
     """Answers checks, whatever breaks: an error would be failure_mode_allow's to decide.
 
-    A `caller` is told of each call. What comes of that changes no answer.
+    A `caller` is told of each call. What comes of that changes no answer. `took_up` is told first.
     """
+    log_limit = RateLimit(_LOG_INTERVAL_SECONDS)
 
     def arrived(context: Any) -> None:
         assert caller is not None
@@ -152,6 +173,7 @@ def _check_handler(service: Service, caller: Caller | None) -> Callable[[bytes, 
     def handle(data: bytes, context: Any) -> bytes:
         answer = CONSTANT_DENIAL
         try:
+            took_up()
             if caller is not None:
                 quietly(arrived, context)
             answer = service.check(data, context.time_remaining())
@@ -160,7 +182,11 @@ def _check_handler(service: Service, caller: Caller | None) -> Callable[[bytes, 
         except BaseException as error:  # noqa: BLE001 - as above
             # check() never raises. Should it, the caller still gets an answer, and a denial.
             with suppress(BaseException):
-                get_logger().error("a call could not be answered", exc_info=error)
+                suppressed = log_limit.admit(time.monotonic())
+                if suppressed is not None:
+                    get_logger().error(
+                        "a call could not be answered", exc_info=error, suppressed=suppressed
+                    )
         return answer
 
     return handle

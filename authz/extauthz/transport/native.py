@@ -17,7 +17,7 @@ from pygrpc_native import EVENT_CALL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
 from authz.extauthz.encode import CONSTANT_DENIAL
 from authz.extauthz.health import HEALTH_CHECK, HEALTH_WATCH
-from authz.extauthz.transport.backlog import Backlog
+from authz.extauthz.transport.backlog import LONGEST_WAIT, Backlog
 from authz.extauthz.transport.base import (
     CHECK,
     bound_address,
@@ -103,7 +103,7 @@ class NativeTransport:
         self._thread.start()
 
     def beats(self) -> int:
-        """How often the thread that answers has come round, with calls or without."""
+        """How many calls the thread that answers has taken up, and how often it came round."""
         return self._turns
 
     def stop(self, grace: float) -> None:
@@ -147,16 +147,25 @@ class NativeTransport:
                     # There may be more than can be answered in time.
                     events = self._in_time(events)
                     began = time.perf_counter()
+                late = 0
                 for kind, call_id, method_id, payload, _, details in events:
+                    # A long queue is one turn, and whoever works it off does not hang.
+                    self._turns += 1
                     try:
                         if method_id == _CHECK and payload is not None and details is not None:
                             remaining = details[2]
+                            # Counted from when the batch was handed over.
+                            waited = time.perf_counter() - received
                             if remaining is not None:
-                                # Counted from when the batch was handed over.
-                                remaining -= time.perf_counter() - received
+                                remaining -= waited
                             if caller is not None:
                                 quietly(caller.arrived, details[0])
-                            answer = check(payload, remaining)
+                            if waited > LONGEST_WAIT:
+                                # Those before took longer than the backlog reckoned.
+                                late += 1
+                                answer = self._shed(payload)
+                            else:
+                                answer = check(payload, remaining)
                             # False when the caller has given up, which is its own business.
                             if not respond(call_id, answer) and caller is not None:
                                 quietly(caller.gone)
@@ -164,7 +173,7 @@ class NativeTransport:
                             self._other(kind, call_id, method_id, payload)
                     except BaseException as error:  # noqa: BLE001 - the others need this thread
                         self._recover(kind, call_id, method_id, error)
-                self._backlog.measured(len(events), time.perf_counter() - began)
+                self._backlog.measured(len(events) - late, time.perf_counter() - began)
             except BaseException as error:  # noqa: BLE001 - everybody else needs this thread
                 with suppress(BaseException):
                     self._recover_all(events, error)
@@ -186,11 +195,18 @@ class NativeTransport:
                 # A worker that is busy is still a healthy one.
                 others.append(event)
         answered, shed = self._backlog.divide(checks)
-        for event in shed:
+        caller = self._caller
+        for kind, call_id, method_id, payload, _, details in shed:
             try:
-                self._front.respond(event[1], self._shed(event[3] or b""))
+                if caller is not None and details is not None:
+                    quietly(caller.arrived, details[0])
+                if (
+                    not self._front.respond(call_id, self._shed(payload or b""))
+                    and caller is not None
+                ):
+                    quietly(caller.gone)
             except BaseException as error:  # noqa: BLE001 - everybody else needs this thread
-                self._recover(event[0], event[1], event[2], error)
+                self._recover(kind, call_id, method_id, error)
         return others + answered
 
     def _recover(self, kind: int, call_id: int, method_id: int, error: BaseException) -> None:

@@ -308,6 +308,31 @@ def test_it_does_not_come_round_while_a_check_hangs(transport: str) -> None:
         wait_for(lambda: it.transport.beats() > stuck)
 
 
+def test_who_works_off_a_long_queue_does_not_hang(transport: str) -> None:
+    def slow(data: bytes) -> bytes:
+        threading.Event().wait(0.005)
+        return data
+
+    with opened(transport, Service(slow)) as it:
+        call = it.channel.unary_unary(CHECK)
+        # Nobody says how long they wait.
+        many = [call.future(b"x") for _ in range(300)]
+        wait_for(lambda: sum(one.done() for one in many) > 20)
+        before = it.transport.beats()
+        wait_for(lambda: it.transport.beats() > before + 20)
+
+        assert not all(one.done() for one in many)
+        assert {one.result() for one in many} <= {b"x", b"shed x"}
+
+
+def test_of_a_burst_every_call_has_its_answer(transport: str) -> None:
+    with opened(transport) as it:
+        call = it.channel.unary_unary(CHECK)
+        many = [call.future(b"x", timeout=3 * PATIENCE) for _ in range(3000)]
+
+        assert {one.result() for one in many} <= {b"answer to x", b"shed x"}
+
+
 def test_once_stopped_it_does_not_come_round_and_may_be_asked(transport: str) -> None:
     with opened(transport) as it:
         it.transport.stop(0)

@@ -177,3 +177,38 @@ def test_an_answer_to_what_is_shed_that_cannot_be_made_is_a_denial(
     assert set(answers) == {b"answer", CONSTANT_DENIAL}
     # Hundreds of them are one line.
     assert capfd.readouterr().err.count("a call could not be answered") == 1
+
+
+def test_a_queue_that_takes_longer_than_was_reckoned_is_not_worked_off_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = Slow(monkeypatch)
+    # As after many cheap checks; then come costly ones, from callers who wait for ever.
+    monkeypatch.setattr(native, "Backlog", lambda: Backlog(0.000001))
+    with opened("native", Service(slow.answer)) as it:
+        answers = slow.asked(it.channel, lambda _: None)
+
+    assert set(answers) == {b"answer", b"shed many"}
+
+
+def test_whoever_is_told_of_calls_hears_of_those_that_are_shed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Heard:
+        """Counts, and knows which call it heard of last."""
+
+        calls = 0
+
+        def arrived(self, metadata: object) -> None:
+            self.calls += 1
+
+        def gone(self) -> None:
+            """Nobody goes here."""
+
+    heard, slow = Heard(), Slow(monkeypatch)
+    with opened("native", Service(slow.answer), caller=heard) as it:
+        answers = slow.asked(it.channel, lambda _: None)
+
+    assert b"shed many" in answers
+    # And the first one, behind which they wait.
+    assert heard.calls == len(answers) + 1
