@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 #: How long a program may take to become ready, in seconds. Generous: a busy machine is no error.
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 
 #: How long a program may take to end after SIGTERM before it is killed.
 STOP_SECONDS = 5.0

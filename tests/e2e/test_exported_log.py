@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+import yaml
 
+from authz import __version__
 from authz.demo.scenario import policy_yaml
 from authz.demo.stack import start_authz
 from tests.e2e.harness import eventually, start_stack
+from tests.factories.accepted import followed
 from tests.factories.otlp import Collector, attributes_of
+from tests.factories.pages import fenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +36,16 @@ if TYPE_CHECKING:
 #: and once more for a machine that is busy.
 END_SECONDS = 9
 
+PAGE = "how-to/collect-the-log.md"
+
 LOST = "authz_log_records_dropped_total"
 
 
 def otlp(collector: Collector) -> dict[str, Any]:
-    return {"enabled": True, "endpoint": collector.endpoint}
+    """What the page says, with this collector's address."""
+    [settings] = fenced(PAGE, "yaml")
+    section: dict[str, Any] = yaml.safe_load(settings)["log"]["otlp"]
+    return section | {"endpoint": collector.endpoint}
 
 
 def lines(authz: Authz) -> list[dict[str, Any]]:
@@ -60,6 +69,7 @@ def end(authz: Authz, seconds: float = END_SECONDS) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.deploy
 def test_one_process_sends_what_is_on_standard_error(
     children: Children,
     credentials: Credentials,
@@ -90,6 +100,7 @@ def test_one_process_sends_what_is_on_standard_error(
     found = attributes_of(serving)
     assert found["authz.log.transport"] == transport
     assert found["authz.log.addresses"] == list(stack.authz.grpc)
+    followed(PAGE, f"authz {__version__}", f"its settings, {transport}: each line is a record")
 
 
 def test_each_process_of_a_node_sends_its_own(

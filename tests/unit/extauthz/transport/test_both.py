@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -326,9 +327,14 @@ def test_who_works_off_a_long_queue_does_not_hang(transport: str) -> None:
 
 
 def test_of_a_burst_every_call_has_its_answer(transport: str) -> None:
-    with opened(transport) as it:
-        call = it.channel.unary_unary(CHECK)
-        many = [call.future(b"x", timeout=3 * PATIENCE) for _ in range(3000)]
+    alone = [("grpc.use_local_subchannel_pool", 1)]
+    with opened(transport) as it, ExitStack() as stack:
+        channels = [
+            stack.enter_context(grpc.insecure_channel(it.transport.address, alone))
+            for _ in range(8)
+        ]
+        calls = [one.unary_unary(CHECK) for one in channels]
+        many = [one.future(b"x", timeout=3 * PATIENCE) for _ in range(500) for one in calls]
 
         assert {one.result() for one in many} <= {b"answer to x", b"shed x"}
 
