@@ -18,10 +18,10 @@ class Share(Protocol):
     """What fetching asks of whoever knows of other nodes. Attempts are known by their key."""
 
     def is_due(self, attempts: Attempts, at: float, /) -> bool:
-        """Whether to ask now, or to take what somebody brought."""
+        """Whether to ask now, at Unix time `at`, or to take what somebody brought."""
 
     def next_at(self, attempts: Attempts, at: float, /) -> float:
-        """When that will be, as far as it is known."""
+        """When that will be, as far as it is known: like `at`, in Unix seconds."""
 
     def is_brought(self, attempts: Attempts, /) -> bool:
         """Whether another node brought something that was not taken yet."""

@@ -57,11 +57,15 @@ class Allowance:
 class Attempts:
     """When something was asked for, and what of it is in use.
 
-    `version` is that of the last that another node brought (fetching_share).
+    Of a node among others (fetching_share): `version` is that of the last that another one brought,
+    `epoch` the life of the database that counted it, and `overdue_since` when it was seen that
+    nobody brings what is due.
     """
 
     key: str
     version: int = 0
+    epoch: int = 0
+    overdue_since: float | None = None
     this_update: float | None = None
     next_update: float | None = None
     asked_at: float | None = None

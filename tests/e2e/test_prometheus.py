@@ -3,7 +3,7 @@
 
 Two services: the demo's, behind the real Envoy with store, SDS, management API and publication, to
 which the demo's rows and story are sent; and one that answers by a policy file alone and fetches a
-CRL. Between them they have every metric there is.
+CRL. Between them they have every metric that a rule or a panel asks for.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ checks goes on with what it has, and `ControlKeeper` starts it again.
     known_certificates.py  the certificates to ask about
     leadership.py  the thread by which nodes agree who does something for all
     sharing.py     what one node fetches for all
+    wanted.py      which certificates nodes want to be asked about
     when_needed.py a control process for a policy file, once something is to be fetched
     takeover.py    what an earlier snapshot says to the one who takes over
     activity.py    what workers tell, into the store

@@ -40,6 +40,9 @@ ROUND_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 5.0
 #: What could not be signed is tried again after this time.
 RETRY_SECONDS: Final = 15.0
+#: How often others are let to lead because of the same certificate: one that started meanwhile may
+#: have its key, and where nobody has it, what is due of the others is not signed late all the time.
+PASS_ON_SECONDS: Final = 600.0
 
 #: Answers to OCSP that are worked on at a time, so that publishing has its turn.
 MAX_ANSWERING: Final = 4
@@ -83,6 +86,7 @@ class CaPublisher:
         self._due = 0.0
         self._failed: dict[str, float] = {}
         self._told: dict[str, str] = {}
+        self._passed_on: dict[str, float] = {}
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._answering = threading.BoundedSemaphore(MAX_ANSWERING)
@@ -204,10 +208,23 @@ class CaPublisher:
             without=self._failed,
             at=at,
         )
-        if unsigned and self._leadership is not None:
+        if self._leadership is not None and self._passes_on(unsigned, at):
             # Another node may have the key that is missing here.
             self._leadership.rest(SIGN, RETRY_SECONDS)
         return unsigned
+
+    def _passes_on(self, unsigned: list[Unsigned], at: float) -> bool:
+        """Whether something could not be signed for which no other node was let to lead lately."""
+        missing = {one.signing.certificate.id for one in unsigned}
+        # Those that were left out this time are as they were.
+        earlier = {
+            one: since
+            for one, since in self._passed_on.items()
+            if (one in missing or one in self._failed) and since <= at < since + PASS_ON_SECONDS
+        }
+        new = missing - earlier.keys()
+        self._passed_on = earlier | dict.fromkeys(new, at)
+        return bool(new)
 
     def _count(self, unsigned: Unsigned, at: float) -> None:
         self.failures += 1

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from authz.node.control.metrics import Samples
     from authz.node.control.sharing import Sharing
+    from authz.node.control.wanted import Wanted
     from authz.observability.activity import Report
     from authz.observability.seen_certificates import SeenCertificate
     from authz.policy.model import PolicyModel
@@ -161,12 +162,16 @@ class Fetching:
             seen, self._seen = self._seen, {}
             unanswered, self._unanswered = self._unanswered, []
         if self._sharing is not None:
-            unanswered += self._with_others(self._sharing, self._known, seen, unanswered)
+            self._sharing.send_again()
+            wanted = self._sharing.certificates
+            unanswered += self._with_others(wanted, self._known, seen, unanswered)
         self._known.take(seen, unanswered)
         targets = targets_of(self._model, self._known.all)
         self._known.save()
         changed = self._keep_named(targets)
         done = self._round(targets)
+        if self._sharing is not None:
+            self._sharing.round_ended()
         self._facts = done.facts
         self._tell_failures()
         if self._tell_changed is not None and (changed or done.changed):
@@ -176,19 +181,18 @@ class Fetching:
 
     def _with_others(
         self,
-        sharing: Sharing,
+        wanted: Wanted,
         known: KnownCertificates,
         seen: Mapping[str, float],
         unanswered: Sequence[SeenCertificate],
     ) -> list[SeenCertificate]:
         """Tell other nodes which certificates were seen; those that they have seen."""
-        sharing.send_again()
-        sharing.want(unanswered)
+        wanted.want(unanswered)
         self._seen_here |= seen.keys()
-        if sharing.is_still_due():
-            sharing.still(known.of(self._seen_here))
+        if wanted.is_still_due():
+            wanted.still(known.of(self._seen_here))
             self._seen_here = set()
-        return sharing.wanted()
+        return wanted.wanted()
 
     def _read_in_force(self) -> None:
         file, self._file = self._file, None

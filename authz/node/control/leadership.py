@@ -110,8 +110,8 @@ class Leadership:
         """What a transaction has to begin with that writes for all.
 
         Returns:
-            Raises ConflictError when another node leads; else nobody takes over before the
-            transaction has ended.
+            A function to begin the transaction with. It raises ConflictError when another node
+            leads; otherwise nobody takes over before the transaction ends.
         """
         term = self.term(role)
 

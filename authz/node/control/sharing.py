@@ -6,7 +6,7 @@
 
 Whatever the leader does not bring in time, because it cannot or because the database is away, each
 node asks for by itself, later than it was due and not all at the same moment. Which certificates to
-ask about, nodes tell each other through the store as well.
+ask about, nodes tell each other in `wanted`.
 """
 
 from __future__ import annotations
@@ -19,33 +19,31 @@ from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, FetchError, StoreError, StoreUnavailableError
 from authz.node.control.leadership import FETCH
+from authz.node.control.wanted import FORGET_SECONDS, Wanted
 from authz.observability.log import get_logger
-from authz.observability.seen_certificates import SeenCertificate
 from authz.sources.fetch import Fetched, NotModified
-from authz.store.shared_fetches import SharedFetch, SharedHead, WantedCertificate, key_of
+from authz.store.shared_fetches import SharedFetch, SharedHead, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from authz.node.control.leadership import Leadership
     from authz.sources.fetching_state import Attempts
     from authz.store.engine import Store
     from authz.store.leases import Lease
 
-#: What is due is waited for so long, in seconds, at least and at most: each node another time.
+#: What is due is waited for so long, in seconds, at least and at most: each node another time. But
+#: no longer than half of what is left until nextUpdate, or this when that is nothing.
 PATIENCE: Final = (60.0, 180.0)
+LEAST_PATIENCE: Final = 1.0
 #: And what was never there, which the leader may not know of.
 FIRST_PATIENCE: Final = (10.0, 20.0)
-#: What was not fetched, or not wanted, for so long is forgotten.
-FORGET_SECONDS: Final = 30 * 86_400.0
-#: How often the leader looks for that, and a node says that certificates are still seen.
+#: A leader whose questions all fail lets others lead for so long, more than they take to look. By
+#: then it led so long at least: where all of them fail, the lease does not go round.
+REST_SECONDS: Final = 5.0
+LEAD_SECONDS: Final = 300.0
+#: How often the leader looks for what is to be forgotten.
 PRUNE_SECONDS: Final = 3600.0
-STILL_SECONDS: Final = 12 * 3600.0
-#: Certificates of others that are asked about, and those that wait to be told.
-MAX_WANTED: Final = 10_000
-MAX_UNTOLD: Final = 1024
-#: A transaction that is committed late is not missed: so many seconds are looked at again.
-OVERLAP_SECONDS: Final = 30.0
 _LONGEST_VALIDATOR: Final = 1000
 
 
@@ -55,6 +53,9 @@ class Sharing:
 
     Args:
         woken: told when there is something new to take or to ask.
+
+    Attributes:
+        certificates: which of them to ask about.
     """
 
     def __init__(
@@ -62,20 +63,20 @@ class Sharing:
     ) -> None:
         self._woken = woken
         self._monotonic = monotonic
+        self.certificates = Wanted(monotonic=monotonic)
         self._leadership: Leadership
         self._store: Store | None = None
         self._lock = threading.Lock()
         self._version = -1
+        # Versions are counted by the database: one that was put back counts again.
+        self._lease: Lease | None = None
+        self._epoch = 0
         self._heads: dict[str, SharedHead] = {}
         self._unsent: dict[str, tuple[Attempts, Fetched]] = {}
-        self._overdue: dict[str, float] = {}
-        self._untold: dict[str, WantedCertificate] = {}
-        self._wanted: list[SeenCertificate] = []
-        self._asked_for: set[str] = set()
-        # When it was looked for what is wanted: never, as long as another node leads.
-        self._wanted_at: float | None = None
+        # Questions of this round that this node asked by itself, and answers that are good.
+        self._asked = self._answered = 0
+        self._leads_since: float | None = None
         self._prune_at = monotonic() + PRUNE_SECONDS
-        self._still_at = monotonic() + STILL_SECONDS
 
     def follow(self, leadership: Leadership) -> None:
         """Ask this one who leads."""
@@ -84,6 +85,7 @@ class Sharing:
     def use(self, store: Store | None) -> None:
         """Share by this store; None while there is none."""
         self._store = store
+        self.certificates.use(store)
         with self._lock:
             self._version = -1
 
@@ -92,23 +94,28 @@ class Sharing:
     def looked(self, store: Store, leases: Mapping[str, Lease]) -> None:
         """See what was brought, and as leader what is wanted; raises nothing of the store's."""
         lease = leases.get(FETCH)
+        if not self._leadership.leads(FETCH):
+            self._leads_since = None
+        elif self._leads_since is None:
+            self._leads_since = self._monotonic()
         if lease is None:
             return
         try:
-            news = self._look_for_news(store, lease.version)
-            news |= self._look_for_wanted(store)
+            news = self._look_for_news(store, lease)
+            news |= self.certificates.look(store, leads=self._leads_since is not None)
         except StoreError:
             return
-        if news or self._unsent or self._untold:
+        if news or self._unsent or self.certificates.are_untold:
             self._woken()
         if self._monotonic() >= self._prune_at:
             self._prune(store)
 
-    def _look_for_news(self, store: Store, version: int) -> bool:
+    def _look_for_news(self, store: Store, lease: Lease) -> bool:
+        anew = self._lease is not None and _begins_anew(self._lease, lease)
         with self._lock:
-            # A database that was put back begins anew.
-            known = self._version if self._version <= version else -1
-        if version == known:
+            known = -1 if anew else self._version
+        if lease.version == known:
+            self._lease = lease
             return False
         with store.read() as session:
             heads = session.shared_fetches.after(known)
@@ -116,113 +123,40 @@ class Sharing:
             if known < 0:
                 self._heads = {}
             self._heads |= {one.key: one for one in heads}
-            self._version = version
+            self._version = lease.version
+            self._epoch += anew
+        self._lease = lease
         return bool(heads)
-
-    def _look_for_wanted(self, store: Store) -> bool:
-        if not self._leadership.leads(FETCH):
-            self._wanted_at = None
-            return False
-        now = self._monotonic()
-        since = FORGET_SECONDS
-        if self._wanted_at is None:
-            self._asked_for = set()
-        else:
-            since = now - self._wanted_at + OVERLAP_SECONDS
-        with store.read() as session:
-            found = session.wanted_certificates.within(since, most=MAX_WANTED)
-        new = [one for one in found if one.key not in self._asked_for]
-        # Those that are seen again are told again, so that they are not forgotten.
-        self._asked_for = {one.key for one in found}
-        self._wanted_at = now
-        with self._lock:
-            self._wanted += map(_seen, new)
-        return bool(new)
 
     def _prune(self, store: Store) -> None:
         """As leader forget what is of no use any more; as any node, what was forgotten."""
         self._prune_at = self._monotonic() + PRUNE_SECONDS
         with self._lock:
             self._version = -1
-            self._overdue = {}
         if self._leadership.leads(FETCH):
             with suppress(StoreError), store.note() as session:
                 session.shared_fetches.prune(FORGET_SECONDS)
                 session.wanted_certificates.prune(FORGET_SECONDS)
 
-    # --- the thread of fetching: certificates ----------------------------------------------------
-
-    def want(self, some: Iterable[SeenCertificate]) -> None:
-        """These were seen here and have to be asked about."""
-        for one in some:
-            if len(self._untold) < MAX_UNTOLD:
-                wanted = _wanted(one)
-                self._untold[wanted.key] = wanted
-        store = self._store
-        if store is None or not self._untold:
-            return
-        try:
-            with store.note() as session:
-                session.wanted_certificates.add(self._untold.values())
-        except StoreUnavailableError:
-            return  # when it is back
-        except AuthzError as error:
-            # What no database takes, such as a name that is too long, would keep back the others.
-            _cannot("certificates that were seen cannot be told to other nodes", error)
-        self._untold = {}
-
-    def wanted(self) -> list[SeenCertificate]:
-        """Those of other nodes that this one has to ask about."""
-        with self._lock:
-            wanted, self._wanted = self._wanted, []
-        return wanted
-
-    def is_still_due(self) -> bool:
-        """Whether it is time to say which certificates are still seen."""
-        return self._monotonic() >= self._still_at
-
-    def still(self, some: Iterable[SeenCertificate]) -> None:
-        """These are still seen here."""
-        self._still_at = self._monotonic() + STILL_SECONDS
-        store = self._store
-        keys = {_wanted(one).key for one in some}
-        if store is None or not keys:
-            return
-        try:
-            with store.note() as session:
-                session.wanted_certificates.still(keys, STILL_SECONDS)
-        except StoreError:
-            return  # the next time: they are forgotten after many of them
-
     # --- the thread of fetching: sources.fetching_share.Share ------------------------------------
 
     def is_due(self, attempts: Attempts, at: float) -> bool:
-        """Whether something is to be taken, or asked for by this node."""
+        """Whether something is to be taken, or asked for by this node, at Unix time `at`."""
         if self.is_brought(attempts):
             return True
         due = attempts.due_at(at)
         if self._leadership.leads(FETCH):
             return due <= at or self._is_missing(attempts)
-        if due > at:
-            return False
-        key = _key(attempts)
-        since = self._overdue.get(key, at)
-        if attempts.asked_at is not None and since < due:
-            since = at  # it was asked for meanwhile, and is due again
-        # A clock that was set back must not keep anybody waiting.
-        self._overdue[key] = since = min(since, at)
-        return at >= since + self._patience(attempts)
+        return due <= at and self._waits_until(attempts, due, at) <= at
 
     def next_at(self, attempts: Attempts, at: float) -> float:
-        """When that will be the case, unless somebody brings it."""
+        """When that will be the case, in Unix seconds, unless somebody brings it."""
         if self.is_brought(attempts):
             return at
         due = attempts.due_at(at)
         if self._leadership.leads(FETCH):
             return at if self._is_missing(attempts) else due
-        if due > at:
-            return due
-        return self._overdue.get(_key(attempts), at) + self._patience(attempts)
+        return due if due > at else self._waits_until(attempts, due, at)
 
     def is_brought(self, attempts: Attempts) -> bool:
         """Whether there is a version that was not taken yet."""
@@ -244,6 +178,7 @@ class Sharing:
         """
         head = self._head(attempts)
         if head is None or head.version <= attempts.version:
+            self._asked += 1
             return None
         if head.sha256 == digest.hex():
             attempts.version = head.version
@@ -268,6 +203,7 @@ class Sharing:
 
     def verified(self, attempts: Attempts, answer: Fetched | NotModified) -> None:
         """Bring it to the others, if that is this node's to do."""
+        self._answered += 1
         term = self._leadership.term(FETCH)
         if term is None:
             return
@@ -294,7 +230,11 @@ class Sharing:
                 self._unsent[key] = (attempts, answer)
             version = attempts.version
         except AuthzError as error:
-            _cannot("what was fetched cannot be told to other nodes", error)
+            get_logger().error(
+                "what was fetched cannot be told to other nodes",
+                reason=str(error),
+                hint=error.hint,
+            )
             version = attempts.version
         else:
             self._unsent.pop(key, None)
@@ -303,6 +243,8 @@ class Sharing:
             return
         attempts.version = version
         with self._lock:
+            if attempts.epoch != self._epoch:
+                return  # the database was put back meanwhile
             self._heads[key] = SharedHead(key=key, version=version, sha256=sha256)
 
     def send_again(self) -> None:
@@ -314,8 +256,21 @@ class Sharing:
                 self._heads.pop(key, None)
             self.verified(attempts, answer)
 
+    def round_ended(self) -> None:
+        """Whoever got no answer at all lets others lead, once it led for a while: they may reach
+        whom this node does not."""
+        in_vain = self._asked > 0 and self._answered == 0
+        self._asked = self._answered = 0
+        since = self._leads_since
+        if not in_vain or since is None or not self._leadership.leads(FETCH):
+            return
+        if self._monotonic() >= since + LEAD_SECONDS:
+            self._leadership.rest(FETCH, REST_SECONDS)
+
     def _head(self, attempts: Attempts) -> SharedHead | None:
         with self._lock:
+            if attempts.epoch != self._epoch:
+                attempts.epoch, attempts.version = self._epoch, 0
             return self._heads.get(_key(attempts))
 
     def _is_missing(self, attempts: Attempts) -> bool:
@@ -323,10 +278,30 @@ class Sharing:
         for all the time."""
         return attempts.failures == 0 and self._head(attempts) is None
 
-    def _patience(self, attempts: Attempts) -> float:
+    def _waits_until(self, attempts: Attempts, due: float, at: float) -> float:
+        """Until when somebody may bring what is due."""
+        since = attempts.overdue_since
+        if since is None or (attempts.asked_at is not None and since < due):
+            since = at  # it was asked for meanwhile, and is due again
+        # A clock that was set back must not keep anybody waiting.
+        attempts.overdue_since = since = min(since, at)
+        return since + self._patience(attempts, since)
+
+    def _patience(self, attempts: Attempts, since: float) -> float:
         least, most = FIRST_PATIENCE if attempts.this_update is None else PATIENCE
+        if attempts.next_update is not None and since < attempts.next_update:
+            # The rest is for asking, so that what we have is not out of date before.
+            most = min(most, max(LEAST_PATIENCE, (attempts.next_update - since) / 2))
+            least = min(least, most / 2)
         digest = hashlib.sha256(f"{self._leadership.holder} {attempts.key}".encode()).digest()
         return least + (most - least) * int.from_bytes(digest[:4]) / 2**32
+
+
+def _begins_anew(before: Lease, now: Lease) -> bool:
+    """Whether this is another database than before, or one that was put back to an earlier moment:
+    in one that goes on, both numbers only grow, and a term has one holder."""
+    other = now.term == before.term and now.holder != before.holder
+    return other or now.term < before.term or now.version < before.version
 
 
 def _key(attempts: Attempts) -> str:
@@ -349,26 +324,3 @@ def _validator(text: str) -> str:
     sent everything."""
     plain = text.isascii() and text.isprintable() and len(text) <= _LONGEST_VALIDATOR
     return text if plain else ""
-
-
-def _cannot(event: str, error: AuthzError) -> None:
-    get_logger().error(event, reason=str(error), hint=error.hint)
-
-
-def _wanted(one: SeenCertificate) -> WantedCertificate:
-    return WantedCertificate(
-        key=key_of(one.certificate, one.anchor, one.authority),
-        certificate=one.certificate,
-        issuer=one.issuer,
-        anchor=one.anchor,
-        authority=one.authority,
-    )
-
-
-def _seen(one: WantedCertificate) -> SeenCertificate:
-    return SeenCertificate(
-        certificate=one.certificate,
-        issuer=one.issuer,
-        anchor=one.anchor,
-        authority=one.authority,
-    )

@@ -397,6 +397,51 @@ def test_a_node_without_the_key_lets_others_lead(
     assert bench.publisher.failures > 0
 
 
+def test_a_key_that_nobody_has_does_not_make_the_lease_go_round(
+    of_several: tuple[_Bench, _Leadership],
+) -> None:
+    bench, leadership = of_several
+    leadership.led = True
+    bench.world.ca()
+    bench.key_file.chmod(0o644)
+    bench.step()
+    for _ in range(5):
+        # Others had their turn, and it leads again.
+        leadership.led = False
+        bench.step(module.RETRY_SECONDS)
+        leadership.led = True
+        bench.step(module.RETRY_SECONDS)
+    assert leadership.rested == 1
+    assert bench.publisher.failures > 5
+
+    # One that has the key may have started since.
+    bench.step(module.PASS_ON_SECONDS)
+    assert leadership.rested == 2
+
+    # Once it was signed, what fails then fails for the first time.
+    bench.key_file.chmod(0o600)
+    bench.step(module.RETRY_SECONDS)
+    assert bench.numbers()["complete"] == 1
+    bench.key_file.chmod(0o644)
+    bench.step(86400 / 2)
+    assert leadership.rested == 3
+
+
+def test_another_key_that_is_missing_lets_others_lead_again(
+    of_several: tuple[_Bench, _Leadership],
+) -> None:
+    bench, leadership = of_several
+    leadership.led = True
+    bench.world.ca()
+    bench.key_file.chmod(0o644)
+    bench.step()
+    bench.world.ca("Other")
+    bench.step(1)
+    assert leadership.rested == 2
+    bench.step(module.RETRY_SECONDS)
+    assert leadership.rested == 2
+
+
 def test_who_is_woken_looks(bench: _Bench) -> None:
     bench.publisher.wake()
     assert bench.publisher._woken.is_set()

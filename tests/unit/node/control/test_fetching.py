@@ -355,10 +355,15 @@ class _Sharing(Alone):
         self.others: list[SeenCertificate] = []
         self.still_seen: list[SeenCertificate] = []
         self.sent_again = 0
+        self.rounds = 0
         self.due = False
+        self.certificates = self
 
     def send_again(self) -> None:
         self.sent_again += 1
+
+    def round_ended(self) -> None:
+        self.rounds += 1
 
     def want(self, some: list[SeenCertificate]) -> None:
         self.told += some
@@ -400,6 +405,6 @@ def test_of_several_nodes_certificates_are_told_and_those_of_others_asked_about(
     assert sharing.still_seen == [SEEN]
     world.fetching.step()
     assert sharing.still_seen == [SEEN]
-    assert sharing.sent_again == 4
+    assert (sharing.sent_again, sharing.rounds) == (4, 4)
     world.fetching.wake()
     assert world.fetching._woken.is_set()

@@ -3,133 +3,45 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.errors import StoreUnavailableError
-from authz.node.control.leadership import FETCH, LEASE_SECONDS, Leadership, _Held
+from authz.node.control.leadership import FETCH, LEASE_SECONDS
 from authz.node.control.sharing import (
     FIRST_PATIENCE,
-    FORGET_SECONDS,
-    MAX_UNTOLD,
+    LEAD_SECONDS,
     PATIENCE,
     PRUNE_SECONDS,
-    STILL_SECONDS,
-    Sharing,
+    REST_SECONDS,
+    _begins_anew,
 )
-from authz.observability.seen_certificates import SeenCertificate
 from authz.sources.fetch import Fetched, NotModified
-from authz.sources.fetch_targets import AuthorityId, CrlTarget, OcspTarget
-from authz.sources.fetching import FetchRounds, Round
-from authz.store.engine import Store, open_store
+from authz.sources.fetching import FetchRounds
+from authz.store.leases import Lease
 from authz.store.shared_fetches import SharedFetch, key_of
-from tests.factories.fetching import MemorySink, StubFetcher
 from tests.factories.ocsp import answer
 from tests.factories.pki import AT, DAY, root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-URL = "http://crl.example/ca.crl"
-OCSP = "http://ocsp.example/"
-ACME = AuthorityId(site="api", authority="acme")
-CRL = CrlTarget(authority=ACME, certificates=(root().der,), url=URL)
-ALICE = root().client("alice")
-QUESTION = OcspTarget(authority=ACME, certificate=ALICE.der, issuer=root().der, url=OCSP)
-SEEN = SeenCertificate(
-    certificate=ALICE.der,
-    issuer=root().der,
-    anchor=bytes.fromhex(root().fingerprint),
-    authority="acme",
+from tests.unit.node.control.sharing_nodes import (
+    ACME,
+    ALICE,
+    CRL,
+    OCSP,
+    QUESTION,
+    SEEN,
+    URL,
+    Broken,
+    Node,
+    World,
+    crl,
+    world,
 )
 
+if TYPE_CHECKING:
+    from authz.sources.fetch_targets import CrlTarget, OcspTarget
 
-class Broken:
-    """A database that is away."""
-
-    def read(self) -> Any:
-        raise StoreUnavailableError("away")
-
-    note = read
-
-
-class Node:
-    """What one node has of fetching."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.fetcher = StubFetcher()
-        self.fetcher.answers = world.answers
-        self.sink = MemorySink()
-        self.woken = 0
-        self.sharing = Sharing(woken=self._wake, monotonic=lambda: world.now)
-        self.leadership = Leadership(
-            (FETCH,), looked=self.sharing.looked, monotonic=lambda: world.now
-        )
-        self.sharing.follow(self.leadership)
-        self.use(world.store)
-        self.rounds = FetchRounds(self.fetcher, self.sink, share=self.sharing)
-
-    def _wake(self) -> None:
-        self.woken += 1
-
-    def use(self, store: Any) -> None:
-        self.sharing.use(store)
-        self.leadership.use(store)
-
-    def look(self) -> Node:
-        self.leadership.step()
-        return self
-
-    def run(self, *targets: CrlTarget | OcspTarget) -> Round:
-        return self.rounds.run(targets or [CRL], self.world.at)
-
-    @property
-    def asked(self) -> int:
-        return len(self.fetcher.asked)
-
-
-class World:
-    """One store, and the time: Unix seconds, and that of monotonic clocks."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.answers: dict[str, Any] = {}
-        self.now = 1_000.0
-        self.at = AT
-        self.leader = Node(self).look()
-        self.other = Node(self).look()
-        assert self.leader.leadership.leads(FETCH)
-
-    def pass_time(self, seconds: float, *, renewing: bool = True) -> None:
-        """Time goes on, and whoever leads renews the lease as often as it has to."""
-        leads = [one for one in (self.leader, self.other) if one.leadership.leads(FETCH)]
-        self.now += seconds
-        self.at += seconds
-        for one in leads if renewing else ():
-            term = one.leadership._terms[FETCH]
-            one.leadership._held[FETCH] = _Held(term=term, until=self.now + LEASE_SECONDS)
-
-    def take_over(self) -> None:
-        """The other one leads from now on, and the first does not know it."""
-        with self.store.note() as session:
-            session.leases.renew(FETCH, self.leader.leadership.holder, 1, -1.0)
-        self.other.look()
-        assert self.other.leadership.term(FETCH) == 2
-
-
-@pytest.fixture
-def world(empty_store: Path, tmp_path: Path) -> Iterator[World]:
-    (tmp_path / "authz.db").write_bytes(empty_store.read_bytes())
-    with closing(open_store("sqlite", tmp_path, create=False)) as store:
-        yield World(store)
-
-
-def crl(number: int = 1, *revoked: int, **times: float) -> bytes:
-    return root().crl(list(revoked), number=number, **times).der  # type: ignore[arg-type]  # times only
+__all__ = ["world"]
 
 
 def test_one_asks_and_the_other_has_it_verified(world: World) -> None:
@@ -256,6 +168,88 @@ def test_nodes_do_not_lose_patience_at_the_same_moment(world: World) -> None:
     assert len(moments) == 20
 
 
+@pytest.mark.parametrize("lasts", [300.0, 600.0])
+@pytest.mark.parametrize("target", [CRL, QUESTION], ids=["crl", "ocsp"])
+def test_what_lasts_minutes_each_asks_for_before_it_is_out_of_date(
+    world: World, target: CrlTarget | OcspTarget, lasts: float
+) -> None:
+    """The leader reaches nobody. With `strict`, what is out of date denies good clients."""
+    begin, end = world.at, world.at + lasts
+    world.answers[URL] = crl(this_update=begin, next_update=end)
+    world.answers[OCSP] = answer(ALICE, root(), this_update=begin, next_update=end)
+    world.leader.run(target)
+    nodes = [Node(world).look() for _ in range(20)]
+    (due,) = {node.run(target).next_at for node in nodes}
+    world.pass_time(due - world.at)
+
+    asks = {node: node.run(target).next_at for node in nodes}
+
+    assert len(set(asks.values())) == len(nodes)
+    for node, moment in asks.items():
+        assert due + (end - due) / 8 <= moment <= due + (end - due) / 2
+        world.at = moment
+        node.run(target)
+        assert node.asked == 1
+        world.at = due
+
+
+def test_who_starts_shortly_before_something_is_out_of_date_does_not_wait_for_it(
+    world: World,
+) -> None:
+    world.answers[URL] = crl(this_update=AT, next_update=AT + DAY)
+    world.leader.run()
+    world.other.look().run()
+    world.pass_time(DAY - 20)
+    assert world.other.run().next_at <= AT + DAY - 10
+
+
+def test_a_leader_that_reaches_nobody_lets_others_lead(world: World) -> None:
+    world.leader.run()
+    world.leader.sharing.round_ended()
+    # It began a moment ago: where nobody reaches anybody, the lease does not go round.
+    assert world.leader.look().leadership.leads(FETCH)
+
+    world.pass_time(LEAD_SECONDS)
+    world.leader.run()
+    assert world.leader.asked == 2
+    world.leader.sharing.round_ended()
+    world.leader.look()
+    world.other.look()
+    assert (world.leader.leadership.term(FETCH), world.other.leadership.term(FETCH)) == (None, 2)
+
+    # The same for that one, and what was there is there again after its rest.
+    world.other.run()
+    world.other.sharing.round_ended()
+    assert world.other.look().leadership.leads(FETCH)
+    world.pass_time(LEAD_SECONDS + REST_SECONDS)
+    world.other.run()
+    world.other.sharing.round_ended()
+    world.other.look()
+    assert world.leader.look().leadership.term(FETCH) == 3
+
+
+def test_a_leader_that_reaches_somebody_goes_on_and_so_does_one_with_nothing_to_ask(
+    world: World,
+) -> None:
+    world.answers[URL] = crl()
+    world.pass_time(LEAD_SECONDS)
+    world.leader.run(CRL, QUESTION)
+    assert world.leader.asked == 2
+    world.leader.sharing.round_ended()
+    world.leader.run(CRL)
+    world.leader.sharing.round_ended()
+    assert world.leader.look().leadership.leads(FETCH)
+
+
+def test_a_follower_that_asks_in_vain_does_not_keep_from_leading(world: World) -> None:
+    world.other.run()
+    world.pass_time(FIRST_PATIENCE[1])
+    world.other.run()
+    assert world.other.asked == 1
+    world.other.sharing.round_ended()
+    world.take_over()
+
+
 def test_a_clock_that_is_set_back_makes_nobody_wait(world: World) -> None:
     world.answers[URL] = crl()
     world.other.run()
@@ -339,11 +333,11 @@ def test_of_a_body_that_is_gone_it_is_said_so(world: World) -> None:
 
 def test_an_answer_about_a_certificate_that_one_node_saw_comes_to_all(world: World) -> None:
     world.answers[OCSP] = answer(ALICE, root(), this_update=AT - 1, next_update=AT + DAY)
-    world.other.sharing.want([SEEN])
-    assert world.leader.sharing.wanted() == []
+    world.other.sharing.certificates.want([SEEN])
+    assert world.leader.sharing.certificates.wanted() == []
     world.leader.look()
     assert world.leader.woken == 1
-    assert world.leader.sharing.wanted() == [SEEN]
+    assert world.leader.sharing.certificates.wanted() == [SEEN]
 
     world.leader.run(QUESTION)
     world.other.look().run(QUESTION)
@@ -354,9 +348,9 @@ def test_an_answer_about_a_certificate_that_one_node_saw_comes_to_all(world: Wor
 
     # It is told once, and once more to whoever leads then.
     world.leader.look()
-    assert world.leader.sharing.wanted() == []
+    assert world.leader.sharing.certificates.wanted() == []
     world.take_over()
-    assert world.other.sharing.wanted() == [SEEN]
+    assert world.other.sharing.certificates.wanted() == [SEEN]
 
 
 def test_a_responder_that_fails_here_does_not_keep_out_what_others_brought(world: World) -> None:
@@ -374,43 +368,11 @@ def test_a_responder_that_fails_here_does_not_keep_out_what_others_brought(world
     assert world.other.asked == 1
 
 
-def test_certificates_wait_while_there_is_no_database_a_bounded_number_of_them(
-    world: World,
-) -> None:
-    world.other.sharing.use(None)
-    world.other.sharing.want([SEEN])
-    world.other.sharing.use(Broken())  # type: ignore[arg-type]  # what it asks of a store
-    world.other.sharing.want(
-        SeenCertificate(certificate=b"%d" % n, issuer=b"", anchor=b"", authority="")
-        for n in range(MAX_UNTOLD)
-    )
-    world.other.sharing.use(world.store)
-    world.other.look()
-    assert world.other.woken == 1
-    world.other.sharing.want([])
-    with world.store.read() as session:
-        assert len(session.wanted_certificates.within(60, most=9_999)) == MAX_UNTOLD
-
-
-def test_now_and_then_a_node_says_what_is_still_seen(world: World) -> None:
-    sharing = world.other.sharing
-    sharing.want([SEEN])
-    assert not sharing.is_still_due()
-    world.now += STILL_SECONDS
-    assert sharing.is_still_due()
-    sharing.still([SEEN])
-    assert not sharing.is_still_due()
-    sharing.use(Broken())  # type: ignore[arg-type]  # what it asks of a store
-    sharing.still([SEEN])
-    with world.store.read() as session:
-        assert len(session.wanted_certificates.within(FORGET_SECONDS, most=9)) == 1
-
-
 def test_what_is_of_no_use_any_more_is_forgotten(world: World, monkeypatch: Any) -> None:
     monkeypatch.setattr("authz.node.control.sharing.FORGET_SECONDS", -60.0)
     world.answers[URL] = crl()
     world.leader.run()
-    world.other.sharing.want([SEEN])
+    world.other.sharing.certificates.want([SEEN])
     world.pass_time(PRUNE_SECONDS)
     world.other.look()
     with world.store.read() as session:
@@ -429,11 +391,54 @@ def test_a_database_that_begins_anew_is_looked_at_anew(world: World) -> None:
         found = session.leases.get(FETCH)
         assert found is not None
         lease = {FETCH: found}
-    world.other.sharing._version = 99
+    world.other.sharing._lease = replace(found, version=99)
     world.other.sharing.looked(world.store, lease)
-    assert world.other.sharing._version == found.version
+    assert (world.other.sharing._epoch, world.other.sharing._version) == (1, found.version)
     world.other.sharing.looked(Broken(), lease)  # type: ignore[arg-type]  # what it asks of a store
     world.other.sharing.looked(world.store, {})
+
+
+def test_what_a_database_that_was_put_back_brings_is_taken(world: World) -> None:
+    """Its versions are counted again from an earlier one."""
+    with world.store.note() as session:
+        for _ in range(500):
+            session.leases.next_version(FETCH, world.leader.leadership.holder, 1)
+    world.answers[URL] = crl(1)
+    world.leader.run()
+    assert world.other.look().run().changed
+    with world.store.note() as session:
+        session._connection.exec_driver_sql("update leases set version = 2")
+        session.shared_fetches.prune(-60)
+    world.leader.look().run()
+    world.other.look().run()
+
+    world.answers[URL] = crl(2, 7)
+    world.pass_time(DAY * 6)
+    world.leader.run()
+    done = world.other.look().run()
+
+    assert done.changed
+    assert world.other.sink.crls[URL].body == crl(2, 7)
+    assert world.other.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("term", "version", "holder", "anew"),
+    [
+        (3, 9, "a", False),
+        (3, 10, "a", False),
+        (4, 9, "b", False),
+        (3, 8, "a", True),
+        (2, 99, "a", True),
+        (3, 99, "b", True),
+    ],
+)
+def test_by_the_lease_it_is_known_that_a_database_begins_anew(
+    term: int, version: int, holder: str, anew: bool
+) -> None:
+    before = Lease(holder="a", term=3, taken_at=AT, left=1.0, version=9)
+    now = Lease(holder=holder, term=term, taken_at=AT, left=1.0, version=version)
+    assert _begins_anew(before, now) is anew
 
 
 @pytest.mark.parametrize("ahead", [-600.0, 600.0])
@@ -467,13 +472,6 @@ def test_what_a_server_writes_as_a_validator_stops_nobody(world: World, etag: st
     world.other.look().run()
     header = world.other.sink.crls[URL].header
     assert (header.etag, header.last_modified) == ("", "")
-
-
-def test_a_certificate_that_no_database_takes_keeps_back_no_other(world: World) -> None:
-    long = SeenCertificate(certificate=b"c", issuer=b"i", anchor=b"a", authority="x" * 300)
-    world.other.sharing.want([long])
-    world.other.sharing.want([SEEN])
-    assert world.leader.look().sharing.wanted() == [SEEN]
 
 
 def test_what_no_database_takes_stays_with_the_leader(
