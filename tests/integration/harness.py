@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Generous: a busy machine is no error.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 ALLOW_ALL = 'sites: [{name: api, hosts: ["*"]}]\n'
 DENY_ALL = 'sites: [{name: api, hosts: ["*"], default_action: block}]\n'
