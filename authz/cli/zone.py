@@ -40,8 +40,8 @@ def create(
     """Make a zone. Until then, the zone default has every host.
 
     A new zone has no rules. Where a wildcard host covers its names, or the zone that has them has
-    rules that block or blocks what no rule decides, that counts for them no more: this is refused
-    without --force.
+    rules that block, blocks what no rule decides or has stricter settings, that counts for them no
+    more: this is refused without --force.
     """
     from authz.services.representation import zone_object
     from authz.services.zones import create_zone
@@ -111,7 +111,8 @@ def remove(
 ) -> None:
     """Remove a zone that has no hosts, CAs, rules or tokens of its own.
 
-    Another zone has its names then. What was done in it stays in the audit log.
+    Another zone has its names then, and has to be as strict with them. What was done in it stays in
+    the audit log.
     """
     from authz.services.representation import zone_object
     from authz.services.zone_removal import check_removable, remove_zone

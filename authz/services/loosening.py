@@ -33,11 +33,24 @@ def loosened(
 ) -> tuple[str, ...]:
     """What is less strict afterwards, one phrase each: `rule admin goes`."""
     found = list(loosened_rules(rules_before, rules_after))
-    for name, values in _STRICTEST_FIRST.items():
-        old, value = getattr(before, name), getattr(after, name)
-        if values.index(value) > values.index(old):
-            found.append(f"{name} goes from {old} to {value}")
+    found += [
+        f"{name} goes from {getattr(before, name)} to {getattr(after, name)}"
+        for name in laxer_settings(before, after)
+    ]
     return tuple(found)
+
+
+def laxer_settings(before: Zone, after: Zone) -> tuple[str, ...]:
+    """The settings that are less strict afterwards, by name.
+
+    Args:
+        after: the same zone, or another one that has its names then.
+    """
+    return tuple(
+        name
+        for name, values in _STRICTEST_FIRST.items()
+        if values.index(getattr(after, name)) > values.index(getattr(before, name))
+    )
 
 
 def loosened_rules(

@@ -16,7 +16,7 @@ from authz.services.context import audit, facts_of, zone_of
 from authz.services.namespace import DEFAULT_ZONE, is_below, normalise_zone_name, owner_of
 from authz.services.rulesets import rules_in, rules_of
 from authz.services.scopes import Scope
-from authz.services.zones import protections, rule_protections
+from authz.services.zones import protections, protections_of
 from authz.sources.rule_json import ref_of
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def rename_zone(
         if losses and not force:
             raise ConflictError(
                 f"names would be protected no more as they are: {'; '.join(losses)}",
-                hint="give their new zone such rules first, and rename it all the same with "
-                "--force",
+                hint="give their new zone such rules and settings first, and rename it all the "
+                "same with --force",
             )
         session.zones.update(after)
         audit(
@@ -129,12 +129,13 @@ def _losses(session: Session, before: Zone, after: Zone, others: Sequence[Zone])
         owner = owner_of(after.name, others)
         found += [
             f"for {after.name} and what is below it, {one}"
-            for one in protections(session, after.name, owner)
+            for one in protections(session, owner, after)
         ]
     if not is_below(before.name, after.name):
+        heir = owner_of(before.name, others)
         found += [
             f"for {before.name} and what is below it, {one}"
-            for one in rule_protections(session, before)
+            for one in protections_of(session, before, heir)
         ]
     return tuple(found)
 

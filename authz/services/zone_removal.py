@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from authz.errors import ConflictError, InvalidInputError
 from authz.policy.model import DefaultAction
 from authz.services.context import audit, facts_of, zone_of
+from authz.services.loosening import laxer_settings
 from authz.services.namespace import DEFAULT_ZONE, owner_of
+from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Resource, allows
 from authz.services.token_policies import grants_of, policies_of
 
 if TYPE_CHECKING:
@@ -42,22 +44,34 @@ def check_removable(store: Store, named: str) -> Zone:
     """
     with store.read() as session:
         zone = zone_of(session, named)
-        _check_empty(session, zone)
+        _check_removable(session, zone, within=None)
     return zone
 
 
-def remove_zone(store: Store, named: str, *, actor: str, at: float) -> RemovedZone:
+def remove_zone(
+    store: Store,
+    named: str,
+    *,
+    within: frozenset[Grant] | None = None,
+    actor: str,
+    at: float,
+) -> RemovedZone:
     """Remove a zone.
+
+    Args:
+        within: what whoever removes it may do, which decides whether what keeps the zone is told
+            by name or as a number; None for whoever has the store.
 
     Raises:
         NotFoundError: there is no such zone.
         InvalidInputError: it is `default`.
-        ConflictError: hosts, authorities, rules, drafts, lists or tokens are its own, or it blocks
-            what no rule decides; says which.
+        ConflictError: hosts, authorities, rules, drafts, lists or tokens are its own, it blocks
+            what no rule decides, or its settings are stricter than those of the zone that would
+            have its names; says which.
     """
     with store.write() as session:
         zone = zone_of(session, named)
-        _check_empty(session, zone)
+        heir = _check_removable(session, zone, within)
         session.zones.remove(zone.id)
         audit(
             session,
@@ -68,16 +82,18 @@ def remove_zone(store: Store, named: str, *, actor: str, at: float) -> RemovedZo
             zone_id=zone.id,
             before=facts_of(zone),
         )
-        return RemovedZone(zone=zone, heir=owner_of(zone.name, session.zones.all()))
+        return RemovedZone(zone=zone, heir=heir)
 
 
-def _check_empty(session: Session, zone: Zone) -> None:
+def _check_removable(session: Session, zone: Zone, within: frozenset[Grant] | None) -> Zone:
+    """The zone that would have its names; raises what `remove_zone` does."""
     if zone.name == DEFAULT_ZONE:
         raise InvalidInputError(
             f"the zone {DEFAULT_ZONE} has every host that no other has, and stays",
             hint="authz zone list shows the others",
         )
-    found = [told for told in _own(session, zone) if told]
+    heir = owner_of(zone.name, [one for one in session.zones.all() if one.id != zone.id])
+    found = [told for told in _own(session, zone, within) if told]
     if zone.default_action == DefaultAction.BLOCK:
         found.append("it blocks what no rule decides (default_action)")
     if found:
@@ -85,22 +101,63 @@ def _check_empty(session: Session, zone: Zone) -> None:
             f"the zone {zone.name} is not empty: {'; '.join(found)}",
             hint="remove them first, or give the zone another name: authz zone rename",
         )
+    _check_settings(zone, heir, within)
+    return heir
 
 
-def _own(session: Session, zone: Zone) -> list[str]:
-    """What is a zone's own, kind by kind; empty for nothing of a kind."""
+def _check_settings(zone: Zone, heir: Zone, within: frozenset[Grant] | None) -> None:
+    """Make sure that its names are judged as strictly afterwards: rules of the account go on."""
+    laxer = laxer_settings(zone, heir)
+    if not laxer:
+        return
+    shown = _may_read(within, Resource.ZONES, heir.id)
+    found = [
+        f"{name} is {getattr(zone, name)}" + (f", there {getattr(heir, name)}" if shown else "")
+        for name in laxer
+    ]
+    where = f"the zone {heir.name}" if shown else "the zone that they would be in"
+    raise ConflictError(
+        f"{where} is less strict with the names of the zone {zone.name}: {'; '.join(found)}",
+        hint="make that zone as strict, or change the setting of this one first",
+    )
+
+
+def _may_read(within: frozenset[Grant] | None, resource: Resource, place: str) -> bool:
+    return within is None or allows(within, Grant(resource=resource, level=Level.READ, place=place))
+
+
+def _own(session: Session, zone: Zone, within: frozenset[Grant] | None) -> list[str]:
+    """What is a zone's own, kind by kind; empty for nothing of a kind.
+
+    Names are for whoever may read them where they are listed; others are told how many there are.
+    """
+    certificates = _may_read(within, Resource.CERTIFICATES, zone.id)
+    lists = _may_read(within, Resource.LISTS, ACCOUNT_WIDE)
+    tokens = _may_read(within, Resource.TOKENS, ACCOUNT_WIDE)
     rules = 0
     for ruleset in session.rulesets.all(zone_id=zone.id):
         version = session.rulesets.version(ruleset.id, ruleset.version)
         rules += 0 if version is None else len(version.rules)
     drafts = session.rule_drafts.count(zone.account_id, zone.id)
     return [
-        _named("host", sorted({one.hostname for one in session.hosts.all(zone.id)})),
-        _named("CA", [one.name for one in session.authorities.all() if one.zone_id == zone.id]),
+        _named(
+            "host",
+            sorted({one.hostname for one in session.hosts.all(zone.id)}),
+            shown=certificates,
+        ),
+        _named(
+            "CA",
+            [one.name for one in session.authorities.all() if one.zone_id == zone.id],
+            shown=certificates,
+        ),
         _counted(rules, "rule"),
         _counted(drafts, "draft of a rule", "drafts of rules"),
-        _named("list", [one.name for one in session.lists.all() if one.zone_id == zone.id]),
-        _named("token", _tokens(session, zone)),
+        _named(
+            "list",
+            [one.name for one in session.lists.all() if one.zone_id == zone.id],
+            shown=lists,
+        ),
+        _named("token", _tokens(session, zone), shown=tokens),
     ]
 
 
@@ -114,9 +171,9 @@ def _tokens(session: Session, zone: Zone) -> list[str]:
     ]
 
 
-def _named(kind: str, names: Sequence[str]) -> str:
-    if not names:
-        return ""
+def _named(kind: str, names: Sequence[str], *, shown: bool) -> str:
+    if not names or not shown:
+        return _counted(len(names), kind)
     more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
     plural = "" if len(names) == 1 else "s"
     return f"{len(names)} {kind}{plural} ({', '.join(names[:_TOLD])}{more})"

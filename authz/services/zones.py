@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from authz.errors import ConflictError, ForbiddenError, InvalidInputError, PreconditionError
 from authz.policy.model import DefaultAction, Misdirected, PathMode, UpstreamHeaders
 from authz.services.context import account_of, audit, facts_of, new_id, zone_of
-from authz.services.loosening import blocks
+from authz.services.loosening import blocks, laxer_settings
 from authz.services.namespace import is_below, normalise_zone_name, owner_of
 from authz.services.permissions import Grant, Level, Resource, allows
 from authz.services.preconditions import tag_of
@@ -54,7 +54,8 @@ def create_zone(
 
     Args:
         force: even where its names are protected until then: by a wildcard host, by rules that
-            block, or by a zone that blocks what no rule decides.
+            block, by a zone that blocks what no rule decides, or by a setting of it that is
+            stricter than a new zone's.
         within: what whoever makes it may do; None for whoever has the store.
 
     Raises:
@@ -79,16 +80,10 @@ def add_zone(
 ) -> MadeZone:
     """The same in a transaction of the caller's, for a name that is normalised."""
     before = _owner_until_now(session, wanted)
-    losses = protections(session, wanted, before)
+    zone = _new_zone(session, wanted, at)
+    losses = protections(session, before, zone)
     if losses:
         _check_losses(losses, wanted, before, force=force, within=within)
-    zone = Zone(
-        id=new_id(),
-        account_id=account_of(session).id,
-        name=wanted,
-        created_at=at,
-        modified_at=at,
-    )
     session.zones.add(zone)
     audit(
         session,
@@ -113,10 +108,20 @@ def losses_by(
     wanted = normalise_zone_name(name)
     with store.read() as session:
         before = _owner_until_now(session, wanted)
-        losses = protections(session, wanted, before)
+        losses = protections(session, before, _new_zone(session, wanted, before.modified_at))
         if losses:
             _check_losses(losses, wanted, before, force=True, within=within)
     return losses
+
+
+def _new_zone(session: Session, name: str, at: float) -> Zone:
+    return Zone(
+        id=new_id(),
+        account_id=account_of(session).id,
+        name=name,
+        created_at=at,
+        modified_at=at,
+    )
 
 
 def _owner_until_now(session: Session, wanted: str) -> Zone:
@@ -146,30 +151,43 @@ def _owner_until_now(session: Session, wanted: str) -> Zone:
     return before
 
 
-def protections(session: Session, wanted: str, before: Zone) -> tuple[str, ...]:
-    """What protects the names of a zone that is not there yet, and would count no more.
+def protections(session: Session, before: Zone, after: Zone) -> tuple[str, ...]:
+    """What protects the names of a zone that does not have them yet, and would count no more.
 
     Which names a rule is about is not looked into: any that blocks may be about these.
+
+    Args:
+        before: the zone that has them.
+        after: the one that will have them, under the name that it will have.
     """
     hosts = (
         f"{host} of the zone {before.name} answers for them"
         for host in sorted({one.hostname for one in session.hosts.all(before.id)})
-        if host.startswith("*.") and is_below(wanted, host.removeprefix("*."))
+        if host.startswith("*.") and is_below(after.name, host.removeprefix("*."))
     )
-    return (*hosts, *rule_protections(session, before))
+    return (*hosts, *protections_of(session, before, after))
 
 
-def rule_protections(session: Session, zone: Zone) -> tuple[str, ...]:
-    """What of a zone blocks requests: rules, and what it does where none decides."""
+def protections_of(session: Session, before: Zone, after: Zone) -> tuple[str, ...]:
+    """What of a zone itself protects names that another one will have.
+
+    Rules that block, that it blocks where none decides, and settings that are less strict there.
+    Blocking counts even where the other one blocks as well: its rules may let pass (`skip`).
+    """
     found: list[str] = []
-    rules = [ref_of(rule) for rule in rules_of(session, zone).rules if blocks(rule)]
+    rules = [ref_of(rule) for rule in rules_of(session, before).rules if blocks(rule)]
     if rules:
         more = f" and {len(rules) - _TOLD} more" if len(rules) > _TOLD else ""
         found.append(
-            f"rules of the zone {zone.name} block requests: {', '.join(rules[:_TOLD])}{more}"
+            f"rules of the zone {before.name} block requests: {', '.join(rules[:_TOLD])}{more}"
         )
-    if zone.default_action == DefaultAction.BLOCK:
-        found.append(f"the zone {zone.name} blocks what no rule decides")
+    if before.default_action == DefaultAction.BLOCK:
+        found.append(f"the zone {before.name} blocks what no rule decides")
+    found += [
+        f"the zone {before.name} has {name}: {getattr(before, name)}, not {getattr(after, name)}"
+        for name in laxer_settings(before, after)
+        if name != "default_action"
+    ]
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -152,3 +152,45 @@ def test_one_that_blocks_what_no_rule_decides_stays(world: World, zone: Zone) ->
     change_zone(world.store, NAME, default_action="block", actor="t", at=time.time())
 
     assert _refused(world) == "it blocks what no rule decides (default_action)"
+
+
+@pytest.mark.parametrize(
+    ("setting", "strict", "lax"),
+    [
+        ("paths", "refuse", "as_sent"),
+        ("paths", "refuse", "compare"),
+        ("paths", "compare", "as_sent"),
+        ("misdirected", "answer_421", "ignore"),
+    ],
+)
+def test_one_that_is_stricter_than_the_next_zone_stays(
+    world: World, zone: Zone, setting: str, strict: str, lax: str
+) -> None:
+    """Rules of the account are about its names afterwards as well, by the heir's settings."""
+
+    def change(named: str, value: str) -> None:
+        setting_of: dict[str, Any] = {setting: value}
+        change_zone(world.store, named, **setting_of, actor="t", at=time.time())
+
+    change(NAME, strict)
+    change("default", lax)
+    told = f"the zone default is less strict with the names of the zone {NAME}: {setting} is "
+    for asked in (check_removable, lambda *of: remove_zone(*of, actor="t", at=time.time())):
+        with pytest.raises(ConflictError) as caught:
+            asked(world.store, NAME)
+        assert caught.value.message == f"{told}{strict}, there {lax}"
+
+    change("default", strict)
+    assert remove_zone(world.store, NAME, actor="t", at=time.time()).heir.name == "default"
+
+
+def test_the_settings_that_count_are_those_of_the_zone_above(world: World, zone: Zone) -> None:
+    below = create_zone(world.store, f"a.{NAME}", actor="t", at=time.time()).zone
+    change_zone(world.store, NAME, paths="as_sent", actor="t", at=time.time())
+
+    with pytest.raises(ConflictError, match=f"the zone {NAME} is less strict"):
+        remove_zone(world.store, below.id, actor="t", at=time.time())
+
+    change_zone(world.store, NAME, paths="refuse", actor="t", at=time.time())
+    change_zone(world.store, "default", paths="as_sent", actor="t", at=time.time())
+    assert remove_zone(world.store, below.id, actor="t", at=time.time()).heir.name == NAME

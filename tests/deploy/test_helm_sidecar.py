@@ -21,12 +21,14 @@ import authz
 from authz.demo.client import Connection
 from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children, free_port
+from authz.demo.scenario import policy_yaml
 from authz.demo.stack import ask, samples
 from authz.demo.upstream import Upstream
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted, built_version
 from tests.factories.envoy import envoy_name, expect_valid, require_envoy
 from tests.factories.helm import CHART, changed, release_of, render, values_of
+from tests.factories.listener_cases import Case, judge
 from tests.factories.mounts import MountedFiles, mount_pod
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ def given(credentials: Credentials) -> dict[str, dict[str, bytes]]:
     server = credentials.server
     return {
         "client-authorities": trust(credentials, "revoked-by-crl"),
+        "demo-trust": {
+            file.name: file.read_bytes() for file in (credentials.directory / "trust").iterdir()
+        },
         "shop-tls": {"tls.crt": server.chain_pem, "tls.key": server.key_pem},
     }
 
@@ -195,6 +200,30 @@ def test_who_gets_in(pod: RunningPod, certificate: str, admin: int, elsewhere: i
     assert pod.get("/", certificate).status == elsewhere
     programs = f"authz {authz.__version__}, {envoy_name()}"
     accepted(CHART / "ci" / "sidecar-policy.yaml", programs, "run as processes, as the pod says")
+
+
+def test_the_cases_of_the_pod(tmp_path: Path, upstream: Upstream) -> None:
+    """By the demo's policy, with its trust where the pod mounts it.
+
+    It is written for other credentials, whose certificate the site `pinned` names: no case asks it.
+    """
+    policy = policy_yaml(make_credentials(tmp_path / "demo", at=time.time()))
+    policy = policy.replace("trust/", "/etc/authz/trust/clients/")
+    values = {
+        "policy.content": policy,
+        "trust": [{"name": "clients", "configMap": "demo-trust"}],
+    }
+    with running(tmp_path, upstream, values) as pod:
+
+        def ask_pod(case: Case, headers: tuple[tuple[str, str], ...]) -> int:
+            file = case.certificate and pod.credentials.client_file(case.certificate)
+            connection = Connection(pod.https, case.host, pod.credentials.server_ca, file or None)
+            with contextlib.closing(connection):
+                return connection.send_request(
+                    case.path, hosts=(case.host,), headers=headers
+                ).status
+
+        judge("pod: Helm, sidecar", ask_pod, pod.credentials)
 
 
 def test_it_is_the_native_transport_on_the_socket(pod: RunningPod) -> None:

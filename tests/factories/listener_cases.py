@@ -60,7 +60,8 @@ CASES: Final = (
     Case(name="too large", certificate="too-large"),
 )
 
-#: Every form that the documentation has somebody set up; those of UDP are HTTP/3.
+#: Every form of listener of the guides for Envoy, Istio and Envoy Gateway, and of Helm's pod with
+#: Envoy in it; the mesh's sidecars have tests of their own. Those of UDP are HTTP/3.
 FORMS: Final = (
     "listener: plain",
     "listener: plain, HTTP/3",
@@ -79,6 +80,7 @@ FORMS: Final = (
     "gateway: istio/mutual, HTTP/3",
     "gateway: envoy_gateway/gateway",
     "gateway: envoy_gateway/hardened",
+    "pod: Helm, sidecar",
 )
 
 #: What the large clients get where Envoy hands on the client's own certificate and no chain: that

@@ -75,9 +75,10 @@ def create(
 ) -> dict[str, Any]:
     """Make a zone: the name and everything below it.
 
-    Where its names are protected until then (by rules that block, a wildcard host or
-    `default_action`), that counts for them no more: it takes `force` and Zone WAF Write for the
-    zone that has them, and `messages` say what is lost.
+    Where its names are protected until then (by rules that block, a wildcard host,
+    `default_action`, or `paths` or `misdirected` stricter than a new zone's), that counts for them
+    no more: it takes `force` and Zone WAF Write for the zone that has them, and `messages` say what
+    is lost.
     """
     account = get_account(call.store)
     if new.account is not None and new.account.id not in (None, account.id):
@@ -134,8 +135,17 @@ def change(
 
 @router.delete("/zones/{zone_id}", response_model=Envelope[ZoneId])
 def delete(call: Annotated[Call, zone_call(Resource.ZONES, Level.WRITE)]) -> dict[str, Any]:
-    """Remove a zone that has no hosts, CAs, rules, lists or tokens of its own."""
-    remove_zone(call.store, call.zone_id, actor=call.actor, at=call.at)
+    """Remove a zone that has no hosts, CAs, rules, lists or tokens of its own.
+
+    And whose settings are no stricter than those of the zone that has its names then.
+    """
+    remove_zone(
+        call.store,
+        call.zone_id,
+        within=call.principal.grants,
+        actor=call.actor,
+        at=call.at,
+    )
     return ok({"id": call.zone_id})
 
 

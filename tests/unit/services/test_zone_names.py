@@ -216,3 +216,31 @@ def test_rules_with_the_old_name_are_told(world: World) -> None:
     _rules(world, "a.example.com", [{**BLOCK, "action": "log"}, other, by_site])
 
     assert _rename(world, "a.example.com", "example.com").naming == ("shut", "by-site")
+
+
+def test_names_that_leave_for_a_zone_that_is_less_strict(world: World) -> None:
+    _zone(world)
+    change_zone(world.store, "default", paths="as_sent", misdirected="ignore", actor="t", at=AT)
+    change_zone(world.store, "example.com", paths="refuse", actor="t", at=AT)
+    told = "for example.com and what is below it, the zone example.com has "
+
+    with pytest.raises(ConflictError, match="paths: refuse, not as_sent") as caught:
+        _rename(world, "example.com", "example.org")
+    assert caught.value.hint is not None
+    assert "rules and settings" in caught.value.hint
+
+    assert _rename(world, "example.com", "example.org", force=True).losses == (
+        f"{told}paths: refuse, not as_sent",
+        f"{told}misdirected: answer_421, not ignore",
+    )
+
+
+def test_names_that_come_to_a_zone_that_is_less_strict(world: World) -> None:
+    _zone(world)
+    change_zone(world.store, "example.com", paths="as_sent", actor="t", at=AT)
+
+    with pytest.raises(ConflictError, match="paths: compare, not as_sent"):
+        _rename(world, "example.com", "example.org")
+
+    change_zone(world.store, "default", paths="as_sent", actor="t", at=AT)
+    assert _rename(world, "example.com", "example.org").losses == ()

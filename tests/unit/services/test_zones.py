@@ -193,3 +193,17 @@ def test_what_a_new_zone_would_lose_is_told_before(store: Store) -> None:
     with pytest.raises(InvalidInputError, match="no name for a zone"):
         losses_by(store, "*.example.com")
     assert [one.name for one in list_zones(store)] == ["default"]
+
+
+def test_names_are_not_taken_out_of_a_stricter_zone_unseen(world: World) -> None:
+    """A new zone has compare; a path with two readings is refused by the one that has it."""
+    change_zone(world.store, "default", paths="refuse", misdirected="ignore", actor="t", at=AT)
+    told = ("the zone default has paths: refuse, not compare",)
+
+    assert losses_by(world.store, "example.com") == told
+    with pytest.raises(ConflictError, match="paths: refuse, not compare"):
+        _create(world.store, "example.com")
+
+    assert create_zone(world.store, "example.com", force=True, actor="t", at=AT).losses == told
+    change_zone(world.store, "default", paths="as_sent", actor="t", at=AT)
+    assert _create(world.store, "example.org").paths == "compare"

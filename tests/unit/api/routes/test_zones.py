@@ -204,3 +204,16 @@ def test_a_zone_is_removed_when_it_is_empty(api: Bench) -> None:
     assert "the zone default has every host" in error["message"]
     reader = api.token_for([Grant(resource=Resource.ZONES, level=Level.READ, place=api.zone_id)])
     api.errors(403, "DELETE", "/zones/{zone}", token=reader)
+
+
+def test_whoever_removes_a_zone_is_not_told_what_they_may_not_read(api: Bench) -> None:
+    made = api.result("POST", "/zones", json={"name": "example.com"})
+    api.world.ca("Acme", zone="example.com")
+    remover = api.token_for([Grant(resource=Resource.ZONES, level=Level.WRITE, place=made["id"])])
+
+    (error,) = api.errors(400, "DELETE", f"/zones/{made['id']}", token=remover)
+
+    # "1 token" is the one that asks, which is bound to the zone.
+    found, hint = error["message"].split(" (", 1)
+    assert found == "the zone example.com is not empty: 1 CA; 1 token"
+    assert hint.startswith("remove them first")
