@@ -34,13 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import grpc
 import psutil
 
+from authz.observability.activity import MAX_EVENTS
 from benchmarks import goload, machine
 from benchmarks.api_clients import Target
 from benchmarks.figures import BenchError
 from benchmarks.flatness import LIMITS, judge
 from benchmarks.known_answers import KnownAnswers
 from benchmarks.messages import write_bodies
-from benchmarks.soak_changes import KINDS, Api, Changes
+from benchmarks.soak_changes import KINDS, NO_CERTIFICATE, Api, Changes
 from tests.integration.stores import Asker, StoreNode, world_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ SEGMENT_SECONDS: Final = 60.0
 CAPACITY_SECONDS: Final = 5.0
 #: What waits is late in the end; that counts, and not how many wait.
 NO_BREAKER: Final = 0
+#: Denials before anything is looked at: more than the events that a supervisor keeps, and enough to
+#: fill the cache of the database that they are written to. Both are bounded, so that is no leak.
+DENIALS: Final = MAX_EVENTS + MAX_EVENTS // 5
 #: Between two checks of one prober.
 PROBE_SECONDS: Final = 0.02
 
@@ -113,6 +117,19 @@ def capacity(addresses: Sequence[str], bodies: Path, seconds: float) -> float:
 
     with ThreadPoolExecutor(len(addresses)) as clients:
         return sum(clients.map(one, addresses))
+
+
+def deny(addresses: Sequence[str], message: bytes, count: int) -> None:
+    """Have so many checks denied, by all workers together."""
+
+    def one(address: str) -> None:
+        asker = Asker(address)
+        for _ in range(count // len(addresses)):
+            asker.ask(message)
+        asker.close()
+
+    with ThreadPoolExecutor(len(addresses)) as clients:
+        list(clients.map(one, addresses))
 
 
 def send(address: str, bodies: Path, rate: float, until: float, ended: threading.Event) -> Answers:
@@ -229,6 +246,9 @@ def soak(directory: Path, seconds: float, share: float) -> Outcome:
     with node_of(directory) as (node, api, authority):
         changes = Changes(api=api, node=node, known=known, authority=authority)
         bodies = write_bodies(directory / "bodies", changes.prepare())
+        # A trial is mostly warm-up as it is.
+        if seconds >= EVERY_KIND_SECONDS:
+            deny(node.addresses, changes.checks[NO_CERTIFICATE], DENIALS)
         most = capacity(node.addresses, bodies, min(CAPACITY_SECONDS, seconds / 10))
         rate = most * share
         print(f"{most:,.0f} checks a second at most; {rate:,.0f} for {seconds:g} s", flush=True)

@@ -42,6 +42,8 @@ REVOKED_IN_TURN: Final = 8
 ISSUED_KEPT: Final = 4
 #: Paths of which the one rule that is changed blocks one.
 MOVING: Final = ("/moving/a", "/moving/b")
+#: The case of a check that is always denied.
+NO_CERTIFICATE: Final = "no certificate"
 #: Where hosts come and go; a rule wants a certificate on each of them.
 DOMAIN: Final = "soak.example.com"
 #: Of the certificates that the load is sent with, and of the paths that it asks for.
@@ -147,7 +149,7 @@ class Changes:
         (self._rule,) = (one["id"] for one in changed["rules"] if one["ref"] == "moving")
         self._good = self._issue()["certificate"]
         self._ask("good certificate", ALLOWED, check(self._good))
-        self._ask("no certificate", NOT_PRESENTED, check(None))
+        self._ask(NO_CERTIFICATE, NOT_PRESENTED, check(None))
         for number, path in enumerate(MOVING):
             answer = ALLOWED if number else DENIED
             self._ask(f"path {path}", answer, check(self._good, path=path))

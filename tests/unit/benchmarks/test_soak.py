@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 
+from authz.extauthz.transport import CHECK
+from authz.pb.ext_authz_pb2 import CheckResponse
 from benchmarks.flatness import Row
-from benchmarks.soak import Answers, Outcome, is_error, told
+from benchmarks.known_answers import KnownAnswers
+from benchmarks.soak import Answers, Outcome, is_error, probe, told
 from benchmarks.soak_changes import KINDS
 
 if TYPE_CHECKING:
@@ -88,6 +94,42 @@ def test_a_trial_has_no_time_for_everything() -> None:
 
     assert told(outcome, TRIAL)
     assert not told(outcome, LONG)
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong", "unanswered"), [(7, 0, 0), (0, 2, 0), (16, 2, 0), (None, 0, 2)]
+)
+def test_a_probe_counts_what_is_wrong_and_what_does_not_come(
+    code: int | None, wrong: int, unanswered: int
+) -> None:
+    ended = threading.Event()
+    asked = []
+
+    def answer(_: bytes, context: grpc.ServicerContext) -> bytes:
+        asked.append(1)
+        if len(asked) == 2:
+            ended.set()
+        if code is None:
+            context.abort(grpc.StatusCode.INTERNAL, "none")
+        response = CheckResponse()
+        response.status.code = code
+        return response.SerializeToString()
+
+    service, _, method = CHECK.strip("/").partition("/")
+    handler = grpc.method_handlers_generic_handler(
+        service, {method: grpc.unary_unary_rpc_method_handler(answer)}
+    )
+    known = KnownAnswers(grace=2.0)
+    known.begin("alice", 7, 0.0)
+    changes: Any = SimpleNamespace(checks={"alice": b"x"})
+    with ThreadPoolExecutor(1) as threads:
+        server = grpc.server(threads, handlers=[handler])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        found = probe(f"127.0.0.1:{port}", changes, known, ended)
+        server.stop(None).wait()
+
+    assert (found.asked, found.wrong.total(), found.unanswered.total()) == (2, wrong, unanswered)
 
 
 @pytest.mark.parametrize(
