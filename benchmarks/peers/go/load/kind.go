@@ -108,6 +108,7 @@ func allowed(s *stream) string {
 	if !found {
 		return "no status"
 	}
+	reason, _ := field(status, 2)
 	for len(status) > 0 {
 		number, wire, n := protowire.ConsumeTag(status)
 		if n < 0 {
@@ -116,11 +117,11 @@ func allowed(s *stream) string {
 		status = status[n:]
 		if number == 1 && wire == protowire.VarintType {
 			if code, _ := protowire.ConsumeVarint(status); code != 0 {
-				switch reason, _ := field(status, 2); string(reason) {
+				switch string(reason) {
 				case overloaded, tooLate:
 					return string(reason)
 				}
-				return fmt.Sprintf("denied with code %d", code)
+				return fmt.Sprintf("denied with code %d: %s", code, reason)
 			}
 		}
 		if n = protowire.ConsumeFieldValue(number, wire, status); n < 0 {
