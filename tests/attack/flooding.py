@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEADLINE: Final = 20.0
 
 #: How many parts of a thousand are sent; ADR-0042 has what `AUTHZ_FLOODS=1000` printed.
-SHARE: Final = int(os.environ.get("AUTHZ_FLOODS", "100"))
+SHARE: Final = int(os.environ.get("AUTHZ_FLOODS", "50"))
 
 #: How many megabytes a process may grow meanwhile, unless a flood says otherwise: several times
 #: what was measured (ADR-0042), and far less than what a flood without a limit takes.

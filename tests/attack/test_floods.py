@@ -38,7 +38,7 @@ def test_rapid_reset_on_many_connections(flooded: Flooded) -> None:
     part += b"".join(frames.reset(one) for one in ids)
     what = "HEADERS, RST_STREAM, on many connections"
     with flooded.flood(what, growth=512) as flood:
-        for _ in range(min(8, counted(40))):
+        for _ in range(min(8, counted(80))):
             with contextlib.ExitStack() as stack:
                 many = [stack.enter_context(Connection(flooded.address)) for _ in range(40)]
                 flood.times += sum(len(ids) * one.send(part) for one in many)
