@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 #: How long the caller waits. A busy machine is no error, and a flood that stops it is.
 DEADLINE: Final = 20.0
 
-#: How many parts of a thousand are sent; ADR-0042 has what `AUTHZ_FLOODS=1000` printed.
+#: How many parts of a thousand are sent; `make attack` sends more, and ADR-0042 has what
+#: `AUTHZ_FLOODS=1000` printed.
 SHARE: Final = int(os.environ.get("AUTHZ_FLOODS", "50"))
 
 #: How many megabytes a process may grow meanwhile, unless a flood says otherwise: several times
