@@ -21,6 +21,8 @@ KUBECONFORM := v0.8.0
 # Its definitions of ServiceMonitor and PrometheusRule.
 PROMETHEUS_OPERATOR := v0.85.0
 EGCTL := v1.9.1
+# The newest version of its Go module.
+H2SPEC := v2.2.1+incompatible
 
 .PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-nodes bench-api bench-overload soak startup screenshots fuzz attack wheel sbom clean
 
@@ -115,11 +117,12 @@ clean: ## remove the environments and everything generated
 
 # Programs of operators that come neither as a wheel nor from Debian. The mark of each has its version
 # in its name: another one is built, and the others stay. What is about to be replaced has no mark.
-FETCHED := .tools/.helm@$(HELM) .tools/.istioctl@$(ISTIOCTL) .tools/.kubeconform@$(KUBECONFORM) .tools/.egctl@$(EGCTL)
+FETCHED := .tools/.helm@$(HELM) .tools/.istioctl@$(ISTIOCTL) .tools/.kubeconform@$(KUBECONFORM) .tools/.egctl@$(EGCTL) .tools/.h2spec@$(H2SPEC)
 .tools/.helm@$(HELM): MODULE := helm.sh/helm/v4/cmd/helm
 .tools/.istioctl@$(ISTIOCTL): MODULE := istio.io/istio/istioctl/cmd/istioctl
 .tools/.kubeconform@$(KUBECONFORM): MODULE := github.com/yannh/kubeconform/cmd/kubeconform
 .tools/.egctl@$(EGCTL): MODULE := github.com/envoyproxy/gateway/cmd/egctl
+.tools/.h2spec@$(H2SPEC): MODULE := github.com/summerwind/h2spec/cmd/h2spec
 $(FETCHED): | .tools/bin
 	rm -f $(firstword $(subst @, ,$@))@*
 	GOBIN=$(CURDIR)/.tools/bin go install $(MODULE)@$(lastword $(subst @, ,$@))

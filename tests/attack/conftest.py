@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.attack.flooding import ACME, PARTNER, Flooded
 from tests.attack.judge import OPTIONS, Judge, snapshot
 from tests.attack.stack import Attacked
 from tests.attack.stack import attacked as running
 from tests.factories.envoy import require_envoy
+from tests.integration.asking import PROTECTED
+from tests.integration.harness import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,3 +32,18 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     require_envoy()
     with running(tmp_path_factory.mktemp("attacked")) as stack:
         yield stack
+
+
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def flooded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flooded]:
+    """A node of one process for each transport, for all floods of a module."""
+    transport = str(request.param)
+    directory = tmp_path_factory.mktemp(transport)
+    (directory / "acme.pem").write_bytes(ACME.pem)
+    node = Node(directory, "--transport", transport, policy=PROTECTED + PARTNER)
+    try:
+        yield Flooded(node.until_serving(), transport)
+    finally:
+        node.destroy()

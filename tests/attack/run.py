@@ -32,7 +32,8 @@ def main() -> int:
             [sys.executable, "-m", "pytest", "-q", "-m", "attack", *sys.argv[1:]],
             cwd=ROOT,
             check=False,
-            env={**os.environ, "AUTHZ_ATTACK_REPORT": str(target)},
+            # Four times the floods of `make test` (tests.attack.flooding).
+            env={"AUTHZ_FLOODS": "200", **os.environ, "AUTHZ_ATTACK_REPORT": str(target)},
         )
         rows = read(target)
     print(f"\n{table(rows)}")

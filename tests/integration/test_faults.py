@@ -16,7 +16,7 @@ import socket
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import psutil
@@ -27,6 +27,7 @@ from authz.extauthz.transport import CHECK
 from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.attack.report import tried
 from tests.factories.checks import check_request
+from tests.integration.asking import CLOSED, DEADLINE, DENIED, OPEN, PROTECTED, Asking
 from tests.integration.harness import DENY_ALL, PATIENCE, Node, eventually
 
 if TYPE_CHECKING:
@@ -40,82 +41,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.attack
 
-PROTECTED = """\
-sites:
-  - name: api
-    hosts: ["*"]
-    rules:
-      - {ref: admin, expression: 'http.request.uri.path eq "/admin"', action: block}
-"""
 TWO = ("--workers", "2", "--port-per-worker")
-#: google.rpc.Code UNAUTHENTICATED: denied, and no certificate was presented.
-ALLOWED, DENIED = 0, 16
-#: Envoy waits half a second; here a busy machine is no error.
-DEADLINE = 5.0
-
-OPEN = check_request().SerializeToString()
-CLOSED = check_request(path="/admin").SerializeToString()
 
 
 # A node for each test takes seconds: `make test` tries one transport, the others both.
 @pytest.fixture(params=["native", pytest.param("grpcio", marks=pytest.mark.acceptance)])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-class Asking:
-    """Asks one address, in a thread of its own, what is open and what is closed in turn.
-
-    Attributes:
-        times: answers and failures together.
-        wrong: answers other than they should be, a closed door that opened among them.
-        unanswered: calls that ended in an error, their deadline among them.
-    """
-
-    def __init__(self, address: str) -> None:
-        self.times = 0
-        self.wrong: list[int] = []
-        self.unanswered: list[str] = []
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)],
-        )
-        self._check: Any = self._channel.unary_unary(CHECK, None, None)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(PATIENCE)
-        self._channel.close()
-
-    def more(self, times: int = 40) -> None:
-        """Wait until it has been asked so often again."""
-        until = self.times + times
-        eventually(lambda: self.times >= until, "it is asked")
-
-    def say(self, what: str) -> None:
-        """Report what came of it."""
-        tried("faults", what, self.times, wrong=len(self.wrong), unanswered=len(self.unanswered))
-        assert self.wrong == []
-        assert self.unanswered == []
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.002):
-            for request, right in ((OPEN, ALLOWED), (CLOSED, DENIED)):
-                try:
-                    data = self._check(request, timeout=DEADLINE)
-                except grpc.RpcError as error:
-                    self.unanswered.append(str(error.code()))
-                else:
-                    code = CheckResponse.FromString(data).status.code
-                    if code != right:
-                        self.wrong.append(code)
-                self.times += 1
 
 
 def _settings(directory: Path, **sections: Any) -> tuple[str, str]:

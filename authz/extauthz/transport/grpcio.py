@@ -36,9 +36,18 @@ if TYPE_CHECKING:
 # A check beyond MAX_CHECK_BYTES is denied by the service; only far beyond it does grpcio refuse
 # with an error of its own, to bound the memory one message can take.
 _HARD_LIMIT: Final = 2 * MAX_CHECK_BYTES
-
-#: Calls that may wait: more than ever come.
-_MAX_PENDING: Final = 1_000_000
+# Calls at once on one connection; RFC 9113 6.5.2 advises against fewer. Envoy opens one more
+# connection when it has more. Without a limit, one connection that begins and resets calls by the
+# thousand has calls of others ended (ADR-0042).
+_MOST_STREAMS: Final = 100
+# Calls that arrived and that Python has not taken yet, on all connections. By default grpc ends
+# some from 1,000 on, and all from 3,000 on, whosever they are (`pending_backlog_protector_` in
+# src/core/server/server.h): an error, which is failure_mode_allow's to decide. Each takes up to
+# 18 KB, so this many take 360 MB.
+_MOST_PENDING: Final = 20_000
+# Of a call's headers, as HTTP/2 counts them. By default some calls beyond half of it are refused
+# at random (GRPC_ARG_MAX_METADATA_SIZE in include/grpc/impl/channel_arg_names.h).
+_MOST_METADATA: Final = 16 * 1024
 
 # Calls that could not be answered are logged with a traceback this often at most.
 _LOG_INTERVAL_SECONDS: Final = 10.0
@@ -68,11 +77,11 @@ class GrpcioTransport:
             options=(
                 ("grpc.so_reuseport", int(options.reuse_port)),
                 ("grpc.max_receive_message_length", _HARD_LIMIT),
-                # Beyond some 1,000 calls that wait, gRPC's core cancels others by itself, which
-                # nobody counts and failure_mode_allow would let in. What Envoy has on its way is
-                # bounded by its circuit breaker.
-                ("grpc.server.max_pending_requests", _MAX_PENDING),
-                ("grpc.server.max_pending_requests_hard_limit", 2 * _MAX_PENDING),
+                ("grpc.max_concurrent_streams", _MOST_STREAMS),
+                ("grpc.server.max_pending_requests", _MOST_PENDING),
+                ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
+                ("grpc.max_metadata_size", _MOST_METADATA),
+                ("grpc.absolute_max_metadata_size", _MOST_METADATA),
                 # Envoy keeps its connections open; its keepalive pings are welcome.
                 ("grpc.http2.min_ping_interval_without_data_ms", 5000),
                 ("grpc.keepalive_permit_without_calls", 1),

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody who asks a node all the time, whatever else happens to it, and counts the answers."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+
+from authz.extauthz.transport import CHECK
+from authz.pb.ext_authz_pb2 import CheckResponse
+from tests.attack.report import tried
+from tests.factories.checks import check_request
+from tests.integration.harness import PATIENCE, eventually
+
+if TYPE_CHECKING:
+    from tests.attack.report import Group
+
+PROTECTED = """\
+sites:
+  - name: api
+    hosts: ["*"]
+    rules:
+      - {ref: admin, expression: 'http.request.uri.path eq "/admin"', action: block}
+"""
+#: google.rpc.Code UNAUTHENTICATED: denied, and no certificate was presented.
+ALLOWED, DENIED = 0, 16
+#: Envoy waits half a second; here a busy machine is no error.
+DEADLINE = 5.0
+
+OPEN = check_request().SerializeToString()
+CLOSED = check_request(path="/admin").SerializeToString()
+
+
+class Asking:
+    """Asks one address, in a thread of its own, what is open and what is closed in turn.
+
+    Attributes:
+        times: answers and failures together.
+        wrong: answers other than they should be, a closed door that opened among them.
+        unanswered: calls that ended in an error, their deadline among them.
+    """
+
+    def __init__(self, address: str, deadline: float = DEADLINE) -> None:
+        self.times = 0
+        self.wrong: list[int] = []
+        self.unanswered: list[str] = []
+        self._deadline = deadline
+        self._channel = grpc.insecure_channel(
+            address,
+            options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)],
+        )
+        self._check: Any = self._channel.unary_unary(CHECK, None, None)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(PATIENCE)
+        self._channel.close()
+
+    def more(self, times: int = 40) -> None:
+        """Wait until it has been asked so often again."""
+        until = self.times + times
+        eventually(lambda: self.times >= until, "it is asked")
+
+    def say(self, what: str, group: Group = "faults") -> None:
+        """Report what came of it."""
+        tried(group, what, self.times, wrong=len(self.wrong), unanswered=len(self.unanswered))
+        assert self.wrong == []
+        assert self.unanswered == []
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.002):
+            for request, right in ((OPEN, ALLOWED), (CLOSED, DENIED)):
+                try:
+                    data = self._check(request, timeout=self._deadline)
+                except grpc.RpcError as error:
+                    self.unanswered.append(str(error.code()))
+                else:
+                    code = CheckResponse.FromString(data).status.code
+                    if code != right:
+                        self.wrong.append(code)
+                self.times += 1
