@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 # A check beyond MAX_CHECK_BYTES is denied by the service; only far beyond it does grpcio refuse
 # with an error of its own, to bound the memory one message can take.
 _HARD_LIMIT: Final = 2 * MAX_CHECK_BYTES
-# Calls at once on one connection; RFC 9113 6.5.2 advises against fewer. Envoy opens one more
-# connection when it has more. Without a limit, one connection that begins and resets calls by the
+# Calls at once on one connection, as with native. A caller that does not know the limit yet has
+# what is beyond refused with an error, so it is more than the shipped Envoy has on its way. Without a limit, one connection that begins and resets calls by the
 # thousand has calls of others ended (ADR-0042).
-_MOST_STREAMS: Final = 100
+_MOST_STREAMS: Final = 1024
 # Calls that arrived and that Python has not taken yet, on all connections. By default grpc ends
 # some from 1,000 on, and all from 3,000 on, whosever they are (`pending_backlog_protector_` in
 # src/core/server/server.h): an error, which is failure_mode_allow's to decide. Each takes up to
