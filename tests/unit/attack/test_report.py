@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attack.report import Tried, read, table, tried
+from tests.attack.report import GROUPS, Tried, read, table, tried
 from tests.attack.run import verdict
 
 if TYPE_CHECKING:
@@ -60,4 +60,10 @@ def row(times: int = 1, wrong: int = 0, unanswered: int = 0) -> Tried:
     ],
 )
 def test_when_it_fails(rows: list[Tried], returncode: int, status: int) -> None:
-    assert verdict(rows, returncode) == status
+    assert verdict(rows, returncode, ()) == status
+
+
+def test_something_of_each_group_has_to_be_tried() -> None:
+    rows = [Tried(group=group, what="it", times=1, wrong=0, unanswered=0) for group in GROUPS]
+    assert verdict(rows, 0) == 0
+    assert [verdict(rows[:n] + rows[n + 1 :], 0) for n in range(len(rows))] == [1] * len(GROUPS)
