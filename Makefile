@@ -14,6 +14,8 @@ AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs,curl,b
 export AUTHZ_REQUIRE
 # And make verify-deploy, which is run by root: the real systemd is started, files get owners.
 DEPLOY_REQUIRE := go,helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,otlp-collector,prometheus-operator,systemd-analyze,systemd-sysusers,systemd,root,logrotate,shellcheck
+# And make attack.
+ATTACK_REQUIRE := h2spec
 HELM := v4.3.1
 # Istio tags no version of its Go module.
 ISTIOCTL := v0.0.0-20260827124520-eed52ebb66ad
@@ -104,8 +106,8 @@ soak: setup ## 30 minutes at half load while everything is changed over the API:
 	$(BIN)/python benchmarks/soak.py --check
 fuzz: setup ## targets guided by coverage, and the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 1200)
 	$(BIN)/python -m tests.fuzz.run
-attack: setup .venv-xds/.installed .system-packages ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered
-	$(BIN)/python -m tests.attack.run
+attack: setup .venv-xds/.installed .system-packages .tools/.h2spec@$(H2SPEC) ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered
+	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(ATTACK_REQUIRE) $(BIN)/python -m tests.attack.run
 
 ##@ Housekeeping
 wheel: .venv-package/.installed ## wheel, source archive and checksums into dist/, the same bytes for everybody who builds this commit

@@ -27,7 +27,7 @@ ELSEWHERE: Final = {"tests/factories/accepted.py", "tests/deploy/test_image.py:g
 
 
 def lists() -> dict[str, set[str]]:
-    """Both lists of the Makefile."""
+    """The lists of the Makefile."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = re.findall(r"^(\w+_REQUIRE) [?:]= (\S+)$", text, re.MULTILINE)
     return {name: set(names.split(",")) for name, names in found}
@@ -55,13 +55,16 @@ def asked() -> Iterator[str]:
 def test_everything_that_may_be_absent_is_insisted_on() -> None:
     required = lists()
 
-    assert set(required) == {"AUTHZ_REQUIRE", "DEPLOY_REQUIRE"}
-    assert not required["AUTHZ_REQUIRE"] & required["DEPLOY_REQUIRE"]
-    assert set(asked()) == required["AUTHZ_REQUIRE"] | required["DEPLOY_REQUIRE"]
+    assert set(required) == {"AUTHZ_REQUIRE", "DEPLOY_REQUIRE", "ATTACK_REQUIRE"}
+    once = [name for names in required.values() for name in names]
+    assert len(once) == len(set(once))
+    assert set(asked()) == set(once)
 
 
 def test_verify_deploy_is_given_both() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
 
     (command,) = re.findall(r"^\t(.*-m tests\.deploy\.run)$", text, re.MULTILINE)
+    (attack,) = re.findall(r"^\t(.*-m tests\.attack\.run)$", text, re.MULTILINE)
+    assert attack.startswith("AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(ATTACK_REQUIRE) ")
     assert command.startswith("AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(DEPLOY_REQUIRE) ")
