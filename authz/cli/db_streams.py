@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -91,12 +91,15 @@ def _failed(what: str, error: OSError, hint: str) -> StoreUnavailableError:
 def _private(directory: Path) -> Iterator[Path]:
     """A directory that only this user can read, for a moment."""
     writable = directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
-    with (
-        _ended_in_order(),
-        tempfile.TemporaryDirectory(
-            prefix=".stream-", dir=directory if writable else None
-        ) as private,
-    ):
+    with _ended_in_order(), ExitStack() as stack:
+        # A signal waits until somebody removes what is made here, or nobody would.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            private = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=".stream-", dir=directory if writable else None)
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield Path(private)
 
 

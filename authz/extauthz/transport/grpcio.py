@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 # with an error of its own, to bound the memory one message can take.
 _HARD_LIMIT: Final = 2 * MAX_CHECK_BYTES
 # Calls at once on one connection, as with native. A caller that does not know the limit yet has
-# what is beyond refused with an error, so it is more than the shipped Envoy has on its way. Without a limit, one connection that begins and resets calls by the
-# thousand has calls of others ended (ADR-0042).
+# what is beyond refused with an error, so it is more than the shipped Envoy has on its way. Without
+# a limit, one connection that begins and resets calls by the thousand has calls of others ended
+# (ADR-0042).
 _MOST_STREAMS: Final = 1024
 # Calls that arrived and that Python has not taken yet, on all connections. By default grpc ends
 # some from 1,000 on, and all from 3,000 on, whosever they are (`pending_backlog_protector_` in

@@ -165,6 +165,51 @@ def test_what_would_come_too_late_is_shed_at_once_and_health_goes_first(
     assert order.index(b"health") < middle
 
 
+class Queued:
+    """A front in whose queue everything is already: in which order it is answered is ours alone."""
+
+    bound_port = 1
+
+    def __init__(self, events: list[Any]) -> None:
+        self.waiting = events
+        self.answers: list[tuple[int, bytes]] = []
+
+    def start(self) -> None:
+        """Nothing listens."""
+
+    def close(self) -> None:
+        """Nothing listens."""
+
+    def recv_batch_details(self, most: int, timeout_ms: int) -> list[Any] | None:
+        batch, self.waiting = self.waiting[:most], self.waiting[most:]
+        return batch or ([] if timeout_ms == 0 else None)
+
+    def respond(self, call_id: int, payload: bytes) -> bool:
+        self.answers.append((call_id, payload))
+        return True
+
+
+def test_of_what_waits_all_that_is_shed_is_told_first_then_health_then_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    details = ((), "", 1.0)
+    events = [(0, n, 0, b"%d" % n, None, details) for n in range(200)]
+    events.insert(150, (0, 999, 1, b"", None, details))
+    front = Queued(events)
+    monkeypatch.setattr(native, "NativeGrpcFront", lambda *_, **__: front)
+    # Half of a second is enough for fifty times ten milliseconds, and the one that is due then.
+    monkeypatch.setattr(native, "Backlog", lambda: Backlog(0.01))
+    with opened("native", Service()):
+        """It is stopped when the queue is empty."""
+    called = [call_id for call_id, _ in front.answers]
+    kept = len(called) - called.index(999) - 1
+
+    assert called == [*range(kept, 200), 999, *range(kept)]
+    assert 50 <= kept <= 52
+    shed = front.answers[: 200 - kept]
+    assert [payload for _, payload in shed] == [b"shed %d" % call_id for call_id, _ in shed]
+
+
 def test_an_answer_to_what_is_shed_that_cannot_be_made_is_a_denial(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
