@@ -34,6 +34,7 @@ NOT_LINKED: Final[Mapping[str, str]] = {
     "/sign-in/oidc/callback": "the provider leads to it",
     "/zones/{zone_id}/authorities/{authority_id}/delete": "it is in use",
     "/zones/{zone_id}/authorities/{authority_id}/retire": "it was never rotated",
+    "/zones/{zone_id}/authorities/{authority_id}/retire-root": "its root was never rotated",
     "/zones/{zone_id}/expression": "to try expressions: no menu names it",
     "/zones/{zone_id}/rules/versions/compare": "a form leads to it",
     "/rules/versions/compare": "a form leads to it",
