@@ -167,11 +167,25 @@ def most_checks(settings: Settings) -> int:
 
     What is beyond is denied by Envoy at once, where it would wait in vain otherwise (ADR-0038).
     """
+    return MOST_CHECKS_GRPCIO * settings.grpc.workers if _by_grpcio(settings) else MOST_CHECKS
+
+
+def answered_within(settings: Settings, seconds: float, endpoints: int) -> int:
+    """How many checks are answered in that time by the workers behind so many endpoints.
+
+    Each worker has a core of its own, and is as fast as those that were measured.
+    """
     grpc = settings.grpc
-    by_grpcio = grpc.transport == "grpcio" or (
-        grpc.transport == "auto" and (grpc.tls or not parse_address(grpc.listen).is_local)
-    )
-    return MOST_CHECKS_GRPCIO * grpc.workers if by_grpcio else MOST_CHECKS
+    workers = endpoints * (1 if grpc.port_per_worker else grpc.workers)
+    a_tenth = MOST_CHECKS_GRPCIO if _by_grpcio(settings) else MOST_CHECKS
+    return round(a_tenth * workers * seconds * 10)
+
+
+def _by_grpcio(settings: Settings) -> bool:
+    grpc = settings.grpc
+    if grpc.transport == "auto":
+        return grpc.tls is not None or not parse_address(grpc.listen).is_local
+    return grpc.transport == "grpcio"
 
 
 def asked_at(named: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:

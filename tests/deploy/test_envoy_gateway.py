@@ -44,6 +44,14 @@ spec:
   hostnames: [shop.localhost]
   rules: [{backendRefs: [{name: shop, port: 8080}]}]
 """
+OF_THE_ROUTES = """\
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: limit, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mtls}]
+  circuitBreaker: {maxParallelRequests: 777}
+"""
 #: A policy that somebody adds to a route for something else.
 CORS = """\
 apiVersion: gateway.envoyproxy.io/v1alpha1
@@ -126,6 +134,22 @@ def test_it_would_notice_a_mistake(
         changed(tmp_path, (before, after))
 
     assert complaint in error.value.stderr
+
+
+def test_without_a_circuit_breaker_of_the_policy_it_is_that_of_envoy(tmp_path: Path) -> None:
+    """1,024, which is not written; a BackendTrafficPolicy is about the routes' own backends."""
+    limit = "circuitBreaker: {maxParallelRequests: 1000, maxPendingRequests: 1000}"
+
+    made = changed(tmp_path, (limit, ""), added=OF_THE_ROUTES)
+
+    limits = {
+        one["name"]: one["circuitBreakers"]["thresholds"][0].get("maxRequests")
+        for one in made["clusters"]
+    }
+    assert limits == {
+        "httproute/default/app/rule/0": 777,
+        "securitypolicy/default/authz/extauth/0": None,
+    }
 
 
 def test_http_3_is_not_served_where_clients_are_validated(tmp_path: Path) -> None:

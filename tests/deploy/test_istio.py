@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from authz.cli.doctor.envoy_limit import NO_LIMIT
 from tests.docs.dry_run import calls_of
 from tests.factories.accepted import ROOT, accepted, followed, tool
 from tests.factories.page_blocks import texts_of
@@ -125,7 +126,7 @@ def test_istioctl_takes_what_the_guide_has_one_apply() -> None:
         ]
 
     objects = [file for file in files("kubectl", "--filename") if file in OBJECTS]
-    assert len(objects) == 3
+    assert len(objects) == 4
     assert sorted(files("helm", "--values")) == sorted(VALUES)
     for file in objects:
         status, text = istioctl("validate", "-f", file)
@@ -170,6 +171,24 @@ def test_istio_would_notice_a_mistake_in_values(file: Path, tmp_path: Path) -> N
 
     assert run.returncode == 1
     assert "unknown field" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["istio/gateway", "istio/workload"])
+def test_without_a_destination_rule_there_is_no_limit(name: str, tmp_path: Path) -> None:
+    """What the guide says, and doctor finds."""
+    form = form_named(name)
+    rule = form.arguments.index("deploy/istio/limit-checks.yaml")
+    without = (*form.arguments[: rule - 1], *form.arguments[rule + 1 :])
+    changed = Form(name="changed", program=ISTIO, arguments=without, secrets=form.secrets)
+
+    (cluster,) = [
+        one
+        for one in translate(changed, tool(ISTIO), tmp_path)["clusters"]
+        if one["name"] == "outbound|50051||authz.authz.svc.cluster.local"
+    ]
+
+    (threshold,) = cluster["circuitBreakers"]["thresholds"]
+    assert threshold["maxRequests"] == NO_LIMIT
 
 
 def test_a_sidecar_does_not_reach_a_service_without_a_virtual_address(tmp_path: Path) -> None:

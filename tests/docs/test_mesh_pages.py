@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the guides for Istio and Envoy Gateway have one type: charts and images are named exactly.
+"""What the guides for Istio and Envoy Gateway have one type: charts and images are named exactly,
+and the limit of checks under way is that of the pods they start.
 
 That a page's commands can be read at all is test_blocks.py.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -13,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from authz.envoy.options import most_checks
+from authz.settings import Settings
 from tests.docs.dry_run import calls_of
 from tests.factories.page_blocks import ROOT, all_blocks, texts_of
 from tests.factories.pages import DOCS
+from tests.factories.translations import FORMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +69,35 @@ def test_the_image_is_named_before_anything_is_applied(guide: Path, tmp_path: Pa
     assert image(copy).startswith("registry.example.com/envoy-mtls-authz:")
 
 
+def test_as_many_checks_may_be_under_way_as_the_pods_answer() -> None:
+    """In a tenth of a second (ADR-0038); behind each gateway, however its control plane says it."""
+    (configured,) = [one for one in shipped(MANIFEST, "ConfigMap") if "authz.yaml" in one["data"]]
+    settings = Settings.model_validate(yaml.safe_load(configured["data"]["authz.yaml"]))
+    (pods,) = shipped(MANIFEST, "Deployment")
+    most = most_checks(settings) * pods["spec"]["replicas"]
+
+    (rule,) = shipped("deploy/istio/limit-checks.yaml", "DestinationRule")
+    limits = rule["spec"]["trafficPolicy"]["connectionPool"]["http"]
+    assert limits == {"http2MaxRequests": most, "http1MaxPendingRequests": most}
+    (policy,) = shipped("deploy/envoy-gateway/policies.yaml", "SecurityPolicy")
+    limits = policy["spec"]["extAuth"]["grpc"]["backendSettings"]["circuitBreaker"]
+    assert limits == {"maxParallelRequests": most, "maxPendingRequests": most}
+    for form in FORMS:
+        made = json.loads(form.file.read_text(encoding="utf-8"))
+        (cluster,) = [
+            one for one in made["clusters"] if "50051" in one["name"] or "extauth" in one["name"]
+        ]
+        (threshold,) = cluster["circuitBreakers"]["thresholds"]
+        assert threshold["maxRequests"] == threshold["maxPendingRequests"] == most, form.name
+
+
+def shipped(name: str, kind: str) -> list[dict[str, Any]]:
+    documents = yaml.safe_load_all((ROOT / name).read_text(encoding="utf-8"))
+    return [one for one in documents if one["kind"] == kind]
+
+
 def image(manifest: Path) -> str:
-    documents: list[Any] = list(yaml.safe_load_all(manifest.read_text(encoding="utf-8")))
-    (pods,) = [one for one in documents if one["kind"] == "Deployment"]
+    (pods,) = shipped(str(manifest), "Deployment")
     (container,) = pods["spec"]["template"]["spec"]["containers"]
     name: str = container["image"]
     return name

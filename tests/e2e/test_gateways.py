@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from authz.cli.doctor import envoy_dump, envoy_limit
+from authz.cli.fetch import get
 from authz.demo.credentials import make_credentials
 from authz.demo.processes import Children
 from authz.demo.scenario import ROWS
+from authz.settings import Settings
 from tests.e2e.gateways import start_gateway, until_asked
 from tests.e2e.harness import Stack, eventually, http_client, send
 from tests.factories.listener_cases import Case, add_large_clients, judge
@@ -128,6 +131,28 @@ def test_both_hosts_on_one_connection(gateway: Stack, version: str) -> None:
         ]
 
     assert statuses == [200, 403, 200]
+
+
+# --- how many checks may be under way -------------------------------------------------------------
+
+
+def test_doctor_finds_nothing_wrong_with_the_limit(gateway: Stack) -> None:
+    """Of a cluster as this Envoy shows it; without the limit it has something to say."""
+    admin = gateway.envoy.admin_address
+    dump = get(admin, "/config_dump").json()
+    chain = next(envoy_dump.chains(dump))
+    cluster = envoy_dump.clusters(dump)[chain.cluster]
+    there = envoy_limit.endpoints_of(get(admin, "/clusters?format=json").json())
+    assert there[chain.cluster] == 1
+    # As deploy/kubernetes/authz.yaml has it.
+    settings = Settings.model_validate({"grpc": {"listen": "0.0.0.0:50051"}})
+
+    def said() -> list[str]:
+        return [one.id for one in envoy_limit.look(chain, cluster, settings, 1, "here")]
+
+    assert said() == []
+    cluster["circuit_breakers"]["thresholds"][0]["max_requests"] = envoy_limit.NO_LIMIT
+    assert said() == ["many-checks-at-once"]
 
 
 # --- what a client claims ------------------------------------------------------------------------

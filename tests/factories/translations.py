@@ -40,6 +40,7 @@ _GATEWAY = (
     *("--kube", f"{_ISTIO_INPUTS}/cluster.yaml"),
     *("--kube", f"{_ISTIO_INPUTS}/service.yaml"),
     *("--config", "deploy/istio/authorization.yaml"),
+    *("--config", "deploy/istio/limit-checks.yaml"),
     *("--type", "router", "--name", "istio-ingress", "--namespace", "istio-ingress"),
     *("--ip", "10.0.0.5", "--label", "istio=ingress"),
 )
@@ -50,6 +51,7 @@ _SIDECAR = (
     *("--kube", f"{_ISTIO_INPUTS}/cluster.yaml"),
     *("--kube", f"{_ISTIO_INPUTS}/service-workload.yaml"),
     *("--config", f"{_ISTIO_INPUTS}/sidecar.yaml"),
+    *("--config", "deploy/istio/limit-checks.yaml"),
     *("--type", "sidecar", "--name", "app", "--namespace", "default"),
     *("--ip", "10.0.0.20", "--label", "app=app"),
 )

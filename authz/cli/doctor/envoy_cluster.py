@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be wrong with the cluster that an ext_authz filter asks, and with how it asks it again.
 
-Facts: Envoy 1.40. docs/how-to/several-workers.md has the cluster for each form.
+How much may be under way to it is `envoy_limit`. Facts: Envoy 1.40. docs/how-to/several-workers.md
+has the cluster for each form.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authz.cli.doctor.envoy_dump import at, items
 from authz.cli.doctor.envoy_filter import LONG_TIMEOUT_SECONDS, seconds_of
 from authz.cli.doctor.findings import Finding
-from authz.envoy.options import most_checks, reachable
+from authz.envoy.options import reachable
 from authz.settings import parse_address
 from authz.settings.addresses import ListenAddress
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from authz.cli.doctor.envoy_dump import Chain, Json
     from authz.settings import Settings
-
-#: Envoy's default for requests at once to a cluster.
-DEFAULT_REQUESTS: Final = 1024
 
 _HTTP2: Final = "http2_protocol_options"
 
@@ -90,15 +88,6 @@ def look(
             what="Envoy speaks HTTP/1.1 to it, and gRPC is HTTP/2: every check fails",
             do="set explicit_http_config: {http2_protocol_options: {}} in its "
             "typed_extension_protocol_options",
-        )
-    most, wanted = _most_requests(cluster), most_checks(settings)
-    if most <= min(DEFAULT_REQUESTS, wanted - 1):
-        yield Finding(
-            id="few-checks-at-once",
-            where=where,
-            what=f"beyond {most} checks at once, requests are denied without being asked about",
-            do=f"set circuit_breakers.thresholds: [{{max_requests: {wanted}, "
-            f"max_pending_requests: {wanted}, max_retries: 1000}}]",
         )
     yield from _endpoints(cluster, where, workers)
 
@@ -186,14 +175,3 @@ def _speaks_http2(cluster: Json) -> bool:
             if isinstance(options, dict) and _HTTP2 in options:
                 return True
     return False
-
-
-def _most_requests(cluster: Json) -> int:
-    thresholds = items(at(cluster, "circuit_breakers", "thresholds"))
-    default = [one for one in thresholds if one.get("priority", "DEFAULT") == "DEFAULT"]
-    limits = [
-        one.get(name, DEFAULT_REQUESTS)
-        for one in default
-        for name in ("max_requests", "max_pending_requests")
-    ]
-    return min((one for one in limits if isinstance(one, int)), default=DEFAULT_REQUESTS)

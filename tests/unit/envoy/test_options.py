@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from authz.envoy.options import EnvoyOptions, Forwarding, asked_at, authz_cluster, forwarding_of
+from authz.envoy.options import (
+    EnvoyOptions,
+    Forwarding,
+    answered_within,
+    asked_at,
+    authz_cluster,
+    forwarding_of,
+    most_checks,
+)
 from authz.errors import SettingsError, TransportError
 from authz.settings import Settings
 
@@ -133,3 +141,27 @@ def test_several_addresses_of_workers_that_share_a_port_would_have_no_health_che
         asked_at(two, shared)
     assert asked_at(two[:1], shared) == ("127.0.0.1:50051",)
     assert len(asked_at(two, per_worker)) == 2
+
+
+@pytest.mark.parametrize(
+    ("grpc", "most", "in_a_second"),
+    [
+        ({}, 2000, 20_000),
+        ({"workers": 4}, 2000, 80_000),
+        ({"listen": "unix:/run/a.sock"}, 2000, 20_000),
+        ({"transport": "grpcio"}, 500, 5_000),
+        ({"transport": "grpcio", "workers": 4}, 2000, 20_000),
+        ({"transport": "grpcio", "workers": 4, "port_per_worker": True}, 2000, 5_000),
+        # `auto` uses grpcio beyond this machine, and with TLS.
+        ({"listen": "0.0.0.0:50051"}, 500, 5_000),
+        ({"tls": {"certificate": "a", "key": "b"}}, 500, 5_000),
+        ({"listen": "0.0.0.0:50051", "transport": "native"}, 2000, 20_000),
+    ],
+)
+def test_how_much_is_answered_in_time(grpc: dict[str, Any], most: int, in_a_second: int) -> None:
+    """`most` is of all workers of a node, the other of those behind one endpoint."""
+    of = settings(grpc=grpc, sds={"listen": "off"})
+
+    assert most_checks(of) == most
+    assert answered_within(of, 1, 1) == in_a_second
+    assert answered_within(of, 0.25, 2) == in_a_second // 2

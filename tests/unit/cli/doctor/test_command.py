@@ -54,6 +54,7 @@ def pages(configuration: dict[str, Any]) -> dict[str, bytes]:
     return {
         "/config_dump": json.dumps(envoy.dump(configuration)).encode(),
         "/certs": b'{"certificates": []}',
+        "/clusters?format=json": b'{"cluster_statuses": []}',
         "/stats?format=json": json.dumps(stats).encode(),
     }
 

@@ -12,13 +12,16 @@ from authz.cli.doctor import (
     envoy_cluster,
     envoy_dump,
     envoy_filter,
+    envoy_limit,
     envoy_listener,
 )
 from authz.settings import Settings
 from tests.unit.cli.doctor import envoy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from authz.cli.doctor.findings import Finding
 
 PEER: dict[str, Any] = {}
 XFCC: dict[str, Any] = {"certificate_source": "xfcc"}
@@ -41,8 +44,16 @@ def findings(configuration: dict[str, Any], values: dict[str, Any], **how: bool)
             *envoy_listener.look(chain, settings),
             *envoy_around.look(chain, dump),
             *envoy_cluster.look(chain, clusters, settings, ["127.0.0.1:50051"]),
+            *_limits(chain, clusters, settings),
         )
     ]
+
+
+def _limits(
+    chain: envoy_dump.Chain, clusters: dict[str, Any], settings: Settings
+) -> Iterator[Finding]:
+    if chain.cluster in clusters:
+        yield from envoy_limit.look(chain, clusters[chain.cluster], settings, 1, "")
 
 
 @pytest.mark.parametrize("values", [PEER, XFCC, BEHIND], ids=["peer", "xfcc", "behind-proxy"])
@@ -247,8 +258,10 @@ def test_each_mistake_with_xfcc_has_its_finding(
 
 def test_plaintext_to_a_port_with_tls_is_found() -> None:
     values = {"grpc": {"tls": {"certificate": "a", "key": "b"}}}
+    configuration = envoy.config(**values)
+    del envoy.authz_cluster(configuration)["transport_socket"]
 
-    assert findings(envoy.config(), values) == ["cluster-without-tls"]
+    assert findings(configuration, values) == ["cluster-without-tls"]
 
 
 @pytest.mark.parametrize(

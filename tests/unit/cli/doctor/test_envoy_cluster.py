@@ -96,14 +96,6 @@ def test_http2_can_be_said_in_either_way() -> None:
     assert ids(configuration) == []
 
 
-def test_a_limit_of_another_priority_does_not_count() -> None:
-    configuration = envoy.config()
-    thresholds = envoy.authz_cluster(configuration)["circuit_breakers"]["thresholds"]
-    thresholds.append({"priority": "HIGH", "max_requests": 3})
-
-    assert ids(configuration) == []
-
-
 def test_only_addresses_with_a_port_can_be_reached() -> None:
     given = ["127.0.0.1:0", "0.0.0.0:50051", "127.0.0.1:50051", "unix:/run/a.sock"]
 
