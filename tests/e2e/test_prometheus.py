@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real Prometheus scrapes the demo with the shipped rules, and answers every dashboard.
 
-Two services: the demo's, behind the real Envoy with store, SDS, management API and publication, to
-which the demo's rows and story are sent; and one that answers by a policy file alone and fetches a
-CRL. Between them they have every metric that a rule or a panel asks for.
+Three services: the demo's, behind the real Envoy with store, SDS, management API and publication,
+to which the demo's rows and story are sent; one that answers by a policy file alone and fetches a
+CRL; and one on PostgreSQL. Between them they have every metric that a rule or a panel asks for.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from authz.demo.story import Story
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
 from tests.factories.http_server import response, serving
+from tests.factories.postgres import running_server
 from tests.factories.prometheus import Prometheus, require_prometheus
 from tests.factories.promql import (
     DASHBOARDS,
@@ -55,16 +56,18 @@ if TYPE_CHECKING:
     from authz.demo.upstream import Upstream
     from tests.factories.http_server import Server
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
+pytestmark = [pytest.mark.prometheus, pytest.mark.postgres, pytest.mark.deploy]
 
 #: Labels that a record or a rule makes, that Prometheus has of itself, or that a target has.
 OWN = {"alertname", "alertstate", "known_by", "job", "instance", "le", "pod"}
 
 
 class Watched:
-    """The two services, and Prometheus."""
+    """The three services, and Prometheus."""
 
-    def __init__(self, home: Path, children: Children, upstream: Upstream, crls: Server) -> None:
+    def __init__(
+        self, home: Path, children: Children, upstream: Upstream, crls: Server, database: str
+    ) -> None:
         credentials = make_credentials(home, at=time.time())
         (home / "policy.yaml").write_text(policy_yaml(credentials), encoding="utf-8")
         (home / "issuing.crl").write_bytes(credentials.issuing.crl().der)
@@ -93,10 +96,11 @@ class Watched:
             {"policy": "plain.yaml", "fetch": {"allowed_hosts": ["127.0.0.1"]}},
             name="plain-authz",
         )
+        shared = {"database": database, "publication": {"listen": "127.0.0.1:0"}}
+        self.shared = start_authz(children, home, shared, name="shared-authz")
         (home / "prometheus").mkdir()
-        self.prometheus = Prometheus(
-            children, home / "prometheus", [authz.metrics_address, self.plain.metrics_address]
-        )
+        self.addresses = sorted(one.metrics_address for one in (authz, self.plain, self.shared))
+        self.prometheus = Prometheus(children, home / "prometheus", self.addresses)
 
     def traffic(self, ended: threading.Event) -> None:
         """Every row of the demo again and again, a question that is none to the OCSP responder, and
@@ -123,8 +127,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Ite
     def published(_: object) -> bytes:
         return response((home / "issuing.crl").read_bytes())
 
-    with serving(published) as crls, Children() as children:
-        watched = Watched(home, children, upstream, crls)
+    with (
+        serving(published) as crls,
+        running_server("-c fsync=off") as server,
+        Children() as children,
+    ):
+        watched = Watched(home, children, upstream, crls, server.address(server.new_database()))
         Story(watched.demo).tell()
         thread = threading.Thread(target=watched.traffic, args=(ended,))
         thread.start()
@@ -208,9 +216,7 @@ def test_every_variable_has_values(watched: Watched) -> None:
     found = {label: watched.prometheus.values(label, series) for series, label in variables}
 
     assert found["job"] == ["authz"]
-    assert sorted(found["instance"]) == sorted(
-        [watched.demo.authz.metrics_address, watched.plain.metrics_address]
-    )
+    assert sorted(found["instance"]) == watched.addresses
     assert {"api", "pinned", "admin", "partner"} <= set(found["site"])
 
 

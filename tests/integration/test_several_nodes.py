@@ -4,9 +4,11 @@ is killed, stopped, or cut off from the database."""
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -16,6 +18,7 @@ from authz.store.engine import open_store
 from authz.store.shared_fetches import key_of
 from benchmarks.nodes import LIMIT_SECONDS, measure
 from tests.factories.http_server import serving
+from tests.factories.pages import DOCS
 from tests.integration.harness import Client, eventually
 from tests.integration.members import Member
 from tests.integration.test_fetching import OK, REVOKED, RULES, UNVERIFIED, Issuer
@@ -156,6 +159,33 @@ def test_an_answer_about_a_certificate_that_one_node_saw_is_asked_for_by_the_oth
     pair.becomes(first, alice, OK)
     assert first.leads()
     assert len(issuer.asked("/ocsp")) == 1
+
+
+def test_that_nobody_can_lead_is_told_and_mended_as_the_page_says(
+    tmp_path: Path, on_postgresql: str
+) -> None:
+    """Who led is gone, and the database's clock was put back by an hour."""
+    page = (DOCS / "how-to" / "alerts.md").read_text(encoding="utf-8")
+    (mended,) = re.findall(r"`(UPDATE leases [^`]+)`", page)
+    member = Member(tmp_path / "node", on_postgresql)
+
+    def vacant() -> float:
+        return member.metric("authz_lease_vacant_seconds", role="fetch")
+
+    try:
+        member.until_serving()
+        eventually(member.leads, "it leads")
+        assert vacant() == 0
+        with psycopg.connect(on_postgresql, autocommit=True) as connection:
+            connection.execute("UPDATE leases SET holder = 'gone', expires_at = expires_at + 3600")
+            eventually(lambda: vacant() > 0, "it says that nobody does")
+            assert not member.leads()
+            assert member.metric("authz_store_up") == 1
+            connection.execute(mended.encode())
+        eventually(member.leads, "it leads again")
+        assert vacant() == 0
+    finally:
+        member.destroy()
 
 
 def test_what_somebody_wrote_into_the_database_is_verified(

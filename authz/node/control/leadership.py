@@ -34,6 +34,8 @@ SIGN: Final = "sign"
 
 #: How long a lease lasts without being renewed.
 LEASE_SECONDS: Final = 4.0
+#: More than this is left of none that is renewed: the database's clock was put back since.
+MOST_LEFT_SECONDS: Final = 2 * LEASE_SECONDS
 #: How often the leader renews it.
 RENEW_SECONDS: Final = 1.0
 #: How often others look, at least and at most: not all at the same moment.
@@ -86,6 +88,8 @@ class Leadership:
         self._rests: dict[str, float] = {}
         self._terms: dict[str, int] = {}
         self._taken: dict[str, float] = {}
+        # Until when somebody does it, by this node's monotonic clock, as it saw last.
+        self._known_until = dict.fromkeys(roles, monotonic())
         self._woken = threading.Event()
         self._stopped = threading.Event()
 
@@ -150,7 +154,11 @@ class Leadership:
         """Its metrics."""
         with self._lock:
             terms, taken = dict(self._terms), dict(self._taken)
+            known, now = dict(self._known_until), self._monotonic()
         return {
+            "authz_lease_vacant_seconds": [
+                ((one,), max(0.0, now - until)) for one, until in known.items()
+            ],
             "authz_lease_held": [((one,), float(self.leads(one))) for one in self._roles],
             "authz_lease_term": [((one,), float(term)) for one, term in terms.items()],
             "authz_lease_taken_timestamp_seconds": [((one,), at) for one, at in taken.items()],
@@ -187,12 +195,18 @@ class Leadership:
             term = self.term(role)
             if term is not None:
                 self._renew(store, role, term)
+        began = self._monotonic()
         with store.read() as session:
             leases = {role: session.leases.get(role) for role in self._roles}
         known = {role: lease for role, lease in leases.items() if lease is not None}
         with self._lock:
             self._terms |= {role: lease.term for role, lease in known.items()}
             self._taken |= {role: lease.taken_at for role, lease in known.items()}
+            self._known_until |= {
+                role: began + lease.left
+                for role, lease in known.items()
+                if 0 < lease.left <= MOST_LEFT_SECONDS
+            }
         for role, lease in leases.items():
             if lease is None or lease.left <= 0:
                 self._take(store, role)
@@ -229,6 +243,7 @@ class Leadership:
         with self._lock:
             self._held[role] = _Held(term=term, until=began + LEASE_SECONDS)
             self._terms[role], self._taken[role] = term, self._clock()
+            self._known_until[role] = began + LEASE_SECONDS
         get_logger().info("this node leads", role=role, term=term)
         self._changed()
 

@@ -131,6 +131,12 @@ CONTROL_METRICS: Final = (
         "When the node that does it took over, by the database's clock.",
     ),
     ControlMetric(
+        "authz_lease_vacant_seconds",
+        "gauge",
+        ("role",),
+        "How long nobody has done it, as far as this node knows; 0 while somebody does.",
+    ),
+    ControlMetric(
         "authz_lease_refused_total",
         "counter",
         (),

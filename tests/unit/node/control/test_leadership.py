@@ -37,6 +37,16 @@ class Broken:
     note = read
 
 
+class ReadOnly:
+    """A database that nothing can be written to."""
+
+    def __init__(self, store: Store) -> None:
+        self.read = store.read
+
+    def note(self) -> Any:
+        raise StoreUnavailableError("read only")
+
+
 class _Pair:
     """Two nodes on one store; `now` is what their own clocks show."""
 
@@ -124,6 +134,62 @@ def test_another_takes_over_and_a_stopped_leader_writes_nothing(pair: _Pair) -> 
     pair.one.step()
     assert pair.one.samples()["authz_lease_held"] == [((FETCH,), 0.0), ((SIGN,), 1.0)]
     assert dict(pair.one.samples()["authz_lease_term"]) == {(FETCH,): 2.0, (SIGN,): 1.0}
+
+
+def vacant(node: Leadership, role: str = FETCH) -> float:
+    return dict(node.samples()["authz_lease_vacant_seconds"])[(role,)]
+
+
+def test_how_long_nobody_leads(pair: _Pair) -> None:
+    """Each node tells it, by its own clock; whoever reads compares."""
+    pair.now += 7
+    assert vacant(pair.one) == vacant(pair.one, SIGN) == 7
+    pair.one.step()
+    pair.other.step()
+    for _ in range(3):
+        assert vacant(pair.one) == vacant(pair.other) == 0
+        pair.now += LEASE_SECONDS / 2
+        pair.one.step()
+        pair.other.step()
+
+    # One of them does not reach the database any more, and so knows nothing.
+    pair.other.use(Broken())  # type: ignore[arg-type]  # what it asks of a store
+    pair.now += 9
+    pair.other.step()
+    pair.one.step()
+    assert vacant(pair.one) == 0
+    assert vacant(pair.other) == pytest.approx(5, abs=0.5)
+
+
+def test_that_nobody_can_write_is_told(pair: _Pair) -> None:
+    """A database that can only be read, as a standby."""
+    pair.one.step()
+    pair.expire()
+    reading = ReadOnly(pair.store)
+    for node in (pair.one, pair.other):
+        node.use(reading)  # type: ignore[arg-type]  # what it asks of a store
+    pair.now += 99
+
+    for _ in range(2):
+        pair.one.step()
+        pair.other.step()
+
+    assert vacant(pair.one) == pytest.approx(95, abs=0.5)
+    assert vacant(pair.other) == 99
+    # The other lease has not expired by the database's clock: it is not known to be vacant.
+    assert vacant(pair.other, SIGN) == 0
+
+
+def test_a_lease_that_ends_in_an_hour_is_nobody_s(pair: _Pair) -> None:
+    """The database's clock was put back by one, and who held it is gone: nobody renews it."""
+    pair.other.step()
+    with pair.store.note() as session:
+        session.leases.renew(FETCH, pair.other.holder, 1, 3600.0)
+    pair.now += 60
+
+    pair.one.step()
+
+    assert vacant(pair.one) == 60
 
 
 def test_a_renewal_that_comes_too_late_is_none(pair: _Pair) -> None:
