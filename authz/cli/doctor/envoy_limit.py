@@ -50,20 +50,20 @@ def look(
     there = max(endpoints, 1)
     grpc = settings.grpc
     nodes = -(-there // grpc.workers) if grpc.port_per_worker else there
+    waits = _waits(chain)
+    # The transport's own measure: what comes after half of the time comes too late for most.
+    in_time = answered_within(settings, waits / 2, there)
     one_node = most_checks(settings)
-    wanted = one_node * nodes
+    wanted = min(one_node * nodes, in_time)
     most = _limit(cluster, "max_requests")
     fewest = min(most, _limit(cluster, "max_pending_requests"))
-    if fewest <= min(DEFAULT_REQUESTS, one_node - 1):
+    if fewest <= DEFAULT_REQUESTS and fewest < min(one_node, in_time):
         yield Finding(
             id="few-checks-at-once",
             where=where,
             what=f"beyond {fewest} checks at once, requests are denied without being asked about",
             do=_remedy(chain.cluster, wanted),
         )
-    waits = _waits(chain)
-    # The transport's own measure: what comes after half of the time comes too late for most.
-    in_time = answered_within(settings, waits / 2, there)
     if most > in_time:
         limit = "any number of" if most >= NO_LIMIT else f"{most:,}"
         yield Finding(

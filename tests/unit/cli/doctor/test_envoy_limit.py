@@ -97,6 +97,15 @@ def test_the_time_that_envoy_waits_counts() -> None:
         assert ids(2501, timeout=long, **GRPCIO) == ["many-checks-at-once"]
 
 
+def test_what_is_advised_is_answered_in_time() -> None:
+    """Where Envoy waits for less than twice a tenth of a second, that is less than usual."""
+    (one,) = found(500, timeout="0.1s", **GRPCIO)
+    assert one.id == "many-checks-at-once"
+    assert "max_requests: 250," in one.do
+    assert ids(250, timeout="0.1s", **GRPCIO) == []
+    assert ids(249, timeout="0.1s", **GRPCIO) == ["few-checks-at-once"]
+
+
 def test_without_a_circuit_breaker_it_is_1024() -> None:
     assert ids(None) == ["few-checks-at-once"]
     assert ids(None, **GRPCIO) == []
