@@ -9,6 +9,7 @@ is made by hand in them, so edit authz/envoy/config.py and listener.py instead.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from authz.envoy.config import render_envoy_config
@@ -31,6 +32,13 @@ BALANCERS = ("10.0.8.0/24",)
 def files() -> dict[Path, str]:
     """Every committed configuration and what it must be."""
     compose = load_settings(ROOT / "deploy" / "authz.yaml")
+    bundles = EnvoyOptions(upstream="upstream:8000", sds=SdsOptions(address="authz:50052"))
+    strict = replace(
+        bundles,
+        name="strict",
+        listen="0.0.0.0:8444",
+        sds=SdsOptions(address="authz:50052", strict=True),
+    )
     return {
         ROOT / "envoy" / "envoy.yaml": render_envoy_config(Settings()),
         ROOT / "envoy" / "envoy-behind-proxy.yaml": render_envoy_config(
@@ -45,9 +53,8 @@ def files() -> dict[Path, str]:
         ROOT / "deploy" / "envoy.yaml": render_envoy_config(
             compose, EnvoyOptions(upstream="upstream:8000")
         ),
-        ROOT / "deploy" / "envoy-sds.yaml": render_envoy_config(
-            compose, EnvoyOptions(upstream="upstream:8000", sds=SdsOptions(address="authz:50052"))
-        ),
+        ROOT / "deploy" / "envoy-sds.yaml": render_envoy_config(compose, bundles),
+        ROOT / "deploy" / "envoy-strict.yaml": render_envoy_config(compose, bundles, strict),
         ROOT / "deploy" / "envoy-http3.yaml": render_envoy_config(
             compose, EnvoyOptions(upstream="upstream:8000", http3=Http3Options())
         ),

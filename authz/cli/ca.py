@@ -141,7 +141,9 @@ def import_(
 
 @app.command("upload")
 def upload(
-    file: Annotated[Path, typer.Argument(metavar="F", help="CA certificates, PEM.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="F", help="CA certificates, PEM; -: standard input.")
+    ],
     name: OptionalNameOption = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,

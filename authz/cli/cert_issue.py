@@ -73,7 +73,11 @@ def issue(
     ] = None,
     csr: Annotated[
         Optional[Path],  # noqa: UP045 - typer evaluates it
-        typer.Option("--csr", metavar="F", help="A signing request; without, a key is made."),
+        typer.Option(
+            "--csr",
+            metavar="F",
+            help="A signing request; -: standard input; without, a key is made.",
+        ),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045 - typer evaluates it

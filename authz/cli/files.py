@@ -5,33 +5,58 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from authz.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+#: In the place of a file: standard input, which is how one gets into a container.
+_STREAM: Final = Path("-")
 
 _PRIVATE = 0o600
 _PUBLIC = 0o644
 
 
 def read_input(path: Path) -> bytes:
-    """The content of a file that was named.
+    """The content of a file that was named, or for `-` of standard input.
 
     Raises:
         InvalidInputError: it cannot be read.
     """
     from authz.sources.files import UnreadableFileError, read_file
 
+    if path == _STREAM:
+        return _standard_input()
     try:
         return read_file(path)
     except UnreadableFileError as error:
         raise InvalidInputError(
             f"the file {error.reason}", where=str(path), hint="is the path right?"
         ) from None
+
+
+def _standard_input() -> bytes:
+    from authz.sources.files import MAX_FILE_BYTES
+
+    if sys.stdin.isatty():
+        # A private key would be shown while it is pasted, and stay on the screen.
+        raise InvalidInputError(
+            "a file is not read from a terminal", where="-", hint="read it from one: - < F"
+        )
+    # A byte more than may be there: what is longer is not cut.
+    data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidInputError(
+            f"standard input is larger than {MAX_FILE_BYTES} bytes",
+            where="-",
+            hint="is it the right file?",
+        )
+    return data
 
 
 @contextmanager

@@ -212,9 +212,10 @@ def test_a_builder_is_sent_what_the_image_is_made_of_and_nothing_else(tmp_path: 
         ("compose.yaml",),
         ("compose.yaml", "compose.policy-file.yaml"),
         ("compose.yaml", "compose.sds.yaml"),
+        ("compose.yaml", "compose.sds.yaml", "compose.strict.yaml"),
         ("compose.yaml", "compose.http3.yaml"),
     ],
-    ids=["store", "policy file", "SDS", "HTTP/3"],
+    ids=["store", "policy file", "SDS", "strict", "HTTP/3"],
 )
 def test_compose_loads_and_merges_the_files(names: tuple[str, ...], tmp_path: Path) -> None:
     """By compose-go, which Docker Compose loads them with (container_tools/compose-load)."""
@@ -243,9 +244,10 @@ def test_compose_loads_and_merges_the_files(names: tuple[str, ...], tmp_path: Pa
     file = "envoy.yaml" if form in {"", "policy-file"} else f"envoy-{form}.yaml"
     assert at["/etc/envoy/envoy.yaml"] == str(DEPLOY / file)
     published = [(one["target"], one["protocol"]) for one in services["envoy"]["ports"]]
-    assert published == [(8443, "tcp"), *([(8443, "udp")] if form == "http3" else [])]
+    more = {"http3": (8443, "udp"), "strict": (8444, "tcp")}
+    assert published == [(8443, "tcp"), *([more[form]] if form in more else [])]
     assert all(one["host_ip"] == "127.0.0.1" for one in services["envoy"]["ports"])
-    shared = {"bundles"} if form == "sds" else set()
+    shared = {"bundles"} if "compose.sds.yaml" in names else set()
     assert set(services["authz"]["networks"]) & set(services["envoy"]["networks"]) == shared
     assert {"metrics", "admin"} <= set(services["authz"]["networks"])
     assert services["authz"]["build"]["args"] == {"EXTRAS": ""}

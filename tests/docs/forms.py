@@ -90,7 +90,7 @@ def _commands(block: Block, directory: Path) -> None:
 
 def _functions(page: str) -> str:
     """The shell functions that a page makes, for the commands that call them."""
-    commands = commands_on(ROOT / page)
+    commands = commands_on(ROOT / page, languages=("console", "sh"))
     return "".join(f"{one.text}\n" for one in commands if re.match(r"\w+\(\) ", one.text))
 
 

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The topology of deploy/compose.yaml as processes, and a shell for the commands of its README.
+"""The topology of deploy/compose.yaml as processes.
 
-Only what a container engine would provide is replaced: paths, names and ports of the machine, and
-`docker compose exec`, which runs a command beside the process instead of in its container.
+Only what a container engine would provide is replaced: paths, names and ports of the machine. The
+commands of its README are followed by tests.e2e.composed_shell.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 import ssl
 import subprocess
@@ -22,31 +20,41 @@ import httpx
 from authz.demo.processes import Children, free_port
 from authz.demo.stack import ask, start_envoy
 from tests.conftest import absent
-from tests.e2e.harness import wait_for_health
-from tests.factories.accepted import ROOT
+from tests.e2e.harness import eventually, wait_for_health
 from tests.factories.shipped import DEPLOY, documents, make_certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The file of each form that compose.yaml is merged with; "" for none.
+    from authz.demo.processes import Child
+
+#: The files of each form that compose.yaml is merged with, in this order.
 FORMS: Final = {
-    "store": "",
-    "policy file": "compose.policy-file.yaml",
-    "SDS": "compose.sds.yaml",
-    "HTTP/3": "compose.http3.yaml",
+    "store": (),
+    "policy file": ("compose.policy-file.yaml",),
+    "SDS": ("compose.sds.yaml",),
+    "strict": ("compose.sds.yaml", "compose.strict.yaml"),
+    "HTTP/3": ("compose.http3.yaml",),
 }
+
+#: Those whose program and image are the same here; of Grafana there is neither.
+CHECKED: Final = ("authz", "envoy", "upstream", "prometheus")
 
 
 def require_programs() -> None:
     """Skip the test where a program of the topology or of its guide is not there."""
-    for name in ("prometheus", "promtool", "openssl", "curl"):
+    for name in ("prometheus", "promtool", "openssl", "curl", "jq"):
         if shutil.which(name) is None:
             absent("prometheus", f"{name} is not installed; Debian has it: apt-get install {name}")
 
 
 class Topology:
-    """What `docker compose up` would start, in one directory."""
+    """What `docker compose up` would start, in one directory.
+
+    Attributes:
+        envoy: the running one; another one after `up`.
+        form: one of FORMS.
+    """
 
     def __init__(self, home: Path, children: Children, transport: str, form: str = "store") -> None:
         self.home = home
@@ -54,30 +62,35 @@ class Topology:
         self.children = children
         self.form = form
         self.compose: Any = documents(DEPLOY / "compose.yaml")[0]
-        self.other: Any = documents(DEPLOY / FORMS[form])[0] if FORMS[form] else {"services": {}}
         self.metrics = f"127.0.0.1:{free_port()}"
         self.admin = f"127.0.0.1:{free_port()}"
         self.upstream = f"127.0.0.1:{free_port()}"
         self.sds = f"127.0.0.1:{free_port()}"
         self.prometheus = f"127.0.0.1:{free_port()}"
-        make_certificates(home / "certs")
-        (home / "secrets").mkdir()
-        secret = home / "secrets" / "key-passphrase"
+        self._authz: Child | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started."""
+        return self._authz is not None
+
+    def prepare(self) -> None:
+        """What make-certificates.sh and make-secrets.sh make, for the user who runs the test."""
+        make_certificates(self.home / "certs")
+        (self.home / "secrets").mkdir()
+        secret = self.home / "secrets" / "key-passphrase"
         secret.touch(mode=0o600)
         secret.write_text("a passphrase of this test\n", encoding="utf-8")
-        (home / "authz.yaml").write_text(
-            self._localized(self._mounted("authz", "/etc/authz/authz.yaml")), encoding="utf-8"
-        )
-        for name in ("policy.yaml", "prometheus.yml"):
-            (home / name).write_text(self._localized(name), encoding="utf-8")
-        # Mounted as it is; there may be none.
-        (home / "rules").symlink_to(DEPLOY / "prometheus" / "rules")
+
+    def _others(self) -> list[Any]:
+        """The files that compose.yaml is merged with."""
+        return [documents(DEPLOY / name)[0] for name in FORMS[self.form]]
 
     def _mounted(self, service: str, target: str) -> str:
         """The file of deploy/ that a container has there: Compose merges volumes by target."""
         found = [
             volume.split(":")[0]
-            for compose in (self.compose, self.other)
+            for compose in (self.compose, *self._others())
             for volume in compose["services"].get(service, {}).get("volumes", ())
             if volume.split(":")[1] == target
         ]
@@ -85,9 +98,10 @@ class Topology:
 
     def _serve(self) -> list[str]:
         """The arguments of the service."""
-        command = self.other["services"].get("authz", {}).get("command")
         # As the image has it.
-        command = command or ["serve", "--config", "/etc/authz/authz.yaml"]
+        command = ["serve", "--config", "/etc/authz/authz.yaml"]
+        for other in self._others():
+            command = other["services"].get("authz", {}).get("command", command)
         ours = {"/etc/authz/authz.yaml": str(self.home / "authz.yaml"), "0.0.0.0:50052": self.sds}
         return [ours.get(one, one) for one in command]
 
@@ -103,7 +117,13 @@ class Topology:
             ("authz:9464", self.metrics),
             ("/etc/envoy/tls", str(self.home / "certs")),
             ("port_value: 9901", "port_value: 0"),
-            ('address: "0.0.0.0", port_value: 8443}', 'address: "127.0.0.1", port_value: 0}'),
+            *(
+                (
+                    f'address: "0.0.0.0", port_value: {port}}}',
+                    'address: "127.0.0.1", port_value: 0}',
+                )
+                for port in (8443, 8444)
+            ),
             (
                 '{address: "authz", port_value: 50052}',
                 f'{{address: "127.0.0.1", port_value: {self.sds.split(":")[1]}}}',
@@ -118,7 +138,32 @@ class Topology:
 
     def start(self) -> None:
         """Every service, by the command that compose.yaml gives it."""
-        services = self.compose["services"]
+        self.prepare()
+        self.up(self.form)
+
+    def up(self, form: str) -> None:
+        """As `docker compose up --detach --wait`: what runs in another form is started anew, and
+        the health checks pass."""
+        self.form = form
+        for child in (self._authz, self.envoy.child) if self._authz else ():
+            child.stop()
+        (self.home / "authz.yaml").write_text(
+            self._localized(self._mounted("authz", "/etc/authz/authz.yaml")), encoding="utf-8"
+        )
+        self._authz = self._start_authz()
+        if not (self.home / "upstream.log").exists():
+            self._start_upstream()
+        envoy = self._localized(self._mounted("envoy", "/etc/envoy/envoy.yaml"))
+        self.envoy = start_envoy(self.children, self.home, envoy)
+        wait_for_health(self.envoy, 1)
+        if not (self.home / "prometheus.log").exists():
+            self._start_prometheus()
+        for service in CHECKED:
+            eventually(lambda name=service: self.health_check(name) == 0, service, 30)
+
+    def _start_authz(self) -> Child:
+        for name in ("policy.yaml", "prometheus.yml"):
+            (self.home / name).write_text(self._localized(name), encoding="utf-8")
         authz = self.children.start(
             "authz",
             [
@@ -130,8 +175,11 @@ class Topology:
         )
         authz.wait_until(lambda: ask(self.metrics, "/readyz")[0] == 200, "it was ready")
         assert f'transport="{self.transport}"' in ask(self.metrics, "/metrics")[1]
+        return authz
 
-        program, *arguments = services["upstream"]["entrypoint"] + services["upstream"]["command"]
+    def _start_upstream(self) -> None:
+        service = self.compose["services"]["upstream"]
+        program, *arguments = service["entrypoint"] + service["command"]
         assert program == "python"
         arguments = [a.replace("0.0.0.0:8000", self.upstream) for a in arguments]
         upstream = self.children.start(
@@ -139,15 +187,14 @@ class Topology:
         )
         upstream.wait_until(lambda: ask(self.upstream, "/")[0] == 200, "it answered")
 
-        envoy = self._localized(self._mounted("envoy", "/etc/envoy/envoy.yaml"))
-        self.envoy = start_envoy(self.children, self.home, envoy)
-        wait_for_health(self.envoy, 1)
-
+    def _start_prometheus(self) -> None:
+        # Mounted as it is; there may be none.
+        (self.home / "rules").symlink_to(DEPLOY / "prometheus" / "rules")
         flags = [
             flag.replace("/etc/prometheus", str(self.home)).replace(
                 "=/prometheus", f"={self.home / 'tsdb'}"
             )
-            for flag in services["prometheus"]["command"]
+            for flag in self.compose["services"]["prometheus"]["command"]
         ]
         prometheus = self.children.start(
             "prometheus",
@@ -155,6 +202,13 @@ class Topology:
             self.home / "prometheus.log",
         )
         prometheus.wait_until(lambda: ask(self.prometheus, "/-/ready")[0] == 200, "it was ready")
+
+    def published(self) -> dict[int, str]:
+        """Where each port that Compose publishes on this machine is here; without Grafana's."""
+        ports = {8080: self.admin, 8443: f"127.0.0.1:{self.envoy.ports['https']}"}
+        if "strict" in self.envoy.ports:
+            ports[8444] = f"127.0.0.1:{self.envoy.ports['strict']}"
+        return {**ports, 9090: self.prometheus}
 
     def health_check(self, service: str) -> int:
         """The exit status of the command that compose.yaml asks for a service's health."""
@@ -189,50 +243,3 @@ class Topology:
         if status != 200:
             return []
         return [float(one["value"][1]) for one in json.loads(body)["data"]["result"]]
-
-    def follow(self, commands: str) -> list[tuple[str, str]]:
-        """Run lines of a shell as a reader would; what each curl was to print, and what it did.
-
-        A reader takes a moment between a change and a look at it: curl is repeated until it prints
-        what its line says, for ten seconds at most.
-        """
-        lines = re.sub(r"^(curl .*?)  # (\d{3})$", r"expected=\2; \1", commands, flags=re.MULTILINE)
-        # Of the container; here it would be everybody's.
-        lines = lines.replace("/tmp/tablet", str(self.home / "tablet"))
-        run = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail", "-c", f"{self._functions()}\n{lines}"],
-            cwd=self.home,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-        return [tuple(one) for one in re.findall(r"^expected (\d+) got (\d+)$", run.stdout, re.M)]
-
-    def _functions(self) -> str:
-        directions = " ".join(
-            f"--connect-to {there}:{here}"
-            for there, here in (
-                ("localhost:8443", f"127.0.0.1:{self.envoy.port}"),
-                ("devices.localhost:8443", f"127.0.0.1:{self.envoy.port}"),
-                ("localhost:8080", self.admin),
-            )
-        )
-        curl = shutil.which("curl")
-        return f"""\
-docker() {{
-    [ "$1 $2 $3 $4 $5" = "compose exec -T authz authz" ] || {{ echo "unknown: $*"; return 1; }}
-    shift 5
-    {sys.executable} -m authz "$@"
-}}
-curl() {{
-    for _ in $(seq 100); do
-        got=$({curl} {directions} "$@")
-        [ "$got" = "$expected" ] && break
-        sleep 0.1
-    done
-    echo "expected $expected got $got"
-}}
-"""

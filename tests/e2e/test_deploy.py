@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The topology of deploy/compose.yaml as processes, answered by the store and by a file: its own
-files, the real Envoy, the real Prometheus, and the commands of deploy/README.md as they stand.
+files, the real Envoy, the real Prometheus.
 
-Its forms with SDS and with HTTP/3 are in test_deploy_forms.py."""
+All commands of deploy/README.md are followed in test_deploy_story.py, and its forms with SDS and
+with HTTP/3 are in test_deploy_forms.py."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ import pytest
 
 from authz.demo.processes import Children
 from authz.demo.stack import ask
-from tests.e2e.composed import Topology, require_programs
+from tests.e2e.composed import CHECKED, Topology, require_programs
+from tests.e2e.composed_shell import certificate_steps, follow
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
-from tests.factories.page_blocks import texts_of
 from tests.factories.prometheus import promtool, require_prometheus
 from tests.factories.shipped import DEPLOY
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
-
-#: Those whose program and image are the same here; of Grafana there is neither.
-CHECKED = ("authz", "envoy", "upstream", "prometheus")
 
 
 def program(name: str) -> str:
@@ -48,18 +46,14 @@ def topology(
         yield topology
 
 
-def test_the_guide_works_as_it_is_written(topology: Topology) -> None:
-    """A CA, a protected host, a certificate, its revocation and its return, a token."""
+def test_the_guide_issues_revokes_and_restores_a_certificate(topology: Topology) -> None:
+    """As it is written, on both transports; the rest of it is test_deploy_story.py."""
     if topology.form != "store":
         pytest.skip("a file cannot be managed")
-    # What is before starts everything, what is after is for another form.
-    blocks = [one for one in texts_of(DEPLOY / "README.md", "sh") if "authz authz" in one]
-    assert len(blocks) == 4
 
-    seen = topology.follow("\n".join(blocks))
+    printed = follow(topology, certificate_steps())
 
-    assert [expected for expected, _ in seen] == ["403", "200", "403", "200", "200", "401"]
-    assert [got for _, got in seen] == [expected for expected, _ in seen]
+    assert printed == ["403", "200", "200", "403", "403", "200", "200", "true"]
     accepted(DEPLOY / "compose.yaml", "Envoy, Prometheus, authz", "run as processes, its guide too")
     accepted(DEPLOY / "envoy.yaml", "Envoy", "runs, and asks the service")
 

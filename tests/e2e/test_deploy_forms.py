@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/compose.yaml merged with compose.sds.yaml and compose.http3.yaml, as processes: the guide
-of deploy/README.md holds there, and each does what it is for."""
+"""deploy/compose.yaml merged with compose.sds.yaml and compose.http3.yaml, as processes: what the
+guide of deploy/README.md does first holds there, and each does what it is for."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from authz.demo.processes import Children
 from authz.demo.stack import ask
 from tests.e2e.composed import FORMS, Topology, require_programs
+from tests.e2e.composed_shell import certificate_steps, follow
 from tests.e2e.harness import eventually
 from tests.factories.accepted import accepted
 from tests.factories.http3 import Http3Answer, get
-from tests.factories.page_blocks import texts_of
 from tests.factories.shipped import DEPLOY
 
 if TYPE_CHECKING:
@@ -36,16 +36,12 @@ def topology(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Topolog
 
 
 def test_the_guide_holds_and_the_form_does_what_it_is_for(topology: Topology) -> None:
-    blocks = [one for one in texts_of(DEPLOY / "README.md", "sh") if "authz authz" in one]
+    printed = follow(topology, certificate_steps())
 
-    seen = topology.follow("\n".join(blocks))
-
-    assert [got for _, got in seen] == ["403", "200", "403", "200", "200", "401"]
-    for service in ("authz", "envoy"):
-        assert topology.health_check(service) == 0, service
+    assert printed == ["403", "200", "200", "403", "403", "200", "200", "true"]
     {"SDS": authorities_are_named, "HTTP/3": http_3_is_answered}[topology.form](topology)
-    file = DEPLOY / FORMS[topology.form]
-    accepted(file, "Envoy, Prometheus, authz", "run as processes, with the guide")
+    (file,) = FORMS[topology.form]
+    accepted(DEPLOY / file, "Envoy, Prometheus, authz", "run as processes, with the guide")
 
 
 def authorities_are_named(topology: Topology) -> None:
@@ -75,7 +71,7 @@ def http_3_is_answered(topology: Topology) -> None:
     home = topology.home
     both = home / "both.pem"
     issued = home / "issued"
-    both.write_bytes((issued / "client.pem").read_bytes() + (issued / "client.key").read_bytes())
+    both.write_bytes((issued / "tablet.pem").read_bytes() + (issued / "tablet.key").read_bytes())
 
     def send(certificate: Path | None) -> Http3Answer:
         return get(

@@ -28,9 +28,11 @@ def at_home(config: str, directory: Path) -> str:
     for name in ("server.crt", "server.key", "proxy-ca.crt"):
         config = config.replace(f"/etc/envoy/tls/{name}", str(directory / name))
     config = config.replace("port_value: 9901", "port_value: 0")
-    return config.replace(
-        'address: "0.0.0.0", port_value: 8443}', 'address: "127.0.0.1", port_value: 0}'
-    )
+    for port in (8443, 8444):
+        config = config.replace(
+            f'address: "0.0.0.0", port_value: {port}}}', 'address: "127.0.0.1", port_value: 0}'
+        )
+    return config
 
 
 @pytest.fixture
@@ -44,6 +46,7 @@ def test_there_are_files_to_look_at() -> None:
         "deploy/envoy.yaml",
         "deploy/envoy-http3.yaml",
         "deploy/envoy-sds.yaml",
+        "deploy/envoy-strict.yaml",
         "envoy/envoy.yaml",
         "envoy/envoy-behind-balancer.yaml",
         "envoy/envoy-behind-proxy.yaml",

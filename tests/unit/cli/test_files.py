@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from authz.cli import files
 from authz.errors import InvalidInputError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+class _Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
 
 
 def _mode(path: Path) -> int:
@@ -27,6 +30,33 @@ def test_a_file_is_read_or_the_error_names_it(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="the file does not exist") as caught:
         files.read_input(tmp_path / "gone")
     assert caught.value.where == str(tmp_path / "gone")
+
+
+def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe, as in a container: as a file it is refused, by whatever name."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
+    assert files.read_input(Path("-")) == b"x"
+
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(InvalidInputError, match="no regular file"):
+            files.read_input(Path(f"/dev/fd/{reading}"))
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_standard_input_has_an_end_and_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("authz.sources.files.MAX_FILE_BYTES", 4)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"12345")))
+    with pytest.raises(InvalidInputError, match="larger than 4 bytes"):
+        files.read_input(Path("-"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
+    assert files.read_input(Path("-")) == b"1234"
+
+    monkeypatch.setattr("sys.stdin", _Terminal(io.BytesIO(b"shown")))
+    with pytest.raises(InvalidInputError, match="not read from a terminal"):
+        files.read_input(Path("-"))
 
 
 def test_modes(tmp_path: Path) -> None:

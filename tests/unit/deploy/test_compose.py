@@ -31,9 +31,10 @@ pytestmark = pytest.mark.deploy
 
 COMPOSE = documents(DEPLOY / "compose.yaml")[0]
 SERVICES: dict[str, Any] = COMPOSE["services"]
-POLICY_FILE, SDS, HTTP3 = (
-    documents(DEPLOY / f"compose.{form}.yaml")[0] for form in ("policy-file", "sds", "http3")
-)
+POLICY_FILE, SDS, STRICT, HTTP3 = OTHERS = [
+    documents(DEPLOY / f"compose.{form}.yaml")[0]
+    for form in ("policy-file", "sds", "strict", "http3")
+]
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
 
 
@@ -73,7 +74,7 @@ def test_the_schema_would_notice_a_mistake(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "mount",
-    [one for each in (COMPOSE, POLICY_FILE, SDS, HTTP3) for one in mounts(each)],
+    [one for each in (COMPOSE, *OTHERS) for one in mounts(each)],
     ids=lambda one: one[0],
 )
 def test_every_mounted_file_exists_or_is_made_by_the_script(mount: tuple[str, str]) -> None:
@@ -86,7 +87,7 @@ def test_every_mounted_file_exists_or_is_made_by_the_script(mount: tuple[str, st
 
 
 def test_every_volume_is_named_or_mounted_read_only() -> None:
-    for compose in (COMPOSE, POLICY_FILE, SDS, HTTP3):
+    for compose in (COMPOSE, *OTHERS):
         for service in compose["services"].values():
             for volume in service.get("volumes", ()):
                 source, *rest = volume.split(":")
@@ -258,6 +259,31 @@ def test_the_form_with_bundles_only_opens_their_port_to_envoy() -> None:
         "authz": ["bundles"],
         "envoy": ["bundles"],
     }
+
+
+def test_the_strict_form_adds_a_listener_that_verifies_to_the_form_with_bundles() -> None:
+    assert STRICT == {
+        "services": {
+            "envoy": {
+                "volumes": ["./envoy-strict.yaml:/etc/envoy/envoy.yaml:ro"],
+                "ports": ["127.0.0.1:8444:8444"],
+            }
+        }
+    }
+    bundles, strict = (
+        documents(DEPLOY / f"envoy-{form}.yaml")[0]["static_resources"]
+        for form in ("sds", "strict")
+    )
+
+    first, second = strict["listeners"]
+    assert [first] == bundles["listeners"]
+    assert strict["clusters"] == bundles["clusters"]
+    assert second["address"]["socket_address"]["port_value"] == 8444
+    tls = second["filter_chains"][0]["transport_socket"]["typed_config"]
+    assert tls["require_client_certificate"] is True
+    context = tls["common_tls_context"]["combined_validation_context"]
+    verification = context["default_validation_context"]["trust_chain_verification"]
+    assert verification == "VERIFY_TRUST_CHAIN"
 
 
 def test_the_form_with_http_3_publishes_its_port_over_udp_on_this_machine_alone() -> None:
