@@ -43,6 +43,10 @@ _HEALTH_CHECK: Final = 1
 _BATCH: Final = 64
 # What is looked at together; further calls wait in the front as before.
 _LONGEST_QUEUE: Final = 16384
+# So long nothing but full batches must have come, or a batch must take, before all that waits is
+# looked at. Shorter queues come of every pause of the machine, and are gone soonest when they are
+# answered batch by batch: looking through each one made 1 ms of waiting 15 ms (ADR-0038).
+_FULL_SECONDS: Final = 0.02
 # One tokio thread keeps a Python thread busy; a second one costs switches between them (measured:
 # 85,000 against 60,000 always-allow answers a second on one core).
 _IO_THREADS: Final = 1
@@ -136,6 +140,8 @@ class NativeTransport:
         receive = self._front.recv_batch_details
         respond = self._front.respond
         check, caller = self._check, self._caller
+        # When the queue was last seen to be short, or looked through.
+        short = time.perf_counter()
         while True:
             events: list[Any] | None = []
             try:
@@ -149,10 +155,12 @@ class NativeTransport:
                     continue
                 self._batches += 1
                 began = received = time.perf_counter()
-                if len(events) == _BATCH:
+                if len(events) < _BATCH:
+                    short = received
+                elif received - short + _BATCH * self._backlog.seconds_each > _FULL_SECONDS:
                     # There may be more than can be answered in time.
                     events = self._in_time(events)
-                    began = time.perf_counter()
+                    began = short = time.perf_counter()
                 late = 0
                 for kind, call_id, method_id, payload, _, details in events:
                     # A long queue is one turn, and whoever works it off does not hang.

@@ -210,6 +210,22 @@ def test_of_what_waits_all_that_is_shed_is_told_first_then_health_then_the_other
     assert [payload for _, payload in shed] == [b"shed %d" % call_id for call_id, _ in shed]
 
 
+def test_a_queue_that_is_soon_gone_is_answered_in_the_order_of_arrival(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    details = ((), "", 1.0)
+    events = [(0, n, 0, b"%d" % n, None, details) for n in range(200)]
+    events[150] = (0, 150, 1, b"", None, details)
+    front = Queued(events)
+    monkeypatch.setattr(native, "NativeGrpcFront", lambda *_, **__: front)
+    # However long a busy machine takes for three batches.
+    monkeypatch.setattr(native, "_FULL_SECONDS", PATIENCE)
+    with opened("native", Service()):
+        """It is stopped when the queue is empty."""
+
+    assert [call_id for call_id, _ in front.answers] == [*range(200)]
+
+
 def test_an_answer_to_what_is_shed_that_cannot_be_made_is_a_denial(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
