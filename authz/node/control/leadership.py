@@ -6,6 +6,9 @@
 What is done under a lease is in `sharing` (fetching) and `ca_publisher` (signing). Whoever leads
 knows it only as long as its last renewal can count: a node that was stopped, or does not reach the
 database, leads no more by its own clock before another one can by the database's.
+
+What the database's clock shows comes with each look. Leases do not need ours to agree with it;
+certificates and CRLs are judged by ours, so a difference is told.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ LEASE_SECONDS: Final = 4.0
 RENEW_SECONDS: Final = 1.0
 #: How often others look, at least and at most: not all at the same moment.
 LOOK_SECONDS: Final = (1.0, 2.0)
+#: A clock that differs more from the database's is told in the log; its alert has the same number.
+SKEW_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,7 @@ class Leadership:
         self._rests: dict[str, float] = {}
         self._terms: dict[str, int] = {}
         self._taken: dict[str, float] = {}
+        self._skew: float | None = None
         self._woken = threading.Event()
         self._stopped = threading.Event()
 
@@ -149,8 +155,9 @@ class Leadership:
     def samples(self) -> Samples:
         """Its metrics."""
         with self._lock:
-            terms, taken = dict(self._terms), dict(self._taken)
+            terms, taken, skew = dict(self._terms), dict(self._taken), self._skew
         return {
+            "authz_store_clock_skew_seconds": [] if skew is None else [((), skew)],
             "authz_lease_held": [((one,), float(self.leads(one))) for one in self._roles],
             "authz_lease_term": [((one,), float(term)) for one, term in terms.items()],
             "authz_lease_taken_timestamp_seconds": [((one,), at) for one, at in taken.items()],
@@ -187,9 +194,14 @@ class Leadership:
             term = self.term(role)
             if term is not None:
                 self._renew(store, role, term)
+        began = self._clock()
         with store.read() as session:
             leases = {role: session.leases.get(role) for role in self._roles}
+        ended = self._clock()
         known = {role: lease for role, lease in leases.items() if lease is not None}
+        for lease in known.values():
+            self._compare(began - lease.read_at, ended - lease.read_at)
+            break
         with self._lock:
             self._terms |= {role: lease.term for role, lease in known.items()}
             self._taken |= {role: lease.taken_at for role, lease in known.items()}
@@ -197,6 +209,23 @@ class Leadership:
             if lease is None or lease.left <= 0:
                 self._take(store, role)
         return known
+
+    def _compare(self, least: float, most: float) -> None:
+        """See how far this clock is ahead of the database's: something between these two."""
+        least, most = min(least, most), max(least, most)  # it may be set just now
+        # What is nearest to none: a slow line is no difference.
+        skew = min(max(0.0, least), most)
+        with self._lock:
+            before, self._skew = self._skew or 0.0, skew
+        was_told, is_far = abs(before) > SKEW_SECONDS, abs(skew) > SKEW_SECONDS
+        if is_far and not was_told:
+            get_logger().warning(
+                "this node's clock differs from the database's",
+                ahead_seconds=round(skew, 3),
+                hint="set the clocks of all nodes by NTP: certificates and CRLs are judged by them",
+            )
+        elif was_told and not is_far:
+            get_logger().info("this node's clock agrees with the database's again")
 
     def _renew(self, store: Store, role: str, term: int) -> None:
         with self._lock:
@@ -228,7 +257,8 @@ class Leadership:
             return
         with self._lock:
             self._held[role] = _Held(term=term, until=began + LEASE_SECONDS)
-            self._terms[role], self._taken[role] = term, self._clock()
+            # As by the database's clock, which the next look asks.
+            self._terms[role], self._taken[role] = term, self._clock() - (self._skew or 0.0)
         get_logger().info("this node leads", role=role, term=term)
         self._changed()
 
