@@ -199,9 +199,9 @@ class Leadership:
             leases = {role: session.leases.get(role) for role in self._roles}
         ended = self._clock()
         known = {role: lease for role, lease in leases.items() if lease is not None}
-        for lease in known.values():
-            self._compare(began - lease.read_at, ended - lease.read_at)
-            break
+        if known:
+            read_at = next(iter(known.values())).read_at
+            self._compare(began - read_at, ended - read_at)
         with self._lock:
             self._terms |= {role: lease.term for role, lease in known.items()}
             self._taken |= {role: lease.taken_at for role, lease in known.items()}
