@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGE := .venv-package/bin
 PROTOS := $(wildcard protos/authz/pb/*.proto)
 # What make test insists on; an empty value turns a missing program into a skip.
-AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs,curl,bash,jq
+AUTHZ_REQUIRE ?= e2e,prometheus,xds,openssl,h2load,postgres,chromium,docs,curl,bash,jq,faketime
 export AUTHZ_REQUIRE
 # And make verify-deploy, which is run by root: the real systemd is started, files get owners.
 DEPLOY_REQUIRE := go,helm,istioctl,kubeconform,egctl,istio-config,grafana-schema,package,compose-load,build-context,otlp-collector,prometheus-operator,systemd-analyze,systemd-sysusers,systemd,root,logrotate,shellcheck
@@ -193,7 +193,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Only as root on Debian; elsewhere the tests say what is missing.
 .system-packages: Makefile
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck && command -v logrotate && command -v jq && command -v curl; } >/dev/null 2>&1; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck logrotate jq curl; \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v prometheus && command -v openssl && command -v h2load && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb && command -v systemd-analyze && command -v shellcheck && command -v logrotate && command -v jq && command -v curl && ls /usr/lib/*/faketime/libfaketimeMT.so.1; } >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus openssl nghttp2-client postgresql chromium systemd shellcheck logrotate jq curl libfaketime; \
 	fi
 	touch $@

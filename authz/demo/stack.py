@@ -164,10 +164,12 @@ def start_envoy(
     *,
     concurrency: int = 1,
     name: str = "envoy",
+    restarting: Sequence[str] = ("--disable-hot-restart",),
 ) -> Envoy:
     """Write `NAME.yaml` into `directory`, start Envoy with it and wait until it listens.
 
-    Ports in `config` may be 0. Its access log must be `directory / NAME-access.log`.
+    Ports in `config` may be 0. Its access log must be `directory / NAME-access.log`. `restarting`
+    are its options of a hot restart; without them several share no memory on one machine.
 
     Raises:
         DemoError: there is no Envoy, it cannot be started, or does not come to listen.
@@ -178,8 +180,7 @@ def start_envoy(
     command: list[str | Path] = [
         *(find_envoy(), "-c", file, "--admin-address-path", admin),
         *("--concurrency", str(concurrency)),
-        # Several of them on one machine: no shared memory between them.
-        "--disable-hot-restart",
+        *restarting,
         *("--log-level", "warning"),
         # The access log is read while Envoy runs; the default writes it every ten seconds.
         *("--file-flush-interval-msec", "20"),

@@ -34,14 +34,15 @@ def now_of(connection: Connection) -> ColumnElement[float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A lease as it was when it was read; `left` are the seconds until it expires, negative
-    once it did."""
+    """A lease as it was when it was read, at `read_at` by the database's clock; `left` are the
+    seconds until it expires, negative once it did."""
 
     holder: str
     term: int
     taken_at: float
     left: float
     version: int
+    read_at: float
 
 
 class Leases:
@@ -60,6 +61,7 @@ class Leases:
             table.taken_at,
             (table.expires_at - self._now).label("left"),
             table.version,
+            self._now.label("read_at"),
         ).where(table.name == name)
         row = self._connection.execute(query).one_or_none()
         return None if row is None else Lease(**row._mapping)

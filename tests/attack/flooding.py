@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from authz.demo.pki import make_root
+from tests.attack.frames import NAME, Connection
 from tests.attack.report import tried
 from tests.factories.pki import fixed_key
 from tests.integration.asking import Asking
 from tests.integration.harness import Node, eventually
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
+
+    import grpc
 
 #: How long the caller waits. A busy machine is no error, and a flood that stops it is.
 DEADLINE: Final = 20.0
@@ -73,47 +77,80 @@ class Flood:
     unanswered: int = 0
 
 
-class Flooded:
-    """A node of one process with one transport.
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """How to get through to a service whose port has TLS: for frames, and for who asks.
 
-    Attributes:
-        transport: `native` or `grpcio`.
-        address: where it answers checks.
+    `strangers` do not: they show no certificate, or another authority's.
     """
 
-    def __init__(self, node: Node, transport: str) -> None:
+    frames: ssl.SSLContext
+    asking: grpc.ChannelCredentials
+    strangers: tuple[ssl.SSLContext, ...] = ()
+
+
+class Flooded:
+    """A node of one process, or of several workers with a port each, and one transport.
+
+    Args:
+        transport: `native` or `grpcio`.
+        kind: what else it is; the transport alone, when left out.
+        tls: how to get through to it; None for plain TCP.
+
+    Attributes:
+        addresses: where it answers checks.
+    """
+
+    def __init__(
+        self, node: Node, transport: str, *, kind: str = "", tls: Tls | None = None
+    ) -> None:
         self.node = node
         self.transport = transport
-        self.address = node.addresses[0]
+        self.addresses = tuple(node.addresses)
+        self.tls = tls
+        self._kind = kind or transport
+
+    @property
+    def address(self) -> str:
+        """Where it answers checks; the first worker does, of several."""
+        return self.addresses[0]
+
+    def connect(self, address: str, *, reads: bool = True, hello: bool = True) -> Connection:
+        """A connection of somebody who floods."""
+        return Connection(address, reads=reads, hello=hello, tls=self.tls and self.tls.frames)
 
     @contextlib.contextmanager
     def flood(self, what: str, *, growth: int = GROWTH) -> Iterator[Flood]:
         """Flood it in the body of this; `growth` is what it may grow by, in megabytes."""
         flood = Flood()
         # Before, so that what a first call costs is no part of it.
-        with Asking(self.address, DEADLINE) as first:
-            first.more(20)
+        with self._asking() as first:
+            _more(first, 20)
         eventually(lambda: not self._connections(), "it has closed what others had opened")
+        processes = self._processes()
         descriptors, before = self._descriptors(), self._restart_peak()
         began = time.monotonic()
-        with Asking(self.address, DEADLINE) as meanwhile:
-            meanwhile.more(10)
+        with self._asking() as meanwhile:
+            _more(meanwhile, 10)
             yield flood
-            meanwhile.more(10)
+            _more(meanwhile, 10)
         seconds = time.monotonic() - began
-        with Asking(self.address, DEADLINE) as after:
-            after.more(20)
+        with self._asking() as after:
+            _more(after, 20)
+        assert self._processes() == processes, self.node.log
         grown = (self._kilobytes("VmHWM") - before) / 1024
         left = (self._kilobytes("VmRSS") - before) / 1024
         _log.info(
             "%s, %s: %d, peak +%.1f MB, left +%.1f MB, %d answers, %.1f s",
-            *(self.transport, what, flood.times, grown, left, meanwhile.times, seconds),
+            *(self._kind, what, flood.times, grown, left),
+            *(sum(one.times for one in meanwhile), seconds),
         )
-        wrong = flood.wrong + len(meanwhile.wrong) + len(after.wrong)
-        unanswered = flood.unanswered + len(meanwhile.unanswered) + len(after.unanswered)
-        name = f"{what} ({self.transport})"
+        failed = [line for one in (*meanwhile, *after) for line in one.unanswered]
+        wrong = flood.wrong + sum(len(one.wrong) for one in (*meanwhile, *after))
+        unanswered = flood.unanswered + len(failed)
+        name = f"{what} ({self._kind})"
         tried("floods", name, flood.times, wrong=wrong, unanswered=unanswered)
-        assert (wrong, unanswered) == (0, 0), (meanwhile.unanswered, after.unanswered)
+        assert (wrong, unanswered) == (0, 0), failed
         assert self.node.process.poll() is None, self.node.log
         assert flood.times > 0, "nothing of it arrived"
         assert grown < growth, f"{name}: {grown:.0f} MB more"
@@ -122,21 +159,50 @@ class Flooded:
             "it has closed what the flood had opened",
         )
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[list[Asking]]:
+        """Somebody for each address."""
+        tls = None if self.tls is None else self.tls.asking
+        with contextlib.ExitStack() as stack:
+            yield [
+                stack.enter_context(Asking(one, DEADLINE, tls=tls, name=NAME))
+                for one in self.addresses
+            ]
+
+    def _processes(self) -> list[int]:
+        """The process that was started, and its workers if it has any."""
+        return [self.node.process.pid, *(one.pid for one in self.node.workers())]
+
     def _connections(self) -> int:
-        """How many it has open, those that the other end has closed included."""
-        connections = psutil.Process(self.node.process.pid).net_connections("all")
-        return sum(one.status not in (psutil.CONN_LISTEN, psutil.CONN_NONE) for one in connections)
+        """How many they have open, those that the other end has closed included."""
+        return sum(
+            one.status not in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+            for process in self._processes()
+            for one in psutil.Process(process).net_connections("all")
+        )
 
     def _descriptors(self) -> int:
-        return sum(1 for _ in Path(f"/proc/{self.node.process.pid}/fd").iterdir())
+        return sum(
+            1 for process in self._processes() for _ in Path(f"/proc/{process}/fd").iterdir()
+        )
 
     def _restart_peak(self) -> int:
         """Kilobytes now, from which the peak is counted anew (proc(5), clear_refs)."""
-        Path(f"/proc/{self.node.process.pid}/clear_refs").write_text("5")
+        for process in self._processes():
+            Path(f"/proc/{process}/clear_refs").write_text("5")
         return self._kilobytes("VmRSS")
 
     def _kilobytes(self, name: str) -> int:
-        status = Path(f"/proc/{self.node.process.pid}/status").read_text()
-        found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
-        assert found, f"no {name}: the process has ended"
-        return int(found[1])
+        """Of all of them together."""
+        found = 0
+        for process in self._processes():
+            status = Path(f"/proc/{process}/status").read_text()
+            match = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+            assert match, f"no {name}: the process has ended"
+            found += int(match[1])
+        return found
+
+
+def _more(asking: list[Asking], times: int) -> None:
+    for one in asking:
+        one.more(times)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/2 frames by the thousand, over plain TCP, from a client that keeps to no rule.
+"""HTTP/2 frames by the thousand, over TCP or TLS, from a client that keeps to no rule.
 
 `send` takes octets that were made beforehand: a flood is to cost the server more than the client.
 """
@@ -25,10 +25,12 @@ from hyperframe.frame import (
 )
 
 from authz.extauthz.transport import CHECK
+from tests.attack.encrypted import Encrypted
 from tests.integration.asking import OPEN
 from tests.integration.harness import PATIENCE
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: How long a server may take nothing before the client gives up sending, in seconds.
@@ -38,6 +40,8 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MAX_FRAME: Final = 16384
 #: How often a connection that the server closed is replaced.
 RECONNECTIONS: Final = 200
+#: What the certificate of a service with TLS says.
+NAME: Final = "authz"
 _SETTLED: Final = b"settled!"
 #: RFC 9113 7
 CANCEL: Final = 8
@@ -116,16 +120,31 @@ class Connection:
         address: HOST:PORT.
         reads: whether it takes what comes back, and acknowledges the server's SETTINGS.
         hello: whether it sends the preface, SETTINGS, and a large window.
+        tls: with what it shakes hands first; None for plain TCP.
 
     Attributes:
         ended: how many streams have been ended by the server, by an answer or a reset.
         messages: what came as DATA, for each stream.
     """
 
-    def __init__(self, address: str, *, reads: bool = True, hello: bool = True) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        reads: bool = True,
+        hello: bool = True,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), STALLED)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream: socket.socket | Encrypted = self._socket
+        if tls is not None:
+            try:
+                self._stream = Encrypted(self._socket, tls, NAME)
+            except BaseException:
+                self._socket.close()
+                raise
         self.ended = 0
         self.messages: dict[int, bytes] = {}
         self._greeted = self._settled = self._closed = False
@@ -156,7 +175,7 @@ class Connection:
     def send(self, octets: bytes) -> bool:
         """Whether the server took (or will take) all of it: False when it closed, or stalls."""
         try:
-            self._socket.sendall(octets)
+            self._stream.sendall(octets)
         except OSError:
             return False
         return True
@@ -192,7 +211,7 @@ class Connection:
         """What comes next; nothing once the connection is closed."""
         while True:
             try:
-                return self._socket.recv(1 << 16)
+                return self._stream.recv(1 << 16)
             except TimeoutError:
                 continue
             except OSError:
@@ -246,6 +265,7 @@ def sent(
     reads: bool = True,
     settles: bool = True,
     together: int = 100,
+    tls: ssl.SSLContext | None = None,
 ) -> int:
     """How many of `parts` were taken, each after `opening`, on as many connections as it takes.
 
@@ -255,7 +275,7 @@ def sent(
     rest = iter(parts)
     taken = 0
     for _ in range(RECONNECTIONS):
-        with Connection(address, reads=reads) as connection:
+        with Connection(address, reads=reads, tls=tls) as connection:
             connection.send(opening)
             batch: list[bytes] = []
             for batch in batches(rest, together):

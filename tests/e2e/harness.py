@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import itertools
 import signal
 import ssl
@@ -221,7 +222,8 @@ class Load:
         while not self._stop.is_set():
             try:
                 word = self.classify(self.send(connection))
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
+                # The latter is an answer that ends in its middle.
                 word = "no answer"
                 self.details.append(repr(error))
                 connection.close()

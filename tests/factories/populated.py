@@ -27,6 +27,8 @@ from tests.factories.checks import check_request
 from tests.factories.pki import url_encoded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authz.services.authorities import KnownAuthority
     from authz.services.issuance import Issued
     from authz.store.engine import Store
@@ -35,10 +37,11 @@ HOST = "api.example.com"
 
 
 class World:
-    """A store and the calls that many tests make; times are now."""
+    """A store and the calls that many tests make; times are now, by `clock`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
+        self.clock = clock
         self.encryption = KeyEncryption.from_key_file(bytes(range(32)))
 
     def ca(
@@ -52,7 +55,7 @@ class World:
             intermediate=intermediate,
             encryption=self.encryption,
             actor="test",
-            at=time.time(),
+            at=self.clock(),
         )
 
     def protect(self, hostname: str = HOST, authority: str = "Acme") -> None:
@@ -63,36 +66,39 @@ class World:
     def host(self, hostname: str, authority: str = "Acme") -> None:
         """A hostname that asks for an authority that is there, and the rule that protects it."""
         add_host(
-            self.store, hostname, authority=authority, protect=(), actor="test", at=time.time()
+            self.store, hostname, authority=authority, protect=(), actor="test", at=self.clock()
         )
 
-    def issue(self, name: str = "alice", authority: str | None = None) -> Issued:
+    def issue(
+        self, name: str = "alice", authority: str | None = None, *, days: int | None = None
+    ) -> Issued:
         """A new client certificate with a new key."""
         return issue_certificate(
             self.store,
             NewKey(subject=Subject.of(name)),
             zone="default",
             authority=authority,
+            days=days,
             encryption=self.encryption,
             actor="test",
-            at=time.time(),
+            at=self.clock(),
         )
 
     def revoke(self, issued: Issued) -> None:
         """Revoke a certificate."""
-        revoke_certificate(self.store, issued.certificate.id, actor="test", at=time.time())
+        revoke_certificate(self.store, issued.certificate.id, actor="test", at=self.clock())
 
     def restore(self, issued: Issued) -> None:
         """Restore a certificate."""
-        restore_certificate(self.store, issued.certificate.id, actor="test", at=time.time())
+        restore_certificate(self.store, issued.certificate.id, actor="test", at=self.clock())
 
     def revoke_serial(self, serial: int, authority: str = "Acme") -> None:
         """Revoke a serial number, whoever has it."""
-        revoke_serial(self.store, authority, f"{serial:X}", actor="test", at=time.time())
+        revoke_serial(self.store, authority, f"{serial:X}", actor="test", at=self.clock())
 
     def restore_serial(self, serial: int, authority: str = "Acme") -> None:
         """Restore a serial number."""
-        restore_serial(self.store, authority, f"{serial:X}", actor="test", at=time.time())
+        restore_serial(self.store, authority, f"{serial:X}", actor="test", at=self.clock())
 
 
 def check_of(issued: Issued | None, host: str = HOST) -> bytes:

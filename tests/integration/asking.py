@@ -36,21 +36,35 @@ CLOSED = check_request(path="/admin").SerializeToString()
 class Asking:
     """Asks one address, in a thread of its own, what is open and what is closed in turn.
 
+    `tls`: with what it shakes hands, and `name` what the other's certificate has to say.
+
     Attributes:
         times: answers and failures together.
         wrong: answers other than they should be, a closed door that opened among them.
         unanswered: calls that ended in an error, their deadline among them.
     """
 
-    def __init__(self, address: str, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        address: str,
+        deadline: float = DEADLINE,
+        *,
+        tls: grpc.ChannelCredentials | None = None,
+        name: str = "",
+    ) -> None:
         self.times = 0
         self.wrong: list[int] = []
         self.unanswered: list[str] = []
         self._deadline = deadline
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)],
-        )
+        options: list[tuple[str, Any]] = [
+            ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.max_reconnect_backoff_ms", 100),
+        ]
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options)
+        else:
+            options.append(("grpc.ssl_target_name_override", name))
+            self._channel = grpc.secure_channel(address, tls, options)
         self._check: Any = self._channel.unary_unary(CHECK, None, None)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)

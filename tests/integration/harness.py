@@ -26,7 +26,7 @@ from tests.factories.checks import check_request
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 #: Generous: a busy machine is no error.
@@ -49,6 +49,7 @@ class Node:
     """A started command; `policy` is its policy file, None for none.
 
     `as_written`: where checks are answered and SDS is served is as the settings have it.
+    `environment`: the whole of it; None inherits ours.
 
     Attributes:
         program: the command that is started; that of another release in a subclass.
@@ -62,6 +63,7 @@ class Node:
         *options: str,
         policy: str | None = ALLOW_ALL,
         as_written: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.policy = directory / "policy.yaml"
         self.data = directory / "data"
@@ -81,6 +83,7 @@ class Node:
             ],
             stderr=subprocess.PIPE,
             text=True,
+            env=environment,
         )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

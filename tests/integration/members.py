@@ -16,6 +16,7 @@ from tests.integration.stores import StoreNode
 
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Mapping
     from pathlib import Path
 
     import psutil
@@ -30,8 +31,17 @@ OK = 200
 class Member(StoreNode):
     """A node of its own data directory, with the settings that are given."""
 
-    def __init__(self, directory: Path, database: str, **settings: Any) -> None:
-        super().__init__(directory, database=database, settings=settings)
+    def __init__(
+        self,
+        directory: Path,
+        database: str,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            directory, *options, database=database, settings=settings, environment=environment
+        )
 
     def state(self, client: Client, certificate: Certificate) -> int:
         """The HTTP status of a request with this certificate."""

@@ -17,7 +17,7 @@ from tests.factories.populated import World
 from tests.integration.harness import PATIENCE, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import psutil
@@ -39,12 +39,15 @@ class StoreNode(Node):
         database: str = "sqlite",
         policy: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.database = database
         config = directory / "authz.yaml"
         config.write_text(json.dumps({"store": "on", "database": database, **(settings or {})}))
-        super().__init__(directory, "--config", str(config), *options, policy=policy)
+        super().__init__(
+            directory, "--config", str(config), *options, policy=policy, environment=environment
+        )
 
     def control(self) -> psutil.Process | None:
         """The control process, None while there is none."""
@@ -57,10 +60,10 @@ class StoreNode(Node):
         self.wait()
 
 
-def world_of(database: str, data: Path) -> World:
+def world_of(database: str, data: Path, clock: Callable[[], float] = time.time) -> World:
     """The store as a command would open it, with a protected host when it is new."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    world = World(open_store(database, data))
+    world = World(open_store(database, data), clock)
     with world.store.read() as session:
         is_new = not session.authorities.all()
     if is_new:

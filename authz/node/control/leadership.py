@@ -6,6 +6,9 @@
 What is done under a lease is in `sharing` (fetching) and `ca_publisher` (signing). Whoever leads
 knows it only as long as its last renewal can count: a node that was stopped, or does not reach the
 database, leads no more by its own clock before another one can by the database's.
+
+What the database's clock shows comes with each look. Leases do not need ours to agree with it;
+certificates and CRLs are judged by ours, so a difference is told.
 """
 
 from __future__ import annotations
@@ -40,6 +43,8 @@ MOST_LEFT_SECONDS: Final = 2 * LEASE_SECONDS
 RENEW_SECONDS: Final = 1.0
 #: How often others look, at least and at most: not all at the same moment.
 LOOK_SECONDS: Final = (1.0, 2.0)
+#: A clock that differs more from the database's is told in the log; its alert has the same number.
+SKEW_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,7 @@ class Leadership:
         self._taken: dict[str, float] = {}
         # Until when somebody does it, by this node's monotonic clock, as it saw last.
         self._known_until = dict.fromkeys(roles, monotonic())
+        self._skew: float | None = None
         self._woken = threading.Event()
         self._stopped = threading.Event()
 
@@ -153,9 +159,10 @@ class Leadership:
     def samples(self) -> Samples:
         """Its metrics."""
         with self._lock:
-            terms, taken = dict(self._terms), dict(self._taken)
+            terms, taken, skew = dict(self._terms), dict(self._taken), self._skew
             known, now = dict(self._known_until), self._monotonic()
         return {
+            "authz_store_clock_skew_seconds": [] if skew is None else [((), skew)],
             "authz_lease_vacant_seconds": [
                 ((one,), max(0.0, now - until)) for one, until in known.items()
             ],
@@ -195,15 +202,19 @@ class Leadership:
             term = self.term(role)
             if term is not None:
                 self._renew(store, role, term)
-        began = self._monotonic()
+        asked, began = self._monotonic(), self._clock()
         with store.read() as session:
             leases = {role: session.leases.get(role) for role in self._roles}
+        ended = self._clock()
         known = {role: lease for role, lease in leases.items() if lease is not None}
+        if known:
+            read_at = next(iter(known.values())).read_at
+            self._compare(began - read_at, ended - read_at)
         with self._lock:
             self._terms |= {role: lease.term for role, lease in known.items()}
             self._taken |= {role: lease.taken_at for role, lease in known.items()}
             self._known_until |= {
-                role: began + lease.left
+                role: asked + lease.left
                 for role, lease in known.items()
                 if 0 < lease.left <= MOST_LEFT_SECONDS
             }
@@ -211,6 +222,23 @@ class Leadership:
             if lease is None or lease.left <= 0:
                 self._take(store, role)
         return known
+
+    def _compare(self, least: float, most: float) -> None:
+        """See how far this clock is ahead of the database's: something between these two."""
+        least, most = min(least, most), max(least, most)  # it may be set just now
+        # What is nearest to none: a slow line is no difference.
+        skew = min(max(0.0, least), most)
+        with self._lock:
+            before, self._skew = self._skew or 0.0, skew
+        was_told, is_far = abs(before) > SKEW_SECONDS, abs(skew) > SKEW_SECONDS
+        if is_far and not was_told:
+            get_logger().warning(
+                "this node's clock differs from the database's",
+                ahead_seconds=round(skew, 3),
+                hint="set the clocks of all nodes by NTP: certificates and CRLs are judged by them",
+            )
+        elif was_told and not is_far:
+            get_logger().info("this node's clock agrees with the database's again")
 
     def _renew(self, store: Store, role: str, term: int) -> None:
         with self._lock:
@@ -242,7 +270,8 @@ class Leadership:
             return
         with self._lock:
             self._held[role] = _Held(term=term, until=began + LEASE_SECONDS)
-            self._terms[role], self._taken[role] = term, self._clock()
+            # As by the database's clock, which the next look asks.
+            self._terms[role], self._taken[role] = term, self._clock() - (self._skew or 0.0)
             self._known_until[role] = began + LEASE_SECONDS
         get_logger().info("this node leads", role=role, term=term)
         self._changed()

@@ -143,6 +143,13 @@ CONTROL_METRICS: Final = (
         "What this node was about to write for all when another one had taken over.",
     ),
     ControlMetric(
+        "authz_store_clock_skew_seconds",
+        "gauge",
+        (),
+        "How many seconds at least this node's clock is ahead of PostgreSQL's, negative when it "
+        "is behind, as it was seen last.",
+    ),
+    ControlMetric(
         "authz_published_crl_next_update_timestamp_seconds",
         "gauge",
         ("authority",),

@@ -7,6 +7,7 @@ The lease's own clock is the database's; a test that is about its end ends it.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from authz.node.control.leadership import (
     LOOK_SECONDS,
     RENEW_SECONDS,
     SIGN,
+    SKEW_SECONDS,
     Leadership,
 )
 from authz.store.engine import Store, open_store
@@ -267,3 +269,71 @@ def test_clocks_of_nodes_decide_nothing(pair: _Pair) -> None:
     later.step()
     pair.one.step()
     assert (pair.one.leads(FETCH), later.leads(FETCH)) == (False, True)
+
+
+class _Clock:
+    """A clock that is `ahead` of the machine's, which is SQLite's; each question takes `slow`."""
+
+    def __init__(self, ahead: float, slow: float = 0.0) -> None:
+        self.ahead = ahead
+        self._slow = slow
+        self._looks = 0
+
+    def __call__(self) -> float:
+        self._looks += 1
+        return time.time() + self.ahead + self._slow * (self._looks % 2 == 0)
+
+
+def _skewed(store: Store, clock: _Clock) -> Leadership:
+    made = Leadership((FETCH,), clock=clock)
+    made.use(store)
+    return made
+
+
+def _skew(one: Leadership) -> float:
+    one.step()
+    ((labels, value),) = one.samples()["authz_store_clock_skew_seconds"]
+    assert labels == ()
+    return value
+
+
+def _told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if "clock" in line]
+
+
+@pytest.mark.parametrize("ahead", [-7200.0, -60.0, 60.0, 7200.0])
+def test_how_far_a_clock_is_from_the_databases_is_known(pair: _Pair, ahead: float) -> None:
+    pair.one.step()
+    other = _skewed(pair.store, _Clock(ahead))
+    assert other.samples()["authz_store_clock_skew_seconds"] == []
+    assert _skew(other) == pytest.approx(ahead, abs=1.0)
+
+
+def test_a_clock_that_differs_is_told_once_and_again_when_it_agrees(
+    pair: _Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair.one.step()
+    clock = _Clock(0.0)
+    other = _skewed(pair.store, clock)
+    _told(capsys)
+
+    assert abs(_skew(other)) < SKEW_SECONDS
+    assert _told(capsys) == []
+    clock.ahead = -2 * SKEW_SECONDS - 1
+    assert [_skew(other) < -SKEW_SECONDS for _ in range(2)] == [True, True]
+    (line,) = _told(capsys)
+    assert "differs from the database's" in line
+    assert "by NTP" in line
+    clock.ahead = 0.0
+    _skew(other)
+    (line,) = _told(capsys)
+    assert "agrees with the database's again" in line
+
+
+def test_a_question_that_takes_long_is_no_difference(pair: _Pair) -> None:
+    pair.one.step()
+    # SQLite's clock shows milliseconds.
+    assert _skew(_skewed(pair.store, _Clock(0.0, slow=30.0))) == pytest.approx(0.0, abs=0.1)
+    # And what is left of one is.
+    assert _skew(_skewed(pair.store, _Clock(60.0, slow=30.0))) == pytest.approx(60.0, abs=1.0)
+    assert _skew(_skewed(pair.store, _Clock(-60.0, slow=30.0))) == pytest.approx(-30.0, abs=1.0)

@@ -436,8 +436,8 @@ def test_what_a_database_that_was_put_back_brings_is_taken(world: World) -> None
 def test_by_the_lease_it_is_known_that_a_database_begins_anew(
     term: int, version: int, holder: str, anew: bool
 ) -> None:
-    before = Lease(holder="a", term=3, taken_at=AT, left=1.0, version=9)
-    now = Lease(holder=holder, term=term, taken_at=AT, left=1.0, version=version)
+    before = Lease(holder="a", term=3, taken_at=AT, left=1.0, version=9, read_at=AT)
+    now = Lease(holder=holder, term=term, taken_at=AT, left=1.0, version=version, read_at=AT)
     assert _begins_anew(before, now) is anew
 
 
