@@ -8,8 +8,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from authz.store.shared_fetches import SharedFetch, WantedCertificate, key_of
+from authz.store.tables_nodes import wanted_certificates
 from tests.factories.stored import with_authority
 
 if TYPE_CHECKING:
@@ -178,8 +180,11 @@ def test_what_is_wanted_is_found_once_and_as_long_as_it_is_seen(place: Place, st
 def test_what_has_not_been_said_for_long_is_said_again(store: Store) -> None:
     with store.note() as session:
         session.wanted_certificates.add([_certificate("a"), _certificate("b")])
-        # "Before a moment that is still to come" is every moment until now.
-        session.wanted_certificates.still([key_of("a")], -1)
+        # As if ten seconds had passed.
+        session.wanted_certificates._connection.execute(
+            update(wanted_certificates).values(seen_at=wanted_certificates.c.seen_at - 10)
+        )
+        session.wanted_certificates.still([key_of("a")], 5)
         assert [one.authority for one in session.wanted_certificates.within(60, most=9)][-1] == "a"
 
 
