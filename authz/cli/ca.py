@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from authz.cli import messages
-from authz.cli.files import located, read_input
+from authz.cli.files import check_one_stream, located, read_input
 from authz.cli.options import ConfigOption, JsonOption, group
 from authz.cli.stores import (
     AuthorityArgument,
@@ -116,6 +116,7 @@ def import_(
     from authz.sources.key_secret import first_line
 
     settings = store_settings(config, database, data_dir)
+    check_one_stream(certificates, key)
     pem, private = read_input(certificates), read_input(key)
     passphrase = None
     if passphrase_file is not None:

@@ -176,9 +176,9 @@ def issue(
 
 def _request(file: Path) -> bytes:
     """A signing request that can be read, or the error names its file."""
-    from authz.ca.csr import read_csr
+    from authz.ca.csr import MAX_CSR_BYTES, read_csr
 
-    request = read_input(file)
+    request = read_input(file, MAX_CSR_BYTES)
     with located(file):
         read_csr(request)
     return request

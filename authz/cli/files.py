@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,16 +23,21 @@ _PRIVATE = 0o600
 _PUBLIC = 0o644
 
 
-def read_input(path: Path) -> bytes:
-    """The content of a file that was named, or for `-` of standard input.
+def read_input(path: Path, most: int | None = None) -> bytes:
+    """The content of a file that was named, or for `-` of standard input, to its end.
+
+    A file of that name is `/its/directory/-`.
+
+    Args:
+        most: bytes that are read of standard input; without it as many as of a file.
 
     Raises:
         InvalidInputError: it cannot be read.
     """
-    from authz.sources.files import UnreadableFileError, read_file
+    from authz.sources.files import MAX_FILE_BYTES, UnreadableFileError, read_file
 
     if path == _STREAM:
-        return _standard_input()
+        return _standard_input(MAX_FILE_BYTES if most is None else most)
     try:
         return read_file(path)
     except UnreadableFileError as error:
@@ -40,23 +46,46 @@ def read_input(path: Path) -> bytes:
         ) from None
 
 
-def _standard_input() -> bytes:
-    from authz.sources.files import MAX_FILE_BYTES
+def check_one_stream(*paths: Path) -> None:
+    """Make sure that standard input is to be one file, and not two.
 
+    Raises:
+        InvalidInputError: it was named twice.
+    """
+    if paths.count(_STREAM) > 1:
+        raise InvalidInputError(
+            "standard input can take the place of one file only",
+            where="-",
+            hint="name the other file by its path",
+        )
+
+
+def _standard_input(most: int) -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        raise InvalidInputError(
+            "there is no standard input", where="-", hint="send it the file: - < FILE"
+        )
     if sys.stdin.isatty():
         # A private key would be shown while it is pasted, and stay on the screen.
         raise InvalidInputError(
-            "a file is not read from a terminal", where="-", hint="read it from one: - < F"
+            "a file is not read from a terminal", where="-", hint="send it the file: - < FILE"
         )
-    # A byte more than may be there: what is longer is not cut.
-    data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise InvalidInputError(
-            f"standard input is larger than {MAX_FILE_BYTES} bytes",
-            where="-",
-            hint="is it the right file?",
-        )
-    return data
+    data = b""
+    # A byte more than may be there: what is longer is not cut. Whoever started this may have made
+    # the pipe one that does not wait: then a read gives what is there, or None, before the end.
+    while len(data) <= most:
+        part = sys.stdin.buffer.read(most + 1 - len(data))
+        if part is None:
+            select.select([sys.stdin], [], [])
+        elif part:
+            data += part
+        else:
+            return data
+    raise InvalidInputError(
+        f"standard input is larger than {most} bytes",
+        where="-",
+        hint="is it the right file?",
+    )
 
 
 @contextmanager

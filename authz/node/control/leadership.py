@@ -214,9 +214,13 @@ class Leadership:
             self._terms |= {role: lease.term for role, lease in known.items()}
             self._taken |= {role: lease.taken_at for role, lease in known.items()}
             self._known_until |= {
+                # One that has ended counts from its end: a process that was started again would
+                # otherwise count from its start, and hide that nobody did it all the while.
                 role: asked + lease.left
+                if lease.left > 0
+                else min(self._known_until[role], asked + lease.left)
                 for role, lease in known.items()
-                if 0 < lease.left <= MOST_LEFT_SECONDS
+                if lease.left <= MOST_LEFT_SECONDS
             }
         for role, lease in leases.items():
             if lease is None or lease.left <= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import stat
 from pathlib import Path
 
@@ -46,6 +47,35 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         os.close(writing)
 
 
+def test_a_pipe_that_does_not_wait_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As somebody else left it: its first part is no whole file, and nothing yet no end."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    waits: list[object] = []
+
+    def arrives(*_: object) -> None:
+        waits.append(os.write(writing, b"part") if len(waits) < 2 else os.close(writing))
+
+    monkeypatch.setattr(select, "select", arrives)
+    with os.fdopen(reading, encoding="ascii") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert files.read_input(Path("-")) == b"partpart"
+    assert waits == [4, 4, None]
+
+
+def test_without_standard_input_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`authz … - <&-`."""
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InvalidInputError, match="there is no standard input"):
+        files.read_input(Path("-"))
+
+
+def test_standard_input_is_one_file() -> None:
+    files.check_one_stream(Path("-"), Path("key"))
+    with pytest.raises(InvalidInputError, match="one file only"):
+        files.check_one_stream(Path("-"), Path("-"))
+
+
 def test_standard_input_has_an_end_and_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("authz.sources.files.MAX_FILE_BYTES", 4)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"12345")))
@@ -53,6 +83,9 @@ def test_standard_input_has_an_end_and_is_no_terminal(monkeypatch: pytest.Monkey
         files.read_input(Path("-"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
     assert files.read_input(Path("-")) == b"1234"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
+    with pytest.raises(InvalidInputError, match="larger than 3 bytes"):
+        files.read_input(Path("-"), 3)
 
     monkeypatch.setattr("sys.stdin", _Terminal(io.BytesIO(b"shown")))
     with pytest.raises(InvalidInputError, match="not read from a terminal"):

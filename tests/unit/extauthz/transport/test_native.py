@@ -226,6 +226,36 @@ def test_a_queue_that_is_soon_gone_is_answered_in_the_order_of_arrival(
     assert [call_id for call_id, _ in front.answers] == [*range(200)]
 
 
+class Paced(Queued):
+    """Batches with pauses before them, in milliseconds; keeps which of them were looked behind."""
+
+    def __init__(self, batches: list[tuple[int, int]], clock: list[float]) -> None:
+        super().__init__([])
+        self.batches, self.clock, self.looks = batches, clock, [0] * len(batches)
+
+    def recv_batch_details(self, most: int, timeout_ms: int) -> list[Any] | None:
+        if timeout_ms == 0:
+            self.looks[-len(self.batches) - 1] += 1
+            return []
+        if not self.batches:
+            return None
+        pause, size = self.batches.pop(0)
+        self.clock[0] += pause / 1000
+        return [(0, 0, 0, b"", None, ((), "", 1.0))] * size
+
+
+def test_when_all_that_waits_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty milliseconds after a batch that was not full, or after the last look."""
+    clock = [1.0]
+    front = Paced([(1, 64), (15, 64), (15, 64), (15, 64), (15, 64), (15, 9), (15, 64)], clock)
+    monkeypatch.setattr(native, "NativeGrpcFront", lambda *_, **__: front)
+    monkeypatch.setattr(native.time, "perf_counter", lambda: clock[0])
+    with opened("native", Service()):
+        """It is stopped when nothing comes any more."""
+
+    assert front.looks == [0, 0, 1, 0, 1, 0, 0]
+
+
 def test_an_answer_to_what_is_shed_that_cannot_be_made_is_a_denial(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -182,6 +182,19 @@ def test_that_nobody_can_write_is_told(pair: _Pair) -> None:
     assert vacant(pair.other, SIGN) == 0
 
 
+def test_a_node_that_starts_again_does_not_hide_that_nobody_leads(pair: _Pair) -> None:
+    pair.one.step()
+    with pair.store.note() as session:
+        session.leases.renew(FETCH, pair.one.holder, 1, -600.0)
+
+    started = pair.node()
+    started.use(ReadOnly(pair.store))  # type: ignore[arg-type]  # what it asks of a store
+    started.step()
+
+    assert vacant(started) == pytest.approx(600, abs=5)
+    assert vacant(started, SIGN) == 0
+
+
 def test_a_lease_that_ends_in_an_hour_is_nobody_s(pair: _Pair) -> None:
     """The database's clock was put back by one, and who held it is gone: nobody renews it."""
     pair.other.step()
