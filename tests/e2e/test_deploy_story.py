@@ -6,6 +6,10 @@ The processes are those of compose.yaml and its forms: the real Envoy, the real 
 
 from __future__ import annotations
 
+import http.server
+import ssl
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +20,10 @@ from tests.e2e.composed import Topology, require_programs
 from tests.e2e.composed_shell import CERTIFICATE, PAGE, STORY, follow, form_of, story
 from tests.factories.accepted import accepted
 from tests.factories.page_blocks import texts_of
-from tests.factories.shipped import DEPLOY
+from tests.factories.shipped import DEPLOY, make_certificates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
@@ -119,6 +124,55 @@ def test_a_command_that_prints_something_else_is_noticed(
     monkeypatch.setattr("tests.e2e.composed_shell._PATIENCE", 0)
     with Children() as children, pytest.raises(AssertionError, match='printed "2", not 1: echo 2'):
         follow(Topology(tmp_path, children, "native"), ["echo 2  # 1\n"])
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """Every request with 200, on a connection that stays open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextmanager
+def server_with(certs: Path) -> Iterator[int]:
+    """A TLS server by what make-certificates.sh made; its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / "server.crt", certs / "server.key")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_held_connection_that_is_gone_gets_no_answer_of_before(tmp_path: Path) -> None:
+    """An answer that is there already says nothing of what would be answered now."""
+    require_programs()
+    certs = make_certificates(tmp_path / "certs")
+    (tmp_path / "issued").mkdir()
+    (certs / "client.crt").rename(tmp_path / "issued" / "tablet.pem")
+    (certs / "client.key").rename(tmp_path / "issued" / "tablet.key")
+    _, functions = story()[STORY]
+    # What `hold` leaves in the background, and $!, is then openssl itself.
+    own = 'openssl() { exec openssl "$@"; }'
+    with server_with(certs) as port, Children() as children:
+        hold, ask = f"hold tablet {port}", f"ask_held tablet {port}  # "
+        steps = [hold, f"{ask}200", f"{ask}200", "kill $!; wait $! || true"]
+
+        printed = follow(
+            Topology(tmp_path, children, "native"),
+            [functions, own, *steps, f"{ask}closed", hold, f"{ask}200"],
+        )
+
+    assert printed == ["200", "200", "closed", "200"]
 
 
 def test_a_form_that_is_none_is_noticed() -> None:
