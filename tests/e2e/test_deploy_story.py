@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command of deploy/README.md about Compose, from the first to the last, as they stand.
+"""Every command of deploy/README.md about Compose, from the first to the last.
 
 The processes are those of compose.yaml and its forms: the real Envoy, the real Prometheus.
 """
@@ -7,6 +7,7 @@ The processes are those of compose.yaml and its forms: the real Envoy, the real 
 from __future__ import annotations
 
 import http.server
+import re
 import ssl
 import threading
 from contextlib import contextmanager
@@ -16,11 +17,11 @@ import pytest
 
 from authz.demo.processes import Children
 from authz.demo.story_steps import STEP
-from tests.e2e.composed import Topology, require_programs
+from tests.e2e.composed import FORMS, Topology, require_programs
 from tests.e2e.composed_shell import CERTIFICATE, PAGE, STORY, follow, form_of, story
 from tests.factories.accepted import accepted
 from tests.factories.page_blocks import texts_of
-from tests.factories.shipped import DEPLOY, make_certificates
+from tests.factories.shipped import DEPLOY, documents, make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +83,25 @@ def test_every_command_of_the_page_is_followed_or_builds_an_image() -> None:
     others = [one for one in texts_of(PAGE, "sh") if one not in followed]
     assert len(others) == len(BUILDS)
     assert all(one.startswith(BUILDS) and one.count("\n") == 1 for one in others)
+
+
+def test_the_page_names_every_port_that_is_published() -> None:
+    (said,) = re.findall(
+        r"^- .*Only (.*) are published, on loopback", PAGE.read_text(), re.MULTILINE
+    )
+    files = {"compose.yaml", *(name for names in FORMS.values() for name in names)}
+
+    ports = [
+        port
+        for name in files
+        for service in documents(DEPLOY / name)[0]["services"].values()
+        for port in service.get("ports", ())
+    ]
+
+    assert len(ports) == 6
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert set(re.findall(r"\b\d{4}\b", said)) == {port.split(":")[1] for port in ports}
+    assert any(port.endswith("/udp") for port in ports) == ("UDP" in said)
 
 
 def test_the_page_tells_every_step_of_the_demo() -> None:
