@@ -41,6 +41,9 @@ _PATIENCE: Final = 30
 #: And all of them.
 _LONGEST: Final = 500
 
+#: And the shell, once it has said that it ends.
+_ENDING: Final = 30
+
 _FUNCTIONS: Final = r"""
 docker() {
     [ "$1" = compose ] || { echo "unknown: docker $*" >&2; return 1; }
@@ -171,7 +174,7 @@ def _run(topology: Topology, script: str, output: Path) -> int:
             write.flush()
         # Closed: a shell that asks once more is not answered.
     try:
-        return shell.wait(_PATIENCE)
+        return shell.wait(_ENDING)
     finally:
         too_long.cancel()
         with contextlib.suppress(ProcessLookupError):
