@@ -181,14 +181,70 @@ def test_without_a_destination_rule_there_is_no_limit(name: str, tmp_path: Path)
     without = (*form.arguments[: rule - 1], *form.arguments[rule + 1 :])
     changed = Form(name="changed", program=ISTIO, arguments=without, secrets=form.secrets)
 
-    (cluster,) = [
-        one
-        for one in translate(changed, tool(ISTIO), tmp_path)["clusters"]
-        if one["name"] == "outbound|50051||authz.authz.svc.cluster.local"
-    ]
+    cluster = check_cluster(translate(changed, tool(ISTIO), tmp_path))
 
     (threshold,) = cluster["circuitBreakers"]["thresholds"]
     assert threshold["maxRequests"] == NO_LIMIT
+
+
+MESH_RULE = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: mesh, namespace: istio-system}
+spec:
+  host: "*.local"
+  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}, outlierDetection: {consecutive5xxErrors: 7}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "limit", "of_the_mesh"),
+    [
+        # Ours in its place; copied into ours; in the gateway's own namespace; ours there as well.
+        ({"ours": "authz", "mesh": "istio-system"}, 1000, False),
+        ({"merged": "authz", "mesh": "istio-system"}, 1000, True),
+        ({"ours": "authz", "mesh": "istio-ingress"}, NO_LIMIT, True),
+        ({"merged": "istio-ingress", "mesh": "istio-ingress"}, 1000, True),
+    ],
+)
+def test_one_destination_rule_holds(
+    namespaces: dict[str, str], limit: int, of_the_mesh: bool, tmp_path: Path
+) -> None:
+    """The most exact of the first namespace that has any: the client's, the service's, the root."""
+    form = form_named("istio/gateway")
+    shipped = "deploy/istio/limit-checks.yaml"
+    ours = yaml.safe_load((ROOT / shipped).read_text(encoding="utf-8"))
+    mesh = yaml.safe_load(MESH_RULE)
+    policy = {**mesh["spec"]["trafficPolicy"], **ours["spec"]["trafficPolicy"]}
+    rules = {
+        "ours": ours,
+        "mesh": mesh,
+        "merged": {**ours, "spec": {**ours["spec"], "trafficPolicy": policy}},
+    }
+    at = form.arguments.index(shipped)
+    arguments = (*form.arguments[: at - 1], *form.arguments[at + 1 :])
+    for name, namespace in namespaces.items():
+        file = tmp_path / f"{name}.yaml"
+        rule = rules[name]
+        rule["metadata"] = {**rule["metadata"], "namespace": namespace}
+        file.write_text(json.dumps(rule), encoding="utf-8")
+        arguments = (*arguments, "--config", str(file))
+    changed = Form(name="changed", program=ISTIO, arguments=arguments, secrets=form.secrets)
+
+    cluster = check_cluster(translate(changed, tool(ISTIO), tmp_path))
+
+    (threshold,) = cluster["circuitBreakers"]["thresholds"]
+    assert threshold["maxRequests"] == limit
+    assert ("outlierDetection" in cluster) == of_the_mesh
+    assert ("transportSocket" in cluster) == of_the_mesh
+
+
+def check_cluster(made: dict[str, Any]) -> dict[str, Any]:
+    """The one that checks go to."""
+    name = "outbound|50051||authz.authz.svc.cluster.local"
+    (cluster,) = [one for one in made["clusters"] if one["name"] == name]
+    found: dict[str, Any] = cluster
+    return found
 
 
 def test_a_sidecar_does_not_reach_a_service_without_a_virtual_address(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_the_image_is_named_before_anything_is_applied(guide: Path, tmp_path: Pa
 
 
 def test_as_many_checks_may_be_under_way_as_the_pods_answer() -> None:
-    """In a tenth of a second (ADR-0038); behind each gateway, however its control plane says it."""
+    """In a tenth of a second (ADR-0038), behind a gateway of one pod; each in its own words."""
     (configured,) = [one for one in shipped(MANIFEST, "ConfigMap") if "authz.yaml" in one["data"]]
     settings = Settings.model_validate(yaml.safe_load(configured["data"]["authz.yaml"]))
     (pods,) = shipped(MANIFEST, "Deployment")

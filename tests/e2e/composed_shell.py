@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A shell for the commands of deploy/README.md, beside a topology that runs as processes.
 
-Commands run as they stand. What a container engine would do is replaced by functions of their
-names: `docker compose up` starts the processes of that form, `docker compose exec` runs a command
-beside the process instead of in its container, and curl and openssl are sent to the ports of this
-machine.
+Commands run as they stand, but for the directory that `--out /tmp/...` names. What a container
+engine would do is replaced by functions of their names: `docker compose up` starts the processes of
+that form, `docker compose exec` runs a command beside the process instead of in its container, and
+curl and openssl are sent to the ports of this machine. Without root, `sudo ./make-secrets.sh` only
+makes a passphrase.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _PATIENCE: Final = 30
 
 #: And all of them.
 _LONGEST: Final = 500
+
+#: And the shell, once it has said that it ends.
+_ENDING: Final = 30
 
 _FUNCTIONS: Final = r"""
 docker() {
@@ -170,7 +174,7 @@ def _run(topology: Topology, script: str, output: Path) -> int:
             write.flush()
         # Closed: a shell that asks once more is not answered.
     try:
-        return shell.wait(_PATIENCE)
+        return shell.wait(_ENDING)
     finally:
         too_long.cancel()
         with contextlib.suppress(ProcessLookupError):

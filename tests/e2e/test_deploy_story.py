@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command of deploy/README.md about Compose, from the first to the last, as they stand.
+"""Every command of deploy/README.md about Compose, from the first to the last.
 
 The processes are those of compose.yaml and its forms: the real Envoy, the real Prometheus.
 """
 
 from __future__ import annotations
 
+import http.server
+import re
+import ssl
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from authz.demo.processes import Children
 from authz.demo.story_steps import STEP
-from tests.e2e.composed import Topology, require_programs
+from tests.e2e.composed import FORMS, Topology, require_programs
 from tests.e2e.composed_shell import CERTIFICATE, PAGE, STORY, follow, form_of, story
 from tests.factories.accepted import accepted
 from tests.factories.page_blocks import texts_of
-from tests.factories.shipped import DEPLOY
+from tests.factories.shipped import DEPLOY, documents, make_certificates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.deploy]
@@ -79,6 +85,25 @@ def test_every_command_of_the_page_is_followed_or_builds_an_image() -> None:
     assert all(one.startswith(BUILDS) and one.count("\n") == 1 for one in others)
 
 
+def test_the_page_names_every_port_that_is_published() -> None:
+    (said,) = re.findall(
+        r"^- .*Only (.*) are published, on loopback", PAGE.read_text(), re.MULTILINE
+    )
+    files = {"compose.yaml", *(name for names in FORMS.values() for name in names)}
+
+    ports = [
+        port
+        for name in files
+        for service in documents(DEPLOY / name)[0]["services"].values()
+        for port in service.get("ports", ())
+    ]
+
+    assert len(ports) == 6
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert set(re.findall(r"\b\d{4}\b", said)) == {port.split(":")[1] for port in ports}
+    assert any(port.endswith("/udp") for port in ports) == ("UDP" in said)
+
+
 def test_the_page_tells_every_step_of_the_demo() -> None:
     text = "".join(block for blocks in story().values() for block in blocks)
 
@@ -119,6 +144,55 @@ def test_a_command_that_prints_something_else_is_noticed(
     monkeypatch.setattr("tests.e2e.composed_shell._PATIENCE", 0)
     with Children() as children, pytest.raises(AssertionError, match='printed "2", not 1: echo 2'):
         follow(Topology(tmp_path, children, "native"), ["echo 2  # 1\n"])
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """Every request with 200, on a connection that stays open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextmanager
+def server_with(certs: Path) -> Iterator[int]:
+    """A TLS server by what make-certificates.sh made; its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / "server.crt", certs / "server.key")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_held_connection_that_is_gone_gets_no_answer_of_before(tmp_path: Path) -> None:
+    """An answer that is there already says nothing of what would be answered now."""
+    require_programs()
+    certs = make_certificates(tmp_path / "certs")
+    (tmp_path / "issued").mkdir()
+    (certs / "client.crt").rename(tmp_path / "issued" / "tablet.pem")
+    (certs / "client.key").rename(tmp_path / "issued" / "tablet.key")
+    _, functions = story()[STORY]
+    # What `hold` leaves in the background, and $!, is then openssl itself.
+    own = 'openssl() { exec openssl "$@"; }'
+    with server_with(certs) as port, Children() as children:
+        hold, ask = f"hold tablet {port}", f"ask_held tablet {port}  # "
+        steps = [hold, f"{ask}200", f"{ask}200", "kill $!; wait $! || true"]
+
+        printed = follow(
+            Topology(tmp_path, children, "native"),
+            [functions, own, *steps, f"{ask}closed", hold, f"{ask}200"],
+        )
+
+    assert printed == ["200", "200", "closed", "200"]
 
 
 def test_a_form_that_is_none_is_noticed() -> None:
