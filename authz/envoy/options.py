@@ -170,13 +170,11 @@ def most_checks(settings: Settings) -> int:
     return MOST_CHECKS_GRPCIO * settings.grpc.workers if _by_grpcio(settings) else MOST_CHECKS
 
 
-def answered_within(settings: Settings, seconds: float, endpoints: int) -> int:
-    """How many checks are answered in that time by the workers behind so many endpoints.
+def answered_within(settings: Settings, seconds: float, workers: int) -> int:
+    """How many checks so many workers answer in that time.
 
     Each worker has a core of its own, and is as fast as those that were measured.
     """
-    grpc = settings.grpc
-    workers = endpoints * (1 if grpc.port_per_worker else grpc.workers)
     a_tenth = MOST_CHECKS_GRPCIO if _by_grpcio(settings) else MOST_CHECKS
     return round(a_tenth * workers * seconds * 10)
 

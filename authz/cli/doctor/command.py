@@ -106,6 +106,7 @@ def _envoy(
         envoy_body,
         envoy_cluster,
         envoy_dump,
+        envoy_endpoints,
         envoy_filter,
         envoy_limit,
         envoy_listener,
@@ -143,13 +144,22 @@ def _envoy(
         yield from envoy_around.look(chain, dump)
     yield from envoy_around.look_at_envoy(dump, where)
     yield from control.look_at_envoy(found, counted, where)
-    there = envoy_limit.endpoints_of(get(address, "/clusters?format=json").json())
+    there = envoy_endpoints.endpoints_of(get(address, "/clusters?format=json").json())
     for name in dict.fromkeys(chain.cluster for chain in found):
-        chain = next(one for one in found if one.cluster == name)
-        yield from envoy_cluster.look(chain, clusters, settings, _workers(settings, address))
+        asking = [one for one in found if one.cluster == name]
+        yield from envoy_cluster.look(asking[0], clusters, settings, _workers(settings, address))
         if name in clusters:
-            many = there.get(name, 1)
-            yield from envoy_limit.look(chain, clusters[name], settings, many, f"cluster {name}")
+            limit = (
+                name,
+                clusters[name],
+                settings,
+                there.get(name, envoy_endpoints.Endpoints()),
+                envoy_limit.shortest(asking),
+            )
+            yield from envoy_limit.look(*limit)
+            unknown = envoy_limit.not_judged(*limit)
+            if unknown is not None:
+                messages.note(unknown)
     for route in envoy_dump.unchecked_routes(dump):
         yield Finding(
             id="route-not-checked",

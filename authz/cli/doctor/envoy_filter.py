@@ -7,6 +7,7 @@ Each check is a row or a few lines: the option, what happens as it is, what to w
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from authz.cli.doctor.envoy_dump import at
@@ -153,6 +154,7 @@ def _timeout(config: Json, where: str) -> Iterator[Finding]:
 def seconds_of(text: object) -> float:
     """A duration as Envoy writes it (`0.5s`); 0 for what is none."""
     try:
-        return float(str(text).removesuffix("s"))
+        seconds = float(str(text).removesuffix("s"))
     except ValueError:
         return 0.0
+    return seconds if 0 <= seconds < math.inf else 0.0

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from contextlib import contextmanager
@@ -92,6 +93,56 @@ def test_an_envoy_that_asks_nobody(tmp_path: Path, capsys: pytest.CaptureFixture
     del envoy.manager(envoy.listener(configuration))["http_filters"][0]
     with server(pages(configuration)) as admin:
         assert run(tmp_path, capsys, admin) == (1, ["no-ext-authz"])
+
+
+def limited(limit: int, *timeouts: str, health: dict[str, Any] | None = None) -> dict[str, bytes]:
+    """An Envoy with a filter for each time-out, all of which ask one cluster in two places."""
+    configuration = envoy.config()
+    envoy.authz_cluster(configuration)["circuit_breakers"] = {
+        "thresholds": [{"max_requests": limit, "max_pending_requests": limit}]
+    }
+    filters = envoy.manager(envoy.listener(configuration))["http_filters"]
+    first = filters.pop(0)
+    for timeout in reversed(timeouts):
+        filters.insert(0, copy.deepcopy(first))
+        filters[0]["typed_config"]["grpc_service"]["timeout"] = timeout
+    hosts = [
+        {"address": {"socket_address": {"address": f"10.0.0.{n}"}}, "health_status": health or {}}
+        for n in (1, 2)
+    ]
+    status = {"cluster_statuses": [{"name": "authz", "host_statuses": hosts}]}
+    return pages(configuration) | {"/clusters?format=json": json.dumps(status).encode()}
+
+
+def test_the_limit_is_judged_by_the_endpoints_and_by_the_filter_that_waits_least(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(limited(5000, "0.5s")) as admin:
+        assert run(tmp_path, capsys, admin) == (0, [])
+    with server(limited(5001, "0.5s")) as admin:
+        assert run(tmp_path, capsys, admin) == (1, ["many-checks-at-once"])
+    with server(limited(5000, "0.5s", "0.4s")) as admin:
+        assert run(tmp_path, capsys, admin) == (1, ["many-checks-at-once"])
+
+
+def test_what_is_not_known_of_the_limit_is_noted_and_no_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy.yaml").write_text('sites: [{name: api, hosts: ["*"]}]\n')
+    (tmp_path / "s.yaml").write_text(
+        'policy: policy.yaml\nmetrics: {listen: "off"}\nsds: {enabled: false}\n'
+    )
+    sick = {"failed_active_health_check": True}
+    with server(limited(5000, "0.5s", health=sick)) as admin, pytest.raises(SystemExit) as exit_:
+        main(["doctor", "--config", str(tmp_path / "s.yaml"), "--envoy-admin", admin])
+
+    said = capsys.readouterr()
+    assert exit_.value.code == 0
+    assert said.out == "nothing to say\n"
+    assert (
+        "note: cluster authz: whether 5,000 checks at once are too many was not judged" in said.err
+    )
+    assert "of its 2 endpoints, 0 can be asked now" in said.err
 
 
 def test_clocks_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from authz.cli.doctor import (
     envoy_limit,
     envoy_listener,
 )
+from authz.cli.doctor.envoy_endpoints import Endpoints
 from authz.settings import Settings
 from tests.unit.cli.doctor import envoy
 
@@ -53,7 +54,11 @@ def _limits(
     chain: envoy_dump.Chain, clusters: dict[str, Any], settings: Settings
 ) -> Iterator[Finding]:
     if chain.cluster in clusters:
-        yield from envoy_limit.look(chain, clusters[chain.cluster], settings, 1, "")
+        one = Endpoints(1, 1, may_be_more=False)
+        waits = envoy_limit.shortest([chain])
+        asked = (chain.cluster, clusters[chain.cluster], settings, one, waits)
+        assert envoy_limit.not_judged(*asked) is None
+        yield from envoy_limit.look(*asked)
 
 
 @pytest.mark.parametrize("values", [PEER, XFCC, BEHIND], ids=["peer", "xfcc", "behind-proxy"])
@@ -151,7 +156,6 @@ def http_filter(place: int, kind: str) -> Callable[[dict[str, Any]], None]:
                 {"default_value": {"numerator": 100, "denominator": "TEN_THOUSAND"}},
             ),
         ),
-        ("no-timeout", without(envoy.ext_authz, "grpc_service", "timeout")),
         (
             "long-timeout",
             having(lambda c: envoy.ext_authz(c)["grpc_service"], "timeout", "600s"),
@@ -223,6 +227,14 @@ def test_each_mistake_has_its_finding(id_: str, change: Callable[[dict[str, Any]
     change(configuration)
 
     assert findings(configuration, PEER) == [id_]
+
+
+def test_without_a_timeout_the_shipped_limit_is_too_high() -> None:
+    """Envoy waits for 0.2 s then."""
+    configuration = envoy.config()
+    without(envoy.ext_authz, "grpc_service", "timeout")(configuration)
+
+    assert findings(configuration, PEER) == ["no-timeout", "many-checks-at-once"]
 
 
 @pytest.mark.parametrize(
