@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,10 @@ authz ca create --name Acme
 authz host add api.example.com --ca Acme
 authz cert issue --label alice --days 9 --out alice
 """
+
+
+#: Seconds for what takes a moment.
+PATIENCE = 30.0
 
 
 def said(page: str, text: str) -> str:
@@ -133,6 +138,10 @@ def test_a_rule_is_made_its_events_are_seen_and_simulated(
     # "What is filtered is in the address of the page."
     expect(page).to_have_url(re.compile("verdict="))
     rows = page.locator("table.events tbody tr")
+    # An event is written after the answer: on a busy machine after the page, too.
+    until = time.monotonic() + PATIENCE
+    while not rows.count() and time.monotonic() < until:
+        page.reload()
     expect(rows.first).to_contain_text("Blocked")
     rows.first.get_by_role("link").first.click()
     why = page.get_by_role("region", name=said(guide, "Why"), exact=True)
