@@ -18,6 +18,7 @@ from authz.cli.stores import (
     DataDirOption,
     ZoneOption,
     actor,
+    begun_store,
     complete_key_kind,
     day,
     encryption_for,
@@ -73,7 +74,7 @@ def create(
     from authz.services.authority_creation import create_authority
 
     settings = store_settings(config, database, data_dir)
-    with opened_store(settings, create=True) as store:
+    with begun_store(settings) as store:
         known = create_authority(
             store,
             name,
@@ -123,7 +124,7 @@ def import_(
         passphrase = first_line(passphrase_file, where="--passphrase-file")
     with located(key):
         load_key(private, passphrase)
-    with opened_store(settings, create=True) as store:
+    with begun_store(settings) as store:
         encryption = encryption_for(settings, store)
         with located(certificates):
             known = import_authority(
@@ -156,7 +157,7 @@ def upload(
 
     pem = read_input(file)
     settings = store_settings(config, database, data_dir)
-    with opened_store(settings, create=True) as store, located(file):
+    with begun_store(settings) as store, located(file):
         known = upload_authority(store, pem, name=name, actor=actor(), at=time.time())
     tell(known, json=json)
 

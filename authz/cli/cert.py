@@ -110,20 +110,30 @@ def list_all(
 ) -> None:
     """List certificates, the latest first."""
     from authz.errors import InvalidInputError
-    from authz.services.certificates import expiring_certificates, list_certificates
+    from authz.services.certificates import (
+        expiring_certificates,
+        list_certificates,
+        zones_with_some,
+    )
     from authz.services.representation import certificate_object
 
     with opened_store(store_settings(config, database, data_dir)) as store:
+        now = time.time()
         if expiring:
             if status != "all" or search or page != 1:
                 raise InvalidInputError(
                     "--expiring goes with none of --search, --status and --page",
                     hint="it lists all that are active and expire soon, the first ones first",
                 )
-            found = expiring_certificates(store, zone, at=time.time())
+            found = expiring_certificates(store, zone, at=now)
         else:
             found = list_certificates(
                 store, zone, status=status, search=search, page=page, per_page=per_page
+            )
+        elsewhere: tuple[str, ...] = ()
+        if not found.total:
+            elsewhere = zones_with_some(
+                store, status=status, search=search, expiring_at=now if expiring else None
             )
     if json:
         messages.result_json(
@@ -132,6 +142,11 @@ def list_all(
                 for one in found.certificates
             ]
         )
+        return
+    if not found.total:
+        messages.note(f"there are none in the zone {zone}")
+        if elsewhere:
+            messages.hint(f"there are some in {', '.join(elsewhere)}: --zone {elsewhere[0]}")
         return
     _table(found)
 

@@ -39,6 +39,7 @@ from authz.cli.stores import (
 if TYPE_CHECKING:
     from authz.services.issuance import Issued
     from authz.services.issuance_requests import NewKey
+    from authz.store.engine import Store
 
 __all__ = ["app"]
 
@@ -131,6 +132,7 @@ def issue(
     Writes DIR/client.pem (with its chain) and, without a CSR, DIR/client.key (mode 0600), which is
     kept nowhere else: a repeated request gets the certificate without it, and ends with 1.
     """
+    from authz.errors import NotFoundError
     from authz.services.issuance import issue_certificate
 
     settings = store_settings(config, database, data_dir)
@@ -151,19 +153,24 @@ def issue(
     check_absent([directory / name for name in names], force=force)
     check_directory(directory)
     with opened_store(settings) as store:
-        issued = issue_certificate(
-            store,
-            request,
-            zone=zone,
-            authority=authority,
-            label=label,
-            days=days,
-            request_key=request_key,
-            encryption=encryption_for(settings, store),
-            publication_url=settings.publication.url,
-            actor=actor(),
-            at=time.time(),
-        )
+        try:
+            issued = issue_certificate(
+                store,
+                request,
+                zone=zone,
+                authority=authority,
+                label=label,
+                days=days,
+                request_key=request_key,
+                encryption=encryption_for(settings, store),
+                publication_url=settings.publication.url,
+                actor=actor(),
+                at=time.time(),
+            )
+        except NotFoundError as error:
+            if zone is None and authority is None:
+                error.hint = _of_other_zones(store, error.hint)
+            raise
         _write(issued, directory)
         tell(store, issued.certificate, json=json)
     if issued.ignored:
@@ -172,6 +179,23 @@ def issue(
         messages.warning(f"{directory / 'client.key'} was not written: {_HANDED_OUT}")
         messages.hint("without it, revoke this certificate and issue another with a new key")
         raise typer.Exit(1)
+
+
+def _of_other_zones(store: Store, hint: str | None) -> str | None:
+    """A hint for whoever has no CA in the zone default: those that other zones have, first."""
+    from authz.services.authorities import list_authorities
+    from authz.store.records import AuthorityKind, AuthorityStatus
+
+    issuing = [
+        f"{one.authority.name} of the zone {one.zone.name}"
+        for one in list_authorities(store)
+        if one.zone is not None
+        and one.authority.kind is AuthorityKind.MANAGED
+        and one.authority.status is AuthorityStatus.ACTIVE
+    ]
+    if not issuing:
+        return hint
+    return f"name one of another zone (--ca): {', '.join(issuing)}; or {hint}"
 
 
 def _request(file: Path) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -22,6 +22,10 @@ from authz.cli.stores import (
     store_settings,
     table,
 )
+
+if TYPE_CHECKING:
+    from authz.services.hosts import AddedHost
+    from authz.store.engine import Store
 
 #: More paths than people write, all of them on this machine's disk, were written by a shell.
 _EXPANDED = 4
@@ -94,6 +98,7 @@ def add(
             actor=actor(),
             at=time.time(),
         )
+        about = () if added.rule is not None else _rules_about(store, added)
     # Not of what is refused.
     for what, missing in left_open(paths):
         messages.warning(f"{what} stays open")
@@ -114,12 +119,26 @@ def add(
         messages.note(f"{added.hostname}: the zone {added.zone.name} has this rule already")
     elif added.rule is not None:
         messages.note(f"{added.hostname}: the zone {added.zone.name} has a new rule, its last one")
+    elif about:
+        messages.note(
+            f"{added.hostname} asks for certificates of {added.authority.name}; rules that block "
+            f"by the certificate are there already: {', '.join(about)}. This expression, with the "
+            "action block, keeps everybody else out of the whole host (--protect)"
+        )
     else:
         messages.note(
             f"{added.hostname} asks for certificates of {added.authority.name}; without a rule "
             "nobody is kept out. This expression, with the action block, does that (--protect)"
         )
     messages.result(expression)
+
+
+def _rules_about(store: Store, added: AddedHost) -> tuple[str, ...]:
+    """The rules that block by the client certificate and are for this host, by their text."""
+    from authz.services.zone_state import zone_state
+
+    state = zone_state(store, added.zone.id, at=time.time())
+    return tuple(one.ref for one in state.protecting if one.is_about(added.hostname))
 
 
 @app.command("remove")

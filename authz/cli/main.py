@@ -37,6 +37,7 @@ from authz.cli import (
 )
 from authz.cli import version as version_command
 from authz.cli.doctor import command as doctor
+from authz.cli.options import MisplacedConfigOption, check_place
 
 app = typer.Typer(
     help="Cloudflare's mTLS rules as an external authorizer for Envoy.",
@@ -51,8 +52,10 @@ app = typer.Typer(
 def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    config: MisplacedConfigOption = None,
 ) -> None:
     """Print help, or the version."""
+    check_place(context, config)
     if version:
         messages.result(f"authz {__version__}")
         raise typer.Exit(0)

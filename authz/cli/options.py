@@ -31,6 +31,28 @@ PolicyOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
+# Hidden: it is there to say where it belongs.
+MisplacedConfigOption = Annotated[
+    Optional[str],  # noqa: UP045 - see above
+    typer.Option("--config", metavar="F", hidden=True),
+]
+
+
+def check_place(context: typer.Context, config: str | None) -> None:
+    """Refuse --config in front of a command: each command has its own.
+
+    Raises:
+        InvalidInputError: it is there.
+    """
+    if config is not None:
+        from authz.errors import InvalidInputError
+
+        command = f"{context.command_path} {context.invoked_subcommand or 'COMMAND'}"
+        raise InvalidInputError(
+            "--config stands in front of the command",
+            hint=f"put it behind: {command} … --config {config}",
+        )
+
 
 def group(help: str) -> typer.Typer:
     """A command that consists of others; alone, it prints its help."""
@@ -43,7 +65,8 @@ def group(help: str) -> typer.Typer:
     )
 
     @app.callback()
-    def alone(context: typer.Context) -> None:
+    def alone(context: typer.Context, config: MisplacedConfigOption = None) -> None:
+        check_place(context, config)
         if context.invoked_subcommand is None:
             typer.echo(context.get_help())
             raise typer.Exit(0)

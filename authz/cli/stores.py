@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from authz.settings import Settings
     from authz.store.engine import Store
 
+#: What to do where a service has a store already, and this is another one.
+OF_A_SERVICE: Final = "where the service has its own: --config or --data-dir, or another directory"
+
 #: Characters that the audit log keeps of it.
 _MAX_ACTOR: Final = 255
 
@@ -73,6 +76,23 @@ def opened_store(settings: Settings, *, create: bool = False) -> Iterator[Store]
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def begun_store(settings: Settings) -> Iterator[Store]:
+    """The same for commands that begin a store: says so where there was none.
+
+    In a wrong directory that is a second store, which no service looks at.
+
+    Raises:
+        StoreUnavailableError: as opened_store.
+    """
+    missing = missing_database(settings)
+    with opened_store(settings, create=True) as store:
+        if missing is not None:
+            messages.note(f"{missing} is a new database")
+            messages.hint(OF_A_SERVICE)
+        yield store
 
 
 def missing_database(settings: Settings) -> Path | None:

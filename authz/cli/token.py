@@ -11,6 +11,7 @@ import typer
 from authz.cli import messages
 from authz.cli.options import ConfigOption, JsonOption, group
 from authz.cli.stores import (
+    OF_A_SERVICE,
     DatabaseOption,
     DataDirOption,
     actor,
@@ -81,7 +82,7 @@ def create(
         )
     if missing is not None:
         messages.warning(f"{missing} is a new database: the token is good for this one alone")
-        messages.hint("where the service has its own: --config or --data-dir, or another directory")
+        messages.hint(OF_A_SERVICE)
     if not (scope or read_only):
         messages.note("the token may do everything; --scope makes one that may do less")
     _tell(made.token.id, made.secret, json=json)

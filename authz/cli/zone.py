@@ -15,6 +15,7 @@ from authz.cli.stores import (
     DatabaseOption,
     DataDirOption,
     actor,
+    begun_store,
     complete_zone,
     opened_store,
     store_settings,
@@ -46,7 +47,7 @@ def create(
     from authz.services.representation import zone_object
     from authz.services.zones import create_zone
 
-    with opened_store(store_settings(config, database, data_dir), create=True) as store:
+    with begun_store(store_settings(config, database, data_dir)) as store:
         made = create_zone(store, name, force=force, actor=actor(), at=time.time())
     zone = made.zone
     for loss in made.losses:

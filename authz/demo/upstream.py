@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
@@ -99,7 +100,16 @@ def main() -> None:
     listen = parser.parse_args().listen
     # Blocked before any thread starts, so that the signal waits for sigwait.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with Upstream(listen.host, listen.port):
+    try:
+        upstream = Upstream(listen.host, listen.port)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        sys.stderr.write(
+            f"upstream: error: cannot listen on {listen}: {reason}\n"
+            "upstream: hint: name another address: --listen HOST:PORT\n"
+        )
+        sys.exit(2)
+    with upstream:
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 

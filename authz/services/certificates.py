@@ -120,6 +120,39 @@ def expiring_certificates(
     )
 
 
+def zones_with_some(
+    store: Store,
+    *,
+    status: str | None = None,
+    search: str = "",
+    expiring_at: float | None = None,
+) -> tuple[str, ...]:
+    """The names of all zones that have such certificates: where else to look.
+
+    Args:
+        status, search: as `list_certificates`.
+        expiring_at: instead of both: those that `expiring_certificates` has at that time.
+
+    Raises:
+        InvalidInputError: there is no such status.
+    """
+    wanted = None if status in (None, "all") else _status(status or "")
+    with store.read() as session:
+        return tuple(
+            zone.name
+            for zone in session.zones.all()
+            if (
+                session.certificates.count(
+                    CertificateQuery(zone_id=zone.id, status=wanted, search=search), most=1
+                )
+                if expiring_at is None
+                else session.certificates.count_expiring(
+                    zone.id, expiring_at, expiring_at + EXPIRY_WARNING_SECONDS, most=1
+                )
+            )
+        )
+
+
 def get_certificate(store: Store, named: str) -> ClientCertificate:
     """The certificate with this identifier, serial number or fingerprint, or a beginning of one.
 

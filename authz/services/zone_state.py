@@ -48,6 +48,22 @@ _OPEN: Final = (
     "not http",
 )
 
+#: What makes one be about others than it names.
+_EXCLUDING: Final = (
+    " ne ",
+    "!=",
+    "not http",
+    "!http",
+    "not (",
+    "!(",
+    "not ends_with",
+    "!ends_with",
+    "not starts_with",
+    "!starts_with",
+    " xor ",
+    "^^",
+)
+
 #: What fields about the client certificate begin with.
 _IDENTITY: Final = ("cf.tls_client_auth.", "authz.cert.")
 
@@ -85,8 +101,19 @@ class RuleStanding:
         It is not, where all that it says of hosts are other names. What is looked up in lists or
         matched by patterns may be any.
         """
+        return any(one in self.expression for one in _OPEN) or self._has(hostname)
+
+    def is_about(self, hostname: str) -> bool:
+        """Whether it is for a hostname by its text: for every host, or it names this one.
+
+        What is looked up, matched or excluded is not counted.
+        """
+        excludes = any(one in self.expression for one in _EXCLUDING)
+        return not excludes and self._has(hostname)
+
+    def _has(self, hostname: str) -> bool:
         text = self.expression
-        if "http.host" not in text or any(one in text for one in _OPEN):
+        if "http.host" not in text:
             return True
         name = hostname.removeprefix("*.")
         labels = name.split(".")

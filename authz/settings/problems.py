@@ -8,6 +8,7 @@ mean". Shared by authz.yaml and policy.yaml; knows neither of them.
 from __future__ import annotations
 
 import difflib
+import json
 import types
 import typing
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Reported at once; a file with more is the wrong file.
 MAX_PROBLEMS = 20
+
+#: Characters of a text that an error repeats.
+_SHOWN = 40
 
 #: The type of a problem beside which no other one counts: the file is not for this program.
 WHOLE_FILE = "whole_file"
@@ -115,6 +119,8 @@ def _problem(details: ErrorDetails, model: type[BaseModel], refused: Mapping[str
         advice: str | None = None
         if expected == "text" and isinstance(value, (int, float)):
             advice = "put it in quotes"
+        elif kind == "list_type" and isinstance(value, str) and len(value) <= _SHOWN:
+            advice = f"put it in brackets: [{json.dumps(value, ensure_ascii=False)}]"
         elif value is None:
             advice = "give it a value or remove the key"
         return Problem(
@@ -143,7 +149,7 @@ def describe(value: Any) -> str:
         case int() | float():
             return f"the number {value}"
         case str():
-            return f'the text "{value}"' if len(value) <= 40 else "text"
+            return f'the text "{value}"' if len(value) <= _SHOWN else "text"
         case list():
             return "a list"
         case dict():

@@ -89,29 +89,39 @@ class YamlDocument:
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line (from 1) of the key or item at `path`, or of its nearest parent."""
-        return self._find(path)[0]
+        return self._find(path)[1]
+
+    def text_at(self, path: Sequence[str | int]) -> tuple[int, int] | None:
+        """Which text is at `path`, as line and column: an alias has that of its anchor.
+
+        None where there is no such key or item.
+        """
+        node, _, is_there = self._find(path)
+        if node is None or not is_there:
+            return None
+        return node.start_mark.line + 1, node.start_mark.column + 1
 
     def has(self, path: Sequence[str | int]) -> bool:
         """Whether there is a key or item at `path`."""
-        return self._find(path)[1]
+        return self._find(path)[2]
 
-    def _find(self, path: Sequence[str | int]) -> tuple[int, bool]:
+    def _find(self, path: Sequence[str | int]) -> tuple[yaml.Node | None, int, bool]:
         node, line = self._root, 1
         for part in path:
             if isinstance(node, yaml.MappingNode) and isinstance(part, str):
                 found = _pairs(node).get(part)
                 if found is None:
-                    return line, False
+                    return node, line, False
                 key, node = found
                 line = key.start_mark.line + 1
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
                 if not 0 <= part < len(node.value):
-                    return line, False
+                    return node, line, False
                 node = node.value[part]
                 line = node.start_mark.line + 1
             else:
-                return line, False
-        return line, True
+                return node, line, False
+        return node, line, True
 
 
 def format_path(path: Sequence[str | int]) -> str:

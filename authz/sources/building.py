@@ -67,6 +67,7 @@ class Building:
         self.fetched = FetchedTrust(None if fetched is None else FetchedFiles(fetched, reader.read))
         self.not_fetched: list[NotFetched] = []
         self._document = document
+        self._reported: set[tuple[tuple[int, int], str]] = set()
         self._errors: list[tuple[int, PolicyError | CertificateError]] = []
 
     def where(self, place: Sequence[str | int]) -> str:
@@ -84,6 +85,12 @@ class Building:
         kind: Kind = PolicyError,
     ) -> None:
         """Note a problem at `place`; `check` raises it later, as a `kind`."""
+        text = self._document.text_at(place)
+        if text is not None:
+            # Behind an alias the same text is at several places: it is wrong once.
+            if (text, message) in self._reported:
+                return
+            self._reported.add((text, message))
         error = kind(message, where=self.where(place), hint=hint)
         self._errors.append((self._document.line(place), error))
 

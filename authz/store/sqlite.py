@@ -66,7 +66,8 @@ class Sqlite:
         if not create:
             raise StoreUnavailableError(
                 "there is no database yet",
-                hint="authz db migrate makes one; or name another data_dir",
+                hint="where a service has one, name its settings (--config F) or its data_dir, or "
+                "run this in its directory; authz db migrate makes a new one",
                 where=self.name,
             )
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

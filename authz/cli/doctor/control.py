@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from authz.cli.doctor.envoy_dump import at as value_at
 from authz.cli.doctor.findings import Finding
-from authz.cli.doctor.service import total_of
+from authz.cli.doctor.service import total_of, validating
 from authz.errors import AuthzError
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from authz.cli.doctor.service import Sample
     from authz.settings import Settings
 
-#: What could not be published, by kind: what happened, what to do.
+#: What could not be published, by kind: what happened, what to do ("": look at the policy file).
 _NOT_PUBLISHED: Final = {
     "store": ("the store could not be read", "see that the database runs and can be reached"),
     "content": (
         "what the store says could not be put in force",
         "the log says why: what is wrong with it, or a full disk",
     ),
-    "policy": ("the policy file beside the store could not be used", "authz policy validate"),
+    "policy": ("the policy file beside the store could not be used", ""),
     "geoip": ("a GeoIP file could not be used", "replace the file; the log says what is wrong"),
 }
 
@@ -81,7 +81,7 @@ def look(
             do="the log says how it ended; give it more memory if the system killed it",
         )
     if settings.store_active:
-        yield from _store(known, names, revision, where)
+        yield from _store(known, names, settings, revision, where)
     if total_of(known, "authz_sds_rejections_total"):
         yield Finding(
             id="sds-rejected",
@@ -92,7 +92,11 @@ def look(
 
 
 def _store(
-    known: Sequence[Sample], names: set[str], revision: int | None, where: str
+    known: Sequence[Sample],
+    names: set[str],
+    settings: Settings,
+    revision: int | None,
+    where: str,
 ) -> Iterator[Finding]:
     if "authz_store_up" not in names:
         yield Finding(
@@ -123,7 +127,12 @@ def _store(
         times = total_of(known, "authz_publication_failures_total", kind=kind)
         if times:
             often = "once" if times == 1 else f"{times:.0f} times"
-            yield Finding(id="not-published", where=where, what=f"{what} ({often})", do=do)
+            yield Finding(
+                id="not-published",
+                where=where,
+                what=f"{what} ({often})",
+                do=do or f"{validating(settings)} says why",
+            )
 
 
 def look_at_envoy(

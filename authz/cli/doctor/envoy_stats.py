@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.cli.doctor.findings import Finding
+from authz.cli.doctor.findings import Finding, many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ def look(stats: Any, clusters: Iterable[str], where: str) -> Iterator[Finding]:
         yield Finding(
             id="failure-mode-allowed",
             where=where,
-            what=f"{allowed} requests were let through because the authorizer did not answer",
+            what=f"{many(allowed, 'request')} got through because the authorizer did not answer",
             do="set failure_mode_allow: false",
         )
     errors = total("error")
@@ -47,7 +47,7 @@ def look(stats: Any, clusters: Iterable[str], where: str) -> Iterator[Finding]:
         yield Finding(
             id="authorizer-errors",
             where=where,
-            what=f"{errors} checks got no answer in time",
+            what=f"{many(errors, 'check')} got no answer in time",
             do="is authz running and reachable, and the timeout long enough?",
         )
     disabled = total("disabled")
@@ -55,7 +55,7 @@ def look(stats: Any, clusters: Iterable[str], where: str) -> Iterator[Finding]:
         yield Finding(
             id="filter-disabled",
             where=where,
-            what=f"{disabled} requests passed the filter while it was disabled",
+            what=f"{many(disabled, 'request')} passed the filter while it was disabled",
             do="remove filter_enabled, or set deny_at_disable",
         )
     invalid = total("invalid")
@@ -63,7 +63,7 @@ def look(stats: Any, clusters: Iterable[str], where: str) -> Iterator[Finding]:
         yield Finding(
             id="invalid-answers",
             where=where,
-            what=f"{invalid} answers were refused as invalid header mutations",
+            what=f"invalid header mutations: Envoy refused {many(invalid, 'answer')}",
             do="please report it, with the certificate's names",
         )
     denied = total("denied")

@@ -18,3 +18,8 @@ class Finding:
     where: str
     what: str
     do: str
+
+
+def many(count: float, noun: str) -> str:
+    """So many of something, in words: `1 check`, `12 checks`."""
+    return f"1 {noun}" if count == 1 else f"{count:.0f} {noun}s"

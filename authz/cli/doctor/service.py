@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from authz.cli.doctor.findings import Finding
+from authz.cli.doctor.findings import Finding, many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,6 +75,11 @@ def total_of(samples: Iterable[Sample], name: str, **labels: str) -> float:
     )
 
 
+def validating(settings: Settings) -> str:
+    """The command that looks at the policy file; F where these settings name none."""
+    return f"authz policy validate {quote(str(settings.policy or 'F'))}"
+
+
 def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[Finding]:
     """Findings about what the service at `where` has counted."""
     known = list(samples)
@@ -102,7 +108,8 @@ def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[
         yield Finding(
             id="xfcc-malformed",
             where=where,
-            what=f"{malformed:.0f} checks had an x-forwarded-client-cert without a readable Cert",
+            what=f"{many(malformed, 'check')} had an x-forwarded-client-cert without a "
+            "readable Cert",
             do="set set_current_client_cert_details.cert: true on the proxy that writes it, "
             "and see that nothing shortens the header",
         )
@@ -119,7 +126,8 @@ def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[
         yield Finding(
             id="misdirected",
             where=where,
-            what=f"{misdirected:.0f} checks had an SNI and a Host of sites with different trust",
+            what=f"{many(misdirected, 'check')} had an SNI and a Host of sites with different "
+            "trust",
             do="give these hosts server certificates of their own, so that browsers do not reuse "
             "a connection, or set misdirected: ignore",
         )
@@ -127,7 +135,7 @@ def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[
         yield Finding(
             id="internal-errors",
             where=where,
-            what=f"{total('authz_internal_errors_total'):.0f} checks ended in an exception",
+            what=f"{many(total('authz_internal_errors_total'), 'check')} ended in an exception",
             do="please report what the log says about them",
         )
     of_others = sum(total("authz_reload_failures_total", kind=kind) for kind in _RELOADED)
@@ -136,7 +144,7 @@ def look(samples: Iterable[Sample], settings: Settings, where: str) -> Iterator[
             id="reload-failed",
             where=where,
             what="a changed policy could not be used; the last good one was kept",
-            do="authz policy validate says why",
+            do=f"{validating(settings)} says why",
         )
     for kind, (what, do) in _RELOADED.items():
         if total("authz_reload_failures_total", kind=kind):

@@ -117,6 +117,7 @@ def test_keys_are_opened_where_their_secret_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _ends("ca", "create", "--name", "Acme", "--data-dir", str(tmp_path)) == 0
+    assert "is a new database" in capsys.readouterr().err
     assert _check(tmp_path) == 0
     assert "note" not in capsys.readouterr().err
 

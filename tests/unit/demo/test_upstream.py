@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,3 +53,16 @@ def test_it_is_a_program_of_its_own_and_ends_on_sigterm(tmp_path: Path) -> None:
         child.stop()
 
     assert child.exit_status == 0
+
+
+def test_a_port_that_is_taken_is_said_in_one_line_and_its_advice() -> None:
+    with Upstream() as taken:
+        address = f"127.0.0.1:{taken.port}"
+        command = [sys.executable, "-m", "authz.demo.upstream", "--listen", address]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"upstream: error: cannot listen on {address}: address already in use",
+        "upstream: hint: name another address: --listen HOST:PORT",
+    ]

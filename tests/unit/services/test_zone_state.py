@@ -13,6 +13,7 @@ from authz.services.activity import keep_activity
 from authz.services.context import account_of
 from authz.services.crls import sign_crl
 from authz.services.hosts import add_host
+from authz.services.protection import protecting_expression
 from authz.services.root_rotation import rotate_root
 from authz.services.rulesets import replace_rules
 from authz.services.zone_state import RuleStanding, ZoneState, zone_state
@@ -186,6 +187,28 @@ def test_which_hosts_a_rule_may_be_about(expression: str, hostname: str, expecte
     rule = RuleStanding(ref="r", of_account=False, expression=expression)
 
     assert rule.may_be_about(hostname) is expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("not cf.tls_client_auth.cert_verified", True),
+        (protecting_expression("a.example"), True),
+        (protecting_expression("a.example", ["/x/*"]), True),
+        (protecting_expression("*.example"), True),
+        (protecting_expression("b.example", ["/x/*"]), False),
+        (protecting_expression("*.b.example"), False),
+        ('http.host in {"b.example" "a.example"} and not cf.tls_client_auth.cert_verified', True),
+        ('http.host ne "a.example" and not cf.tls_client_auth.cert_verified', False),
+        ('not http.host in {"a.example"} and not cf.tls_client_auth.cert_verified', False),
+        ('not ends_with(http.host, ".example") and not cf.tls_client_auth.cert_verified', False),
+        ("http.host in $hosts and not cf.tls_client_auth.cert_verified", False),
+    ],
+)
+def test_which_rules_are_for_a_host_by_their_text(expression: str, expected: bool) -> None:
+    rule = RuleStanding(ref="r", of_account=False, expression=expression)
+
+    assert rule.is_about("a.example") is expected
 
 
 def test_hosts_that_no_rule_is_about(world: World) -> None:

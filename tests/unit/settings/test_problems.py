@@ -53,6 +53,13 @@ def problems(value: Any, refused: dict[str, str] | None = None) -> list[Problem]
     ("value", "path", "message", "hint"),
     [
         ({}, ("name",), 'the key "name" is missing', "add name: …"),
+        (
+            {"name": "a", "least": 'x"y'},
+            ("least",),
+            'expected a list, not the text "x"y"',
+            'put it in brackets: ["x\\"y"]',
+        ),
+        ({"name": "a", "least": "x" * 41}, ("least",), "expected a list, not text", None),
         ({"name": "a", "nmae": 1}, ("nmae",), 'unknown key "nmae"', 'did you mean "name"?'),
         (
             {"name": "a", "inner": {"wrokers": 1}},

@@ -58,6 +58,16 @@ def test_the_line_of_every_key_and_item_is_known() -> None:
     assert document.line(("sites", 0, "rules", 1, "action")) == 10
 
 
+def test_an_alias_has_the_text_of_its_anchor() -> None:
+    document = YamlDocument("a: &x [1, 2]\nb: *x\nc: [1, 2]\n")
+
+    assert document.text_at(("a", 1)) == document.text_at(("b", 1)) == (1, 11)
+    assert document.text_at(("c", 1)) == (3, 8)
+    assert document.text_at(("a", 2)) is None
+    assert document.text_at(("d",)) is None
+    assert YamlDocument("").text_at(()) is None
+
+
 def test_what_is_missing_stands_where_its_parent_does() -> None:
     document = YamlDocument(POLICY)
 

@@ -36,8 +36,8 @@ def test_the_first_problem_of_the_file_carries_the_others() -> None:
 
 def test_there_is_a_bound() -> None:
     current = building()
-    for _ in range(100):
-        current.report((), "x")
+    for number in range(100):
+        current.report((), f"x{number}")
 
     with pytest.raises(PolicyError) as caught:
         current.check()

@@ -239,3 +239,27 @@ sites:
     first, second = load_policy(write(directory, text)).model.sites
 
     assert first.rules[0].ref == second.rules[0].ref == "r"
+
+
+SHARED = """\
+sites:
+  - name: a
+    hosts: [a.example]
+    trust: &shared
+      - {name: acme, certificates: [gone.pem, gone.pem]}
+  - name: b
+    hosts: [b.example]
+    trust: *shared
+"""
+
+
+def test_what_is_wrong_behind_an_alias_is_said_once(directory: Path) -> None:
+    # Twice in the text is twice; two sites with the same text are not.
+    assert [one.partition(": ")[2].partition(": ")[0] for one in faults(directory, SHARED)] == [
+        "sites[0].trust[0].certificates[0]",
+        "sites[0].trust[0].certificates[1]",
+    ]
+    written_out = SHARED.replace("&shared", "").replace(
+        "*shared", "[{name: acme, certificates: [gone.pem, gone.pem]}]"
+    )
+    assert len(faults(directory, written_out)) == 4

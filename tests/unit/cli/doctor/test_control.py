@@ -64,6 +64,15 @@ def test_what_the_control_process_says(text: str, found: list[str]) -> None:
     assert ids(text) == found
 
 
+def test_a_policy_file_that_could_not_be_used_is_named() -> None:
+    samples = service.parse_metrics(WELL + 'authz_publication_failures_total{kind="policy"} 2.0\n')
+    settings = Settings.model_validate({"policy": "my policy.yaml", "store": "on"})
+
+    (found,) = control.look(samples, settings, 7, "authz")
+
+    assert found.do == "authz policy validate 'my policy.yaml' says why"
+
+
 def test_a_policy_file_with_sds_has_no_store_to_speak_of() -> None:
     text = "authz_control_restarts_total 0.0\nauthz_sds_streams 1.0\n"
 

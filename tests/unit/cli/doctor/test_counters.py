@@ -84,8 +84,8 @@ def test_the_advice_fits_the_certificate_source() -> None:
 @pytest.mark.parametrize(
     ("kind", "what", "do"),
     [
-        ("certificate", "a changed policy", "authz policy validate"),
-        ("snapshot", "a changed policy", "authz policy validate"),
+        ("certificate", "a changed policy", "authz policy validate F says why"),
+        ("snapshot", "a changed policy", "authz policy validate F says why"),
         ("tls", "changed TLS files", "grpc.tls"),
         ("geoip", "a changed GeoIP database", "replace the file"),
     ],
@@ -97,6 +97,15 @@ def test_the_advice_fits_what_was_reloaded(kind: str, what: str, do: str) -> Non
 
     assert finding.what.startswith(what)
     assert do in finding.do
+
+
+@pytest.mark.parametrize(("count", "what"), [(1, "1 check ended"), (12, "12 checks ended")])
+def test_one_is_not_many(count: int, what: str) -> None:
+    samples = service.parse_metrics(f"authz_internal_errors_total {count}.0\n")
+
+    (found,) = service.look(samples, Settings(), "authz")
+
+    assert found.what.startswith(what)
 
 
 def test_the_text_format_is_read() -> None:
