@@ -149,3 +149,36 @@ def test_copies_of_the_key_are_told_of(place: Path, capsys: pytest.CaptureFixtur
     assert asked(place) == [HOST]
     assert "warning: of the same key, and distrusted too: Copy" in err
     assert "policy.yaml trusts this key, and does so still: old-friend" in err
+
+
+def test_a_distrusted_ca_is_not_brought_back_by_accident(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("ca", "create", "--name", "Tiered", "--intermediate", "--zone", "default")
+    run("ca", "status", "Acme", "retired")
+    assert run("incident", "distrust", "Tiered", "--yes", "--no-wait") == 0
+    capsys.readouterr()
+
+    assert run("ca", "status", "Tiered", "active") == 2
+    _, err = capsys.readouterr()
+    assert "the authority Tiered was distrusted on " in err
+    assert "because of an incident" in err
+    assert "hint: make another: authz ca create --name NEW" in err
+    assert run("host", "add", "two.example.com", "--ca", "Tiered") == 2
+    assert "was distrusted on " in capsys.readouterr().err
+    assert run("cert", "issue", "--label", "bob", "--ca", "Tiered", "--out", "bob") == 2
+    _, err = capsys.readouterr()
+    assert "was distrusted on " in err
+    assert "make another" in err
+    assert "authz ca status" not in err
+    for command in ("list", "show"):
+        assert run("ca", command, *(["Tiered"] if command == "show" else [])) == 0
+        assert "distrusted" in capsys.readouterr().out
+    assert run("ca", "list", "--json") == 0
+    assert [one["status"] for one in answer(capsys)[0]] == ["retired", "distrusted"]
+
+    assert run("ca", "status", "Tiered", "active", "--force") == 0
+    assert "managed, active" in capsys.readouterr().out
+    assert run("host", "add", "two.example.com", "--ca", "Tiered") == 0
+    assert run("audit", "--most", "3") == 0
+    assert "authority.trust_again" in capsys.readouterr().out
