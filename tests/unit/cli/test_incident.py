@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,39 @@ def test_serial_numbers_are_written_as_everywhere(
     assert said["revoked"] == [
         {"certificate_authority": "Partner", "serial_number": "0abc", "changed": True}
     ]
+
+
+def test_where_no_node_runs_it_is_said_at_once(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        (place / "authz.yaml").write_text(f"metrics: {{listen: '127.0.0.1:{port}'}}\n")
+        capsys.readouterr()
+        assert run("incident", "revoke", "alice", "--yes") == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("revoked: ")
+    assert "and not seen to be in force: no node runs on this machine" in err
+
+
+@pytest.mark.parametrize(
+    ("what", "is_path"),
+    [("alice/client.kee", True), ("client.PEM", True), ("./a", True), ("malory", False)],
+)
+def test_a_file_that_is_not_there_is_said_to_be_none(
+    place: Path, capsys: pytest.CaptureFixture[str], what: str, is_path: bool
+) -> None:
+    capsys.readouterr()
+    assert run("incident", "revoke", what, "--yes", "--no-wait") == 2
+    assert (f'there is no file "{what}"' in capsys.readouterr().err) is is_path
+
+
+def test_a_name_with_a_slash_is_a_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("cert", "issue", "--label", "team/alice.key", "--out", "other")
+    capsys.readouterr()
+    assert run("incident", "revoke", "team/alice.key", "--yes", "--no-wait") == 0
+    assert "found by its name" in capsys.readouterr().err
 
 
 def test_a_secret_that_is_gone_keeps_nobody_in(
