@@ -185,7 +185,7 @@ def list_all(
                 one.authority.name,
                 one.authority.kind,
                 "" if one.zone is None else one.zone.name,
-                one.authority.status,
+                one.status,
                 day(_first(one).not_after),
                 one.authority.revocation,
                 one.authority.id,
@@ -231,7 +231,7 @@ def tell(known: KnownAuthority, *, json: bool) -> None:
     pairs = [
         ("name", one.name),
         ("id", one.id),
-        ("kind", f"{one.kind}, {one.status}"),
+        ("kind", f"{one.kind}, {known.status}"),
         ("zone", "every zone" if known.zone is None else known.zone.name),
         ("revocation", one.revocation),
     ]

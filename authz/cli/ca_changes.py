@@ -126,16 +126,25 @@ def status(
             autocompletion=one_of(lambda: ("active", "retired")),
         ),
     ],
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Active though it was distrusted: nobody else has its key after all."
+        ),
+    ] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     data_dir: DataDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let an authority issue, or not; what it issued counts on."""
+    """Let an authority issue, or not; what it issued counts on.
+
+    One that was distrusted (authz incident distrust) stays so: make another.
+    """
     from authz.services.authority_lifecycle import set_status
 
     with opened_store(store_settings(config, database, data_dir)) as store:
-        known = set_status(store, authority, wanted, actor=actor(), at=time.time())
+        known = set_status(store, authority, wanted, force=force, actor=actor(), at=time.time())
     tell(known, json=json)
 
 

@@ -8,12 +8,14 @@ made up for this would count as one.
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Optional
 
 import typer
 
+from authz.cli.fetch import TIMEOUT_SECONDS
 from authz.errors import AuthzError, TransportError
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def nodes_of(settings: Settings, named: Sequence[str] | None) -> list[str]:
     """The metrics addresses to ask: those that were named, or this machine's node.
 
     Raises:
-        TransportError: none was named, and none says here where it is.
+        TransportError: none was named, and none says here where it is, or nobody listens there.
     """
     from authz.node.addresses_file import metrics_address
     from authz.settings import parse_address
@@ -67,7 +69,15 @@ def nodes_of(settings: Settings, named: Sequence[str] | None) -> list[str]:
         return [str(parse_address(one)) for one in named]
     address = metrics_address(settings.data_dir)
     if address is None and settings.metrics.active and parse_address(settings.metrics.listen).port:
+        # None says that it runs, which a read-only data directory may be the reason of.
         address = settings.metrics.listen
+        if _is_refused(address):
+            raise TransportError(
+                "no node runs on this machine: nobody listens there",
+                where=address,
+                hint="it is in force when one starts; of others, name the metrics address of each: "
+                "--node HOST:9464",
+            )
     if address is None:
         raise TransportError(
             "no node says here that it runs",
@@ -112,6 +122,20 @@ def wait_until_enforced(
                 hint="authz doctor says what is wrong there; checks go on by what was in force",
             )
         sleep(_AGAIN_SECONDS)
+
+
+def _is_refused(address: str) -> bool:
+    """Whether nobody listens there; what takes long, or fails otherwise, may still come to it."""
+    from authz.settings import parse_address
+
+    there = parse_address(address)
+    try:
+        socket.create_connection((there.host, there.port), timeout=TIMEOUT_SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _look(node: str, revision: int, seconds: float) -> InForce | str:

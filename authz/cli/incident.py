@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -26,7 +26,7 @@ from authz.cli.stores import (
     opened_store,
     store_settings,
 )
-from authz.errors import AuthzError, TransportError
+from authz.errors import AuthzError, NotFoundError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from authz.store.engine import Store
 
 app = group("A secret leaked: shut out who has it, at once, and see that it is so.")
+
+#: What files of certificates and keys are called.
+_ENDINGS: Final = (".pem", ".key", ".crt", ".cer", ".der", ".csr")
 
 WaitOption = Annotated[
     bool,
@@ -85,7 +88,16 @@ def revoke(
     file = Path(what)
     content = read_file(file) if file.is_file() else None
     with opened_store(settings) as store:
-        leaked = find_leaked(store, what, content)
+        try:
+            leaked = find_leaked(store, what, content)
+        except NotFoundError as error:
+            # Names and base64 have slashes as well: only what nothing is known of is a wrong path.
+            if content is not None or not _is_like_a_path(what):
+                raise
+            raise NotFoundError(
+                f'there is no file "{what}", and nothing else here is called so',
+                hint=error.hint,
+            ) from error
         named = _named(leaked)
         if not json:
             messages.note(f"found by {leaked.found_by}: {named}")
@@ -225,6 +237,10 @@ def tokens(
     messages.note(f"ended: {done.tokens} tokens, {done.sessions} sessions")
     messages.note("this token may do everything; programs need new ones of their own")
     messages.result(done.made.secret)
+
+
+def _is_like_a_path(what: str) -> bool:
+    return "/" in what or what.lower().endswith(_ENDINGS)
 
 
 def _encryption(settings: Settings, store: Store) -> KeyEncryption | None:

@@ -68,6 +68,8 @@ ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "authority.revocation": "Revocation mode changed",
         "authority.sources": "Sources of revocations changed",
         "authority.status": "Status changed",
+        "authority.distrust": "Distrusted because of an incident",
+        "authority.trust_again": "Trusted again, by force",
         "authority.rotate": "Rotated",
         "authority.retire_previous": "Previous keys trusted no more",
         "authority.rotate_root": "Root rotated",

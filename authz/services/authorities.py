@@ -19,6 +19,7 @@ from authz.services.context import (
     checked_name,
     facts_of,
 )
+from authz.services.distrusted import DISTRUSTED
 from authz.sources.fetch_url import parse_url
 from authz.store.records import (
     Authority,
@@ -47,17 +48,34 @@ class KnownAuthority:
 
     Args:
         text: how they were written when it was uploaded; None: as they are written here.
+        distrusted_at: when it was distrusted because of an incident; None: it was not.
     """
 
     authority: Authority
     zone: Zone | None
     certificates: tuple[AuthorityCertificate, ...]
     text: str | None = None
+    distrusted_at: float | None = None
 
     @property
     def issuing(self) -> AuthorityCertificate | None:
         """The certificate that signs, None for an uploaded authority."""
         return next((one for one in self.certificates if one.role is CertificateRole.ISSUING), None)
+
+    @property
+    def is_distrusted(self) -> bool:
+        """Whether its key leaked: it issues nothing, and hosts may not begin to ask for it."""
+        return self.distrusted_at is not None
+
+    @property
+    def issues(self) -> bool:
+        """Whether it would issue if it has a key here."""
+        return self.authority.status is AuthorityStatus.ACTIVE and not self.is_distrusted
+
+    @property
+    def status(self) -> str:
+        """Its status for people and programs: `active`, `retired` or `distrusted`."""
+        return DISTRUSTED if self.is_distrusted else self.authority.status.value
 
 
 def list_authorities(store: Store) -> list[KnownAuthority]:
@@ -66,12 +84,14 @@ def list_authorities(store: Store) -> list[KnownAuthority]:
         zones = {one.id: one for one in session.zones.all()}
         certificates = session.authorities.certificates()
         texts = session.authorities.texts()
+        distrusted = session.audit.distrusted()
         return [
             KnownAuthority(
                 authority=one,
                 zone=zones.get(one.zone_id or ""),
                 certificates=tuple(each for each in certificates if each.authority_id == one.id),
                 text=texts.get(one.id),
+                distrusted_at=distrusted.get(one.id),
             )
             for one in session.authorities.all()
         ]
@@ -109,14 +129,17 @@ def authority_in_zone(store: Store, zone_id: str, authority_id: str) -> KnownAut
 def managed_of(session: Session, zone_id: str) -> Authority | None:
     """The embedded CA of a zone that is meant when none is named: the oldest one that issues.
 
-    Where all are retired it is the oldest of these, where there is none, None.
+    Where all are retired or distrusted it is the oldest of these, where there is none, None.
     """
     own = [
         one
         for one in session.authorities.all()
         if one.zone_id == zone_id and one.kind is AuthorityKind.MANAGED
     ]
-    active = [one for one in own if one.status is AuthorityStatus.ACTIVE]
+    distrusted = session.audit.distrusted()
+    active = [
+        one for one in own if one.status is AuthorityStatus.ACTIVE and one.id not in distrusted
+    ]
     return next(iter(active or own), None)
 
 
@@ -215,6 +238,7 @@ def known_authority(session: Session, authority: Authority) -> KnownAuthority:
         zone=None if authority.zone_id is None else session.zones.get(authority.zone_id),
         certificates=tuple(session.authorities.certificates(authority.id)),
         text=session.authorities.texts(authority.id).get(authority.id),
+        distrusted_at=session.audit.distrusted().get(authority.id),
     )
 
 

@@ -19,9 +19,11 @@ from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError
 from authz.services.authorities import KnownAuthority, change, known_authority
 from authz.services.authority_creation import new_certificate
 from authz.services.context import audit, authority_of, facts_of
+from authz.services.distrusted import MAKE_ANOTHER, is_distrusted
 from authz.services.keys import add_keys, checked_secret, key_of, kind_of, new_key, opened
 from authz.services.publication_urls import urls_for
 from authz.services.times import rfc3339_seconds
+from authz.store.audit import TRUST_AGAIN
 from authz.store.records import (
     Authority,
     AuthorityCertificate,
@@ -177,12 +179,19 @@ def _retirable(
     return previous
 
 
-def set_status(store: Store, named: str, status: str, *, actor: str, at: float) -> KnownAuthority:
+def set_status(
+    store: Store, named: str, status: str, *, force: bool = False, actor: str, at: float
+) -> KnownAuthority:
     """Let an authority issue (`active`) or not (`retired`); what it issued counts on.
+
+    Args:
+        force: make one active though it was distrusted because of an incident, and distrusted no
+            more: its key did not leak after all, or has been replaced. The audit log says so.
 
     Raises:
         NotFoundError: there is no such authority.
         InvalidInputError: there is no such status.
+        ConflictError: it was distrusted, and is not to be made active by accident.
     """
     if status not in list(AuthorityStatus):
         raise InvalidInputError(
@@ -190,6 +199,25 @@ def set_status(store: Store, named: str, status: str, *, actor: str, at: float) 
         )
     with store.write() as session:
         before = authority_of(session, named)
+        distrusted_at = known_authority(session, before).distrusted_at
+        if status == AuthorityStatus.ACTIVE and distrusted_at is not None:
+            if not force:
+                raise ConflictError(
+                    f"{is_distrusted(before, distrusted_at)}: whoever has its key makes "
+                    "certificates for anybody",
+                    hint=f"{MAKE_ANOTHER}; only if nobody else has this key: authz ca status "
+                    f"{before.name} active --force",
+                )
+            audit(
+                session,
+                TRUST_AGAIN,
+                actor=actor,
+                at=at,
+                of=("authority", before.id),
+                zone_id=before.zone_id,
+                before={"distrusted_at": distrusted_at},
+                after={"forced": True},
+            )
         return change(
             session,
             before,

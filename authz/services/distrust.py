@@ -28,6 +28,7 @@ from authz.services.authority_lifecycle import (
 )
 from authz.services.context import audit
 from authz.services.same_key import KeysOf
+from authz.store.audit import DISTRUST
 from authz.store.records import AuthorityStatus, CertificateRole, CertificateStatus
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def _why_taken(known: KnownAuthority, *, keep_root: bool) -> str:
     issuing = known.issuing
     if issuing is None:
         return "its key is elsewhere: it was uploaded"
+    if known.is_distrusted:
+        return "it was distrusted before, and issues no more"
     roots = [one for one in known.certificates if one.key_id and not _signs(one)]
     if roots and not keep_root:
         return (
@@ -194,6 +197,11 @@ def _leaked(known: KnownAuthority, *, is_taken: bool) -> tuple[AuthorityCertific
     return tuple(
         one for one in known.certificates if _signs(one) or (is_taken and one.key_id is not None)
     )
+
+
+def leaked_certificates(known: KnownAuthority) -> tuple[AuthorityCertificate, ...]:
+    """Those of a distrusted authority whose key is believed no more."""
+    return _leaked(known, is_taken=True)
 
 
 def _same_key(
@@ -260,7 +268,7 @@ def _take_from_hosts(
                 session.authorities.update(retired)
             audit(
                 session,
-                "authority.distrust",
+                DISTRUST,
                 actor=actor,
                 at=at,
                 of=("authority", authority.id),

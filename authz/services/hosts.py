@@ -15,6 +15,7 @@ from authz.certs.trust import compile_trust
 from authz.errors import ConflictError, InvalidInputError, NotFoundError
 from authz.services.audited import Told
 from authz.services.context import audit, authority_of, facts_of, zone_of
+from authz.services.distrusted import check_trusted
 from authz.services.namespace import check_owner, normalise_hostname, owner_of
 from authz.services.preconditions import tag_of
 from authz.services.protection import protecting_rule, with_free_ref
@@ -84,7 +85,8 @@ def add_host(
     Raises:
         NotFoundError: there is no such authority or zone.
         InvalidInputError: it is no hostname, or the zone's neither; a path is none.
-        ConflictError: the hostname asks for this authority already, and there is no rule to add.
+        ConflictError: the hostname asks for this authority already, and there is no rule to add;
+            or the authority was distrusted.
         CertificateError: another authority of the hostname has the same anchor.
         PolicyError, ExpressionError: the rules would not compile with this one.
     """
@@ -101,6 +103,7 @@ def add_host(
                 hint="authz host list shows every hostname",
             )
         if is_new:
+            check_trusted(session, found)
             position = 1 + max((one.position for one in there), default=-1)
             session.hosts.add(
                 HostAssociation(
@@ -170,6 +173,7 @@ def replace_hosts(
         NotFoundError: there is no such authority or zone.
         InvalidInputError: one is no hostname, or not the zone's; `where` is its place (`2`).
         CertificateError: another authority of a hostname has the same anchor.
+        ConflictError: one does not ask for it yet, and the authority was distrusted.
     """
     with store.write() as session:
         here = zone_of(session, zone)
@@ -208,6 +212,8 @@ def put_hosts(
     for name in names:
         check_owner(name, zone, zones)
     before = [one.hostname for one in session.hosts.all(zone.id, authority_id=authority.id)]
+    if not frozenset(names) <= frozenset(before):
+        check_trusted(session, authority)
     session.hosts.replace(zone.id, authority.id, names, at)
     _check_trust(session, zone, *names)
     told_before, told_after = Told(), Told()

@@ -29,6 +29,7 @@ from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError, 
 from authz.services.authorities import KnownAuthority, known_authority
 from authz.services.authority_lifecycle import certificate_of, issuing_of
 from authz.services.context import audit, authority_of, checked_name, new_id, zone_of
+from authz.services.distrusted import MAKE_ANOTHER, is_distrusted
 from authz.services.issuance_requests import NewKey, RequestKey, check_request_key, digest_of
 from authz.services.keys import key_of, opened
 from authz.services.namespace import DEFAULT_ZONE
@@ -44,8 +45,10 @@ from authz.store.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from authz.store.engine import Store
-    from authz.store.records import Zone
+    from authz.store.records import Authority, Zone
     from authz.store.session import Session
 
 
@@ -153,7 +156,7 @@ def issue_certificate(
         if earlier is not None:
             return earlier
         now = known_authority(session, authority_of(session, known.authority.id))
-        if now.issuing != issuing or now.authority.status is not known.authority.status:
+        if now.issuing != issuing or now.status != known.status:
             raise ConflictError(
                 f"the authority {known.authority.name} was rotated or retired meanwhile",
                 hint="ask again",
@@ -258,18 +261,12 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
             for one in session.authorities.all()
             if one.zone_id == zone.id and one.kind is AuthorityKind.MANAGED
         ]
-        active = [one for one in own if one.status is AuthorityStatus.ACTIVE]
+        distrusted = session.audit.distrusted()
+        active = [
+            one for one in own if one.status is AuthorityStatus.ACTIVE and one.id not in distrusted
+        ]
         if not active:
-            retired = ", ".join(sorted(one.name for one in own))
-            raise NotFoundError(
-                f"the zone {zone.name} has no embedded CA that issues"
-                + (f": {retired} is retired" if len(own) == 1 else "")
-                + (f": {retired} are retired" if len(own) > 1 else ""),
-                hint=f"authz ca status {own[0].name} active lets it issue again; or make another: "
-                "authz ca create --name NAME"
-                if own
-                else "make one: authz ca create --name NAME",
-            )
+            raise _nobody_issues(zone, own, distrusted)
         if len(active) > 1:
             raise InvalidInputError(
                 f"the zone {zone.name} has several authorities that issue: "
@@ -277,12 +274,46 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
                 hint="name one: --ca NAME",
             )
         found = active[0]
+    known = known_authority(session, found)
+    if known.distrusted_at is not None:
+        raise IssuerInactiveError(
+            is_distrusted(found, known.distrusted_at), hint=f"{MAKE_ANOTHER}, and issue by that"
+        )
     if found.status is not AuthorityStatus.ACTIVE:
         raise IssuerInactiveError(
             f"the authority {found.name} is retired",
             hint=f"authz ca status {found.name} active lets it issue again",
         )
-    return known_authority(session, found)
+    return known
+
+
+def _nobody_issues(
+    zone: Zone, own: Sequence[Authority], distrusted: Mapping[str, float]
+) -> NotFoundError:
+    """Which CAs there are, and what to do: one whose key leaked is not to issue again."""
+    retired = sorted(one.name for one in own if one.id not in distrusted)
+    leaked = sorted(one.name for one in own if one.id in distrusted)
+    said = [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {what}"
+        for names, what in (
+            (retired, "retired"),
+            (leaked, "distrusted because of an incident"),
+        )
+        if names
+    ]
+    hint = "make one: authz ca create --name NAME"
+    if retired:
+        hint = (
+            f"authz ca status {retired[0]} active lets it issue again; or make another: "
+            "authz ca create --name NAME"
+        )
+    elif leaked:
+        hint = MAKE_ANOTHER
+    return NotFoundError(
+        f"the zone {zone.name} has no embedded CA that issues"
+        + (f": {'; '.join(said)}" if said else ""),
+        hint=hint,
+    )
 
 
 def _answered(session: Session, zone: Zone, key: RequestKey | None, asked: str) -> Issued | None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
+#: What an authority was distrusted by, and trusted again: its state, so it is never forgotten.
+DISTRUST: Final = "authority.distrust"
+TRUST_AGAIN: Final = "authority.trust_again"
+
 _READERS: Final[Readers] = {"before": json.loads, "after": json.loads}
 
 
@@ -127,6 +131,22 @@ class Audit:
         )
         return [record_of(AuditEntry, row, _READERS) for row in self._connection.execute(found)]
 
+    def distrusted(self) -> dict[str, float]:
+        """When each authority that is distrusted was, by its identifier."""
+        # By their numbers and not by when they came: the clocks of two nodes may differ.
+        query = (
+            select(audit_log.c.object_id, audit_log.c.action, audit_log.c.at)
+            .where(audit_log.c.action.in_((DISTRUST, TRUST_AGAIN)))
+            .order_by(audit_log.c.number)
+        )
+        found: dict[str, float] = {}
+        for authority_id, action, at in self._connection.execute(query):
+            if action == DISTRUST:
+                found[authority_id] = at
+            else:
+                found.pop(authority_id, None)
+        return found
+
     def actions(self) -> list[str]:
         """Every action that an entry tells of: as many look-ups by index as there are."""
         return self.distinct("action")
@@ -143,5 +163,11 @@ class Audit:
         return found
 
     def forget(self, before: float) -> int:
-        """Remove entries from before a Unix time; how many there were."""
-        return self._connection.execute(delete(audit_log).where(audit_log.c.at < before)).rowcount
+        """Remove entries from before a Unix time; how many there were.
+
+        What says that an authority is distrusted stays.
+        """
+        query = delete(audit_log).where(
+            audit_log.c.at < before, audit_log.c.action.not_in((DISTRUST, TRUST_AGAIN))
+        )
+        return self._connection.execute(query).rowcount

@@ -476,6 +476,21 @@ def test_the_audit_log(store: Store) -> None:
         assert session.audit.latest(most=9) == found[:1]
 
 
+def test_what_an_authority_was_distrusted_by_is_never_forgotten(store: Store) -> None:
+    said = [("a", "distrust"), ("b", "distrust"), ("b", "trust_again"), ("c", "distrust")]
+    said += [("c", "trust_again"), ("c", "distrust"), ("d", "status")]
+    with store.write() as session:
+        for place, (authority, what) in enumerate(said):
+            # Later ones by an earlier clock: the order they came in counts.
+            action = f"authority.{what}"
+            session.audit.add(_entry(9 - place, object_id=authority, action=action))
+    with store.note() as session:
+        expected = {"a": AT + 9, "c": AT + 4}
+        assert session.audit.distrusted() == expected
+        assert session.audit.forget(AT + 99) == 1
+        assert session.audit.distrusted() == expected
+
+
 def test_entries_are_found_by_what_they_have_and_when_they_were(store: Store) -> None:
     zone, other = "0" * 32, "1" * 32
     entries = [

@@ -34,7 +34,7 @@ def drill(children: Children, credentials: Credentials, upstream: Upstream) -> D
     """Two certificates of one key, alice's, and one of bob."""
     started = start_drill(children, credentials, upstream)
     shell = started.shell
-    shell.names['"$METRICS"'] = started.authz.metrics_address
+    shell.names["HOST:9464"] = started.authz.metrics_address
     shell.run(
         "authz ca create --name Acme",
         f"authz host add {HOST} --ca Acme --protect '/*'",
@@ -109,6 +109,8 @@ def test_a_token(drill: Drill) -> None:
     said = drill.shell.follow(PAGE, "A token")
 
     tokens = drill.shell.directory
+    for name in ("renewal.token", "new.token"):
+        assert (tokens / name).stat().st_mode & 0o077 == 0, name
     assert [
         call(file.read_text().strip())
         for file in (first, tokens / "renewal.token", tokens / "new.token")

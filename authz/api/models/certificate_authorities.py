@@ -42,7 +42,10 @@ class CertificateAuthorityObject(BaseModel):
     id: str
     name: str
     kind: Literal["managed"]
-    status: Literal["active", "retired"]
+    status: Literal["active", "retired", "distrusted"]
+    distrusted_on: str | None = Field(
+        description="When it was distrusted because of an incident: it issues nothing."
+    )
     default: bool = Field(description="Whether it is meant when a call names none.")
     zone: Named
     revocation: str

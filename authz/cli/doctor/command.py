@@ -52,12 +52,22 @@ def doctor(
 
 
 def _look(settings: Settings, envoy_admin: str | None, at: float) -> Iterator[Finding]:
-    from authz.cli.doctor import control, files, installation, kept, keys, processes, service
+    from authz.cli.doctor import (
+        control,
+        distrusted,
+        files,
+        installation,
+        kept,
+        keys,
+        processes,
+        service,
+    )
 
     yield from installation.look(settings, at)
     yield from files.look(settings, at)
     yield from kept.look(settings, at)
     yield from keys.look(settings)
+    yield from distrusted.look(settings)
     revision = control.revision_of(settings)
     counted = _counted(settings)
     if counted is not None:

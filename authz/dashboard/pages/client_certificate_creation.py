@@ -31,7 +31,6 @@ from authz.errors import (
 from authz.services.issuance_requests import RequestKey, check_request_key
 from authz.services.managed_authority import issue_in_zone, managed_authority
 from authz.services.permissions import Level, Resource
-from authz.store.records import AuthorityStatus
 
 if TYPE_CHECKING:
     from authz.dashboard.forms import Form
@@ -149,6 +148,7 @@ def _left_out(issued: Issued) -> str:
 
 def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None = None) -> Response:
     managed = managed_authority(viewer.store, viewer.zone_id)
+    embedded = embedded_of(viewer)
     values: dict[str, Any] = {
         "csr": "",
         "label": "",
@@ -163,11 +163,8 @@ def _page(viewer: Viewer, posted: Form | None = None, error: AuthzError | None =
         status=200 if error is None else 400,
         errors=[] if error is None else texts_of(error),
         values=values,
-        authorities=[
-            one.authority
-            for one in embedded_of(viewer)
-            if one.authority.status is AuthorityStatus.ACTIVE
-        ],
+        authorities=[one.authority for one in embedded if one.issues],
+        all_distrusted=all(one.is_distrusted for one in embedded),
         has_embedded=managed is not None,
         max_days=CLIENT.max_days,
     )

@@ -96,6 +96,7 @@ def remove(viewer: Writer, posted: Posted) -> Response:
 def offered(viewer: Viewer, known: list[Host]) -> list[Authority]:
     """The authorities that hostnames of the zone may ask for, as far as whoever looks may know.
 
+    None that was distrusted: nobody is to begin to ask for it.
     Those of the account are shown to who may read them, or if a hostname here asks for one.
     """
     may_read = viewer.may(Resource.CERTIFICATES, Level.READ, ACCOUNT_WIDE)
@@ -103,9 +104,13 @@ def offered(viewer: Viewer, known: list[Host]) -> list[Authority]:
     return [
         one.authority
         for one in list_authorities(viewer.store)
-        if one.authority.zone_id == viewer.zone_id
-        or (
-            one.authority.kind is AuthorityKind.UPLOADED and (may_read or one.authority.id in asked)
+        if not one.is_distrusted
+        and (
+            one.authority.zone_id == viewer.zone_id
+            or (
+                one.authority.kind is AuthorityKind.UPLOADED
+                and (may_read or one.authority.id in asked)
+            )
         )
     ]
 

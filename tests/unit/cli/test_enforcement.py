@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,9 +96,26 @@ def test_the_nodes_that_are_asked(tmp_path: Path) -> None:
         return nodes_of(Settings.model_validate({"data_dir": str(tmp_path), **values}), named)
 
     assert of(["127.0.0.1:1", "[::1]:2"]) == ["127.0.0.1:1", "[::1]:2"]
-    assert of() == ["127.0.0.1:9464"]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        here = f"127.0.0.1:{listening.getsockname()[1]}"
+        assert of(metrics={"listen": here}) == [here]
     for listen in ("off", "127.0.0.1:0"):
         with pytest.raises(TransportError, match="no node says here"):
             of(metrics={"listen": listen})
     (tmp_path / "addresses.json").write_text(json.dumps({"metrics": "127.0.0.1:5"}))
-    assert of(metrics={"listen": "127.0.0.1:0"}) == ["127.0.0.1:5"]
+    for listen in ("127.0.0.1:0", here):
+        # Whoever says so runs: it may be about to listen.
+        assert of(metrics={"listen": listen}) == ["127.0.0.1:5"]
+
+
+def test_that_no_node_runs_here_is_said_at_once(tmp_path: Path) -> None:
+    with socket.socket() as bound:
+        # Bound and not listening: nobody else gets it, and whoever asks there is refused.
+        bound.bind(("127.0.0.1", 0))
+        here = f"127.0.0.1:{bound.getsockname()[1]}"
+        settings = Settings.model_validate({"data_dir": str(tmp_path), "metrics": {"listen": here}})
+        with pytest.raises(TransportError, match="no node runs on this machine") as caught:
+            nodes_of(settings, None)
+        assert nodes_of(settings, [here]) == [here]
+    assert caught.value.where == here
+    assert "--node HOST:9464" in str(caught.value.hint)

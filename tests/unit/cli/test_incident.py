@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,39 @@ def test_serial_numbers_are_written_as_everywhere(
     ]
 
 
+def test_where_no_node_runs_it_is_said_at_once(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        (place / "authz.yaml").write_text(f"metrics: {{listen: '127.0.0.1:{port}'}}\n")
+        capsys.readouterr()
+        assert run("incident", "revoke", "alice", "--yes") == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("revoked: ")
+    assert "and not seen to be in force: no node runs on this machine" in err
+
+
+@pytest.mark.parametrize(
+    ("what", "is_path"),
+    [("alice/client.kee", True), ("client.PEM", True), ("./a", True), ("malory", False)],
+)
+def test_a_file_that_is_not_there_is_said_to_be_none(
+    place: Path, capsys: pytest.CaptureFixture[str], what: str, is_path: bool
+) -> None:
+    capsys.readouterr()
+    assert run("incident", "revoke", what, "--yes", "--no-wait") == 2
+    assert (f'there is no file "{what}"' in capsys.readouterr().err) is is_path
+
+
+def test_a_name_with_a_slash_is_a_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("cert", "issue", "--label", "team/alice.key", "--out", "other")
+    capsys.readouterr()
+    assert run("incident", "revoke", "team/alice.key", "--yes", "--no-wait") == 0
+    assert "found by its name" in capsys.readouterr().err
+
+
 def test_a_secret_that_is_gone_keeps_nobody_in(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,3 +183,36 @@ def test_copies_of_the_key_are_told_of(place: Path, capsys: pytest.CaptureFixtur
     assert asked(place) == [HOST]
     assert "warning: of the same key, and distrusted too: Copy" in err
     assert "policy.yaml trusts this key, and does so still: old-friend" in err
+
+
+def test_a_distrusted_ca_is_not_brought_back_by_accident(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("ca", "create", "--name", "Tiered", "--intermediate", "--zone", "default")
+    run("ca", "status", "Acme", "retired")
+    assert run("incident", "distrust", "Tiered", "--yes", "--no-wait") == 0
+    capsys.readouterr()
+
+    assert run("ca", "status", "Tiered", "active") == 2
+    _, err = capsys.readouterr()
+    assert "the authority Tiered was distrusted on " in err
+    assert "because of an incident" in err
+    assert "hint: make another: authz ca create --name NEW" in err
+    assert run("host", "add", "two.example.com", "--ca", "Tiered") == 2
+    assert "was distrusted on " in capsys.readouterr().err
+    assert run("cert", "issue", "--label", "bob", "--ca", "Tiered", "--out", "bob") == 2
+    _, err = capsys.readouterr()
+    assert "was distrusted on " in err
+    assert "make another" in err
+    assert "authz ca status" not in err
+    for command in ("list", "show"):
+        assert run("ca", command, *(["Tiered"] if command == "show" else [])) == 0
+        assert "distrusted" in capsys.readouterr().out
+    assert run("ca", "list", "--json") == 0
+    assert [one["status"] for one in answer(capsys)[0]] == ["retired", "distrusted"]
+
+    assert run("ca", "status", "Tiered", "active", "--force") == 0
+    assert "managed, active" in capsys.readouterr().out
+    assert run("host", "add", "two.example.com", "--ca", "Tiered") == 0
+    assert run("audit", "--most", "3") == 0
+    assert "authority.trust_again" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from authz.demo.pki import make_root
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
+from authz.services.distrust import distrust_authority
 from authz.services.root_rotation import rotate_root
 from authz.services.zones import create_zone
 
@@ -49,6 +50,19 @@ def test_status_expiry_and_rotation_show(api: Bench) -> None:
     assert (previous["role"], issuing["role"]) == ("previous", "issuing")
     assert one["expires_on"] == issuing["expires_on"]
     assert "private_key" not in str(one).replace("has_private_key", "")
+
+
+def test_one_that_was_distrusted_shows(api: Bench) -> None:
+    known = api.world.ca("first")
+    assert api.result("GET", PATH)[0]["distrusted_on"] is None
+    distrust_authority(api.store, "first", encryption=None, actor="test", at=api.now)
+
+    (listed,) = api.result("GET", PATH)
+    one = api.result("GET", f"{PATH}/{known.authority.id}")
+
+    assert listed == one
+    assert one["status"] == "distrusted"
+    assert one["distrusted_on"] is not None
 
 
 def test_a_rotation_of_the_root_shows(api: Bench) -> None:

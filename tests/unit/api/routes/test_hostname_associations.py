@@ -11,6 +11,7 @@ from authz.demo.pki import make_root
 from authz.services.authorities import list_authorities
 from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import set_status
+from authz.services.distrust import distrust_authority
 from authz.services.permissions import Grant, Level, Resource
 from authz.services.zones import create_zone
 
@@ -90,6 +91,17 @@ def test_those_of_a_retired_authority_can_be_removed(api: Bench) -> None:
     set_status(api.store, "Managed CA for default", "retired", actor="test", at=api.now)
 
     assert _get(api) == ["a.example.com"]
+    assert _put(api) == []
+
+
+def test_a_distrusted_authority_gets_no_hostnames(api: Bench) -> None:
+    _put(api, "a.example.com")
+    managed = "Managed CA for default"
+    distrust_authority(api.store, managed, encryption=None, actor="test", at=api.now)
+
+    body = {"hostnames": ["a.example.com"]}
+    assert "was distrusted on" in str(api.errors(400, "PUT", PATH, json=body))
+    assert _get(api) == []
     assert _put(api) == []
 
 

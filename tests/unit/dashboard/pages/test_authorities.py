@@ -17,6 +17,7 @@ from authz.services.authority_creation import create_authority, upload_authority
 from authz.services.authority_lifecycle import rotate_authority, set_status
 from authz.services.backend import Backend
 from authz.services.crls import sign_crl
+from authz.services.distrust import distrust_authority
 from authz.services.permissions import EVERYTHING, Resource
 from authz.services.revocation import revoke_serial
 from authz.services.root_rotation import rotate_root
@@ -208,6 +209,31 @@ def test_a_retired_one_can_issue_again(visitor: Visitor, acme: KnownAuthority) -
 
     assert "Let it issue again" in page
     assert "Issues nothing" in visitor.get("/zones/{zone}/client-certificates")
+
+
+def test_distrusted_ones_are_shown_where_they_are_listed_and_not_offered(
+    visitor: Visitor, acme: KnownAuthority
+) -> None:
+    store = visitor.bench.store
+    partner = upload_authority(
+        store, make_root("Partner", at=0).pem, name="Partner", actor="test", at=0
+    )
+    places = (
+        "/zones/{zone}/client-certificates",
+        "/zones/{zone}/client-certificates/own-ca",
+        "/authorities",
+    )
+    assert not any("Distrusted" in visitor.get(place) for place in places)
+    for known in (acme, partner):
+        assert known.authority.id in visitor.get("/zones/{zone}/client-certificates/hosts")
+        distrust_authority(store, known.authority.id, encryption=None, actor="test", at=0)
+
+    assert all("Distrusted" in visitor.get(place) for place in places)
+    hosts = visitor.get("/zones/{zone}/client-certificates/hosts")
+    assert acme.authority.id not in hosts
+    assert partner.authority.id not in hosts
+    new = visitor.get("/zones/{zone}/client-certificates/new")
+    assert "Every CA of this zone is distrusted" in new
 
 
 def test_the_list_of_revoked_serial_numbers_has_pages(

@@ -15,6 +15,7 @@ from authz.services.authority_creation import upload_authority
 from authz.services.authority_lifecycle import rotate_authority
 from authz.services.authority_state import authority_state
 from authz.services.backend import Backend
+from authz.services.distrust import distrust_authority
 from authz.services.revocation import list_revoked
 from authz.store.records import AuthorityStatus, CertificateRole
 from tests.factories.issuing import root
@@ -69,6 +70,24 @@ def test_it_stops_issuing_and_begins_again(visitor: Visitor, acme: KnownAuthorit
         visitor.post(_page(acme, "/status"), {"status": status})
         assert _now(visitor, acme).authority.status is AuthorityStatus(status)
     assert "is no status" in visitor.post(_page(acme, "/status"), {"status": "x"}, 400).text
+
+
+def test_one_that_was_distrusted_is_not_made_active(
+    visitor: Visitor, acme: KnownAuthority, partner: KnownAuthority
+) -> None:
+    for known in (acme, partner):
+        distrust_authority(
+            visitor.bench.store, known.authority.id, encryption=None, actor="test", at=AT
+        )
+        page = visitor.get(_page(known))
+        assert "Distrusted" in page
+        assert "Its key leaked" in page
+        assert "Let it issue again" not in page
+        assert "Distrusted because of an incident" in page  # its history
+    refused = visitor.post(_page(acme, "/status"), {"status": "active"}, 400).text
+    assert "was distrusted on" in refused
+    assert "because of an incident" in refused
+    assert _now(visitor, acme).is_distrusted
 
 
 def test_the_mode_of_revocation(
