@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from pygrpc_native import EVENT_CALL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
@@ -140,8 +141,9 @@ class NativeTransport:
         receive = self._front.recv_batch_details
         respond = self._front.respond
         check, caller = self._check, self._caller
-        # When the queue was last seen to be short, or looked through.
-        short = time.perf_counter()
+        # When the queue was last seen to be short, or looked through; at first never. (Nothing that
+        # could fail stands before the `try`.)
+        short = inf
         while True:
             events: list[Any] | None = []
             try:
@@ -157,10 +159,12 @@ class NativeTransport:
                 began = received = time.perf_counter()
                 if len(events) < _BATCH:
                     short = received
-                elif received - short + _BATCH * self._backlog.seconds_each > _FULL_SECONDS:
-                    # There may be more than can be answered in time.
-                    events = self._in_time(events)
-                    began = short = time.perf_counter()
+                else:
+                    short = min(short, received)
+                    if received - short + _BATCH * self._backlog.seconds_each > _FULL_SECONDS:
+                        # There may be more than can be answered in time.
+                        events = self._in_time(events)
+                        began = short = time.perf_counter()
                 late = 0
                 for kind, call_id, method_id, payload, _, details in events:
                     # A long queue is one turn, and whoever works it off does not hang.
