@@ -184,18 +184,17 @@ def issue(
 def _of_other_zones(store: Store, hint: str | None) -> str | None:
     """A hint for whoever has no CA in the zone default: those that other zones have, first."""
     from authz.services.authorities import list_authorities
-    from authz.store.records import AuthorityKind, AuthorityStatus
+    from authz.store.records import AuthorityKind
 
     issuing = [
         f"{one.authority.name} of the zone {one.zone.name}"
         for one in list_authorities(store)
-        if one.zone is not None
-        and one.authority.kind is AuthorityKind.MANAGED
-        and one.authority.status is AuthorityStatus.ACTIVE
+        if one.zone is not None and one.authority.kind is AuthorityKind.MANAGED and one.issues
     ]
     if not issuing:
         return hint
-    return f"name one of another zone (--ca): {', '.join(issuing)}; or {hint}"
+    others = f"name one of another zone (--ca): {', '.join(issuing)}"
+    return f"{others}; or {hint}" if hint else others
 
 
 def _request(file: Path) -> bytes:

@@ -70,7 +70,7 @@ def _standard_input(most: int) -> bytes:
         raise InvalidInputError(
             "a file is not read from a terminal", where="-", hint="send it the file: - < FILE"
         )
-    data = b""
+    data = bytearray()
     # A byte more than may be there: what is longer is not cut. Whoever started this may have made
     # the pipe one that does not wait: then a read gives what is there, or None, before the end.
     while len(data) <= most:
@@ -80,7 +80,7 @@ def _standard_input(most: int) -> bytes:
         elif part:
             data += part
         else:
-            return data
+            return bytes(data)
     raise InvalidInputError(
         f"standard input is larger than {most} bytes",
         where="-",

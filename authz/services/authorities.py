@@ -131,16 +131,20 @@ def managed_of(session: Session, zone_id: str) -> Authority | None:
 
     Where all are retired or distrusted it is the oldest of these, where there is none, None.
     """
-    own = [
-        one
-        for one in session.authorities.all()
-        if one.zone_id == zone_id and one.kind is AuthorityKind.MANAGED
-    ]
+    issuing, others = embedded_in(session, zone_id)
+    return next(iter(issuing or others), None)
+
+
+def embedded_in(session: Session, zone_id: str) -> tuple[list[Authority], list[Authority]]:
+    """The embedded CAs of a zone, the oldest first: those that issue, and the others."""
     distrusted = session.audit.distrusted()
-    active = [
-        one for one in own if one.status is AuthorityStatus.ACTIVE and one.id not in distrusted
-    ]
-    return next(iter(active or own), None)
+    issuing: list[Authority] = []
+    others: list[Authority] = []
+    for one in session.authorities.all():
+        if one.zone_id == zone_id and one.kind is AuthorityKind.MANAGED:
+            issues = one.status is AuthorityStatus.ACTIVE and one.id not in distrusted
+            (issuing if issues else others).append(one)
+    return issuing, others
 
 
 def rename_authority(

@@ -199,7 +199,7 @@ def set_status(
         )
     with store.write() as session:
         before = authority_of(session, named)
-        distrusted_at = known_authority(session, before).distrusted_at
+        distrusted_at = session.audit.distrusted().get(before.id)
         if status == AuthorityStatus.ACTIVE and distrusted_at is not None:
             if not force:
                 raise ConflictError(

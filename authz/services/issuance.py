@@ -26,7 +26,7 @@ from authz.ca.rsa_keys import MAXIMUM_RSA_BITS
 from authz.certs.certificate import Certificate
 from authz.certs.signature import Signed, signed_by
 from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError, NotFoundError
-from authz.services.authorities import KnownAuthority, known_authority
+from authz.services.authorities import KnownAuthority, embedded_in, known_authority
 from authz.services.authority_lifecycle import certificate_of, issuing_of
 from authz.services.context import audit, authority_of, checked_name, new_id, zone_of
 from authz.services.distrusted import MAKE_ANOTHER, is_distrusted
@@ -35,7 +35,6 @@ from authz.services.keys import key_of, opened
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
 from authz.store.records import (
-    AuthorityKind,
     AuthorityStatus,
     CertificateRole,
     CertificateStatus,
@@ -256,24 +255,16 @@ def _issuer(session: Session, zone: Zone, named: str | None) -> KnownAuthority:
                 hint="name its own zone, or leave the zone out",
             )
     else:
-        own = [
-            one
-            for one in session.authorities.all()
-            if one.zone_id == zone.id and one.kind is AuthorityKind.MANAGED
-        ]
-        distrusted = session.audit.distrusted()
-        active = [
-            one for one in own if one.status is AuthorityStatus.ACTIVE and one.id not in distrusted
-        ]
-        if not active:
-            raise _nobody_issues(zone, own, distrusted)
-        if len(active) > 1:
+        issuing, others = embedded_in(session, zone.id)
+        if not issuing:
+            raise _nobody_issues(zone, others, session.audit.distrusted())
+        if len(issuing) > 1:
             raise InvalidInputError(
                 f"the zone {zone.name} has several authorities that issue: "
-                + ", ".join(sorted(one.name for one in active)),
+                + ", ".join(sorted(one.name for one in issuing)),
                 hint="name one: --ca NAME",
             )
-        found = active[0]
+        found = issuing[0]
     known = known_authority(session, found)
     if known.distrusted_at is not None:
         raise IssuerInactiveError(

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,3 +137,23 @@ def test_the_retired_authority_is_named(here: Path, capsys: pytest.CaptureFixtur
     err = capsys.readouterr().err
     assert "has no embedded CA that issues: Acme is retired" in err
     assert "authz ca status Acme active" in err
+
+
+def test_another_zone_s_ca_that_was_distrusted_is_not_advised(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even where a program of before, which knows of none, made it active."""
+    assert _authz("ca", "status", "Acme", "retired") == 0
+    assert _authz("zone", "create", "localhost") == 0
+    for name in ("Leaked", "Sound"):
+        assert _authz("ca", "create", "--name", name, "--zone", "localhost", "--intermediate") == 0
+    assert _authz("incident", "distrust", "Leaked", "--yes", "--no-wait") == 0
+    with closing(sqlite3.connect(here / "authz-data" / "authz.db")) as database, database:
+        database.execute("UPDATE authorities SET status = 'active' WHERE name = 'Leaked'")
+    capsys.readouterr()
+
+    assert _authz("cert", "issue", "--label", "x", "--out", "out") == 2
+
+    said = capsys.readouterr().err
+    assert "name one of another zone (--ca): Sound of the zone localhost; or" in said
+    assert "Leaked" not in said
