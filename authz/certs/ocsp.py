@@ -173,14 +173,21 @@ def _read(
 def _about(
     response: ocsp.OCSPResponse, certificate: Certificate, issuer: Certificate
 ) -> ocsp.OCSPSingleResponse:
-    """The answer about this certificate; the newest of several. RFC 6960 §3.2 (1)."""
+    """The answer about this certificate; the newest of several, and of those of one moment one that
+    revokes. RFC 6960 §3.2 (1)."""
     answers = [one for one in response.responses if _is_about(one, certificate, issuer)]
     if not answers:
         raise CertificateError(
             f"the answer is not about serial {certificate.serial}",
             hint="the responder, or a cache before it, mixes up its answers",
         )
-    return max(answers, key=lambda one: one.this_update_utc)
+    return max(
+        answers,
+        key=lambda one: (
+            one.this_update_utc,
+            one.certificate_status is ocsp.OCSPCertStatus.REVOKED,
+        ),
+    )
 
 
 def _is_about(one: ocsp.OCSPSingleResponse, certificate: Certificate, issuer: Certificate) -> bool:

@@ -22,7 +22,8 @@ _NOBODY: frozenset[int] = frozenset()
 class OcspAnswers:
     """The answers about certificates, by their issuer's key and serial number.
 
-    Of several answers about one certificate the newest counts.
+    Of several answers about one certificate the newest counts, and of those of one moment one that
+    revokes.
     """
 
     __slots__ = ("_revoked", "_until")
@@ -30,7 +31,7 @@ class OcspAnswers:
     def __init__(self, statuses: Iterable[OcspStatus]) -> None:
         revoked: dict[str, set[int]] = {}
         self._until: dict[tuple[str, int], float] = {}
-        for status in sorted(statuses, key=lambda one: one.this_update):
+        for status in sorted(statuses, key=lambda one: (one.this_update, one.revoked)):
             issuer, serial = status.issuer.hex(), int.from_bytes(status.serial)
             self._until[issuer, serial] = math.inf if status.revoked else status.until
             of_issuer = revoked.setdefault(issuer, set())

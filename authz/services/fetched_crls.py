@@ -14,9 +14,10 @@ from authz.certs.authority import CRLS_OF_CERTIFICATES
 from authz.certs.certificate import Certificate
 from authz.certs.crl import read_crl
 from authz.certs.pem import split_crls
-from authz.errors import AuthzError
+from authz.errors import CertificateError
 
 if TYPE_CHECKING:
+    from authz.certs.authority import CrlModel
     from authz.services.authorities import KnownAuthority
     from authz.sources.fetched import FetchedFiles
 
@@ -59,10 +60,19 @@ def _state(files: FetchedFiles | None, url: str, issuers: list[Certificate]) -> 
     at = stored.header.fetched_at
     if len(stored.body) > MAX_BYTES:
         return FetchedCrl(url=url, fetched_at=at)
+    read: list[CrlModel] = []
+    problem = ""
     try:
-        read = [read_crl(der, issuers, where=url) for der in split_crls(stored.body)]
-    except AuthzError as error:
-        return FetchedCrl(url=url, fetched_at=at, problem=error.message)
+        for der in split_crls(stored.body):
+            # Others, who have other certificates, may have named this URL as well.
+            try:
+                read.append(read_crl(der, issuers, where=url))
+            except CertificateError as error:
+                problem = problem or error.message
+    except CertificateError as error:
+        problem = error.message
+    if not read:
+        return FetchedCrl(url=url, fetched_at=at, problem=problem)
     first = min(read, key=lambda one: one.next_update)
     return FetchedCrl(
         url=url, fetched_at=at, this_update=first.this_update, next_update=first.next_update

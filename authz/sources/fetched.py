@@ -3,9 +3,10 @@
 URLs that its certificates name.
 
 A CRL's file is one line of JSON (where it is from, and the validators to ask with) and the body as
-it came; its name is the SHA-256 of the URL. A CRL is verified by whoever uses it. OCSP answers were
-verified before they were written: the directory is the service's own, and as trusted as the
-snapshots beside it. A file that is damaged, or is not what its name says, counts as not there.
+it came, or in PEM with what it lacked; its name is the SHA-256 of the URL. A CRL is verified by
+whoever uses it. OCSP answers were verified before they were written: the directory is the service's
+own, and as trusted as the snapshots beside it. A file that is damaged, or is not what its name
+says, counts as not there.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ _NAME: Final = re.compile(r"[0-9a-f]{64}\.(?:crl|ocsp|urls)")
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a body is from. `fetched_at` is when it first came so, in Unix seconds."""
+    """Where a body is from. `fetched_at` is when it first came so, in Unix seconds; `besides` are
+    those of its CRLs that came in place of others (crl_succession), by SHA-256 in hexadecimal."""
 
     url: str
     fetched_at: float
     etag: str = ""
     last_modified: str = ""
+    besides: tuple[str, ...] = ()
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

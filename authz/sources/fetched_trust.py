@@ -10,6 +10,7 @@ wait for a million entries that everybody knows.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -167,13 +168,14 @@ def _read(
 ) -> _Body:
     crls: dict[bytes, CrlModel] = {}
     deltas: dict[str, None] = {}
-    try:
+    # What is wrong with the certificates, the compiler says.
+    with suppress(CertificateError):
         certificates = read_certificates(model)
         for der in split_crls(stored.body):
             sha256 = hashlib.sha256(der).digest()
-            crls[der] = known.get(sha256) or read_crl(der, certificates, where=url)
-            deltas |= dict.fromkeys(delta_urls_of_crl(der))
-    except CertificateError:
-        # What is wrong with the certificates, the compiler says.
-        return _Body(stored=stored, crls={}, deltas=())
+            # An authority with other certificates may have named the URL as well, and those of this
+            # one may have changed: what others signed is not theirs to take away.
+            with suppress(CertificateError):
+                crls[der] = known.get(sha256) or read_crl(der, certificates, where=url)
+                deltas |= dict.fromkeys(delta_urls_of_crl(der))
     return _Body(stored=stored, crls=crls, deltas=tuple(deltas))

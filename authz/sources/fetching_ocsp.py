@@ -3,7 +3,8 @@
 
 A responder that fails is left alone for a while, whatever certificates it is asked about. An answer
 counts until its nextUpdate, one that revokes until a newer one takes its place; that a responder
-does not know a certificate is no answer.
+does not know a certificate is no answer. Of two answers of one moment the one that revokes counts:
+thisUpdate has whole seconds, and the other may be a copy from just before.
 """
 
 from __future__ import annotations
@@ -204,6 +205,13 @@ class OcspFetching:
                 where=question.url,
                 hint="a cache before the responder is behind",
             )
+        if had is not None and _takes_back(had, status):
+            raise FetchError(
+                f"the answer no longer revokes serial {question.certificate.serial}, and is of the "
+                "same moment as the one that does",
+                where=question.url,
+                hint="a cache before the responder is behind; a later answer is taken",
+            )
         question.know(status)
         if status != had:
             known[question.subject] = status
@@ -237,3 +245,8 @@ class OcspFetching:
         responder = self._responders[question.target.authority, question.url]
         asks = not self._share.is_brought(question.attempts)
         return asks and responder.failures > 0 and responder.due_at(at) > at
+
+
+def _takes_back(had: OcspStatus, status: OcspStatus) -> bool:
+    """Whether an answer says good of what an answer of the same moment revokes."""
+    return status.this_update == had.this_update and had.revoked and not status.revoked

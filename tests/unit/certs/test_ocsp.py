@@ -195,6 +195,14 @@ def test_the_newest_of_several_answers() -> None:
     assert read(answer(ALICE, CA, *more)).status is CertStatus.REVOKED
 
 
+def test_of_several_answers_of_one_moment_one_that_revokes_counts() -> None:
+    revoked = Single(serial=0xA11CE, issuer=CA, status="revoked")
+
+    assert read(answer(ALICE, CA, revoked)).status is CertStatus.REVOKED
+    good = Single(serial=0xA11CE, issuer=CA)
+    assert read(answer(ALICE, CA, good, status="revoked")).status is CertStatus.REVOKED
+
+
 def test_times() -> None:
     ahead = AT + CLOCK_SKEW
     assert read(answer(ALICE, CA, this_update=ahead)).this_update == ahead

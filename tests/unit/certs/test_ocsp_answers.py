@@ -44,6 +44,11 @@ def test_revoked_does_not_end() -> None:
     assert not answers.revoked_by(ROOT)
 
 
+def test_of_one_moment_what_revokes_counts() -> None:
+    for said in ([status(revoked=True), status()], [status(), status(revoked=True)]):
+        assert OcspAnswers(said).revoked_by(CA) == {LARGE}
+
+
 def test_the_newest_counts() -> None:
     later = AT + 60
     restored = OcspAnswers([status(this_update=later), status(revoked=True)])

@@ -64,6 +64,14 @@ def test_what_is_of_no_use_says_why(partner: KnownAuthority, tmp_path: Path) -> 
     assert found.problem
 
 
+def test_what_others_signed_is_passed_over(partner: KnownAuthority, tmp_path: Path) -> None:
+    other = make_root("Other", at=AT, key=fixed_key("Other"), serial=4)
+
+    (found,) = fetched_crls(_files(tmp_path, other.crl().pem + ROOT.crl().pem), partner)
+
+    assert (found.next_update, found.problem) == (AT - 3600 + 7 * DAY, "")
+
+
 def test_what_is_too_large_is_not_read(
     partner: KnownAuthority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

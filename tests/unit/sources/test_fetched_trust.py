@@ -102,6 +102,16 @@ def test_other_certificates_read_it_anew(place: _Place) -> None:
     assert place.read == 2
 
 
+def test_what_others_signed_does_not_take_this_authoritys_crl_away(place: _Place) -> None:
+    """Another authority named the URL as well, or a certificate of this one is gone."""
+    mine = root().crl([7])
+    place.store(root("Other Root CA").crl().pem + mine.pem)
+
+    built = place.built()
+
+    assert (built.crls, built.crl_sources_configured) == ((mine.der,), 1)
+
+
 def test_what_certificates_name_is_added_and_nothing_of_it_is_missing(place: _Place) -> None:
     named = replace(MODEL, crl_urls=(CRLS_OF_CERTIFICATES, URL))
     crl = root().crl()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from authz.certs.pem import split_crls
 from authz.errors import CertificateError, FetchError
 from authz.sources.fetch import Fetched, NotModified
 from authz.sources.fetch_hosts import NamedBy
@@ -17,7 +18,7 @@ from authz.sources.fetched import Header, Stored
 from authz.sources.fetching import FetchRounds, Round
 from authz.sources.refresh import SHORTEST
 from tests.factories.fetching import MemorySink, StubFetcher
-from tests.factories.pki import AT, DAY, root
+from tests.factories.pki import AT, DAY, intermediate, root
 
 URL = "http://crl.example/ca.crl"
 DELTA = "http://crl.example/delta.crl"
@@ -123,10 +124,165 @@ def test_an_older_one_is_taken_when_ours_is_of_no_use(scene: Scene) -> None:
     assert not scene.run(stale, at=AT + 10 * DAY).changed
 
 
-def test_another_part_or_a_delta_has_a_number_of_its_own(scene: Scene) -> None:
-    scene.run(root().crl(number=5).der)
+def _bundle(*crls: Any) -> bytes:
+    return b"".join(crl.pem for crl in crls)
 
-    assert scene.run(root().crl(number=2, base_number=1).der).changed
+
+ISSUING = replace(TARGET, certificates=(root().der, intermediate().der))
+
+
+@pytest.mark.parametrize(
+    ("had", "came", "absent"),
+    [
+        (
+            [intermediate().crl([7], number=9)],
+            [root().crl(number=3)],
+            "CRL of 'CN=Test Issuing CA'",
+        ),
+        (
+            [intermediate().crl([7], number=9), root().crl(number=3)],
+            [root().crl(number=4, this_update=AT)],
+            "CRL of 'CN=Test Issuing CA'",
+        ),
+        (
+            [root().crl([7], number=9)],
+            [root().crl(number=8, base_number=7)],
+            "CRL of 'CN=Test Root CA'",
+        ),
+        (
+            [root().crl(number=9), root().crl([7], number=11, base_number=9, this_update=AT)],
+            [root().crl(number=10)],
+            "delta CRL of 'CN=Test Root CA'",
+        ),
+    ],
+)
+def test_what_is_in_force_and_does_not_come_again_stays_beside_what_came(
+    scene: Scene, had: list[Any], came: list[Any], absent: str
+) -> None:
+    scene.run(Fetched(body=_bundle(*had), etag='"a"'), ISSUING)
+
+    done = scene.run(Fetched(body=_bundle(*came), etag='"b"'), ISSUING)
+
+    assert done.changed
+    revoking = next(crl for crl in had if crl.der in _kept(scene) and crl.der not in _ders(came))
+    assert set(_ders(came)) | {revoking.der} == set(_kept(scene))
+    assert scene.error() == f"the {absent} did not come, nor one that replaces it: ours stays"
+    assert scene.last.facts[0].failures == 1
+    # The server is asked for all of it again; the same once more is no news, and still wrong.
+    again = scene.run(None, ISSUING)
+    assert scene.fetcher.asked[-1][1]["etag"] == ""
+    assert (again.changed, again.facts[0].failures) == (False, 2)
+    # So it is for a process that starts anew.
+    scene.rounds = FetchRounds(scene.fetcher, scene.sink)
+    assert not scene.run(None, ISSUING, at=AT + 6 * DAY).changed
+    assert revoking.der in _kept(scene)
+    # And over when all of it comes; what came instead stays as long as it is in force.
+    later = [_later(crl) for crl in had]
+    scene.run(_bundle(*later), ISSUING, at=AT + 6 * DAY + 7200)
+    assert set(_kept(scene)) - set(_ders(came)) == set(_ders(later))
+    assert scene.last.facts[0].error is None
+    scene.run(_bundle(*later, *later), ISSUING, at=AT + 9 * DAY)
+    assert set(_kept(scene)) == set(_ders(later))
+
+
+def _later(crl: Any) -> Any:
+    """The CRL of next week, complete: its number is higher than all others."""
+    issuer = intermediate() if b"Test Issuing CA" in crl.der else root()
+    return issuer.crl(number=20, this_update=AT + 6 * DAY, next_update=AT + 13 * DAY)
+
+
+def _ders(crls: list[Any]) -> list[bytes]:
+    return [crl.der for crl in crls]
+
+
+def _kept(scene: Scene) -> tuple[bytes, ...]:
+    return split_crls(scene.sink.crls[URL].body)
+
+
+def test_a_ca_gets_another_key(scene: Scene) -> None:
+    """Its new CRL counts at once, and the old one until a CRL of its old key takes its place."""
+    old, new = root().crl([7], number=9), intermediate().crl(number=1)
+    scene.run(old.der, ISSUING)
+
+    scene.run(new.der, ISSUING)
+    assert set(_kept(scene)) == {old.der, new.der}
+    # Whoever takes the old certificate out of the authority lets its CRL go.
+    only_new = replace(TARGET, certificates=(intermediate().der,))
+    scene.run(new.der, only_new)
+    assert _kept(scene) == (new.der,)
+    assert scene.last.facts[0].failures == 0
+
+
+def test_authorities_with_other_certificates_do_not_put_each_other_back(scene: Scene) -> None:
+    """A mirror that is behind answers one of them, or somebody who wants to."""
+    other = replace(ISSUING, authority=AuthorityId(site="other", authority="acme"))
+    scene.run(root().crl(number=5).der, TARGET, other)
+    assert len(scene.fetcher.asked) == 1
+    newer = root().crl([7], number=7, this_update=AT).der
+    answers = [newer, root().crl(number=6, this_update=AT - 60).der]
+
+    done = scene.run(lambda _: answers.pop(0), TARGET, other)
+
+    assert answers == []
+    assert scene.sink.crls[URL].body == newer
+    assert [fact.error and fact.error.message for fact in done.facts] == [
+        None,
+        "the CRL is older than the one we have",
+    ]
+    # From then on both have the newer one.
+    both = scene.run(newer, TARGET, other).facts
+    assert [(fact.next_update, fact.failures) for fact in both] == [(AT + 7 * DAY, 0)] * 2
+
+
+def test_a_crl_of_one_authority_does_not_take_the_place_of_anothers(scene: Scene) -> None:
+    mine, others = root().crl([7], number=5), intermediate().crl(number=1)
+    other = CrlTarget(
+        authority=AuthorityId(site="other", authority="acme"),
+        certificates=(intermediate().der,),
+        url=URL,
+    )
+    answers = [mine.der, others.der]
+
+    done = scene.run(lambda _: answers.pop(0), TARGET, other)
+
+    assert set(_kept(scene)) == {mine.der, others.der}
+    assert [fact.failures for fact in done.facts] == [0, 1]
+    # What another one's is, is none of this one's.
+    scene.run(others.der, TARGET, other, at=AT + 6 * DAY)
+    assert set(_kept(scene)) == {mine.der, others.der}
+    first, second = (str(fact.error) for fact in scene.last.facts)
+    assert "issued by none of this authority's certificates" in first
+    assert "the CRL of 'CN=Test Root CA' did not come, nor one that replaces it" in second
+
+
+def test_of_two_of_one_kind_in_one_file_the_higher_counts(scene: Scene) -> None:
+    higher, lower = root().crl([7], number=7), root().crl(number=6, this_update=AT - 7200)
+    both = higher.pem + lower.pem
+    scene.run(both)
+
+    scene.run(lower.pem)
+
+    assert scene.sink.crls[URL].body == both
+    assert scene.error() == "the CRL is older than the one we have"
+
+
+def test_a_delta_stays_until_there_is_the_complete_crl_that_the_next_goes_with(
+    scene: Scene,
+) -> None:
+    week = root().crl(number=5, extensions=[(_freshest(DELTA), False)])
+    first = root().crl([7], number=6, base_number=5)
+    second = root().crl(number=8, base_number=7, this_update=AT)
+    scene.fetcher.answers[DELTA] = first.der
+    scene.run(week.der)
+
+    scene.fetcher.answers[DELTA] = second.der
+    scene.run(at=AT + 6 * DAY)
+
+    assert set(split_crls(scene.sink.crls[DELTA].body)) == {first.der, second.der}
+    assert [fact.failures for fact in scene.last.facts] == [0, 0]
+    newer = root().crl([7], number=7, this_update=AT, extensions=[(_freshest(DELTA), False)])
+    scene.run(newer.der, at=AT + 6.5 * DAY)
+    assert split_crls(scene.sink.crls[DELTA].body) == (second.der,)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,23 @@ def test_an_older_answer_is_not_taken(scene: Scene) -> None:
     assert error.message == "the answer is older than the one we have"
 
 
+def test_of_two_answers_of_one_moment_the_one_that_revokes_counts(scene: Scene) -> None:
+    scene.run(answer(ALICE, root(), status="revoked"))
+
+    scene.run(answer(ALICE, root()))
+
+    assert [one.revoked for one in scene.sink.answers[ACME]] == [True]
+    error = scene.fact().error
+    assert error is not None
+    assert "no longer revokes serial 0A11CE" in error.message
+    assert error.hint
+    # The other way round, and later, it is taken.
+    scene.run(answer(ALICE, root(), this_update=AT))
+    assert [one.revoked for one in scene.sink.answers[ACME]] == [False]
+    scene.run(answer(ALICE, root(), status="revoked", this_update=AT))
+    assert [one.revoked for one in scene.sink.answers[ACME]] == [True]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
