@@ -105,12 +105,31 @@ class FetchedFiles:
         return None
 
     def statuses(self, authority: AuthorityId) -> tuple[OcspStatus, ...]:
-        """What OCSP responders said about an authority's certificates."""
+        """What OCSP responders said about an authority's certificates.
+
+        One that nothing was kept for begins with what others were told is revoked: it may be one of
+        them under a new name, and an issuer's word counts whoever asked for it.
+        """
+        file = self.ocsp_file(authority)
+        answers = self._answers(file)
+        if answers is not None:
+            mine = (answers.site, answers.authority) == (authority.site, authority.authority)
+            return answers.statuses if mine else ()
+        if file.exists():
+            return ()
+        revoked: dict[tuple[bytes, bytes], OcspStatus] = {}
+        for path in sorted(self._directory.glob("*.ocsp")):
+            others = self._answers(path) if _NAME.fullmatch(path.name) else None
+            for one in () if others is None else others.statuses:
+                before = revoked.get((one.issuer, one.serial))
+                if before is None or before.this_update < one.this_update:
+                    revoked[one.issuer, one.serial] = one
+        return tuple(one for one in revoked.values() if one.revoked)
+
+    def _answers(self, file: Path) -> _Answers | None:
         with contextlib.suppress(UnreadableFileError, msgspec.MsgspecError):
-            answers = msgspec.json.decode(self._read(self.ocsp_file(authority)), type=_Answers)
-            if (answers.site, answers.authority) == (authority.site, authority.authority):
-                return answers.statuses
-        return ()
+            return msgspec.json.decode(self._read(file), type=_Answers)
+        return None
 
     def urls(self, authority: AuthorityId) -> tuple[str, ...]:
         """Where CRLs are, as certificates of an authority say."""

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetcher
     from authz.sources.fetching_state import Fact
 
-#: Files that nothing in force has named for this long, or up to twice that, are removed.
-PRUNE_SECONDS: Final = 3600.0
+#: Files that nothing in force has named for this long, or up to twice that, are removed. An
+#: authority may be without hosts for a while: what was revoked is to be there when it has some.
+PRUNE_SECONDS: Final = 30 * 86_400.0
 #: The longest sleep, and the shortest when nobody wakes us: a clock may be set.
 LONGEST_SLEEP: Final = 60.0
 SHORTEST_SLEEP: Final = 0.2

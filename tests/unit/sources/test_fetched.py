@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,9 +41,25 @@ def test_what_was_stored_is_there(tmp_path: Path) -> None:
 
 def test_names_of_sites_and_authorities_are_kept_apart(tmp_path: Path) -> None:
     files = FetchedFiles(tmp_path)
-    files.store_statuses(AuthorityId(site="a/b", authority="c"), [STATUS])
+    files.store_statuses(AuthorityId(site="a/b", authority="c"), [replace(STATUS, revoked=False)])
 
     assert files.statuses(AuthorityId(site="a", authority="b/c")) == ()
+
+
+def test_an_authority_with_a_new_name_knows_what_was_revoked(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path)
+    good = replace(STATUS, serial=b"\1", revoked=False)
+    restored = replace(STATUS, serial=b"\2")
+    files.store_statuses(ACME, [STATUS, good, restored])
+    later = replace(restored, revoked=False, this_update=STATUS.this_update + 1)
+    files.store_statuses(AuthorityId(site="", authority="other"), [later])
+    renamed = AuthorityId(site="api", authority="acme-2")
+
+    for reader in (files, UnchangedFiles(tmp_path)):
+        assert reader.statuses(renamed) == (STATUS,)
+    # From then on it has a file of its own.
+    files.store_statuses(renamed, [good])
+    assert files.statuses(renamed) == (good,)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\nx", b"\xff\n", b'{"url": 1}\nx'])
