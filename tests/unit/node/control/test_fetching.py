@@ -223,6 +223,27 @@ def test_a_failure_is_counted_each_time_and_logged_once(
     assert world.sample("authz_fetch_failures_total", "api", "acme", "crl") is None
 
 
+def test_a_crl_that_does_not_come_again_stays_and_is_a_failure(
+    world: _World, log_lines: list[dict[str, Any]]
+) -> None:
+    kept = root().crl([1], number=2, this_update=AT, next_update=AT + 9 * DAY)
+    world.fetcher.answers[URL] = kept.der
+    world.in_force(acme(URL))
+    world.now = world.fetching.step()
+    played = root().crl(number=1, base_number=1, this_update=AT, next_update=AT + 9 * DAY)
+    world.fetcher.answers[URL] = played.der
+    world.now = world.fetching.step()
+
+    stored = world.files.stored(URL)
+    assert stored is not None
+    assert kept.pem in stored.body
+    assert world.sample("authz_fetch_failures_total", "api", "acme", "crl") == 1
+    (line,) = log_lines
+    assert line["event"] == "cannot be fetched; the last good one stays"
+    assert "did not come, nor one that replaces it: ours stays" in line["reason"]
+    assert line["hint"]
+
+
 def test_several_urls_of_an_authority_make_one_sample(world: _World) -> None:
     world.fetcher.answers[URL] = root().crl(this_update=AT, next_update=AT + DAY).der
     world.fetcher.answers[NAMED] = root().crl(this_update=AT, next_update=AT + 2 * DAY).der
