@@ -121,8 +121,8 @@ class FetchedFiles:
         for path in sorted(self._directory.glob("*.ocsp")):
             others = self._answers(path) if _NAME.fullmatch(path.name) else None
             for one in () if others is None else others.statuses:
-                before = revoked.get((one.issuer, one.serial))
-                if before is None or before.this_update < one.this_update:
+                before = revoked.setdefault((one.issuer, one.serial), one)
+                if (before.this_update, before.revoked) < (one.this_update, one.revoked):
                     revoked[one.issuer, one.serial] = one
         return tuple(one for one in revoked.values() if one.revoked)
 

@@ -52,11 +52,16 @@ def test_an_authority_with_a_new_name_knows_what_was_revoked(tmp_path: Path) -> 
     restored = replace(STATUS, serial=b"\2")
     files.store_statuses(ACME, [STATUS, good, restored])
     later = replace(restored, revoked=False, this_update=STATUS.this_update + 1)
-    files.store_statuses(AuthorityId(site="", authority="other"), [later])
+    for name in ("one", "other"):
+        same_moment = replace(STATUS, revoked=False)
+        files.store_statuses(AuthorityId(site="", authority=name), [later, same_moment])
     renamed = AuthorityId(site="api", authority="acme-2")
 
     for reader in (files, UnchangedFiles(tmp_path)):
         assert reader.statuses(renamed) == (STATUS,)
+    # One that is damaged, or of another name, is not made up for.
+    files.ocsp_file(renamed).write_bytes(b"")
+    assert files.statuses(renamed) == ()
     # From then on it has a file of its own.
     files.store_statuses(renamed, [good])
     assert files.statuses(renamed) == (good,)

@@ -213,6 +213,28 @@ def test_a_ca_gets_another_key(scene: Scene) -> None:
     assert scene.last.facts[0].failures == 0
 
 
+def test_the_same_crls_in_another_form_are_no_news(scene: Scene) -> None:
+    crl = root().crl(number=9)
+    scene.run(crl.der)
+
+    assert not scene.run(Fetched(body=crl.pem, etag='"pem"')).changed
+    assert scene.sink.crls[URL].body == crl.der
+    scene.run(NotModified())
+    assert scene.fetcher.asked[-1][1]["etag"] == '"pem"'
+
+
+def test_an_authority_with_another_ca_goes_on_with_what_is_still_its_own(scene: Scene) -> None:
+    mine, others = root().crl([7], number=5), intermediate().crl(number=1)
+    scene.run(Fetched(body=_bundle(mine, others), etag='"a"'), ISSUING)
+
+    # The file is in part of nobody now: it is asked for at once, and an older one is not taken.
+    scene.run(root().crl(number=4).der, TARGET, at=AT + 1)
+
+    assert scene.fetcher.asked[-1][1]["etag"] == ""
+    assert _kept(scene) == (mine.der,)
+    assert scene.error() == "the CRL is older than the one we have"
+
+
 def test_authorities_with_other_certificates_do_not_put_each_other_back(scene: Scene) -> None:
     """A mirror that is behind answers one of them, or somebody who wants to."""
     other = replace(ISSUING, authority=AuthorityId(site="other", authority="acme"))
