@@ -26,7 +26,7 @@ EGCTL := v1.9.1
 # The newest version of its Go module.
 H2SPEC := v2.2.1+incompatible
 
-.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-nodes bench-api bench-overload soak startup screenshots fuzz attack wheel sbom clean
+.PHONY: help setup demo test acceptance check fix protos docs generated translated docs-site verify-deploy bench bench-check bench-rules bench-sets bench-store bench-revocations bench-nodes bench-api bench-overload soak startup screenshots fuzz attack audit wheel sbom clean
 
 ##@ Start here
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
@@ -75,7 +75,7 @@ verify-deploy: setup .venv-package/.installed .system-packages .tools/.installed
 	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(DEPLOY_REQUIRE) $(BIN)/python -m tests.deploy.run
 
 ##@ The long figures
-acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-nodes bench-api ## the long counts: hostile messages, 1,000 writes under kill -9, two nodes and their database killed in turn for ten minutes, 200 revocations, 500 clients of the API, start-up, memory
+acceptance: setup .venv-xds/.installed .system-packages startup bench-revocations bench-nodes bench-api bench-overload ## the long counts: hostile messages, 1,000 writes under kill -9, two nodes and their database killed in turn for ten minutes, 200 revocations, 500 clients of the API, three times as much as can be answered, start-up, memory (needs Go)
 	$(BIN)/pytest -q -m acceptance
 startup: setup ## seconds from start to first answer, and memory of the process that answers
 	$(BIN)/python benchmarks/startup.py
@@ -108,6 +108,9 @@ fuzz: setup ## targets guided by coverage, and the properties with fresh seeds, 
 	$(BIN)/python -m tests.fuzz.run
 attack: setup .venv-xds/.installed .system-packages .tools/.h2spec@$(H2SPEC) ## the attack corpus, faults and floods: what was tried, how often, wrong answers, unanswered
 	AUTHZ_REQUIRE=$(AUTHZ_REQUIRE),$(ATTACK_REQUIRE) $(BIN)/python -m tests.attack.run
+# --strict: a version that the service does not know has not been looked up, and is no pass.
+audit: .venv-audit/.installed ## known vulnerabilities of every pinned version; fails when the service cannot be asked (needs the internet)
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
 
 ##@ Housekeeping
 wheel: .venv-package/.installed ## wheel, source archive and checksums into dist/, the same bytes for everybody who builds this commit
@@ -115,7 +118,7 @@ wheel: .venv-package/.installed ## wheel, source archive and checksums into dist
 sbom: wheel ## what the wheel brings along (CycloneDX) into dist/, and the licences of all of it
 	$(PACKAGE)/python .ci/artefacts.py sbom dist
 clean: ## remove the environments and everything generated
-	rm -rf .venv .venv-envoy .venv-xds .venv-docs .venv-package .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
+	rm -rf .venv .venv-envoy .venv-xds .venv-docs .venv-package .venv-audit .docs-site site .tools .system-packages .bench dist .demo .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis htmlcov
 
 # Programs of operators that come neither as a wheel nor from Debian. The mark of each has its version
 # in its name: another one is built, and the others stay. What is about to be replaced has no mark.
@@ -189,6 +192,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-package
 	$(PACKAGE)/pip install --quiet --disable-pip-version-check --upgrade pip
 	$(PACKAGE)/pip install --quiet --constraint constraints.txt --group package
+	touch $@
+
+# What asks about vulnerabilities: apart, so that it cannot change what it looks at.
+.venv-audit/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check --upgrade pip
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group audit
 	touch $@
 
 # Only as root on Debian; elsewhere the tests say what is missing.

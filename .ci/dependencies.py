@@ -5,7 +5,7 @@
 
 It reads what is installed, and asks nobody. What `make sbom` says of the wheel, this says of the
 environment of `make setup`, on every `make check`. Vulnerabilities that became known are not looked
-up here: no list of them comes with a package (docs/explanation/threat-model.md, What is left).
+up here: no list of them comes with a package, and `make audit` asks for them.
 """
 
 from __future__ import annotations

@@ -6,11 +6,19 @@ Without `AUTHZ_ATTACK_REPORT`, the file to write to, nothing is kept.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypedDict, get_args
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Given = ParamSpec("_Given")
 
 Group = Literal["corpus", "faults", "floods", "rights", "nodes"]
 GROUPS: tuple[Group, ...] = get_args(Group)
@@ -41,6 +49,26 @@ def tried(group: Group, what: str, times: int, *, wrong: int = 0, unanswered: in
     # One write of one line: tests run side by side.
     with Path(target).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def scenario(group: Group, what: str) -> Callable[[Callable[_Given, None]], Callable[_Given, None]]:
+    """Say that a test tried `what`: once, and wrong when it fails, wherever it does."""
+
+    def telling(test: Callable[_Given, None]) -> Callable[_Given, None]:
+        @functools.wraps(test)
+        def run(*args: _Given.args, **named: _Given.kwargs) -> None:
+            try:
+                test(*args, **named)
+            except pytest.skip.Exception:
+                raise
+            except BaseException:
+                tried(group, what, 1, wrong=1)
+                raise
+            tried(group, what, 1)
+
+        return run
+
+    return telling
 
 
 def read(path: Path) -> list[Tried]:

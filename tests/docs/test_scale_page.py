@@ -26,6 +26,7 @@ def scale(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def nodes(**more: Any) -> dict[str, Any]:
     row = {
         "nodes": 4,
+        "changes": 200,
         "p99": 321.0,
         "connections": 5.0,
         "idle_statements": 3.0,
@@ -66,3 +67,12 @@ def test_what_a_node_costs_the_database_is_multiplied(scale: ModuleType) -> None
 def test_it_says_that_the_machine_was_busy(scale: ModuleType) -> None:
     assert "busy with other things" not in page(scale)
     assert "a load of 9.0 on 2 cores" in page(scale, load=9.0)
+
+
+def test_of_how_many_changes_a_percentile_is_is_said(scale: ModuleType) -> None:
+    few = {**nodes()["nodes"][0], "changes": 40}
+
+    assert "321 ms with 4 nodes (200 changes), one after" in page(scale)
+    assert "slowest" not in page(scale)
+    assert "321 ms with 4 nodes (40 changes), one after" in page(scale, nodes=[few])
+    assert "of fewer than 100 changes that is the slowest one" in page(scale, nodes=[few])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.attack.report import tried
+from tests.attack.report import scenario, tried
 from tests.integration.harness import ALLOW_ALL, DENY_ALL, eventually
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def _modules(process: psutil.Process) -> set[str]:
     return {one.path for one in process.memory_maps()}
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("workers", FORMS)
+@scenario("faults", "a loader that is killed")
 def test_a_loader_that_dies_changes_nothing_and_is_counted(
     start: Start, client: Connect, workers: str
 ) -> None:

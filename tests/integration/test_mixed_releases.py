@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.attack.report import scenario
 from tests.factories.populated import check_of
 from tests.factories.releases import VERSION, later_release
 from tests.integration.harness import PATIENCE, eventually
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from tests.factories.postgres import Server
     from tests.integration.stores import Asker
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.attack]
 
 
+@scenario("nodes", "two releases on one database, each leading in turn")
 def test_nodes_of_two_releases_enforce_the_same_and_follow_each_other_as_leaders(
     tmp_path: Path, postgres: Server, asker: Callable[[str], Asker]
 ) -> None:

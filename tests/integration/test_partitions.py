@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.attack.report import scenario
 from tests.factories.populated import check_of
 from tests.factories.tcp_proxy import TcpProxy
 from tests.integration.harness import PATIENCE, eventually
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tests.factories.postgres import Server
     from tests.integration.stores import Asker
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.attack]
 
 
 class Line:
@@ -58,6 +59,7 @@ def line(tmp_path: Path, postgres: Server) -> Iterator[Line]:
 
 
 @pytest.mark.parametrize("how", ["cut", "hold"])
+@scenario("nodes", "a line to the database that breaks, or holds what is sent")
 def test_a_leader_behind_a_broken_line_is_followed_and_comes_back(
     line: Line, asker: Callable[[str], Asker], how: str
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_leader_behind_a_broken_line_is_followed_and_comes_back(
         one.seconds_until(alice, ALLOWED)
 
 
+@scenario("nodes", "a slow line to the database")
 def test_over_a_slow_line_it_counts_and_the_leader_stays(
     line: Line, asker: Callable[[str], Asker]
 ) -> None:

@@ -17,6 +17,7 @@ from authz.cli.main import app
 from authz.store.engine import open_store
 from authz.store.shared_fetches import key_of
 from benchmarks.nodes import LIMIT_SECONDS, measure
+from tests.attack.report import scenario
 from tests.factories.http_server import serving
 from tests.factories.pages import DOCS
 from tests.integration.harness import Client, eventually
@@ -104,6 +105,8 @@ def pairs() -> Iterator[list[Pair]]:
         one.end()
 
 
+@pytest.mark.attack
+@scenario("nodes", "a leader that is stopped, and one that is killed")
 def test_one_fetches_for_both_and_the_other_takes_over(
     tmp_path: Path, on_postgresql: str, issuer: Issuer, pairs: list[Pair]
 ) -> None:
@@ -161,6 +164,8 @@ def test_an_answer_about_a_certificate_that_one_node_saw_is_asked_for_by_the_oth
     assert len(issuer.asked("/ocsp")) == 1
 
 
+@pytest.mark.attack
+@scenario("nodes", "nobody can lead")
 def test_that_nobody_can_lead_is_told_and_mended_as_the_page_says(
     tmp_path: Path, on_postgresql: str
 ) -> None:
@@ -188,6 +193,8 @@ def test_that_nobody_can_lead_is_told_and_mended_as_the_page_says(
         member.destroy()
 
 
+@pytest.mark.attack
+@scenario("nodes", "a CRL that somebody wrote into the database")
 def test_what_somebody_wrote_into_the_database_is_verified(
     tmp_path: Path, on_postgresql: str, issuer: Issuer, pairs: list[Pair]
 ) -> None:

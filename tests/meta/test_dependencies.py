@@ -85,3 +85,13 @@ def test_another_version_another_licence_and_no_pin_are_told(check: ModuleType) 
         "closed: the licence 'Proprietary' is not in allowed-licences",
         "both: the licence 'MIT; Other' is not in allowed-licences",
     ]
+
+
+def test_what_cannot_be_looked_up_is_no_pass() -> None:
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    (command,) = (one.split() for one in lines if one.startswith("\t.venv-audit/bin/pip-audit"))
+
+    # Without it, pip-audit passes over what its service does not know, and ends with 0.
+    assert "--strict" in command
+    assert command[-2:] == ["--requirement", "constraints.txt"]
+    assert not {"||", "true", "--dry-run", "--ignore-vuln"} & set(command)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attack.report import GROUPS, Tried, read, table, tried
+from tests.attack.report import GROUPS, Tried, read, scenario, table, tried
 from tests.attack.run import verdict
 
 if TYPE_CHECKING:
@@ -42,6 +42,26 @@ def test_lines_of_the_same_name_are_added_up(report: Path) -> None:
 def test_without_a_report_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AUTHZ_ATTACK_REPORT", raising=False)
     tried("corpus", "two hosts", 2)
+
+
+def test_a_scenario_is_told_when_it_passes_and_when_it_fails_and_not_when_it_is_skipped(
+    report: Path,
+) -> None:
+    @scenario("nodes", "a line breaks")
+    def case(how: str) -> None:
+        assert how != "fails"
+        if how == "skipped":
+            pytest.skip("there is no database")
+
+    case("passes")
+    with pytest.raises(AssertionError):
+        case(how="fails")
+    with pytest.raises(pytest.skip.Exception):
+        case("skipped")
+
+    assert read(report) == [
+        Tried(group="nodes", what="a line breaks", times=2, wrong=1, unanswered=0)
+    ]
 
 
 def row(times: int = 1, wrong: int = 0, unanswered: int = 0) -> Tried:

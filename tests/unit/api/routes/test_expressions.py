@@ -3,14 +3,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from authz.policy.fields import SCHEME
 from authz.rules import MAX_LENGTH, parse
 from authz.services.permissions import ACCOUNT_WIDE, Grant, Level, Resource
+from tests.attack.report import tried
 from tests.factories.stored import list_item, named_list
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.unit.api.conftest import Bench
 
 CHECK = "/zones/{zone}/expressions/check"
@@ -158,13 +159,16 @@ def test_what_cannot_be_explained_is_refused(api: Bench) -> None:
         api.errors(400, "POST", EXPLAIN, json=body)
 
 
+@pytest.mark.attack
 def test_what_takes_too_long_is_refused_before_it_begins(api: Bench) -> None:
     heavy = " or ".join(['url_decode(http.request.body.raw, "r") eq "x"'] * 8)
     body = {"expression": heavy, "fields": {"http.request.body.raw": "%41" * 100_000}}
 
-    (error,) = api.errors(400, "POST", EXPLAIN, json=body)
+    answer = api.call("POST", EXPLAIN, json=body)
 
-    assert "takes too long" in error["message"]
+    is_refused = answer.status_code == 400 and "takes too long" in answer.text
+    tried("floods", "expression bombs over the API", 1, wrong=not is_refused)
+    assert is_refused, answer.text
 
 
 def test_an_expression_is_written_in_its_canonical_form(api: Bench) -> None:
@@ -177,18 +181,34 @@ def test_an_expression_is_written_in_its_canonical_form(api: Bench) -> None:
     assert error["code"] == 1301
 
 
+@pytest.mark.attack
 def test_length_and_depth_have_limits(api: Bench) -> None:
     longest = f'http.host eq "{"a" * (MAX_LENGTH - 15)}"'
-    assert _check(api, longest)["valid"] is True
-    assert _check(api, longest.replace("a", "aa", 1))["valid"] is False
-    api.errors(400, "POST", CHECK, json={"expression": " " * 70_000})
     # The deepest there is, of every kind: no answer is too deep to be written.
-    for deepest in (
+    deepest = (
         "not (ssl and " * 63 + "ssl" + ")" * 63,
         "lower(" * 127 + "http.host" + ")" * 127 + ' eq "a"',
-    ):
-        assert _check(api, deepest)["valid"] is True, deepest
-        api.result("POST", EXPLAIN, json={"expression": deepest})
+    )
+    asked = [
+        (CHECK, longest, 200, True),
+        (CHECK, longest.replace("a", "aa", 1), 200, False),
+        (CHECK, " " * 70_000, 400, None),
+        *((CHECK, one, 200, True) for one in deepest),
+        *((EXPLAIN, one, 200, None) for one in deepest),
+        # One level more, and as many as there is room for.
+        (CHECK, f"not ({deepest[1]})", 200, False),
+        (CHECK, "(" * 30_000 + "ssl" + ")" * 30_000, 200, False),
+    ]
+
+    wrong = []
+    for path, expression, status, is_valid in asked:
+        answer = api.call("POST", path, json={"expression": expression})
+        said = (answer.json()["result"] or {}).get("valid")
+        if (answer.status_code, said) != (status, is_valid):
+            wrong.append((path, expression[:40], answer.status_code, said))
+
+    tried("floods", "expression bombs over the API", len(asked), wrong=len(wrong))
+    assert wrong == []
 
 
 def test_what_there_is_to_build_from(api: Bench) -> None:
