@@ -7,7 +7,8 @@ Nobody tells it what changed: it looks whether anybody committed, and at the rev
 commit is missed and notes that nobody enforces (last seen, events) cost a look. Whatever fails
 leaves what is in force in force, is counted, and is tried again: the store when it is down, a full
 disk, and content that cannot be enforced, which no service lets in. Meanwhile the files beside the
-store go on counting, with what it said last, and so do revocations as long as they can be read.
+store go on counting, with what it said last; so does what was fetched since, and, as long as the
+store can be read, what was revoked and distrusted there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, PolicyError, StoreUnavailableError
+from authz.node.control.last_fetched import with_fetched
 from authz.node.control.last_good import with_revocations
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.takeover import position_of, revoked_of, store_part
@@ -32,6 +34,7 @@ from authz.services.beside import beside
 from authz.services.model import StoreModels
 from authz.services.same_key import BesideKeys
 from authz.sources.fetched import UnchangedFiles
+from authz.sources.fetched_trust import FetchedTrust
 from authz.store.addresses import digest_of
 from authz.store.engine import open_store
 
@@ -113,6 +116,8 @@ class Publisher:
         self._snapshots = Path(config.snapshots)
         fetched = config.fetched
         self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
+        #: What was fetched, for when the store is not followed.
+        self._beside = FetchedTrust(self._fetched)
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._by_key = BesideKeys()
@@ -334,14 +339,17 @@ class Publisher:
         self._go_on()
 
     def _go_on(self) -> None:
-        """What the store said last, with a file that changed, and with what is revoked now."""
+        """What the store said last, with a file that changed, what was fetched since, and what is
+        revoked and distrusted now."""
         if self._built is None:
             return
-        revoked = self._revoked_now(self._built)
+        began = self._monotonic()
+        built = self._revoked_now(self._built) or self._built
+        built = self._fetched_now(built) or built
         fresh = self._parts.take_fresh()
-        if fresh or revoked is not None:
+        if fresh or built is not self._built:
             try:
-                self._write(revoked or self._built, self._monotonic(), lint=fresh, last_good=True)
+                self._write(built, began, lint=fresh, last_good=True)
             except AuthzError as error:
                 # To be looked at again, whatever the revision is.
                 self._revoked_at = None
@@ -362,6 +370,13 @@ class Publisher:
             get_logger().error("what is revoked now cannot be read", reason=str(error))
             return None
         return newer
+
+    def _fetched_now(self, built: StoreModel) -> StoreModel | None:
+        try:
+            return with_fetched(built, self._beside, self._clock())
+        except Exception as error:  # noqa: BLE001 - what is revoked in the store counts all the same
+            get_logger().error("what was fetched cannot be put in force", reason=str(error))
+            return None
 
     def _fall_back(self) -> None:
         """Answer by what the store said last, until it says something again."""
