@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, PolicyError, StoreUnavailableError
-from authz.node.control.last_fetched import with_fetched
-from authz.node.control.last_good import with_revocations
+from authz.node.control.meanwhile import Meanwhile
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.takeover import position_of, revoked_of, store_part
 from authz.node.loader_messages import findings_of
@@ -34,7 +33,6 @@ from authz.services.beside import beside
 from authz.services.model import StoreModels
 from authz.services.same_key import BesideKeys
 from authz.sources.fetched import UnchangedFiles
-from authz.sources.fetched_trust import FetchedTrust
 from authz.store.addresses import digest_of
 from authz.store.engine import open_store
 
@@ -116,15 +114,12 @@ class Publisher:
         self._snapshots = Path(config.snapshots)
         fetched = config.fetched
         self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
-        #: What was fetched, for when the store is not followed.
-        self._beside = FetchedTrust(self._fetched)
+        self._meanwhile = Meanwhile(self._fetched, clock)
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._by_key = BesideKeys()
         self._may_create = True
-        #: The revision whose lists were looked at last while the rest could not be enforced.
-        self._revoked_at: int | None = None
-        #: What was wrong when they were put in force, said once.
+        #: What was wrong when something was put in force meanwhile, said once.
         self._told = ""
         self._say = say
         self._opened = opened
@@ -260,7 +255,8 @@ class Publisher:
             built = self._models.build(session, self._by_key.keys(self._parts.model))
         with self._span("authz.publish"):
             self._write(built, began, lint=lint)
-        self._revoked_at, self._told = None, ""
+        self._meanwhile.look_again()
+        self._told = ""
         self._tell_state("")
 
     def _write(
@@ -344,39 +340,17 @@ class Publisher:
         if self._built is None:
             return
         began = self._monotonic()
-        built = self._revoked_now(self._built) or self._built
-        built = self._fetched_now(built) or built
+        keys = self._by_key.keys(self._parts.model)
+        built = self._meanwhile.of(self._store, self._built, keys)
         fresh = self._parts.take_fresh()
         if fresh or built is not self._built:
             try:
                 self._write(built, began, lint=fresh, last_good=True)
             except AuthzError as error:
-                # To be looked at again, whatever the revision is.
-                self._revoked_at = None
+                self._meanwhile.look_again()
                 if fresh or str(error) != self._told:
                     self.count_failure("policy", error)
                 self._told = str(error)
-
-    def _revoked_now(self, built: StoreModel) -> StoreModel | None:
-        if self._store is None:
-            return None
-        try:
-            with self._store.read() as session:
-                if session.revision == self._revoked_at:
-                    return None
-                newer = with_revocations(session, built, self._by_key.keys(self._parts.model))
-                self._revoked_at = session.revision
-        except Exception as error:  # noqa: BLE001 - why the store is not followed is told already
-            get_logger().error("what is revoked now cannot be read", reason=str(error))
-            return None
-        return newer
-
-    def _fetched_now(self, built: StoreModel) -> StoreModel | None:
-        try:
-            return with_fetched(built, self._beside, self._clock())
-        except Exception as error:  # noqa: BLE001 - what is revoked in the store counts all the same
-            get_logger().error("what was fetched cannot be put in force", reason=str(error))
-            return None
 
     def _fall_back(self) -> None:
         """Answer by what the store said last, until it says something again."""

@@ -160,7 +160,7 @@ def test_what_cannot_be_read_leaves_what_is_revoked_in_the_store(
     bench.attempt()
     _spoil(bench)
     world.revoke_serial(7)
-    monkeypatch.setattr("authz.node.control.publisher.with_fetched", None)
+    monkeypatch.setattr("authz.node.control.meanwhile.with_fetched", None)
 
     bench.attempt()
 

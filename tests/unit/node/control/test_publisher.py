@@ -486,7 +486,7 @@ def test_revocations_count_although_the_rest_cannot_be_enforced(
     # Lists that cannot be read either, and a disk that is full.
     world.revoke_serial(9)
     with monkeypatch.context() as broken:
-        broken.setattr(module, "with_revocations", None)
+        broken.setattr("authz.node.control.meanwhile.with_revocations", None)
         assert bench.attempt() == []
     with monkeypatch.context() as broken:
         full = module.PolicyError("no room")
