@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authz.ca import encode, rsa_keys
-from authz.certs.keys import KeyDescription, describe_key
+from authz.certs.keys import MAXIMUM_RSA_EXPONENT, KeyDescription, describe_key
 from authz.errors import MalformedCertificateError, WeakKeyError
 
 _ED25519_HINT: Final = (
@@ -115,7 +115,7 @@ def check_public_key(
         described = describe_key(spki)
     except MalformedCertificateError:
         raise WeakKeyError("the public key cannot be read", hint=_HINT) from None
-    if not described.supported:
+    if not described.supported and not described.too_costly:
         raise unsupported_key(spki)
     try:
         # Reads the numbers: a point that is not on its curve, or at infinity, ends here.
@@ -142,6 +142,12 @@ def _check_rsa(numbers: rsa.RSAPublicNumbers, max_bits: int) -> None:
         raise WeakKeyError(
             f"the RSA key has {bits} bits",
             hint=f"at most {max_bits} bits are taken here; or use ecdsa-p256",
+        )
+    if numbers.e > MAXIMUM_RSA_EXPONENT:
+        raise WeakKeyError(
+            f"the RSA key has an exponent of {numbers.e.bit_length()} bits, "
+            "which takes too long to verify with",
+            hint=_RSA_HINT,
         )
     wrong = rsa_keys.weakness(numbers.n, numbers.e)
     if wrong is not None:

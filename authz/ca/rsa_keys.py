@@ -14,10 +14,9 @@ import threading
 from functools import cache, lru_cache
 from typing import Final
 
-from authz.certs.keys import MINIMUM_RSA_BITS
+from authz.certs.keys import MAXIMUM_RSA_BITS, MINIMUM_RSA_BITS
 
-#: More costs whoever verifies more than it gains anybody.
-MAXIMUM_RSA_BITS: Final = 8192
+__all__ = ["MAXIMUM_RSA_BITS", "weakness"]
 
 #: CA/Browser Forum TLS BR §6.1.6: the modulus has no factor below 752.
 _FACTOR_BOUND: Final = 752

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authz.ca.description import SIGNATURE_NAMES, CertificateFacts, describe
 from authz.certs.certificate import Certificate
@@ -26,12 +25,6 @@ from authz.errors import (
 
 MAX_PEM_BYTES: Final = 256 * 1024
 MAX_CERTIFICATES: Final = 32
-
-#: Every certificate is tried with the keys of all others of its issuer's name whenever trust is
-#: compiled, and a signature takes longer the larger its key is: with 16,384 bits and an exponent of
-#: 64, thirty-two certificates take ten seconds.
-MAX_RSA_BITS: Final = 8192
-MAX_RSA_EXPONENT: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +118,8 @@ def _checked(der: bytes, position: int, at: float) -> Certificate:
 
 def _check_key(certificate: Certificate) -> None:
     try:
-        key = certificate.parsed.public_key()
+        certificate.parsed.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedCertificateError(
             f"its public key cannot be read: {str(error).lower()}"
         ) from error
-    if not isinstance(key, rsa.RSAPublicKey):
-        return
-    if key.key_size > MAX_RSA_BITS or key.public_numbers().e > MAX_RSA_EXPONENT:
-        raise UnsupportedCertificateError(
-            f"its key takes too long to verify with (RSA {key.key_size}, an exponent of "
-            f"{key.public_numbers().e.bit_length()} bits)",
-            hint="at most 8192 bits and an exponent of 2^32; 65537 is usual",
-        )

@@ -81,7 +81,7 @@ _CLAUSES: Final[Mapping[VerifyFailure, tuple[tuple[str, Clause], ...]]] = {
             "",
             Clause(
                 "RFC 5280 §4.1.2.7",
-                "RSA from 2048 bits, P-256, P-384 and P-521 are the keys that are judged here",
+                "RSA of 2048 to 8192 bits, P-256, P-384 and P-521 are the keys judged here",
             ),
         ),
     ),

@@ -4,7 +4,8 @@
 Names and signatures only; whether the certificates of a path are good is asked afterwards, one path
 at a time. The library could search as well, but a peer chooses the certificates it searches: here
 every bound is ours. A path never holds the same name with the same key twice, a signature is
-checked once however many paths use it, and both signatures and paths are counted.
+checked once however many paths use it, signatures and paths are counted, and what signatures of
+certificates that the peer sent cost is bounded as well.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
     from authz.certs.certificate import Certificate
     from authz.certs.trust import TrustBundle
 
-#: A real chain needs one a certificate, and one more for each CA of the same name. P-521, the
-#: slowest key that is supported, takes about half a millisecond each.
+#: A real chain needs one a certificate, and one more for each CA of the same name.
 MAX_SIGNATURE_CHECKS = 64
+#: What checks that a sent certificate has a part in may cost, for each certificate of the longest
+#: chain that is allowed; a check by a key of P-256 costs 1, by the slowest usual one 8
+#: (`KeyDescription.price`). A chain needs one a certificate, and whoever made the certificates up
+#: chose their keys: with P-384, 64 checks would be 70 ms. Go's crypto/x509 counts 100 checks
+#: (`maxChainSignatureChecks`), whatever they cost.
+SENT_PRICE = 10
 #: Cross-certification makes two or three; more are only found by looking for them.
 MAX_PATHS = 16
 
@@ -79,6 +85,7 @@ class _Finder:
             if certificate.der not in bundle.members:
                 known = self._sent.setdefault(certificate.subject_raw, [])
                 known.append(Issuer(certificate=certificate))
+        self._left = SENT_PRICE * (chain_length + 1)
         self._checked: dict[tuple[bytes, bytes], Signed] = {}
         self._broken = self._unsupported = self._too_long = False
 
@@ -150,13 +157,25 @@ class _Finder:
         key = (child.der, issuer.spki)
         answer = self._checked.get(key)
         if answer is None:
-            if len(self._checked) >= MAX_SIGNATURE_CHECKS:
+            if len(self._checked) >= MAX_SIGNATURE_CHECKS or not self._affords(child, issuer):
                 self._too_long = True
                 return False
             answer = self._checked[key] = signed_by(child, issuer)
             self._broken |= answer is Signed.NO
             self._unsupported |= answer is Signed.UNSUPPORTED
         return answer is Signed.YES
+
+    def _affords(self, child: Certificate, issuer: Certificate) -> bool:
+        """Whether this check may be made still; one that the sent have no part in always may."""
+        if not issuer.key.supported:
+            return True
+        known = child is self._leaf or child.der in self._bundle.members
+        if known and issuer.der in self._bundle.members:
+            return True
+        if issuer.key.price > self._left:
+            return False
+        self._left -= issuer.key.price
+        return True
 
 
 def _distance(claimed: str, ski: str) -> int:

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from authz.certs.failure import VerifyFailure
+from authz.certs.keys import MAXIMUM_RSA_BITS
 from authz.errors import CertificateError, UnsupportedCertificateError
 
 if TYPE_CHECKING:
@@ -66,9 +67,14 @@ def check_end_entity(certificate: Certificate) -> Problem | None:
     return None
 
 
-def check_issuer(certificate: Certificate) -> Problem | None:
-    """What keeps this from standing above a client certificate, or None."""
-    problem = _check_supported(certificate, f"the issuer {certificate.subject_dn[:200]!r}")
+def check_issuer(certificate: Certificate, *, costly: bool = False) -> Problem | None:
+    """What keeps this from standing above a client certificate, or None.
+
+    Args:
+        costly: a key that takes too long to verify with is no problem here.
+    """
+    whose = f"the issuer {certificate.subject_dn[:200]!r}"
+    problem = _check_supported(certificate, whose, costly=costly)
     if problem is not None:
         return problem
     if not certificate.is_ca:
@@ -114,16 +120,22 @@ def check_constraints(path: Sequence[Certificate]) -> Problem | None:
     return None
 
 
-def check_authority_certificate(certificate: Certificate) -> None:
+def check_authority_certificate(certificate: Certificate, *, costly: bool = False) -> None:
     """Refuse what an operator must not, or cannot usefully, trust.
+
+    Args:
+        costly: take a key that takes too long to verify with, by which nobody is verified: one
+            that was trusted before there was a bound must not keep everything else from counting.
 
     Raises:
         UnsupportedCertificateError: the key, version or an extension is not supported.
         CertificateError: it is not a CA certificate, or none that could issue client certificates.
     """
-    problem = check_issuer(certificate)
+    problem = check_issuer(certificate, costly=costly)
     if problem is not None and problem.failure is VerifyFailure.UNSUPPORTED:
-        hint = "RSA from 2048 bits, P-256, P-384 and P-521 are supported, in X.509 version 3"
+        hint = "RSA of 2048 to 8192 bits, P-256, P-384 and P-521 are supported, in X.509 version 3"
+        if certificate.key.too_costly:
+            hint = f"at most {MAXIMUM_RSA_BITS} bits and an exponent of 2^32; 65537 is usual"
         if certificate.parsed.version is x509.Version.v1:
             hint = "issue the CA certificate again, in version 3 with basicConstraints CA:TRUE"
         raise UnsupportedCertificateError(problem.detail, hint=hint)
@@ -149,11 +161,16 @@ def check_authority_certificate(certificate: Certificate) -> None:
         )
 
 
-def _check_supported(certificate: Certificate, whose: str) -> Problem | None:
+def _check_supported(
+    certificate: Certificate, whose: str, *, costly: bool = False
+) -> Problem | None:
     if certificate.parsed.version is not x509.Version.v3:
         return _unsupported(f"{whose} is not X.509 version 3")
-    if not certificate.key.supported:
-        return _unsupported(f"{whose} has a key that is not supported ({certificate.key.name})")
+    key = certificate.key
+    if key.too_costly and not costly:
+        return _unsupported(f"{whose} has a key that takes too long to verify with ({key.name})")
+    if not key.supported and not key.too_costly:
+        return _unsupported(f"{whose} has a key that is not supported ({key.name})")
     if certificate.serial_number.bit_length() > MAX_SERIAL_BITS:
         return _unsupported(f"{whose} has a serial number of more than 20 octets")
     for extension in certificate.extensions:

@@ -183,6 +183,13 @@ def _compile_authority(model: AuthorityModel, notes: list[TrustNote]) -> Authori
             where=model.where,
         )
     certificates = read_certificates(model)
+    for position, certificate in enumerate(certificates, 1):
+        if certificate.key.too_costly:
+            message = (
+                f"certificate {position} of {model.name!r} has a key that takes too long to verify "
+                f"with ({certificate.key.name}): nobody is verified by it"
+            )
+            notes.append(TrustNote(where=model.where, message=message))
     anchors, intermediates = _split(certificates)
     read = model.read_crls or [read_crl(der, certificates, where=model.where) for der in model.crls]
     crls = [compile_crl(one) for one in read]
@@ -235,7 +242,8 @@ def read_certificates(model: AuthorityModel) -> list[Certificate]:
 def _read(der: bytes, position: int, model: AuthorityModel) -> Certificate:
     try:
         certificate = Certificate.from_der(der, allow_zero_serial=True)
-        check_authority_certificate(certificate)
+        # What is new is refused by whoever takes it in (ca.uploaded).
+        check_authority_certificate(certificate, costly=True)
     except CertificateError as error:
         error.where = model.where
         error.message = f"certificate {position} of {model.name!r}: {error.message}"
@@ -267,10 +275,14 @@ def _split(
 
 
 def _issued(certificate: Certificate, issuer: Certificate) -> bool:
-    return (
-        certificate.issuer_raw == issuer.subject_raw
-        and signed_by(certificate, issuer) is Signed.YES
-    )
+    if certificate.issuer_raw != issuer.subject_raw:
+        return False
+    if issuer.key.too_costly:
+        # Nobody asks that key, so the name has to do: what it may have issued is no anchor, or the
+        # issuer's CRLs and constraints would count no more.
+        by_itself = signed_by(certificate, certificate) is Signed.YES
+        return not (certificate.is_self_issued and by_itself)
+    return signed_by(certificate, issuer) is Signed.YES
 
 
 def _by_subject(authorities: Sequence[Authority]) -> Mapping[bytes, tuple[Issuer, ...]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Double, literal_column, select, update
+from sqlalchemy import Double, literal_column, or_, select, update
 
 from authz.store.tables_nodes import leases
 from authz.store.upsert import inserting
@@ -66,8 +66,20 @@ class Leases:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else Lease(**row._mapping)
 
-    def take(self, name: str, holder: str, seconds: float) -> int | None:
-        """Hold a lease that nobody holds; its term, None when somebody does."""
+    def take(
+        self, name: str, holder: str, seconds: float, *, longest: float | None = None
+    ) -> int | None:
+        """Hold a lease that nobody holds; its term, None when somebody does.
+
+        Args:
+            longest: no lease has more seconds left than these, by the database's clock, unless that
+                was put back since: then nobody is waited for, who may be gone. Whoever holds it all
+                the same finds another term.
+        """
+        table = leases.c
+        is_free = table.expires_at <= self._now
+        if longest is not None:
+            is_free = or_(is_free, table.expires_at > self._now + longest)
         statement = inserting(self._connection, leases).values(
             name=name,
             holder=holder,
@@ -84,7 +96,7 @@ class Leases:
                 "taken_at": self._now,
                 "expires_at": self._now + seconds,
             },
-            where=leases.c.expires_at <= self._now,
+            where=is_free,
         ).returning(leases.c.term)
         term = self._connection.execute(statement).scalar_one_or_none()
         return None if term is None else int(term)

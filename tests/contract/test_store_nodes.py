@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from authz.store.shared_fetches import SharedFetch, WantedCertificate, key_of
-from authz.store.tables_nodes import wanted_certificates
+from authz.store.tables_nodes import leases, wanted_certificates
 from tests.factories.stored import with_authority
 
 if TYPE_CHECKING:
@@ -61,6 +61,87 @@ def test_what_has_expired_is_held_by_nobody_even_before_another_takes_it(store: 
         assert not session.leases.renew("fetch", "a", 1, LONG)
         assert session.leases.next_version("fetch", "a", 1) is None
     assert take(store, "a") == 2
+
+
+def move_end(store: Store, seconds: float) -> None:
+    """As a database's clock that was put back so far has it, of a lease taken before."""
+    with store.note() as session:
+        session.leases._connection.execute(
+            update(leases).values(
+                expires_at=leases.c.expires_at + seconds, taken_at=leases.c.taken_at + seconds
+            )
+        )
+
+
+def test_a_lease_that_lasts_longer_than_any_is_nobodys(store: Store) -> None:
+    """The database's clock was put back by a day, and who held it is gone."""
+
+    def take_free(holder: str) -> int | None:
+        with store.note() as session:
+            return session.leases.take("fetch", holder, LONG, longest=2 * LONG)
+
+    assert take_free("a") == 1
+    with store.note() as session:
+        assert session.leases.next_version("fetch", "a", 1) == 1
+    # Not so far that it could not be a lease that was just renewed.
+    move_end(store, LONG - 30)
+    assert take_free("b") is None
+    move_end(store, 86_400.0)
+    # Who does not say how long one lasts waits for its end.
+    assert take(store, "b") is None
+
+    assert take_free("b") == 2
+    found = lease(store)
+    assert found is not None
+    assert (found.holder, found.term, found.version) == ("b", 2, 1)
+    assert 0 < found.left <= LONG
+    assert found.taken_at <= found.read_at
+    # The one before, should it be there still, writes nothing any more.
+    with store.note() as session:
+        assert not session.leases.holds("fetch", "a", 1)
+        assert not session.leases.renew("fetch", "a", 1, LONG)
+        assert session.leases.next_version("fetch", "a", 1) is None
+        session.leases.release("fetch", "a", 1)
+    assert take_free("c") is None
+
+
+def test_a_holder_that_is_there_keeps_what_a_clock_moved_away(store: Store) -> None:
+    assert take(store, "a") == 1
+    move_end(store, 86_400.0)
+
+    with store.note() as session:
+        assert session.leases.renew("fetch", "a", 1, LONG)
+        assert session.leases.take("fetch", "b", LONG, longest=2 * LONG) is None
+
+    found = lease(store)
+    assert found is not None
+    assert (found.term, found.left <= LONG) == (1, True)
+
+
+def test_nobody_takes_what_lasts_too_long_while_something_is_written_under_it(
+    place: Place,
+) -> None:
+    with closing(place.open(create=False)) as mine, closing(place.open(create=False)) as other:
+        term = take(mine, "a")
+        assert term is not None
+        move_end(mine, 86_400.0)
+        taken: list[int | None] = []
+
+        def take_it() -> None:
+            with other.note() as session:
+                taken.append(session.leases.take("fetch", "b", LONG, longest=2 * LONG))
+
+        with mine.note() as session:
+            version = session.leases.next_version("fetch", "a", term)
+            contender = threading.Thread(target=take_it)
+            contender.start()
+            contender.join(0.2)
+            assert session.leases.holds("fetch", "a", term)
+            assert taken == []
+        contender.join(10)
+        found = lease(mine)
+        assert found is not None
+        assert (taken, found.holder, found.version) == ([term + 1], "b", version)
 
 
 def test_what_is_let_go_can_be_taken_at_once(store: Store) -> None:

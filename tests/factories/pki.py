@@ -12,6 +12,7 @@ no builder would.
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ __all__ = [
     "root",
     "self_signed",
     "sign_tbs",
+    "slow_key",
     "url_encoded",
     "xfcc_element",
 ]
@@ -82,6 +84,29 @@ def fixed_key(label: str, kind: KeyKind = KeyKind.P256) -> PrivateKey:
     loaded = serialization.load_pem_private_key((_KEYS / f"{kind}.pem").read_bytes(), None)
     assert isinstance(loaded, rsa.RSAPrivateKey | dsa.DSAPrivateKey)
     return loaded
+
+
+def slow_key(exponent_bits: int) -> rsa.RSAPrivateKey:
+    """The RSA key of 2048 bits with a public exponent of so many bits: slow to verify with."""
+    known = fixed_key("slow", KeyKind.RSA2048)
+    assert isinstance(known, rsa.RSAPrivateKey)
+    numbers = known.private_numbers()
+    p, q = numbers.p, numbers.q
+    phi = (p - 1) * (q - 1)
+    e = 2**exponent_bits - 1
+    while math.gcd(e, phi) != 1:
+        e -= 2
+    d = pow(e, -1, phi)
+    made = rsa.RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=rsa.rsa_crt_dmp1(d, p),
+        dmq1=rsa.rsa_crt_dmq1(d, q),
+        iqmp=numbers.iqmp,
+        public_numbers=rsa.RSAPublicNumbers(e=e, n=p * q),
+    )
+    return made.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 @cache

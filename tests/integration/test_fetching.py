@@ -304,3 +304,36 @@ def test_without_urls_there_is_no_control_process_for_a_policy_file(
     assert "a private address" in failed["reason"]
     assert len(node._children("authz.node.control")) == 1
     assert issuer.server.requests == []
+
+
+@pytest.mark.parametrize("begin", ["store"], indirect=True)
+def test_a_crl_counts_while_the_store_is_away(
+    begin: Callable[..., Setup], issuer: Issuer, tmp_path: Path
+) -> None:
+    alice, bob, carol = (issuer.client(name) for name in ("alice", "bob", "carol"))
+    url = issuer.server.url("/ca.crl")
+    setup = begin(crl=url)
+    setup.becomes(alice, OK)
+    away = tmp_path / "away"
+    away.mkdir()
+    for file in setup.node.data.glob("authz.db*"):
+        file.rename(away / file.name)
+    eventually(lambda: setup.node.metric("authz_store_up") == 0.0, "it is missed")
+
+    # Fetched by a control process that begins without the store.
+    issuer.revoke(alice)
+    setup.hurry(url)
+    setup.becomes(alice, REVOKED)
+    assert setup.state(bob) == OK
+    assert setup.node.get("/readyz")[1].startswith("answering by the last good snapshot: ")
+
+    # And again by the one that then begins with what that one had put in force.
+    issuer.revoke(bob)
+    setup.hurry(url)
+    setup.becomes(bob, REVOKED)
+    assert (setup.state(alice), setup.state(carol)) == (REVOKED, OK)
+
+    for file in away.iterdir():
+        file.rename(setup.node.data / file.name)
+    eventually(lambda: setup.node.get("/readyz") == (200, "ready\n"), "it is back")
+    assert [setup.state(one) for one in (alice, bob, carol)] == [REVOKED, REVOKED, OK]

@@ -8,7 +8,7 @@ import ipaddress
 from cryptography import x509
 
 from authz.demo.pki import common_name
-from tests.factories.pki import AT, DAY, fixed_key, resign
+from tests.factories.pki import AT, DAY, KeyKind, fixed_key, resign
 from tests.vectors.certificate_cases import Case, Pki, case
 
 _SAME_NAME = "Vector CA"
@@ -320,6 +320,27 @@ def length__eight_intermediates(pki: Pki) -> Case:
     for number in range(8):
         chain.append(pki.intermediate(chain[-1], f"CA {number}"))
     return pki.case(pki.client(chain[-1]), *chain[1:])
+
+
+@case("limits.chain_length")
+def length__eight_intermediates_with_slow_keys(pki: Pki) -> Case:
+    """The same with P-384 everywhere: what the signatures of a real chain cost is allowed."""
+    chain = [pki.make_root(key=fixed_key("slow root", KeyKind.P384))]
+    for number in range(8):
+        key = fixed_key(f"slow {number}", KeyKind.P384)
+        chain.append(pki.intermediate(chain[-1], f"CA {number}", key=key))
+    return pki.case(pki.client(chain[-1]), *chain[1:], trusted=chain[:1])
+
+
+@case("limits.chain_length")
+def length__slow_keys_of_one_name(pki: Pki) -> Case:
+    """Eight CAs of the anchor's name and P-384, made up to have all their signatures checked."""
+    above = [pki.make_root(_SAME_NAME, key=fixed_key("slow 0", KeyKind.P384))]
+    for number in range(1, 8):
+        key = fixed_key(f"slow {number}", KeyKind.P384)
+        above.append(pki.intermediate(above[-1], _SAME_NAME, key=key))
+    anchor = pki.make_root(_SAME_NAME)
+    return pki.case(pki.client(above[-1]), *above, trusted=[anchor], failure="too_large")
 
 
 @case("limits.chain_length")

@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from authz.certs import der as der_reader
 from authz.demo.pki import ANY_USAGE, CLIENT_AUTH, SERVER_AUTH, key_usage
-from tests.factories.pki import KeyKind, der, fixed_key, sign_tbs
+from tests.factories.pki import KeyKind, der, fixed_key, sign_tbs, slow_key
 from tests.vectors.certificate_cases import Case, Pki, case
 
 _UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
 _LENIENT = "OpenSSL's default security level allows it"
+_ANY_EXPONENT = "OpenSSL bounds the exponent only where the modulus has more than 3072 bits"
 
 
 @case("RFC 5280 §4.2.1.12")
@@ -225,6 +226,37 @@ def key__rsa_1024_anchor(pki: Pki) -> Case:
         trusted=[root],
         load_error="UnsupportedCertificateError",
         openssl=False,
+    )
+
+
+@case("architecture 4.12")
+def key__rsa_exponent_of_32_bits(pki: Pki) -> Case:
+    """An RSA exponent that is unusual and not too large."""
+    root = pki.make_root(key=slow_key(32))
+    return pki.case(pki.client(root), trusted=[root])
+
+
+@case("architecture 4.12")
+def key__rsa_exponent_of_33_bits_intermediate(pki: Pki) -> Case:
+    """An intermediate with an RSA exponent that is too large: its signatures take long to check."""
+    ca = pki.intermediate(key=slow_key(33))
+    return pki.case(pki.client(ca), ca, failure="unsupported", differs=_ANY_EXPONENT)
+
+
+@case("architecture 4.12")
+def key__rsa_exponent_of_2047_bits_anchor(pki: Pki) -> Case:
+    """An anchor with an RSA exponent as long as the modulus is loaded, and verifies nobody."""
+    root = pki.make_root(key=slow_key(2047))
+    return pki.case(pki.client(root), trusted=[root], failure="unsupported", differs=_ANY_EXPONENT)
+
+
+@case("architecture 4.12")
+def key__rsa_exponent_of_2047_bits_above_an_intermediate(pki: Pki) -> Case:
+    """Below an anchor whose key is too slow, an intermediate of the bundle is no anchor."""
+    root = pki.make_root(key=slow_key(2047))
+    ca = pki.intermediate(root)
+    return pki.case(
+        pki.client(ca), trusted=[root, ca], failure="unsupported", differs=_ANY_EXPONENT
     )
 
 

@@ -2,8 +2,9 @@
 """What was enforced last, with what is revoked now: for a store whose rest cannot be enforced.
 
 A rule or a certificate in the store that cannot be used is no reason to let revoked certificates
-pass. Nothing is read but certificates and lists of serial numbers. What was restored meanwhile
-stays revoked: that waits until the content can be enforced again.
+pass, or those of a distrusted authority (last_trusted.py). Nothing is read but certificates, lists
+of serial numbers and what was distrusted. What was restored meanwhile stays revoked: that waits
+until the content can be enforced again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from authz.node.control.last_trusted import without_distrusted
 from authz.node.control.takeover import revoked_of
 from authz.services.same_key import BesideKeys, KeysOf, listed_of
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 def with_revocations(
     session: Session, built: StoreModel, keys: Collection[str] = ()
 ) -> StoreModel | None:
-    """What was built last with the lists of now, None when that changes nothing.
+    """What was built last with the lists of now and without what is distrusted now, None when that
+    changes nothing.
 
     It says the same moment as before: whoever continues from it reads every change since then.
 
@@ -36,7 +39,8 @@ def with_revocations(
     revoked = revoked_of(built)
     revoked.follow(session)
     beside, keys_of = BesideKeys(), KeysOf()
-    wanted = beside.keys(built.model) | set(keys)
+    trusted = without_distrusted(session, built)
+    wanted = beside.keys(trusted) | set(keys)
     authorities: dict[str, dict[str, None]] = {}
     for one in session.authorities.certificates():
         for key in keys_of.of([one.der]) & wanted:
@@ -46,10 +50,11 @@ def with_revocations(
         for key in sorted(authorities)
     }
     of_file = {key: lists for key, lists in by_key.items() if key in set(keys)}
-    model = beside.add(built.model, by_key)
-    before = (*_lists(built.model), *(one for some in built.by_key.values() for one in some))
+    model = beside.add(trusted, by_key)
+    before = (*_lists(trusted), *(one for some in built.by_key.values() for one in some))
     after = (*_lists(model), *(one for some in of_file.values() for one in some))
-    if list(map(_content, before)) == list(map(_content, after)):
+    same = list(map(_content, before)) == list(map(_content, after))
+    if same and trusted is built.model:
         return None
     return replace(built, model=model, by_key=of_file)
 

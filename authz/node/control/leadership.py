@@ -37,7 +37,8 @@ SIGN: Final = "sign"
 
 #: How long a lease lasts without being renewed.
 LEASE_SECONDS: Final = 4.0
-#: More than this is left of none that is renewed: the database's clock was put back since.
+#: More than this is left of none that is renewed: the database's clock was put back since, and
+#: who waits for its holder may wait for somebody who is gone.
 MOST_LEFT_SECONDS: Final = 2 * LEASE_SECONDS
 #: How often the leader renews it.
 RENEW_SECONDS: Final = 1.0
@@ -223,7 +224,7 @@ class Leadership:
                 if lease.left <= MOST_LEFT_SECONDS
             }
         for role, lease in leases.items():
-            if lease is None or lease.left <= 0:
+            if lease is None or not 0 < lease.left <= MOST_LEFT_SECONDS:
                 self._take(store, role)
         return known
 
@@ -269,7 +270,7 @@ class Leadership:
                 return
         began = self._monotonic()
         with store.note() as session:
-            term = session.leases.take(role, self.holder, LEASE_SECONDS)
+            term = session.leases.take(role, self.holder, LEASE_SECONDS, longest=MOST_LEFT_SECONDS)
         if term is None:
             return
         with self._lock:

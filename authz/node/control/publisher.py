@@ -7,7 +7,8 @@ Nobody tells it what changed: it looks whether anybody committed, and at the rev
 commit is missed and notes that nobody enforces (last seen, events) cost a look. Whatever fails
 leaves what is in force in force, is counted, and is tried again: the store when it is down, a full
 disk, and content that cannot be enforced, which no service lets in. Meanwhile the files beside the
-store go on counting, with what it said last, and so do revocations as long as they can be read.
+store go on counting, with what it said last; so does what was fetched since, and, as long as the
+store can be read, what was revoked and distrusted there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.errors import AuthzError, PolicyError, StoreUnavailableError
-from authz.node.control.last_good import with_revocations
+from authz.node.control.meanwhile import Meanwhile
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.takeover import position_of, revoked_of, store_part
 from authz.node.loader_messages import findings_of
@@ -113,13 +114,12 @@ class Publisher:
         self._snapshots = Path(config.snapshots)
         fetched = config.fetched
         self._fetched = None if fetched is None else UnchangedFiles(Path(fetched))
+        self._meanwhile = Meanwhile(self._fetched, clock)
         self._sds_crls = config.sds_crls
         self._parts = parts
         self._by_key = BesideKeys()
         self._may_create = True
-        #: The revision whose lists were looked at last while the rest could not be enforced.
-        self._revoked_at: int | None = None
-        #: What was wrong when they were put in force, said once.
+        #: What was wrong when something was put in force meanwhile, said once.
         self._told = ""
         self._say = say
         self._opened = opened
@@ -255,7 +255,8 @@ class Publisher:
             built = self._models.build(session, self._by_key.keys(self._parts.model))
         with self._span("authz.publish"):
             self._write(built, began, lint=lint)
-        self._revoked_at, self._told = None, ""
+        self._meanwhile.look_again()
+        self._told = ""
         self._tell_state("")
 
     def _write(
@@ -334,34 +335,22 @@ class Publisher:
         self._go_on()
 
     def _go_on(self) -> None:
-        """What the store said last, with a file that changed, and with what is revoked now."""
+        """What the store said last, with a file that changed, what was fetched since, and what is
+        revoked and distrusted now."""
         if self._built is None:
             return
-        revoked = self._revoked_now(self._built)
+        began = self._monotonic()
+        keys = self._by_key.keys(self._parts.model)
+        built = self._meanwhile.of(self._store, self._built, keys)
         fresh = self._parts.take_fresh()
-        if fresh or revoked is not None:
+        if fresh or built is not self._built:
             try:
-                self._write(revoked or self._built, self._monotonic(), lint=fresh, last_good=True)
+                self._write(built, began, lint=fresh, last_good=True)
             except AuthzError as error:
-                # To be looked at again, whatever the revision is.
-                self._revoked_at = None
+                self._meanwhile.look_again()
                 if fresh or str(error) != self._told:
                     self.count_failure("policy", error)
                 self._told = str(error)
-
-    def _revoked_now(self, built: StoreModel) -> StoreModel | None:
-        if self._store is None:
-            return None
-        try:
-            with self._store.read() as session:
-                if session.revision == self._revoked_at:
-                    return None
-                newer = with_revocations(session, built, self._by_key.keys(self._parts.model))
-                self._revoked_at = session.revision
-        except Exception as error:  # noqa: BLE001 - why the store is not followed is told already
-            get_logger().error("what is revoked now cannot be read", reason=str(error))
-            return None
-        return newer
 
     def _fall_back(self) -> None:
         """Answer by what the store said last, until it says something again."""

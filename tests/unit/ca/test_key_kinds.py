@@ -107,6 +107,7 @@ def _modulus() -> int:
         (_modulus() + 1, 65537, "the RSA key has an even modulus"),
         ((1 << 8200) + 1, 65537, "the RSA key has 8201 bits"),
         (_modulus(), 3, "the RSA key has the exponent 3"),
+        (_modulus(), 2**32 + 1, "the RSA key has an exponent of 33 bits, which takes too long"),
     ],
 )
 def test_rsa_numbers_that_are_no_good_are_refused(n: int, e: int, message: str) -> None:

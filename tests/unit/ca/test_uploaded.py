@@ -22,7 +22,7 @@ from authz.errors import (
     UnsupportedCertificateError,
 )
 from tests.factories.issuing import csr
-from tests.factories.pki import AT, DAY, fixed_key, intermediate, resign, root
+from tests.factories.pki import AT, DAY, fixed_key, intermediate, resign, root, slow_key
 
 
 def test_a_root_is_accepted() -> None:
@@ -208,26 +208,15 @@ def test_a_changed_certificate_is_still_one() -> None:
 
 
 def test_keys_that_take_long_to_verify_with_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = fixed_key("slow", KeyKind.RSA2048)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    ordinary = make_root("Ordinary", at=AT, key=key).pem
+    ordinary = make_root("Ordinary", at=AT, key=fixed_key("slow", KeyKind.RSA2048)).pem
     assert check_uploaded(ordinary, at=AT)
-    p, q = key.private_numbers().p, key.private_numbers().q
-    e = 2**61 - 1
-    d = pow(e, -1, (p - 1) * (q - 1))
-    numbers = rsa.RSAPrivateNumbers(
-        p=p,
-        q=q,
-        d=d,
-        dmp1=rsa.rsa_crt_dmp1(d, p),
-        dmq1=rsa.rsa_crt_dmq1(d, q),
-        iqmp=rsa.rsa_crt_iqmp(p, q),
-        public_numbers=rsa.RSAPublicNumbers(e=e, n=p * q),
-    )
-    slow = make_root("Slow", at=AT, key=numbers.private_key()).pem
+    slow = make_root("Slow", at=AT, key=slow_key(61)).pem
 
-    with pytest.raises(UnsupportedCertificateError, match="an exponent of 61 bits"):
+    with pytest.raises(UnsupportedCertificateError, match="an exponent of 61 bits") as raised:
         check_uploaded(slow, at=AT)
-    monkeypatch.setattr("authz.ca.uploaded.MAX_RSA_BITS", 2047)
+    assert "certificate 1: " in str(raised.value)
+    assert "takes too long to verify with" in str(raised.value)
+    assert raised.value.hint.startswith("at most 8192 bits and an exponent of 2^32")
+    monkeypatch.setattr("authz.certs.keys.MAXIMUM_RSA_BITS", 2047)
     with pytest.raises(UnsupportedCertificateError, match="RSA 2048"):
         check_uploaded(ordinary, at=AT)

@@ -6,7 +6,17 @@ import pytest
 from authz.certs.trust import RevocationMode, compile_trust
 from authz.demo.pki import make_root
 from authz.errors import CertificateError, MalformedCertificateError
-from tests.factories.pki import AT, DAY, authority, fixed_key, intermediate, resign, root
+from tests.factories.pki import (
+    AT,
+    DAY,
+    KeyKind,
+    authority,
+    fixed_key,
+    intermediate,
+    resign,
+    root,
+    slow_key,
+)
 
 
 def _names(certificates: object) -> list[str]:
@@ -42,6 +52,46 @@ def test_cas_that_certify_each_other_are_all_anchors() -> None:
     (compiled,) = compile_trust([authority(two, one_by_two)]).authorities
 
     assert _names(compiled.anchors) == ["CN=Two", "CN=One"]
+
+
+def test_a_key_that_is_too_slow_is_loaded_and_told_of() -> None:
+    """It was trusted before there was a bound: whatever else is trusted goes on counting."""
+    slow = make_root("Slow", at=AT, key=slow_key(33))
+
+    bundle = compile_trust([authority(slow, root())])
+
+    assert _names(bundle.authorities[0].anchors) == ["CN=Slow", "CN=Test Root CA"]
+    (note,) = bundle.notes
+    assert note.where == "policy.yaml: trust acme"
+    assert note.message.startswith("certificate 1 of 'acme' has a key that takes too long")
+    assert note.message.endswith("(RSA 2048 with an exponent of 33 bits): nobody is verified by it")
+
+
+def test_what_a_key_that_is_too_slow_issued_is_no_anchor() -> None:
+    """Its issuer's CRLs and constraints would count no more."""
+    slow = make_root("Slow", at=AT, key=slow_key(33))
+    below = slow.intermediate("Below")
+
+    (compiled,) = compile_trust([authority(below, slow)]).authorities
+
+    assert _names(compiled.anchors) == ["CN=Slow"]
+    assert _names(compiled.intermediates) == ["CN=Below"]
+
+
+def test_a_root_of_the_same_name_as_one_that_is_too_slow_stays_an_anchor() -> None:
+    slow = make_root("Same", at=AT, key=slow_key(33))
+    successor = make_root("Same", at=AT, key=fixed_key("successor"))
+
+    (compiled,) = compile_trust([authority(slow, successor)]).authorities
+
+    assert compiled.intermediates == ()
+
+
+def test_a_key_that_is_too_small_is_refused_still() -> None:
+    weak = make_root("Weak", at=AT, key=fixed_key("weak", KeyKind.RSA1024))
+
+    with pytest.raises(CertificateError, match="not supported"):
+        compile_trust([authority(weak)])
 
 
 def test_a_repeated_certificate_counts_once() -> None:

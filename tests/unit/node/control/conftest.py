@@ -16,6 +16,7 @@ from authz.node.control.parts import FileParts
 from authz.node.control.publisher import Publisher
 from authz.node.snapshot_file import read_snapshot
 from authz.policy.snapshot import compile_snapshot
+from authz.sources.fetched import DIRECTORY
 from authz.store.engine import open_store
 from tests.factories.populated import World
 
@@ -35,6 +36,7 @@ class Bench:
         self.directory = directory
         self.policy = directory / "policy.yaml"
         self.snapshots = directory / "snapshots"
+        self.fetched = directory / DIRECTORY
         self.said: list[Any] = []
         self.failures: list[tuple[str, str]] = []
         self.opened: list[bool] = []
@@ -60,6 +62,7 @@ class Bench:
             policy=str(self.policy) if policy else None,
             log_format="json",
             log_level="error",
+            fetched=str(self.fetched),
         )
         self.parts = FileParts(
             policy=self.policy if policy else None,

@@ -195,16 +195,35 @@ def test_a_node_that_starts_again_does_not_hide_that_nobody_leads(pair: _Pair) -
     assert vacant(started, SIGN) == 0
 
 
-def test_a_lease_that_ends_in_an_hour_is_nobody_s(pair: _Pair) -> None:
+def test_a_lease_that_ends_in_an_hour_is_nobody_s_and_is_taken(pair: _Pair) -> None:
     """The database's clock was put back by one, and who held it is gone: nobody renews it."""
     pair.other.step()
     with pair.store.note() as session:
         session.leases.renew(FETCH, pair.other.holder, 1, 3600.0)
     pair.now += 60
 
+    # As long as nothing can be written.
+    pair.one.use(ReadOnly(pair.store))  # type: ignore[arg-type]
+    pair.one.step()
+    assert vacant(pair.one) == 60
+    pair.one.use(pair.store)
     pair.one.step()
 
-    assert vacant(pair.one) == 60
+    assert (pair.one.term(FETCH), vacant(pair.one)) == (2, 0)
+    # Who held it, should it be there still, finds another term.
+    pair.other.step()
+    assert pair.other.term(FETCH) is None
+
+
+def test_a_leader_renews_what_a_clock_that_was_put_back_moved_away(pair: _Pair) -> None:
+    pair.one.step()
+    with pair.store.note() as session:
+        session.leases.renew(FETCH, pair.one.holder, 1, 3600.0)
+
+    pair.one.step()
+    pair.other.step()
+
+    assert (pair.one.term(FETCH), pair.other.term(FETCH)) == (1, None)
 
 
 def test_a_renewal_that_comes_too_late_is_none(pair: _Pair) -> None:

@@ -15,10 +15,15 @@ import msgspec
 import pytest
 from sqlalchemy import event
 
+from authz.demo.pki import make_root
 from authz.node.control import publisher as module
 from authz.node.control.messages import NewSnapshot, StoreState
 from authz.node.control.publisher import LONGEST_RETRY_SECONDS
 from authz.node.snapshot_file import write_snapshot
+from authz.policy.client import identify
+from authz.services.authority_creation import upload_authority
+from tests.factories.pki import presented, presented_pem, slow_key
+from tests.factories.populated import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -481,7 +486,7 @@ def test_revocations_count_although_the_rest_cannot_be_enforced(
     # Lists that cannot be read either, and a disk that is full.
     world.revoke_serial(9)
     with monkeypatch.context() as broken:
-        broken.setattr(module, "with_revocations", None)
+        broken.setattr("authz.node.control.meanwhile.with_revocations", None)
         assert bench.attempt() == []
     with monkeypatch.context() as broken:
         full = module.PolicyError("no room")
@@ -531,6 +536,31 @@ def test_whatever_is_wrong_with_the_content_the_last_good_stays(
     state, last = bench.attempt()
     assert state.why
     assert (last.generation, last.last_good) == (before, True)
+
+
+def test_an_authority_whose_key_is_too_slow_stops_nothing(
+    bench: Bench, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was uploaded before there was a bound; nobody is verified by it, and everybody else is."""
+    slow = make_root("Slow", at=bench.now, key=slow_key(33))
+    with monkeypatch.context() as before:
+        before.setattr("authz.ca.uploaded.check_authority_certificate", lambda _: None)
+        upload_authority(world.store, slow.pem, name="Slow", actor="t", at=bench.now)
+    world.host("slow.example.com", "Slow")
+    alice = world.issue("alice")
+    bench.start()
+
+    said = bench.attempt()
+
+    assert _kinds(said) == ["NewSnapshot"]
+    hosts = bench.compiled().hosts
+    for host, client, verified in (
+        (b"slow.example.com", presented(slow.client("a", at=bench.now)), False),
+        (HOST.encode(), presented_pem(alice.bundle), True),
+    ):
+        site = hosts.find(host)
+        assert site is not None
+        assert identify(client, site.trust, bench.now + 1).verified is verified
 
 
 # --- the disk ------------------------------------------------------------------------------------
