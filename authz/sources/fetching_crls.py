@@ -210,6 +210,10 @@ def _check_not_older(crl: CrlModel, known: _Known, at: float) -> None:
     # have is of no use any more.
     if had is None or had[2] < at <= next_update:
         return
+    # Ours is dated ahead, and its CA issued this one later by its own count: its clock was put back
+    # between the two. Who replays an earlier one has no higher number.
+    if had[1] > at >= this_update and number > had[0]:
+        return
     if this_update < had[1] or number < had[0]:
         raise FetchError(
             "the CRL is older than the one we have",
