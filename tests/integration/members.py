@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.error
 from typing import TYPE_CHECKING, Any, Final
@@ -60,11 +59,6 @@ class Member(StoreNode):
     def becomes(self, client: Client, certificate: Certificate, status: int) -> None:
         """Wait until that is the status."""
         eventually(lambda: self.state(client, certificate) == status, f"{status}\n{self.log}")
-
-    def address(self, of: str) -> str:
-        """Where it listens, for the API (`admin`) or `publication` for instance."""
-        found = json.loads((self.data / "addresses.json").read_text(encoding="utf-8"))
-        return str(found[of])
 
     def change(self, token: Path, path: str, *, revoked: bool) -> None:
         """Revoke or restore a client certificate over its API, by the token in a file."""
