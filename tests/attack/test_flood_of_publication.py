@@ -248,6 +248,7 @@ def test_ocsp_requests_that_are_bombs(published: Published, number: int) -> None
             flood.wrong += (status, answer) != (200, b"\x30\x03\x0a\x01\x01") and status != 414
 
 
+@pytest.mark.acceptance
 def test_ocsp_requests_of_which_each_is_another(published: Published) -> None:
     """Answers to GET are remembered for who asks the same."""
     with published.flooded("OCSP requests of which each is another") as flood:

@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from tests.factories.populated import World
     from tests.factories.postgres import Server
 
-pytestmark = [pytest.mark.postgres, pytest.mark.attack]
+pytestmark = [pytest.mark.postgres, pytest.mark.attack, pytest.mark.acceptance]
 
 DAY: Final = 86_400.0
-#: How far the clock is ahead; behind, when negative. `make test` tries the one by which somebody
-#: is let in who is expired; the others are for the long counts.
+#: How far the clock is ahead; behind, when negative. For the long counts: in `make test` a clock
+#: jumps while everything runs (test_clock_jumps).
 OFF: Final = [
     pytest.param(-7200, id="hours behind"),
-    pytest.param(7200, id="hours ahead", marks=pytest.mark.acceptance),
-    pytest.param(-240, id="minutes behind", marks=pytest.mark.acceptance),
-    pytest.param(240, id="minutes ahead", marks=pytest.mark.acceptance),
+    pytest.param(7200, id="hours ahead"),
+    pytest.param(-240, id="minutes behind"),
+    pytest.param(240, id="minutes ahead"),
 ]
 #: From the answer of the API to the denial by both nodes. On a busy machine half of some changes.
 LIMIT_SECONDS: Final = 2.0
