@@ -53,8 +53,19 @@ FEW_NAMES: Final = 2
 #: Names of which it is remembered that a warning was logged.
 _MAX_WARNED: Final = 1024
 
+#: Calls that have begun and that Python has not taken yet. By default grpcio ends some from 1,000
+#: on, whosever they are, as in extauthz/transport/grpcio.py, which has the place in its source.
+_MOST_PENDING: Final = 2 * MAX_STREAMS
+
+#: Bytes of the headers of a call; from 8 KB on grpcio otherwise refuses some at random.
+_MOST_METADATA: Final = 16 * 1024
+
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
+    ("grpc.server.max_pending_requests", _MOST_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
+    ("grpc.max_metadata_size", _MOST_METADATA),
+    ("grpc.absolute_max_metadata_size", _MOST_METADATA),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     # An Envoy whose machine is gone says nothing; its streams must end some time.
     ("grpc.keepalive_time_ms", 60_000),
