@@ -186,7 +186,9 @@ class PolicySource:
             return False
         if self._unsettled:
             return True
-        if self._retry_at is not None and self._clock() >= self._retry_at:
+        # Not so long ago that it was set that the clock must have been put back since.
+        retry_at = self._retry_at
+        if retry_at is not None and not retry_at - RETRY_SECONDS <= self._clock() < retry_at:
             return True
         return bool(self._watcher.poll_once())
 

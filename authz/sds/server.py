@@ -21,7 +21,7 @@ from authz.observability.log import RateLimit, get_logger
 from authz.sds.loop import run_in_loop, sds_loop
 from authz.sds.metrics import SdsMetrics
 from authz.sds.secrets import SecretKind, SecretSet
-from authz.sds.streams import DeltaStream, StateOfTheWorldStream
+from authz.sds.streams import MAX_NAMES, DeltaStream, StateOfTheWorldStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +43,29 @@ MAX_STREAMS: Final = 10_000
 #: The largest request: a delta client that reconnects names all that it has.
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 
+#: Names that all streams follow together, twice what one may. For each, a client that does not read
+#: holds a secret here: of a name that nobody has, 1 KB that it need not even know.
+MAX_ALL_NAMES: Final = 2 * MAX_NAMES
+
+#: A stream with so few is served whoever follows the rest: Envoy's have one.
+FEW_NAMES: Final = 2
+
 #: Names of which it is remembered that a warning was logged.
 _MAX_WARNED: Final = 1024
 
+#: Calls that have begun and that Python has not taken yet. By default grpcio ends some from 1,000
+#: on, whosever they are, as in extauthz/transport/grpcio.py, which has the place in its source.
+_MOST_PENDING: Final = 2 * MAX_STREAMS
+
+#: Bytes of the headers of a call; from 8 KB on grpcio otherwise refuses some at random.
+_MOST_METADATA: Final = 16 * 1024
+
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
+    ("grpc.server.max_pending_requests", _MOST_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
+    ("grpc.max_metadata_size", _MOST_METADATA),
+    ("grpc.absolute_max_metadata_size", _MOST_METADATA),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     # An Envoy whose machine is gone says nothing; its streams must end some time.
     ("grpc.keepalive_time_ms", 60_000),
@@ -66,6 +84,7 @@ class SdsServer:
         listen: a TCP address; port 0 lets the system choose.
         crls: whether Envoy gets CRLs (`sds.crls`).
         max_streams: streams beyond are refused with RESOURCE_EXHAUSTED.
+        max_names: so is a stream of more than a few names with which all follow more than this.
         clock: Unix seconds.
 
     Attributes:
@@ -82,11 +101,14 @@ class SdsServer:
         *,
         crls: bool = False,
         max_streams: int = MAX_STREAMS,
+        max_names: int = MAX_ALL_NAMES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.metrics = SdsMetrics()
         self._crls = crls
         self._max_streams = max_streams
+        self._max_names = max_names
+        self._names = 0
         self._clock = clock
         self._secrets: SecretSet | None = None
         self._stopping = False
@@ -173,23 +195,32 @@ class SdsServer:
                 else:
                     await wake.wait()
                     wake.clear()
-            if reading.done() and (problem := reading.result()):
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+            if reading.done() and (ended := reading.result()) is not None:
+                await context.abort(*ended)
         finally:
             reading.cancel()
+            self._names -= stream.names
             self._wakes.discard(wake)
             self.metrics.streams = len(self._wakes)
 
-    async def _read(self, stream: Stream, context: Any, wake: asyncio.Event) -> str:
-        """Take requests until there are no more: `""`, or until one is no good: why."""
+    async def _read(
+        self, stream: Stream, context: Any, wake: asyncio.Event
+    ) -> tuple[grpc.StatusCode, str] | None:
+        """Take requests until there are no more, or until one is no good: how it ends, and why."""
         while (data := await context.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined] # not in the stubs
+            before = stream.names
             received = stream.receive(data)
+            self._names += stream.names - before
             if received.problem:
-                return received.problem
+                return grpc.StatusCode.INVALID_ARGUMENT, received.problem
+            if self._names > self._max_names and stream.names > FEW_NAMES:
+                self.metrics.refused()
+                limit = f"more than {self._max_names} names on all streams together"
+                return grpc.StatusCode.RESOURCE_EXHAUSTED, limit
             if received.rejection is not None:
                 self._rejected(received.rejection)
             wake.set()
-        return ""
+        return None
 
     def _rejected(self, rejection: Rejection) -> None:
         self.metrics.rejected()

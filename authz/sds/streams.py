@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: stream is still far below.
 MAX_NAMES: Final = 10_000
 
+#: Characters of a name. Those of ours have that of a site, as a rule a hostname.
+MAX_NAME: Final = 1024
+
 #: What is told of a client's own words.
 _MAX_TEXT: Final = 1000
 
@@ -71,6 +74,10 @@ class Stream(Protocol):
     kind: str
     node: str
 
+    @property
+    def names(self) -> int:
+        """How many secrets it follows."""
+
     def receive(self, data: bytes) -> Received:
         """Take one request."""
 
@@ -94,6 +101,11 @@ class StateOfTheWorldStream:
         self._sent: dict[str, str] = {}
         self._nonce = 0
         self._begun = False
+
+    @property
+    def names(self) -> int:
+        """How many secrets it follows."""
+        return len(self._names)
 
     def receive(self, data: bytes) -> Received:
         """Take one request.
@@ -154,6 +166,11 @@ class DeltaStream:
         self._nonce = 0
         self._begun = False
 
+    @property
+    def names(self) -> int:
+        """How many secrets it follows."""
+        return len(self._names)
+
     def receive(self, data: bytes) -> Received:
         """Take one request. Subscriptions count whatever response the request answers."""
         try:
@@ -203,7 +220,10 @@ def _problem(type_url: str, names: Sequence[str] | set[str]) -> str:
     # Empty in a service of its own: the method says what is asked for.
     if type_url not in ("", TYPE_URL):
         return "only secrets are served here"
-    return f"more than {MAX_NAMES} names on one stream" if len(names) > MAX_NAMES else ""
+    if len(names) > MAX_NAMES:
+        return f"more than {MAX_NAMES} names on one stream"
+    is_long = any(len(name) > MAX_NAME for name in names)
+    return f"a name of more than {MAX_NAME} characters" if is_long else ""
 
 
 def _rejection(node: str, names: tuple[str, ...], nonce: str, detail: Status) -> Rejection:

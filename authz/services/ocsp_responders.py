@@ -108,7 +108,8 @@ class OcspResponders:
             known = self._held.get(one.certificate.id)
             if known is not None:
                 held[one.certificate.id] = (one, known[1])
-                if at < _renewal(known[1]):
+                # One that is not valid yet was made before the clock was put back.
+                if known[1].certificate.not_before_at <= at < _renewal(known[1]):
                     continue
             if one.certificate.id in without:
                 continue

@@ -7,6 +7,7 @@ rotation, a root above):
     complete   at first; when half of its validity is over; after every change while few serial
                numbers are revoked, and else when too much changed for a delta
     delta      after every change, and when half of its validity is over
+    both       when they are dated ahead: the clock was put back since, and nobody believes them
 
 Deltas are to one complete CRL (the base) as long as that is in force, so that whoever has it, or a
 later one, gets along with the delta alone; of a million revoked serial numbers, nothing but the
@@ -38,6 +39,8 @@ FEW: Final = 1_000
 MOST_CHANGES: Final = 5_000
 #: From a delta to its nextUpdate; less when a complete CRL lasts less.
 DELTA_HOURS: Final = 24
+#: A CRL that is dated ahead by more is signed again: clocks of nodes differ by less.
+AHEAD_SECONDS: Final = 60.0
 #: Who signs, in the audit log.
 ACTOR: Final = "control"
 #: A complete CRL, then a delta to it: no certificate needs more in one go.
@@ -133,7 +136,7 @@ def due(
     wanted = []
     changed = changes.after(complete.revision)
     if (
-        _half_over(complete, at)
+        _is_old(complete, at)
         or changed is None
         or changed > MOST_CHANGES
         or (changed and changes.few_on_list())
@@ -147,7 +150,7 @@ def due(
         return tuple(wanted)
     if (
         delta is None
-        or _half_over(delta, at)
+        or _is_old(delta, at)
         # RFC 5280 §5.2.4: a delta counts for whoever has its base or a later one, up to its number.
         or delta.number <= base.number
         or changes.after(delta.revision) != 0
@@ -241,5 +244,6 @@ def _half(crl: PublishedCrl) -> float:
     return (crl.this_update + crl.next_update) / 2
 
 
-def _half_over(crl: PublishedCrl, at: float) -> bool:
-    return at >= _half(crl)
+def _is_old(crl: PublishedCrl, at: float) -> bool:
+    """Whether half of its validity is over, or it has not begun."""
+    return at >= _half(crl) or at < crl.this_update - AHEAD_SECONDS

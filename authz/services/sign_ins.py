@@ -148,7 +148,9 @@ def signed_in(
         if at >= one.expires_at:
             raise UnauthenticatedError("your session is over", hint="sign in again")
         last = one.last_used_at if use is None else use.last(one)
-        if at - last >= times.idle:
+        # Also when that is so far ahead: it was begun or used before the clock was put back, and
+        # would live on until then.
+        if abs(at - last) >= times.idle:
             raise UnauthenticatedError(
                 "your session is over: nobody used it for a while", hint="sign in again"
             )
@@ -215,7 +217,7 @@ def every_session(store: Store, *, idle: float, at: float) -> list[SignIn]:
         return [
             one
             for one in session.sign_ins.all()
-            if at < one.expires_at and at - one.last_used_at < idle
+            if at < one.expires_at and abs(at - one.last_used_at) < idle
         ]
 
 

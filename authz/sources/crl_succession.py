@@ -136,9 +136,13 @@ def _follows(new: Sequence[CrlHead], old: Sequence[CrlHead], at: float) -> bool:
     file the highest numbers count, whichever comes first."""
     if not old or max(one.next_update for one in old) < at <= max(one.next_update for one in new):
         return True
-    return max(one.this_update for one in new) >= max(one.this_update for one in old) and max(
-        one.number for one in new
-    ) >= max(one.number for one in old)
+    issued, had = (max(one.this_update for one in some) for some in (new, old))
+    number, before = (max(one.number for one in some) for some in (new, old))
+    if issued <= at < had and number > before:
+        # Ours is dated ahead, and its CA issued this one later by its own count: its clock was put
+        # back between the two. Who replays an earlier one has no higher number.
+        return True
+    return issued >= had and number >= before
 
 
 def _is_replaced(old: CrlHead, kept: Iterable[CrlHead], at: float) -> bool:

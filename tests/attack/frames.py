@@ -120,6 +120,7 @@ class Connection:
         address: HOST:PORT.
         reads: whether it takes what comes back, and acknowledges the server's SETTINGS.
         hello: whether it sends the preface, SETTINGS, and a large window.
+        wide: whether the window for all streams is large.
         tls: with what it shakes hands first; None for plain TCP.
 
     Attributes:
@@ -133,6 +134,7 @@ class Connection:
         *,
         reads: bool = True,
         hello: bool = True,
+        wide: bool = True,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         host, _, port = address.rpartition(":")
@@ -151,7 +153,7 @@ class Connection:
         self._changed = threading.Condition()
         self._reader: threading.Thread | None = None
         if hello:
-            self.send(PREFACE + settings() + window(0, 2**30))
+            self.send(PREFACE + settings() + (window(0, 2**30) if wide else b""))
         if reads:
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()

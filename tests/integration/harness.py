@@ -127,6 +127,11 @@ class Node:
         self.metrics_address = line["metrics"] or ""
         return self
 
+    def address(self, of: str) -> str:
+        """Where it listens, for the API (`admin`), `sds` or `publication`."""
+        found = json.loads((self.data / "addresses.json").read_text(encoding="utf-8"))
+        return str(found[of])
+
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page of the metrics server."""
         try:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from authz.certs.pem import write_pem
+from authz.demo.api_client import Api
+from authz.errors import DemoError
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.sources.fetched import DIRECTORY, FetchedFiles
 from tests.factories.checks import check_request
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 #: What a check with 200 would have: let in.
 OK = 200
+_RESTORED: Final = {"reactivate": True}
 
 
 class Member(StoreNode):
@@ -55,6 +59,20 @@ class Member(StoreNode):
     def becomes(self, client: Client, certificate: Certificate, status: int) -> None:
         """Wait until that is the status."""
         eventually(lambda: self.state(client, certificate) == status, f"{status}\n{self.log}")
+
+    def change(self, token: Path, path: str, *, revoked: bool) -> None:
+        """Revoke or restore a client certificate over its API, by the token in a file."""
+        api = Api(address=self.address("admin"), token_file=token)
+        limit = time.monotonic() + PATIENCE
+        while True:
+            # The API gives way to checks: on a busy machine it takes its time, once.
+            try:
+                answer = api.call(*("DELETE", path) if revoked else ("PATCH", path, _RESTORED))
+            except DemoError:
+                assert time.monotonic() < limit, self.log
+                continue
+            assert answer.status == 200, answer
+            return
 
     def leads(self, role: str = "fetch") -> bool:
         """Whether it says that it does this for all."""

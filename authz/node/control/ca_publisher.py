@@ -84,6 +84,7 @@ class CaPublisher:
         # The revision for which everything was signed, and when something is due without a change.
         self._revision = -1
         self._due = 0.0
+        self._signed_at = float("-inf")
         self._failed: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._passed_on: dict[str, float] = {}
@@ -133,9 +134,11 @@ class CaPublisher:
             leads = self._leadership is None or self._leadership.leads(SIGN)
             # Who leads from now on looks at everything that is due.
             new = leads and not self._led
-            if new or revision != self._revision or at >= self._due:
+            # A clock that was put back has not come to what is due by then for long.
+            put_back = at < self._signed_at
+            if new or revision != self._revision or put_back or at >= self._due:
                 self._sign(store, at, leads=leads)
-                self._revision = revision
+                self._revision, self._signed_at = revision, at
             self._led = leads
             self.documents.take(store, at)
         except StoreUnavailableError:
@@ -180,7 +183,7 @@ class CaPublisher:
 
     def _sign(self, store: Store, at: float, *, leads: bool) -> None:
         self._failed = {
-            one: since for one, since in self._failed.items() if at < since + RETRY_SECONDS
+            one: since for one, since in self._failed.items() if since <= at < since + RETRY_SECONDS
         }
         secret = _Once(self._encryption)
         unsigned = self._sign_crls(store, secret, at) if leads else []

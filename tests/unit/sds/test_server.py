@@ -273,6 +273,40 @@ def test_streams_beyond_the_limit_are_refused() -> None:
         another.next()
 
 
+def test_names_beyond_what_all_streams_may_follow_are_refused() -> None:
+    with (
+        running(max_names=3) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        server.publish(FIRST, 1)
+        first = Client(channel)
+        first.ask("trust", "trust/a", "trust/b")
+        first.next()
+        # As Envoy asks: it is served all the same.
+        envoy = Client(channel)
+        envoy.ask("trust")
+        envoy.next()
+        envoy.done()
+        assert envoy.ends() == (grpc.StatusCode.OK, "")
+        wait_for(lambda: server.metrics.streams == 1)
+        second = Client(channel)
+        second.ask("trust", "trust/a", "trust/c")
+
+        assert second.ends() == (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "more than 3 names on all streams together",
+        )
+        assert server.metrics.export()["refused"] == 1
+        # What it named counts no more, nor what the first one names no more.
+        wait_for(lambda: server.metrics.streams == 1)
+        first.done()
+        assert first.ends() == (grpc.StatusCode.OK, "")
+        wait_for(lambda: server.metrics.streams == 0)
+        third = Client(channel)
+        third.ask("trust", "trust/b", "trust/c")
+        third.next()
+
+
 def test_many_streams_need_no_thread_each(server: SdsServer, channel: grpc.Channel) -> None:
     server.publish(FIRST, 1)
     first = Client(channel)

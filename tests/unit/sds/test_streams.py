@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from authz.pb import secret_pb2 as pb
 from authz.pb.core_pb2 import Status
 from authz.sds.secrets import TYPE_URL
-from authz.sds.streams import MAX_NAMES, DeltaStream, Received, Rejection, StateOfTheWorldStream
+from authz.sds.streams import (
+    MAX_NAME,
+    MAX_NAMES,
+    DeltaStream,
+    Received,
+    Rejection,
+    StateOfTheWorldStream,
+)
 from tests.factories.pki import root
 from tests.factories.trust_material import bundle, material, of, secrets
 
@@ -333,6 +340,14 @@ class TestBoth:
         assert ask(stream, *names, "trust/one-more").problem == full
         if kind is DeltaStream:
             assert ask(stream, "trust/one-more").problem == full
+
+    def test_there_is_a_limit_to_the_length_of_a_name(self, kind: Any) -> None:
+        ask: Any = delta if kind is DeltaStream else sotw
+        stream = kind()
+
+        assert ask(stream, "a" * MAX_NAME).problem == ""
+        assert stream.names == 1
+        assert ask(stream, "a" * (MAX_NAME + 1)).problem == "a name of more than 1024 characters"
 
     def test_a_clients_words_are_cut_short(self, kind: Any) -> None:
         ask: Any = delta if kind is DeltaStream else sotw

@@ -285,3 +285,15 @@ def test_the_audit_log_says_who_signed_in_and_has_no_secret(store: Store) -> Non
     assert [one.action for one in rows[:2]] == ["sign out", "sign in"]
     assert made.secret not in repr(rows)
     assert made.sign_in.sha256 not in repr(rows)
+
+
+def test_a_session_of_before_the_clock_was_put_back_does_not_live_until_then(store: Store) -> None:
+    made = _begun(store)
+    before = AT - TIMES.idle
+
+    # A little is no reason: clocks are set all the time, and differ from node to node.
+    assert signed_in(store, made.secret, times=TIMES, at=before + 1)
+    assert every_session(store, idle=TIMES.idle, at=before + 1)
+    with pytest.raises(UnauthenticatedError, match="nobody used it"):
+        signed_in(store, made.secret, times=TIMES, at=before)
+    assert not every_session(store, idle=TIMES.idle, at=before)

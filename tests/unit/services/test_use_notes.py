@@ -87,3 +87,16 @@ def test_without_threads_calls_go_on(world: World, monkeypatch: pytest.MonkeyPat
     use.used(one, AT + 61)
     use.settle()
     assert get_token(world.store, one.id).last_used_at == AT + 61
+
+
+def test_a_clock_that_was_put_back_ends_no_notes(world: World) -> None:
+    one = token(world)
+    asked = []
+    use = TokenUse(lambda: asked.append(1) or world.store)  # type: ignore[func-returns-value]  # None
+    for at in (AT + 86400, AT, AT + 61):
+        use.used(one, at)
+        use.settle()
+
+    # Of two moments the store keeps the later one.
+    assert len(asked) == 3
+    assert get_token(world.store, one.id).last_used_at == AT + 86400

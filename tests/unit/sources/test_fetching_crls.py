@@ -124,6 +124,17 @@ def test_an_older_one_is_taken_when_ours_is_of_no_use(scene: Scene) -> None:
     assert not scene.run(stale, at=AT + 10 * DAY).changed
 
 
+def test_one_that_its_ca_dated_ahead_makes_room_for_the_one_that_came_after(scene: Scene) -> None:
+    """The CA's clock was put back between the two, or ours was."""
+    ahead = root().crl(number=5, this_update=AT + 30 * DAY, next_update=AT + 37 * DAY).der
+    scene.run(ahead)
+
+    # Not one of before, which whoever stands between could have kept.
+    assert not scene.run(root().crl(number=5, this_update=AT).der, at=AT + DAY).changed
+    assert scene.error() == "the CRL is older than the one we have"
+    assert scene.run(root().crl(number=6, this_update=AT).der, at=AT + 2 * DAY).changed
+
+
 def _bundle(*crls: Any) -> bytes:
     return b"".join(crl.pem for crl in crls)
 

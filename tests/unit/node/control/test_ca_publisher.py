@@ -445,3 +445,48 @@ def test_another_key_that_is_missing_lets_others_lead_again(
 def test_who_is_woken_looks(bench: _Bench) -> None:
     bench.publisher.wake()
     assert bench.publisher._woken.is_set()
+
+
+def test_what_was_signed_ahead_is_signed_again_when_the_clock_is_put_back(bench: _Bench) -> None:
+    issuer = Certificate.from_der(bench.world.ca().certificates[0].der)
+    client = Certificate.from_der(bench.world.issue().certificate.der)
+    question = build_request(client, issuer)
+    bench.step()
+    ahead = bench.step(30 * 86400).numbers()
+    assert bench.publisher.ocsp(question).statuses == ("good",)
+
+    # Less than clocks of nodes may differ by is no reason.
+    assert bench.step(-30).numbers() == ahead
+    numbers = bench.step(30 - 30 * 86400).numbers()
+
+    assert all(numbers[kind] > ahead[kind] for kind in ("complete", "delta"))
+    with bench.world.store.read() as session:
+        dated = {one.kind: one.this_update for one in session.published.heads()}
+    assert dated["complete"] == dated["delta"] == AT
+    assert bench.publisher.ocsp(question).statuses == ("good",)
+    assert bench.step(1).numbers() == numbers
+
+
+def test_past_the_end_of_an_authority_and_back_it_is_answered_for_again(bench: _Bench) -> None:
+    issuer = Certificate.from_der(bench.world.ca().certificates[0].der)
+    client = Certificate.from_der(bench.world.issue().certificate.der)
+    question = build_request(client, issuer)
+    bench.step()
+    past = issuer.not_after_at + 86400 - AT
+    bench.step(past)
+    assert bench.publisher.ocsp(question).statuses == ("unauthorized",)
+
+    bench.step(-past)
+    assert bench.publisher.ocsp(question).statuses == ("good",)
+
+
+def test_what_failed_ahead_is_tried_again_when_the_clock_is_put_back(bench: _Bench) -> None:
+    bench.world.ca()
+    bench.now += 30 * 86400
+    bench.key_file.rename(bench.key_file.with_suffix(".gone"))
+    bench.step()
+    assert bench.publisher.failures
+    bench.key_file.with_suffix(".gone").rename(bench.key_file)
+
+    bench.step(-30 * 86400)
+    assert bench.numbers()["complete"] == 1
