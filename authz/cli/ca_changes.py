@@ -157,7 +157,10 @@ def delete(
     data_dir: DataDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Remove an authority with its keys. Refused while hosts or certificates need it."""
+    """Remove an authority with its keys. Refused while hosts or certificates need it.
+
+    One that was distrusted stays until its certificates expire. Others with its key keep its list.
+    """
     from authz.services.authority_lifecycle import delete_authority
     from authz.services.representation import authority_object
 

@@ -101,7 +101,7 @@ def revoke(
         named = _named(leaked)
         if not json:
             messages.note(f"found by {leaked.found_by}: {named}")
-        count = len(leaked.certificates) + len(leaked.elsewhere)
+        count = leaked.count
         confirmed(f"revoke {count} certificate{'s' if count > 1 else ''}: {named}", yes)
         done, revision = revoke_leaked(store, leaked, reason=reason, actor=actor(), at=time.time())
     revoked = [(one.authority.name, serial_hex(one.serial), one.changed) for one in done]
@@ -147,7 +147,8 @@ def distrust(
 
     An embedded CA gets a new key and certificate, and the old one is trusted by nobody: issue new
     certificates. Where that cannot be, or the key of its root is here as well, no host asks for it
-    any more; an uploaded one, and others with the same key, likewise.
+    any more; an uploaded one, and others with the same key, likewise. Authorities above it have
+    its serial number on their lists.
     """
     from authz.services.distrust import distrust_authority, what_stops
 
@@ -162,6 +163,11 @@ def distrust(
             messages.note("it issued elsewhere: how many certificates that are is not known here")
         if stops.same_key:
             messages.warning(f"of the same key, and distrusted too: {', '.join(stops.same_key)}")
+        if stops.below:
+            messages.warning(
+                "it stands below these as well, which refuse what it signed from then on: "
+                f"{', '.join(stops.below)}"
+            )
         encryption = None if stops.taken else _encryption(settings, store)
         if stops.is_embedded and stops.taken:
             messages.warning(
@@ -190,6 +196,7 @@ def distrust(
             "distrusted": [fingerprint for _, fingerprint in done.gone],
             "successor": done.successor,
             "same_key": list(stops.same_key),
+            "below": list(stops.below),
             "taken_from_hosts": done.taken,
         },
         lines,

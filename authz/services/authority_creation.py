@@ -26,7 +26,9 @@ from authz.services.context import (
     new_id,
     zone_of,
 )
+from authz.services.distrusted import distrusted_certificates
 from authz.services.keys import add_keys, checked_secret, new_key
+from authz.services.leading import DISTRUSTED_FOR, revoke_below, told
 from authz.services.namespace import DEFAULT_ZONE
 from authz.services.publication_urls import urls_for
 from authz.store.records import (
@@ -323,6 +325,14 @@ def _add(
     own = tuple(replace(one, authority_id=authority.id) for one in records)
     for one in own:
         session.authorities.add_certificate(one)
+    # Below it may stand what was distrusted before it came: a client sends that along.
+    revoked = revoke_below(
+        session,
+        distrusted_certificates(session),
+        at,
+        reason=DISTRUSTED_FOR,
+        only=authority.id,
+    )
     audit(
         session,
         action,
@@ -330,6 +340,8 @@ def _add(
         at=at,
         of=("authority", authority.id),
         zone_id=authority.zone_id,
-        after=facts_of(authority) | {"certificates": [facts_of(one) for one in own]},
+        after=facts_of(authority)
+        | {"certificates": [facts_of(one) for one in own]}
+        | told("revoked", revoked),
     )
     return KnownAuthority(authority=authority, zone=zone, certificates=own)

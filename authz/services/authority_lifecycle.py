@@ -19,9 +19,19 @@ from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError
 from authz.services.authorities import KnownAuthority, change, known_authority
 from authz.services.authority_creation import new_certificate
 from authz.services.context import audit, authority_of, facts_of
-from authz.services.distrusted import MAKE_ANOTHER, is_distrusted
+from authz.services.distrusted import (
+    MAKE_ANOTHER,
+    believed_again,
+    distrusted_certificates,
+    is_distrusted,
+    leaked_of,
+)
 from authz.services.keys import add_keys, checked_secret, key_of, kind_of, new_key, opened
+from authz.services.leading import restore_below, revoke_below
+from authz.services.leading import told as told_revoked
 from authz.services.publication_urls import urls_for
+from authz.services.same_key_lists import keep_list
+from authz.services.same_key_lists import told as told_kept
 from authz.services.times import rfc3339_seconds
 from authz.store.audit import TRUST_AGAIN
 from authz.store.records import (
@@ -29,8 +39,6 @@ from authz.store.records import (
     AuthorityCertificate,
     AuthorityStatus,
     CertificateRole,
-    Revocation,
-    serial_text,
 )
 
 if TYPE_CHECKING:
@@ -138,8 +146,10 @@ def retire_previous(
     with store.write() as session:
         authority = authority_of(session, named)
         previous = _retirable(session, authority, force=force, at=at)
+        # A root would still lead to them: a client may send an intermediate along.
+        revoked = revoke_below(session, previous, at, reason=RevocationReason.SUPERSEDED.text)
+        kept = keep_list(session, authority.id, {one.id for one in previous}, at)
         for one in previous:
-            distrust_certificate(session, one, at)
             session.authorities.remove_certificate(one.id)
         audit(
             session,
@@ -149,7 +159,7 @@ def retire_previous(
             of=("authority", authority.id),
             zone_id=authority.zone_id,
             before={"previous": [facts_of(one) for one in previous]},
-            after={"forced": force},
+            after={"forced": force} | told_revoked("revoked", revoked) | told_kept(kept),
         )
     return tuple(previous)
 
@@ -208,16 +218,7 @@ def set_status(
                     hint=f"{MAKE_ANOTHER}; only if nobody else has this key: authz ca status "
                     f"{before.name} active --force",
                 )
-            audit(
-                session,
-                TRUST_AGAIN,
-                actor=actor,
-                at=at,
-                of=("authority", before.id),
-                zone_id=before.zone_id,
-                before={"distrusted_at": distrusted_at},
-                after={"forced": True},
-            )
+            _trust_again(session, before, distrusted_at, actor=actor, at=at)
         return change(
             session,
             before,
@@ -228,18 +229,43 @@ def set_status(
         )
 
 
+def _trust_again(
+    session: Session, authority: Authority, distrusted_at: float, *, actor: str, at: float
+) -> None:
+    """End that it is distrusted, and with it what the lists of authorities above it say of it."""
+    others = {
+        one.der for one in distrusted_certificates(session) if one.authority_id != authority.id
+    }
+    own = leaked_of(session.authorities.certificates(authority.id), is_taken=True)
+    restored = restore_below(session, [one for one in own if one.der not in others], at)
+    audit(
+        session,
+        TRUST_AGAIN,
+        actor=actor,
+        at=at,
+        of=("authority", authority.id),
+        zone_id=authority.zone_id,
+        before={"distrusted_at": distrusted_at},
+        after={"forced": True} | told_revoked("restored", restored),
+    )
+
+
 def delete_authority(store: Store, named: str, *, actor: str, at: float) -> KnownAuthority:
     """Remove an authority with its keys, its list of revocations and its expired certificates.
 
+    Others that have a key of it keep what is on its list.
+
     Raises:
         NotFoundError: there is no such authority.
-        ConflictError: hostnames ask for it, or certificates that it issued have not expired.
+        ConflictError: hostnames ask for it, certificates that it issued have not expired, or it was
+            distrusted and its certificates have not expired.
     """
     with store.write() as session:
         known = known_authority(session, authority_of(session, named))
         authority = known.authority
         _check_unused(session, known, at)
         expired = session.certificates.remove_of(authority.id)
+        kept = keep_list(session, authority.id, {one.id for one in known.certificates}, at)
         session.authorities.remove(authority.id)
         audit(
             session,
@@ -250,6 +276,7 @@ def delete_authority(store: Store, named: str, *, actor: str, at: float) -> Know
             zone_id=authority.zone_id,
             before=facts_of(authority)
             | {"certificates": [facts_of(one) for one in known.certificates], "expired": expired},
+            after=told_kept(kept) or None,
         )
     return known
 
@@ -293,20 +320,6 @@ def signer_above(
     )
 
 
-def distrust_certificate(session: Session, previous: AuthorityCertificate, at: float) -> None:
-    """Revoke what its root would still lead to: a client may send an intermediate along."""
-    certificate = certificate_of(previous)
-    if not certificate.is_self_issued and at <= previous.not_after:
-        session.revocations.add(
-            Revocation(
-                authority_id=previous.authority_id,
-                serial=serial_text(certificate.serial_number),
-                revoked_at=at,
-                reason=RevocationReason.SUPERSEDED.text,
-            )
-        )
-
-
 def next_place(session: Session, known: KnownAuthority, current: AuthorityCertificate) -> int:
     """The position of what follows `current`, in the transaction that keeps it.
 
@@ -347,4 +360,13 @@ def _check_unused(session: Session, known: KnownAuthority, at: float) -> None:
             f"{left} certificate{'s' if left > 1 else ''} of {name} ha"
             f"{'ve' if left > 1 else 's'} not expired, the last expires on {rfc3339_seconds(last)}",
             hint=f"let it issue no more, and keep it: authz ca status {name} retired",
+        )
+    until = believed_again(known, at)
+    if until is not None and known.distrusted_at is not None:
+        raise ConflictError(
+            f"{is_distrusted(known.authority, known.distrusted_at)}: with it would go what keeps "
+            "its key from being believed again, under another name or below its root",
+            hint=f"keep it until its certificates expire ({rfc3339_seconds(until)}): no host can "
+            "ask for it; only if nobody else has its key: authz ca status "
+            f"{name} active --force, and delete it then",
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from authz.errors import NotFoundError
 from authz.services.authorities import known_authority
 from authz.services.crls import COMPLETE, DELTA
+from authz.services.distrusted import believed_again
 
 if TYPE_CHECKING:
     from authz.services.authorities import KnownAuthority
@@ -35,6 +36,7 @@ class AuthorityState:
         last_expiry: when the last of them does, Unix seconds; None without any.
         revoked: how many serial numbers its own list has.
         crls: the latest complete and delta CRLs of its certificates, without their bodies.
+        kept_until: Unix seconds; until then it is known that its key leaked. None: it did not.
     """
 
     known: KnownAuthority
@@ -43,11 +45,12 @@ class AuthorityState:
     last_expiry: float | None
     revoked: int
     crls: tuple[PublishedCrl, ...]
+    kept_until: float | None = None
 
     @property
     def is_used(self) -> bool:
         """Whether it cannot be deleted (`authority_lifecycle.delete_authority`)."""
-        return bool(self.asked_by or self.unexpired)
+        return bool(self.asked_by or self.unexpired or self.kept_until is not None)
 
 
 def authority_state(store: Store, authority_id: str, *, at: float) -> AuthorityState:
@@ -83,6 +86,7 @@ def authority_state(store: Store, authority_id: str, *, at: float) -> AuthorityS
         last_expiry=last if unexpired else None,
         revoked=revoked,
         crls=crls,
+        kept_until=believed_again(known, at),
     )
 
 

@@ -5,7 +5,9 @@ signed counts any more.
 An embedded CA is followed by a successor under its name, and what it was before is trusted no more
 (`authority_lifecycle`). Where that leaves whoever has the key trusted, or cannot be done here, the
 authority is taken from its hosts: a root whose key is here too, a key that is elsewhere or cannot
-be opened. So is every other authority with the same key, for it trusts the same certificates.
+be opened. So is every other authority with the same key, for it trusts the same certificates. One
+that only leads to it, as a root does to an intermediate that a client sends along, keeps its hosts,
+and has its serial number on its list.
 """
 
 from __future__ import annotations
@@ -21,15 +23,17 @@ from authz.errors import (
 )
 from authz.services.authorities import KnownAuthority, get_authority, list_authorities
 from authz.services.authority_lifecycle import (
-    distrust_certificate,
+    certificate_of,
     retire_previous,
     rotate_authority,
     signer_above,
 )
 from authz.services.context import audit
+from authz.services.distrusted import leaked_of
+from authz.services.leading import DISTRUSTED_FOR, Leading, revoke_below, told
 from authz.services.same_key import KeysOf
 from authz.store.audit import DISTRUST
-from authz.store.records import AuthorityStatus, CertificateRole, CertificateStatus
+from authz.store.records import AuthorityStatus, CertificateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +54,7 @@ class Stops:
         is_embedded: whether its key is here.
         taken: why it is taken from its hosts; empty: a successor follows it, and hosts keep it.
         same_key: names of the other authorities with its key, which are taken from their hosts.
+        below: names of the others that it stands below, whose hosts refuse what it signed.
         keys: SHA-256 of the public keys (SubjectPublicKeyInfo) that are believed no more.
     """
 
@@ -59,6 +64,7 @@ class Stops:
     is_embedded: bool
     taken: str
     same_key: tuple[str, ...]
+    below: tuple[str, ...]
     keys: frozenset[str]
 
 
@@ -92,7 +98,7 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
     """
     known = get_authority(store, named)
     taken = _why_taken(known, keep_root=keep_root)
-    leaked = _leaked(known, is_taken=bool(taken))
+    leaked = leaked_of(known.certificates, is_taken=bool(taken))
     others = _same_key(store, known, leaked)
     clients = 0
     hosts: list[str] = []
@@ -102,6 +108,8 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
             clients += session.certificates.unexpired(
                 one.authority.id, at, only=CertificateStatus.ACTIVE.value
             )[0]
+        leading = Leading(session)
+        above = {each.id: each.name for one in leaked for each in leading.of(certificate_of(one))}
     return Stops(
         name=known.authority.name,
         clients=clients,
@@ -109,6 +117,11 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
         is_embedded=known.issuing is not None,
         taken=taken,
         same_key=tuple(one.authority.name for one in others),
+        below=tuple(
+            name
+            for authority_id, name in above.items()
+            if authority_id not in {one.authority.id for one in (known, *others)}
+        ),
         keys=KeysOf().of(one.der for one in leaked),
     )
 
@@ -135,7 +148,7 @@ def distrust_authority(
     """
     known = get_authority(store, named)
     taken = _why_taken(known, keep_root=keep_root)
-    leaked = _leaked(known, is_taken=False)
+    leaked = leaked_of(known.certificates, is_taken=False)
     successor = None
     if not taken:
         try:
@@ -146,10 +159,10 @@ def distrust_authority(
             # Whoever has the key does not wait until somebody has found the secret.
             taken = f"no successor can be made: {error.message}"
     if taken:
-        leaked = _leaked(known, is_taken=True)
+        leaked = leaked_of(known.certificates, is_taken=True)
     others = _same_key(store, known, leaked)
     hosts_without, revision = _take_from_hosts(
-        store, [*([known] if taken else []), *others], actor=actor, at=at
+        store, [*([known] if taken else []), *others], leaked, actor=actor, at=at
     )
     gone = [(known.authority.name, one) for one in (known.certificates if taken else leaked)]
     gone += [(one.authority.name, each) for one in others for each in one.certificates]
@@ -169,7 +182,8 @@ def _why_taken(known: KnownAuthority, *, keep_root: bool) -> str:
         return "its key is elsewhere: it was uploaded"
     if known.is_distrusted:
         return "it was distrusted before, and issues no more"
-    roots = [one for one in known.certificates if one.key_id and not _signs(one)]
+    signing = leaked_of(known.certificates, is_taken=False)
+    roots = [one for one in known.certificates if one.key_id and one not in signing]
     if roots and not keep_root:
         return (
             "the key of its root is here as well, and whoever has that makes an intermediate that "
@@ -182,26 +196,9 @@ def _why_taken(known: KnownAuthority, *, keep_root: bool) -> str:
     return ""
 
 
-def _signs(one: AuthorityCertificate) -> bool:
-    return one.role in (CertificateRole.ISSUING, CertificateRole.PREVIOUS)
-
-
-def _leaked(known: KnownAuthority, *, is_taken: bool) -> tuple[AuthorityCertificate, ...]:
-    """Those whose key is believed no more.
-
-    Of an uploaded authority, nobody here knows which key it is. Of an embedded one it is what signs
-    clients, and where nothing follows, every key that is here.
-    """
-    if known.issuing is None:
-        return known.certificates
-    return tuple(
-        one for one in known.certificates if _signs(one) or (is_taken and one.key_id is not None)
-    )
-
-
 def leaked_certificates(known: KnownAuthority) -> tuple[AuthorityCertificate, ...]:
     """Those of a distrusted authority whose key is believed no more."""
-    return _leaked(known, is_taken=True)
+    return leaked_of(known.certificates, is_taken=True)
 
 
 def _same_key(
@@ -245,13 +242,20 @@ def _follow(
 
 
 def _take_from_hosts(
-    store: Store, taken: Sequence[KnownAuthority], *, actor: str, at: float
+    store: Store,
+    taken: Sequence[KnownAuthority],
+    leaked: Sequence[AuthorityCertificate],
+    *,
+    actor: str,
+    at: float,
 ) -> tuple[tuple[str, ...], int]:
     """No host asks for them, and they issue no more; the hosts without any, and the revision."""
     if not taken:
         with store.read() as session:
             return (), session.revision
     asked: list[tuple[str, str]] = []
+    keys = KeysOf()
+    gone = keys.of(one.der for one in leaked)
     with store.write() as session:
         for known in taken:
             authority = known.authority
@@ -259,10 +263,13 @@ def _take_from_hosts(
             for one in there:
                 session.hosts.remove(one.zone_id, one.hostname, authority.id)
             asked += [(one.zone_id, one.hostname) for one in there]
-            for each in known.certificates:
-                # A root that others have, too, would still lead to it.
-                if each.key_id is not None:
-                    distrust_certificate(session, each, at)
+            # A root that others have, too, would still lead to it.
+            going = [
+                one
+                for one in known.certificates
+                if one.key_id is not None or gone & keys.of([one.der])
+            ]
+            revoked = revoke_below(session, going, at, reason=DISTRUSTED_FOR)
             if known.issuing is not None:
                 retired = replace(authority, status=AuthorityStatus.RETIRED, modified_at=at)
                 session.authorities.update(retired)
@@ -274,6 +281,7 @@ def _take_from_hosts(
                 of=("authority", authority.id),
                 zone_id=authority.zone_id,
                 before={"hostnames": [one.hostname for one in there]},
+                after=told("revoked", revoked) or None,
             )
         left = {(one.zone_id, one.hostname) for one in session.hosts.all()}
         without = tuple(dict.fromkeys(host for zone, host in asked if (zone, host) not in left))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a private key leaked: whose certificates are meant, whatever somebody has of them.
 
-A leaked key is every certificate with this key, also one that was issued anew for it. Revoking is
-one transaction. What is in force afterwards is seen by authz.cli.enforcement.
+A leaked key is every certificate with this key, also one that was issued anew for it; each is
+revoked under every authority that it leads to, as far as that is known here. Revoking is one
+transaction. What is in force afterwards is seen by authz.cli.enforcement.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from authz.ca.keys import load_key
 from authz.ca.reasons import parse_reason
 from authz.certs.certificate import Certificate
 from authz.certs.pem import split_pem, without_private_keys
-from authz.certs.signature import Signed, signed_by
 from authz.errors import InvalidInputError, NotFoundError
 from authz.services.certificates import certificate_named
 from authz.services.context import authority_of
+from authz.services.leading import Leading
 from authz.services.revocation import SerialRevocation, put_revoked
+from authz.services.same_key import KeysOf
 from authz.store.certificates import CertificateQuery
 from authz.store.records import serial_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from authz.store.engine import Store
     from authz.store.records import Authority, ClientCertificate
@@ -47,7 +49,8 @@ class Leaked:
 
     Args:
         certificates: those that were issued here.
-        elsewhere: authorities and serial numbers of certificates that were issued elsewhere.
+        elsewhere: authorities and serial numbers of certificates that were issued elsewhere, and
+            of those that were issued here where another authority leads to them as well.
         found_by: by what, for people: `"the private key"`, `"the event"`.
         spki: of the certificate that was issued elsewhere: others here may have its key.
     """
@@ -56,6 +59,12 @@ class Leaked:
     elsewhere: tuple[tuple[Authority, str], ...] = ()
     found_by: str = ""
     spki: bytes = b""
+
+    @property
+    def count(self) -> int:
+        """How many certificates that are: one may be on several lists."""
+        serials = {one.serial for one in self.certificates}
+        return len(self.certificates) + len({serial for _, serial in self.elsewhere} - serials)
 
 
 def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked:
@@ -79,7 +88,11 @@ def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked
         same = _matching(session, lambda der: any(key in der for key in keys)) if keys else []
         known = {one.id for one in found.certificates}
         more = tuple(one for one in same if one.id not in known)
-    return replace(found, certificates=(*found.certificates, *more))
+        certificates = (*found.certificates, *more)
+        leading = Leading(session, () if content is None else _chain(content))
+        also = [one for each in certificates for one in _led_to(session, leading, each)]
+    elsewhere = dict.fromkeys((*found.elsewhere, *also))
+    return replace(found, certificates=certificates, elsewhere=tuple(elsewhere))
 
 
 def revoke_leaked(
@@ -117,20 +130,57 @@ def _of_file(session: Session, content: bytes) -> Leaked:
     known = session.certificates.by_fingerprint(leaf.fingerprint_sha256)
     if known is not None:
         return Leaked(certificates=(known,), found_by="the certificate")
-    for one in session.authorities.certificates():
-        issuer = Certificate.from_der(one.der, allow_zero_serial=True)
-        if issuer.subject_raw == leaf.issuer_raw and signed_by(leaf, issuer) is Signed.YES:
-            authority = authority_of(session, one.authority_id)
-            return Leaked(
-                elsewhere=((authority, serial_text(leaf.serial_number)),),
-                found_by="the certificate, which was issued elsewhere",
-                spki=leaf.spki,
-            )
+    chain = _chain(content)
+    authorities = _apart(session, Leading(session, chain).of(leaf))
+    if authorities:
+        serial = serial_text(leaf.serial_number)
+        return Leaked(
+            elsewhere=tuple((one, serial) for one in authorities),
+            found_by="the certificate, which was issued elsewhere",
+            spki=leaf.spki,
+        )
+    what = "nothing in the file leads" if chain else "the file has no chain that leads"
     raise NotFoundError(
-        f"the certificate ({leaf.subject_dn_rfc2253}) is of no authority that is known here",
-        hint="it is verified nowhere here, unless a policy file trusts its issuer: put its serial "
-        "number there (revoked_serials)",
+        f"the certificate ({leaf.subject_dn_rfc2253}) was issued by {leaf.issuer_dn_rfc2253}, "
+        f"which is of no authority that is known here, and {what} to one",
+        hint="a client may send what stands between: give a file with the certificate and its "
+        "intermediates behind it, or put its serial number "
+        f"({serial_text(leaf.serial_number)}) on the list of the CA above: authz cert revoke --ca "
+        "NAME --serial S; of a policy file's CA, in revoked_serials there",
     )
+
+
+def _chain(content: bytes) -> tuple[Certificate, ...]:
+    """What is in a file behind its first certificate."""
+    text = without_private_keys(content)
+    if b"-----BEGIN CERTIFICATE" not in text:
+        return ()
+    return tuple(Certificate.from_der(der, allow_zero_serial=True) for der in split_pem(text)[1:])
+
+
+def _led_to(
+    session: Session, leading: Leading, one: ClientCertificate
+) -> Iterator[tuple[Authority, str]]:
+    """The other authorities that a certificate that was issued here leads to: its own one's list
+    counts on paths to that."""
+    issuer = authority_of(session, one.authority_id)
+    found = leading.of(Certificate.from_der(one.der, allow_zero_serial=True))
+    for authority in _apart(session, (issuer, *found)):
+        if authority.id != issuer.id:
+            yield authority, one.serial
+
+
+def _apart(session: Session, authorities: Iterable[Authority]) -> list[Authority]:
+    """Those that share no key with one before them: the list of each counts for both then."""
+    keys = KeysOf()
+    taken: dict[str, frozenset[str]] = {}
+    apart: list[Authority] = []
+    for one in authorities:
+        own = keys.of(each.der for each in session.authorities.certificates(one.id))
+        if one.id not in taken and not any(own & others for others in taken.values()):
+            taken[one.id] = own
+            apart.append(one)
+    return apart
 
 
 def _of_text(session: Session, what: str) -> Leaked:

@@ -28,6 +28,7 @@ from authz.services.authority_lifecycle import (
 from authz.services.context import audit, authority_of, facts_of
 from authz.services.keys import add_keys, checked_secret, key_of, kind_of, new_key
 from authz.services.publication_urls import urls_for
+from authz.services.same_key_lists import keep_list, told
 from authz.services.times import rfc3339_seconds
 from authz.store.records import (
     Authority,
@@ -151,7 +152,8 @@ def retire_previous_root(
 ) -> tuple[AuthorityCertificate, ...]:
     """Trust the roots that an authority had before no more, nor what stands below them.
 
-    Nothing that is trusted leads to what they signed any more, so none of it has to be revoked.
+    Nothing of this authority leads to what they signed any more, so none of it has to be revoked;
+    another one that has such a root keeps what is on the list.
 
     Args:
         force: even while certificates below them have neither expired nor been revoked; nobody
@@ -168,6 +170,7 @@ def retire_previous_root(
     with store.write() as session:
         authority = authority_of(session, named)
         going = _retirable(session, authority, force=force, at=at)
+        kept = keep_list(session, authority.id, {one.id for one in going}, at)
         for one in going:
             session.authorities.remove_certificate(one.id)
         audit(
@@ -178,7 +181,7 @@ def retire_previous_root(
             of=("authority", authority.id),
             zone_id=authority.zone_id,
             before={"previous": [facts_of(one) for one in going]},
-            after={"forced": force},
+            after={"forced": force} | told(kept),
         )
     return tuple(going)
 

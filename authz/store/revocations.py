@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, true, update
 
 from authz.store.records import Revocation, RevocationChange
 from authz.store.rows import columns_of, record_of, values_of
@@ -75,6 +75,49 @@ class Revocations:
             self._count(authority_id, -1)
             self._change(authority_id, serial, revoked=False, at=at)
         return bool(removed)
+
+    def copy(self, source: str, target: str, at: float) -> int:
+        """Put everything that is on the list of an authority on that of another one, too; how many
+        were not there. In the database: nothing is read, however long it is."""
+        there = revocations.alias()
+        known = select(there.c.serial).where(
+            there.c.authority_id == target, there.c.serial == revocations.c.serial
+        )
+        new = (revocations.c.authority_id == source) & ~known.exists()
+        added = self._connection.execute(
+            select(func.count()).select_from(revocations).where(new)
+        ).scalar_one()
+        if not added:
+            return 0
+        if added <= _AT_ONCE:
+            changes = (
+                select(
+                    literal(self._revision).label("revision"),
+                    literal(target).label("authority_id"),
+                    revocations.c.serial,
+                    true().label("revoked"),
+                    literal(at).label("at"),
+                )
+                .where(new)
+                .order_by(revocations.c.serial)
+            )
+            names = list(changes.selected_columns.keys())
+            self._connection.execute(insert(_CHANGES).from_select(names, changes))
+        else:
+            # Whoever keeps up reads the list itself: that is quicker than so many changes.
+            self.forget_changes(self._revision)
+        rows = select(
+            literal(target).label("authority_id"),
+            revocations.c.serial,
+            revocations.c.revoked_at,
+            revocations.c.reason,
+            literal(self._revision).label("revision"),
+        ).where(new)
+        self._connection.execute(
+            insert(revocations).from_select(list(rows.selected_columns.keys()), rows)
+        )
+        self._count(target, added)
+        return added
 
     def get(self, authority_id: str, serial: str) -> Revocation | None:
         """Whether and why a serial number is revoked."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authz.certs.serials import Serials
+from authz.services.revoked import RevokedSerials
+from authz.store import revocations as module
 from authz.store.records import Revocation, serial_text
 from authz.store.tables import revocations
 from tests.factories.pki import AT
-from tests.factories.stored import with_authority
+from tests.factories.stored import authority, with_authority
 
 if TYPE_CHECKING:
+    import pytest
+
+    from authz.packed import Section
+    from authz.services.revoked import Listed
     from authz.store.engine import Store
     from authz.store.records import Authority
 
@@ -212,3 +219,62 @@ def test_the_changes_of_a_transaction_stay_together(store: Store) -> None:
     for known in (0, first, second):
         found = _changes(store, known)
         assert found is None or found[-1:] == ([("4", True)] if known < second else [])
+
+
+def test_a_list_is_copied_to_another_authority(store: Store) -> None:
+    with store.write() as session:
+        here, of = with_authority(session)
+        other = authority(here.account_id, "other")
+        session.authorities.add(other)
+    _revoke(store, of, 1, 2, 3, at=AT - 5)
+    _revoke(store, other, 2, 9, at=AT)
+    with store.write() as session:
+        assert session.revocations.copy(of.id, other.id, AT + 7) == 2
+        revision = session.revision
+        assert session.revocations.copy(of.id, other.id, AT + 7) == 0
+
+    with store.read() as session:
+        assert session.revocations.count(other.id) == 4
+        assert session.revocations.count(of.id) == 3
+        found = session.revocations.all(other.id)
+        assert [(one.serial, one.revoked_at) for one in found] == [
+            ("1", AT - 5),
+            ("2", AT),
+            ("3", AT - 5),
+            ("9", AT),
+        ]
+        assert [one.revision for one in found if one.serial in "13"] == [revision] * 2
+        changes = session.revocations.changes_after(revision - 1)
+    assert changes is not None
+    assert [(one.authority_id, one.serial, one.revoked, one.at) for one in changes] == [
+        (other.id, "1", True, AT + 7),
+        (other.id, "3", True, AT + 7),
+    ]
+
+
+def test_of_a_long_list_no_changes_are_kept_and_readers_read_it_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    with store.write() as session:
+        here, of = with_authority(session)
+        other = authority(here.account_id, "other")
+        session.authorities.add(other)
+    _revoke(store, of, 1, 2, 3)
+    followed = RevokedSerials()
+    with store.read() as session:
+        followed.follow(session)
+        assert not Serials(*_parts(followed.of(session, other.id))).has(3)
+    with store.write() as session:
+        before = session.revision - 1
+        assert session.revocations.copy(of.id, other.id, AT) == 3
+
+    assert _changes(store, before) is None
+    with store.read() as session:
+        followed.follow(session)
+        known = Serials(*_parts(followed.of(session, other.id)))
+    assert all(known.has(one) for one in (1, 2, 3))
+
+
+def _parts(listed: Listed) -> tuple[Section | None, tuple[int, ...], tuple[int, ...]]:
+    return listed.base, listed.added, listed.restored

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from authz.certs.pem import write_pem
 from authz.cli.main import main
+from authz.demo.pki import make_root
 from authz.store.engine import open_store
 from tests.factories.pki import root
 
@@ -216,3 +218,36 @@ def test_a_distrusted_ca_is_not_brought_back_by_accident(
     assert run("host", "add", "two.example.com", "--ca", "Tiered") == 0
     assert run("audit", "--most", "3") == 0
     assert "authority.trust_again" in capsys.readouterr().out
+
+
+def test_a_ca_below_the_root_of_another_is_told_of(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    above = make_root("Corp Root", at=time.time())
+    below = above.intermediate("Corp Issuing")
+    alice = below.client("alice", at=time.time())
+    (place / "corp.pem").write_bytes(above.pem)
+    (place / "below.pem").write_bytes(below.pem)
+    (place / "alone.pem").write_bytes(alice.pem)
+    (place / "chain.pem").write_bytes(alice.pem + below.pem)
+    run("ca", "upload", "corp.pem", "--name", "Corp")
+    capsys.readouterr()
+
+    assert run("incident", "revoke", "alone.pem", "--yes", "--no-wait") == 2
+    _, err = capsys.readouterr()
+    assert "the file has no chain that leads to one" in err
+    assert run("incident", "revoke", "chain.pem", "--yes", "--no-wait", "--json") == 0
+    said, _ = answer(capsys)
+    assert [one["certificate_authority"] for one in said["revoked"]] == ["Corp"]
+
+    run("ca", "upload", "below.pem", "--name", "Below")
+    capsys.readouterr()
+    assert run("incident", "distrust", "Below", "--yes", "--no-wait", "--json") == 0
+    said, err = answer(capsys)
+    assert said["below"] == ["Corp"]
+    assert "it stands below these as well, which refuse what it signed from then on: Corp" in err
+
+    assert run("ca", "delete", "Below", "--yes") == 2
+    _, err = capsys.readouterr()
+    assert "the authority Below was distrusted on " in err
+    assert "hint: keep it until its certificates expire" in err

@@ -185,7 +185,10 @@ def test_an_intermediate_that_went_early_is_revoked(world: World) -> None:
         (listed,) = session.revocations.all(known.authority.id)
     assert int(listed.serial, 16) == _read(known.issuing).serial_number
     assert listed.reason == "superseded"
-    assert world.last().after == {"forced": True}
+    assert world.last().after == {
+        "forced": True,
+        "revoked": [{"authority_id": known.authority.id, "serial": listed.serial}],
+    }
 
 
 @pytest.mark.parametrize("intermediate", [True, False])

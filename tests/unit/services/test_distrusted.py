@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authz.certs.certificate import Certificate
 from authz.errors import ConflictError, IssuerInactiveError, NotFoundError
 from authz.services.authorities import get_authority, list_authorities, managed_of
 from authz.services.authority_creation import upload_authority
@@ -14,6 +15,7 @@ from authz.services.authority_lifecycle import set_status
 from authz.services.context import audit
 from authz.services.distrust import distrust_authority
 from authz.services.hosts import add_host, remove_host, replace_hosts
+from authz.store.records import serial_text
 from tests.factories.pki import AT, root
 
 if TYPE_CHECKING:
@@ -65,7 +67,14 @@ def test_who_insists_is_written_down(leaked: World) -> None:
         "eve",
     )
     assert again.object_id == known.authority.id
-    assert again.after == {"forced": True}
+    assert known.issuing is not None
+    serial = Certificate.from_der(known.issuing.der).serial_number
+    assert again.after == {
+        "forced": True,
+        "restored": [{"authority_id": known.authority.id, "serial": serial_text(serial)}],
+    }
+    with leaked.store.read() as session:
+        assert session.revocations.all(known.authority.id) == []
     add_host(leaked.store, "api.example.com", authority="Acme", actor="tester", at=AT + 3)
     assert leaked.issue("carol").certificate.authority_id == known.authority.id
     assert get_authority(leaked.store, "Partner").status == "distrusted"

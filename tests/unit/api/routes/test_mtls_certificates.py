@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authz.demo.pki import make_root, make_self_signed
+from authz.services.distrust import distrust_authority
 from authz.services.hosts import replace_hosts
 from authz.services.permissions import Grant, Level, Resource
 from tests.factories.issuing import csr
@@ -199,3 +200,14 @@ def test_they_are_the_accounts(api: Bench) -> None:
 
     api.errors(403, "GET", PATH, token=zone)
     api.errors(404, "GET", f"/accounts/{'0' * 32}/mtls_certificates")
+
+
+def test_one_that_was_distrusted_is_not_removed(api: Bench) -> None:
+    made = _upload(api, name="partner")
+    del made["updated_at"]
+    distrust_authority(api.store, "partner", encryption=None, actor="test", at=api.now)
+
+    (error,) = api.errors(400, "DELETE", f"{PATH}/{made['id']}")
+
+    assert "was distrusted on" in error["message"]
+    assert api.result("GET", f"{PATH}/{made['id']}") == made

@@ -292,6 +292,25 @@ def test_one_in_use_is_kept_and_the_page_says_by_what(
     assert _now(visitor, acme)
 
 
+def test_one_that_was_distrusted_is_kept_and_the_page_says_until_when(
+    visitor: Visitor, partner: KnownAuthority
+) -> None:
+    bench = visitor.bench
+    distrust_authority(
+        bench.store, partner.authority.id, encryption=None, actor="tester", at=bench.now
+    )
+
+    page = visitor.get(_page(partner, "/delete"))
+    refused = visitor.post(_page(partner, "/delete"), status=400).text
+
+    for text in (page, refused):
+        assert "is in use" in text
+        assert "It was distrusted because of an incident" in text
+        assert "Keep it until then" in text
+    assert "it is kept until its certificates expire" in visitor.get(_page(partner))
+    assert _now(visitor, partner)
+
+
 def test_keys_that_cannot_be_opened_are_the_operators_business(
     visitor: Visitor, acme: KnownAuthority
 ) -> None:
