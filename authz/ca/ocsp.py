@@ -221,13 +221,23 @@ def _read(request: bytes) -> tuple[list[_Asked], bytes | None]:
 def _cert_id(request: der_reader.Element) -> _Asked:
     identifier = der_reader.children(request.content)[0]
     algorithm, name, key, serial = der_reader.children(identifier.content)
-    return _Asked(
+    oid, *parameters = der_reader.children(algorithm.content)
+    asked = _Asked(
         raw=identifier.raw,
-        hash_oid=der_reader.oid_text(der_reader.children(algorithm.content)[0].content),
+        hash_oid=der_reader.oid_text(oid.content),
         name_hash=name.content,
         key_hash=key.content,
-        serial=int.from_bytes(der_reader.expect(serial, der_reader.INTEGER).content, signed=True),
+        serial=int.from_bytes(serial.content, signed=True),
     )
+    # The answer repeats it: one in other bytes than DER's would make an answer that nobody reads.
+    if identifier.raw != encode.sequence(
+        encode.sequence(encode.oid(asked.hash_oid), encode.NULL if parameters else b""),
+        encode.octet_string(asked.name_hash),
+        encode.octet_string(asked.key_hash),
+        encode.integer(asked.serial),
+    ):
+        raise ValueError("a CertID that is not DER")
+    return asked
 
 
 def _nonce(content: bytes) -> bytes | None:

@@ -247,7 +247,12 @@ class CheckService:
 
     def shed(self, data: bytes) -> bytes:
         """Deny one serialised CheckRequest unread, because too many came. Never raises."""
-        return self._refuse(Reason.OVERLOADED, perf_counter(), data)
+        started = 0.0
+        try:
+            started = perf_counter()
+            return self._refuse(Reason.OVERLOADED, started, data)
+        except BaseException as error:  # noqa: BLE001 - the same boundary
+            return self._fail(error, started, data)
 
     def _remember(
         self, snapshot: Snapshot, facts: DecodedRequest, decision: Decision, at: float, tls: bytes

@@ -25,6 +25,10 @@ _TITLES: Final = {
     "addresses": "Addresses",
     "messages": "CheckRequests that no Envoy sends",
 }
+_NOT_TRIED: Final = """\
+The chains are our own vectors: x509-limbo, whose cases are of servers' certificates, is not run.
+What Envoy makes of errors and of odd answers was tried with one version of Envoy, the one that `make setup` takes.\
+"""
 _WORDS: Final = {
     "refused_or_allow": "refused, or one reading",
     "allow_or_refused": "refused, or one reading",
@@ -45,12 +49,13 @@ Ways around an authorizer, as [data](../../tests/vectors/attack/README.md), and 
 `make attack` tries all of them and prints how often, with how many wrong answers; `make test` does, too.
 What stands against each class of attack is in the [threat model](../explanation/threat-model.md).
 
-Each request is tried twice: as a CheckRequest to the service alone, as from a proxy that refuses and normalises nothing,
-with its headers apart (`encode_raw_headers`) and joined;
-and over TLS, over HTTP/1.1 and HTTP/2, through a real Envoy with the shipped listeners, to an upstream that records what it receives.
+Each request is tried over TLS, over HTTP/1.1 and HTTP/2, through a real Envoy with the shipped listeners, to an upstream that records what it receives.
+Those that Envoy asks about are tried a second time: as a CheckRequest to the service alone, as from a proxy that refuses and normalises nothing,
+with its headers apart (`encode_raw_headers`) and joined.
+What Envoy refuses by itself has no check, and neither have octets that say something only to whoever takes HTTP/1.1 apart (blanks, folded lines, `Connection`).
 Three things hold of every request through Envoy, whatever it is:
 
-1. What reached the upstream was judged and allowed, and method, path, host and headers are the same to the octet; a refused request reached nobody.
+1. What reached the upstream was judged and allowed, and method, path, host and headers are the same to the octet, and the body as far as it was forwarded to the check; a refused request reached nobody.
 2. An answer of 200 came from the upstream.
 3. Nobody without a good certificate got to what is guarded, whichever of the servers that `tests/attack/application.py` knows reads the request: one that decodes twice, takes parameters off, takes a backslash for a slash, stops at NUL.
 
@@ -136,6 +141,7 @@ def _rows(rows: dict[str, Any]) -> str:
         cases = ", ".join(f"`{case}`" for case in given.get("cases", ()))
         tests = ", ".join(f"`{test}`" for test in given.get("tests", ()))
         lines.append(f"| {name} | {cases} | {tests} |")
+    lines += ["", _NOT_TRIED]
     return "\n".join([*lines, "", ""])
 
 

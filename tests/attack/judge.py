@@ -43,6 +43,12 @@ OPTIONS: Final[dict[str, DecodeOptions]] = {
         certificate_source=CertificateSource.XFCC, xfcc_trusted_hops=2, client_ip_trusted_hops=1
     ),
 }
+#: The most of a body that the listener "bodies" forwards.
+BODY_BYTES: Final = 1024
+FORWARDED_FOR: Final = b"x-forwarded-for"
+PARTIAL_BODY: Final = b"x-envoy-auth-partial-body"
+#: Where requests come from: the proxy, if there is one.
+PROXY: Final = b"198.51.100.7"
 _PROTOCOLS: Final = {HTTP1: "HTTP/1.1", HTTP2: "HTTP/2"}
 
 
@@ -158,7 +164,11 @@ def asked(case: Case, *, over: str, raw: bool) -> bytes:
     sni = host.decode("latin-1") if case.sni is None else case.sni
     line, headers = _of(case, host)
     method, path, host = line
-    headers = _forwarded(case, headers)
+    headers = _addressed(case, _forwarded(case, headers))
+    body = case.body
+    if case.listener == "bodies":
+        body = _body_of(case)
+        headers = _with_length(headers, body, over)
     request = check_request(
         host=host,
         path=path,
@@ -168,8 +178,8 @@ def asked(case: Case, *, over: str, raw: bool) -> bytes:
         raw=raw,
         certificate=url_encoded(issued.pem) if issued and case.listener != "behind" else "",
         sni=sni,
-        raw_body=case.body if case.listener == "bodies" else b"",
-        size=len(case.body) if case.body else -1,
+        raw_body=body[:BODY_BYTES] if case.listener == "bodies" else b"",
+        size=len(body) if body else -1,
     )
     return request.SerializeToString()
 
@@ -202,6 +212,36 @@ def _forwarded(case: Case, headers: Fields) -> Fields:
     elements = (*sent, *own) if case.listener == "behind" else own
     others = tuple(line for line in headers if line[0] != XFCC)
     return (*others, (XFCC, b",".join(elements))) if elements else others
+
+
+def _addressed(case: Case, headers: Fields) -> Fields:
+    """Behind a proxy: the address of the connection stands behind what the proxy wrote."""
+    if case.listener != "behind":
+        return headers
+    written = [value for name, value in headers if name == FORWARDED_FOR]
+    others = tuple(line for line in headers if line[0] != FORWARDED_FOR)
+    return (*others, (FORWARDED_FOR, b",".join([*written, PROXY])))
+
+
+def _body_of(case: Case) -> bytes:
+    """The body without its transfer coding."""
+    head, _, rest = case.http1.partition(b"\r\n\r\n")
+    if b"chunked" not in head.lower():
+        return case.body or rest
+    body = b""
+    while size := int(rest.partition(b"\r\n")[0], 16):
+        rest = rest.partition(b"\r\n")[2]
+        body, rest = body + rest[:size], rest[size + 2 :]
+    return body
+
+
+def _with_length(headers: Fields, body: bytes, over: str) -> Fields:
+    """Envoy's own word on whether the body is whole, and the length that HTTP/1.1 needs."""
+    others = [line for line in headers if line[0] != PARTIAL_BODY]
+    named = {name for name, _ in others}
+    if over == HTTP1 and body and not named & {b"content-length", b"transfer-encoding"}:
+        others.append((b"content-length", b"%d" % len(body)))
+    return (*others, (PARTIAL_BODY, b"true" if len(body) > BODY_BYTES else b"false"))
 
 
 def joined(request: bytes) -> bytes:

@@ -29,7 +29,7 @@ from authz.envoy.options import EnvoyOptions, Http3Options
 from authz.settings import Settings
 from tests.attack.certificates import PROXIES, write_certificates
 from tests.attack.corpus import sites
-from tests.attack.judge import OPTIONS, Answering, Judge, snapshot
+from tests.attack.judge import BODY_BYTES, OPTIONS, Answering, Judge, snapshot
 from tests.attack.recorder import Recorder
 from tests.attack.wire import Http1, Http2, connect, context
 from tests.e2e.harness import eventually
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     from authz.demo.stack import Envoy
 
-#: Bytes of a body that are forwarded, behind the listener that forwards them.
-BODY_BYTES: Final = 1024
 _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "peer": {},
     "bodies": {},

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.attack.application import Request
 from tests.attack.corpus import ALLOW, DENY, HTTP1, HTTP2, REFUSED, Case, case_files, cases
-from tests.attack.judge import asked, joined
+from tests.attack.judge import BODY_BYTES, asked, joined
 from tests.attack.report import tried
 from tests.attack.trying import Client, Outcome, complaints, request_of, trespasses
 
@@ -155,3 +156,22 @@ def test_what_arrives_is_compared_at_all(attacked: Attacked) -> None:
         assert complaints(
             Outcome(answers=outcome.answers, judged=outcome.judged, received=(wrong,)), "valid"
         )
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("length", [9, BODY_BYTES, BODY_BYTES + 9])
+def test_bodies_are_compared_at_all(attacked: Attacked, length: int) -> None:
+    """As the beginning of what arrived, where Envoy forwards no more."""
+    client = Client(attacked, "bodies", "valid")
+    sent = Request(method=b"POST", target=b"/", host=b"eq.test", body=b"x" * length)
+    outcome = client.send(HTTP1, sent)
+    client.close()
+    (received,) = outcome.received
+    changed = replace(received, body=b"y" + received.body[1:])
+
+    assert received.body == sent.body
+    assert complaints(outcome, "valid") == []
+    assert complaints(replace(outcome, received=(changed,)), "valid") != []
+    assert length >= BODY_BYTES or complaints(
+        replace(outcome, received=(replace(received, body=received.body + b"z"),)), "valid"
+    )

@@ -17,7 +17,8 @@ from authz.extauthz.service import CheckService
 from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import CheckResponse
 from tests.attack.report import tried
-from tests.attack.world import World, scenarios
+from tests.attack.scenarios import scenarios
+from tests.attack.world import World
 from tests.factories.pki import AT, DAY
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 """Whatever call of a check raises, and whatever it raises: no wrong allow, an answer, and the next
 check is answered as if nothing had been.
 
-The calls are found by watching checks of every kind (world.py), with decision log, recording and
-traces on: functions of ours, and calls of ours into native code. `make test` breaks each of them
-once, `make attack` and `make acceptance` each of them in every kind of check, and by several kinds
-of exception.
+The calls are found by watching checks of every kind (scenarios.py; test_check_path.py proves that
+no function is left out), with decision log, recording and traces on: functions of ours, and calls
+of ours into native code. `make test` breaks each of them once, `make attack` and `make acceptance`
+each of them in every kind of check, and by several kinds of exception.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import random
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -25,10 +26,13 @@ from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.policy.client import NOBODY
 from tests.attack.injection import Call, Panic, calls_of, strike
 from tests.attack.report import tried
-from tests.attack.world import Scenario, World, scenarios
+from tests.attack.scenarios import Scenario, scenarios
+from tests.attack.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from authz.node.endpoint import Endpoint
 
 # A generator that is thrown away is closed, which is a call, too.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -53,7 +57,7 @@ ERRORS: Final[tuple[Callable[[], BaseException], ...]] = (
 
 #: Nothing of ours is below it to catch what comes out of it: the transport's business, which the
 #: tests below have.
-OUTERMOST: Final = ("Endpoint.check", "CheckService.check")
+OUTERMOST: Final = ("Endpoint.check", "CheckService.check", "CheckService.shed")
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +142,7 @@ class Breaker:
         forget()
         endpoint = self._world.endpoint(scenario)
         answers: list[bytes] = []
-        found = calls_of(lambda: answers.append(endpoint.check(scenario.data, scenario.remaining)))
+        found = calls_of(lambda: answers.append(scenario.ask(endpoint)))
         self._expected[scenario.name] = content(answers[0])
         return [call for call in found if call.native or call.code.co_qualname not in OUTERMOST]
 
@@ -150,9 +154,8 @@ class Breaker:
                 forget()
             endpoint = self._world.endpoint(scenario, anew=anew)
 
-            def ask(endpoint: Any = endpoint) -> bytes:
-                answer: bytes = endpoint.check(scenario.data, scenario.remaining)
-                return answer
+            def ask(endpoint: Endpoint = endpoint) -> bytes:
+                return scenario.ask(endpoint)
 
             what = f"{scenario.name}: {call} raises {error!r}"
             try:
@@ -193,6 +196,16 @@ class Breaker:
                 return
 
 
+def broken_inside(endpoint: Endpoint) -> Endpoint:
+    """An endpoint in which whoever counts decisions always raises."""
+
+    def observe(*_: object) -> None:
+        raise Panic("injected")
+
+    endpoint._service._observe = observe
+    return endpoint
+
+
 def report(what: str, outcome: Outcome) -> None:
     """Say what came of it, and fail if anything did that must not."""
     tried(
@@ -225,7 +238,7 @@ def test_each_call_of_a_check_may_raise_once(world: World) -> None:
     for scenario, call in once_each(breaker):
         breaker.break_(scenario, call, pick.choice(ERRORS)())
 
-    assert breaker.outcome.struck > 900, "the check path has not become that much shorter"
+    assert breaker.outcome.struck > 1200, "the check path has not become that much shorter"
     report("a call of a check raises, each call once", breaker.outcome)
 
 
@@ -240,3 +253,35 @@ def test_each_call_of_each_kind_of_check_may_raise(world: World) -> None:
                 breaker.break_(scenario, call, make_error())
 
     report("a call of a check raises, in each kind of check, twice", breaker.outcome)
+
+
+@pytest.mark.attack
+def test_what_answers_a_fault_may_raise_too(world: World) -> None:
+    """A second fault, on the way from the first one to its denial."""
+    scenario = scenarios()[0]
+    endpoint = broken_inside(world.endpoint(scenario))
+    plain = set(calls_of(lambda: world.endpoint(scenario).check(scenario.data)))
+    calls = [one for one in calls_of(lambda: endpoint.check(scenario.data)) if one not in plain]
+    pick = random.Random(SEED)
+    wrong, unanswered, struck = [], [], 0
+    for call in calls:
+        again = broken_inside(world.endpoint(scenario))
+        error = pick.choice(ERRORS)()
+        try:
+            answer, was_struck = strike(call, error, partial(scenario.ask, again))
+        except BaseException as escaped:  # noqa: BLE001 - that is what must not happen
+            unanswered.append(f"{call} raises {error!r}: {escaped!r} escaped")
+            continue
+        struck += was_struck
+        if not is_denial(content(answer)) or not is_denial(content(again.check(scenario.data))):
+            wrong.append(f"{call} raises {error!r}: {content(answer)}")
+    tried(
+        "faults",
+        "a call that answers a fault raises, each call once",
+        len(calls),
+        wrong=len(wrong),
+        unanswered=len(unanswered),
+    )
+
+    assert wrong == unanswered == []
+    assert struck == len(calls) > 20

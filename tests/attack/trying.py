@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from tests.attack.application import Request, reached, sites_of
 from tests.attack.certificates import GOOD_FOR
 from tests.attack.corpus import HTTP1, sites
+from tests.attack.judge import BODY_BYTES
 
 if TYPE_CHECKING:
     from tests.attack.corpus import Case, Fields, Site
@@ -44,11 +45,12 @@ _BY_HOST: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of what was sent."""
+    """What came of what was sent; `with_bodies` where bodies are forwarded to the check."""
 
     answers: tuple[Answer, ...]
     judged: tuple[Judged, ...]
     received: tuple[Request, ...]
+    with_bodies: bool = False
 
     @property
     def told(self) -> str:
@@ -122,6 +124,7 @@ class Client:
             answers=tuple(answers),
             judged=tuple(judged[before[0] :]),
             received=tuple(received[before[1] :]),
+            with_bodies=self._listener == "bodies",
         )
 
     def _over_http1(self, data: bytes, *, head: bool) -> list[Answer]:
@@ -179,6 +182,8 @@ def complaints(outcome: Outcome, certificate: str) -> list[str]:
         if not judged.allowed:
             found.append(f"was denied and reached the upstream: {request}")
         found += _differences(judged, request)
+        if outcome.with_bodies:
+            found += _another_body(judged, request)
         found += trespasses(request, certificate)
         if any(set(name + value) & _NEVER for name, value in request.headers):
             found.append(f"line breaks or NUL in a header: {request.headers}")
@@ -247,6 +252,16 @@ def _differences(judged: Judged, request: Request) -> list[str]:
     if request.trailers:
         found.append(f"trailers, which nobody judged: {request.trailers}")
     return found
+
+
+def _another_body(judged: Judged, request: Request) -> list[str]:
+    """Of the body that was asked about, whole or its beginning, and the one that was received."""
+    asked = judged.http.raw_body
+    headers = {line.key: line.raw_value for line in judged.http.header_map.headers}
+    is_cut = headers.get("x-envoy-auth-partial-body") == b"true" or len(asked) >= BODY_BYTES
+    if request.body.startswith(asked) if is_cut else request.body == asked:
+        return []
+    return [f"judged a body of {asked!r}, received {request.body!r}"]
 
 
 def request_of(case: Case) -> Request:

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A policy that asks everything, and checks that together go everywhere on the check path."""
+"""A policy that asks everything, in endpoints where each call of a check can be watched."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-
-from google.protobuf.struct_pb2 import Struct
 
 from authz.certs.authority import OcspStatus
 from authz.certs.certificate import Certificate
@@ -29,9 +26,9 @@ from authz.policy.model import (
 )
 from authz.policy.snapshot import compile_snapshot
 from authz.rules.lists import ListKind, ListModel, pack_list
-from tests.factories.checks import HEADERS, check_request
+from tests.attack import rare
 from tests.factories.mmdb import asn_file, city_file
-from tests.factories.pki import AT, DAY, authority, intermediate, presented, root, xfcc_element
+from tests.factories.pki import AT, DAY, authority, intermediate, presented, root
 from tests.factories.policies import PROTECT_ADMIN, rule, site
 from tests.factories.vector_expressions import VECTORS
 
@@ -41,6 +38,7 @@ if TYPE_CHECKING:
     from authz.observability.tracing import Tracing
     from authz.policy.geo import GeoLookup
     from authz.policy.snapshot import Snapshot
+    from tests.attack.scenarios import Scenario
 
 #: Fields that the vectors know and this service refuses, and what is true at random.
 _NOT_HERE: Final = ("cf.llm.", "tcp.", "substring(cf.random_seed")
@@ -65,32 +63,22 @@ _CALLS: Final = (
     'all(http.request.headers["accept"][*] ne "x") and cf.random_seed ne ""',
 )
 
-_ALICE = root().client("alice")
-_CAROL = root().client("carol")
-_DEEP = intermediate().client("deep")
-_ANSWERED = root("Answered CA").client("answered")
-_REVOKED = root().client("revoked")
-_ISSUED: Final[dict[str, str]] = {
-    "alice": presented(_ALICE).certificate,
-    "carol": presented(_CAROL).certificate,
-    "deep": presented(_DEEP, intermediate()).certificate,
-    "revoked": presented(_REVOKED).certificate,
-    "ocsp": presented(_ANSWERED).certificate,
+ALICE = root().client("alice")
+CAROL = root().client("carol")
+DEEP = intermediate().client("deep")
+ANSWERED = root("Answered CA").client("answered")
+REVOKED = root().client("revoked")
+ISSUED: Final[dict[str, str]] = {
+    "alice": presented(ALICE).certificate,
+    "carol": presented(CAROL).certificate,
+    "deep": presented(DEEP, intermediate()).certificate,
+    "revoked": presented(REVOKED).certificate,
+    "ocsp": presented(ANSWERED).certificate,
+    "unanswered": presented(root("Answered CA").client("unanswered")).certificate,
     "old": presented(root().client("old", not_after=AT - 1)).certificate,
     "stranger": presented(root("Other CA").client("mallory")).certificate,
     "junk": "-----BEGIN%20CERTIFICATE-----%0Ajunk",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """A check, and those that come before it."""
-
-    name: str
-    data: bytes
-    before: tuple[bytes, ...] = ()
-    xfcc: bool = False
-    remaining: float | None = None
 
 
 def _everything() -> tuple[RuleModel, ...]:
@@ -106,7 +94,7 @@ def _answered() -> OcspStatus:
     issuer = Certificate.from_der(root("Answered CA").der)
     return OcspStatus(
         issuer=hashlib.sha256(issuer.spki).digest(),
-        serial=_ANSWERED.serial.to_bytes(20),
+        serial=ANSWERED.serial.to_bytes(20),
         revoked=False,
         this_update=AT - DAY,
         until=AT + DAY,
@@ -115,7 +103,7 @@ def _answered() -> OcspStatus:
 
 def model() -> PolicyModel:
     """Sites of every kind; what the scenarios ask of which host is what they are for."""
-    crl = root().crl([_REVOKED.serial])
+    crl = root().crl([REVOKED.serial])
     trust = (
         authority(root(), intermediate(), crls=[crl.der], revoked_serials=[7]),
         replace(
@@ -162,6 +150,7 @@ def model() -> PolicyModel:
                 trust=(authority(root("Other CA"), name="other"),),
                 paths=PathMode.AS_SENT,
             ),
+            *rare.sites(),
         ),
         lists=(
             ListModel(name="office", kind=ListKind.IP, items=("10.0.0.0/8", "2001:db8::/32")),
@@ -174,80 +163,8 @@ def model() -> PolicyModel:
             ),
             ListModel(name="hosts", kind=ListKind.HOSTNAME, items=("*.bad.test", "worse.test")),
             ListModel(name="networks", kind=ListKind.ASN, items=("64511",)),
+            *rare.lists(),
         ),
-    )
-
-
-@cache
-def scenarios() -> tuple[Scenario, ...]:
-    """Checks of every kind."""
-
-    def asks(name: str, certificate: str = "", **changes: Any) -> Scenario:
-        times = changes.pop("times", 1)
-        more = {key: changes.pop(key) for key in ("remaining",) if key in changes}
-        data = check_request(certificate=_ISSUED.get(certificate, ""), **changes)
-        metadata = Struct()
-        metadata["a"] = {"b": [1, True, "x", None]}
-        data.attributes.metadata_context.filter_metadata["x.y"].CopyFrom(metadata)
-        raw = data.SerializeToString()
-        return Scenario(name=name, data=raw, before=(raw,) * (times - 1), **more)
-
-    def forwarded(name: str, value: str, **changes: Any) -> Scenario:
-        lines = (*HEADERS, ("x-forwarded-client-cert", value))
-        raw = check_request(headers=lines, **changes).SerializeToString()
-        return Scenario(name=name, data=raw, xfcc=True)
-
-    everything = {"host": "all.test", "sni": "all.test"}
-    form = (*HEADERS, ("content-type", b"application/x-www-form-urlencoded"), ("x-b", b"YQ=="))
-    parts = (*HEADERS, ("content-type", b"multipart/form-data; boundary=b"), ("cookie", b"a=1; b"))
-    multipart = b'--b\r\nContent-Disposition: form-data; name="k"\r\n\r\nv\r\n--b--\r\n'
-    return (
-        asks("allowed"),
-        asks("allowed with a certificate", "alice"),
-        asks("remembered", "alice", times=4),
-        asks("remembered without a certificate", times=4),
-        asks("protected", path="/admin"),
-        asks("protected and remembered", path="/admin", times=4),
-        asks("revoked", "revoked", path="/admin"),
-        asks("revoked and remembered", "revoked", path="/admin", times=4),
-        asks("through an intermediate", "deep", path="/admin"),
-        asks("answered by OCSP", "ocsp", path="/admin"),
-        asks("expired", "old", path="/admin"),
-        asks("a stranger", "stranger", path="/admin"),
-        asks("junk for a certificate", "junk", path="/admin"),
-        asks("one more client", "carol", path="/admin?x=1"),
-        asks("everything", "alice", **everything, headers=form, raw_body=b"k=v&n=7", size=7),
-        asks("everything, in parts", **everything, headers=parts, raw_body=multipart, size=80),
-        asks("everything, of a revoked one", "revoked", **everything, path="/admin"),
-        asks("everything, of a stranger", "stranger", **everything, path="/admin"),
-        asks("everything, over IPv6", **everything, address="2001:db8::1", body='{"a":"b","n":7}'),
-        asks("everything, joined headers", "alice", **everything, raw=False),
-        asks("several readings", path="/x/..;/admin"),
-        asks("several readings of everything", **everything, path="/%2561dmin//evil"),
-        asks("a refused path", "alice", host="closed.test", sni="closed.test", path="/a%2fb"),
-        asks("closed", host="closed.test", sni="closed.test"),
-        asks("closed to the revoked", "revoked", host="closed.test", sni="closed.test"),
-        asks("open to alice", "alice", host="closed.test", sni="closed.test"),
-        asks("the default blocks", host="block.test", sni="block.test"),
-        asks("as sent", host="other.test", sni="other.test", path="/x/../admin"),
-        asks("misdirected", host="other.test", sni="api.example.com"),
-        asks("an unknown host", host="nobody.test"),
-        asks("a strange host", host="EXAMPLE.net.:443,", path="/"),
-        asks("a wildcard host", "alice", host="A.Example.NET.:8443", path="/health/x"),
-        asks("an international host", host="b\xfccher.example.net", path="/evil"),
-        asks("skipped", path="/healthz"),
-        asks("the office", address="10.1.2.3", path="/office"),
-        asks("too late", "alice", remaining=0.0),
-        asks("in time", path="/admin", remaining=60.0),
-        asks("headers to remove", "alice", headers=(*HEADERS, ("Client-Cert", b"x"))),
-        asks("odd bytes", path=b"/caf\xe9", headers=(("x\xe9", b"\xff\x00"),)),
-        Scenario(name="no request", data=b"\xff\xff"),
-        Scenario(name="empty", data=b""),
-        forwarded("forwarded", xfcc_element(_ALICE), path="/admin"),
-        forwarded("forwarded with a chain", xfcc_element(_ALICE, chain=True)),
-        forwarded("forwarded, revoked", xfcc_element(_REVOKED), path="/admin"),
-        forwarded("forwarded, two hops", f"By=x;URI=spiffe://a,{xfcc_element(_CAROL)}"),
-        forwarded("forwarded, broken", 'Hash=00;Cert="x', path="/admin"),
     )
 
 
@@ -280,6 +197,7 @@ class World:
         `anew`: everything is compiled again; otherwise what was compiled is as others left it.
         """
         source = CertificateSource.XFCC if scenario.xfcc else CertificateSource.ENVOY
+        now = [AT - scenario.earlier]
         made = Endpoint(
             EndpointConfig(
                 listen="127.0.0.1:0",
@@ -287,15 +205,19 @@ class World:
                 events_allowed_every=1,
                 recording=RecordConfig(headers=("user-agent",), query=True, metadata=True),
                 decision_log=DecisionLogOptions(path=self._log, subject=True, query="values"),
+                **scenario.settings,
                 **changes,
             ),
-            clock=lambda: AT,
+            clock=lambda: now[0],
         )
         assert made.decisions is not None
         made.decisions.tracing = self._tracing
         made.swap(self.compiled(anew=anew))
+        if scenario.remembered is not None:
+            made._service.memo._max_entries = scenario.remembered
         for data in scenario.before:
             made.check(data)
+        now[0] = AT
         return made
 
     def compiled(self, *, anew: bool = False) -> Snapshot:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any bytes as a CheckRequest get an answer with a status, and nothing is an internal error."""
+"""Any bytes as a CheckRequest get an answer with a status, and nothing is an internal error: by a
+policy that reads every field, cookies, forms, parts and JSON among them."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from authz.certs.presented import DEFAULT_LIMITS, CertificateSource
@@ -10,13 +13,15 @@ from authz.extauthz.decode import DecodeOptions
 from authz.extauthz.service import CheckService
 from authz.observability.metrics import Metrics
 from authz.pb.ext_authz_pb2 import CheckResponse
+from tests.attack.world import World
 from tests.factories.pki import AT
-from tests.factories.policies import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SNAPSHOT: Final = snapshot()
+with tempfile.TemporaryDirectory(prefix="authz-fuzz-") as directory:
+    # The databases are in memory once they are open.
+    _SNAPSHOT: Final = World(Path(directory)).compiled()
 
 
 def _services() -> Iterator[CheckService]:

@@ -272,9 +272,12 @@ def test_a_signature_on_a_request_is_passed_over() -> None:
         _request(before=encode.tlv(0xA3, b"x" * MAX_REQUEST_BYTES)),
         _request(encode.sequence(encode.sequence(encode.oid("1.2.3")), b"", b"", encode.NULL)),
         encode.tlv(0x31, _request()[2:]),
+        # The answer repeats the CertID, and nobody could read it.
+        _request(_cert_id().replace(b"\x06\x05", b"\xc6\x05", 1)),
+        _request(_cert_id().replace(b"\x05\x00", b"\x05\x01", 1)),
     ],
     # Keys are made anew each time: names must not come from the bytes.
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_is_no_request_is_malformed(request_der: bytes) -> None:
     assert _failed(request_der) == "MALFORMED_REQUEST"
