@@ -52,15 +52,15 @@ class UseNotes:
     def note(self, identifier: str, at: float) -> None:
         """Note that something is used; returns at once."""
         with self._lock:
-            # Also where writing fails: once a minute is tried.
-            # Of what was tried ahead of now, the clock was put back since.
+            # Also where writing fails: once a minute is tried. Of what was tried ahead of now, the
+            # clock was put back since.
+            if 0 <= at - self._tried.get(identifier, -EVERY_SECONDS) < EVERY_SECONDS:
+                return
             self._tried = {
                 one: moment
                 for one, moment in self._tried.items()
                 if 0 <= at - moment < EVERY_SECONDS
             }
-            if identifier in self._tried:
-                return
             self._tried[identifier] = at
             self._pending[identifier] = at
             if self._writer is None or not self._writer.is_alive():
