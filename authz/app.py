@@ -131,6 +131,7 @@ def _serve_alone(
 
     stack.enter_context(giving_way())
     endpoint = Endpoint(plan.endpoint)
+    stack.callback(endpoint.let_go)
     installer = Installer(endpoint)
     directory = own_directory(Path(plan.data_dir), stack)
     control = when_needed(plan, directory, stack)

@@ -22,6 +22,7 @@ from authz.extauthz.transport.choose import choose
 from authz.node.drain import DRAIN_SECONDS, GRACE_SECONDS
 from authz.node.log_export import Ending, opentelemetry
 from authz.node.reporter import Reporting
+from authz.node.vital import give_up, watch
 from authz.observability.events import EventRecorder
 from authz.observability.log import hurry
 from authz.observability.metrics import Metrics
@@ -64,6 +65,7 @@ class Endpoint:
         self.metrics = Metrics(name)
         self.health = HealthState()
         self.draining = False
+        self._ending = False
         self._transport: Transport | None = None
         options = DecodeOptions(
             certificate_source=CertificateSource(config.certificate_source),
@@ -143,16 +145,32 @@ class Endpoint:
     def start(self) -> Transport:
         """Open the listener; health is SERVING afterwards. A snapshot must have been swapped in.
 
+        From then on this process ends when a thread does without which nobody is answered
+        (node.vital).
+
         Raises:
-            TransportError: the address cannot be bound, or TLS files cannot be used.
+            TransportError: the address cannot be bound, TLS files cannot be used, or there are no
+                threads for it. Where those run out later, the process ends.
         """
         self._transport = open_transport(self._options, self._service, self.health)
         self.metrics.transport = self._transport.name
         if self.decisions is not None:
             self.decisions.start()
-        self._transport.start()
+        try:
+            self._transport.start()
+            watch(self._transport.threads, self.is_ending)
+        except RuntimeError as error:
+            give_up(error)
         self.health.set_serving(True)
         return self._transport
+
+    def let_go(self) -> None:
+        """This process ends anyway: that threads end is no fault any more."""
+        self._ending = True
+
+    def is_ending(self) -> bool:
+        """Whether threads that answer may end."""
+        return self._ending
 
     def drain(
         self,
@@ -171,6 +189,7 @@ class Endpoint:
         if self._transport is None:
             return
         wait(drain_seconds)
+        self.let_go()
         self._transport.stop(grace_seconds)
         self._transport = None
         # The log's records go out beside those of decisions; the last lines are still to come.

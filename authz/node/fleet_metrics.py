@@ -43,12 +43,17 @@ HUNG = FleetMetric(
     "counter",
     "Workers that gave no sign of life for `grpc.worker_silence_seconds` and were ended.",
 )
+THREAD_LOST = FleetMetric(
+    "authz_worker_thread_lost_total",
+    "counter",
+    "Workers that ended at once because a thread that answers checks or hears the supervisor did.",
+)
 UNANSWERED = FleetMetric(
     "authz_worker_unanswered_scrapes_total",
     "counter",
     "Scrapes that a worker did not answer in time; its last numbers stood in.",
 )
-FLEET_METRICS = (WORKERS_READY, RESTARTS, HUNG, UNANSWERED)
+FLEET_METRICS = (WORKERS_READY, RESTARTS, HUNG, THREAD_LOST, UNANSWERED)
 
 
 class FleetMetrics:
@@ -56,7 +61,7 @@ class FleetMetrics:
 
     Attributes:
         own: what the supervisor itself counts (failed reloads).
-        restarts, hung, ready: set by the supervisor.
+        restarts, hung, thread_lost, ready: set by the supervisor.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class FleetMetrics:
         self.own = Metrics("supervisor")
         self.restarts = 0
         self.hung = 0
+        self.thread_lost = 0
         self.ready = 0
         self._workers = workers
         self._condition = answered
@@ -90,7 +96,7 @@ class FleetMetrics:
         from authz.observability.exposition import render
 
         text = render([self.own.export(), *self._collect()])
-        values = (self.ready, self.restarts, self.hung, self._unanswered)
+        values = (self.ready, self.restarts, self.hung, self.thread_lost, self._unanswered)
         for metric, value in zip(FLEET_METRICS, values, strict=True):
             text += (
                 f"# HELP {metric.name} {metric.help}\n"

@@ -34,6 +34,7 @@ from authz.node.messages import (
 )
 from authz.node.pulse import PULSE_SECONDS, SILENCE_SECONDS, SILENT_STOP_SECONDS
 from authz.node.signals import STOP_SIGNALS
+from authz.node.vital import EXIT_THREAD_LOST
 from authz.node.worker_process import Exited, Said, WorkerProcess
 from authz.observability.activity import Activity
 from authz.observability.log import get_logger
@@ -255,6 +256,7 @@ class Supervisor:
         ):
             return
         self.metrics.restarts += 1
+        self.metrics.thread_lost += event.status == EXIT_THREAD_LOST
         # Status 0 is a drain that somebody asked for; anything else may happen again at once.
         delay = 0.0 if event.status == 0 else slot.backoff.next_delay(served)
         slot.restart_at = time.monotonic() + delay

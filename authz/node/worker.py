@@ -3,7 +3,8 @@
 
 `python -m authz.node.worker FD`, FD being its end of a socket pair. It imports neither sources nor
 app: no policy file, no database and no private key is within its reach. It lives no longer than its
-supervisor: the end of the stream is an order to drain.
+supervisor: the end of the stream is an order to drain. Should a thread end that answers or reads
+what the supervisor says, the process ends at once and is started again (node.vital).
 
 Three kinds of thread: the transport's answer checks; `channel` reads what the supervisor says and
 answers a scrape at once; the main thread compiles snapshots, off the check path, and drains.
@@ -44,6 +45,7 @@ from authz.node.messages import (
 )
 from authz.node.reporter import Reporter
 from authz.node.signals import Signals
+from authz.node.vital import watch
 from authz.observability.log import configure_logging, get_logger
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Worker:
         self._endpoint = Endpoint(configure.endpoint, name=str(configure.index))
         self._log = get_logger().bind(worker=configure.index)
         self._started = False
+        self._heard_all = False
         self._beats = 0
         self._following: Drain | signal.Signals | None = None
         self._installer = Installer(self._endpoint)
@@ -76,7 +79,16 @@ class Worker:
 
     def run(self) -> int:
         """Serve until told to drain; the exit status."""
-        threading.Thread(target=self._listen, name="channel", daemon=True).start()
+        listening = threading.Thread(target=self._listen, name="channel", daemon=True)
+        listening.start()
+        # Whoever does not hear the supervisor answers by yesterday's snapshot, and for ever.
+        watch([listening], lambda: self._heard_all or self._endpoint.is_ending())
+        try:
+            return self._run()
+        finally:
+            self._endpoint.let_go()
+
+    def _run(self) -> int:
         try:
             self._endpoint.prepare()
             while isinstance(order := self._next_order(), Load):
@@ -127,6 +139,7 @@ class Worker:
                     self._inbox.put(message)
         except ChannelClosedError as error:
             self._log.error("the supervisor cannot be understood", reason=str(error))
+        self._heard_all = True
         self._reporter.abandon()
         self._inbox.put(Drain())
 

@@ -55,6 +55,8 @@ def _drill(place: Path, seconds: float) -> None:
     assert report.lost == []
     assert report.answered > report.changes > report.unacknowledged
     assert {"A", "B", "PostgreSQL"} == set(report.kills)
+    # Whoever of the two fetched for both was killed.
+    assert report.take_overs > 1
     assert not report.grew(), report.memory
 
 

@@ -32,8 +32,10 @@ ERRORS: Final[tuple[Callable[[], BaseException], ...]] = (
 )
 
 #: What is called by no function of ours, each once for a process or by grpcio. What comes out of
-#: the latter two, grpcio answers with an error, which Envoy as shipped denies.
+#: the first two ends the thread, and the process with it (node.vital); what comes out of the latter
+#: two, grpcio answers with an error, which Envoy as shipped denies.
 OUTERMOST: Final = (
+    "NativeTransport._run",
     "NativeTransport._serve",
     "_Handlers.service",
     "_check_handler.<locals>.handle",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
@@ -31,6 +32,23 @@ DEADLINE = 5.0
 
 OPEN = check_request().SerializeToString()
 CLOSED = check_request(path="/admin").SerializeToString()
+
+
+def until_answered(address: str) -> float:
+    """Wait until what is closed there is denied; the seconds that took."""
+    began = time.monotonic()
+
+    def is_answered() -> bool:
+        with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            call: Any = channel.unary_unary(CHECK, None, None)
+            try:
+                data = call(CLOSED, timeout=1.0)
+            except grpc.RpcError:
+                return False
+        return CheckResponse.FromString(data).status.code == DENIED
+
+    eventually(is_answered, "it is answered")
+    return time.monotonic() - began
 
 
 class Asking:

@@ -224,9 +224,9 @@ class TwoNodes:
         outage = Outage(victim, time.monotonic())
         self._outages.append(outage)
         if victim == "PostgreSQL":
-            self._server.stop()
+            self._server.kill()
             self._over.wait(self._random.uniform(0.2, 1.5))
-            self._server.start()
+            self._server.restart_killed()
             for number in range(2):
                 eventually(lambda n=number: self._is_ready(n), "it follows the store again")  # type: ignore[misc]  # the loop's
         else:

@@ -15,6 +15,7 @@ from authz.errors import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from threading import Thread
 
     from authz.settings.addresses import ListenAddress
 
@@ -60,11 +61,15 @@ class Transport(Protocol):
         name: `native` or `grpcio`.
         why: why it is this one, for the log.
         address: where it listens, with the actual port.
+        threads: without which nobody is answered; complete once it has started. They are there
+            before the first call, so that a system that gives no more of them refuses the start,
+            and not a check. None of them ends before `stop`, but by a fault.
     """
 
     name: str
     why: str
     address: str
+    threads: Sequence[Thread]
 
     def start(self) -> None:
         """Begin to answer."""
@@ -118,6 +123,15 @@ def cannot_listen(listen: ListenAddress, error: Exception) -> TransportError:
     return TransportError(
         f"cannot listen on {listen}: {what}",
         hint="is another process listening there, or does the address belong to another machine?",
+    )
+
+
+def cannot_start(error: Exception) -> TransportError:
+    """The error for threads that the system does not give."""
+    return TransportError(
+        f"checks cannot be answered: {error}",
+        hint="give it more memory or processes: see ulimit -a, and pids.max and memory.max of its "
+        "control group",
     )
 
 

@@ -7,6 +7,7 @@ they hold the interpreter lock, so more would only switch between each other (AD
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +22,7 @@ from authz.extauthz.transport.base import (
     CHECK,
     bound_address,
     cannot_listen,
+    cannot_start,
     claim_socket,
     protect_socket,
     quietly,
@@ -28,7 +30,7 @@ from authz.extauthz.transport.base import (
 from authz.observability.log import RateLimit, get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from authz.extauthz.health import HealthState
     from authz.extauthz.transport.base import Caller, Service, TransportOptions
@@ -50,6 +52,8 @@ _MOST_PENDING: Final = 20_000
 # at random (GRPC_ARG_MAX_METADATA_SIZE in include/grpc/impl/channel_arg_names.h).
 _MOST_METADATA: Final = 16 * 1024
 
+# Beyond the grace that calls have: when the thread that serves is gone, stopping has no end.
+_STOP_MARGIN_SECONDS: Final = 1.0
 # Calls that could not be answered are logged with a traceback this often at most.
 _LOG_INTERVAL_SECONDS: Final = 10.0
 
@@ -68,6 +72,16 @@ class GrpcioTransport:
         # Sending to a watcher waits for flow control: on a thread of its own, so that a watcher
         # that does not read delays neither checks nor a drain.
         self._watch_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authz-watch")
+        # A pool begins its thread with the first piece of work. If there is none to be had then,
+        # the server's own thread ends of it, and nobody is answered any more.
+        try:
+            self.threads: Sequence[threading.Thread] = [
+                pool.submit(threading.current_thread).result()
+                for pool in (self._pool, self._watch_pool)
+            ]
+        except RuntimeError as error:
+            self._end_pools()
+            raise cannot_start(error) from error
         self._beats = 0
         self._beat_asked = 0
         self._checks = 0
@@ -102,12 +116,21 @@ class GrpcioTransport:
             protect_socket(options.listen)
         except (RuntimeError, OSError) as error:
             self._server.stop(None)
+            self._end_pools()
             raise cannot_listen(options.listen, error) from error
         self.address = bound_address(options.listen, port)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Begin to answer.
+
+        Raises:
+            RuntimeError: the system gives no more threads. The server began without the one that
+                serves it, and can be neither stopped nor collected: the process must end.
+        """
+        before = set(threading.enumerate())
         self._server.start()
+        # The server's own, which hands over what arrives, has no other name.
+        self.threads = [*self.threads, *(set(threading.enumerate()) - before)]
 
     def beats(self) -> int:
         """How many checks it has taken up, and how often it has done what it was asked to here."""
@@ -127,7 +150,10 @@ class GrpcioTransport:
 
     def stop(self, grace: float) -> None:
         """Take no new calls, finish those begun for `grace` seconds at most, and close."""
-        self._server.stop(grace).wait()
+        self._server.stop(grace).wait(grace + _STOP_MARGIN_SECONDS)
+        self._end_pools()
+
+    def _end_pools(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._watch_pool.shutdown(wait=False, cancel_futures=True)
 

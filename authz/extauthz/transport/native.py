@@ -23,6 +23,7 @@ from authz.extauthz.transport.base import (
     CHECK,
     bound_address,
     cannot_listen,
+    cannot_start,
     claim_socket,
     protect_socket,
     quietly,
@@ -30,6 +31,8 @@ from authz.extauthz.transport.base import (
 from authz.observability.log import RateLimit, get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pygrpc_native import DetailedEvent
 
     from authz.extauthz.health import HealthState
@@ -85,7 +88,21 @@ class NativeTransport:
         self._caller = options.caller
         self._health = health
         self._listen = options.listen
+        self._log_limit = RateLimit(_LOG_INTERVAL_SECONDS)
+        self._batches = 0
+        self._turns = 0
+        self._idle = False
+        self._closed = threading.Event()
+        self._begun = threading.Event()
+        self._bound = False
         claim_socket(options.listen)
+        # Before anybody can connect: a port that nobody answers at is worse than none.
+        self._thread = threading.Thread(target=self._run, name="authz-native", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise cannot_start(error) from error
+        self.threads: Sequence[threading.Thread] = [self._thread]
         try:
             self._front = NativeGrpcFront(
                 str(options.listen),
@@ -99,19 +116,15 @@ class NativeTransport:
             )
             protect_socket(options.listen)
         except (OSError, ValueError) as error:
+            self._begun.set()
             raise cannot_listen(options.listen, error) from error
+        self._bound = True
         self.address = bound_address(options.listen, self._front.bound_port)
-        self._thread = threading.Thread(target=self._serve, name="authz-native", daemon=True)
-        self._log_limit = RateLimit(_LOG_INTERVAL_SECONDS)
-        self._batches = 0
-        self._turns = 0
-        self._idle = False
-        self._closed = threading.Event()
 
     def start(self) -> None:
         """Begin to answer."""
         self._front.start()
-        self._thread.start()
+        self._begun.set()
 
     def beats(self) -> int:
         """How many calls the thread that answers has taken up, and how often it came round."""
@@ -124,7 +137,7 @@ class NativeTransport:
         sending them, and until it has noticed, an answer beats a refusal.
         """
         deadline = time.monotonic() + grace
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._begun.is_set():
             while time.monotonic() < deadline:
                 batches = self._batches
                 # Waiting is what is meant: the front tells no one when its queue runs empty.
@@ -133,8 +146,14 @@ class NativeTransport:
                     break
         self._closed.set()
         self._front.close()
+        self._begun.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _run(self) -> None:
+        self._begun.wait()
+        if self._bound:
+            self._serve()
 
     def _serve(self) -> None:
         """Answer until the front is closed. Nothing else ends this thread: all answers are its."""

@@ -24,6 +24,7 @@ from authz.node.messages import (
     StartFailed,
 )
 from authz.node.supervisor import START_ATTEMPTS, Published, Supervisor
+from authz.node.vital import EXIT_THREAD_LOST
 from authz.node.worker_process import Exited, Said
 from authz.observability.activity import Report, Rule
 from tests.factories.events import counted
@@ -205,6 +206,18 @@ def test_a_worker_that_cannot_serve_at_first_is_the_nodes_failure(node: _Node) -
     node.join()
     assert node.failure is not None
     assert (node.failure.message, node.failure.hint) == ("no such address", "choose another")
+
+
+def test_a_worker_that_lost_a_thread_is_counted_and_replaced(node: _Node) -> None:
+    node.serve()
+    node.workers[1].exit(EXIT_THREAD_LOST)
+    node.next_worker().become_ready()
+
+    assert node.supervisor.metrics.thread_lost == 1
+    node.workers[0].exit(-signal.SIGKILL)
+    node.next_worker()
+    assert node.supervisor.metrics.thread_lost == 1
+    assert node.supervisor.metrics.restarts == 2
 
 
 def test_workers_that_die_before_they_serve_end_the_node_after_some_attempts(

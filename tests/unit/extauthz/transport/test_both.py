@@ -278,6 +278,48 @@ def test_whatever_breaks_there_the_answer_stays(transport: str) -> None:
     assert len(caller.arrivals) == 3
 
 
+# --- threads -------------------------------------------------------------------------------
+
+
+def test_all_threads_that_answer_are_there_before_the_first_call(transport: str) -> None:
+    with opened(transport) as it:
+        threads = list(it.transport.threads)
+        assert len(threads) == {"native": 1, "grpcio": 3}[transport]
+        assert all(thread.is_alive() for thread in threads)
+        before = set(threading.enumerate())
+
+        assert check(it.channel) == b"answer to x"
+        # The client has threads, too.
+        assert not any("authz" in one.name for one in set(threading.enumerate()) - before)
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("given", [0, 1])
+def test_without_threads_it_does_not_start_and_says_why(
+    transport: str, given: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = given if transport == "grpcio" else 0
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        nonlocal left
+        if left == 0:
+            raise RuntimeError("can't start new thread")
+        left -= 1
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", limited)
+        with (
+            pytest.raises(TransportError, match="can't start new thread") as raised,
+            opened(transport),
+        ):
+            pytest.fail("it started")
+    assert "ulimit" in str(raised.value.hint)
+
+
 # --- signs of life -------------------------------------------------------------------------
 
 
