@@ -16,6 +16,8 @@ from tests.factories.checks import check_request
 from tests.integration.harness import PATIENCE, eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.attack.report import Group
 
 PROTECTED = """\
@@ -32,6 +34,8 @@ DEADLINE = 5.0
 
 OPEN = check_request().SerializeToString()
 CLOSED = check_request(path="/admin").SerializeToString()
+#: What is asked in turn, and the answer that is due.
+QUESTIONS = ((OPEN, ALLOWED), (CLOSED, DENIED))
 
 
 def until_answered(address: str) -> float:
@@ -54,6 +58,10 @@ def until_answered(address: str) -> float:
 class Asking:
     """Asks one address, in a thread of its own, what is open and what is closed in turn.
 
+    `questions`: other ones, under a policy other than `PROTECTED`.
+    `says`: a row of the table of `make attack`, said as soon as asking ends and however it does;
+    when the test fails meanwhile, that is one wrong more.
+    `may_fail`: whoever is asked dies meanwhile, and no answer is due.
     `tls`: with what it shakes hands, and `name` what the other's certificate has to say.
 
     Attributes:
@@ -67,6 +75,9 @@ class Asking:
         address: str,
         deadline: float = DEADLINE,
         *,
+        questions: Sequence[tuple[bytes, int]] = QUESTIONS,
+        says: str = "",
+        may_fail: bool = False,
         tls: grpc.ChannelCredentials | None = None,
         name: str = "",
     ) -> None:
@@ -74,6 +85,9 @@ class Asking:
         self.wrong: list[int] = []
         self.unanswered: list[str] = []
         self._deadline = deadline
+        self._questions = questions
+        self._says = says
+        self._may_fail = may_fail
         options: list[tuple[str, Any]] = [
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.max_reconnect_backoff_ms", 100),
@@ -91,10 +105,16 @@ class Asking:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
         self._thread.join(PATIENCE)
         self._channel.close()
+        if not self._says:
+            return
+        if kind is None:
+            self.say(self._says)
+        else:
+            self._tell(self._says, "faults", more_wrong=1)
 
     def more(self, times: int = 40) -> None:
         """Wait until it has been asked so often again."""
@@ -103,13 +123,20 @@ class Asking:
 
     def say(self, what: str, group: Group = "faults") -> None:
         """Report what came of it."""
-        tried(group, what, self.times, wrong=len(self.wrong), unanswered=len(self.unanswered))
+        self._tell(what, group)
         assert self.wrong == []
-        assert self.unanswered == []
+        assert self._due() == []
+
+    def _tell(self, what: str, group: Group, more_wrong: int = 0) -> None:
+        wrong, unanswered = len(self.wrong) + more_wrong, len(self._due())
+        tried(group, what, max(self.times, wrong), wrong=wrong, unanswered=unanswered)
+
+    def _due(self) -> list[str]:
+        return [] if self._may_fail else self.unanswered
 
     def _run(self) -> None:
         while not self._ended.wait(0.002):
-            for request, right in ((OPEN, ALLOWED), (CLOSED, DENIED)):
+            for request, right in self._questions:
                 try:
                     data = self._check(request, timeout=self._deadline)
                 except grpc.RpcError as error:
