@@ -16,8 +16,6 @@ from tests.factories.checks import check_request
 from tests.integration.harness import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tests.attack.report import Group
 
 PROTECTED = """\
@@ -34,8 +32,9 @@ DEADLINE = 5.0
 
 OPEN = check_request().SerializeToString()
 CLOSED = check_request(path="/admin").SerializeToString()
-#: What is asked in turn, and the answer that is due.
-QUESTIONS = ((OPEN, ALLOWED), (CLOSED, DENIED))
+#: What is asked in turn, and the code that is due.
+Questions = tuple[tuple[bytes, int], ...]
+QUESTIONS: Questions = ((OPEN, ALLOWED), (CLOSED, DENIED))
 
 
 def until_answered(address: str) -> float:
@@ -75,7 +74,7 @@ class Asking:
         address: str,
         deadline: float = DEADLINE,
         *,
-        questions: Sequence[tuple[bytes, int]] = QUESTIONS,
+        questions: Questions = QUESTIONS,
         says: str = "",
         may_fail: bool = False,
         tls: grpc.ChannelCredentials | None = None,

@@ -22,12 +22,13 @@ from tests.factories.populated import check_of
 from tests.integration.asking import Asking
 from tests.integration.harness import PATIENCE, eventually
 from tests.integration.shortage import without_descriptors
-from tests.integration.stores import ALLOWED, DENIED
+from tests.integration.stores import ALLOWED, DENIED, questions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.factories.populated import World
+    from tests.integration.asking import Questions
     from tests.integration.stores import Asker, StoreNode
 
     Start = Callable[..., StoreNode]
@@ -45,11 +46,9 @@ def database() -> str:
 
 
 @pytest.fixture
-def questions(world: World) -> tuple[tuple[bytes, int], ...]:
+def questions(world: World) -> Questions:
     """What is let in, and what is not."""
-    let_in, revoked = world.issue("let in"), world.issue("revoked")
-    world.revoke(revoked)
-    return (check_of(let_in), ALLOWED), (check_of(revoked), DENIED)
+    return questions_of(world)
 
 
 def _connect(address: str) -> socket.socket:
@@ -58,7 +57,7 @@ def _connect(address: str) -> socket.socket:
 
 
 def test_in_the_supervisor(
-    start_store: Start, asker: Ask, world: World, questions: tuple[tuple[bytes, int], ...]
+    start_store: Start, asker: Ask, world: World, questions: Questions
 ) -> None:
     alice = world.issue("alice")
     node = start_store(*TWO).until_serving()
@@ -90,7 +89,7 @@ def test_in_the_supervisor(
 
 
 def test_in_the_control_process(
-    start_store: Start, asker: Ask, world: World, questions: tuple[tuple[bytes, int], ...]
+    start_store: Start, asker: Ask, world: World, questions: Questions
 ) -> None:
     alice = world.issue("alice")
     node = start_store(*TWO).until_serving()
@@ -111,9 +110,7 @@ def test_in_the_control_process(
     eventually(lambda: node.get("/readyz") == (200, "ready\n"), "it follows the store again")
 
 
-def test_in_the_process_of_the_api(
-    start_store: Start, world: World, questions: tuple[tuple[bytes, int], ...]
-) -> None:
+def test_in_the_process_of_the_api(start_store: Start, world: World, questions: Questions) -> None:
     node = start_store("--admin", "127.0.0.1:0").until_serving()
     made = create_token(world.store, "test", EVERYTHING, actor="test", at=time.time())
     url = f"http://{node.address('admin')}/client/v4/zones"
