@@ -58,8 +58,8 @@ class Asking:
     """Asks one address, in a thread of its own, what is open and what is closed in turn.
 
     `questions`: other ones, under a policy other than `PROTECTED`.
-    `says`: a row of the table of `make attack`, said as soon as asking ends and however it does;
-    when the test fails meanwhile, that is one wrong more.
+    `says`: a row of the table of `make attack`, of its `group`, said as soon as asking ends and
+    however it does; when the test fails meanwhile, that is one wrong more.
     `may_fail`: whoever is asked dies meanwhile, and no answer is due.
     `tls`: with what it shakes hands, and `name` what the other's certificate has to say.
 
@@ -76,6 +76,7 @@ class Asking:
         *,
         questions: Questions = QUESTIONS,
         says: str = "",
+        group: Group = "faults",
         may_fail: bool = False,
         tls: grpc.ChannelCredentials | None = None,
         name: str = "",
@@ -86,6 +87,7 @@ class Asking:
         self._deadline = deadline
         self._questions = questions
         self._says = says
+        self._group: Group = group
         self._may_fail = may_fail
         options: list[tuple[str, Any]] = [
             ("grpc.use_local_subchannel_pool", 1),
@@ -111,9 +113,9 @@ class Asking:
         if not self._says:
             return
         if kind is None:
-            self.say(self._says)
+            self.say(self._says, self._group)
         else:
-            self._tell(self._says, "faults", more_wrong=1)
+            self._tell(self._says, self._group, more_wrong=1)
 
     def more(self, times: int = 40) -> None:
         """Wait until it has been asked so often again."""
