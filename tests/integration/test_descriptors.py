@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors run out in one process of a node: who is asked a check has nothing to do with it.
+"""Descriptors run out in one process of a node: checks are answered, and rightly, all the same.
 
-Of a worker, and of one process that is everything, in test_faults.py.
+Of a worker, in test_faults.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import pytest
 
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
+from tests.factories.checks import check_request
 from tests.factories.populated import check_of
-from tests.integration.asking import Asking
+from tests.integration.asking import DENIED as UNAUTHENTICATED
+from tests.integration.asking import PROTECTED, Asking
 from tests.integration.harness import PATIENCE, eventually
 from tests.integration.shortage import without_descriptors
 from tests.integration.stores import ALLOWED, DENIED, questions_of
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from tests.factories.populated import World
     from tests.integration.asking import Questions
+    from tests.integration.harness import Node
     from tests.integration.stores import Asker, StoreNode
 
     Start = Callable[..., StoreNode]
@@ -131,3 +134,25 @@ def test_in_the_process_of_the_api(start_store: Start, world: World, questions: 
             assert not waiting.done()
         assert waiting.result().status_code == 200
     assert process.is_running()
+
+
+def test_in_one_process_that_does_it_all(start: Callable[..., Node], asker: Ask) -> None:
+    node = start(policy=PROTECTED).until_serving()
+    process = psutil.Process(node.process.pid)
+    more = check_request(path="/more").SerializeToString()
+    one = asker(node.addresses[0])
+    assert one.ask(more) == ALLOWED
+    says = "no descriptors are left in one process that does it all"
+    with Asking(node.addresses[0], says=says) as asking:
+        asking.more()
+        with without_descriptors(process), contextlib.ExitStack() as stack:
+            for address in (node.metrics_address, node.addresses[0]) * 3:
+                stack.enter_context(_connect(address))
+            assert node.until_logged(NOT_ACCEPTED)["server"] == "metrics"
+            node.rewrite(PROTECTED.replace('eq "/admin"', 'in {"/admin" "/more"}'))
+            failed = node.until_logged("the policy cannot be used; the last good one stays")
+            assert "too many open files" in failed["reason"]
+            asking.more()
+        # Nobody has to ask for it again.
+        one.seconds_until(more, UNAUTHENTICATED)
+    assert node.metric("authz_reload_failures_total", kind="loader") > 0
