@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def without_descriptors(process: psutil.Process) -> Iterator[None]:
-    """The process gets no descriptor in here beyond those that it has, whatever it closes below."""
+    """The process gets no descriptor in here, but in the place of those that it closes."""
     soft, hard = process.rlimit(psutil.RLIMIT_NOFILE)
-    process.rlimit(psutil.RLIMIT_NOFILE, (_first_free(process), hard))
     try:
+        # Again when it has closed one meanwhile that it only had for a moment.
+        while (free := _first_free(process)) < process.rlimit(psutil.RLIMIT_NOFILE)[0]:
+            process.rlimit(psutil.RLIMIT_NOFILE, (free, hard))
         yield
     finally:
         with suppress(psutil.NoSuchProcess):

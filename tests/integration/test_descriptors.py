@@ -126,7 +126,10 @@ def test_in_the_process_of_the_api(start_store: Start, world: World, questions: 
     ):
         assert connected.get(url).status_code == 200
         [process] = node._children("authz.node.admin")
-        with without_descriptors(process):
+        with without_descriptors(process), contextlib.ExitStack() as stack:
+            for _ in range(3):
+                # What it may have closed meanwhile is taken.
+                stack.enter_context(_connect(node.address("admin")))
             waiting = another.submit(httpx.get, url, headers=header, timeout=PATIENCE)
             node.until_logged(NOT_ACCEPTED)
             assert connected.get(url).status_code == 200

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.factories.populated import World
+    from tests.integration.harness import Node
     from tests.integration.stores import StoreNode
 
     Start = Callable[..., StoreNode]
@@ -230,7 +231,7 @@ def test_a_database_that_is_killed_and_started_again(
         world.store.close()
 
 
-def _asking(node: StoreNode, world: World, says: str) -> Asking:
+def _asking(node: Node, world: World, says: str) -> Asking:
     """Asks a node for what is let in and for what is not, once it knows."""
     questions = questions_of(world)
     asker = Asker(node.addresses[0])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RIGHT = {OPEN: ALLOWED, CLOSED: DENIED}
 
 
-class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+class _Handler(grpc.GenericRpcHandler):
     def __init__(self, codes: Mapping[bytes, int]) -> None:
         self._codes = codes
 
