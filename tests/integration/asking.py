@@ -130,7 +130,9 @@ class Asking:
 
     def _tell(self, what: str, group: Group, more_wrong: int = 0) -> None:
         wrong, unanswered = len(self.wrong) + more_wrong, len(self._due())
-        tried(group, what, max(self.times, wrong), wrong=wrong, unanswered=unanswered)
+        # Calls to whoever is gone are not counted as tries.
+        times = self.times - (len(self.unanswered) - unanswered)
+        tried(group, what, max(times, wrong), wrong=wrong, unanswered=unanswered)
 
     def _due(self) -> list[str]:
         return [] if self._may_fail else self.unanswered

@@ -87,8 +87,11 @@ def test_no_answer_is_said_and_fails_where_one_is_due(report: Path) -> None:
             due.more()
         with Asking(address, says="not due", may_fail=True) as not_due:
             not_due.more()
-    rows = {row["what"]: (row["wrong"], row["unanswered"]) for row in read(report)}
-    assert rows == {"due": (0, due.times / 2), "not due": (0, 0)}
+    rows = {row["what"]: (row["times"], row["wrong"], row["unanswered"]) for row in read(report)}
+    assert rows == {
+        "due": (due.times, 0, due.times / 2),
+        "not due": (not_due.times / 2, 0, 0),
+    }
 
 
 def test_a_test_that_fails_meanwhile_is_one_wrong_more(report: Path) -> None:
