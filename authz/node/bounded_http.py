@@ -18,7 +18,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from authz.errors import TransportError
 from authz.observability.log import get_logger
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from io import BufferedIOBase
 
 PLAIN = "text/plain; charset=utf-8"
+
+#: accept(2) fails for want of something; the connection waits on, and so the listener is readable
+#: again at once.
+_SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+#: From then until it is tried again, and from one line of the log about it to the next.
+SHORTAGE_PAUSE_SECONDS: Final = 0.2
+SHORTAGE_LOG_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +166,25 @@ class _Server(socketserver.ThreadingTCPServer):
         self._silent: dict[socket.socket, float] = {}
         self._asked: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
+        self._told_at = -math.inf
+
+    def get_request(self) -> tuple[Any, Any]:
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in _SHORTAGE:
+                self._wait_for_more(error)
+            raise
+
+    def _wait_for_more(self, error: OSError) -> None:
+        """Try again a little later: at once would take a whole core from whoever answers checks."""
+        now = time.monotonic()
+        if now - self._told_at >= SHORTAGE_LOG_SECONDS:
+            self._told_at = now
+            get_logger().warning(
+                "a connection is not accepted", server=self._name, reason=str(error)
+            )
+        time.sleep(SHORTAGE_PAUSE_SECONDS)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         now = time.monotonic()

@@ -57,7 +57,9 @@ def _drill(place: Path, seconds: float) -> None:
     assert {"A", "B", "PostgreSQL"} == set(report.kills)
     # Whoever of the two fetched for both was killed.
     assert report.take_overs > 1
-    assert not report.grew(), report.memory
+    assert not report.holding.memory_grew(), report.holding.memory
+    assert report.holding.watched() == {"authz", "control", "worker", "admin"}
+    assert report.holding.descriptors_grew() == []
 
 
 def test_nodes_and_database_are_killed_once_each(place: Path) -> None:

@@ -32,6 +32,9 @@ DEADLINE = 5.0
 
 OPEN = check_request().SerializeToString()
 CLOSED = check_request(path="/admin").SerializeToString()
+#: What is asked in turn, and the code that is due.
+Questions = tuple[tuple[bytes, int], ...]
+QUESTIONS: Questions = ((OPEN, ALLOWED), (CLOSED, DENIED))
 
 
 def until_answered(address: str) -> float:
@@ -54,6 +57,10 @@ def until_answered(address: str) -> float:
 class Asking:
     """Asks one address, in a thread of its own, what is open and what is closed in turn.
 
+    `questions`: other ones, under a policy other than `PROTECTED`.
+    `says`: a row of the table of `make attack`, of its `group`, said as soon as asking ends and
+    however it does; when the test fails meanwhile, that is one wrong more.
+    `may_fail`: whoever is asked dies meanwhile, and no answer is due.
     `tls`: with what it shakes hands, and `name` what the other's certificate has to say.
 
     Attributes:
@@ -67,6 +74,10 @@ class Asking:
         address: str,
         deadline: float = DEADLINE,
         *,
+        questions: Questions = QUESTIONS,
+        says: str = "",
+        group: Group = "faults",
+        may_fail: bool = False,
         tls: grpc.ChannelCredentials | None = None,
         name: str = "",
     ) -> None:
@@ -74,6 +85,10 @@ class Asking:
         self.wrong: list[int] = []
         self.unanswered: list[str] = []
         self._deadline = deadline
+        self._questions = questions
+        self._says = says
+        self._group: Group = group
+        self._may_fail = may_fail
         options: list[tuple[str, Any]] = [
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.max_reconnect_backoff_ms", 100),
@@ -91,10 +106,16 @@ class Asking:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
         self._thread.join(PATIENCE)
         self._channel.close()
+        if not self._says:
+            return
+        if kind is None:
+            self.say(self._says, self._group)
+        else:
+            self._tell(self._says, self._group, more_wrong=1)
 
     def more(self, times: int = 40) -> None:
         """Wait until it has been asked so often again."""
@@ -103,13 +124,22 @@ class Asking:
 
     def say(self, what: str, group: Group = "faults") -> None:
         """Report what came of it."""
-        tried(group, what, self.times, wrong=len(self.wrong), unanswered=len(self.unanswered))
+        self._tell(what, group)
         assert self.wrong == []
-        assert self.unanswered == []
+        assert self._due() == []
+
+    def _tell(self, what: str, group: Group, more_wrong: int = 0) -> None:
+        wrong, unanswered = len(self.wrong) + more_wrong, len(self._due())
+        # Calls to whoever is gone are not counted as tries.
+        times = self.times - (len(self.unanswered) - unanswered)
+        tried(group, what, max(times, wrong), wrong=wrong, unanswered=unanswered)
+
+    def _due(self) -> list[str]:
+        return [] if self._may_fail else self.unanswered
 
     def _run(self) -> None:
         while not self._ended.wait(0.002):
-            for request, right in ((OPEN, ALLOWED), (CLOSED, DENIED)):
+            for request, right in self._questions:
                 try:
                     data = self._check(request, timeout=self._deadline)
                 except grpc.RpcError as error:

@@ -13,7 +13,7 @@ import grpc
 from authz.extauthz.transport import CHECK
 from authz.pb.ext_authz_pb2 import CheckResponse
 from authz.store.engine import open_store
-from tests.factories.populated import World
+from tests.factories.populated import World, check_of
 from tests.integration.harness import PATIENCE, Node
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import psutil
+
+    from tests.integration.asking import Questions
 
 #: google.rpc.Code: PERMISSION_DENIED, a certificate was presented.
 ALLOWED, DENIED = 0, 7
@@ -69,6 +71,13 @@ def world_of(database: str, data: Path, clock: Callable[[], float] = time.time) 
     if is_new:
         world.protect()
     return world
+
+
+def questions_of(world: World) -> Questions:
+    """What a node of this store lets in and what it does not, whatever else a test changes."""
+    let_in, revoked = world.issue("let in"), world.issue("revoked")
+    world.revoke(revoked)
+    return (check_of(let_in), ALLOWED), (check_of(revoked), DENIED)
 
 
 class Asker:

@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,10 @@ from authz.demo.pki import make_root
 from authz.services.permissions import EVERYTHING
 from authz.services.tokens import create_token
 from authz.store.engine import open_store
-from tests.attack.report import tried
 from tests.factories.oidc_provider import CLIENT_ID, CLIENT_SECRET, running
-from tests.factories.populated import check_of
+from tests.integration.asking import Asking
 from tests.integration.harness import PATIENCE, eventually
-from tests.integration.stores import ALLOWED
+from tests.integration.stores import questions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +32,8 @@ if TYPE_CHECKING:
     import psutil
 
     from tests.factories.populated import World
-    from tests.integration.stores import Asker, StoreNode
+    from tests.integration.asking import Questions
+    from tests.integration.stores import StoreNode
 
 PREFIX = "/client/v4"
 
@@ -89,6 +88,12 @@ def begin(start_store: Callable[..., StoreNode], world: World) -> Callable[..., 
 @pytest.fixture
 def database() -> str:
     return "sqlite"
+
+
+@pytest.fixture
+def questions(world: World) -> Questions:
+    """What is let in, and what is not."""
+    return questions_of(world)
 
 
 def test_the_dashboard_is_beside_the_api(
@@ -194,54 +199,40 @@ def test_what_is_changed_through_the_api_is_published(begin: Callable[..., _Api]
 
 @pytest.mark.attack
 def test_a_killed_process_comes_back_and_no_check_fails(
-    begin: Callable[..., _Api], world: World, asker: Callable[[str], Asker]
+    begin: Callable[..., _Api], questions: Questions
 ) -> None:
-    request = check_of(world.issue("alice"))
     api = begin()
     assert api.zones() == ["default"]
-    asking = asker(api.node.addresses[0])
-    answers: list[int] = []
-    ended = threading.Event()
-
-    def ask() -> None:
-        while not ended.is_set():
-            answers.append(asking.ask(request))
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    says = "the process of the API is killed"
+    with Asking(api.node.addresses[0], questions=questions, says=says) as asking:
         for _ in range(2):
             process = api.process()
             assert process is not None
             process.kill()
             # Whoever calls meanwhile waits for the next one: nobody is refused.
             assert api.zones() == ["default"]
+            asking.more()
         assert api.node.get("/readyz")[0] == 200
-    finally:
-        ended.set()
-        thread.join(PATIENCE)
-    assert len(answers) > 100
-    assert set(answers) == {ALLOWED}
     eventually(lambda: api.node.metric("authz_api_restarts_total") == 2, "both are counted")
-    tried("faults", "the process of the API is killed", 1)
 
 
 @pytest.mark.attack
-def test_a_process_that_hangs_is_replaced(begin: Callable[..., _Api]) -> None:
+def test_a_process_that_hangs_is_replaced(begin: Callable[..., _Api], questions: Questions) -> None:
     api = begin()
     assert api.zones() == ["default"]
     eventually(lambda: api.node.metric("authz_api_up") == 1, "it has answered its keeper")
     process = api.process()
     assert process is not None
 
-    process.suspend()
-
-    eventually(lambda: api.node.metric("authz_api_up") == 0, "it is noticed")
-    assert api.zones() == ["default"]
+    says = "the process of the API stands still (SIGSTOP)"
+    with Asking(api.node.addresses[0], questions=questions, says=says) as asking:
+        process.suspend()
+        eventually(lambda: api.node.metric("authz_api_up") == 0, "it is noticed")
+        assert api.zones() == ["default"]
+        asking.more()
     after = api.process()
     assert after is not None
     assert after.pid != process.pid
-    tried("faults", "the process of the API stands still (SIGSTOP)", 1)
 
 
 def test_a_restored_store_is_the_one_that_is_read(

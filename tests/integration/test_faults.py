@@ -74,7 +74,8 @@ def test_a_worker_that_is_stopped_is_replaced(start: Start, tmp_path: Path, tran
     stopped, lively = node.workers()
     # Once both have shown that they live.
     assert node.metric("authz_worker_hung_total") == 0
-    with Asking(node.addresses[1]) as other:
+    says = "a worker stands still (SIGSTOP), the other one is asked"
+    with Asking(node.addresses[1], says=says) as other:
         began = time.monotonic()
         stopped.suspend()
         ended = node.until_logged("a worker gives no sign of life and is ended")
@@ -84,15 +85,14 @@ def test_a_worker_that_is_stopped_is_replaced(start: Start, tmp_path: Path, tran
         assert time.monotonic() - began < 20
         other.more()
 
-    with Asking(node.addresses[0]) as successor:
+    says = "a worker stood still (SIGSTOP), its successor is asked"
+    with Asking(node.addresses[0], says=says) as successor:
         successor.more()
     assert not psutil.pid_exists(stopped.pid)
     assert lively.is_running()
     assert node.metric("authz_worker_hung_total") == 1
     assert node.metric("authz_worker_restarts_total") == 1
     assert node.metric("authz_workers_ready") == 2
-    other.say("a worker stands still (SIGSTOP), the other one is asked")
-    successor.say("a worker stood still (SIGSTOP), its successor is asked")
 
 
 @pytest.mark.acceptance
@@ -100,13 +100,13 @@ def test_workers_that_are_idle_or_busy_are_left_alone(start: Start, tmp_path: Pa
     settings = _settings(tmp_path, grpc={"worker_silence_seconds": 4})
     node = start(*TWO, *settings, policy=PROTECTED).until_serving()
     before = [worker.pid for worker in node.workers()]
-    with Asking(node.addresses[0]) as busy:
+    says = "a worker that is asked all the time, beside one that is not"
+    with Asking(node.addresses[0], says=says):
         # Longer than silence may take.
         threading.Event().wait(7)
 
     assert [worker.pid for worker in node.workers()] == before
     assert node.metric("authz_worker_hung_total") == 0
-    busy.say("a worker that is asked all the time, beside one that is not")
 
 
 # --- callers -------------------------------------------------------------------------------------
@@ -123,19 +123,23 @@ def test_half_open_connections_hold_up_nobody(start: Start, transport: str) -> N
         for turn in range(200):
             one = stack.enter_context(socket.create_connection((host, int(port)), PATIENCE))
             one.sendall(beginnings[turn % len(beginnings)])
-        with Asking(node.addresses[0]) as asking:
+        says = "200 connections that began and went no further"
+        with Asking(node.addresses[0], says=says) as asking:
             asking.more(200)
 
-    with Asking(node.addresses[0]) as after:
+    says = "after connections that began and went no further"
+    with Asking(node.addresses[0], says=says) as after:
         after.more()
-    asking.say("200 connections that began and went no further")
-    after.say("after connections that began and went no further")
 
 
 def test_callers_who_do_not_wait_are_missed_by_nobody(start: Start, transport: str) -> None:
     node = start("--transport", transport, policy=PROTECTED).until_serving()
     wrong = 0
-    with Asking(node.addresses[0]) as asking, grpc.insecure_channel(node.addresses[0]) as channel:
+    says = "beside callers who cancel, or whose time is over"
+    with (
+        Asking(node.addresses[0], says=says) as asking,
+        grpc.insecure_channel(node.addresses[0]) as channel,
+    ):
         call: Any = channel.unary_unary(CHECK, None, None)
         for turn in range(400):
             if turn % 2:
@@ -151,7 +155,6 @@ def test_callers_who_do_not_wait_are_missed_by_nobody(start: Start, transport: s
 
     tried("faults", "callers who cancel, or whose time is over", 400, wrong=wrong)
     assert wrong == 0
-    asking.say("beside callers who cancel, or whose time is over")
 
 
 # --- what the system gives -----------------------------------------------------------------------
@@ -165,7 +168,8 @@ def test_without_descriptors_who_is_connected_is_answered_and_others_are_later(
     ).until_serving()
     worker = node.workers()[0]
     host, _, port = node.addresses[0].rpartition(":")
-    with Asking(node.addresses[0]) as asking:
+    says = "no descriptors are left, who is connected asks"
+    with Asking(node.addresses[0], says=says) as asking:
         asking.more()
         limits = worker.rlimit(psutil.RLIMIT_NOFILE)
         worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 3, limits[1]))
@@ -176,11 +180,10 @@ def test_without_descriptors_who_is_connected_is_answered_and_others_are_later(
             asking.more(200)
         worker.rlimit(psutil.RLIMIT_NOFILE, limits)
 
-    with Asking(node.addresses[0]) as after:
+    says = "after descriptors were short, a new connection asks"
+    with Asking(node.addresses[0], says=says) as after:
         after.more()
     assert worker.is_running()
-    asking.say("no descriptors are left, who is connected asks")
-    after.say("after descriptors were short, a new connection asks")
 
 
 def test_without_memory_it_denies_or_dies_and_comes_back(start: Start, transport: str) -> None:
@@ -227,9 +230,8 @@ def test_without_memory_it_denies_or_dies_and_comes_back(start: Start, transport
     assert was_short(), answers
     # It lives on and answers, or it has ended and another one does. Nobody waits for signs of life.
     until_answered(node.addresses[0])
-    with Asking(node.addresses[0]) as after:
+    with Asking(node.addresses[0], says="after memory was short") as after:
         after.more()
-    after.say("after memory was short")
     assert node.metric("authz_worker_hung_total") == 0
 
 
@@ -254,7 +256,7 @@ def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room(
         *("--workers", "2", "--port-per-worker", "--data-dir", str(small_disk / "data")),
         policy=PROTECTED,
     ).until_serving()
-    with Asking(node.addresses[0]) as asking:
+    with Asking(node.addresses[0], says="the disk is full") as asking:
         filler = small_disk / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
@@ -266,7 +268,8 @@ def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room(
         # A worker that starts again now has what is in force.
         node.workers()[1].kill()
         node.until_logged("the worker is ready")
-        with Asking(node.addresses[1]) as again:
+        says = "the disk is full, and a worker starts again"
+        with Asking(node.addresses[1], says=says) as again:
             again.more()
 
     filler.unlink()
@@ -278,8 +281,6 @@ def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room(
         "with room again, the new policy answers",
     )
     asked.close()
-    asking.say("the disk is full")
-    again.say("the disk is full, and a worker starts again")
 
 
 def test_a_decision_log_on_a_full_disk_delays_and_changes_nothing(
@@ -292,7 +293,7 @@ def test_a_decision_log_on_a_full_disk_delays_and_changes_nothing(
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
-    with Asking(node.addresses[0]) as asking:
+    with Asking(node.addresses[0], says="the decision log's disk is full") as asking:
         eventually(
             lambda: node.metric("authz_decision_log_write_failures_total") > 0, "it is counted"
         )
@@ -300,4 +301,3 @@ def test_a_decision_log_on_a_full_disk_delays_and_changes_nothing(
         filler.unlink()
         size = log.stat().st_size if log.exists() else 0
         eventually(lambda: log.exists() and log.stat().st_size > size, "lines are written again")
-    asking.say("the decision log's disk is full")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.attack.report import scenario, tried
+from tests.attack.report import scenario
+from tests.integration.asking import PROTECTED, Asking
 from tests.integration.harness import ALLOW_ALL, DENY_ALL, eventually
 
 if TYPE_CHECKING:
@@ -105,19 +106,30 @@ def test_the_process_that_was_started_is_the_one_that_answers(start: Start) -> N
     assert all(line["pid"] == node.process.pid for line in node.events("policy loaded"))
 
 
+def _is_everywhere(node: Node, generation: int) -> bool:
+    workers = range(max(1, len(node.workers())))
+    found = [node.metric("authz_snapshot_generation", worker=str(worker)) for worker in workers]
+    return found == [generation] * len(workers)
+
+
 @pytest.mark.parametrize("workers", FORMS)
 @pytest.mark.attack
+@scenario("faults", "no disk that can be written to, and a change of the policy")
 def test_without_a_disk_to_write_to_it_serves_all_the_same(
     start: Start, client: Connect, tmp_path: Path, workers: str
 ) -> None:
     (tmp_path / "file").write_text("no directory")
-    node = start("--data-dir", str(tmp_path / "file" / "data"), "--workers", workers)
+    data = str(tmp_path / "file" / "data")
+    node = start("--data-dir", data, "--workers", workers, policy=DENY_ALL)
     node.until_serving()
-    asking = client(node.addresses[0])
-    assert asking.ask() == 0
+    asked = client(node.addresses[0])
+    assert asked.ask() == DENIED
 
-    node.rewrite(DENY_ALL)
-    eventually(lambda: asking.ask() == DENIED, "the new policy answers")
+    node.rewrite(PROTECTED)
+    eventually(lambda: asked.ask() == 0, "the new policy answers")
+    eventually(lambda: _is_everywhere(node, 2), "every worker has it")
+    with Asking(node.addresses[0], says="no disk that can be written to") as asking:
+        asking.more()
     [warning] = node.events(
         "the data directory cannot be written to; a temporary one is used instead"
     )
@@ -125,7 +137,6 @@ def test_without_a_disk_to_write_to_it_serves_all_the_same(
     node.signal(signal.SIGTERM)
     assert node.wait() == 0
     assert not Path(warning["temporary"]).exists()
-    tried("faults", "no disk that can be written to", 1)
 
 
 def test_generations_go_on_after_a_restart_of_one_process(start: Start) -> None:

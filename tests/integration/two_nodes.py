@@ -31,6 +31,7 @@ from tests.factories.checks import check_request
 from tests.factories.pki import url_encoded
 from tests.factories.populated import HOST, check_of
 from tests.integration.harness import PATIENCE, eventually
+from tests.integration.holding import Holding
 from tests.integration.killing import History, Outage
 from tests.integration.stores import ALLOWED, DENIED, Asker, StoreNode
 
@@ -50,9 +51,6 @@ _TRY_SECONDS: Final = 0.9
 _API_SECONDS: Final = 150.0
 _SLOW_SECONDS: Final = 5.0
 NAMES: Final = ("A", "B")
-#: What a process may hold more at the end of a life than at the end of an earlier one.
-GROWTH: Final = 1.25
-
 _PATH: Final = "/closed"
 _RULE: Final = "closed by the drill"
 
@@ -81,7 +79,7 @@ class Report:
     wrong: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    memory: list[tuple[int, float]] = field(default_factory=list)
+    holding: Holding = field(default_factory=Holding)
     take_overs: int = 0
 
     def table(self) -> str:
@@ -96,18 +94,11 @@ class Report:
             ("checks that nobody answered in time", len(self.unanswered)),
             ("changes lost or half applied", len(self.lost)),
             ("lease terms", self.take_overs),
-            ("most memory of a process, MB", round(max((mb for _, mb in self.memory), default=0))),
+            ("most memory of a process, MB", round(self.holding.most_memory())),
+            ("most descriptors of a process", self.holding.most_descriptors()),
         ]
         title = f"two nodes, {self.seconds:.0f} s"
         return "\n".join([f"\n{title}", *(f"  {name:42}{count:>8}" for name, count in rows)])
-
-    def grew(self) -> bool:
-        """Whether processes hold more at the end of later lives than at that of earlier ones."""
-        peaks = [mb for _, mb in self.memory]
-        half = len(peaks) // 2
-        if half < 2:
-            return False
-        return sorted(peaks[half:])[half // 2] > GROWTH * sorted(peaks[:half])[half // 2]
 
 
 class TwoNodes:
@@ -175,6 +166,7 @@ class TwoNodes:
             for thread in threads:
                 thread.join()
             self._settle()
+            self._weigh()
             self.report.seconds = time.monotonic() - began
             self._judge()
         finally:
@@ -243,11 +235,10 @@ class TwoNodes:
         outage.until = time.monotonic()
 
     def _weigh(self) -> None:
-        """What the largest process of each node holds, at the end of this part of its life."""
-        for number, node in enumerate(self._nodes):
+        """What the processes of each node hold, at the end of this part of its life."""
+        for node in self._nodes:
             if node is not None:
-                sizes = [one.memory_info().rss for one in node.children()]
-                self.report.memory.append((number, max(sizes, default=0) / 1e6))
+                self.report.holding.look(node)
 
     # --- changing --------------------------------------------------------------------------------
 

@@ -149,12 +149,17 @@ class ControlKeeper(Keeper[FromControl]):
     def _new_snapshot(self, message: NewSnapshot) -> None:
         # A worker that starts again reads it, whatever another supervisor has written since. Held
         # before anybody is told, and the one before until this one is in force.
+        held: FileIO | None = None
         try:
             held = hold(Path(message.file))
-        except OSError as error:
+        except FileNotFoundError as error:
             self._log.error("a snapshot is gone again", file=message.file, reason=str(error))
             self.rebuild()
             return
+        except OSError as error:
+            # No descriptor is left here, for one. The workers have theirs, and a revocation must
+            # not wait; one that finds the file gone later says so, and it is written anew.
+            self._log.warning("a snapshot cannot be held", file=message.file, reason=str(error))
         self._publish(message)
         self._published = True
         self.generation = message.generation

@@ -3,15 +3,27 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import itertools
+import os
 import socket
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from authz.errors import TransportError
-from authz.node.bounded_http import BoundedServer, Limits, Reply, Request, listen
+from authz.node.bounded_http import (
+    SHORTAGE_PAUSE_SECONDS,
+    BoundedServer,
+    Limits,
+    Reply,
+    Request,
+    listen,
+)
+from authz.observability.log import flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,6 +208,42 @@ def test_who_reads_slowly_is_safe_for_a_while(start: Callable[..., BoundedServer
         while part := slow.recv(1 << 20):
             size += len(part)
         assert size > 16 << 20
+
+
+class _Short(socket.socket):
+    """A listener that has no descriptors for a while."""
+
+    until = 0
+    tried: ClassVar[list[float]] = []
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.tried.append(time.monotonic())
+        if len(self.tried) <= self.until:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return super().accept()
+
+
+def test_without_descriptors_it_waits_says_so_once_and_goes_on(
+    echo: _Echo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Short, "until", 3)
+    monkeypatch.setattr(_Short, "tried", [])
+    open_one = listen("127.0.0.1", 0, purpose="tests", hint="choose another one")
+    server = BoundedServer(_Short(fileno=open_one.detach()), echo, name="tests")
+    server.start()
+    try:
+        assert b"done" in _send(server, b"GET / HTTP/1.0\r\n\r\n")
+    finally:
+        server.stop()
+
+    # Four times, not as often as a core can.
+    pauses = [after - before for before, after in itertools.pairwise(_Short.tried)]
+    assert len(pauses) == 3
+    assert min(pauses) >= SHORTAGE_PAUSE_SECONDS
+    flush()
+    lines = [one for one in capsys.readouterr().err.splitlines() if "not accepted" in one]
+    assert len(lines) == 1
+    assert "Too many open files" in lines[0]
 
 
 def test_an_address_that_cannot_be_had_says_what_for_and_what_to_do() -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import queue
 import signal
 import threading
@@ -26,6 +28,7 @@ from authz.node.control.messages import (
 from authz.node.keeper_messages import Failed, Inquire, Numbers
 from authz.node.loader_messages import Finding, Findings
 from authz.observability.activity import Report
+from authz.observability.log import flush
 from authz.whole_files import hold
 from tests.factories.played import PATIENCE, Stage, eventually
 
@@ -114,6 +117,26 @@ def test_a_snapshot_that_is_gone_again_is_asked_for_again(kept: _Kept) -> None:
 
     assert process.told(Rebuild) == Rebuild()
     assert kept.published.empty()
+
+
+def test_a_snapshot_that_cannot_be_held_is_put_in_force_all_the_same(
+    kept: _Kept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A revocation does not wait for descriptors of the supervisor; nothing is built again."""
+
+    def full(file: Path) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(file))
+
+    monkeypatch.setattr(module, "hold", full)
+    kept.keeper.start()
+    process = kept.process()
+    new = kept.snapshot(1)
+    process.channel.send(new)
+
+    assert kept.published.get(timeout=PATIENCE) == new
+    assert process.told(InForce) == InForce(generation=1, file=new.file)
+    flush()
+    assert "a snapshot cannot be held" in capsys.readouterr().err
 
 
 def test_one_that_is_killed_is_started_again_and_told_what_is_in_force(kept: _Kept) -> None:
