@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from authz.cli import messages
 from authz.cli.ca import app, tell
 from authz.cli.confirm import YesOption, confirmed
+from authz.cli.file_trust import trusted_by_file
 from authz.cli.options import ConfigOption, JsonOption  # noqa: TC001 - typer evaluates them
 from authz.cli.stores import (
     AuthorityArgument,
@@ -23,6 +24,10 @@ from authz.cli.stores import (
     opened_store,
     store_settings,
 )
+
+if TYPE_CHECKING:
+    from authz.settings import Settings
+    from authz.store.engine import Store
 
 __all__ = ["app"]
 
@@ -159,12 +164,15 @@ def delete(
 ) -> None:
     """Remove an authority with its keys. Refused while hosts or certificates need it.
 
-    One that was distrusted stays until its certificates expire. Others with its key keep its list.
+    One that was distrusted stays until its certificates expire. Others here with its key keep its
+    list; a policy file that trusts the key has no use of it any more, and is warned of.
     """
     from authz.services.authority_lifecycle import delete_authority
     from authz.services.representation import authority_object
 
     settings = store_settings(config, database, data_dir)
+    with opened_store(settings) as store:
+        _warn_of_lost_list(settings, store, authority)
     confirmed(f"delete the authority {authority}, its keys and its list of revocations", yes)
     with opened_store(settings) as store:
         known = delete_authority(store, authority, actor=actor(), at=time.time())
@@ -189,3 +197,23 @@ def rename(
     with opened_store(store_settings(config, database, data_dir)) as store:
         known = rename_authority(store, authority, name, actor=actor(), at=time.time())
     tell(known, json=json)
+
+
+def _warn_of_lost_list(settings: Settings, store: Store, named: str) -> None:
+    """What is revoked under an authority counts for a policy file's CA with its key as well."""
+    from authz.services.context import authority_of
+    from authz.services.same_key_lists import lost_keys
+
+    with store.read() as session:
+        authority = authority_of(session, named)
+        lost = lost_keys(session, authority.id)
+    trusting = trusted_by_file(settings, lost)
+    if trusting:
+        messages.warning(
+            f"the policy file {settings.policy} trusts the key of {authority.name} "
+            f"({', '.join(trusting)}): what is revoked under {authority.name} alone is good there "
+            "again when it is deleted"
+        )
+        messages.hint(
+            f"put what authz ca revoked {authority.name} shows into revoked_serials there first"
+        )

@@ -15,7 +15,8 @@ import typer
 from authz.cli import messages
 from authz.cli.confirm import YesOption, confirmed
 from authz.cli.enforcement import NodeOption, nodes_of, wait_until_enforced
-from authz.cli.options import ConfigOption, JsonOption, fetched_of, group
+from authz.cli.file_trust import trusted_by_file
+from authz.cli.options import ConfigOption, JsonOption, group
 from authz.cli.stores import (
     AuthorityArgument,
     DatabaseOption,
@@ -29,7 +30,7 @@ from authz.cli.stores import (
 from authz.errors import AuthzError, NotFoundError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from authz.ca.keys import KeyEncryption
     from authz.cli.enforcement import InForce
@@ -101,6 +102,7 @@ def revoke(
         named = _named(leaked)
         if not json:
             messages.note(f"found by {leaked.found_by}: {named}")
+        _warn_of_unread(leaked.unread)
         count = leaked.count
         confirmed(f"revoke {count} certificate{'s' if count > 1 else ''}: {named}", yes)
         done, revision = revoke_leaked(store, leaked, reason=reason, actor=actor(), at=time.time())
@@ -151,6 +153,7 @@ def distrust(
     its serial number on their lists.
     """
     from authz.services.distrust import distrust_authority, what_stops
+    from authz.services.representation import serial_hex
 
     settings = store_settings(config, database, data_dir)
     with opened_store(settings) as store:
@@ -168,6 +171,14 @@ def distrust(
                 "it stands below these as well, which refuse what it signed from then on: "
                 f"{', '.join(stops.below)}"
             )
+        if stops.small_serials:
+            messages.warning(
+                f"its serial number ({', '.join(map(serial_hex, stops.small_serials))}) is put on "
+                "their lists, and is so small that other certificates below them may have it, too: "
+                "those are refused as well"
+            )
+            messages.hint("give clients with such a serial number, or below such a CA, new ones")
+        _warn_of_unread(stops.unread)
         encryption = None if stops.taken else _encryption(settings, store)
         if stops.is_embedded and stops.taken:
             messages.warning(
@@ -197,6 +208,8 @@ def distrust(
             "successor": done.successor,
             "same_key": list(stops.same_key),
             "below": list(stops.below),
+            "small_serials": [serial_hex(one) for one in stops.small_serials],
+            "unread": list(stops.unread),
             "taken_from_hosts": done.taken,
         },
         lines,
@@ -261,24 +274,22 @@ def _encryption(settings: Settings, store: Store) -> KeyEncryption | None:
         return None
 
 
+def _warn_of_unread(names: Sequence[str]) -> None:
+    if names:
+        messages.warning(
+            f"a certificate of {', '.join(names)} cannot be read: what leads to other authorities "
+            "through it is not put on their lists"
+        )
+        messages.hint("authz db check says which; upload that CA anew, and repeat this")
+
+
 def _warn_of_policy_file(settings: Settings, keys: frozenset[str]) -> None:
     """A policy file beside the store is its authors': what it trusts, only they can change."""
-    from authz.services.same_key import KeysOf
-    from authz.sources.policy_file import load_policy
-
-    if settings.policy is None:
-        return
-    try:
-        sites = load_policy(settings.policy, fetched=fetched_of(settings)).model.sites
-    except AuthzError as error:
-        messages.warning(f"whether the policy file trusts this key is not known: {error}")
-        return
-    of = KeysOf().of
-    trusting = {one.name for site in sites for one in site.trust if keys & of(one.certificates)}
+    trusting = trusted_by_file(settings, keys)
     if trusting:
         messages.warning(
             f"the policy file {settings.policy} trusts this key, and does so still: "
-            f"{', '.join(sorted(trusting))}"
+            f"{', '.join(trusting)}"
         )
         messages.hint("take it from trust there: a running service notices")
 

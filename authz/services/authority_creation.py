@@ -325,14 +325,9 @@ def _add(
     own = tuple(replace(one, authority_id=authority.id) for one in records)
     for one in own:
         session.authorities.add_certificate(one)
-    # Below it may stand what was distrusted before it came: a client sends that along.
-    revoked = revoke_below(
-        session,
-        distrusted_certificates(session),
-        at,
-        reason=DISTRUSTED_FOR,
-        only=authority.id,
-    )
+    # Below it may stand what was distrusted before it came: a client sends that along. It may also
+    # be what leads others to it: a cross certificate.
+    revoked = revoke_below(session, distrusted_certificates(session), at, reason=DISTRUSTED_FOR)
     audit(
         session,
         action,

@@ -233,11 +233,10 @@ def _trust_again(
     session: Session, authority: Authority, distrusted_at: float, *, actor: str, at: float
 ) -> None:
     """End that it is distrusted, and with it what the lists of authorities above it say of it."""
-    others = {
-        one.der for one in distrusted_certificates(session) if one.authority_id != authority.id
-    }
+    others = [one for one in distrusted_certificates(session) if one.authority_id != authority.id]
+    theirs = {one.der for one in others}
     own = leaked_of(session.authorities.certificates(authority.id), is_taken=True)
-    restored = restore_below(session, [one for one in own if one.der not in others], at)
+    restored = restore_below(session, [one for one in own if one.der not in theirs], others, at)
     audit(
         session,
         TRUST_AGAIN,
@@ -253,7 +252,8 @@ def _trust_again(
 def delete_authority(store: Store, named: str, *, actor: str, at: float) -> KnownAuthority:
     """Remove an authority with its keys, its list of revocations and its expired certificates.
 
-    Others that have a key of it keep what is on its list.
+    Others here that have a key of it keep what is on its list; a policy file does not
+    (`same_key_lists.lost_keys`).
 
     Raises:
         NotFoundError: there is no such authority.

@@ -13,7 +13,7 @@ and has its serial number on its list.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authz.errors import (
     AuthzError,
@@ -23,17 +23,16 @@ from authz.errors import (
 )
 from authz.services.authorities import KnownAuthority, get_authority, list_authorities
 from authz.services.authority_lifecycle import (
-    certificate_of,
     retire_previous,
     rotate_authority,
     signer_above,
 )
 from authz.services.context import audit
 from authz.services.distrusted import leaked_of
-from authz.services.leading import DISTRUSTED_FOR, Leading, revoke_below, told
+from authz.services.leading import DISTRUSTED_FOR, Leading, readable, revoke_below, told
 from authz.services.same_key import KeysOf
 from authz.store.audit import DISTRUST
-from authz.store.records import AuthorityStatus, CertificateStatus
+from authz.store.records import AuthorityStatus, CertificateStatus, serial_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +40,10 @@ if TYPE_CHECKING:
     from authz.ca.keys import KeyEncryption
     from authz.store.engine import Store
     from authz.store.records import AuthorityCertificate
+
+#: CAs that count give such serial numbers; those that draw them have at least 64 bits of chance
+#: (CA/Browser Forum Baseline Requirements 7.1), and one in 2^32 of theirs is so small.
+_SMALL_BITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,10 @@ class Stops:
         taken: why it is taken from its hosts; empty: a successor follows it, and hosts keep it.
         same_key: names of the other authorities with its key, which are taken from their hosts.
         below: names of the others that it stands below, whose hosts refuse what it signed.
+        small_serials: of what is put on their lists: so small that others below them may have the
+            same one, and are refused as well.
+        unread: names of authorities that have a certificate that cannot be read: what leads to
+            others through it is on no list of theirs.
         keys: SHA-256 of the public keys (SubjectPublicKeyInfo) that are believed no more.
     """
 
@@ -65,6 +72,8 @@ class Stops:
     taken: str
     same_key: tuple[str, ...]
     below: tuple[str, ...]
+    small_serials: tuple[str, ...]
+    unread: tuple[str, ...]
     keys: frozenset[str]
 
 
@@ -109,7 +118,15 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
                 one.authority.id, at, only=CertificateStatus.ACTIVE.value
             )[0]
         leading = Leading(session)
-        above = {each.id: each.name for one in leaked for each in leading.of(certificate_of(one))}
+    own = {one.authority.id for one in (known, *others)}
+    below: dict[str, str] = {}
+    small: list[str] = []
+    for read in (found for one in leaked if (found := readable(one.der))):
+        above = {one.id: one.name for one in leading.of(read) if one.id not in own}
+        below |= above
+        # As `revoke_below`: a root is on nobody's list.
+        if above and not read.is_self_issued and read.serial_number.bit_length() <= _SMALL_BITS:
+            small.append(serial_text(read.serial_number))
     return Stops(
         name=known.authority.name,
         clients=clients,
@@ -117,11 +134,9 @@ def what_stops(store: Store, named: str, *, keep_root: bool = False, at: float) 
         is_embedded=known.issuing is not None,
         taken=taken,
         same_key=tuple(one.authority.name for one in others),
-        below=tuple(
-            name
-            for authority_id, name in above.items()
-            if authority_id not in {one.authority.id for one in (known, *others)}
-        ),
+        below=tuple(below.values()),
+        small_serials=tuple(dict.fromkeys(small)),
+        unread=leading.unread,
         keys=KeysOf().of(one.der for one in leaked),
     )
 

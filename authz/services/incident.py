@@ -21,7 +21,7 @@ from authz.certs.pem import split_pem, without_private_keys
 from authz.errors import InvalidInputError, NotFoundError
 from authz.services.certificates import certificate_named
 from authz.services.context import authority_of
-from authz.services.leading import Leading
+from authz.services.leading import Leading, readable
 from authz.services.revocation import SerialRevocation, put_revoked
 from authz.services.same_key import KeysOf
 from authz.store.certificates import CertificateQuery
@@ -53,12 +53,15 @@ class Leaked:
             of those that were issued here where another authority leads to them as well.
         found_by: by what, for people: `"the private key"`, `"the event"`.
         spki: of the certificate that was issued elsewhere: others here may have its key.
+        unread: names of authorities that have a certificate that cannot be read: where something
+            leads to others through it, it is not revoked there.
     """
 
     certificates: tuple[ClientCertificate, ...] = ()
     elsewhere: tuple[tuple[Authority, str], ...] = ()
     found_by: str = ""
     spki: bytes = b""
+    unread: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -83,7 +86,8 @@ def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked
     """
     with store.read() as session:
         found = _of_text(session, what) if content is None else _of_file(session, content)
-        keys = {Certificate.from_der(one.der).spki for one in found.certificates}
+        read = (readable(one.der) for one in found.certificates)
+        keys = {one.spki for one in read if one is not None}
         keys |= {found.spki} - {b""}
         same = _matching(session, lambda der: any(key in der for key in keys)) if keys else []
         known = {one.id for one in found.certificates}
@@ -91,8 +95,9 @@ def find_leaked(store: Store, what: str, content: bytes | None = None) -> Leaked
         certificates = (*found.certificates, *more)
         leading = Leading(session, () if content is None else _chain(content))
         also = [one for each in certificates for one in _led_to(session, leading, each)]
+        unread = leading.unread
     elsewhere = dict.fromkeys((*found.elsewhere, *also))
-    return replace(found, certificates=certificates, elsewhere=tuple(elsewhere))
+    return replace(found, certificates=certificates, elsewhere=tuple(elsewhere), unread=unread)
 
 
 def revoke_leaked(
@@ -164,7 +169,8 @@ def _led_to(
     """The other authorities that a certificate that was issued here leads to: its own one's list
     counts on paths to that."""
     issuer = authority_of(session, one.authority_id)
-    found = leading.of(Certificate.from_der(one.der, allow_zero_serial=True))
+    read = readable(one.der)
+    found = () if read is None else leading.of(read)
     for authority in _apart(session, (issuer, *found)):
         if authority.id != issuer.id:
             yield authority, one.serial

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from authz.ca.reasons import RevocationReason
 from authz.certs.certificate import Certificate
 from authz.certs.signature import Signed, signed_by
+from authz.errors import CertificateError
 from authz.services.model import through_of
 from authz.store.records import Revocation, serial_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from authz.store.records import Authority, AuthorityCertificate
+    from authz.store.records import AuditEntry, Authority, AuthorityCertificate
     from authz.store.session import Session
 
 #: What its signer's list says of a CA that was distrusted (RFC 5280 section 5.3.1).
@@ -28,6 +29,9 @@ DISTRUSTED_FOR = RevocationReason.CA_COMPROMISE.text
 
 class Leading:
     """The authorities of a store and what stands between them and a certificate.
+
+    A stored certificate that cannot be read verifies nobody, so nothing leads through it: one that
+    is damaged does not keep anybody from being shut out by the others.
 
     Args:
         sent: certificates that are of no authority here, but known to stand between: the chain in
@@ -38,11 +42,18 @@ class Leading:
         self._authorities = session.authorities.all()
         self._own: dict[str, list[AuthorityCertificate]] = {}
         self._named: dict[bytes, dict[bytes, Certificate]] = {}
+        unread: set[str] = set()
         for one in session.authorities.certificates():
             self._own.setdefault(one.authority_id, []).append(one)
-            self._know(Certificate.from_der(one.der, allow_zero_serial=True))
+            certificate = readable(one.der)
+            if certificate is not None:
+                self._know(certificate)
+            else:
+                unread.add(one.authority_id)
         for each in sent:
             self._know(each)
+        #: Names of the authorities that have a certificate that cannot be read.
+        self.unread = tuple(one.name for one in self._authorities if one.id in unread)
 
     def of(self, certificate: Certificate) -> tuple[Authority, ...]:
         """The authorities that something above a certificate is of, the oldest first."""
@@ -71,27 +82,28 @@ class Leading:
         )
 
 
+def readable(der: bytes) -> Certificate | None:
+    """A stored certificate; None when it cannot be read (`authz db check` says so, and where)."""
+    try:
+        return Certificate.from_der(der, allow_zero_serial=True)
+    except CertificateError:
+        return None
+
+
 def revoke_below(
-    session: Session,
-    certificates: Sequence[AuthorityCertificate],
-    at: float,
-    *,
-    reason: str,
-    only: str | None = None,
+    session: Session, certificates: Sequence[AuthorityCertificate], at: float, *, reason: str
 ) -> list[tuple[Authority, str]]:
     """Revoke certificates of CAs on their own authority's list and on that of every other one that
     they lead to; what was put there, for the audit log.
 
-    A root is on nobody's list: nothing stands above it.
-
-    Args:
-        only: the one authority whose list is added to.
+    A root is on nobody's list: nothing stands above it. Nor is one that cannot be read: what its
+    serial number was is not known.
     """
     done: list[tuple[Authority, str]] = []
     leading: Leading | None = None
     for one in certificates:
-        certificate = Certificate.from_der(one.der, allow_zero_serial=True)
-        if certificate.is_self_issued or at > one.not_after:
+        certificate = readable(one.der)
+        if certificate is None or certificate.is_self_issued or at > one.not_after:
             continue
         leading = leading or Leading(session)
         serial = serial_text(certificate.serial_number)
@@ -100,8 +112,7 @@ def revoke_below(
         done += [
             (each, serial)
             for each in under.values()
-            if only in (None, each.id)
-            and session.revocations.add(
+            if session.revocations.add(
                 Revocation(authority_id=each.id, serial=serial, revoked_at=at, reason=reason)
             )
         ]
@@ -109,18 +120,54 @@ def revoke_below(
 
 
 def restore_below(
-    session: Session, certificates: Sequence[AuthorityCertificate], at: float
+    session: Session,
+    certificates: Sequence[AuthorityCertificate],
+    distrusted: Sequence[AuthorityCertificate],
+    at: float,
 ) -> list[tuple[Authority, str]]:
-    """Take off the lists what a distrust put there; what somebody revoked otherwise stays."""
+    """Take off the lists what a distrust put there; what somebody revoked otherwise stays.
+
+    Serial numbers are each issuer's own, so two CAs may have the same one.
+
+    Args:
+        distrusted: of others whose keys are believed no more: what keeps those out stays, too.
+    """
+    # Whoever distrusts, or brings an authority that leads to what was distrusted, does so at one
+    # moment: what is on a list from another one, somebody put there by hand.
+    rows = session.audit.distrusts()
+    moments = {one.at for one in rows}
+    moments |= {one.added_at for one in session.authorities.certificates()}
+    leading = Leading(session)
+    needed = {place for one in distrusted for place in _places(leading, rows, one)}
     done: list[tuple[Authority, str]] = []
     for one in certificates:
-        serial = serial_text(Certificate.from_der(one.der, allow_zero_serial=True).serial_number)
-        for authority in session.authorities.all():
-            listed = session.revocations.get(authority.id, serial)
-            if listed is not None and listed.reason == DISTRUSTED_FOR:
-                session.revocations.remove(authority.id, serial, at)
+        for authority_id, serial in sorted(_places(leading, rows, one) - needed):
+            listed = session.revocations.get(authority_id, serial)
+            authority = session.authorities.get(authority_id)
+            if listed is None or authority is None:
+                continue
+            if listed.reason == DISTRUSTED_FOR and listed.revoked_at in moments:
+                session.revocations.remove(authority_id, serial, at)
                 done.append((authority, serial))
     return done
+
+
+def _places(
+    leading: Leading, rows: Iterable[AuditEntry], one: AuthorityCertificate
+) -> set[tuple[str, str]]:
+    """On which lists a distrusted certificate belongs, or was put when it was distrusted; with its
+    serial number."""
+    certificate = readable(one.der)
+    if certificate is None or certificate.is_self_issued:
+        return set()
+    serial = serial_text(certificate.serial_number)
+    under = {one.authority_id, *(each.id for each in leading.of(certificate))}
+    for row in rows:
+        if row.object_id == one.authority_id:
+            # What stood between then may be gone by now.
+            revoked = (row.after or {}).get("revoked", ())
+            under |= {each["authority_id"] for each in revoked if each["serial"] == serial}
+    return {(authority_id, serial) for authority_id in under}
 
 
 def told(what: str, done: Iterable[tuple[Authority, str]]) -> dict[str, Any]:

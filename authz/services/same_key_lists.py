@@ -2,7 +2,8 @@
 """What is revoked under one name of a key stays revoked under the others when that name goes.
 
 While two authorities share a key, the list of each counts for both (`same_key`). When one of them
-is removed, or the certificate by which they share it, the other one gets the list to keep.
+is removed, or the certificate by which they share it, the other one gets the list to keep. A
+policy file beside the store cannot be given anything: who deletes is told (`lost_keys`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,18 @@ def sharing(session: Session, authority_id: str, going: Collection[str]) -> list
         for one in session.authorities.all()
         if (mine := own.get(one.id)) and mine & gone and not mine & left
     ]
+
+
+def lost_keys(session: Session, authority_id: str) -> frozenset[str]:
+    """The keys whose list goes with an authority: no other one here has them. Whoever trusts one of
+    them in a policy file beside the store loses what is on the list; none where it is empty."""
+    if not session.revocations.count(authority_id):
+        return frozenset()
+    keys = KeysOf()
+    own, others = set[str](), set[str]()
+    for one in session.authorities.certificates():
+        (own if one.authority_id == authority_id else others).update(keys.of([one.der]))
+    return frozenset(own - others)
 
 
 def keep_list(

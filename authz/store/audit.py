@@ -147,6 +147,15 @@ class Audit:
                 found.pop(authority_id, None)
         return found
 
+    def distrusts(self) -> list[AuditEntry]:
+        """Every entry that says that an authority was distrusted, in their order."""
+        query = (
+            select(*columns_of(AuditEntry, audit_log))
+            .where(audit_log.c.action == DISTRUST)
+            .order_by(audit_log.c.number)
+        )
+        return [record_of(AuditEntry, row, _READERS) for row in self._connection.execute(query)]
+
     def actions(self) -> list[str]:
         """Every action that an entry tells of: as many look-ups by index as there are."""
         return self.distinct("action")

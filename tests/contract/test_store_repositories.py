@@ -486,9 +486,11 @@ def test_what_an_authority_was_distrusted_by_is_never_forgotten(store: Store) ->
             session.audit.add(_entry(9 - place, object_id=authority, action=action))
     with store.note() as session:
         expected = {"a": AT + 9, "c": AT + 4}
+        rows = [("a", AT + 9), ("b", AT + 8), ("c", AT + 6), ("c", AT + 4)]
         assert session.audit.distrusted() == expected
         assert session.audit.forget(AT + 99) == 1
         assert session.audit.distrusted() == expected
+        assert [(one.object_id, one.at) for one in session.audit.distrusts()] == rows
 
 
 def test_entries_are_found_by_what_they_have_and_when_they_were(store: Store) -> None:

@@ -113,7 +113,11 @@ def get(call: Reader, certificate_id: CertificateId) -> dict[str, Any]:
     response_model=Envelope[MtlsCertificate],
 )
 def delete(call: Writer, certificate_id: CertificateId) -> dict[str, Any]:
-    """Remove an uploaded authority that no hostname asks for."""
+    """Remove an uploaded authority that no hostname asks for.
+
+    Other authorities with a key of it keep its list of revoked serial numbers; one that only a
+    policy file trusts does not.
+    """
     known = _one(call, certificate_id)
     delete_authority(call.store, known.authority.id, actor=call.actor, at=call.at)
     return ok(mtls_certificate_object(known))

@@ -148,3 +148,33 @@ def test_what_may_not_be_retired_is_said_before_anybody_is_asked(
     assert "had before its rotations: not without a confirmation" in capsys.readouterr().err
     assert _authz("ca", "retire", "Acme", "--force", "--yes") == 0
     assert capsys.readouterr().out.startswith("removed ")
+
+
+def test_a_policy_file_that_loses_a_list_is_told_of_before_a_ca_is_deleted(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = create_root(Subject.of("Partner"), at=time.time())
+    write_certificates(here / "partner.pem", made.certificate)
+    (here / "policy.yaml").write_text(
+        "sites:\n"
+        "  - name: other\n"
+        "    hosts: [other.example.com]\n"
+        "    trust: [{name: friend, certificates: [partner.pem]}]\n"
+    )
+    (here / "authz.yaml").write_text("policy: policy.yaml\n")
+
+    def deleted(name: str) -> str:
+        assert _authz("ca", "upload", "partner.pem", "--name", name) == 0
+        assert _authz("cert", "revoke", "--ca", name, "--serial", "ABC") == 0
+        capsys.readouterr()
+        assert _authz("ca", "delete", name, "--yes") == 0
+        return capsys.readouterr().err
+
+    assert _authz("ca", "upload", "partner.pem", "--name", "Copy") == 0
+    assert "warning" not in deleted("Again"), "Copy has its list, and its key"
+    assert _authz("ca", "delete", "Copy", "--yes") == 0
+    err = deleted("Partner")
+    assert "policy.yaml trusts the key of Partner (friend): what is revoked under Partner" in err
+    assert "put what authz ca revoked Partner shows into revoked_serials there first" in err
+    (here / "policy.yaml").write_text("sites: 7\n")
+    assert "whether the policy file trusts this key is not known" in deleted("Unknown")

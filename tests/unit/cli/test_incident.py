@@ -251,3 +251,38 @@ def test_a_ca_below_the_root_of_another_is_told_of(
     _, err = capsys.readouterr()
     assert "the authority Below was distrusted on " in err
     assert "hint: keep it until its certificates expire" in err
+
+
+def test_what_else_a_distrust_may_shut_out_is_told_before(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    above = root("Corp Root")
+    (place / "corp.pem").write_bytes(above.pem)
+    leaked = above.intermediate("Issuing", serial=2)
+    (place / "int.pem").write_bytes(leaked.pem)
+    (place / "mallory.pem").write_bytes(leaked.client("mallory").pem)
+    for name in ("corp", "int"):
+        run("ca", "upload", f"{name}.pem", "--name", name)
+    with closing(open_store("sqlite", place / "authz-data")) as store, store.write() as session:
+        session._connection.exec_driver_sql(
+            "UPDATE authority_certificates SET der = x'3000' WHERE authority_id = "
+            "(SELECT id FROM authorities WHERE name = 'Acme')"
+        )
+    unread = (
+        "warning: a certificate of Acme cannot be read: what leads to other authorities through it "
+        "is not put on their lists"
+    )
+    capsys.readouterr()
+
+    assert run("incident", "revoke", "mallory.pem", "--yes", "--no-wait", "--json") == 0
+    said, err = answer(capsys)
+    assert [one["certificate_authority"] for one in said["revoked"]] == ["corp", "int"]
+    assert unread in err
+    assert "hint: authz db check says which" in err
+
+    assert run("incident", "distrust", "int", "--yes", "--no-wait", "--json") == 0
+    said, err = answer(capsys)
+    assert (said["below"], said["small_serials"], said["unread"]) == (["corp"], ["02"], ["Acme"])
+    assert unread in err
+    assert "its serial number (02) is put on their lists, and is so small that other" in err
+    assert "hint: give clients with such a serial number, or below such a CA, new ones" in err

@@ -9,7 +9,8 @@ from authz.certs.pem import write_pem
 from authz.services.authority_creation import upload_authority
 from authz.services.revocation import list_revoked, revoke_serial
 from authz.services.root_rotation import retire_previous_root, rotate_root
-from authz.services.same_key_lists import keep_list, sharing, told
+from authz.services.same_key import KeysOf
+from authz.services.same_key_lists import keep_list, lost_keys, sharing, told
 from authz.store.records import CertificateRole
 from tests.factories.pki import AT, root
 
@@ -62,3 +63,21 @@ def test_who_has_a_root_that_is_retired_keeps_the_list(world: World) -> None:
 
     assert [one.serial for one in list_revoked(world.store, "Root")] == ["ABC"]
     assert "list_kept_by" in (world.last().after or {})
+
+
+def test_whose_list_goes_with_it_is_known_before(world: World) -> None:
+    """Whoever trusts one of these keys in a policy file is told."""
+    known = world.ca(intermediate=True)
+    issuing, above = known.certificates
+    of = known.authority.id
+
+    def lost() -> frozenset[str]:
+        with world.store.read() as session:
+            return lost_keys(session, of)
+
+    assert lost() == frozenset(), "nothing is on the list"
+    revoke_serial(world.store, "Acme", "ABC", actor="tester", at=AT)
+    assert lost() == KeysOf().of([issuing.der, above.der])
+    copy = write_pem(above.der, "CERTIFICATE").encode()
+    upload_authority(world.store, copy, name="Root", actor="tester", at=AT)
+    assert lost() == KeysOf().of([issuing.der])

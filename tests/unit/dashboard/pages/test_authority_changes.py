@@ -275,6 +275,17 @@ def test_one_that_nothing_uses_is_deleted(
         assert _last(visitor) == ("authority.delete", "token test")
 
 
+def test_who_deletes_is_told_that_a_policy_file_keeps_no_list(
+    visitor: Visitor, partner: KnownAuthority
+) -> None:
+    advice = "put these numbers into its <code>revoked_serials</code> first"
+    assert advice not in visitor.get(_page(partner, "/delete"))
+
+    visitor.post(_page(partner, "/revoked"), {"serial": "A1B", "reason": "keyCompromise"})
+
+    assert advice in visitor.get(_page(partner, "/delete"))
+
+
 def test_one_in_use_is_kept_and_the_page_says_by_what(
     visitor: Visitor, acme: KnownAuthority
 ) -> None:
