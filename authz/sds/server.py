@@ -43,11 +43,13 @@ MAX_STREAMS: Final = 10_000
 #: The largest request: a delta client that reconnects names all that it has.
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 
-#: Names that all streams follow together, twice what one may. For each, a client that does not read
-#: holds a secret here: of a name that nobody has, 1 KB that it need not even know.
+#: Names that all streams of more than a few follow together, twice what one may. For each, a client
+#: that does not read holds a secret here: of a name that nobody has, 1 KB that it need not even
+#: know.
 MAX_ALL_NAMES: Final = 2 * MAX_NAMES
 
-#: A stream with so few is served whoever follows the rest: Envoy's have one.
+#: A stream with so few is served whoever follows the rest, and takes nothing of it: Envoy's have
+#: one. How many of them there are, MAX_STREAMS bounds.
 FEW_NAMES: Final = 2
 
 #: Names of which it is remembered that a warning was logged.
@@ -84,7 +86,8 @@ class SdsServer:
         listen: a TCP address; port 0 lets the system choose.
         crls: whether Envoy gets CRLs (`sds.crls`).
         max_streams: streams beyond are refused with RESOURCE_EXHAUSTED.
-        max_names: so is a stream of more than a few names with which all follow more than this.
+        max_names: so is a request after which the streams of more than a few names follow more
+            than this together; what a stream follows already, it goes on to follow.
         clock: Unix seconds.
 
     Attributes:
@@ -199,7 +202,7 @@ class SdsServer:
                 await context.abort(*ended)
         finally:
             reading.cancel()
-            self._names -= stream.names
+            self._names -= _counted(stream)
             self._wakes.discard(wake)
             self.metrics.streams = len(self._wakes)
 
@@ -208,14 +211,15 @@ class SdsServer:
     ) -> tuple[grpc.StatusCode, str] | None:
         """Take requests until there are no more, or until one is no good: how it ends, and why."""
         while (data := await context.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined] # not in the stubs
-            before = stream.names
+            before = _counted(stream)
             received = stream.receive(data)
-            self._names += stream.names - before
+            more = _counted(stream) - before
+            self._names += more
             if received.problem:
                 return grpc.StatusCode.INVALID_ARGUMENT, received.problem
-            if self._names > self._max_names and stream.names > FEW_NAMES:
+            if more > 0 and self._names > self._max_names:
                 self.metrics.refused()
-                limit = f"more than {self._max_names} names on all streams together"
+                limit = f"more than {self._max_names} names on all streams of more than {FEW_NAMES}"
                 return grpc.StatusCode.RESOURCE_EXHAUSTED, limit
             if received.rejection is not None:
                 self._rejected(received.rejection)
@@ -289,6 +293,11 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[type-arg] # not generic
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._methods.get(handler_call_details.method)
+
+
+def _counted(stream: Stream) -> int:
+    """How many of a stream's names count towards those of all together."""
+    return stream.names if stream.names > FEW_NAMES else 0
 
 
 def _cannot_listen(listen: ListenAddress, error: Exception) -> TransportError:

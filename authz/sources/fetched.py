@@ -6,7 +6,7 @@ A CRL's file is one line of JSON (where it is from, and the validators to ask wi
 it came, or in PEM with what it lacked; its name is the SHA-256 of the URL. A CRL is verified by
 whoever uses it. OCSP answers were verified before they were written: the directory is the service's
 own, and as trusted as the snapshots beside it. A file that is damaged, or is not what its name
-says, counts as not there.
+says, counts as not there. When something named a file last, its time of change says.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import hashlib
 import os
 import re
 from functools import partial
+from operator import is_not
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ from authz.sources.files import MAX_FILE_BYTES, UnreadableFileError, read_file
 from authz.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from authz.sources.fetch_targets import AuthorityId
@@ -35,6 +36,10 @@ _Made = TypeVar("_Made")
 
 #: The directory's name in `data_dir`.
 DIRECTORY: Final = "fetched"
+
+#: A file that is named is touched when its time of change is older than this, in seconds: whoever
+#: knows a file by its times reads it again then.
+TOUCH_SECONDS: Final = 86_400.0
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.(?:crl|ocsp|urls)")
 
@@ -79,9 +84,11 @@ class FetchedFiles:
     def __init__(self, directory: Path, read: Callable[[Path], bytes] = read_file) -> None:
         self._directory = directory
         self._read = read
+        self._revoked: tuple[OcspStatus, ...] | None = None
 
     def begin(self) -> None:
         """A new look at everything begins; what was not asked for in the last one may go."""
+        self._revoked = None
 
     def crl_file(self, url: str) -> Path:
         """Where the CRL of a URL is, or will be."""
@@ -111,20 +118,27 @@ class FetchedFiles:
         them under a new name, and an issuer's word counts whoever asked for it.
         """
         file = self.ocsp_file(authority)
+        # Before the reading: one that appears meanwhile is read.
+        is_there = file.exists()
         answers = self._answers(file)
         if answers is not None:
             mine = (answers.site, answers.authority) == (authority.site, authority.authority)
             return answers.statuses if mine else ()
-        if file.exists():
+        if is_there:
             return ()
-        revoked: dict[tuple[bytes, bytes], OcspStatus] = {}
+        # Once in a look at everything: that there is no file is nothing unusual.
+        if self._revoked is None:
+            self._revoked = self._collect_revoked()
+        return self._revoked
+
+    def _collect_revoked(self) -> tuple[OcspStatus, ...]:
+        return _revoked_of(self._all_answers())
+
+    def _all_answers(self) -> Iterator[_Answers]:
         for path in sorted(self._directory.glob("*.ocsp")):
-            others = self._answers(path) if _NAME.fullmatch(path.name) else None
-            for one in () if others is None else others.statuses:
-                before = revoked.setdefault((one.issuer, one.serial), one)
-                if (before.this_update, before.revoked) < (one.this_update, one.revoked):
-                    revoked[one.issuer, one.serial] = one
-        return tuple(one for one in revoked.values() if one.revoked)
+            answers = self._answers(path) if _NAME.fullmatch(path.name) else None
+            if answers is not None:
+                yield answers
 
     def _answers(self, file: Path) -> _Answers | None:
         with contextlib.suppress(UnreadableFileError, msgspec.MsgspecError):
@@ -162,6 +176,7 @@ class FetchedFiles:
             site=authority.site, authority=authority.authority, statuses=tuple(statuses)
         )
         write_whole(self.ocsp_file(authority), [msgspec.json.encode(answers)])
+        self._revoked = None
 
     def store_urls(self, authority: AuthorityId, urls: Iterable[str]) -> None:
         """Keep what certificates name, in place of what was there.
@@ -173,37 +188,57 @@ class FetchedFiles:
         named = _Named(site=authority.site, authority=authority.authority, urls=tuple(urls))
         write_whole(self.urls_file(authority), [msgspec.json.encode(named)])
 
-    def prune(self, urls: Iterable[str], authorities: Iterable[AuthorityId]) -> None:
-        """Remove what belongs to none of these any more; what cannot be removed stays."""
+    def prune(
+        self, urls: Iterable[str], authorities: Iterable[AuthorityId], at: float, after: float
+    ) -> None:
+        """Note that these are named, and remove what nothing has named for `after` seconds, or a
+        day more. What cannot be touched or removed stays.
+
+        Args:
+            at: Unix time by the clock of the file system.
+        """
         kept = {self.crl_file(url) for url in urls}
         for authority in authorities:
             kept |= {self.ocsp_file(authority), self.urls_file(authority)}
         with contextlib.suppress(OSError):
             for path in list(self._directory.iterdir()):
-                if path not in kept and _NAME.fullmatch(path.name):
-                    path.unlink(missing_ok=True)
+                if _NAME.fullmatch(path.name):
+                    with contextlib.suppress(OSError):
+                        _touch_or_remove(path, at, after, named=path in kept)
+        self._revoked = None
 
 
 class UnchangedFiles(FetchedFiles):
     """The directory for whoever looks at it again and again: as long as a file is the same, so is
     the object that is made of it. Files are replaced, never written to."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, read: Callable[[Path], bytes] = read_file) -> None:
+        super().__init__(directory, read)
         self._made: dict[Path, tuple[tuple[int, ...], Any]] = {}
         self._used: dict[Path, tuple[tuple[int, ...], Any]] = {}
+        # What all the answers were when those that revoke were collected, and what came of it.
+        self._collected: tuple[list[_Answers], tuple[OcspStatus, ...]] = ([], ())
 
     def begin(self) -> None:
+        super().begin()
         self._made, self._used = self._used, {}
 
     def stored(self, url: str) -> Stored | None:
         return self._same(self.crl_file(url), partial(super().stored, url))
 
-    def statuses(self, authority: AuthorityId) -> tuple[OcspStatus, ...]:
-        return self._same(self.ocsp_file(authority), partial(super().statuses, authority))
-
     def urls(self, authority: AuthorityId) -> tuple[str, ...]:
         return self._same(self.urls_file(authority), partial(super().urls, authority))
+
+    def _answers(self, file: Path) -> _Answers | None:
+        return self._same(file, partial(super()._answers, file))
+
+    def _collect_revoked(self) -> tuple[OcspStatus, ...]:
+        answers = list(self._all_answers())
+        before, revoked = self._collected
+        if len(answers) != len(before) or any(map(is_not, answers, before)):
+            revoked = _revoked_of(answers)
+            self._collected = answers, revoked
+        return revoked
 
     def _same(self, file: Path, make: Callable[[], _Made]) -> _Made:
         try:
@@ -215,9 +250,31 @@ class UnchangedFiles(FetchedFiles):
         known = self._used.get(file) or self._made.get(file)
         if known is None or known[0] != stamp:
             known = stamp, make()
-        self._used[file] = known
+        # What could not be read, as for want of a descriptor, may be read the next time.
+        if known[1]:
+            self._used[file] = known
         made: _Made = known[1]
         return made
+
+
+def _revoked_of(everything: Iterable[_Answers]) -> tuple[OcspStatus, ...]:
+    """What is revoked by the newest answers; of two of one moment the one that revokes counts."""
+    newest: dict[tuple[bytes, bytes], OcspStatus] = {}
+    for answers in everything:
+        for one in answers.statuses:
+            before = newest.setdefault((one.issuer, one.serial), one)
+            if (before.this_update, before.revoked) < (one.this_update, one.revoked):
+                newest[one.issuer, one.serial] = one
+    return tuple(one for one in newest.values() if one.revoked)
+
+
+def _touch_or_remove(path: Path, at: float, after: float, *, named: bool) -> None:
+    changed = path.stat().st_mtime
+    # What is dated ahead would stay until the clock shows that again: it was named now.
+    if changed > at or (named and changed <= at - TOUCH_SECONDS):
+        os.utime(path, (at, at))
+    elif not named and changed <= at - after - TOUCH_SECONDS:
+        path.unlink(missing_ok=True)
 
 
 def _digest(*parts: str) -> str:

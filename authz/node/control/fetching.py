@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from authz.sources.fetch import Fetcher
     from authz.sources.fetching_state import Fact
 
-#: Files that nothing in force has named for this long, or up to twice that, are removed. An
-#: authority may be without hosts for a while: what was revoked is to be there when it has some.
+#: Files that nothing in force has named for this long, or a day more, are removed. An authority may
+#: be without hosts for a while: what was revoked is to be there when it has some.
 PRUNE_SECONDS: Final = 30 * 86_400.0
+#: How often it is noted what is named, and looked for what is not. First when the process has run
+#: for as long: who was away for a month has the time to say what is in force and who is seen.
+LOOK_SECONDS: Final = 3600.0
 #: The longest sleep, and the shortest when nobody wakes us: a clock may be set.
 LONGEST_SLEEP: Final = 60.0
 SHORTEST_SLEEP: Final = 0.2
@@ -90,7 +93,7 @@ class Fetching:
         self._failures: dict[_Label, int] = {}
         self._told: dict[tuple[AuthorityId, str, str], tuple[int, str]] = {}
         self._wanted: tuple[set[str], set[AuthorityId]] = (set(), set())
-        self._prune_at = clock() + PRUNE_SECONDS
+        self._look_at = clock() + LOOK_SECONDS
 
     # --- other threads ---------------------------------------------------------------------------
 
@@ -154,6 +157,7 @@ class Fetching:
         """Do what is due; when (Unix seconds) there is more to do."""
         # Before anything is looked at: what comes from here on ends the round.
         self._woken.clear()
+        self._files.begin()
         self._read_in_force()
         if self._model is None:
             return self._clock() + LONGEST_SLEEP
@@ -277,16 +281,19 @@ class Fetching:
         self._failures = {one: count for one, count in self._failures.items() if one in labels}
 
     def _prune(self, targets: Targets) -> None:
-        """Now and then, remove what nothing has named since the last time."""
+        """Now and then, note what was named since the last time, and remove what long was not."""
         urls, authorities = self._wanted
         urls.update(one.url for one in targets.crls)
         urls.update(fact.url for fact in self._facts)
         authorities |= targets.authorities
-        if self._clock() < self._prune_at:
+        at = self._clock()
+        # A clock that was set back must not keep anybody waiting.
+        self._look_at = min(self._look_at, at + LOOK_SECONDS)
+        if at < self._look_at:
             return
-        self._files.prune(urls, authorities)
+        self._files.prune(urls, authorities, at, PRUNE_SECONDS)
         self._wanted = set(), set()
-        self._prune_at = self._clock() + PRUNE_SECONDS
+        self._look_at = at + LOOK_SECONDS
 
 
 def _label(fact: Fact) -> _Label:

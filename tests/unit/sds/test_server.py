@@ -294,7 +294,7 @@ def test_names_beyond_what_all_streams_may_follow_are_refused() -> None:
 
         assert second.ends() == (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "more than 3 names on all streams together",
+            "more than 3 names on all streams of more than 2",
         )
         assert server.metrics.export()["refused"] == 1
         # What it named counts no more, nor what the first one names no more.
@@ -305,6 +305,63 @@ def test_names_beyond_what_all_streams_may_follow_are_refused() -> None:
         third = Client(channel)
         third.ask("trust", "trust/b", "trust/c")
         third.next()
+
+
+@pytest.mark.parametrize("path", [STREAM_SECRETS, DELTA_SECRETS])
+def test_streams_of_few_names_take_nothing_of_what_the_others_may_follow(path: str) -> None:
+    with (
+        running(max_names=4) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        server.publish(FIRST, 1)
+        first = Client(channel, path)
+        first.ask("trust", "trust/a", "trust/b")
+        first.next()
+        others = [Client(channel, path) for _ in range(4)]
+        for other in others:
+            other.ask("trust", "trust/a")
+            other.next()
+
+        # An ACK, and what is published next.
+        names = () if path == DELTA_SECRETS else ("trust", "trust/a", "trust/b")
+        first.ask(*names, nonce="1")
+        server.publish(SECOND, 2)
+        assert first.next().nonce == "2"
+        for other in others:
+            assert other.next().nonce == "2"
+        # Another one of more names is within the limit as long as it stays.
+        first.done()
+        assert first.ends() == (grpc.StatusCode.OK, "")
+        wait_for(lambda: server.metrics.streams == len(others))
+        again = Client(channel, path)
+        again.ask("trust", "trust/b", "trust/c")
+        again.next()
+        assert server.metrics.export()["refused"] == 0
+
+        # One of few that grows counts from then on with all of its names.
+        names = ("trust/x",) if path == DELTA_SECRETS else ("trust", "trust/a", "trust/x")
+        others[0].ask(*names, nonce="2")
+        assert others[0].ends()[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert server.metrics.export()["refused"] == 1
+
+
+def test_a_stream_that_is_served_goes_on_when_others_ask_for_too_much() -> None:
+    with (
+        running(max_names=3) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        server.publish(FIRST, 1)
+        first = Client(channel)
+        first.ask("trust", "trust/a", "trust/b")
+        first.next()
+        # As if another stream's names were there, in the moment before it is ended.
+        server._names += 3
+        first.ask("trust", "trust/a", "trust/b", nonce="1")
+        first.ask("trust", "trust/a", "trust/c", nonce="1")
+        assert len(first.next().resources) == 3
+        first.ask("trust", nonce="2")
+        wait_for(lambda: server._names == 3)
+        assert server.metrics.export()["refused"] == 0
 
 
 def test_many_streams_need_no_thread_each(server: SdsServer, channel: grpc.Channel) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ import pytest
 
 from authz.certs.authority import OcspStatus
 from authz.sources.fetch_targets import AuthorityId
-from authz.sources.fetched import FetchedFiles, Header, Stored, UnchangedFiles
-from authz.sources.files import FileReader
+from authz.sources.fetched import TOUCH_SECONDS, FetchedFiles, Header, Stored, UnchangedFiles
+from authz.sources.files import FileReader, UnreadableFileError, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,72 @@ def test_an_authority_with_a_new_name_knows_what_was_revoked(tmp_path: Path) -> 
     assert files.statuses(renamed) == (good,)
 
 
+@pytest.mark.parametrize("kind", [FetchedFiles, UnchangedFiles])
+def test_what_is_revoked_elsewhere_is_read_once_in_a_look(
+    tmp_path: Path, kind: type[FetchedFiles]
+) -> None:
+    read: list[Path] = []
+
+    def counting(path: Path) -> bytes:
+        read.append(path)
+        return read_file(path)
+
+    files = kind(tmp_path, counting)
+    everybody = [AuthorityId(site="", authority=str(number)) for number in range(40)]
+    with_answers, without = everybody[:20], everybody[20:]
+    for authority in with_answers:
+        files.store_statuses(authority, [STATUS])
+
+    def look() -> int:
+        read.clear()
+        files.begin()
+        assert {files.statuses(one) for one in everybody} == {(STATUS,)}
+        # Whether there is one by now, those without are asked each time.
+        assert all(read.count(files.ocsp_file(one)) == 1 for one in without)
+        return len(read) - len(without)
+
+    # Its own authority reads it, and once somebody else.
+    assert look() <= 2 * len(with_answers)
+    again = look()
+    assert again == 0 if kind is UnchangedFiles else again <= 2 * len(with_answers)
+
+
+@pytest.mark.parametrize("kind", [FetchedFiles, UnchangedFiles])
+def test_what_is_revoked_elsewhere_follows_the_files(
+    tmp_path: Path, kind: type[FetchedFiles]
+) -> None:
+    files, other = kind(tmp_path), FetchedFiles(tmp_path)
+    renamed = AuthorityId(site="api", authority="acme-2")
+    beta = AuthorityId(site="api", authority="beta")
+    assert files.statuses(renamed) == ()
+
+    # What this process writes counts at once, what another one does at the next look.
+    files.store_statuses(ACME, [STATUS])
+    first = files.statuses(renamed)
+    assert first == (STATUS,)
+    second = replace(STATUS, serial=b"\2")
+    other.store_statuses(beta, [second])
+    files.begin()
+    assert set(files.statuses(renamed)) == {STATUS, second}
+    other.store_statuses(beta, [replace(second, revoked=False)])
+    files.begin()
+    assert files.statuses(renamed) == first
+    other.ocsp_file(ACME).unlink()
+    files.begin()
+    assert files.statuses(renamed) == ()
+
+
+def test_what_is_revoked_elsewhere_is_one_object_while_the_files_are_the_same(
+    tmp_path: Path,
+) -> None:
+    files = UnchangedFiles(tmp_path)
+    files.store_statuses(ACME, [STATUS])
+    renamed = AuthorityId(site="api", authority="acme-2")
+    first = files.statuses(renamed)
+    files.begin()
+    assert files.statuses(renamed) is first
+
+
 @pytest.mark.parametrize("data", [b"", b"{}\nx", b"\xff\n", b'{"url": 1}\nx'])
 def test_a_damaged_file_counts_as_not_there(tmp_path: Path, data: bytes) -> None:
     files = FetchedFiles(tmp_path)
@@ -100,19 +167,73 @@ def test_who_reads_through_a_reader_can_watch(tmp_path: Path) -> None:
     assert reader.contents == {files.crl_file(URL): None}
 
 
+def _age(path: Path, at: float) -> None:
+    os.utime(path, (at, at))
+
+
 def test_what_nobody_wants_any_more_is_removed(tmp_path: Path) -> None:
     files = FetchedFiles(tmp_path)
     files.store(STORED)
     files.store_statuses(ACME, [STATUS])
+    files.store_urls(ACME, [URL])
     (tmp_path / "note.txt").write_text("mine")
+    for path in tmp_path.iterdir():
+        _age(path, 0.0)
+    after = 30 * TOUCH_SECONDS
+    at = after + TOUCH_SECONDS
 
-    files.prune([URL], [ACME])
+    # What is named is as good as new, so long as it is named and as long again.
+    files.prune([URL], [ACME], at, after)
+    files.prune([], [], at + after, after)
     assert files.stored(URL) == STORED
     assert files.statuses(ACME) == (STATUS,)
-    files.prune([], [])
+    assert files.urls(ACME) == (URL,)
+    files.prune([], [], at + after + TOUCH_SECONDS, after)
 
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
-    FetchedFiles(tmp_path / "nowhere").prune([], [])
+    FetchedFiles(tmp_path / "nowhere").prune([], [], at, after)
+
+
+def test_a_file_is_touched_once_a_day_at_most(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+    file = files.crl_file(URL)
+    _age(file, 1000.0)
+
+    files.prune([URL], [], 999.0 + TOUCH_SECONDS, 1.0)
+    assert file.stat().st_mtime == 1000.0
+    files.prune([URL], [], 1000.0 + TOUCH_SECONDS, 1.0)
+    assert file.stat().st_mtime == 1000.0 + TOUCH_SECONDS
+
+
+def test_a_file_that_is_dated_ahead_does_not_stay_until_then(tmp_path: Path) -> None:
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+    file = files.crl_file(URL)
+    _age(file, 10**10)
+
+    files.prune([], [], 1000.0, 1.0)
+    assert file.stat().st_mtime == 1000.0
+    files.prune([], [], 1001.0 + TOUCH_SECONDS, 1.0)
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_touched_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = FetchedFiles(tmp_path)
+    files.store(STORED)
+    files.store_statuses(ACME, [STATUS])
+    for path in tmp_path.iterdir():
+        _age(path, 0.0)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("authz.sources.fetched.os.utime", refuse)
+    files.prune([URL], [], 10 * TOUCH_SECONDS, 1.0)
+    assert files.stored(URL) == STORED
+    assert not files.ocsp_file(ACME).exists()
 
 
 def test_what_could_not_be_read_again_is_not_stored(
@@ -149,6 +270,23 @@ def test_an_unchanged_file_is_made_into_one_object(tmp_path: Path) -> None:
     third = looked()
     assert isinstance(third[0], Stored)
     assert (third[0].body, third[1:]) == (b"\n\0y\n", [(), ()])
+
+
+def test_what_could_not_be_read_is_read_the_next_time(tmp_path: Path) -> None:
+    files = UnchangedFiles(tmp_path)
+    files.store(STORED)
+    files.store_statuses(ACME, [STATUS])
+    files.store_urls(ACME, [URL])
+
+    def fail(_: Path) -> bytes:
+        raise UnreadableFileError("cannot be read: too many open files", "let it")
+
+    files._read = fail
+    assert (files.stored(URL), files.statuses(ACME), files.urls(ACME)) == (None, (), ())
+    files._read = read_file
+    files.begin()
+    assert (files.stored(URL), files.statuses(ACME)) == (STORED, (STATUS,))
+    assert files.urls(ACME) == (URL,)
 
 
 def test_what_was_not_asked_for_lately_is_let_go(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 
-from authz.certs.authority import CRLS_OF_CERTIFICATES, AuthorityModel
+from authz.certs.authority import CRLS_OF_CERTIFICATES, AuthorityModel, OcspStatus
 from authz.node.control import fetching as module
-from authz.node.control.fetching import LONGEST_SLEEP, PRUNE_SECONDS, Fetching
+from authz.node.control.fetching import LONGEST_SLEEP, LOOK_SECONDS, PRUNE_SECONDS, Fetching
 from authz.node.snapshot_file import write_snapshot
 from authz.observability.activity import Report
 from authz.observability.seen_certificates import SeenCertificate
@@ -268,25 +269,84 @@ def test_a_snapshot_that_is_gone_leaves_what_was_named(
     assert log_lines[0]["event"] == "what there is to fetch cannot be read"
 
 
+def _dated(world: _World) -> None:
+    """Let the files be as old as they are by the clock of the test."""
+    for path in (world.directory / "fetched").iterdir():
+        os.utime(path, (world.now, world.now))
+
+
 def test_files_that_nothing_names_for_a_while_are_removed(world: _World) -> None:
-    world.fetcher.answers[URL] = root().crl(this_update=AT, next_update=AT + 9 * DAY).der
+    world.fetcher.answers[URL] = root().crl(this_update=AT, next_update=AT + 90 * DAY).der
     world.in_force(acme(URL, ocsp=OCSP))
     world.files.store_statuses(API, [])
     world.fetching.step()
-    world.now += PRUNE_SECONDS
+    _dated(world)
+    world.now += 2 * PRUNE_SECONDS
     world.fetching.step()
     assert world.files.crl_file(URL).exists()
 
     # Named since the last time: a change that is taken back costs nothing.
+    _dated(world)
     world.fetching.step()
     world.in_force(acme())
     world.now += PRUNE_SECONDS
     world.fetching.step()
     assert world.files.crl_file(URL).exists()
-    world.now += PRUNE_SECONDS
+    world.now += PRUNE_SECONDS + DAY
     world.fetching.step()
     assert not world.files.crl_file(URL).exists()
     assert world.files.ocsp_file(API).exists()
+
+
+def test_files_that_nothing_names_are_removed_whoever_restarts(world: _World) -> None:
+    world.fetcher.answers[URL] = root().crl(this_update=AT, next_update=AT + 90 * DAY).der
+    world.in_force(acme(URL))
+    world.fetching.step()
+    gone = AuthorityId(site="api", authority="gone")
+    world.files.store_statuses(gone, [])
+    _dated(world)
+    for _ in range(5):
+        # Each lives for a week, and the last good is in force from its beginning.
+        world.begin()
+        world.in_force(acme(URL))
+        for _ in range(7):
+            world.now += DAY
+            world.fetching.step()
+
+    assert world.files.crl_file(URL).exists()
+    assert not world.files.ocsp_file(gone).exists()
+
+
+def test_who_was_away_for_long_has_time_to_say_what_is_named(world: _World) -> None:
+    world.fetcher.answers[URL] = root().crl(this_update=AT, next_update=AT + 90 * DAY).der
+    world.in_force(acme(URL))
+    world.fetching.step()
+    _dated(world)
+    world.now += 2 * PRUNE_SECONDS
+
+    world.begin()
+    world.in_force(acme())
+    world.fetching.step()
+    world.now += LOOK_SECONDS / 2
+    world.in_force(acme(URL))
+    world.fetching.step()
+    world.in_force(acme())
+    world.now += LOOK_SECONDS / 2
+    world.fetching.step()
+
+    assert world.files.crl_file(URL).exists()
+    assert world.files.crl_file(URL).stat().st_mtime == world.now
+
+
+def test_what_was_revoked_elsewhere_is_looked_at_anew_in_every_step(world: _World) -> None:
+    world.in_force(acme(ocsp=OCSP))
+    world.fetching.step()
+    looked = world.fetching._files.statuses
+    assert looked(API) == ()
+    status = OcspStatus(issuer=b"i", serial=b"1", revoked=True, this_update=AT, until=AT)
+    world.files.store_statuses(AuthorityId(site="api", authority="old name"), [status])
+    world.fetching.step()
+    assert looked(API) == (status,)
 
 
 def test_a_file_that_somebody_removed_is_fetched_again(world: _World) -> None:
