@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which CRLs of a URL are kept when others come: what revokes somebody is never lost by what comes.
+"""Which CRLs of a URL are kept when others come: what comes takes no revocation away.
 
 Whoever sits between a CA and us can make a URL answer with whatever that CA once signed: an earlier
 CRL, another CA's, another part, a delta, or less than all of a bundle. So what came takes the place
@@ -10,11 +10,12 @@ of what we have kind by kind, a kind being an issuer's key, a scope, and complet
    Where ours is dated ahead, one of today with a higher number: a clock was put back.
 2. What did not come again stays, also stale, until a complete CRL of the same key that was issued
    no earlier says as much. One of the same scope, or for all certificates, does so at once if it is
-   in force, and past the nextUpdate of ours in any case; a delta is replaced before its nextUpdate
-   only by a number of its scope that is no lower. One of another scope that covers as much does so
-   when it is in force and ours is not: a CA may change how it splits its CRL, and one for all is
-   followed by any part. Past the nextUpdate of ours, one in force at another URL does as well, if
-   whoever names this URL names that one, too.
+   in force, and past the nextUpdate of ours in any case; but a delta in force does not go for a
+   lower number of its scope. One of another scope that covers as much says it when it is in force
+   and ours is not: a CA may change how it splits its CRL. One for all is followed by any part then:
+   what the other parts have to say is lost under `soft`, for nobody knows how many there are. Past
+   the nextUpdate of ours, one in force at another URL says it as well, if whoever names this URL
+   names that one, too.
 3. Whoever asks is told that something did not come, unless it is a newcomer (4), until it has run
    out and its successor came: any complete CRL, whoever's, that is in force, issued no earlier,
    covers as much, and no newcomer. So a CA may get another key.
