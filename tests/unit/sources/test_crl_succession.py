@@ -209,7 +209,7 @@ def test_whatever_replaces_it_lets_a_newcomer_go() -> None:
 def test_a_ca_that_gets_another_key_at_the_same_url_fails_for_no_longer_than_its_last_crl() -> None:
     old, first = head(7), other(1, next_update=AT + DAY / 2)
     found = succeed([first], [old], AT)
-    assert (found.absent, found.besides) == ((old,), {first.sha256})
+    assert (found.absent, found.besides) == ((old,), frozenset([first.sha256]))
     second = other(2, this_update=AT, next_update=AT + 2 * DAY)
     found = succeed([second], [first, old], AT + DAY / 2, besides=found.besides)
     assert (found.absent, found.besides) == ((old,), frozenset())
