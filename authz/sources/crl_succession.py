@@ -1,19 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which CRLs of a URL are kept when others come: what is in force is never lost by what comes.
+"""Which CRLs of a URL are kept when others come: what comes takes no revocation away.
 
 Whoever sits between a CA and us can make a URL answer with whatever that CA once signed: an earlier
 CRL, another CA's, another part, a delta, or less than all of a bundle. So what came takes the place
 of what we have kind by kind, a kind being an issuer's key, a scope, and complete or delta:
 
-- of one kind, the newer one counts. A CA that counts anew (it was set up again from a backup) is
-  believed once ours is past its nextUpdate;
-- what did not come again stays, until a complete CRL of the same key says everything it said: at
-  once one for all certificates, and past the nextUpdate of ours one that covers as much. A CA may
-  change how it splits its CRL; a CRL of another CA, or of another part, ends nothing;
-- what came first in place of something else that stays (a wrong file for an hour, a CA's next key)
-  counts as long as it is in force, and leaves without a word.
+1. Of one kind, the one that was issued later counts, with a number that is no lower. Past the
+   nextUpdate of ours, whatever its number, one that is in force: its CA counts anew, from a backup.
+   Where ours is dated ahead, one of today with a higher number: a clock was put back.
+2. What did not come again stays, also stale, until a complete CRL of the same key that was issued
+   no earlier says as much. One of the same scope, or for all certificates, does so at once if it is
+   in force, and past the nextUpdate of ours in any case; but a delta in force does not go for a
+   lower number of its scope. One of another scope that covers as much says it when it is in force
+   and ours is not: a CA may change how it splits its CRL. One for all is followed by any part then:
+   what the other parts have to say is lost under `soft`, for nobody knows how many there are. Past
+   the nextUpdate of ours, one in force at another URL says it as well, if whoever names this URL
+   names that one, too.
+3. Whoever asks is told that something did not come, unless it is a newcomer (4), until it has run
+   out and its successor came: any complete CRL, whoever's, that is in force, issued no earlier,
+   covers as much, and no newcomer. So a CA may get another key.
+4. What is of a kind that we had none of, and comes while something of ours does not, or in an older
+   form, is a newcomer: it counts as all others. It is none any more when a later one of its kind
+   follows it, or when it comes and nothing lacks. One that has run out is not taken.
 
-CRL numbers are compared within a scope only (RFC 5280 §5.2.3). No entries are looked at.
+So what nothing replaces stays until whoever names the URL trusts its key no longer: under `soft` it
+goes on revoking, under `strict` it is stale. CRL numbers are compared within a scope only (RFC 5280
+§5.2.3). No entries are looked at.
 """
 
 from __future__ import annotations
@@ -55,8 +67,8 @@ class CrlHead:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succession:
     """What is kept: of what came, and of what we had. `older` and `absent` say whose CRLs came in
-    an older form than ours, and whose did not come and are not replaced. `besides` are those that
-    came in place of such ones, or did once, and no whole body brought since."""
+    an older form than ours, and of whose it is to be told that they did not come. `besides` are the
+    newcomers."""
 
     came: tuple[CrlHead, ...]
     had: tuple[CrlHead, ...]
@@ -88,40 +100,64 @@ def succeed(
     at: float,
     completes: Iterable[CrlHead] = (),
     besides: Collection[bytes] = (),
+    elsewhere: Sequence[CrlHead] = (),
 ) -> Succession:
     """What to keep at Unix time `at` of the CRLs that came from a URL, and of those it had.
 
     Args:
         completes: what there is of other URLs, which deltas may go with.
         besides: as the last one said it, by SHA-256.
+        elsewhere: what there is of other URLs for everybody who names this one.
     """
     new, old = _by_kind(came), _by_kind(had)
     taken = {kind: some for kind, some in new.items() if _follows(some, old.get(kind, ()), at)}
     flat = [one for some in taken.values() for one in some]
-    own = {kind for kind, some in old.items() if any(one.sha256 not in besides for one in some)}
+    newcomers = {
+        kind
+        for kind, some in old.items()
+        if all(one.sha256 in besides for one in some) and not _is_later(taken.get(kind, ()), some)
+    }
+    successors = [one for one in flat if one.kind in old and one.kind not in newcomers]
     older: list[CrlHead] = []
+    missed: list[CrlHead] = []
     absent: list[CrlHead] = []
-    guests: list[CrlHead] = []
     deltas: list[CrlHead] = []
     for kind, some in old.items():
-        left = [one for one in some if not _is_replaced(one, flat, at)]
+        left = [one for one in some if not _is_replaced(one, flat, elsewhere, at)]
         if kind in taken:
             deltas += _still_applied(some, taken[kind], (*completes, *had, *flat))
         elif kind in new:
-            older += some
-        elif kind in own:
-            absent += some if left else ()
+            older += left
         else:
-            guests += (one for one in left if one.next_update >= at)
-    come_in_place = [one for one in flat if one.kind not in own] if absent else []
+            missed += left
+            if kind not in newcomers:
+                absent += (one for one in left if not _is_succeeded(one, successors, at))
+    late = [one for one in flat if one.kind not in old and one.next_update < at]
+    lacks = absent or older
+    if lacks and late:
+        others = [one for one in came if all(one is not other for other in late)]
+        return succeed(others, had, at, completes, besides, elsewhere)
+    if lacks:
+        newcomers |= {one.kind for one in flat if one.kind not in old}
+    else:
+        newcomers -= taken.keys()
     ids = set(map(id, flat))
     return Succession(
         came=tuple(one for one in came if id(one) in ids),
-        had=(*older, *absent, *guests, *deltas),
+        had=(*older, *missed, *deltas),
         older=tuple(older),
         absent=tuple(absent),
-        besides=frozenset(one.sha256 for one in (*guests, *come_in_place)),
+        besides=frozenset(
+            one.sha256 for one in (*flat, *older, *missed, *deltas) if one.kind in newcomers
+        ),
     )
+
+
+def replaces(new: CrlHead, old: CrlHead, at: float) -> bool:
+    """Whether one CRL takes the place of another at Unix time `at`, by the first two rules."""
+    if new.kind == old.kind:
+        return _follows([new], [old], at)
+    return _says_as_much(new, old, at)
 
 
 def _by_kind(some: Iterable[CrlHead]) -> dict[Kind, tuple[CrlHead, ...]]:
@@ -132,37 +168,59 @@ def _by_kind(some: Iterable[CrlHead]) -> dict[Kind, tuple[CrlHead, ...]]:
 
 
 def _follows(new: Sequence[CrlHead], old: Sequence[CrlHead], at: float) -> bool:
-    """Whether CRLs of one kind may take the place of those we have. Of several of one kind in one
-    file the highest numbers count, whichever comes first."""
-    if not old or max(one.next_update for one in old) < at <= max(one.next_update for one in new):
+    """The first rule. Of several of one kind in one file the highest numbers count, whichever comes
+    first."""
+    if not old:
         return True
     issued, had = (max(one.this_update for one in some) for some in (new, old))
     number, before = (max(one.number for one in some) for some in (new, old))
-    if issued <= at < had and number > before:
-        # Ours is dated ahead, and its CA issued this one later by its own count: its clock was put
-        # back between the two. Who replays an earlier one has no higher number.
-        return True
-    return issued >= had and number >= before
+    if issued < had:
+        # Who replays an earlier one has no higher number.
+        return issued <= at < had and number > before
+    until, end = (max(one.next_update for one in some) for some in (new, old))
+    return number >= before or end < at <= until
 
 
-def _is_replaced(old: CrlHead, kept: Iterable[CrlHead], at: float) -> bool:
-    """Whether a complete CRL of the same key, issued no earlier, says everything that `old` said:
-    RFC 5280 §5.2.4 for deltas."""
-    return any(
-        new.spki == old.spki
-        and new.base is None
+def _is_later(new: Sequence[CrlHead], old: Sequence[CrlHead]) -> bool:
+    """Whether the CA signed another one by now: not the same once more."""
+    return bool(new) and max(one.this_update for one in new) > max(one.this_update for one in old)
+
+
+def _is_replaced(
+    old: CrlHead, here: Iterable[CrlHead], elsewhere: Iterable[CrlHead], at: float
+) -> bool:
+    return any(_says_as_much(new, old, at) for new in here) or (
+        old.next_update < at
+        and any(at <= new.next_update and _says_as_much(new, old, at) for new in elsewhere)
+    )
+
+
+def _says_as_much(new: CrlHead, old: CrlHead, at: float) -> bool:
+    """The second rule, RFC 5280 §5.2.4 for deltas."""
+    if new.spki != old.spki or new.base is not None or new.this_update < old.this_update:
+        return False
+    in_force, ran_out = at <= new.next_update, old.next_update < at
+    if new.scope == old.scope:
+        return ran_out or (in_force and new.number >= old.number)
+    if not new.scope:
+        return ran_out or in_force
+    return ran_out and in_force and _covers(new, old)
+
+
+def _is_succeeded(old: CrlHead, successors: Iterable[CrlHead], at: float) -> bool:
+    """Whether one came by which nobody has to be told of `old` any more: the third rule."""
+    return old.next_update < at and any(
+        new.base is None
+        and at <= new.next_update
         and new.this_update >= old.this_update
-        and (
-            new.scope in (b"", old.scope)
-            or (old.next_update < at <= new.next_update and _covers(new, old))
-        )
-        for new in kept
+        and _covers(new, old)
+        for new in successors
     )
 
 
 def _covers(new: CrlHead, old: CrlHead) -> bool:
-    """Whether a CRL with a scope may follow one of another scope that has run out. One for all
-    certificates may be split: under `strict`, whoever has no part is not verified then."""
+    """Whether a CRL may follow one of another scope that has run out. One for all certificates may
+    be split: under `strict`, whoever has no part is not verified then."""
     return not old.scope or (
         new.covers_end_entity >= old.covers_end_entity
         and new.covers_ca >= old.covers_ca

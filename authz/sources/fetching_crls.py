@@ -55,14 +55,18 @@ class _Known:
         self.digest = self.passed_over = b""
         self.heads: tuple[CrlHead, ...] = ()
         self.deltas: tuple[str, ...] = ()
+        self.next_update: float | None = None
 
-    def take(self, body: bytes, crls: _Crls) -> None:
-        """This is what we have from now on."""
+    def take(self, body: bytes, crls: _Crls, came: Iterable[CrlHead] = ()) -> None:
+        """This is what we have from now on. What came says when to ask again: what is kept beside
+        it may have run out long ago."""
         self.digest = hashlib.sha256(body).digest()
         self.heads = tuple(head for _, head in crls)
         self.deltas = tuple(dict.fromkeys(url for der, _ in crls for url in delta_urls_of_crl(der)))
-        self.attempts.this_update = min(head.this_update for head in self.heads)
-        self.attempts.next_update = min(head.next_update for head in self.heads)
+        self.next_update = min(head.next_update for head in self.heads)
+        published = [head for head in came if head in self.heads] or self.heads
+        self.attempts.this_update = min(head.this_update for head in published)
+        self.attempts.next_update = min(head.next_update for head in published)
 
 
 class CrlFetching:
@@ -78,7 +82,9 @@ class CrlFetching:
         self._share = share
         self._known: dict[_Key, _Known] = {}
         self._before: dict[_Key, _Known] = {}
-        # By URL: who may have signed what is there, what the file had last, and its digest.
+        # By URL: who names it, who may have signed what is there, what the file had last, and its
+        # digest.
+        self._naming: dict[str, set[AuthorityId]] = {}
         self._issuers: dict[str, dict[bytes, Certificate]] = {}
         self._heads: dict[str, dict[bytes, CrlHead]] = {}
         self._digests: dict[str, bytes] = {}
@@ -89,6 +95,7 @@ class CrlFetching:
         self.changed = False
         self._before, self._known = self._known, {}
         issuers, self._issuers = self._issuers, {}
+        self._naming = {}
         deltas: list[CrlTarget] = []
         for kind, wanted in (("crl", targets), ("delta", deltas)):
             self._learn_issuers(wanted, issuers)
@@ -122,7 +129,7 @@ class CrlFetching:
                     url=known.target.url,
                     last_success=known.attempts.last_success,
                     failures=known.attempts.failures,
-                    next_update=known.attempts.next_update,
+                    next_update=known.next_update,
                     error=known.attempts.error,
                 )
 
@@ -130,6 +137,7 @@ class CrlFetching:
         self, targets: Iterable[CrlTarget], before: dict[str, dict[bytes, Certificate]]
     ) -> None:
         for target in targets:
+            self._naming.setdefault(target.url, set()).add(target.authority)
             issuers = self._issuers.setdefault(target.url, {})
             for der in target.certificates:
                 if der not in issuers:
@@ -196,8 +204,8 @@ class CrlFetching:
 
         Raises:
             CertificateError: nothing of it was taken.
-            FetchError: it cannot be kept, or it lacked something. What it has was taken then; other
-                nodes are not told, and ask by themselves.
+            FetchError: it cannot be kept, or it lacked something that is to be told. What it has
+                was taken then; other nodes are not told, and ask by themselves.
         """
         url = known.target.url
         digest = hashlib.sha256(answer.body).digest()
@@ -216,27 +224,31 @@ class CrlFetching:
             at,
             self._known_heads(url),
             frozenset(map(bytes.fromhex, besides)),
+            self._elsewhere(url),
         )
-        guests = tuple(sorted(one.hex() for one in kept.besides))
+        newcomers = tuple(sorted(one.hex() for one in kept.besides))
         ders = {head.sha256: der for der, head in (*had, *came)}
         crls = [(ders[head.sha256], head) for head in (*kept.came, *kept.had)]
         whole = {head.sha256 for head in heads} == {head.sha256 for _, head in crls}
         body = _body_of(crls, answer.body if whole else b"", stored)
         # A server that has less than we do is to send it again: it is compared once more.
         etag, last_modified = (answer.etag, answer.last_modified) if whole else ("", "")
-        if stored is None or (stored.body, besides) != (body, guests):
+        if stored is None or (stored.body, besides) != (body, newcomers):
             header = Header(
                 url=url,
                 fetched_at=at,
                 etag=etag,
                 last_modified=last_modified,
-                besides=guests,
+                besides=newcomers,
             )
             self._keep(Stored(header=header, body=body))
         self._heads[url] = {head.sha256: head for _, head in crls}
-        known.take(body, self._own(known, crls))
-        self._digests[url] = known.digest
-        known.etag, known.last_modified = etag, last_modified
+        self._digests[url] = hashlib.sha256(body).digest()
+        own = self._own(known, crls)
+        # Not even one of this authority, when all that it signed has run out and lacks another's.
+        if own:
+            known.take(body, own, kept.came)
+            known.etag, known.last_modified = etag, last_modified
         _check_nothing_lacks(kept, url)
 
     def _keep(self, stored: Stored) -> None:
@@ -298,6 +310,18 @@ class CrlFetching:
         """What there is of other URLs."""
         everybody = (*self._before.values(), *self._known.values())
         return [head for one in everybody if one.target.url != url for head in one.heads]
+
+    def _elsewhere(self, url: str) -> list[CrlHead]:
+        """What there is of those other URLs that everybody names who names this one: what is let go
+        here is there for all of them."""
+        nobody: set[AuthorityId] = set()
+        return [
+            head
+            for one in (*self._before.values(), *self._known.values())
+            if one.target.url != url
+            and self._naming[url] <= self._naming.get(one.target.url, nobody)
+            for head in one.heads
+        ]
 
 
 def _body_of(crls: Sequence[tuple[bytes, CrlHead]], came: bytes, stored: Stored | None) -> bytes:

@@ -3,13 +3,14 @@
 it says cannot be enforced.
 
 Nodes go on fetching then (ADR-0040), and a CRL that revokes somebody must not wait for a database.
-Nothing that was known is given up for it: a CRL stays until a newer one of its issuer, scope and
-kind is there, and an answer until there is a newer one about its certificate. So a file that is
-gone, or has less in it than before, makes nobody good.
+Nothing that was known is given up for it: a CRL stays until one is there that takes its place
+(`sources.crl_succession`), and an answer until there is a newer one about its certificate. So a
+file that is gone, or has less in it than before, makes nobody good.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,17 @@ from authz.certs.crl import read_crl
 from authz.certs.trust import read_certificates
 from authz.errors import CertificateError
 from authz.services.model import SCOPE
+from authz.sources.crl_succession import head_of, replaces
 from authz.sources.fetch_targets import AuthorityId
 from authz.sources.policy_trust import packed_where_large
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from authz.certs.authority import AuthorityModel, CrlModel, OcspStatus
     from authz.policy.model import PolicyModel
     from authz.services.model import StoreModel
+    from authz.sources.crl_succession import CrlHead
     from authz.sources.fetched_trust import FetchedTrust
 
 
@@ -69,7 +72,8 @@ def _with_fetched(model: AuthorityModel, fetched: FetchedTrust, at: float) -> Au
     if not model.crl_urls and not model.ocsp:
         return model
     identity = AuthorityId(site="", authority=model.name)
-    added = fetched.add(model, identity, model)
+    added = fetched.add(replace(model, crls=()), identity, model)
+    there = set(added.model.crls)
     statuses = _newest(model.ocsp_statuses, added.model.ocsp_statuses)
     news = [der for der in added.model.crls if der not in model.crls]
     # A URL that nothing is there of any more has its CRL among those that are kept.
@@ -78,7 +82,7 @@ def _with_fetched(model: AuthorityModel, fetched: FetchedTrust, at: float) -> Au
     if not news and missing == was_missing and statuses == model.ocsp_statuses:
         return model
     read = {} if added.earlier is None else {one.sha256: one for one in added.earlier.read_crls}
-    crls = (*_kept(model, news, read.values(), at), *news)
+    crls = (*_kept(model, news, there, read.values(), at), *news)
     made = replace(
         model,
         crls=crls,
@@ -90,40 +94,32 @@ def _with_fetched(model: AuthorityModel, fetched: FetchedTrust, at: float) -> Au
 
 
 def _kept(
-    model: AuthorityModel, news: Iterable[bytes], read: Iterable[CrlModel], at: float
+    model: AuthorityModel,
+    news: Iterable[bytes],
+    there: Collection[bytes],
+    read: Iterable[CrlModel],
+    at: float,
 ) -> Iterable[bytes]:
-    """The CRLs of before that none of the new ones takes the place of."""
+    """The CRLs of before that are `there` still, or that none of the new ones replaces."""
     certificates = read_certificates(model)
     known = {one.sha256: one for one in read}
 
-    def of(der: bytes) -> CrlModel:
-        one = read_crl(der, certificates, where=model.where)
-        return known.get(one.sha256, one)
+    def of(der: bytes) -> CrlHead:
+        one = known.get(hashlib.sha256(der).digest())
+        return head_of(one or read_crl(der, certificates, where=model.where))
 
-    newer = [of(der) for der in news]
+    # One that is dated ahead is in force for nobody yet.
+    newer = [one for one in map(of, news) if one.this_update <= at]
     for der in model.crls:
+        if der in there:
+            yield der
+            continue
         try:
             one = of(der)
         except CertificateError:
             continue
-        if not any(_replaces(other, one, at) for other in newer):
+        if not any(replaces(other, one, at) for other in newer):
             yield der
-
-
-def _replaces(new: CrlModel, old: CrlModel, at: float) -> bool:
-    if (new.spki, new.scope) != (old.spki, old.scope) or new.this_update > at:
-        return False
-    if new.base_number is not None and old.base_number is None:
-        # A delta goes with its complete CRL.
-        return False
-    if (new.base_number is None) is (old.base_number is None) and old.next_update < at:
-        # As for whoever fetches: a CA may count from an earlier number again by then.
-        return at <= new.next_update or _order(new) > _order(old)
-    return _order(new) > _order(old)
-
-
-def _order(crl: CrlModel) -> tuple[int, float]:
-    return int.from_bytes(crl.number or b""), crl.this_update
 
 
 def _newest(before: tuple[OcspStatus, ...], now: tuple[OcspStatus, ...]) -> tuple[OcspStatus, ...]:

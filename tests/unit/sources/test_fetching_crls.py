@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from authz.certs.certificate import Certificate
+from authz.certs.crl import read_crl
 from authz.certs.pem import split_crls
 from authz.errors import CertificateError, FetchError
+from authz.sources.crl_succession import CrlHead, head_of
 from authz.sources.fetch import Fetched, NotModified
 from authz.sources.fetch_hosts import NamedBy
 from authz.sources.fetch_targets import AuthorityId, CrlTarget
@@ -139,6 +142,15 @@ def _bundle(*crls: Any) -> bytes:
     return b"".join(crl.pem for crl in crls)
 
 
+_USERS = x509.IssuingDistributionPoint(
+    full_name=None,
+    relative_name=None,
+    only_contains_user_certs=True,
+    only_contains_ca_certs=False,
+    only_some_reasons=None,
+    indirect_crl=False,
+    only_contains_attribute_certs=False,
+)
 ISSUING = replace(TARGET, certificates=(root().der, intermediate().der))
 
 
@@ -187,19 +199,27 @@ def test_what_is_in_force_and_does_not_come_again_stays_beside_what_came(
     scene.rounds = FetchRounds(scene.fetcher, scene.sink)
     assert not scene.run(None, ISSUING, at=AT + 6 * DAY).changed
     assert revoking.der in _kept(scene)
-    # And over when all of it comes; what came instead stays as long as it is in force.
+    # And over when all of it comes; what came instead stays until its own CA says as much.
     later = [_later(crl) for crl in had]
     scene.run(_bundle(*later), ISSUING, at=AT + 6 * DAY + 7200)
     assert set(_kept(scene)) - set(_ders(came)) == set(_ders(later))
     assert scene.last.facts[0].error is None
+    issuers = {head.issuer for head in map(_issuer, had)}
+    others = [crl.der for crl in came if _issuer(crl).issuer not in issuers]
     scene.run(_bundle(*later, *later), ISSUING, at=AT + 9 * DAY)
-    assert set(_kept(scene)) == set(_ders(later))
+    assert set(_kept(scene)) == {*_ders(later), *others}
+    assert scene.last.facts[0].error is None
 
 
 def _later(crl: Any) -> Any:
     """The CRL of next week, complete: its number is higher than all others."""
     issuer = intermediate() if b"Test Issuing CA" in crl.der else root()
     return issuer.crl(number=20, this_update=AT + 6 * DAY, next_update=AT + 13 * DAY)
+
+
+def _issuer(crl: Any) -> CrlHead:
+    issuers = [Certificate.from_der(der) for der in ISSUING.certificates]
+    return head_of(read_crl(crl.der, issuers, where=""))
 
 
 def _ders(crls: list[Any]) -> list[bytes]:
@@ -222,6 +242,80 @@ def test_a_ca_gets_another_key(scene: Scene) -> None:
     scene.run(new.der, only_new)
     assert _kept(scene) == (new.der,)
     assert scene.last.facts[0].failures == 0
+
+
+def test_a_ca_goes_on_with_another_key_and_whoever_asks_is_told_for_as_long_as_it_matters(
+    scene: Scene,
+) -> None:
+    scene.run(root().crl([7], number=9, next_update=AT + DAY).der, ISSUING)
+    for day in (0.9, 1.8, 2.7, 3.6):
+        at = AT + day * DAY
+        new = intermediate().crl([5], number=round(day), this_update=at, next_update=at + DAY)
+        done = scene.run(new.der, ISSUING, at=at)
+        assert done.facts[0].failures == (1 if day < 1 else 0)
+        assert len(_kept(scene)) == 2
+    # It is asked for when the new one is due, and what we have is as old as its oldest.
+    assert done.next_at > AT + 4 * DAY
+    assert done.facts[0].next_update == AT + DAY
+
+    # A mirror is behind, and the new one runs out meanwhile.
+    behind = root().crl(number=10, this_update=AT + 60, next_update=AT + 30 * DAY)
+    done = scene.run(behind.der, ISSUING, at=AT + 6 * DAY)
+    assert set(_kept(scene)) == {behind.der, new.der}
+    assert scene.error().startswith("the CRL of 'CN=Test Issuing CA' did not come")
+
+
+def test_an_expired_crl_for_all_does_not_take_the_place_of_a_part_in_force(scene: Scene) -> None:
+    mine = root().crl([5], number=3, this_update=AT - 3 * DAY, scope=_USERS)
+    scene.run(mine.der)
+
+    expired = root().crl(number=9, this_update=AT - 2 * DAY, next_update=AT - DAY)
+    scene.run(expired.der)
+
+    assert _kept(scene) == (mine.der,)
+    assert scene.error().startswith("the CRL of 'CN=Test Root CA' did not come")
+
+
+def test_an_authority_all_of_whose_crls_have_run_out_is_told(scene: Scene) -> None:
+    """And has nothing, for what is there is another's, which it would take the place of."""
+    other = CrlTarget(
+        authority=AuthorityId(site="other", authority="acme"),
+        certificates=(intermediate().der,),
+        url=URL,
+    )
+    mine = root().crl(number=5).der
+    answers = [mine, intermediate().crl(next_update=AT - 1).der]
+
+    done = scene.run(lambda _: answers.pop(0), TARGET, other)
+
+    assert _kept(scene) == (mine,)
+    assert [(fact.failures, fact.next_update) for fact in done.facts] == [
+        (0, AT - 3600 + 7 * DAY),
+        (1, None),
+    ]
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_what_has_run_out_goes_when_whoever_names_the_url_has_it_from_another(
+    scene: Scene, *, both: bool
+) -> None:
+    there = replace(ISSUING, url="http://crl.example/other.crl")
+    else_ = replace(ISSUING, authority=AuthorityId(site="other", authority="acme"))
+    targets = [ISSUING, there, else_, *([replace(else_, url=there.url)] if both else [])]
+    wrong = intermediate().crl(number=1, next_update=AT + 2 * DAY).der
+    scene.run(root().crl(number=1, next_update=AT + DAY).der, *targets)
+    scene.run(wrong, *targets, at=AT + 0.9 * DAY)
+    assert wrong in _kept(scene)
+
+    at = AT + 6 * DAY
+    fresh = intermediate().crl(number=2, this_update=at, next_update=at + 9 * DAY)
+    scene.fetcher.answers[there.url] = fresh.der
+    now = root().crl(number=2, this_update=at, next_update=at + 9 * DAY).der
+    scene.run(now, *targets, at=at)
+    scene.run(now, *targets, at=at + 8 * DAY)
+
+    assert set(_kept(scene)) == ({now} if both else {now, wrong})
+    assert {fact.failures for fact in scene.last.facts} == {0}
 
 
 def test_the_same_crls_in_another_form_are_no_news(scene: Scene) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 
 from authz.certs.authority import OcspStatus
+from authz.certs.crl import read_crl
 from authz.demo.pki import Issued, make_root
 from authz.node.control.last_fetched import with_fetched
 from authz.policy.client import identify
@@ -169,6 +171,15 @@ def test_what_cannot_be_read_leaves_what_is_revoked_in_the_store(
 
 # --- the model -----------------------------------------------------------------------------------
 
+_USERS = x509.IssuingDistributionPoint(
+    full_name=None,
+    relative_name=None,
+    only_contains_user_certs=True,
+    only_contains_ca_certs=False,
+    only_some_reasons=None,
+    indirect_crl=False,
+    only_contains_attribute_certs=False,
+)
 _ROOT = make_root("Ext Root", at=AT)
 _IDENTITY = AuthorityId(site="", authority="Ext")
 
@@ -230,6 +241,67 @@ def test_a_newer_crl_takes_the_place_of_its_kind_and_of_nothing_else(
     four = with_fetched(three, trust, AT)
     assert four is not None
     assert second.der in _crls(four)
+
+
+def test_one_for_all_certificates_takes_the_place_of_a_part(
+    built: StoreModel, files: UnchangedFiles
+) -> None:
+    """As for whoever fetches: under `strict`, a part that has run out keeps everybody out."""
+    trust = FetchedTrust(files)
+    part, full = _ROOT.crl([1], number=3, scope=_USERS), _ROOT.crl([1], number=1, this_update=AT)
+    _put(files, part.pem)
+    one = with_fetched(built, trust, AT)
+    assert one is not None
+    _put(files, full.pem)
+
+    two = with_fetched(one, trust, AT)
+
+    assert two is not None
+    assert _crls(two) == (full.der,)
+
+
+def test_a_delta_that_is_there_still_is_kept(built: StoreModel, files: UnchangedFiles) -> None:
+    """Beside a later one that goes with the complete CRL of tomorrow."""
+    trust = FetchedTrust(files)
+    week, first = _ROOT.crl(number=5), _ROOT.crl([7], number=6, base_number=5)
+    _put(files, week.pem, first.pem)
+    one = with_fetched(built, trust, AT)
+    assert one is not None
+    second = _ROOT.crl(number=8, base_number=7, this_update=AT)
+    _put(files, week.pem, first.pem, second.pem)
+
+    two = with_fetched(one, trust, AT)
+
+    assert two is not None
+    assert set(_crls(two)) == {week.der, first.der, second.der}
+
+
+def test_a_crl_that_was_read_is_not_read_again(
+    built: StoreModel, files: UnchangedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large one takes as long as all the rest."""
+    monkeypatch.setattr("authz.sources.policy_trust.PACKED_FROM", 0)
+    read: list[bytes] = []
+
+    def counted(der: bytes, *args: Any, **options: Any) -> Any:
+        read.append(der)
+        return read_crl(der, *args, **options)
+
+    monkeypatch.setattr("authz.sources.fetched_trust.read_crl", counted)
+    monkeypatch.setattr("authz.node.control.last_fetched.read_crl", counted)
+    trust = FetchedTrust(files)
+    last = built
+    ders = []
+    for number in (1, 2, 3):
+        crl = _ROOT.crl([number], number=number)
+        ders.append(crl.der)
+        _put(files, crl.pem)
+        found = with_fetched(last, trust, AT)
+        assert found is not None
+        last = found
+
+    assert _crls(last) == (ders[-1],)
+    assert read == ders
 
 
 def test_a_crl_that_is_dated_ahead_drops_none(built: StoreModel, files: UnchangedFiles) -> None:
