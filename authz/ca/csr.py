@@ -21,9 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from authz.ca.key_kinds import check_public_key
 from authz.ca.names import ATTRIBUTES, AlternativeNames, Subject, check_visible
-from authz.ca.rsa_keys import MAXIMUM_RSA_BITS
 from authz.certs import der as der_reader
 from authz.certs.attribute_names import SHORT_NAMES
+from authz.certs.keys import MAXIMUM_RSA_BITS
 from authz.certs.names import parse_name, value_text
 from authz.certs.pem import write_pem
 from authz.errors import InvalidCsrError, InvalidRequestError, MalformedCertificateError

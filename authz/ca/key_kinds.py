@@ -16,7 +16,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authz.ca import encode, rsa_keys
-from authz.certs.keys import MAXIMUM_RSA_EXPONENT, KeyDescription, describe_key
+from authz.certs.keys import (
+    MAXIMUM_RSA_BITS,
+    MAXIMUM_RSA_EXPONENT,
+    KeyDescription,
+    describe_key,
+)
 from authz.errors import MalformedCertificateError, WeakKeyError
 
 _ED25519_HINT: Final = (
@@ -100,9 +105,7 @@ def parse_key_kind(text: str) -> KeyKind:
     )
 
 
-def check_public_key(
-    spki: bytes, *, max_rsa_bits: int = rsa_keys.MAXIMUM_RSA_BITS
-) -> KeyDescription:
+def check_public_key(spki: bytes, *, max_rsa_bits: int = MAXIMUM_RSA_BITS) -> KeyDescription:
     """What kind of key this SubjectPublicKeyInfo holds, if a certificate may hold it.
 
     Args:

@@ -16,8 +16,6 @@ from typing import Final
 
 from authz.certs.keys import MAXIMUM_RSA_BITS, MINIMUM_RSA_BITS
 
-__all__ = ["MAXIMUM_RSA_BITS", "weakness"]
-
 #: CA/Browser Forum TLS BR §6.1.6: the modulus has no factor below 752.
 _FACTOR_BOUND: Final = 752
 #: CA/Browser Forum TLS BR §6.1.1.3: keys that fall within so many rounds are refused.

@@ -22,8 +22,8 @@ from authz.ca.issuance import DAY, CertificateRequest, check_content, issue, pre
 from authz.ca.keys import KeyEncryption, LocalSigner, generate_key
 from authz.ca.names import AlternativeNames, Subject
 from authz.ca.profiles import CLIENT, Profile
-from authz.ca.rsa_keys import MAXIMUM_RSA_BITS
 from authz.certs.certificate import Certificate
+from authz.certs.keys import MAXIMUM_RSA_BITS
 from authz.certs.signature import Signed, signed_by
 from authz.errors import ConflictError, InvalidInputError, IssuerInactiveError, NotFoundError
 from authz.services.authorities import KnownAuthority, embedded_in, known_authority

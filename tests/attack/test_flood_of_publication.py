@@ -11,10 +11,8 @@ import base64
 import contextlib
 import http.client
 import itertools
-import logging
 import socket
-import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import pytest
@@ -25,7 +23,8 @@ from authz.certs.certificate import Certificate
 from authz.certs.ocsp import build_request
 from authz.node.control.publication import LIMITS
 from authz.store.engine import open_store
-from tests.attack.flooding import DEADLINE, Flooded, counted
+from tests.attack.flooded_control import Fetching, FloodedControl
+from tests.attack.flooding import DEADLINE, counted
 from tests.factories.ocsp import question
 from tests.factories.populated import World
 from tests.integration.asking import PROTECTED
@@ -35,41 +34,26 @@ from tests.integration.members import Member
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.attack.flooding import Flood
 
 pytestmark = pytest.mark.attack
 
-_log: Final = logging.getLogger(__name__)
 #: As many as can be held open, and those that come on top.
 CONNECTIONS: Final = LIMITS.connections
 
 
-class Published(Flooded):
-    """A node that publishes; the flood is for its control process, which is measured too."""
+class Published(FloodedControl):
+    """A node that publishes."""
 
     def __init__(self, node: Member, crl: str, issuer: Certificate, client: Certificate) -> None:
-        super().__init__(node, "native", kind="publication")
+        super().__init__(node, "publication", node.control_process().pid)
         self.port = node.address("publication")
         self.crl = crl
         self.issuer = issuer
         self.question = build_request(client, issuer)
-        self._control = node.control_process().pid
 
-    def _processes(self) -> list[int]:
-        return [*super()._processes(), self._control]
-
-    @contextlib.contextmanager
-    def flooded(self, what: str) -> Iterator[Flood]:
-        """Flood it in the body of this, while somebody asks for what is published."""
-        with self.flood(what) as flood:
-            with Fetching(self) as fetching:
-                fetching.more()
-                yield flood
-                fetching.more()
-            for problem in (*fetching.wrong[:3], *fetching.unanswered[:3]):
-                _log.warning("%s: %s", what, problem)
-            flood.wrong += len(fetching.wrong)
-            flood.unanswered += len(fetching.unanswered)
+    def fetching(self) -> Verifying:
+        """One who verifies certificates."""
+        return Verifying(self)
 
     def open(self) -> socket.socket:
         """A connection to the port that is flooded."""
@@ -77,48 +61,30 @@ class Published(Flooded):
         return socket.create_connection((host, int(port)), DEADLINE)
 
 
-class Fetching:
+class Verifying(Fetching):
     """Fetches a CRL and asks about a certificate in turn, as one who verifies does."""
 
     def __init__(self, flooded: Published) -> None:
-        self.times = 0
-        self.wrong: list[str] = []
-        self.unanswered: list[str] = []
+        super().__init__()
         self._flooded = flooded
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def more(self, times: int = 4) -> None:
-        """Wait until it has asked so often again."""
-        until = self.times + times
-        eventually(lambda: self.times >= until, "it fetches")
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.01):
-            for method, path, body in (
-                ("GET", self._flooded.crl, None),
-                ("POST", "/ocsp", self._flooded.question),
-            ):
-                connection = http.client.HTTPConnection(self._flooded.port, timeout=DEADLINE)
-                try:
-                    connection.request(method, path, body)
-                    response = connection.getresponse()
-                    told = response.read()
-                    if response.status != 200 or len(told) < 100:
-                        self.wrong.append(f"{path}: {response.status}, {told[:100]!r}")
-                except (OSError, http.client.HTTPException) as error:
-                    self.unanswered.append(f"{path}: {error!r}")
-                finally:
-                    connection.close()
-                self.times += 1
+    def fetch(self) -> None:
+        """Both, one after the other."""
+        for method, path, body in (
+            ("GET", self._flooded.crl, None),
+            ("POST", "/ocsp", self._flooded.question),
+        ):
+            connection = http.client.HTTPConnection(self._flooded.port, timeout=DEADLINE)
+            try:
+                connection.request(method, path, body)
+                response = connection.getresponse()
+                told = response.read()
+                if response.status != 200 or len(told) < 100:
+                    self.wrong.append(f"{path}: {response.status}, {told[:100]!r}")
+            except (OSError, http.client.HTTPException) as error:
+                self.unanswered.append(f"{path}: {error!r}")
+            finally:
+                connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +112,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
         node.until_serving()
         crl = f"/crl/{issuing.id}.crl"
         one = Published(node, crl, Certificate.from_der(issuing.der), client)
-        with Fetching(one) as fetching:
+        with one.fetching() as fetching:
             # Until its first CRL is signed there is none.
             eventually(lambda: fetching.times > len(fetching.wrong), "it publishes")
         yield one

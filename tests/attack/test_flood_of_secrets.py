@@ -8,9 +8,7 @@ takes has a bound.
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import pytest
@@ -19,7 +17,8 @@ from authz.pb import secret_pb2 as pb
 from authz.sds.server import FETCH_SECRETS, STREAM_SECRETS
 from authz.sds.streams import MAX_NAMES
 from tests.attack import frames
-from tests.attack.flooding import ACME, DEADLINE, GROWTH, PARTNER, Flooded, counted
+from tests.attack.flooded_control import Fetching, FloodedControl
+from tests.attack.flooding import ACME, DEADLINE, GROWTH, PARTNER, counted
 from tests.attack.frames import Connection
 from tests.integration.asking import PROTECTED
 from tests.integration.harness import Node, eventually
@@ -27,11 +26,9 @@ from tests.integration.harness import Node, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.attack.flooding import Flood
 
 pytestmark = pytest.mark.attack
 
-_log: Final = logging.getLogger(__name__)
 #: The headers of a stream, and a request of one that names one secret.
 HEAD: Final = frames.block(
     fields=[(name, STREAM_SECRETS if name == ":path" else text) for name, text in frames.FIELDS]
@@ -41,68 +38,37 @@ ASK: Final = pb.DiscoveryRequest(resource_names=["trust"]).SerializeToString()
 FEW: Final = 50
 
 
-class Secrets(Flooded):
-    """A node that serves SDS; the flood is for its control process, which is measured too."""
+class Secrets(FloodedControl):
+    """A node that serves SDS."""
 
     def __init__(self, node: Node, address: str) -> None:
-        super().__init__(node, "native", kind="SDS")
-        self.port = address
         (control,) = node._children("authz.node.control")
-        self._control = control.pid
+        super().__init__(node, "SDS", control.pid)
+        self.port = address
 
-    def _processes(self) -> list[int]:
-        return [*super()._processes(), self._control]
-
-    @contextlib.contextmanager
-    def flooded(self, what: str, growth: int = GROWTH) -> Iterator[Flood]:
-        """Flood it in the body of this, while somebody fetches the bundle."""
-        with self.flood(what, growth=growth) as flood:
-            with Fetching(self.port) as fetching:
-                fetching.more()
-                yield flood
-                fetching.more()
-            for problem in (*fetching.wrong[:3], *fetching.unanswered[:3]):
-                _log.warning("%s: %s", what, problem)
-            flood.wrong += len(fetching.wrong)
-            flood.unanswered += len(fetching.unanswered)
+    def fetching(self) -> Arriving:
+        """Envoys that come."""
+        return Arriving(self.port)
 
 
-class Fetching:
-    """Fetches the bundle again and again, each time on a connection of its own."""
+class Arriving(Fetching):
+    """Fetches the bundle, as an Envoy that comes does."""
 
     def __init__(self, address: str) -> None:
-        self.times = 0
-        self.wrong: list[str] = []
-        self.unanswered: list[str] = []
+        super().__init__()
         self._address = address
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def more(self, times: int = 4) -> None:
-        """Wait until it has fetched so often again."""
-        until = self.times + times
-        eventually(lambda: self.times >= until, "it fetches")
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.02):
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            with grpc.insecure_channel(self._address, options) as channel:
-                fetch: Any = channel.unary_unary(FETCH_SECRETS, None, None)
-                try:
-                    answer = pb.DiscoveryResponse.FromString(fetch(ASK, timeout=DEADLINE))
-                    if len(answer.resources) != 1:
-                        self.wrong.append(str(answer)[:200])
-                except grpc.RpcError as error:
-                    self.unanswered.append(str(error))
-            self.times += 1
+    def fetch(self) -> None:
+        """On a connection of its own."""
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(self._address, options) as channel:
+            fetch: Any = channel.unary_unary(FETCH_SECRETS, None, None)
+            try:
+                answer = pb.DiscoveryResponse.FromString(fetch(ASK, timeout=DEADLINE))
+                if len(answer.resources) != 1:
+                    self.wrong.append(str(answer)[:200])
+            except grpc.RpcError as error:
+                self.unanswered.append(str(error))
 
 
 @pytest.fixture(scope="module")
