@@ -77,6 +77,15 @@ class History:
                 found |= codes
         return found
 
+    def held_until(self, code: int, until: float) -> float:
+        """The last moment till `until` at which it might be taken for that, or minus infinity."""
+        ends = [
+            min(ends, until)
+            for (begins, codes), ends in zip(self.moments, self._ends(), strict=True)
+            if code in codes and begins <= until
+        ]
+        return max(ends, default=float("-inf"))
+
     def _ends(self) -> Iterator[float]:
         yield from (begins for begins, _ in self.moments[1:])
         yield float("inf")

@@ -77,6 +77,8 @@ class Report:
     answered: int = 0
     at_the_other: int = 0
     wrong: list[str] = field(default_factory=list)
+    #: By how much the latest of them was too late, in seconds; infinite: it was true at no time.
+    latest: float = 0.0
     unanswered: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     holding: Holding = field(default_factory=Holding)
@@ -91,6 +93,7 @@ class Report:
             ("checks answered", self.answered),
             ("  of these by the second node asked", self.at_the_other),
             ("checks answered wrongly", len(self.wrong)),
+            *([("  s too late, the latest of them", f"{self.latest:.3f}")] * bool(self.wrong)),
             ("checks that nobody answered in time", len(self.unanswered)),
             ("changes lost or half applied", len(self.lost)),
             ("lease terms", self.take_overs),
@@ -405,8 +408,11 @@ class TwoNodes:
                 continue
             report.answered += 1
             history = self._histories[answer.what]
-            if answer.code not in history.between(self._since(answer), answer.done):
+            since = self._since(answer)
+            if answer.code not in history.between(since, answer.done):
                 report.wrong.append(self._told(answer))
+                late = since - history.held_until(answer.code, answer.done)
+                report.latest = max(report.latest, late)
 
     def _since(self, answer: Answer) -> float:
         """The earliest moment whose state may still be answered by: that node was cut off from the
