@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +25,7 @@ from authz.api.connections import Connections, Protocol, raw_failure
 from authz.api.guard import Guard, Pages
 from authz.api.limits import Limits
 from authz.api.metrics import ApiMetrics, Cut
-from authz.observability.log import get_logger
+from authz.observability.log import RateLimit, get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 #: After the system had no descriptor for a connection.
 _PAUSE_SECONDS: Final = 0.2
+
+#: At most one line in so many seconds says so.
+_LOG_INTERVAL_SECONDS: Final = 10.0
 
 #: Rounds of a tenth of a second between two looks at who takes too long.
 _SWEEP_ROUNDS: Final = 5
@@ -151,6 +155,7 @@ class _Server(uvicorn.Server):
         self._connections = connections
         self._accepting: asyncio.Task[None] | None = None
         self._shaking: set[asyncio.Task[None]] = set()
+        self._log_limit = RateLimit(_LOG_INTERVAL_SECONDS)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - the base class names them
         limits = self._serving.limits
@@ -191,7 +196,14 @@ class _Server(uvicorn.Server):
                 continue
             except OSError as error:
                 # No descriptors are left, or the client is gone again.
-                get_logger().warning("a connection is not accepted", reason=str(error))
+                suppressed = self._log_limit.admit(time.monotonic())
+                if suppressed is not None:
+                    get_logger().warning(
+                        "a connection is not accepted",
+                        server="admin",
+                        reason=str(error),
+                        suppressed=suppressed,
+                    )
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             task = loop.create_task(self._begin(loop, accepted))

@@ -199,7 +199,8 @@ def _says_as_much(new: CrlHead, old: CrlHead, at: float) -> bool:
     """The second rule, RFC 5280 §5.2.4 for deltas."""
     if new.spki != old.spki or new.base is not None or new.this_update < old.this_update:
         return False
-    in_force, ran_out = at <= new.next_update, old.next_update < at
+    in_force = new.this_update <= at <= new.next_update
+    ran_out = old.next_update < at
     if new.scope == old.scope:
         return ran_out or (in_force and new.number >= old.number)
     if not new.scope:

@@ -393,10 +393,12 @@ def _listener() -> _Listener:
 
 def test_without_descriptors_it_waits_and_goes_on(log_lines: list[dict[str, Any]]) -> None:
     listener = _listener()
-    listener.failures = [OSError(24, "Too many open files")]
+    listener.failures = [OSError(24, "Too many open files")] * 3
     with _running(listener=listener) as running:
         assert running.get().json() == "ok"
-    assert any("Too many open files" in one.get("reason", "") for one in log_lines)
+    (told,) = (one for one in log_lines if "not accepted" in one["event"])
+    assert (told["server"], told["suppressed"]) == ("admin", 0)
+    assert "Too many open files" in told["reason"]
 
 
 def test_a_connection_that_is_given_up_before_its_first_step_is_closed() -> None:

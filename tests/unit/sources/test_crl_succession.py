@@ -68,6 +68,9 @@ LATE = AT + DAY + 1
         (part(PART_1, 9), head(1)),
         (users(1), cas(9)),
         (head(9, base=1), head(8)),
+        # Dated ahead: not in force yet.
+        (users(1), head(9, this_update=AT + 60)),
+        (head(2, base=1), head(9, this_update=AT + 60)),
     ],
 )
 def test_what_is_in_force_stays_beside_what_is_no_later_one_of_it(
