@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from authz.demo.pki import make_root
+from authz.store.engine import FILE_NAME
 from tests.attack.frames import NAME, Connection
 from tests.attack.report import tried
 from tests.factories.pki import fixed_key
@@ -154,10 +156,21 @@ class Flooded:
         assert self.node.process.poll() is None, self.node.log
         assert flood.times > 0, "nothing of it arrived"
         assert grown < growth, f"{name}: {grown:.0f} MB more"
-        eventually(
-            lambda: not self._connections() and self._descriptors() <= descriptors,
-            "it has closed what the flood had opened",
-        )
+        with self._telling_what_is_open(descriptors):
+            eventually(
+                lambda: (
+                    not self._connections() and self._descriptors().total() <= descriptors.total()
+                ),
+                "it has closed what the flood had opened",
+            )
+
+    @contextlib.contextmanager
+    def _telling_what_is_open(self, before: Counter[str]) -> Iterator[None]:
+        try:
+            yield
+        except AssertionError as error:
+            error.add_note(f"more than before: {self._descriptors() - before}")
+            raise
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[list[Asking]]:
@@ -181,10 +194,21 @@ class Flooded:
             for one in psutil.Process(process).net_connections("all")
         )
 
-    def _descriptors(self) -> int:
-        return sum(
-            1 for process in self._processes() for _ in Path(f"/proc/{process}/fd").iterdir()
-        )
+    def _descriptors(self) -> Counter[str]:
+        """What they have open.
+
+        The database is left out: its pool keeps as many connections as were needed at one moment,
+        whoever needed them (`Holding` watches that for longer).
+        """
+        found: Counter[str] = Counter()
+        for process in self._processes():
+            for one in Path(f"/proc/{process}/fd").iterdir():
+                # What was closed since.
+                with contextlib.suppress(FileNotFoundError):
+                    target = one.readlink()
+                    if not target.name.startswith(FILE_NAME):
+                        found[str(target).partition(":")[0]] += 1
+        return found
 
     def _restart_peak(self) -> int:
         """Kilobytes now, from which the peak is counted anew (proc(5), clear_refs)."""
