@@ -137,6 +137,7 @@ def send(address: str, bodies: Path, rate: float, until: float, ended: threading
     answers = Answers()
     while (left := until - time.monotonic()) > 0.5 and not ended.is_set():
         seconds = min(SEGMENT_SECONDS, left)
+        since = f"from {time.strftime('%H:%M:%S')}"
         try:
             load = goload.overload(
                 address, bodies, seconds, rate, timeout=GRACE_SECONDS, breaker=NO_BREAKER
@@ -144,14 +145,14 @@ def send(address: str, bodies: Path, rate: float, until: float, ended: threading
         except BenchError as error:
             # It does not say how many: one such load is one too many.
             kind = answers.wrong if "answers were wrong" in str(error) else answers.unanswered
-            kind[f"{address}: {error}"] += 1
+            kind[f"{address}, {since}: {error}"] += 1
             ended.wait(1)
             continue
         answers.asked += load.requests
         answers.p50.append(load.p50)
         answers.p999.append(load.p999)
         answers.unanswered += Counter(
-            {f"{address}: shed": load.shed, f"{address}: late": load.late}
+            {f"{address}, {since}: shed": load.shed, f"{address}, {since}: late": load.late}
         )
     return answers
 
