@@ -3,25 +3,32 @@
 
     python -m tests.fuzz.run            FUZZ_SECONDS seconds in total (default 1200)
 
-Half of the time every target (tests/fuzz/targets) runs, one after the other, as long as each other.
-In the other half every property (tests/properties) is run again and again in a process of its own,
-in turns, each time with another seed. Prints how many inputs each has seen; ends with 1 on a
-finding, which is stored under .fuzz/ with the command that repeats it.
+Half of the time every target (tests/fuzz/targets) runs, as long as each other. In the other half
+every property (tests/properties) is run again and again in a process of its own, in turns, each
+time with another seed. As many run at once as there are cores. Prints how many inputs each has
+seen; ends with 1 on a finding, which is stored under .fuzz/ with the command that repeats it.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import re
 import secrets
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.fuzz.targets import TARGETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 FINDINGS = ROOT / ".fuzz"
@@ -87,51 +94,104 @@ def _run(command: list[str], longest: float, **environment: str) -> tuple[str, s
     return f"{' '.join(command[1:])}\n\n{output}" if done.returncode else "", output
 
 
-def report(name: str, how: str, finding: str) -> int:
-    """Store a finding."""
+def report(name: str, how: str, finding: str) -> None:
+    """Store a finding, and tell of it."""
     FINDINGS.mkdir(exist_ok=True)
     path = FINDINGS / f"{name.rpartition('::')[2]}-{how.replace(' ', '-')}.txt"
     path.write_text(finding, encoding="utf-8")
     print(f"FOUND by {name} with {how}: {path.relative_to(ROOT)}")
-    return 1
+
+
+class Run:
+    """What is run until the time is up, or something is found.
+
+    Args:
+        at_once: as many as that.
+
+    Attributes:
+        seen: how many inputs of what.
+        rounds: how many were run.
+        found: of what, how it was run, and the finding; in the order of finding.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self.seen: Counter[str] = Counter()
+        self.rounds = 0
+        self.found: list[tuple[str, str, str]] = []
+        self._at_once = at_once
+        self._lock = threading.Lock()
+
+    def targets(self, names: Sequence[str], until: float) -> None:
+        """Run each once, and all of them until a moment of the monotonic clock."""
+        left = iter(range(len(names)))
+
+        def one() -> None:
+            while not self.found:
+                with self._lock:
+                    number = next(left, None)
+                if number is None:
+                    return
+                rest = until - time.monotonic()
+                rest = min(rest, rest * self._at_once / (len(names) - number))
+                # To start takes some seconds, which are its own. Less than one would be for ever.
+                share = max(1, round(rest) - _STARTING)
+                self._note(names[number], f"{share} s", *run_target(names[number], share))
+
+        self._together(one)
+
+    def properties(self, names: Sequence[str], until: float) -> None:
+        """Run them in turns until a moment of the monotonic clock."""
+        turns = itertools.cycle(names)
+
+        def one() -> None:
+            while not self.found and time.monotonic() < until:
+                with self._lock:
+                    name = next(turns)
+                seed = secrets.randbelow(2**32)
+                self._note(name, f"seed {seed}", *run_property(name, seed))
+
+        self._together(one)
+
+    def _together(self, one: Callable[[], None]) -> None:
+        with ThreadPoolExecutor(self._at_once) as pool:
+            for done in [pool.submit(one) for _ in range(self._at_once)]:
+                done.result()
+
+    def _note(self, name: str, how: str, inputs: int, finding: str) -> None:
+        with self._lock:
+            self.rounds += 1
+            self.seen[name] += inputs
+            if finding:
+                self.found.append((name, how, finding))
 
 
 def main() -> int:
     """Run until the time is up, or something is found."""
     seconds = float(os.environ.get("FUZZ_SECONDS", "1200"))
     started = time.monotonic()
-    seen: Counter[str] = Counter()
+    at_once = os.cpu_count() or 1
+    run = Run(at_once)
     targets = TARGETS
     if importlib.util.find_spec("atheris") is None:
         print("atheris is not installed here (pyproject.toml says where it is): properties only")
         targets = ()
-    for number, name in enumerate(targets):
-        # To start takes some seconds, which are its own.
-        left = started + seconds / 2 - time.monotonic()
-        # Less than one would be for ever.
-        share = max(1, round(left / (len(targets) - number)) - _STARTING)
-        seen[name], finding = run_target(name, share)
-        if finding:
-            return report(name, f"{share} s", finding)
+    run.targets(targets, started + seconds / 2)
     names = properties()
-    rounds = 0
-    while time.monotonic() - started < seconds:
-        name, seed = names[rounds % len(names)], secrets.randbelow(2**32)
-        examples, finding = run_property(name, seed)
-        rounds += 1
-        seen[name] += examples
-        if finding:
-            return report(name, f"seed {seed}", finding)
+    run.properties(names, started + seconds)
+    for found in run.found:
+        report(*found)
     for name in (*targets, *names):
-        print(f"{seen[name]:9}  {name.removeprefix(PROPERTIES + '/')}")
+        print(f"{run.seen[name]:9}  {name.removeprefix(PROPERTIES + '/')}")
     passed = time.monotonic() - started
-    unseen = [name for name in (*targets, *names) if not seen[name]]
+    if run.found:
+        return 1
+    unseen = [name for name in (*targets, *names) if not run.seen[name]]
     if unseen:
         print(f"{len(unseen)} have seen nothing: FUZZ_SECONDS is too short here")
         return 1
     print(
-        f"{seen.total()} inputs, {len(targets)} targets, {rounds} runs of {len(names)} properties "
-        f"in {passed:.0f} s: fine"
+        f"{run.seen.total()} inputs, {len(targets)} targets, {run.rounds - len(targets)} runs of "
+        f"{len(names)} properties, {at_once} at once, in {passed:.0f} s: fine"
     )
     return 0
 

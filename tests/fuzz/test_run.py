@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +36,7 @@ def test_a_finding_is_kept_with_its_command(
 
     assert found.startswith("-c raise SystemExit")
     assert "it breaks" in found
-    assert run.report("xfcc", "5 s", found) == 1
+    run.report("xfcc", "5 s", found)
     assert "FOUND by xfcc with 5 s: .fuzz/xfcc-5-s.txt" in capsys.readouterr().out
     assert (tmp_path / ".fuzz" / "xfcc-5-s.txt").read_text() == found
 
@@ -43,6 +45,56 @@ def test_what_hangs_is_found() -> None:
     found, _ = run._run([sys.executable, "-c", "import time; time.sleep(60)"], 0.1)
 
     assert "no end after" in found
+
+
+def test_every_target_has_a_turn_and_as_many_at_once_as_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = threading.Barrier(2, timeout=60)
+    shares: list[int] = []
+
+    def run_target(_: str, seconds: int) -> tuple[int, str]:
+        shares.append(seconds)
+        together.wait()
+        return 7, ""
+
+    monkeypatch.setattr(run, "run_target", run_target)
+    fuzzing = run.Run(2)
+
+    fuzzing.targets("abcd", time.monotonic() + 100)
+
+    assert fuzzing.seen == dict.fromkeys("abcd", 7)
+    # The first of four has half of the time, and the last no more than is left.
+    assert 30 < min(shares) <= 50 - run._STARTING
+    assert max(shares) <= 100 - run._STARTING
+
+
+def test_properties_take_turns_until_one_finds_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run_property(name: str, seed: int) -> tuple[int, str]:
+        asked.append(name)
+        return 3, f"with {seed}" if len(asked) == 5 else ""
+
+    monkeypatch.setattr(run, "run_property", run_property)
+    fuzzing = run.Run(1)
+
+    fuzzing.properties("abc", time.monotonic() + 60)
+
+    assert asked == ["a", "b", "c", "a", "b"]
+    assert (fuzzing.rounds, fuzzing.seen.total()) == (5, 15)
+    ((name, how, finding),) = fuzzing.found
+    assert (name, how) == ("b", finding.replace("with", "seed"))
+
+
+def test_a_defect_of_the_run_itself_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_property(name: str, seed: int) -> tuple[int, str]:
+        raise OSError(name, seed)
+
+    monkeypatch.setattr(run, "run_property", run_property)
+
+    with pytest.raises(OSError, match="a"):
+        run.Run(2).properties("a", time.monotonic() + 60)
 
 
 def test_only_targets_are_run() -> None:
