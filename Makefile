@@ -102,7 +102,7 @@ bench-store: setup ## a million certificates: list, search, count, revoke; a nod
 	$(BIN)/python benchmarks/store.py --check
 	$(BIN)/python benchmarks/million_node.py --check
 	$(BIN)/python benchmarks/event_pages.py --check
-soak: setup ## 30 minutes at half load while everything is changed over the API: no wrong answer, flat memory, no leaked descriptor (needs Go)
+soak: setup ## 30 minutes at half load while certificates, a rule and hosts are changed over the API: no wrong answer, flat memory, no leaked descriptor (needs Go)
 	$(BIN)/python benchmarks/soak.py --check
 fuzz: setup ## targets guided by coverage, and the properties with fresh seeds, FUZZ_SECONDS seconds in all (default 1200)
 	$(BIN)/python -m tests.fuzz.run

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Half an hour at half load, while everything that can be changed is: does it stay as it was?
+"""Half an hour at half load while rules, certificates and hosts change: does it stay as it was?
 
     python benchmarks/soak.py [--check] [--minutes 30 | --seconds N] [--share 0.5]
 

@@ -7,7 +7,8 @@ of what we have kind by kind, a kind being an issuer's key, a scope, and complet
 
 1. Of one kind, the one that was issued later counts, with a number that is no lower. Past the
    nextUpdate of ours, whatever its number, one that is in force: its CA counts anew, from a backup.
-   Where ours is dated ahead, one of today with a higher number: a clock was put back.
+   Where ours is dated ahead, one of today with a higher number: a clock was put back. Where what
+   came is dated ahead, ours stays beside it until another one is in force.
 2. What did not come again stays, also stale, until a complete CRL of the same key that was issued
    no earlier says as much. One of the same scope, or for all certificates, does so at once if it is
    in force, and past the nextUpdate of ours in any case; but a delta in force does not go for a
@@ -122,10 +123,12 @@ def succeed(
     missed: list[CrlHead] = []
     absent: list[CrlHead] = []
     deltas: list[CrlHead] = []
+    meanwhile: list[CrlHead] = []
     for kind, some in old.items():
         left = [one for one in some if not _is_replaced(one, flat, elsewhere, at)]
         if kind in taken:
             deltas += _still_applied(some, taken[kind], (*completes, *had, *flat))
+            meanwhile += _in_force_before(some, taken[kind], at)
         elif kind in new:
             older += left
         else:
@@ -144,11 +147,13 @@ def succeed(
     ids = set(map(id, flat))
     return Succession(
         came=tuple(one for one in came if id(one) in ids),
-        had=(*older, *missed, *deltas),
+        had=tuple(dict.fromkeys((*older, *missed, *deltas, *meanwhile))),
         older=tuple(older),
         absent=tuple(absent),
         besides=frozenset(
-            one.sha256 for one in (*flat, *older, *missed, *deltas) if one.kind in newcomers
+            one.sha256
+            for one in (*flat, *older, *missed, *deltas, *meanwhile)
+            if one.kind in newcomers
         ),
     )
 
@@ -181,6 +186,21 @@ def _follows(new: Sequence[CrlHead], old: Sequence[CrlHead], at: float) -> bool:
     return number >= before or end < at <= until
 
 
+def _in_force_before(
+    old: Sequence[CrlHead], new: Sequence[CrlHead], at: float
+) -> Sequence[CrlHead]:
+    """The end of the first rule: of ours, the latest that is in force, if nothing of theirs is yet.
+
+    What a CA takes back by a CRL of tomorrow is revoked today.
+    """
+    if any(one.this_update <= at for one in new):
+        return ()
+    return sorted(
+        (one for one in old if one.this_update <= at <= one.next_update),
+        key=lambda one: (one.this_update, one.number),
+    )[-1:]
+
+
 def _is_later(new: Sequence[CrlHead], old: Sequence[CrlHead]) -> bool:
     """Whether the CA signed another one by now: not the same once more."""
     return bool(new) and max(one.this_update for one in new) > max(one.this_update for one in old)
@@ -205,7 +225,8 @@ def _says_as_much(new: CrlHead, old: CrlHead, at: float) -> bool:
         return ran_out or (in_force and new.number >= old.number)
     if not new.scope:
         return ran_out or in_force
-    return ran_out and in_force and _covers(new, old)
+    # Not when it is in force: of a CA that signs what is asked for, it might never be by then.
+    return ran_out and at <= new.next_update and _covers(new, old)
 
 
 def _is_succeeded(old: CrlHead, successors: Iterable[CrlHead], at: float) -> bool:

@@ -198,7 +198,7 @@ class Flooded:
         """What they have open.
 
         The database is left out: its pool keeps as many connections as were needed at one moment,
-        whoever needed them (`Holding` watches that for longer).
+        whoever needed them (`make soak` watches that for longer).
         """
         found: Counter[str] = Counter()
         for process in self._processes():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import math
 import os
 import re
 import secrets
@@ -111,31 +112,32 @@ class Run:
     Attributes:
         seen: how many inputs of what.
         rounds: how many were run.
-        found: of what, how it was run, and the finding; in the order of finding.
+        found: how many findings there were.
     """
 
     def __init__(self, at_once: int) -> None:
         self.seen: Counter[str] = Counter()
         self.rounds = 0
-        self.found: list[tuple[str, str, str]] = []
+        self.found = 0
         self._at_once = at_once
         self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._broken = False
 
     def targets(self, names: Sequence[str], until: float) -> None:
-        """Run each once, and all of them until a moment of the monotonic clock."""
-        left = iter(range(len(names)))
+        """Run each once, as long as each other, till about a moment of the monotonic clock."""
+        # One after the other, as many at once as may be.
+        turns = max(1, math.ceil(len(names) / self._at_once))
+        # To start takes some seconds, which are its own. Less than one would be for ever.
+        share = max(1, round((until - time.monotonic()) / turns) - _STARTING)
+        left = iter(names)
 
-        def one() -> None:
-            while not self.found:
-                with self._lock:
-                    number = next(left, None)
-                if number is None:
-                    return
-                rest = until - time.monotonic()
-                rest = min(rest, rest * self._at_once / (len(names) - number))
-                # To start takes some seconds, which are its own. Less than one would be for ever.
-                share = max(1, round(rest) - _STARTING)
-                self._note(names[number], f"{share} s", *run_target(names[number], share))
+        def one() -> bool:
+            with self._lock:
+                name = next(left, None)
+            if name is not None:
+                self._note(name, f"{share} s", *run_target(name, share))
+            return name is not None
 
         self._together(one)
 
@@ -143,33 +145,55 @@ class Run:
         """Run them in turns until a moment of the monotonic clock."""
         turns = itertools.cycle(names)
 
-        def one() -> None:
-            while not self.found and time.monotonic() < until:
-                with self._lock:
-                    name = next(turns)
-                seed = secrets.randbelow(2**32)
-                self._note(name, f"seed {seed}", *run_property(name, seed))
+        def one() -> bool:
+            if time.monotonic() >= until:
+                return False
+            with self._lock:
+                name = next(turns)
+            seed = secrets.randbelow(2**32)
+            self._note(name, f"seed {seed}", *run_property(name, seed))
+            return True
 
         self._together(one)
 
-    def _together(self, one: Callable[[], None]) -> None:
+    def _together(self, one: Callable[[], bool]) -> None:
+        """Do one after the other in each thread, until there is none or it is over."""
+
+        def many() -> None:
+            try:
+                while not self._over.is_set() and one():
+                    pass
+            except BaseException:
+                # A defect of ours: the others need not go on.
+                self._over.set()
+                raise
+
         with ThreadPoolExecutor(self._at_once) as pool:
-            for done in [pool.submit(one) for _ in range(self._at_once)]:
-                done.result()
+            try:
+                for done in [pool.submit(many) for _ in range(self._at_once)]:
+                    done.result()
+            except BaseException:
+                # What is interrupted with us ends with an error as well, and found nothing.
+                self._broken = True
+                self._over.set()
+                raise
 
     def _note(self, name: str, how: str, inputs: int, finding: str) -> None:
         with self._lock:
             self.rounds += 1
             self.seen[name] += inputs
-            if finding:
-                self.found.append((name, how, finding))
+            if finding and not self._broken:
+                # At once, whatever happens to the others.
+                report(name, how, finding)
+                self.found += 1
+                self._over.set()
 
 
 def main() -> int:
     """Run until the time is up, or something is found."""
     seconds = float(os.environ.get("FUZZ_SECONDS", "1200"))
     started = time.monotonic()
-    at_once = os.cpu_count() or 1
+    at_once = len(os.sched_getaffinity(0))
     run = Run(at_once)
     targets = TARGETS
     if importlib.util.find_spec("atheris") is None:
@@ -178,8 +202,6 @@ def main() -> int:
     run.targets(targets, started + seconds / 2)
     names = properties()
     run.properties(names, started + seconds)
-    for found in run.found:
-        report(*found)
     for name in (*targets, *names):
         print(f"{run.seen[name]:9}  {name.removeprefix(PROPERTIES + '/')}")
     passed = time.monotonic() - started

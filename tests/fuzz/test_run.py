@@ -64,37 +64,49 @@ def test_every_target_has_a_turn_and_as_many_at_once_as_there_are_cores(
     fuzzing.targets("abcd", time.monotonic() + 100)
 
     assert fuzzing.seen == dict.fromkeys("abcd", 7)
-    # The first of four has half of the time, and the last no more than is left.
-    assert 30 < min(shares) <= 50 - run._STARTING
-    assert max(shares) <= 100 - run._STARTING
+    assert shares == [50 - run._STARTING] * 4
 
 
-def test_properties_take_turns_until_one_finds_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_properties_take_turns_until_one_finds_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, int]] = []
 
     def run_property(name: str, seed: int) -> tuple[int, str]:
-        asked.append(name)
-        return 3, f"with {seed}" if len(asked) == 5 else ""
+        asked.append((name, seed))
+        return 3, "it breaks" if len(asked) == 5 else ""
 
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "FINDINGS", tmp_path / ".fuzz")
     monkeypatch.setattr(run, "run_property", run_property)
     fuzzing = run.Run(1)
 
     fuzzing.properties("abc", time.monotonic() + 60)
 
-    assert asked == ["a", "b", "c", "a", "b"]
-    assert (fuzzing.rounds, fuzzing.seen.total()) == (5, 15)
-    ((name, how, finding),) = fuzzing.found
-    assert (name, how) == ("b", finding.replace("with", "seed"))
+    assert [name for name, _ in asked] == ["a", "b", "c", "a", "b"]
+    assert (fuzzing.rounds, fuzzing.seen.total(), fuzzing.found) == (5, 15, 1)
+    seed = asked[-1][1]
+    assert f"FOUND by b with seed {seed}: .fuzz/b-seed-{seed}.txt" in capsys.readouterr().out
+    # And then there is nothing more to run.
+    fuzzing.properties("abc", time.monotonic() + 60)
+    assert fuzzing.rounds == 5
 
 
-def test_a_defect_of_the_run_itself_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_the_run_itself_ends_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = threading.Lock()
+
     def run_property(name: str, seed: int) -> tuple[int, str]:
-        raise OSError(name, seed)
+        if first.acquire(blocking=False):
+            raise OSError(name, seed)
+        return 1, ""
 
     monkeypatch.setattr(run, "run_property", run_property)
+    began = time.monotonic()
 
     with pytest.raises(OSError, match="a"):
-        run.Run(2).properties("a", time.monotonic() + 60)
+        run.Run(2).properties("a", began + 600)
+
+    assert time.monotonic() - began < 60
 
 
 def test_only_targets_are_run() -> None:

@@ -146,6 +146,36 @@ def test_of_one_kind_the_newer_counts_and_of_several_the_highest() -> None:
     assert kept([stale], had, LATE) == set(had)
 
 
+@pytest.mark.parametrize("base", [None, 0])
+def test_one_of_its_kind_that_is_dated_ahead_waits_beside_ours(base: int | None) -> None:
+    """A certificate that is released tomorrow is revoked today."""
+    older, old = head(1, base=base), head(2, base=base)
+    ahead = head(3, base=base, this_update=AT + 60)
+
+    found = succeed([ahead], [old, older], AT, [head(0)])
+
+    assert ({*found.came}, {*found.had}) == ({ahead}, {old})
+    assert (found.absent, found.older) == ((), ())
+    # The same once more, and then it is in force.
+    assert kept([ahead], [ahead, old], AT + 59, head(0)) == {ahead, old}
+    assert kept([ahead], [ahead, old], AT + 61, head(0)) == {ahead}
+
+
+def test_what_has_run_out_waits_for_nobody() -> None:
+    ahead = head(2, this_update=LATE + 60, next_update=LATE + DAY)
+
+    assert kept([ahead], [head(1)], LATE) == {ahead}
+    assert kept([ahead], [users(1)], LATE) == {ahead}
+    split = users(2, this_update=LATE + 60, next_update=LATE + DAY)
+    assert kept([split], [head(1)], LATE) == {split}
+
+
+def test_one_for_all_that_was_dated_ahead_replaces_a_part_once_it_is_in_force() -> None:
+    part_of_it, ahead = users(1), head(9, this_update=AT + 60)
+
+    assert kept([ahead], [ahead, part_of_it], AT + 61) == {ahead}
+
+
 def test_an_earlier_one_that_is_valid_for_longer_does_not_come_back() -> None:
     """Its CA never signs one that is dated before the last: somebody replays it."""
     before, revoking = head(6, next_update=AT + 30 * DAY), head(7)
