@@ -88,3 +88,32 @@ def test_what_is_played_at_a_url_lets_in_nobody_who_was_revoked(
     assert (late.verified, late.revoked) == (
         (False, False) if mode is RevocationMode.STRICT else (True, True)
     )
+
+
+@pytest.mark.parametrize("mode", [RevocationMode.STRICT, RevocationMode.SOFT])
+def test_whom_a_crl_of_tomorrow_releases_is_out_till_then_and_nobody_else(
+    tmp_path: Path, mode: RevocationMode
+) -> None:
+    scene = Scene(tmp_path, mode)
+    other = ISSUING.client("carol", serial=78, not_after=AT + 90 * DAY)
+    scene.fetcher.answers |= {URL: crl(ISSUING, 77, number=9), ROOTS: crl(ROOT, number=3)}
+    scene.rounds.run(scene.targets, AT)
+    # Long enough before it is asked for again.
+    tomorrow = AT + 28 * DAY
+    ahead = ISSUING.crl([], number=10, this_update=tomorrow, next_update=MONTH + 30 * DAY)
+
+    scene.fetcher.answers[URL] = ahead.pem
+    done = scene.rounds.run(scene.targets, AT + 27 * DAY)
+
+    assert not any(fact.failures for fact in done.facts)
+    before, after = tomorrow - 1, tomorrow + 1
+    assert scene.client(ALICE, before).revoked
+    assert scene.client(other, before).verified
+    # Without being fetched once more, and then it is alone.
+    for _ in range(2):
+        released = scene.client(ALICE, after)
+        assert (released.verified, released.revoked) == (True, False)
+        scene.rounds.run(scene.targets, after)
+    stored = scene.files.stored(URL)
+    assert stored is not None
+    assert stored.body == ahead.pem
