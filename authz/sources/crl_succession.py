@@ -145,16 +145,14 @@ def succeed(
     else:
         newcomers -= taken.keys()
     ids = set(map(id, flat))
+    # A delta may stay for both reasons.
+    stays = tuple(dict.fromkeys((*older, *missed, *deltas, *meanwhile)))
     return Succession(
         came=tuple(one for one in came if id(one) in ids),
-        had=tuple(dict.fromkeys((*older, *missed, *deltas, *meanwhile))),
+        had=stays,
         older=tuple(older),
         absent=tuple(absent),
-        besides=frozenset(
-            one.sha256
-            for one in (*flat, *older, *missed, *deltas, *meanwhile)
-            if one.kind in newcomers
-        ),
+        besides=frozenset(one.sha256 for one in (*flat, *stays) if one.kind in newcomers),
     )
 
 
